@@ -1,0 +1,137 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words of this collection: what was read (Snapshot), and what was judged (Finding).
+
+Everything here is frozen data. A fact that could not be read holds the ReadError that says
+why, in place of its value, so that no check can mistake "denied" for "absent".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
+Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
+Level: TypeAlias = Literal["required", "advised", "off"]
+
+
+@dataclass(frozen=True)
+class ReadError:
+    """A read that AWS refused or that never arrived, and the IAM action it needs."""
+
+    service: str
+    operation: str
+    iam_action: str
+    region: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """AWS says that the resource does not exist: a fact, not a failure to read."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class TrailStatus:
+    """What GetTrailStatus says (CloudTrail API reference, GetTrailStatusResponse)."""
+
+    is_logging: bool
+    latest_delivery_time: datetime | None = None
+    latest_delivery_error: str | None = None
+    latest_digest_delivery_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Trail:
+    """One trail as DescribeTrails shows it; `kms_key_arn` is None where the field is absent."""
+
+    arn: str
+    name: str
+    home_region: str
+    multi_region: bool
+    organization_trail: bool
+    ownership: Ownership
+    bucket_name: str
+    bucket_prefix: str | None
+    kms_key_arn: str | None
+    status: TrailStatus | ReadError
+
+    @property
+    def account_id(self) -> str:
+        """The owner: for an organization trail the management account."""
+        return self.arn.split(":")[4]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined."""
+
+    arn: str
+    manager: str
+    state: str
+    spec: str
+    usage: str
+    origin: str
+    multi_region: bool
+    primary_arn: str | None
+    aliases: tuple[str, ...] | ReadError
+    policy: str | ReadError
+    rotation_enabled: bool | None | ReadError
+    deletion_date: datetime | None = None
+
+    @property
+    def region(self) -> str:
+        """The region of the key's ARN."""
+        return self.arn.split(":")[3]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One S3 bucket: its region, its policy (None: it has none), and whether it uses an S3 Bucket Key."""
+
+    name: str
+    region: str
+    policy: str | None | ReadError
+    bucket_key_enabled: bool | ReadError
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that was read of one account.
+
+    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `errors` are the
+    reads that failed for the account as a whole (regions, trails); `closed_regions` those that a
+    service control policy denies. Errors of one key, bucket or trail stand in the fact they concern.
+    """
+
+    account_id: str
+    partition: str
+    read_at: datetime
+    trails: tuple[Trail, ...] = ()
+    keys: Mapping[str, Key | Missing | ReadError] = field(default_factory=dict)
+    buckets: Mapping[str, Bucket | Missing | ReadError] = field(default_factory=dict)
+    errors: tuple[ReadError, ...] = ()
+    closed_regions: tuple[ReadError, ...] = ()
+    account_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule judged for one trail. `level` tells whether the trail's verdict hangs on it."""
+
+    rule: str
+    status: Status
+    level: Level
+    severity: str
+    message: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    remediation: str = ""
+    frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
