@@ -84,7 +84,7 @@ class Key:
     primary_arn: str | None
     aliases: tuple[str, ...] | ReadError
     policy: str | ReadError
-    rotation_enabled: bool | None | ReadError
+    rotation_enabled: bool | ReadError | None
     deletion_date: datetime | None = None
 
     @property
@@ -99,7 +99,7 @@ class Bucket:
 
     name: str
     region: str
-    policy: str | None | ReadError
+    policy: str | ReadError | None
     bucket_key_enabled: bool | ReadError
 
 

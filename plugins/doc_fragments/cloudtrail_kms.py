@@ -1,0 +1,128 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the modules of this collection share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that say what is read, with whose credentials, and how it is judged."""
+
+    DOCUMENTATION = r"""
+options:
+  regions:
+    description:
+      - The regions to read. Trails that record all regions are seen from any of them.
+      - Without it, every region that is enabled for the account, as C(ec2:DescribeRegions) lists them.
+    type: list
+    elements: str
+  trails:
+    description:
+      - Names or ARNs of the trails to judge; a trail that is not there makes the module fail.
+      - Without it, every trail that the account sees, its organization's trails among them.
+    type: list
+    elements: str
+  assume_role:
+    description:
+      - The role to assume in the account that is to be read. Without it, the account of the credentials is read.
+      - Works in check mode too, since assuming a role changes nothing.
+    type: dict
+    suboptions: &role
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
+  key_assume_role:
+    description:
+      - The role to assume in the account that owns the KMS keys, where that is another one.
+      - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
+      - It is assumed with the credentials of the module, not with those of O(assume_role).
+    type: dict
+    suboptions: *role
+  bucket_assume_role:
+    description:
+      - The role to assume in the account that owns the S3 buckets, where that is another one.
+      - It is asked where the credentials of the trail's account are refused.
+      - It is assumed with the credentials of the module, not with those of O(assume_role).
+    type: dict
+    suboptions: *role
+  concurrency:
+    description: How many reads may be under way at once.
+    type: int
+    default: 32
+  readers:
+    description:
+      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
+      - Judged by what the key policy says. A reader that only the delegation to the account covers is V(unknown).
+    type: list
+    elements: str
+  approved_keys:
+    description: ARNs of the only keys that trails may use.
+    type: list
+    elements: str
+  rules:
+    description:
+      - How much each rule counts, V(required), V(advised) or V(off), where it differs from the rule's own level.
+      - A trail is V(non_compliant) when a V(required) rule fails.
+    type: dict
+  exceptions:
+    description: Decisions to live with what some rules find on a trail, until a day.
+    type: list
+    elements: dict
+    suboptions:
+      trail:
+        description: ARN of the trail.
+        type: str
+        required: true
+      rules:
+        description: The rules that are excepted.
+        type: list
+        elements: str
+        required: true
+        choices:
+          - trail_has_kms_key
+          - key_is_customer_managed
+          - key_is_usable
+          - key_in_bucket_region
+          - key_policy_allows_encrypt
+          - key_policy_allows_describe
+          - key_policy_allows_decrypt
+          - bucket_policy_accepts_key
+          - trail_is_delivering
+          - readers_can_decrypt
+          - key_is_approved
+          - key_policy_is_scoped
+          - key_rotation_enabled
+      reason:
+        description: Why the finding is accepted.
+        type: str
+        required: true
+      owner:
+        description: Who answers for it.
+        type: str
+        required: true
+      expires:
+        description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+        type: str
+        required: true
+  stale_after_hours:
+    description: After how many hours without a delivery a trail counts as stale, which is advice.
+    type: int
+    default: 24
+  closed_regions:
+    description:
+      - What a region says that a service control policy closes, so that its trails cannot be listed.
+      - V(advise) lists it among the errors, V(unknown) makes the account V(unknown) as well.
+    type: str
+    choices: [advise, unknown]
+    default: advise
+"""

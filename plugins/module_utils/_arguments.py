@@ -1,0 +1,150 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module options, and their way into the words of reading (Scope) and judging (Settings).
+
+What is wrong in an option is said here, before anything is asked of AWS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+
+LEVELS = ("required", "advised", "off")
+
+_TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
+# CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
+_TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_READER_ARN = re.compile(
+    r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+)
+
+
+class ArgumentError(ValueError):
+    """An option whose value cannot be meant; the message names the option and the value."""
+
+
+def argument_spec() -> dict[str, Any]:
+    """Return the options of this collection's modules beside amazon.aws's connection options."""
+    return {
+        "regions": {"type": "list", "elements": "str"},
+        "trails": {"type": "list", "elements": "str"},
+        "assume_role": _role_spec(),
+        "key_assume_role": _role_spec(),
+        "bucket_assume_role": _role_spec(),
+        "concurrency": {"type": "int", "default": 32},
+        "readers": {"type": "list", "elements": "str"},
+        "approved_keys": {"type": "list", "elements": "str", "no_log": False},
+        "rules": {"type": "dict"},
+        "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
+        "stale_after_hours": {"type": "int", "default": 24},
+        "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
+    }
+
+
+def _role_spec() -> dict[str, Any]:
+    # An external id is no secret (IAM guide, "Access to AWS accounts owned by third parties").
+    return {
+        "type": "dict",
+        "no_log": False,
+        "options": {
+            "role_arn": {"type": "str", "required": True},
+            "external_id": {"type": "str", "no_log": False},
+            "session_name": {"type": "str", "default": "aws-baseline-cloudtrail"},
+        },
+    }
+
+
+def _exception_spec() -> dict[str, Any]:
+    return {
+        "trail": {"type": "str", "required": True},
+        "rules": {"type": "list", "elements": "str", "choices": list(RULES), "required": True},
+        "reason": {"type": "str", "required": True},
+        "owner": {"type": "str", "required": True},
+        "expires": {"type": "str", "required": True},
+    }
+
+
+def scope(params: Mapping[str, Any]) -> Scope:
+    """Return what is to be read. Raises ArgumentError for a malformed region, trail or role."""
+    for trail in params["trails"] or ():
+        _check("trails", trail, _TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
+    for region in params["regions"] or ():
+        _check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
+    return Scope(
+        regions=tuple(dict.fromkeys(params["regions"] or ())),
+        trails=tuple(params["trails"] or ()),
+        role=_role(params, "assume_role"),
+        key_role=_role(params, "key_assume_role"),
+        bucket_role=_role(params, "bucket_assume_role"),
+        concurrency=_positive(params, "concurrency"),
+    )
+
+
+def settings(params: Mapping[str, Any]) -> Settings:
+    """Return what the rules are told. Raises ArgumentError for unknown rules or levels, malformed ARNs or dates."""
+    for reader in params["readers"] or ():
+        _check("readers", reader, _READER_ARN, "the ARN of an IAM role, user or account root")
+    for key in params["approved_keys"] or ():
+        _check("approved_keys", key, _KEY_ARN, "a key ARN")
+    return Settings(
+        levels=_levels(params["rules"] or {}),
+        readers=tuple(params["readers"] or ()),
+        approved_keys=tuple(params["approved_keys"] or ()),
+        exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
+        stale_after_hours=_positive(params, "stale_after_hours"),
+        closed_regions=params["closed_regions"],
+    )
+
+
+def _check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:
+    if not pattern.fullmatch(value):
+        raise ArgumentError(f"Option {option}: {value!r} is not {meaning}.")
+
+
+def _positive(params: Mapping[str, Any], option: str) -> int:
+    if params[option] < 1:
+        raise ArgumentError(f"Option {option}: {params[option]} is less than 1.")
+    return int(params[option])
+
+
+def _role(params: Mapping[str, Any], option: str) -> Role | None:
+    given = params[option]
+    if not given:
+        return None
+    _check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
+    return Role(**given)
+
+
+def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:
+    for rule, level in rules.items():
+        if rule not in RULES:
+            raise ArgumentError(f"Option rules: there is no rule {rule!r}; the rules are {', '.join(RULES)}.")
+        if _level(level) not in LEVELS:
+            raise ArgumentError(f"Option rules: {level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.")
+    return {rule: _level(level) for rule, level in rules.items()}
+
+
+def _level(value: object) -> object:
+    # YAML 1.1 reads a bare `off` as false.
+    return "off" if value is False else value
+
+
+def _exception(row: Mapping[str, Any]) -> TrailException:
+    _check("exceptions.trail", row["trail"], _TRAIL_ARN, "a trail ARN")
+    for name in ("reason", "owner"):
+        _check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
+    try:
+        expires = date.fromisoformat(row["expires"])
+    except ValueError as error:
+        raise ArgumentError(f"Option exceptions.expires: {row['expires']!r} is not a date YYYY-MM-DD.") from error
+    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires)

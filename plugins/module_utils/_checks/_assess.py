@@ -1,0 +1,157 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a snapshot to findings, and from findings to the verdicts of trails and account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
+    Settings,
+    Subject,
+    TrailException,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Level, Snapshot, Trail
+
+
+@dataclass(frozen=True)
+class TrailVerdict:
+    """One trail judged. `cis_3_5` is the literal benchmark verdict, whatever else was found."""
+
+    trail: Trail
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> str:
+        """`non_compliant` where a required rule fails, else `unknown` where one could not be judged."""
+        required = {finding.status for finding in self.findings if finding.level == "required"}
+        if "fail" in required:
+            return "non_compliant"
+        return "unknown" if "unknown" in required else "compliant"
+
+    @property
+    def cis_3_5(self) -> str:
+        """Whether a KmsKeyId is present: all that CIS AWS Foundations 3.0, control 3.5, looks at."""
+        return "pass" if self.trail.kms_key_arn else "fail"
+
+    @property
+    def excepted(self) -> bool:
+        """Whether an exception covers any of its findings."""
+        return any(finding.status == "excepted" for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class AccountVerdict:
+    """One account judged; `complete` is false where trails may exist that could not be seen."""
+
+    snapshot: Snapshot
+    trails: tuple[TrailVerdict, ...]
+    complete: bool
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the trails; without any, `no_trails`, or `unknown` where not everything was seen."""
+        return self._roll_up("non_compliant", "compliant", [trail.verdict for trail in self.trails])
+
+    @property
+    def cis_3_5(self) -> str:
+        """The literal benchmark verdict of the account."""
+        return self._roll_up("fail", "pass", [trail.cis_3_5 for trail in self.trails])
+
+    def _roll_up(self, bad: str, good: str, verdicts: list[str]) -> str:
+        if bad in verdicts:
+            return bad
+        if not self.complete or "unknown" in verdicts:
+            return "unknown"
+        return good if verdicts else "no_trails"
+
+
+def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
+    """Judge every trail of the snapshot by every rule that is not off. Pure: the same in, the same out."""
+    closed_count = settings.closed_regions == "unknown" and bool(snapshot.closed_regions)
+    return AccountVerdict(
+        snapshot=snapshot,
+        trails=tuple(TrailVerdict(trail, _findings(snapshot, trail, settings)) for trail in snapshot.trails),
+        complete=not snapshot.errors and not closed_count,
+    )
+
+
+def unused_exceptions(snapshot: Snapshot, settings: Settings) -> tuple[TrailException, ...]:
+    """The exceptions that name no trail of the snapshot: a misspelt ARN would otherwise go unnoticed."""
+    arns = {trail.arn for trail in snapshot.trails}
+    return tuple(exception for exception in settings.exceptions if exception.trail not in arns)
+
+
+def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
+    subject = Subject(
+        trail=trail,
+        key=snapshot.keys[trail.kms_key_arn] if trail.kms_key_arn else None,
+        bucket=snapshot.buckets[trail.bucket_name],
+        settings=settings,
+        read_at=snapshot.read_at,
+        account_id=snapshot.account_id,
+    )
+    levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
+    return tuple(_finding(RULES[name], level, subject) for name, level in levels.items() if level != "off")
+
+
+def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
+    """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
+    result = rule.judge(subject)
+    finding = Finding(
+        rule=rule.name,
+        status=result.status,
+        level="advised" if result.advice else level,
+        severity="low" if result.advice else rule.severity,
+        message=result.message,
+        evidence=result.evidence,
+        remediation=_addressed(result, subject.trail),
+        frameworks=rule.frameworks,
+    )
+    exception = _exception(subject, rule.name)
+    return _excepted(finding, exception) if exception and finding.status in ("fail", "unknown") else finding
+
+
+def _addressed(result: Result, trail: Trail) -> str:
+    """Say who has to act, where that is not the account that was read."""
+    if trail.ownership == "owned" or not result.remediation:
+        return result.remediation
+    return f"In account {trail.account_id}, which owns this organization trail: {result.remediation}"
+
+
+def _exception(subject: Subject, rule: str) -> TrailException | None:
+    """The exception that covers a rule on this trail today; an expired one covers nothing."""
+    today: date = subject.read_at.date()
+    matching = (
+        exception
+        for exception in subject.settings.exceptions
+        if exception.trail == subject.trail.arn and rule in exception.rules and today <= exception.expires
+    )
+    return next(matching, None)
+
+
+def _excepted(finding: Finding, exception: TrailException) -> Finding:
+    """The finding with the decision to live with it, and what it would have been."""
+    return Finding(
+        rule=finding.rule,
+        status="excepted",
+        level=finding.level,
+        severity=finding.severity,
+        message=finding.message,
+        evidence={
+            **finding.evidence,
+            "exception": {
+                "status": finding.status,
+                "reason": exception.reason,
+                "owner": exception.owner,
+                "expires": exception.expires.isoformat(),
+            },
+        },
+        remediation=finding.remediation,
+        frameworks=finding.frameworks,
+    )

@@ -1,0 +1,140 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules on the key as KMS describes it: whose, in which state, where, approved, rotated."""
+
+from __future__ import annotations
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    NO_KEY,
+    Result,
+    Subject,
+    unreadable,
+    usable_key,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, Missing, ReadError
+
+# Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
+USABLE_STATES = ("Enabled", "Updating")
+STATE_REMEDIES = {
+    "Disabled": "Enable it: aws kms enable-key --region {region} --key-id {arn}.",
+    "PendingDeletion": "Cancel the deletion while there is time (aws kms cancel-key-deletion --region {region} "
+    "--key-id {arn}), then enable the key: without it the logs it encrypted are lost as well.",
+    "PendingImport": "Import its key material, or give the trail another key.",
+}
+
+
+def key_is_customer_managed(subject: Subject) -> Result:
+    """The key's manager is the customer (KMS shape KeyMetadata, KeyManager): a CMK, as the control's title asks."""
+    key = usable_key(subject)
+    if isinstance(key, Result):
+        return key
+    if key.manager == "CUSTOMER":
+        return Result("pass", "The key is managed by the customer.", "", {"manager": key.manager})
+    return Result(
+        "fail",
+        f"The key {key.arn} is managed by {key.manager}: nobody can change its policy to say who reads the logs.",
+        f"Give the trail a customer managed key in {key.region}.",
+        {"manager": key.manager},
+    )
+
+
+def key_is_usable(subject: Subject) -> Result:
+    """The key exists, is enabled, and is of the one kind that CloudTrail can use.
+
+    Source: CloudTrail API reference, UpdateTrail (KmsKeyNotFoundException, KmsKeyDisabledException; symmetric
+    encryption keys only).
+    """
+    if isinstance(subject.key, Missing):
+        return Result(
+            "fail",
+            f"The key {subject.trail.kms_key_arn} does not exist, so CloudTrail cannot deliver logs.",
+            "Give the trail another key. Logs that the lost key encrypted cannot be read again.",
+        )
+    key = usable_key(subject)
+    if isinstance(key, Result):
+        return key
+    evidence = {"state": key.state, "usage": key.usage, "spec": key.spec}
+    if (key.usage, key.spec) != ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
+        return Result(
+            "fail",
+            f"The key {key.arn} is {key.spec} for {key.usage}; CloudTrail uses symmetric encryption keys only.",
+            "Give the trail a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT.",
+            evidence,
+        )
+    if key.state in USABLE_STATES:
+        return Result("pass", f"The key is {key.state}.", "", evidence)
+    return _unusable_state(key, evidence)
+
+
+def _unusable_state(key: Key, evidence: dict[str, str]) -> Result:
+    """The result for a key whose state stops encryption."""
+    when = f" (on {key.deletion_date.date().isoformat()})" if key.deletion_date else ""
+    remedy = STATE_REMEDIES.get(key.state, "Bring the key back to the state Enabled, or give the trail another key.")
+    return Result(
+        "fail",
+        f"The key {key.arn} is {key.state}{when}, so CloudTrail cannot deliver logs.",
+        remedy.format(region=key.region, arn=key.arn),
+        evidence,
+    )
+
+
+def key_in_bucket_region(subject: Subject) -> Result:
+    """The key is in the region of the bucket (CloudTrail API reference, UpdateTrail, KmsKeyNotFoundException)."""
+    if subject.trail.kms_key_arn is None:
+        return NO_KEY
+    bucket = subject.bucket
+    if isinstance(bucket, ReadError):
+        return unreadable(f"The region of the bucket {subject.trail.bucket_name}", bucket)
+    if isinstance(bucket, Missing):
+        return Result("not_applicable", f"The bucket {subject.trail.bucket_name} does not exist.")
+    region = subject.trail.kms_key_arn.split(":")[3]
+    evidence = {"key_region": region, "bucket_region": bucket.region}
+    if region == bucket.region:
+        return Result("pass", f"Key and bucket are both in {region}.", "", evidence)
+    return Result(
+        "fail",
+        f"The key is in {region}, the bucket {bucket.name} in {bucket.region}: CloudTrail cannot use this key there.",
+        f"Give the trail a key in {bucket.region}.",
+        evidence,
+    )
+
+
+def key_is_approved(subject: Subject) -> Result:
+    """The key is on the list of approved keys, if there is one."""
+    if not subject.settings.approved_keys:
+        return Result("not_applicable", "No list of approved keys is given.")
+    if subject.trail.kms_key_arn is None:
+        return NO_KEY
+    if subject.trail.kms_key_arn in subject.settings.approved_keys:
+        return Result("pass", "The key is approved.", "", {"kms_key": subject.trail.kms_key_arn})
+    return Result(
+        "fail",
+        f"The key {subject.trail.kms_key_arn} is not on the list of approved keys.",
+        "Give the trail an approved key, or add this one to approved_keys.",
+        {"kms_key": subject.trail.kms_key_arn, "approved_keys": list(subject.settings.approved_keys)},
+    )
+
+
+def key_rotation_enabled(subject: Subject) -> Result:
+    """Automatic rotation is on (CIS AWS Foundations 3.0, control 3.6), where KMS can rotate the key at all."""
+    key = usable_key(subject)
+    if isinstance(key, Result):
+        return key
+    if isinstance(key.rotation_enabled, ReadError):
+        return unreadable("The rotation of the key", key.rotation_enabled)
+    if key.rotation_enabled is None:
+        return Result(
+            "not_applicable",
+            f"Automatic rotation cannot be set on this key (manager {key.manager}, origin {key.origin}, {key.spec}).",
+        )
+    if key.rotation_enabled:
+        return Result("pass", "The key rotates automatically.", "", {"rotation_enabled": True})
+    primary = key.primary_arn or key.arn
+    return Result(
+        "fail",
+        f"The key {primary} does not rotate automatically.",
+        f"Turn it on: aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}.",
+        {"rotation_enabled": False},
+    )

@@ -1,0 +1,78 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rules, each with its metadata: how much it counts, how bad a failure is, which controls ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    _key_rules,
+    _policy_rules,
+    _trail_rules,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level
+
+
+def _cis(first: str, middle: str, third: str, latest: str) -> dict[str, tuple[str, ...]]:
+    """The number of one CIS AWS Foundations recommendation in every version of the benchmark."""
+    numbers = {
+        first: ("1.2",),
+        middle: ("1.3", "1.4", "1.5", "2.0"),
+        third: ("3.0", "4.0", "5.0"),
+        latest: ("6.0", "7.0"),
+    }
+    return {f"cis_aws_foundations_{v}": (number,) for number, versions in numbers.items() for v in versions}
+
+
+# AWS Security Hub user guide, "CloudTrail.2"; the CIS numbers are those of the published benchmarks.
+ENCRYPTION_CONTROLS: Mapping[str, tuple[str, ...]] = {
+    **_cis("2.7", "3.7", "3.5", "4.5"),
+    "aws_security_hub": ("CloudTrail.2",),
+    "aws_config": ("cloud-trail-encryption-enabled",),
+    "nist_800_53_r5": ("AU-9", "CA-9(1)", "CM-3(6)", "SC-7(10)", "SC-13", "SC-28", "SC-28(1)", "SI-7(6)"),
+    "nist_800_171_r2": ("3.3.8",),
+    "pci_dss_4.0.1": ("10.3.2",),
+    "iso_27001_2022": ("A.8.11", "A.8.15", "A.8.16", "A.8.24"),
+    "soc_2": ("CC6.1", "CC6.2"),
+    "hipaa": ("164.312(a)(2)(iv)", "164.312(e)(2)(ii)"),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: the function that judges, its level where the user sets none, and what it means."""
+
+    judge: Callable[[Subject], Result]
+    level: Level
+    severity: str
+    frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The one name of the rule, in code, findings, reports and docs."""
+        return self.judge.__name__
+
+
+RULES: Mapping[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(_trail_rules.trail_has_kms_key, "required", "high", ENCRYPTION_CONTROLS),
+        Rule(_key_rules.key_is_customer_managed, "required", "medium", ENCRYPTION_CONTROLS),
+        Rule(_key_rules.key_is_usable, "required", "critical"),
+        Rule(_key_rules.key_in_bucket_region, "required", "critical"),
+        Rule(_policy_rules.key_policy_allows_encrypt, "required", "critical"),
+        Rule(_policy_rules.key_policy_allows_describe, "required", "high"),
+        Rule(_policy_rules.key_policy_allows_decrypt, "required", "high"),
+        Rule(_policy_rules.bucket_policy_accepts_key, "required", "critical"),
+        Rule(_trail_rules.trail_is_delivering, "required", "critical"),
+        Rule(_policy_rules.readers_can_decrypt, "required", "high"),
+        Rule(_key_rules.key_is_approved, "required", "medium"),
+        Rule(_policy_rules.key_policy_is_scoped, "advised", "medium"),
+        Rule(_key_rules.key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),
+    )
+}

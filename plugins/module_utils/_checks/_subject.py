@@ -1,0 +1,106 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rule sees (Subject), what it is told (Settings), and what it says (Result)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Key,
+    Level,
+    Missing,
+    ReadError,
+    Status,
+    Trail,
+)
+
+
+@dataclass(frozen=True)
+class TrailException:
+    """A decision to live with what some rules find on one trail, until a day (inclusive, UTC)."""
+
+    trail: str
+    rules: tuple[str, ...]
+    reason: str
+    owner: str
+    expires: date
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asks of the rules; `levels` holds only what differs from a rule's own level."""
+
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
+    approved_keys: tuple[str, ...] = ()
+    exceptions: tuple[TrailException, ...] = ()
+    stale_after_hours: int = 24
+    closed_regions: Literal["advise", "unknown"] = "advise"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One trail, with the key and the bucket behind it as far as they could be read."""
+
+    trail: Trail
+    key: Key | Missing | ReadError | None
+    bucket: Bucket | Missing | ReadError
+    settings: Settings
+    read_at: datetime
+    account_id: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level."""
+
+    status: Status
+    message: str
+    remediation: str = ""
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    advice: bool = False
+
+
+NO_KEY = Result("not_applicable", "The trail has no KMS key.")
+
+
+def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
+    """The result for a fact that could not be read: unknown, with the IAM action that would tell.
+
+    `remedy` replaces the plain advice to allow the action where that alone would not help.
+    """
+    return Result(
+        "unknown",
+        f"{what} could not be read: {error.operation} in {error.region} answered {error.code} ({error.message}).",
+        remedy or f"Allow {error.iam_action} to the principal that audits.",
+        {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
+    )
+
+
+def usable_key(subject: Subject) -> Key | Result:
+    """Return the key for rules that need one, or the result that says why there is none to judge."""
+    if subject.key is None:
+        return NO_KEY
+    if isinstance(subject.key, Missing):
+        return Result("not_applicable", f"The key {subject.trail.kms_key_arn} does not exist; see key_is_usable.")
+    if isinstance(subject.key, ReadError):
+        return unreadable(f"The key {subject.trail.kms_key_arn}", subject.key, foreign_key_remedy(subject, subject.key))
+    return subject.key
+
+
+def foreign_key_remedy(subject: Subject, error: ReadError) -> str:
+    """The advice for a key of another account, whose credentials alone can read it; empty for a key of our own."""
+    owner = (subject.trail.kms_key_arn or "").split(":")[4]
+    if owner == subject.account_id:
+        return ""
+    return (
+        f"The key belongs to account {owner}: audit with its credentials, by key_assume_role, "
+        f"and allow {error.iam_action} there."
+    )

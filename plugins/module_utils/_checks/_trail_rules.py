@@ -1,0 +1,94 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules on the trail itself: has it a key, and does it deliver."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
+    Subject,
+    unreadable,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Missing,
+    ReadError,
+    TrailStatus,
+)
+
+
+def trail_has_kms_key(subject: Subject) -> Result:
+    """The trail names a KMS key: the literal text of CIS AWS Foundations 3.0, control 3.5."""
+    if subject.trail.kms_key_arn:
+        return Result("pass", "The trail encrypts its logs with a KMS key.", "", {"kms_key": subject.trail.kms_key_arn})
+    region = subject.bucket.region if isinstance(subject.bucket, Bucket) else "the bucket's region"
+    return Result(
+        "fail",
+        "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and whoever may read the bucket "
+        "may read them.",
+        f"Take a customer managed key in {region}, let its key policy allow CloudTrail, then set it: "
+        f"aws cloudtrail update-trail --region {subject.trail.home_region} --name {subject.trail.arn} "
+        "--kms-key-id KEY_ARN. Logs that are already delivered stay as they are.",
+    )
+
+
+def trail_is_delivering(subject: Subject) -> Result:
+    """CloudTrail reports no delivery error.
+
+    The error strings are S3's (CloudTrail API reference, GetTrailStatus, LatestDeliveryError), so silence
+    proves nothing about the key: a delivery that has gone stale, or a trail that is off, is advice.
+    """
+    if isinstance(subject.bucket, Missing):
+        return Result(
+            "fail",
+            f"The bucket {subject.trail.bucket_name} does not exist, so no log arrives.",
+            "Create the bucket again, or give the trail another one.",
+        )
+    status = subject.trail.status
+    if isinstance(status, ReadError):
+        return unreadable("The delivery status", status)
+    error = status.latest_delivery_error or status.latest_digest_delivery_error
+    evidence = {
+        "is_logging": status.is_logging,
+        "latest_delivery_time": status.latest_delivery_time.isoformat() if status.latest_delivery_time else None,
+        "latest_delivery_error": status.latest_delivery_error,
+        "latest_digest_delivery_error": status.latest_digest_delivery_error,
+    }
+    if error:
+        kind = "logs" if status.latest_delivery_error else "digests"
+        return Result(
+            "fail",
+            f"The last delivery of {kind} to {subject.trail.bucket_name} failed: {error}.",
+            "Mend what the key and bucket findings of this trail name; CloudTrail then delivers again by itself.",
+            evidence,
+        )
+    return _freshness(subject, status, evidence)
+
+
+def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object]) -> Result:
+    """Judge a trail without errors by the time of its last delivery."""
+    if not status.is_logging:
+        return Result(
+            "fail",
+            "Logging is off, so nothing new is recorded.",
+            f"Start it: aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}.",
+            evidence,
+            advice=True,
+        )
+    hours = subject.settings.stale_after_hours
+    latest = status.latest_delivery_time
+    if latest is None or subject.read_at - latest > timedelta(hours=hours):
+        age = "ever" if latest is None else f"since {latest.isoformat()}"
+        return Result(
+            "fail",
+            f"No log was delivered {age}; more than {hours} hours of silence may mean that the key or the bucket "
+            "refuses CloudTrail.",
+            "Read the key and bucket findings of this trail; where all pass, look for recent objects in the bucket.",
+            evidence,
+            advice=True,
+        )
+    return Result("pass", "CloudTrail reports a recent delivery without error.", "", evidence)

@@ -1,0 +1,44 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The IAM action that every AWS call of this collection needs, looked up by service and operation.
+
+One table serves the `unknown` findings (which name the action that was missing) and the IAM
+policies that are shipped. Its source is the Service Authorization Reference: the pages "Actions,
+resources, and condition keys for AWS CloudTrail", "... AWS KMS", "... Amazon S3", "... AWS STS",
+"... Amazon EC2" and "... AWS Organizations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Most operations share their name with their action; S3 names two of its own differently.
+IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        # Answered to every caller, even where a policy denies it (STS API reference, GetCallerIdentity).
+        ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
+        ("sts", "AssumeRole"): "sts:AssumeRole",
+        ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
+        ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
+        ("cloudtrail", "GetTrailStatus"): "cloudtrail:GetTrailStatus",
+        ("organizations", "ListDelegatedServicesForAccount"): "organizations:ListDelegatedServicesForAccount",
+        ("kms", "DescribeKey"): "kms:DescribeKey",
+        ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
+        ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
+        ("kms", "ListAliases"): "kms:ListAliases",
+        ("s3", "HeadBucket"): "s3:ListBucket",
+        ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
+        ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
+    }
+)
+
+
+def iam_action(service: str, operation: str) -> str:
+    """Return the IAM action, such as `s3:GetEncryptionConfiguration`, that an operation needs.
+
+    Raises KeyError for an operation that the table does not hold: no call is made without a declared permission.
+    """
+    return IAM_ACTIONS[service, operation]

@@ -1,0 +1,305 @@
+#!/usr/bin/python
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judge the KMS encryption of an account's CloudTrail trails."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudtrail_kms_facts
+short_description: Judge whether CloudTrail trails deliver logs encrypted under a working KMS key
+version_added: 0.1.0
+description:
+  - Reads every CloudTrail trail of an AWS account with the KMS key and the S3 bucket behind it, and judges them by CIS
+    AWS Foundations 3.0, control 3.5, and by whether the key works at all.
+  - What could not be read is V(unknown) and names the IAM action that was missing; it is never a pass.
+  - It changes nothing, in check mode or not.
+options: {}
+extends_documentation_fragment:
+  - aws_baseline.cloudtrail.cloudtrail_kms
+  - aws_baseline.cloudtrail.attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.facts
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details: The module changes nothing.
+  facts:
+    support: full
+  platform:
+    platforms: all
+  idempotent:
+    support: full
+notes:
+  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+author:
+  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
+"""
+
+EXAMPLES = r"""
+- name: Judge every trail of the account
+  aws_baseline.cloudtrail.cloudtrail_kms_facts:
+  register: audit
+
+- name: Stop unless the account is compliant
+  ansible.builtin.assert:
+    that: audit.ansible_facts.cloudtrail_kms.accounts[0].verdict == "compliant"
+
+- name: Judge one trail of another account, with its key in a third
+  aws_baseline.cloudtrail.cloudtrail_kms_facts:
+    regions: [us-east-1]
+    trails: [organization]
+    assume_role:
+      role_arn: arn:aws:iam::222222222222:role/CloudTrailAudit
+      external_id: baseline
+    key_assume_role:
+      role_arn: arn:aws:iam::444444444444:role/CloudTrailAudit
+      external_id: baseline
+
+- name: Ask for readers and approved keys, and live with one finding for a while
+  aws_baseline.cloudtrail.cloudtrail_kms_facts:
+    readers:
+      - arn:aws:iam::111111111111:role/SecurityAnalyst
+    approved_keys:
+      - arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555
+    rules:
+      key_rotation_enabled: required
+      key_policy_is_scoped: "off"
+    exceptions:
+      - trail: arn:aws:cloudtrail:us-east-1:111111111111:trail/legacy
+        rules: [trail_has_kms_key]
+        reason: The archive cannot read KMS encrypted logs before its upgrade.
+        owner: security@example.com
+        expires: "2027-03-31"
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts to add to the host, which stands for the AWS account.
+  returned: always
+  type: dict
+  contains:
+    cloudtrail_kms:
+      description: What was found.
+      type: dict
+      returned: always
+      contains:
+        generated_at:
+          description: When the account was read, in ISO 8601, UTC.
+          type: str
+          sample: "2026-11-23T08:00:00+00:00"
+        collection_version:
+          description: The version of this collection.
+          type: str
+          sample: 0.1.0
+        summary:
+          description:
+            - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted).
+            - How many accounts are C(compliant), C(non_compliant), C(unknown), or have C(no_trails).
+          type: dict
+          sample:
+            {accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, excepted: 0}
+        accounts:
+          description: One row for each account.
+          type: list
+          elements: dict
+          contains:
+            account_id:
+              description: The account.
+              type: str
+              sample: "111111111111"
+            account_name:
+              description: Its name, where it is known.
+              type: str
+            partition:
+              description: Its partition.
+              type: str
+              sample: aws
+            verdict:
+              description:
+                - V(non_compliant) when a required rule fails for one of its trails, else V(unknown) when one could not
+                  be judged or not all trails could be seen, V(no_trails) when there is none, else V(compliant).
+              type: str
+              sample: non_compliant
+            cis_3_5:
+              description: The literal benchmark verdict, V(pass), V(fail), V(unknown) or V(no_trails); it asks only
+                whether a key is set.
+              type: str
+              sample: fail
+            trails:
+              description: The trails, sorted by ARN.
+              type: list
+              elements: dict
+              contains:
+                arn:
+                  description: ARN of the trail.
+                  type: str
+                name:
+                  description: Name of the trail.
+                  type: str
+                home_region:
+                  description: The region in which it can be changed.
+                  type: str
+                multi_region:
+                  description: Whether it records all regions.
+                  type: bool
+                organization_trail:
+                  description: Whether it records a whole organization.
+                  type: bool
+                ownership:
+                  description: V(owned), V(delegated) (an organization trail seen by a delegated administrator) or
+                    V(inherited) (seen by a member).
+                  type: str
+                bucket_name:
+                  description: The bucket it delivers to.
+                  type: str
+                kms_key_arn:
+                  description: The key it encrypts with, or null.
+                  type: str
+                verdict:
+                  description: V(compliant), V(non_compliant) or V(unknown).
+                  type: str
+                cis_3_5:
+                  description: V(pass) when a key is set, else V(fail).
+                  type: str
+                findings:
+                  description: One finding for each rule that is not off.
+                  type: list
+                  elements: dict
+                  contains:
+                    rule:
+                      description: Name of the rule.
+                      type: str
+                      sample: key_is_usable
+                    status:
+                      description: V(pass), V(fail), V(unknown), V(not_applicable) or V(excepted).
+                      type: str
+                    level:
+                      description: V(required) when the verdict hangs on it, else V(advised).
+                      type: str
+                    severity:
+                      description: V(critical), V(high), V(medium) or V(low).
+                      type: str
+                    message:
+                      description: What was found.
+                      type: str
+                    evidence:
+                      description: The facts behind it; with an V(excepted) one the C(exception) and the C(status) it
+                        covers.
+                      type: dict
+                    remediation:
+                      description: What to do.
+                      type: str
+                    frameworks:
+                      description: The controls of each framework that ask for it.
+                      type: dict
+            keys:
+              description: The keys behind the trails; what could not be read is null.
+              type: list
+              elements: dict
+              contains:
+                arn:
+                  description: ARN of the key.
+                  type: str
+                aliases:
+                  description: Its aliases.
+                  type: list
+                  elements: str
+                manager:
+                  description: V(CUSTOMER) or V(AWS).
+                  type: str
+                state:
+                  description: Its state, as KMS names it.
+                  type: str
+                spec:
+                  description: Its spec.
+                  type: str
+                usage:
+                  description: Its usage.
+                  type: str
+                multi_region:
+                  description: Whether it is a multi-Region key.
+                  type: bool
+                rotation_enabled:
+                  description: Whether it rotates automatically; null where KMS cannot rotate it.
+                  type: bool
+                policy:
+                  description: Its key policy, as KMS holds it.
+                  type: str
+            buckets:
+              description: The buckets behind the trails; what could not be read is null.
+              type: list
+              elements: dict
+              contains:
+                name:
+                  description: Name of the bucket.
+                  type: str
+                region:
+                  description: Its region.
+                  type: str
+                bucket_key_enabled:
+                  description: Whether it uses an S3 Bucket Key.
+                  type: bool
+            errors:
+              description: The reads that failed.
+              type: list
+              elements: dict
+              contains:
+                service:
+                  description: The AWS service.
+                  type: str
+                  sample: kms
+                operation:
+                  description: The operation.
+                  type: str
+                  sample: GetKeyPolicy
+                iam_action:
+                  description: The IAM action it needs.
+                  type: str
+                  sample: kms:GetKeyPolicy
+                region:
+                  description: The region that was asked.
+                  type: str
+                code:
+                  description: AWS's error code, or the SDK's where no answer came.
+                  type: str
+                  sample: AccessDeniedException
+                message:
+                  description: AWS's words.
+                  type: str
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect, read_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import assess, unused_exceptions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+
+
+def main() -> None:
+    """Read, judge, report."""
+    module = AnsibleAWSModule(argument_spec=_arguments.argument_spec(), supports_check_mode=True)
+    try:
+        scope, settings = _arguments.scope(module.params), _arguments.settings(module.params)
+        region, endpoint_url, connection = get_aws_connection_info(module)
+        first_region = next(iter(scope.regions), None)
+        caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
+        snapshot = read_account(caller, scope)
+    except (_arguments.ArgumentError, AwsError) as error:
+        module.fail_json(msg=str(error))
+    for exception in unused_exceptions(snapshot, settings):
+        module.warn(f"The exception for {exception.trail} matches no trail that was read.")
+    module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": facts([assess(snapshot, settings)])})
+
+
+if __name__ == "__main__":
+    main()
