@@ -1,0 +1,79 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text for a terminal: what a character shows, how wide it is, and where a line breaks."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
+_SEPARATORS = "/:-_.,"
+
+
+def printable(text: str) -> str:
+    r"""Return the text with every character that would not show as itself written as an escape.
+
+    Names and messages from AWS are data. A line break in one of them, a terminal's control
+    sequence, or a mark that turns the direction of writing could forge a line of the table:
+    they come out as `\n`, `\x1b` and `\u202e`.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal the (printable) text takes: wide characters take two, accents none.
+
+    Source: Unicode Standard Annex 11, East Asian Width.
+    """
+    return sum(_character_columns(character) for character in text)
+
+
+def _character_columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def pad(text: str, width: int) -> str:
+    """Return the text filled up with spaces to `width` columns."""
+    return text + " " * (width - columns(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return the text as lines of at most `width` columns, at least one; nothing but space is lost.
+
+    Lines break at spaces. A word that is too long for a line of its own starts on a new one
+    and is broken after a separator, or where it must be.
+    """
+    lines = [""]
+    for word in text.split():
+        *full, rest = _pieces(word, width)
+        joined = f"{lines[-1]} {rest}".lstrip()
+        if full:
+            lines += [*full, rest]
+        elif columns(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(rest)
+    return [line for line in lines if line] or [""]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = []
+    while columns(word) > width:
+        cut = _cut(word, width)
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]
+
+
+def _cut(word: str, width: int) -> int:
+    """Return where to break a word that is wider than `width`; two columns are the least that fits any character."""
+    cut = max(end for end in range(1, width + 1) if end == 1 or columns(word[:end]) <= width)
+    separator = max(word.rfind(mark, cut // 3, cut) for mark in _SEPARATORS)
+    return cut if separator < 0 else separator + 1
