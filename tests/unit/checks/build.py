@@ -1,0 +1,117 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A healthy trail, key and bucket, and snapshots that differ from health in one thing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Finding,
+    Key,
+    Missing,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailStatus,
+)
+
+ACCOUNT = "111111111111"
+NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+TRAIL_ARN = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main"
+KEY_ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/Analyst"
+
+ROOT = {
+    "Sid": "Administration",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+SCOPE = {
+    "StringEquals": {"aws:SourceArn": TRAIL_ARN},
+    "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": f"arn:aws:cloudtrail:*:{ACCOUNT}:trail/*"},
+}
+
+
+def service(sid: str, action: str, **more: Any) -> dict[str, Any]:
+    """A statement that lets CloudTrail do something."""
+    principal = {"Service": "cloudtrail.amazonaws.com"}
+    return {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
+
+
+ENCRYPT = service("Encrypt", "kms:GenerateDataKey*", Condition=SCOPE)
+DESCRIBE = service("Describe", "kms:DescribeKey")
+DECRYPT = service("Decrypt", "kms:Decrypt", Condition=SCOPE)
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """The text of a policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+BUCKET_POLICY = policy(
+    {
+        "Sid": "Write",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::logs/AWSLogs/{ACCOUNT}/*",
+        "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceArn": TRAIL_ARN}},
+    }
+)
+TRAIL = Trail(
+    arn=TRAIL_ARN,
+    name="main",
+    home_region="us-east-1",
+    multi_region=True,
+    organization_trail=False,
+    ownership="owned",
+    bucket_name="logs",
+    bucket_prefix=None,
+    kms_key_arn=KEY_ARN,
+    status=TrailStatus(is_logging=True, latest_delivery_time=NOW - timedelta(minutes=5)),
+)
+KEY = Key(
+    arn=KEY_ARN,
+    manager="CUSTOMER",
+    state="Enabled",
+    spec="SYMMETRIC_DEFAULT",
+    usage="ENCRYPT_DECRYPT",
+    origin="AWS_KMS",
+    multi_region=False,
+    primary_arn=None,
+    aliases=("alias/trail",),
+    policy=policy(ROOT, ENCRYPT, DESCRIBE, DECRYPT),
+    rotation_enabled=True,
+)
+BUCKET = Bucket("logs", "us-east-1", BUCKET_POLICY, bucket_key_enabled=False)
+Fact = dict[str, Any] | Missing | ReadError
+
+
+def denied(service_name: str, operation: str, action: str) -> ReadError:
+    """A read that AWS refused."""
+    return ReadError(service_name, operation, action, "us-east-1", "AccessDenied", "not authorized")
+
+
+def snapshot(trail: dict[str, Any] | None = None, key: Fact | None = None, bucket: Fact | None = None) -> Snapshot:
+    """A healthy account but for the given fields, or with the given Missing or ReadError in a fact's place."""
+    changed = replace(TRAIL, **trail or {})
+    keys = {changed.kms_key_arn: key if isinstance(key, (Missing, ReadError)) else replace(KEY, **key or {})}
+    buckets = {"logs": bucket if isinstance(bucket, (Missing, ReadError)) else replace(BUCKET, **bucket or {})}
+    known = {arn: fact for arn, fact in keys.items() if arn is not None}
+    return Snapshot(ACCOUNT, "aws", NOW, (changed,), known, buckets)
+
+
+def finding(rule: str, read: Snapshot, settings: Settings | None = None) -> Finding:
+    """What one rule finds on the snapshot's only trail."""
+    (trail,) = assess(read, settings or Settings()).trails
+    return next(found for found in trail.findings if found.rule == rule)

@@ -1,0 +1,276 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every rule, with every status it can give and the words it gives them in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
+from tests.unit.checks.build import (
+    ACCOUNT,
+    DESCRIBE,
+    ENCRYPT,
+    KEY_ARN,
+    NOW,
+    ROLE_ARN,
+    ROOT,
+    denied,
+    finding,
+    policy,
+    service,
+    snapshot,
+)
+
+NO_KEY = {"kms_key_arn": None}
+NO_DESCRIBE = denied("kms", "DescribeKey", "kms:DescribeKey")
+NO_POLICY = denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+NO_BUCKET_POLICY = denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
+NO_ENCRYPTION = denied("s3", "GetBucketEncryption", "s3:GetEncryptionConfiguration")
+NO_HEAD = denied("s3", "HeadBucket", "s3:ListBucket")
+NO_STATUS = denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
+NO_ROTATION = denied("kms", "GetKeyRotationStatus", "kms:GetKeyRotationStatus")
+FOREIGN_KEY = "arn:aws:kms:us-east-1:444444444444:key/99999999-2222-3333-4444-555555555555"
+FOREIGN_ROLE = "arn:aws:iam::555555555555:role/Analyst"
+GONE = Missing("gone")
+DENY_ALL = {**service("Lock", "kms:*"), "Effect": "Deny"}
+READERS = Settings(readers=(ROLE_ARN,))
+
+
+def reader(*arns: str) -> dict[str, Any]:
+    """A statement that lets readers decrypt."""
+    return {
+        "Sid": "Readers",
+        "Effect": "Allow",
+        "Principal": {"AWS": list(arns)},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}},
+    }
+
+
+def key_policy(*statements: dict[str, Any]) -> dict[str, str]:
+    """The key's fields with another policy."""
+    return {"policy": policy(ROOT, *statements)}
+
+
+def delivery(**fields: Any) -> dict[str, TrailStatus]:
+    """The trail's fields with another status."""
+    return {"status": TrailStatus(**{"is_logging": True, "latest_delivery_time": NOW, **fields})}
+
+
+# rule, what differs from a healthy account, settings, status, words of the message or the remediation
+CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
+    ("trail_has_kms_key", snapshot(), None, "pass", "encrypts"),
+    ("trail_has_kms_key", snapshot(NO_KEY), None, "fail", "--kms-key-id KEY_ARN"),
+    ("trail_has_kms_key", snapshot(NO_KEY, bucket=NO_HEAD), None, "fail", "the bucket's region"),
+    ("key_is_customer_managed", snapshot(), None, "pass", "customer"),
+    ("key_is_customer_managed", snapshot(key={"manager": "AWS"}), None, "fail", "managed by AWS"),
+    ("key_is_customer_managed", snapshot(key=NO_DESCRIBE), None, "unknown", "kms:DescribeKey"),
+    ("key_is_customer_managed", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("key_is_customer_managed", snapshot(key=GONE), None, "not_applicable", "key_is_usable"),
+    ("key_is_usable", snapshot(), None, "pass", "Enabled"),
+    ("key_is_usable", snapshot(key={"state": "Updating"}), None, "pass", "Updating"),
+    ("key_is_usable", snapshot(key={"state": "Disabled"}), None, "fail", "aws kms enable-key --region us-east-1"),
+    (
+        "key_is_usable",
+        snapshot(key={"state": "PendingDeletion", "deletion_date": datetime(2026, 12, 1, tzinfo=timezone.utc)}),
+        None,
+        "fail",
+        "PendingDeletion (on 2026-12-01)",
+    ),
+    ("key_is_usable", snapshot(key={"state": "PendingDeletion"}), None, "fail", "cancel-key-deletion"),
+    ("key_is_usable", snapshot(key={"state": "PendingImport"}), None, "fail", "Import its key material"),
+    ("key_is_usable", snapshot(key={"state": "Unavailable"}), None, "fail", "back to the state Enabled"),
+    ("key_is_usable", snapshot(key={"usage": "SIGN_VERIFY", "spec": "RSA_2048"}), None, "fail", "RSA_2048"),
+    ("key_is_usable", snapshot(key={"spec": "HMAC_256"}), None, "fail", "SYMMETRIC_DEFAULT"),
+    ("key_is_usable", snapshot(key=GONE), None, "fail", "does not exist"),
+    ("key_is_usable", snapshot(key=NO_DESCRIBE), None, "unknown", "kms:DescribeKey"),
+    ("key_is_usable", snapshot({"kms_key_arn": FOREIGN_KEY}, NO_DESCRIBE), None, "unknown", "key_assume_role"),
+    ("key_is_usable", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("key_in_bucket_region", snapshot(), None, "pass", "both in us-east-1"),
+    ("key_in_bucket_region", snapshot(bucket={"region": "eu-west-1"}), None, "fail", "a key in eu-west-1"),
+    ("key_in_bucket_region", snapshot(bucket=NO_HEAD), None, "unknown", "s3:ListBucket"),
+    ("key_in_bucket_region", snapshot(bucket=GONE), None, "not_applicable", "does not exist"),
+    ("key_in_bucket_region", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("key_policy_allows_encrypt", snapshot(), None, "pass", "may encrypt"),
+    ("key_policy_allows_encrypt", snapshot(key=key_policy(DESCRIBE)), None, "fail", "may not encrypt"),
+    ("key_policy_allows_encrypt", snapshot(key=key_policy(ENCRYPT, DENY_ALL)), None, "fail", "Lock"),
+    ("key_policy_allows_encrypt", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
+    ("key_policy_allows_encrypt", snapshot(key={"policy": "nonsense"}), None, "unknown", "cannot be understood"),
+    (
+        "key_policy_allows_encrypt",
+        snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "policy": NO_POLICY}),
+        None,
+        "unknown",
+        "belongs to account 444444444444",
+    ),
+    ("key_policy_allows_encrypt", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("key_policy_allows_describe", snapshot(), None, "pass", "may describe"),
+    ("key_policy_allows_describe", snapshot(key=key_policy(ENCRYPT)), None, "fail", "may not describe"),
+    ("key_policy_allows_describe", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
+    ("key_policy_allows_describe", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("key_policy_allows_decrypt", snapshot(), None, "pass", "may decrypt"),
+    ("key_policy_allows_decrypt", snapshot(key=key_policy(ENCRYPT)), None, "fail", "may not decrypt"),
+    (
+        "key_policy_allows_decrypt",
+        snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": NO_ENCRYPTION}),
+        None,
+        "unknown",
+        "s3:GetEncryptionConfiguration",
+    ),
+    ("key_policy_allows_decrypt", snapshot(key=key_policy(ENCRYPT), bucket=NO_HEAD), None, "unknown", "s3:ListBucket"),
+    ("key_policy_allows_decrypt", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
+    ("bucket_policy_accepts_key", snapshot(), None, "pass", "lets CloudTrail upload"),
+    ("bucket_policy_accepts_key", snapshot(bucket={"policy": None}), None, "fail", "does not let CloudTrail"),
+    ("bucket_policy_accepts_key", snapshot(bucket={"policy": NO_BUCKET_POLICY}), None, "unknown", "bucket_assume_role"),
+    ("bucket_policy_accepts_key", snapshot(bucket={"policy": "{"}), None, "unknown", "cannot be understood"),
+    ("bucket_policy_accepts_key", snapshot(bucket=NO_HEAD), None, "unknown", "s3:ListBucket"),
+    ("bucket_policy_accepts_key", snapshot(bucket=GONE), None, "not_applicable", "trail_is_delivering"),
+    ("bucket_policy_accepts_key", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("trail_is_delivering", snapshot(), None, "pass", "recent delivery"),
+    ("trail_is_delivering", snapshot(delivery(latest_delivery_error="AccessDenied")), None, "fail", "logs to logs"),
+    ("trail_is_delivering", snapshot(delivery(latest_digest_delivery_error="X")), None, "fail", "digests to logs"),
+    ("trail_is_delivering", snapshot(delivery(is_logging=False)), None, "fail", "aws cloudtrail start-logging"),
+    ("trail_is_delivering", snapshot(delivery(latest_delivery_time=None)), None, "fail", "delivered ever"),
+    (
+        "trail_is_delivering",
+        snapshot(delivery(latest_delivery_time=NOW - timedelta(hours=25))),
+        None,
+        "fail",
+        "more than 24 hours",
+    ),
+    (
+        "trail_is_delivering",
+        snapshot(delivery(latest_delivery_time=NOW - timedelta(hours=25))),
+        Settings(stale_after_hours=48),
+        "pass",
+        "recent delivery",
+    ),
+    ("trail_is_delivering", snapshot({"status": NO_STATUS}), None, "unknown", "cloudtrail:GetTrailStatus"),
+    ("trail_is_delivering", snapshot(bucket=GONE), None, "fail", "logs does not exist"),
+    ("readers_can_decrypt", snapshot(), None, "not_applicable", "No readers"),
+    ("readers_can_decrypt", snapshot(key=key_policy(ENCRYPT, reader(ROLE_ARN))), READERS, "pass", "every reader"),
+    ("readers_can_decrypt", snapshot(), READERS, "unknown", ROLE_ARN),
+    ("readers_can_decrypt", snapshot(key={"policy": policy(ENCRYPT)}), READERS, "fail", "kms:Decrypt"),
+    (
+        "readers_can_decrypt",
+        snapshot(key=key_policy(reader(FOREIGN_ROLE))),
+        Settings(readers=(FOREIGN_ROLE,)),
+        "pass",
+        f"IAM must allow it too: {FOREIGN_ROLE}",
+    ),
+    ("readers_can_decrypt", snapshot(), Settings(readers=(FOREIGN_ROLE,)), "fail", FOREIGN_ROLE),
+    ("readers_can_decrypt", snapshot(key={"policy": NO_POLICY}), READERS, "unknown", "kms:GetKeyPolicy"),
+    ("key_is_approved", snapshot(), None, "not_applicable", "No list"),
+    ("key_is_approved", snapshot(), Settings(approved_keys=(KEY_ARN,)), "pass", "approved"),
+    ("key_is_approved", snapshot(), Settings(approved_keys=(FOREIGN_KEY,)), "fail", "not on the list"),
+    ("key_is_approved", snapshot(NO_KEY), Settings(approved_keys=(KEY_ARN,)), "not_applicable", "no KMS key"),
+    ("key_policy_is_scoped", snapshot(), None, "pass", "no stranger"),
+    (
+        "key_policy_is_scoped",
+        snapshot(key=key_policy(service("Open", "kms:GenerateDataKey*"))),
+        None,
+        "fail",
+        "a trail of any other account can encrypt",
+    ),
+    ("key_policy_is_scoped", snapshot(key=key_policy(service("All", "kms:*"))), None, "fail", "kms:PutKeyPolicy"),
+    (
+        "key_policy_is_scoped",
+        snapshot(key=key_policy({**ROOT, "Sid": "Public", "Principal": "*"})),
+        None,
+        "fail",
+        "any other account may kms:Decrypt",
+    ),
+    (
+        "key_policy_is_scoped",
+        snapshot(
+            key=key_policy(
+                ENCRYPT,
+                service("Decrypt", "kms:Decrypt"),
+                {**ROOT, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"kms:CallerAccount": ACCOUNT}}},
+            )
+        ),
+        None,
+        "pass",
+        "no stranger",
+    ),
+    (
+        "key_policy_is_scoped",
+        snapshot(
+            key=key_policy(
+                {**ROOT, "Principal": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-0123456789abcdef0"}}}
+            )
+        ),
+        None,
+        "unknown",
+        "narrow enough is open",
+    ),
+    ("key_policy_is_scoped", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
+    ("key_rotation_enabled", snapshot(), None, "pass", "rotates"),
+    ("key_rotation_enabled", snapshot(key={"rotation_enabled": False}), None, "fail", "aws kms enable-key-rotation"),
+    (
+        "key_rotation_enabled",
+        snapshot(key={"rotation_enabled": False, "primary_arn": KEY_ARN.replace("us-east-1", "eu-west-1")}),
+        None,
+        "fail",
+        "--region eu-west-1",
+    ),
+    (
+        "key_rotation_enabled",
+        snapshot(key={"rotation_enabled": None, "origin": "EXTERNAL"}),
+        None,
+        "not_applicable",
+        "EXTERNAL",
+    ),
+    ("key_rotation_enabled", snapshot(key={"rotation_enabled": NO_ROTATION}), None, "unknown", "GetKeyRotationStatus"),
+    ("key_rotation_enabled", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "read", "settings", "status", "words"),
+    CASES,
+    ids=[f"{case[0]}-{case[3]}-{number}" for number, case in enumerate(CASES)],
+)
+def test_rule(rule: str, read: Snapshot, settings: Settings | None, status: str, words: str) -> None:
+    found = finding(rule, read, settings)
+    assert found.status == status
+    assert words in f"{found.message} {found.remediation}"
+
+
+def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:
+    shown = {(case[0], case[3]) for case in CASES}
+    assert {(rule, status) for rule in RULES for status in ("pass", "fail")} <= shown
+
+
+@pytest.mark.parametrize(
+    ("read", "level"),
+    [
+        (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": True}), "required"),
+        (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": False}), "advised"),
+        (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": NO_ENCRYPTION}), "required"),
+    ],
+)
+def test_decrypt_is_required_where_the_bucket_uses_a_bucket_key(read: Snapshot, level: str) -> None:
+    assert finding("key_policy_allows_decrypt", read).level == level
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "severity"),
+    [
+        (delivery(is_logging=False), "advised", "low"),
+        (delivery(latest_delivery_time=None), "advised", "low"),
+        (delivery(latest_delivery_error="AccessDenied"), "required", "critical"),
+        (delivery(is_logging=False, latest_delivery_error="AccessDenied"), "required", "critical"),
+    ],
+)
+def test_silence_is_advice_and_an_error_is_not(status: dict[str, TrailStatus], level: str, severity: str) -> None:
+    found = finding("trail_is_delivering", snapshot(status))
+    assert (found.status, found.level, found.severity) == ("fail", level, severity)

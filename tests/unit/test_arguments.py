@@ -1,0 +1,103 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options become Scope and Settings; what cannot be meant is refused by name."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from yaml import safe_load
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.cloudtrail_kms import ModuleDocFragment
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+
+TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
+KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
+EXCEPTION = {"trail": TRAIL, "rules": ["key_is_usable"], "reason": "x", "owner": "me", "expires": "2026-12-31"}
+
+
+def params(**given: Any) -> dict[str, Any]:
+    """The parameters as Ansible fills them in."""
+    return {**{name: spec.get("default") for name, spec in _arguments.argument_spec().items()}, **given}
+
+
+def test_defaults_read_everything_and_judge_by_the_table() -> None:
+    assert _arguments.scope(params()) == Scope()
+    assert _arguments.settings(params()) == Settings()
+
+
+def test_scope_holds_what_was_asked() -> None:
+    role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "x", "session_name": "y"}
+    scope = _arguments.scope(
+        params(regions=["us-east-1", "us-east-1"], trails=["main", TRAIL], key_assume_role=role, concurrency=4)
+    )
+    assert scope == Scope(
+        regions=("us-east-1",),
+        trails=("main", TRAIL),
+        key_role=Role("arn:aws:iam::222222222222:role/Audit", "x", "y"),
+        concurrency=4,
+    )
+
+
+def test_settings_hold_what_was_asked() -> None:
+    settings = _arguments.settings(
+        params(
+            readers=["arn:aws:iam::111111111111:root", "arn:aws:sts::111111111111:assumed-role/A/b"],
+            approved_keys=[KEY],
+            rules={"key_is_usable": False, "key_rotation_enabled": "required"},
+            exceptions=[EXCEPTION],
+            stale_after_hours=48,
+            closed_regions="unknown",
+        )
+    )
+    assert settings == Settings(
+        levels={"key_is_usable": "off", "key_rotation_enabled": "required"},
+        readers=("arn:aws:iam::111111111111:root", "arn:aws:sts::111111111111:assumed-role/A/b"),
+        approved_keys=(KEY,),
+        exceptions=(TrailException(TRAIL, ("key_is_usable",), "x", "me", date(2026, 12, 31)),),
+        stale_after_hours=48,
+        closed_regions="unknown",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"trails": ["arn:aws:s3:::x"]}, "Option trails: 'arn:aws:s3:::x' is not a trail name or trail ARN."),
+        ({"trails": ["x y"]}, "Option trails: 'x y' is not a trail name or trail ARN."),
+        ({"trails": [""]}, "Option trails: '' is not a trail name or trail ARN."),
+        ({"regions": ["USA"]}, "Option regions: 'USA' is not a region name such as eu-central-1."),
+        ({"readers": ["Analyst"]}, "Option readers: 'Analyst' is not the ARN of an IAM role, user or account root."),
+        ({"approved_keys": ["alias/x"]}, "Option approved_keys: 'alias/x' is not a key ARN."),
+        (
+            {"assume_role": {"role_arn": "Audit", "external_id": None, "session_name": "x"}},
+            "Option assume_role.role_arn: 'Audit' is not a role ARN.",
+        ),
+        ({"concurrency": 0}, "Option concurrency: 0 is less than 1."),
+        ({"stale_after_hours": 0}, "Option stale_after_hours: 0 is less than 1."),
+        ({"rules": {"key_is_good": "off"}}, "Option rules: there is no rule 'key_is_good'; the rules are"),
+        ({"rules": {"key_is_usable": "maybe"}}, "Option rules: 'maybe' is no level for key_is_usable; it is one of"),
+        (
+            {"exceptions": [{**EXCEPTION, "expires": "soon"}]},
+            "Option exceptions.expires: 'soon' is not a date YYYY-MM-DD.",
+        ),
+        ({"exceptions": [{**EXCEPTION, "reason": " "}]}, "Option exceptions.reason: ' ' is not a text."),
+        ({"exceptions": [{**EXCEPTION, "owner": ""}]}, "Option exceptions.owner: '' is not a text."),
+        ({"exceptions": [{**EXCEPTION, "trail": "main"}]}, "Option exceptions.trail: 'main' is not a trail ARN."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
+        (_arguments.scope(params(**given)), _arguments.settings(params(**given)))
+
+
+def test_documented_choices_are_the_rules() -> None:
+    documented = safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["exceptions"]["suboptions"]["rules"]["choices"]
+    assert documented == list(RULES)

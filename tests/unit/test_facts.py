@@ -1,0 +1,92 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The published shape: exactly these fields, JSON types, null for what could not be read, each error once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from yaml import safe_load
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from tests.unit.checks.build import KEY_ARN, NOW, denied, snapshot
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_shape() -> None:
+    document = facts([assess(snapshot(), Settings())])
+    assert json.loads(json.dumps(document)) == document
+    assert list(document) == ["generated_at", "collection_version", "summary", "accounts"]
+    (account,) = document["accounts"]
+    assert list(account) == [
+        "account_id", "partition", "verdict", "cis_3_5", "trails", "keys", "buckets", "errors",
+    ]  # fmt: skip
+    (trail,) = account["trails"]
+    assert list(trail) == [
+        "arn", "name", "home_region", "multi_region", "organization_trail", "ownership", "bucket_name",
+        "kms_key_arn", "verdict", "cis_3_5", "findings",
+    ]  # fmt: skip
+    assert list(trail["findings"][0]) == [
+        "rule", "status", "level", "severity", "message", "evidence", "remediation", "frameworks",
+    ]  # fmt: skip
+    assert list(account["keys"][0]) == [
+        "arn", "aliases", "manager", "state", "spec", "usage", "multi_region", "rotation_enabled", "policy",
+    ]  # fmt: skip
+    assert account["buckets"] == [{"name": "logs", "region": "us-east-1", "bucket_key_enabled": False}]
+    assert account["errors"] == []
+
+
+def test_summary_counts_accounts_by_verdict_and_excepted_trails() -> None:
+    later = replace(snapshot(), read_at=NOW + timedelta(minutes=1))
+    accounts = [
+        assess(read, Settings()) for read in (snapshot(), snapshot({"kms_key_arn": None}), replace(later, trails=()))
+    ]
+    document = facts(accounts)
+    assert document["generated_at"] == "2026-11-23T12:01:00+00:00"
+    assert document["summary"] == {
+        "accounts": 3,
+        "trails": 2,
+        "compliant": 1,
+        "non_compliant": 1,
+        "unknown": 0,
+        "no_trails": 1,
+        "excepted": 0,
+    }
+
+
+def test_what_could_not_be_read_is_null_and_among_the_errors_once() -> None:
+    policy, aliases = denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy"), denied("kms", "ListAliases", "kms:ListAliases")
+    head = denied("s3", "HeadBucket", "s3:ListBucket")
+    read = snapshot(key={"policy": policy, "aliases": aliases}, bucket=head)
+    (account,) = facts([assess(read, Settings())])["accounts"]
+    assert (account["keys"][0]["policy"], account["keys"][0]["aliases"]) == (None, None)
+    assert account["buckets"] == []
+    assert [error["iam_action"] for error in account["errors"]] == [
+        "kms:ListAliases",
+        "kms:GetKeyPolicy",
+        "s3:ListBucket",
+    ]
+
+
+def test_a_missing_key_is_no_error() -> None:
+    (account,) = facts([assess(snapshot(key=Missing("gone")), Settings())])["accounts"]
+    assert (account["keys"], account["errors"]) == ([], [])
+    assert account["trails"][0]["kms_key_arn"] == KEY_ARN
+
+
+def test_the_account_name_stands_where_it_is_known() -> None:
+    (account,) = facts([assess(replace(snapshot(), account_name="logs"), Settings())])["accounts"]
+    assert account["account_name"] == "logs"
+
+
+def test_version_is_that_of_the_collection() -> None:
+    assert safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"] == VERSION
