@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     Outcome,
     Policy,
     PolicyError,
+    Request,
     decide,
     delivery_request,
     parse,
@@ -141,29 +142,35 @@ def _scope_probes(subject: Subject, key: Key, policy: Policy) -> dict[str, Decis
     """Ask, for everything that should be refused, whether the policy allows it."""
     text = key.policy if isinstance(key.policy, str) else ""
     stranger = next((account for account in STRANGERS if account not in text), STRANGERS[0])
-    own = service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn)
-    trail_parts = subject.trail.arn.split(":")
-    foreign_trail = ":".join([*trail_parts[:4], stranger, "trail/stranger"])
+    # AWS does not say what a service's call carries here, and recommends statements that trust it to be foreign.
+    foreign = {"kms:CallerAccount": stranger}
+    own = _carrying(service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn), foreign)
+    partition, region = key.arn.split(":")[1], key.region
+    trail_arn = f"arn:{partition}:cloudtrail:{region}:{stranger}:trail/stranger"
+    trail = _carrying(service_request("kms:GenerateDataKey", trail_arn=trail_arn, key_arn=key.arn), foreign)
     anybody = reader_request(
-        f"arn:{trail_parts[1]}:iam::{stranger}:role/stranger",
+        f"arn:{partition}:iam::{stranger}:role/stranger",
         trail_arn=subject.trail.arn,
         key_arn=key.arn,
         bucket_name=subject.trail.bucket_name,
-        bucket_region=key.region,
+        bucket_region=region,
         identity_allows=True,
     )
     # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
-    anybody = replace(anybody, context={**anybody.context, "aws:PrincipalOrgID": "o-0000000000"})
-    probes = {
-        "a trail of any other account can encrypt": decide(
-            policy, service_request("kms:GenerateDataKey", trail_arn=foreign_trail, key_arn=key.arn)
-        )
+    anybody = _carrying(anybody, {"aws:PrincipalOrgID": "o-0000000000"})
+    return {
+        "a trail of any other account can encrypt": decide(policy, trail),
+        **{f"CloudTrail may {do}": decide(policy, replace(own, action=do)) for do in ADMINISTRATIVE_ACTIONS},
+        **{
+            f"any other account may {do}": decide(policy, replace(anybody, action=do))
+            for do in ("kms:Decrypt", *ADMINISTRATIVE_ACTIONS)
+        },
     }
-    for action in ADMINISTRATIVE_ACTIONS:
-        probes[f"CloudTrail may {action}"] = decide(policy, replace(own, action=action))
-    for action in ("kms:Decrypt", *ADMINISTRATIVE_ACTIONS):
-        probes[f"any other account may {action}"] = decide(policy, replace(anybody, action=action))
-    return probes
+
+
+def _carrying(request: Request, context: dict[str, str]) -> Request:
+    """The request with more in its context, known now where it was unknown."""
+    return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())
 
 
 def bucket_policy_accepts_key(subject: Subject) -> Result:
@@ -196,6 +203,8 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
         decide(parsed, request),
         f"The policy of the bucket {name} lets CloudTrail upload logs encrypted under this key.",
         f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key.",
+        f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
+        f"{request.resource.partition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
     )
 
 
@@ -205,22 +214,26 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    decision = decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn))
-    return _as_result(decision, f"CloudTrail may {verb} the key.", f"CloudTrail may not {verb} the key {key.arn}.")
+    return _as_result(
+        decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn)),
+        f"CloudTrail may {verb} the key.",
+        f"CloudTrail may not {verb} the key {key.arn}.",
+        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com "
+        f"where aws:SourceArn is {subject.trail.arn}.",
+    )
 
 
-def _as_result(decision: Decision, passed: str, failed: str) -> Result:
-    """Turn a decision into a result; its reason says which statement and condition decided, and what to add."""
-    evidence = {
-        "outcome": decision.outcome.name.lower(),
-        "statements": [statement.label for statement in decision.statements],
-        "reason": decision.reason,
-    }
+def _as_result(decision: Decision, passed: str, failed: str, grant: str) -> Result:
+    """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add."""
+    labels = [statement.label for statement in decision.statements]
+    evidence = {"outcome": decision.outcome.name.lower(), "statements": labels, "reason": decision.reason}
     if decision.outcome is Outcome.ALLOWED:
         return Result("pass", passed, "", evidence)
     if decision.outcome is Outcome.INDETERMINATE:
-        return Result("unknown", f"What AWS would decide is open: {decision.reason}", decision.advice, evidence)
-    return Result("fail", f"{failed} {decision.reason}", decision.advice, evidence)
+        return Result("unknown", f"It cannot be told what AWS decides. {decision.reason}", grant, evidence)
+    if decision.outcome is Outcome.EXPLICIT_DENY:
+        grant = f"Exempt the service cloudtrail.amazonaws.com from {', '.join(labels)}, or remove it."
+    return Result("fail", f"{failed} {decision.reason}", grant, evidence)
 
 
 def _key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:

@@ -64,7 +64,7 @@ def test_trail_verdict(read: Snapshot, settings: Settings, verdict: str) -> None
 def several(*reads: Snapshot, **fields: Any) -> Snapshot:
     """One account with the trails of all the given snapshots."""
     trails = tuple(
-        replace(trail, arn=f"{TRAIL_ARN}{number}", kms_key_arn=trail.kms_key_arn and f"{trail.kms_key_arn}{number}")
+        replace(trail, kms_key_arn=trail.kms_key_arn and f"{trail.kms_key_arn}{number}")
         for number, read in enumerate(reads)
         for trail in read.trails
     )
