@@ -81,11 +81,14 @@ make_venv() {
     "$venv/bin/uv" pip sync --quiet --system-certs --python "$venv/bin/python" "$root/requirements/test.txt"
 }
 
-# Ansible finds a collection by its folder; pytest, mypy and the rest find it as a package in the same place.
+# Ansible finds a collection by its folder, and pytest as a package in the same place. mypy wants a place of its
+# own, since what lies among the installed packages is no source to it.
 show_collection() {
     packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    mkdir -p "$packages/ansible_collections/aws_baseline"
-    ln -sfn "$root" "$packages/ansible_collections/aws_baseline/cloudtrail"
+    for place in "$packages" "$venv/mypy_path"; do
+        mkdir -p "$place/ansible_collections/aws_baseline"
+        ln -sfn "$root" "$place/ansible_collections/aws_baseline/cloudtrail"
+    done
 }
 
 if up_to_date; then exit 0; fi

@@ -1,0 +1,67 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything here runs through tools/isolated.py: no variable or file of yours can lead it to real AWS.
+run := .venv/bin/python -I tools/isolated.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types ansible-lint sanity unit integration coverage molecule docs-lint \
+	test-matrix pins clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '  make %-14s%s\n' "$$target" "$$text"; done
+
+setup: ## Make .venv with all that is needed; a second call does nothing
+	@tools/setup.sh
+
+demo: setup ## Audit a small fake AWS, and see what the audit says
+	@$(run) python -m tools.demo
+
+test: setup ## All the checks and tests below, two at a time; some minutes
+	@rm -rf .cache/coverage
+	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage
+
+lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
+	$(run) ruff check
+	$(run) ruff format --check
+	$(run) lint-imports --no-logo
+	$(run) yamllint --strict .
+	$(run) shellcheck tools/setup.sh .ci/run
+	$(run) antsibull-changelog lint
+
+types: setup ## mypy, strict
+	$(run) mypy
+
+ansible-lint: setup ## ansible-lint, production profile, offline
+	$(run) ansible-lint --offline --profile production
+
+sanity: setup ## ansible-test sanity, all its tests
+	$(run) python -m tools.sanity
+
+unit: setup ## The unit tests, measuring what they cover of plugins/
+	$(run) coverage run --context=unit -m pytest tests/unit tests/fakeaws
+
+integration: setup ## Playbooks against the fake AWS, measuring what they cover
+	$(run) coverage run --context=integration -m pytest tests/integration
+
+coverage: setup ## What the last unit and integration runs covered of plugins/, together
+	$(run) coverage combine --keep --quiet
+	$(run) coverage report
+
+molecule: setup ## The molecule scenario `audit`
+	$(run) molecule test --scenario-name audit
+
+docs-lint: setup ## The documentation of modules, plugins and the role
+	$(run) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+
+test-matrix: setup ## The integration tests on the oldest and the newest supported pair
+	$(run) python -m tools.matrix
+
+pins: setup ## Pin the requirements anew, from requirements/*.in
+	cd requirements && ../.venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.12 \
+		--no-emit-index-url --custom-compile-command 'make pins' --upgrade test.in --output-file test.txt
+
+clean: ## Remove all that the targets above made
+	rm -rf .venv .venv-matrix .cache build

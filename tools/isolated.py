@@ -1,0 +1,65 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a command where nothing in the user's environment can lead it to real AWS, or to another collection.
+
+Usage: python -I tools/isolated.py COMMAND [ARGUMENT ...]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+
+# Credentials, endpoints and profiles; then settings of the tools, which would make our runs differ from yours.
+DROPPED = (
+    *("AWS_", "EC2_", "BOTO"),
+    *("_ANSIBLE_", "ANSIBLE_", "COVERAGE_", "MAKE", "MFLAGS", "MOLECULE_", "MOTO_", "PYTEST_", "PYTHON", "XDG_"),
+)
+
+
+def isolated(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a run of ours, made from those of the user.
+
+    HOME is a folder of ours, since ~/.aws, ~/.ansible and ~/.config reach as far as variables do. Package
+    installers keep the user's configuration (a proxy, an index, a certificate), and git its safe directories.
+    """
+    kept = {name: value for name, value in environment.items() if not name.startswith(DROPPED)}
+    user_home = Path(environment.get("HOME", "/"))
+    home = ROOT / ".cache" / "home"
+    loopback = "127.0.0.1,localhost,::1"
+    no_proxy = ",".join(filter(None, [environment.get("no_proxy") or environment.get("NO_PROXY"), loopback]))
+    return kept | {
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}",
+        "VIRTUAL_ENV": str(VENV),
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "pycache"),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
+        "ANSIBLE_HOME": str(home / ".ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(home / ".ansible" / "collections"),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PIP_CONFIG_FILE": environment.get("PIP_CONFIG_FILE", str(user_home / ".config" / "pip" / "pip.conf")),
+        "GIT_CONFIG_GLOBAL": environment.get("GIT_CONFIG_GLOBAL", str(user_home / ".gitconfig")),
+    }
+
+
+def main() -> None:
+    environment = isolated(os.environ)
+    Path(environment["ANSIBLE_COLLECTIONS_PATH"]).mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)
+    os.execvpe(sys.argv[1], sys.argv[1:], environment)
+
+
+if __name__ == "__main__":
+    main()
