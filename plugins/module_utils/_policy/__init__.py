@@ -1,0 +1,35 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The key-policy engine: read a policy, and decide a request as AWS would."""
+
+from __future__ import annotations
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
+    Policy,
+    PolicyError,
+    Statement,
+    parse,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    delivery_request,
+    reader_request,
+    service_request,
+)
+
+__all__ = [
+    "Decision",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "Request",
+    "Statement",
+    "decide",
+    "delivery_request",
+    "parse",
+    "reader_request",
+    "service_request",
+]

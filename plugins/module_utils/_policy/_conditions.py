@@ -1,0 +1,205 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Condition element, as "IAM JSON policy elements: Condition operators" describes it.
+
+A condition holds, does not hold, or cannot be told (None): the request's key is not known, or
+AWS documents nothing and the readings differ. Which of the two it was, `Context.get` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import (
+    OPERATORS,
+    Matcher,
+    UndocumentedError,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    Context,
+    UnknownKeyError,
+    has_variable,
+    pieces_of,
+    resolve,
+)
+
+QUANTIFIERS = ("ForAnyValue", "ForAllValues")
+
+
+class Condition:
+    """One operator applied to one key, with the values that the policy lists for it.
+
+    `operator`, `key` and `values` are as the policy spells them (JSON booleans and numbers as text).
+    """
+
+    def __init__(self, operator: str, key: str, values: tuple[str, ...], *, variables: bool) -> None:
+        """`variables` tells whether the policy's Version knows policy variables."""
+        self.operator, self.key, self.values = operator, key, values
+        self.folded_key = key.lower()
+        self.quantifier, base, self.if_exists = split_operator(operator)
+        kind = OPERATORS.get(base)
+        self.is_null = base == "Null" and not self.quantifier and not self.if_exists
+        self.is_documented = self.is_null or kind is not None
+        self.negated = kind is not None and kind.negated
+        # Two tests that differ in their negation alone hang on one and the same comparison.
+        likeness = base if kind is None or self.quantifier else kind.name
+        self.comparison: Hashable = ("matches", self.quantifier, likeness, self.folded_key, values)
+        self._make = None if kind is None else kind.make
+        self._templates = [v for v in values if variables and kind is not None and kind.variables and has_variable(v)]
+        plain = [value for value in values if value not in self._templates]
+        self._exact, self._matchers = _compile(self._make, plain)
+        self._fold = kind is not None and kind.ignores_case
+
+    def holds(self, context: Context) -> bool | None:
+        """True, False, or None where it cannot be told."""
+        if not self.is_documented:
+            return None
+        values = context.get(self.folded_key)
+        if values is None:
+            return None
+        if self.is_null:
+            return self._null(present=bool(values))
+        if not values or (self.quantifier and not any(values)):
+            return self._when_absent()
+        return self._quantify([self._value_holds(value, context) for value in values])
+
+    def holds_in(self, context: Context, world: Mapping[Hashable, bool]) -> bool:
+        """The same in a world where each of `questions` has an answer."""
+        known = self.holds(context)
+        if known is not None:
+            return known
+        if not self.is_documented or context.get(self.folded_key) is not None:
+            return world[self._doubt]
+        present = world["present", self.folded_key]
+        if self.is_null:
+            return bool(self._null(present=present))
+        if present:
+            return world[self.comparison] != (self.negated and not self.quantifier)
+        absent = self._when_absent()
+        return world[self._doubt] if absent is None else absent
+
+    def questions(self, context: Context) -> tuple[Hashable, ...]:
+        """What would have to be known to tell whether it holds."""
+        if not self.is_documented or context.get(self.folded_key) is not None:
+            return (self._doubt,)
+        asked: tuple[Hashable, ...] = (("present", self.folded_key),)
+        if not self.is_null:
+            asked += (self.comparison,)
+            asked += (self._doubt,) if self._when_absent() is None else ()
+        return asked
+
+    @property
+    def _doubt(self) -> Hashable:
+        return ("doubt", self.operator, self.folded_key, self.values)
+
+    def _null(self, *, present: bool) -> bool | None:
+        wanted = {value.lower() for value in self.values}
+        if not wanted or not wanted <= {"true", "false"}:
+            return None
+        return ("false" if present else "true") in wanted
+
+    def _when_absent(self) -> bool | None:
+        """A key the request does not carry (same page, "Important"; set operators: multivalued context keys)."""
+        if self.quantifier == "ForAllValues":
+            return True
+        if self.quantifier == "ForAnyValue":
+            # "returns false" for a missing key, says one page; IfExists "evaluates as true", says the other.
+            return None if self.if_exists else False
+        return self.if_exists or self.negated
+
+    def _quantify(self, results: Sequence[bool | None]) -> bool | None:
+        if self.quantifier == "ForAnyValue" or len(results) == 1:
+            return _any(results)
+        if self.quantifier == "ForAllValues" or len(set(results)) == 1:
+            return _all(results)
+        # Several values without a set operator: AWS asks for one and does not say what happens without.
+        return None
+
+    def _value_holds(self, value: str, context: Context) -> bool | None:
+        matched = self._matches(value, context)
+        return matched if matched is None else matched != self.negated
+
+    def _matches(self, value: str, context: Context) -> bool | None:
+        """Whether one value of the request is like one of the policy's values."""
+        if (value.lower() if self._fold else value) in self._exact:
+            return True
+        unclear = False
+        for matches in (*self._matchers, *(self._filled(template, context) for template in self._templates)):
+            matched = _tried(matches, value)
+            if matched:
+                return True
+            unclear = unclear or matched is None
+        return None if unclear else False
+
+    def _filled(self, template: str, context: Context) -> Matcher:
+        return lambda value: self._template_matches(template, value, context)
+
+    def _template_matches(self, template: str, value: str, context: Context) -> bool:
+        pieces = resolve(template, context)
+        # "There is no equal or like value" for a variable without value (IAM policy elements: Variables).
+        if pieces is None or self._make is None:
+            return False
+        compared = self._make(pieces)
+        if isinstance(compared, str):
+            return compared == (value.lower() if self._fold else value)
+        return compared(value)
+
+
+def split_operator(operator: str) -> tuple[str, str, bool]:
+    """`ForAnyValue:StringLikeIfExists` as ("ForAnyValue", "StringLike", True)."""
+    quantifier, colon, base = operator.rpartition(":")
+    if colon and quantifier not in QUANTIFIERS:
+        quantifier, base = "", operator
+    bare = base[: -len("IfExists")] if base.endswith("IfExists") else base
+    return quantifier, bare, bare != base
+
+
+def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, ...], list[str]]:
+    """The conditions of one statement, and what is odd about them."""
+    if not isinstance(block, Mapping):
+        return (Condition("?", "?", (), variables=False),), ["its Condition is not an object"]
+    conditions: list[Condition] = []
+    oddities: list[str] = []
+    for operator, keys in block.items():
+        if not isinstance(keys, Mapping):
+            conditions.append(Condition("?", operator, (), variables=False))
+            oddities.append(f"its condition operator {operator} holds no keys")
+            continue
+        conditions.extend(Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items())
+        if conditions and not conditions[-1].is_documented:
+            oddities.append(f"AWS documents no condition operator {operator}")
+    return tuple(conditions), oddities
+
+
+def _tried(matches: Matcher, value: str) -> bool | None:
+    try:
+        return matches(value)
+    except (UndocumentedError, UnknownKeyError):
+        return None
+
+
+def _compile(make: Any, values: Sequence[str]) -> tuple[frozenset[str], tuple[Matcher, ...]]:
+    compared = [make(pieces_of(value)) for value in values] if make else []
+    exact = frozenset(each for each in compared if isinstance(each, str))
+    return exact, tuple(each for each in compared if not isinstance(each, str))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The values of one key: a single one or a list; AWS's own pages write booleans bare."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in listed)
+
+
+def _any(results: Sequence[bool | None]) -> bool | None:
+    if True in results:
+        return True
+    return None if None in results else False
+
+
+def _all(results: Sequence[bool | None]) -> bool | None:
+    if False in results:
+        return False
+    return None if None in results else True

@@ -1,0 +1,44 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a policy allows a request, as "Policy evaluation logic" and the KMS guide's "Key policies" describe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, outcomes
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import explain
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome, the statements that decided it, why, and what to do about it.
+
+    `statements` are those that allow or deny, or that leave the outcome open; an implicit deny has none.
+    `reason` names statement and condition, what was expected and what the request carries; `advice` the next
+    step, empty where the request is allowed.
+    """
+
+    outcome: Outcome
+    statements: tuple[Statement, ...]
+    reason: str
+    advice: str
+
+
+def decide(policy: Policy, request: Request) -> Decision:
+    """Judge a request: an explicit deny first, then an allow, else the implicit deny.
+
+    INDETERMINATE where the policy alone cannot tell: it delegates to the principal's own IAM policies, of which
+    the request says nothing, or the outcome hangs on a key that is not known, or AWS documents nothing.
+    IAM principals are judged by the rules of key policies: what the policy does not allow, IAM policies cannot
+    (KMS developer guide, "Key policies"). Grants, service control policies, permissions boundaries, session
+    policies and endpoint policies are not modelled.
+    """
+    applied = [each for each in (apply(statement, request) for statement in policy.statements) if each is not None]
+    found = outcomes(applied, request)
+    outcome = found.pop() if len(found) == 1 else Outcome.INDETERMINATE
+    return Decision(outcome, *explain(outcome, applied, policy, request))

@@ -1,0 +1,209 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A policy as KMS or S3 returns it, read once so that many requests can be judged against it.
+
+Reading is lenient: what GetKeyPolicy returns was accepted by AWS, so whatever looks odd becomes a
+warning and is judged as far as AWS documents it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
+    Condition,
+    parse_conditions,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    Context,
+    UnknownKeyError,
+    glob,
+    has_variable,
+    pieces_of,
+    resolve,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Principals
+
+ELEMENTS = frozenset(
+    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
+)
+VARIABLES_SINCE = "2012-10-17"
+
+
+class PolicyError(ValueError):
+    """The text is no policy at all."""
+
+
+class Names:
+    """The list in an Action or Resource element, or in its negation.
+
+    Actions ignore case, resources do not (IAM JSON policy elements: Action, Resource).
+    """
+
+    def __init__(self, values: Sequence[str], *, negated: bool, ignores_case: bool, variables: bool) -> None:
+        """`variables` tells whether the values may hold policy variables."""
+        self.values, self.negated, self.readable = tuple(values), negated, True
+        flags = re.IGNORECASE | re.DOTALL if ignores_case else re.DOTALL
+        self._templates = [value for value in values if variables and has_variable(value)]
+        plain = (glob(pieces_of(value)) for value in values if value not in self._templates)
+        expressions = (re.escape(each) if isinstance(each, str) else each.pattern for each in plain)
+        self._pattern = re.compile("|".join(f"(?:{each})" for each in expressions) or r"(?!)", flags)
+
+    def cover(self, name: str, context: Context) -> bool | None:
+        """Whether the element covers the action or resource of a request; None where that hangs on an unknown key."""
+        listed: bool | None = self._pattern.fullmatch(name) is not None
+        if not listed and self._templates:
+            listed = self._template_covers(name, context)
+        return None if listed is None else listed != self.negated
+
+    def _template_covers(self, name: str, context: Context) -> bool | None:
+        covered: bool | None = False
+        for template in self._templates:
+            try:
+                pieces = resolve(template, context)
+            except UnknownKeyError:
+                covered = None
+                continue
+            # A variable without value "will not match any resource".
+            pattern = None if pieces is None else glob(pieces)
+            if pattern == name or (isinstance(pattern, re.Pattern) and pattern.fullmatch(name)):
+                return True
+        return covered
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One statement. An element that is missing is None; `document` is the statement as it was read.
+
+    `label` is how messages name it: by its Sid, or by its place counted from 1.
+    """
+
+    label: str
+    sid: str | None
+    effect: str | None
+    principals: Principals | None
+    actions: Names | None
+    resources: Names | None
+    conditions: tuple[Condition, ...]
+    document: Any
+    malformed: bool = False
+
+    def __str__(self) -> str:
+        """The label."""
+        return self.label
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A policy. `document` is the JSON object as it was read and must not be changed."""
+
+    statements: tuple[Statement, ...]
+    warnings: tuple[str, ...]
+    document: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """The policy as compact JSON, the form in which it is sent."""
+        return to_json(self.document)
+
+
+def to_json(document: Any) -> str:
+    """Compact JSON; characters outside ASCII stay as they are, since KMS counts bytes."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse(text: str | Mapping[str, Any]) -> Policy:
+    """Read a policy from its JSON text, or from the object such a text holds.
+
+    Raises PolicyError when it is no policy at all: no JSON, no object, or an object without Statement.
+    """
+    document = _load(text) if isinstance(text, str) else text
+    if not isinstance(document, Mapping):
+        raise PolicyError("The policy is no JSON object.")
+    if "Statement" not in document:
+        raise PolicyError("The policy has no Statement.")
+    listed = document["Statement"]
+    variables = document.get("Version") == VARIABLES_SINCE
+    statements: list[Statement] = []
+    warnings: list[str] = []
+    for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
+        statement, oddities = _statement(each, number, variables=variables)
+        statements.append(statement)
+        warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
+    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document)
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise PolicyError(f"The policy is no JSON: {error}.") from error
+
+
+def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
+    found = [] if statements else ["The policy has no statements: it allows nothing."]
+    sids = [statement.sid for statement in statements if statement.sid]
+    found.extend(
+        f'The Sid "{sid}" stands on more than one statement.' for sid in dict.fromkeys(sids) if sids.count(sid) > 1
+    )
+    if document.get("Version") not in (VARIABLES_SINCE, "2008-10-17", None):
+        found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
+    return found
+
+
+def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statement, list[str]]:
+    if not isinstance(document, Mapping):
+        empty = Statement(f"statement {number}", None, None, None, None, None, (), document)
+        return empty, ["it is not an object and has no effect"]
+    sid = document.get("Sid")
+    conditions, oddities = parse_conditions(document.get("Condition", {}), variables=variables)
+    statement = Statement(
+        label=f'statement "{sid}"' if sid and isinstance(sid, str) else f"statement {number}",
+        sid=sid if isinstance(sid, str) else None,
+        effect=document.get("Effect") if document.get("Effect") in ("Allow", "Deny") else None,
+        principals=_principals(document),
+        actions=_names(document, "Action", ignores_case=True, variables=False),
+        resources=_names(document, "Resource", ignores_case=False, variables=variables),
+        conditions=conditions,
+        document=document,
+        malformed=any(name in document and f"Not{name}" in document for name in ("Principal", "Action", "Resource")),
+    )
+    return statement, oddities + _statement_oddities(statement, document)
+
+
+def _statement_oddities(statement: Statement, document: Mapping[str, Any]) -> list[str]:
+    found = [f"AWS documents no element {name}" for name in document if name not in ELEMENTS]
+    parts = {
+        "Effect": statement.effect,
+        "Principal": statement.principals,
+        "Action": statement.actions,
+        "Resource": statement.resources,
+    }
+    found += [f"it has no {name} that can be read and so no effect" for name, part in parts.items() if part is None]
+    if statement.malformed:
+        found.append("it has an element together with its negation")
+    if statement.principals:
+        found += [f"it names {name}, a principal that no longer exists" for name in statement.principals.orphans]
+        found += [f"AWS documents no principal {name}" for name in statement.principals.unreadable]
+    return found
+
+
+def _principals(document: Mapping[str, Any]) -> Principals | None:
+    negated = "Principal" not in document
+    written = document.get("NotPrincipal" if negated else "Principal")
+    return None if written is None else Principals(written, negated=negated)
+
+
+def _names(document: Mapping[str, Any], element: str, *, ignores_case: bool, variables: bool) -> Names | None:
+    negated = element not in document
+    written = document.get(f"Not{element}" if negated else element)
+    values = written if isinstance(written, list) else [written]
+    readable = [value for value in values if isinstance(value, str)]
+    if len(readable) < len(values):
+        return None
+    return Names(readable, negated=negated, ignores_case=ignores_case, variables=variables)

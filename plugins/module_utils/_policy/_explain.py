@@ -1,0 +1,207 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why a request was decided as it was, and what to do: the statement, its condition, what the request carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+
+# A sentence that says why, and one that says what to do (empty where nothing is to be done).
+Words: TypeAlias = tuple[str, str]
+_SHOWN = 3
+
+
+def explain(
+    outcome: Outcome, applied: Sequence[Application], policy: Policy, request: Request
+) -> tuple[tuple[Statement, ...], str, str]:
+    """The statements that decided, the reason, and the advice."""
+    if outcome is Outcome.IMPLICIT_DENY:
+        return ((), *(_not_delegated(applied, request) if applied else _nothing_allows(policy, request)))
+    decided, words = {
+        Outcome.ALLOWED: (_allowing, _allowed),
+        Outcome.EXPLICIT_DENY: (_denying, _denied),
+        Outcome.INDETERMINATE: (_leaving_open, _open),
+    }[outcome]
+    deciding = decided(applied)
+    return (tuple(each.statement for each in deciding), *words(deciding, request))
+
+
+def _allowing(applied: Sequence[Application]) -> list[Application]:
+    """Those that name the caller, before those that name its account, before those of which one must apply."""
+    allows = [each for each in applied if each.statement.effect == "Allow"]
+    certain = [each for each in allows if each.certain]
+    return [each for each in certain if each.covers is Covers.YES] or certain or allows
+
+
+def _denying(applied: Sequence[Application]) -> list[Application]:
+    denies = [each for each in applied if each.statement.effect == "Deny"]
+    return [each for each in denies if each.certain] or denies
+
+
+def _leaving_open(applied: Sequence[Application]) -> list[Application]:
+    return [each for each in applied if not each.certain] or list(applied)
+
+
+def _allowed(applied: Sequence[Application], request: Request) -> Words:
+    allowed = f"{_subject(applied, 'allows')} {_call(request)}"
+    if request.caller.account not in (None, request.account):
+        return f"{allowed}, and so does its own account.", ""
+    if all(each.covers is Covers.ACCOUNT for each in applied):
+        return f"{allowed} through its account, and its own IAM policies allow it.", ""
+    return f"{allowed}.", ""
+
+
+def _denied(applied: Sequence[Application], request: Request) -> Words:
+    held = [f"{_written(c)} holds, the request carries {_carried(c, request)}" for c in applied[0].statement.conditions]
+    because = f": its condition {' and its condition '.join(held)}" if held else ""
+    return (
+        f"{_subject(applied, 'denies')} {_call(request)}{because}.",
+        f"No Allow overrides a Deny: exempt {request.principal} from {_labels(applied)}, or remove it.",
+    )
+
+
+def _open(applied: Sequence[Application], request: Request) -> Words:
+    first = applied[0]
+    if first.open:
+        condition = first.open[0]
+        return (
+            f"Whether {first.statement.label} {_verb(first)} {_call(request)} hangs on its condition "
+            f"{_written(condition)}, and {_ignorance(condition, request)}.",
+            f"Rest {first.statement.label} on keys that the request is known to carry, such as "
+            f"{_listing([key for key, value in request.context.items() if value][:_SHOWN])}.",
+        )
+    if not first.certain:
+        return (
+            f"Whether {first.statement.label} {_verb(first)} {_call(request)} cannot be told: AWS does not document "
+            f"how its Principal or its Resource applies to this request.",
+            f"Name the principal by its full ARN or service name in {first.statement.label}.",
+        )
+    if request.caller.account != request.account:
+        return (
+            f"{_subject(applied, 'allows')} {_call(request)}, a principal of account {request.caller.account}, which "
+            f"must allow it too; of that nothing is known.",
+            f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
+        )
+    return (
+        f"{_subject(applied, 'delegates')} {request.action} to account {request.account}: the IAM policies of "
+        f"{request.principal} itself decide, and of these nothing is known.",
+        f"Name {request.principal} in the key policy to be sure.",
+    )
+
+
+def _not_delegated(applied: Sequence[Application], request: Request) -> Words:
+    return (
+        f"{_subject(applied, 'leaves')} {_call(request)} to its own IAM policies, and they do not allow it.",
+        f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
+    )
+
+
+def _nothing_allows(policy: Policy, request: Request) -> Words:
+    nearest = max(policy.statements, key=lambda statement: _nearness(statement, request), default=None)
+    if nearest is None or _nearness(nearest, request)[0] == 0:
+        return (
+            f"No statement allows {_call(request)}, and none comes near.",
+            f'Add a statement that allows {request.action} to {request.principal} on Resource "*".',
+        )
+    failures = _failures(nearest, request)
+    return (
+        f"No statement allows {_call(request)}. The nearest is {nearest.label}, but "
+        f"{'; '.join(why for why, _advice in failures)}.",
+        f"In {nearest.label}, {'; '.join(advice for _why, advice in failures)}.",
+    )
+
+
+def _nearness(statement: Statement, request: Request) -> tuple[int, bool, float]:
+    """How close a statement comes to allowing the request; zero for one that speaks of something else."""
+    principals, actions, resources = statement.principals, statement.actions, statement.resources
+    named = principals is not None and principals.cover(request.caller) is not Covers.NO
+    acts = actions is not None and actions.cover(request.action, request.keys) is True
+    # To add somebody to a statement that allows everything is never good advice.
+    broad = actions is not None and {"*", request.action.partition(":")[0] + ":*"} & set(actions.values)
+    if statement.effect != "Allow" or not (named or (acts and not broad)):
+        return 0, False, 0.0
+    failing = sum(condition.holds(request.keys) is False for condition in statement.conditions)
+    covered = resources is not None and resources.cover(request.resource, request.keys) is not False
+    return named + acts, covered, -float(failing)
+
+
+def _failures(statement: Statement, request: Request) -> list[Words]:
+    """Everything that keeps a statement from allowing the request, each with what to do about it."""
+    principals, actions, resources = statement.principals, statement.actions, statement.resources
+    failures = []
+    if principals is None or principals.cover(request.caller) is Covers.NO:
+        failures.append(("its Principal does not cover the caller", f"add {request.principal} to its Principal"))
+    if actions is None or not actions.cover(request.action, request.keys):
+        failures.append(("its Action does not cover the action", f"add {request.action} to its Action"))
+    if resources is None:
+        failures.append(("it has no Resource and so no effect", 'add "Resource": "*"'))
+    elif resources.cover(request.resource, request.keys) is False:
+        failures.append((f"its Resource does not cover {request.resource}", f"add {request.resource} to its Resource"))
+    failed = (condition for condition in statement.conditions if condition.holds(request.keys) is False)
+    return failures + [_failure(condition, request) for condition in failed]
+
+
+def _failure(condition: Condition, request: Request) -> Words:
+    carried = _carried(condition, request)
+    why = f"its condition {_written(condition)} fails, the request carries {carried}"
+    if condition.is_null or not request.keys.get(condition.folded_key):
+        return why, f"remove the condition on {condition.key}"
+    if condition.negated:
+        return why, f"take {carried} out of the values of {condition.key}"
+    if any(word in condition.operator for word in ("Than", "Bool")):
+        return why, f"change the value of {condition.key} so that {carried} fits"
+    return why, f"add {carried} to the values of {condition.key}"
+
+
+def _ignorance(condition: Condition, request: Request) -> str:
+    if not condition.is_documented:
+        return f"AWS documents no condition operator {condition.operator}"
+    if request.keys.get(condition.folded_key) is None:
+        return "nothing tells whether the request carries that key, and with what value"
+    return f"AWS does not document how that compares with {_carried(condition, request)}"
+
+
+def _call(request: Request) -> str:
+    return f"{request.action} to {request.principal}"
+
+
+def _verb(applied: Application) -> str:
+    return "denies" if applied.statement.effect == "Deny" else "allows"
+
+
+def _subject(applied: Sequence[Application], verb: str) -> str:
+    """`Statement "A" and statement 2 allow`."""
+    many = verb.replace("denies", "deny").removesuffix("s")
+    text = f"{_labels(applied)} {verb if len(applied) == 1 else many}"
+    return text[0].upper() + text[1:]
+
+
+def _labels(applied: Sequence[Application]) -> str:
+    return _listing([each.statement.label for each in applied])
+
+
+def _written(condition: Condition) -> str:
+    return f"{condition.operator} {condition.key} = {_quoted(condition.values)}"
+
+
+def _carried(condition: Condition, request: Request) -> str:
+    values = request.keys.get(condition.folded_key)
+    return _quoted(values) if values else "no such key"
+
+
+def _quoted(values: Sequence[str]) -> str:
+    return _listing([f'"{value}"' for value in values]) if values else "nothing"
+
+
+def _listing(texts: Sequence[str]) -> str:
+    shown = [*texts[:_SHOWN], *([f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -1,0 +1,127 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Wildcards, policy variables, and the request context that fills them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+# A text, and whether its wildcards are wildcards (False: they came out of a variable).
+Pieces: TypeAlias = tuple[tuple[str, bool], ...]
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_BODY = re.compile(r"([^,'\s${}]+)(?:,\s*'([^']*)'\s*)?")
+_SPECIAL = ("*", "?", "$")
+_ARN_PARTS = 6
+
+
+class UnknownKeyError(Exception):
+    """A policy variable names a key of which the request tells nothing."""
+
+
+class UnclearVariableError(UnknownKeyError):
+    """A policy variable is written or filled in a way of which AWS says nothing."""
+
+
+class Context:
+    """The condition keys of one request, by lower-case name (condition key names ignore case)."""
+
+    def __init__(self, known: Mapping[str, str | Sequence[str]], unknown: Iterable[str]) -> None:
+        """`unknown` holds key names, or prefixes that end in an asterisk."""
+        self._known = {k.lower(): (v,) if isinstance(v, str) else tuple(v) for k, v in known.items()}
+        names = [name.lower() for name in unknown]
+        self._unknown = frozenset(name for name in names if not name.endswith("*"))
+        self._prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+
+    def get(self, folded_key: str) -> tuple[str, ...] | None:
+        """The key's values, empty when the request does not carry it, None when nobody knows."""
+        values = self._known.get(folded_key)
+        if values is not None:
+            return values
+        return None if folded_key in self._unknown or folded_key.startswith(self._prefixes) else ()
+
+
+def has_variable(text: str) -> bool:
+    """Whether the text holds what Version 2012-10-17 calls a policy variable."""
+    return _VARIABLE.search(text) is not None
+
+
+def pieces_of(text: str) -> Pieces:
+    """A text without variables."""
+    return ((text, True),)
+
+
+def resolve(template: str, context: Context) -> Pieces | None:
+    """Fill the variables of a text; None when one of them has no value.
+
+    Raises UnknownKeyError when a value cannot be known (IAM policy elements: Variables and tags).
+    """
+    pieces: list[tuple[str, bool]] = []
+    for index, part in enumerate(_VARIABLE.split(template)):
+        if index % 2 == 0:
+            pieces.append((part, True))
+            continue
+        value = part if part in _SPECIAL else _value(part, context)
+        if value is None:
+            return None
+        pieces.append((value, False))
+    return tuple(pieces)
+
+
+def _value(body: str, context: Context) -> str | None:
+    written = _BODY.fullmatch(body)
+    if written is None:
+        raise UnclearVariableError(body)
+    key, default = written.groups()
+    values = context.get(key.lower())
+    if values is None:
+        raise UnknownKeyError(key)
+    if len(values) > 1:  # multivalued keys "cannot" be used as variables
+        raise UnclearVariableError(body)
+    value = values[0] if values else default
+    if value is not None and ("*" in value or "?" in value):  # wildcard or plain character? nothing says
+        raise UnclearVariableError(body)
+    return value
+
+
+def glob(pieces: Pieces) -> str | re.Pattern[str]:
+    """A text to compare with, or a pattern if it has wildcards: `*` any characters, `?` one."""
+    text = "".join(text for text, _wild in pieces)
+    if not any(wild and _is_wild(text) for text, wild in pieces):
+        return text
+    return _pattern("".join(_expression(text, ".") if wild else re.escape(text) for text, wild in pieces))
+
+
+def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
+    """The same for an ARN, whose six parts are "checked separately": no wildcard crosses a colon of the first five."""
+    expression, colons = "", 0
+    for text, wild in pieces:
+        parts = text.split(":", max(_ARN_PARTS - 1 - colons, 0))
+        for index, part in enumerate(parts):
+            colons += index > 0
+            anything = "." if colons >= _ARN_PARTS - 1 else "[^:]"
+            expression += (":" if index else "") + (_expression(part, anything) if wild else re.escape(part))
+    if not any(wild and _is_wild(text) for text, wild in pieces):
+        return "".join(text for text, _wild in pieces)
+    return _pattern(expression)
+
+
+def is_arn(text: str) -> bool:
+    """Whether a text has the six parts of an ARN."""
+    return text.count(":") >= _ARN_PARTS - 1
+
+
+def _is_wild(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+def _expression(text: str, anything: str) -> str:
+    return re.escape(text).replace(r"\*", anything + "*").replace(r"\?", anything)
+
+
+def _pattern(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.DOTALL)

@@ -1,0 +1,129 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who calls, and whom a Principal element means ("AWS JSON policy elements: Principal" and "NotPrincipal")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import glob, pieces_of
+
+_ACCOUNT = re.compile(r"\d{12}")
+_ARN = re.compile(r"arn:[^:]+:(iam|sts)::(\d{12}):(root|[a-z-]+)(?:/(.+))?")
+# AWS shows the unique id in place of a user or role that was deleted ("IAM role principals").
+_ORPHAN = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")
+_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
+
+
+class Covers(Enum):
+    """How a Principal element covers a caller."""
+
+    NO = 0
+    ACCOUNT = 1  # through its account: the caller's own IAM policies decide
+    YES = 2
+    UNCLEAR = 3  # it cannot be told
+
+
+class Caller:
+    """The principal of a request: a service name, or the ARN of a root user, user, role or session."""
+
+    def __init__(self, principal: str) -> None:
+        """Take the name apart."""
+        self.name = principal
+        found = _ARN.fullmatch(principal)
+        _service, account, kind, path = found.groups() if found else ("", None, "service", "")
+        self.account: str | None = account
+        self.kind: str = kind
+        # Role names are unique in an account whatever their path, and a session's ARN leaves the path out.
+        parts = (path or "").split("/")
+        self.friendly_name = parts[0] if kind == "assumed-role" else parts[-1]
+
+    @property
+    def is_service(self) -> bool:
+        """Whether AWS itself calls."""
+        return self.account is None
+
+
+class Principals:
+    """A Principal or NotPrincipal element."""
+
+    def __init__(self, written: Any, *, negated: bool) -> None:
+        """`written` is the element's value: an asterisk, or an object of names by kind."""
+        names = _names(written)
+        self.negated = negated
+        aws = names["AWS"]
+        # For AWS an asterisk alone and {"AWS": "*"} are the same ("All principals").
+        self.everyone = written == "*" or "*" in aws
+        self.accounts = frozenset(each for each in map(_account_of, aws) if each)
+        self.names = frozenset(aws) | frozenset(names["Service"]) | frozenset(names["Federated"])
+        self.orphans = tuple(name for name in aws if _ORPHAN.fullmatch(name))
+        self.unreadable = tuple(name for name in names["?"] if written != "*")
+        callers = [Caller(name) for name in aws]
+        self._roles = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "role")
+        self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
+        self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
+        self._canonical = bool(names["CanonicalUser"])
+        wild = (name for kind in _KINDS for name in names[kind] if name != "*" or kind != "AWS")
+        self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
+
+    def cover(self, caller: Caller) -> Covers:
+        """How the element covers the caller."""
+        return self._all_but(caller) if self.negated else self._listed(caller)
+
+    def _listed(self, caller: Caller) -> Covers:
+        if self.everyone or caller.name in self.names:
+            return Covers.YES
+        who = (caller.account, caller.friendly_name)
+        if caller.kind == "assumed-role" and who in self._roles:
+            return Covers.YES
+        if caller.kind == "root" and caller.account in self.accounts:
+            return Covers.YES
+        if self._is_unclear(caller):
+            return Covers.UNCLEAR
+        return Covers.ACCOUNT if caller.account in self.accounts else Covers.NO
+
+    def _is_unclear(self, caller: Caller) -> bool:
+        """A session of the role that calls, a user behind a federated session, an account by its canonical id, …"""
+        who = (caller.account, caller.friendly_name)
+        return (
+            (caller.kind == "role" and who in self._sessions)
+            or (caller.kind == "federated-user" and who in self._users)
+            or (self._canonical and not caller.is_service)
+            or bool(self.unreadable)
+            or any(pattern.fullmatch(caller.name) for pattern in self._patterns)
+        )
+
+    def _all_but(self, caller: Caller) -> Covers:
+        """NotPrincipal spares who is listed with the role and account above; who is listed in part, AWS leaves open."""
+        if self.everyone:
+            return Covers.NO
+        listed = self._listed(caller)
+        if caller.is_service or listed is Covers.UNCLEAR:
+            return {Covers.YES: Covers.NO, Covers.NO: Covers.YES}.get(listed, listed)
+        if listed is Covers.YES:
+            role_too = caller.kind != "assumed-role" or (caller.account, caller.friendly_name) in self._roles
+            return Covers.NO if role_too and caller.account in self.accounts else Covers.UNCLEAR
+        # Naming the account alone spares nobody but its root: AWS's example lists it beside the user it spares.
+        return Covers.YES
+
+
+def _account_of(name: str) -> str | None:
+    if _ACCOUNT.fullmatch(name):
+        return name
+    caller = Caller(name)
+    return caller.account if caller.kind == "root" else None
+
+
+def _names(written: Any) -> dict[str, list[str]]:
+    """The names by kind; under "?" whatever is not of a kind that AWS documents."""
+    found: dict[str, list[str]] = {kind: [] for kind in (*_KINDS, "?")}
+    for kind, value in written.items() if isinstance(written, Mapping) else [("?", written)]:
+        for name in value if isinstance(value, list) else [value]:
+            readable = kind in _KINDS and isinstance(name, str)
+            found[kind if readable else "?"].append(name if readable else str(name))
+    return found

@@ -1,0 +1,50 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A call to judge, and what can come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller
+
+
+class Outcome(Enum):
+    """What AWS would answer, as far as the policy can tell."""
+
+    ALLOWED = "allowed"
+    IMPLICIT_DENY = "implicit deny"
+    EXPLICIT_DENY = "explicit deny"
+    INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call to judge.
+
+    `principal` is a service name (`cloudtrail.amazonaws.com`) or the ARN of a root user, user, role or session.
+    `context` maps condition keys to their value or values and is the whole context but for `unknown_keys`,
+    key names or prefixes that end in an asterisk, of which nobody knows whether and with what value the request
+    carries them. A key that maps to no values is certainly absent, whatever `unknown_keys` says.
+    `account` is the owner of the resource; `identity_allows` whether the principal's own IAM policies allow the call.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    context: Mapping[str, str | Sequence[str]]
+    account: str
+    identity_allows: bool | None = None
+    unknown_keys: frozenset[str] = frozenset()
+    caller: Caller = field(init=False, repr=False, compare=False)
+    keys: Context = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what every statement asks for."""
+        object.__setattr__(self, "caller", Caller(self.principal))
+        object.__setattr__(self, "keys", Context(self.context, self.unknown_keys))
