@@ -54,15 +54,15 @@ class ActionModule(ActionBase):
     def _reports(self, arguments: Mapping[str, Any]) -> list[str]:
         if not arguments["formats"] or self._task.check_mode:
             return []
-        if arguments["directory"] is None:
-            raise AnsibleActionFail("Reports are wanted, but no directory to write them to is given.")
+        if not arguments["directory"]:
+            raise AnsibleActionFail(f"No directory is given to write the {arguments['formats'][0]} report to.")
         path = Path(arguments["directory"]) / "cloudtrail-kms.json"
         try:
             _write(path, json.dumps(arguments["audit"], indent=2, sort_keys=True) + "\n")
         except OSError as error:
             raise AnsibleActionFail(
                 f"The report {path} cannot be written: {error.strerror}. The directory must exist and be writable."
-            ) from error
+            ) from None  # the cause would only add the name of the temporary file
         return [str(path)]
 
 
@@ -77,7 +77,8 @@ def _show(audit: Mapping[str, Any]) -> None:
     }
 
     def paint(text: str, tone: Tone) -> str:
-        return stringc(text, tones[tone])
+        painted: str = stringc(text, tones[tone])
+        return painted
 
     display.display(render(audit, width=WIDTH, paint=paint), screen_only=True)
     display.display(render(audit, width=WIDTH, paint=lambda text, _: text), log_only=True)

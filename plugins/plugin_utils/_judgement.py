@@ -47,7 +47,8 @@ def _account_sentence(account: Mapping[str, Any]) -> str:
         reasons += sorted({f"{error['iam_action']}: {error['code']}" for error in account["errors"]})
     more = [f"and {len(reasons) - _NAMED} more"] if len(reasons) > _NAMED else []
     listed = "; ".join([*reasons[:_NAMED], *more])
-    return f"Account {account_id} is {verdict}: {len(named)} of {len(trails)} trails {wording} ({listed})."
+    counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
+    return f"Account {account_id} is {verdict}: {counted} ({listed})."
 
 
 def _trail_reason(trail: Mapping[str, Any], status: str) -> str:

@@ -23,8 +23,8 @@ Paint: TypeAlias = Callable[[str, Tone], str]
 
 _HEADINGS = ("ACCOUNT", "REGION", "TRAIL", "KEY", "VERDICT")
 _GAP = "  "
-# Wider lines are hard to read, narrower ones leave nothing for the names beside account, region and verdict.
-_WIDEST, _NARROWEST = 120, 72
+# Wider lines are hard to read; narrower ones Ansible does not print either.
+_WIDEST, _NARROWEST = 120, 79
 # An account id has 12 digits and is never broken; its name wraps below it.
 _ACCOUNT_WIDTH = 12
 
@@ -64,7 +64,7 @@ class _Row:
 
 
 def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
-    """Return the table of an audit, as lines of at most `width` columns (72 at least, 120 at most).
+    """Return the table of an audit, as lines of at most `width` columns (79 at least, 120 at most).
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`. `paint` colours a piece of text that
     is laid out already, so that its escape sequences are never measured.
@@ -73,7 +73,8 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     rows = [row for account in audit["accounts"] for row in _account_rows(account)]
     widths = _column_widths([_HEADINGS, *(row.cells for row in rows)], width)
     lines = [
-        f"CloudTrail KMS audit of {printable(audit['generated_at'])}",
+        f"CloudTrail KMS audit of {printable(audit['generated_at'])}: "
+        f"{_count(audit['summary']['accounts'], 'account')}, {_count(audit['summary']['trails'], 'trail')}",
         "",
         paint(_joined(_HEADINGS, widths).rstrip(), "strong"),
     ]
@@ -190,14 +191,18 @@ def _closing(audit: Mapping[str, Any]) -> list[str]:
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     excepted = audit["summary"]["excepted"]
+    by_exception = f"; {excepted} compliant by exception" if excepted else ""
     return [
         f"Accounts  {_tally(account['verdict'] for account in accounts)}",
-        f"Trails    {_tally(trail['verdict'] for trail in trails)}{f' ({excepted} excepted)' if excepted else ''}",
-        f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)}, by its own words: a key is set, whatever its state",
+        f"Trails    {_tally(trail['verdict'] for trail in trails)}{by_exception}",
+        f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
     ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _tally(words: Iterable[str]) -> str:
     counts = Counter(words)
-    parts = [f"{counts[word]} {word}" for word in _TALLIED if counts[word]]
-    return f"{counts.total()}: {', '.join(parts)}" if parts else "0"
+    return ", ".join(f"{counts[word]} {word}" for word in _TALLIED if counts[word]) or "none"

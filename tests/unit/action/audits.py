@@ -1,0 +1,80 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Audits in the shape that cloudtrail_kms_facts returns, written down for the tests of what shows and judges them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
+
+
+def finding(rule: str, status: str = "fail", level: str = "required", **fields: str) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "status": status,
+        "level": level,
+        "severity": "high",
+        "message": f"What {rule} found.",
+        "evidence": {},
+        "remediation": f"What mends {rule}.",
+        "frameworks": {},
+        **fields,
+    }
+
+
+def trail(name: str = "main", verdict: str = "compliant", *findings: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "arn": f"arn:aws:cloudtrail:us-east-1:111111111111:trail/{name}",
+        "name": name,
+        "home_region": "us-east-1",
+        "multi_region": True,
+        "organization_trail": False,
+        "ownership": "owned",
+        "bucket_name": "logs",
+        "kms_key_arn": KEY,
+        "verdict": verdict,
+        "cis_3_5": "pass",
+        "findings": list(findings),
+        **fields,
+    }
+
+
+def error(region: str, code: str = "AccessDeniedException") -> dict[str, Any]:
+    return {
+        "service": "cloudtrail",
+        "operation": "DescribeTrails",
+        "iam_action": "cloudtrail:DescribeTrails",
+        "region": region,
+        "code": code,
+        "message": "No.",
+    }
+
+
+def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "account_id": "111111111111",
+        "partition": "aws",
+        "verdict": verdict,
+        "cis_3_5": "pass",
+        "trails": list(trails),
+        "keys": [{"arn": KEY, "aliases": ["alias/trail"]}],
+        "buckets": [],
+        "errors": [],
+        **fields,
+    }
+
+
+def audit(*accounts: dict[str, Any], excepted: int = 0) -> dict[str, Any]:
+    return {
+        "generated_at": "2026-11-23T08:00:00+00:00",
+        "collection_version": "0.1.0",
+        "summary": {
+            "accounts": len(accounts),
+            "trails": sum(len(one["trails"]) for one in accounts),
+            "excepted": excepted,
+        },
+        "accounts": list(accounts),
+    }

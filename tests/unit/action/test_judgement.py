@@ -1,0 +1,85 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When an audit fails its host, and what the last line that a user reads then says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failure
+from tests.unit.action.audits import account, audit, error, finding, trail
+
+NEXT = " The report says what to do about each; fail_on decides what fails a run."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "failing"),
+    [
+        ("compliant", []),
+        ("not_applicable", []),
+        ("unknown", ["unknown"]),
+        ("non_compliant", ["unknown", "non_compliant"]),
+        ("no_trails", ["unknown", "non_compliant"]),
+    ],
+)
+def test_which_verdicts_fail_a_host(verdict: str, failing: list[str]) -> None:
+    document = audit(account(), account(verdict))
+    assert [on for on in ("unknown", "non_compliant", "never") if failure(document, on)] == failing
+
+
+@pytest.mark.parametrize(
+    ("judged", "message"),
+    [
+        (
+            account(
+                "non_compliant",
+                trail("main", "non_compliant", finding("key_is_usable"), finding("key_is_approved")),
+                trail("other", "non_compliant", finding("trail_has_kms_key"), finding("x", "unknown")),
+                trail("third", "unknown", finding("key_is_usable", "unknown")),
+                trail("fourth", "compliant", finding("key_rotation_enabled", level="advised")),
+            ),
+            "Account 111111111111 is non_compliant: 2 of 4 trails fail "
+            "(trail main in us-east-1: key_is_usable, key_is_approved; trail other in us-east-1: trail_has_kms_key).",
+        ),
+        (
+            account("unknown", trail("main", "unknown", finding("key_is_usable", "unknown")), errors=[error("r")]),
+            "Account 111111111111 is unknown: 1 of 1 trails could not be judged "
+            "(trail main in us-east-1: key_is_usable; cloudtrail:DescribeTrails: AccessDeniedException).",
+        ),
+        (
+            account("unknown", trail(), errors=[error("r"), error("s")]),
+            "Account 111111111111 is unknown: not all of it could be read "
+            "(cloudtrail:DescribeTrails: AccessDeniedException).",
+        ),
+        (account("no_trails"), "Account 111111111111 is no_trails: no trail records it."),
+        (
+            account("non_compliant", trail("a\nb\x1b[2J", "non_compliant", finding("key_is_usable"))),
+            "Account 111111111111 is non_compliant: 1 of 1 trails fail "
+            r"(trail a\nb\x1b[2J in us-east-1: key_is_usable).",
+        ),
+    ],
+    ids=["non_compliant", "unknown", "nothing_read", "no_trails", "hostile_name"],
+)
+def test_the_message_names_account_trails_and_rules(judged: dict[str, Any], message: str) -> None:
+    assert failure(audit(judged), "unknown") == message + NEXT
+
+
+def test_several_accounts_are_named_and_those_that_pass_are_not() -> None:
+    document = audit(account("no_trails"), account(account_id="2" * 12), account("no_trails", account_id="3" * 12))
+    assert failure(document, "non_compliant") == (
+        "Account 111111111111 is no_trails: no trail records it. "
+        "Account 333333333333 is no_trails: no trail records it." + NEXT
+    )
+
+
+def test_many_trails_are_counted_beyond_the_tenth() -> None:
+    trails = [trail(f"t{number}", "non_compliant", finding("key_is_usable")) for number in range(12)]
+    message = failure(audit(account("non_compliant", *trails)), "unknown")
+    assert message is not None
+    assert "12 of 12 trails fail" in message
+    assert "trail t9 in us-east-1: key_is_usable; and 2 more)." in message
+    assert "trail t10" not in message

@@ -1,0 +1,232 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table that a person reads: whole, as it is printed."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import Tone, render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
+from tests.unit.action.audits import KEY, account, audit, error, finding, trail
+
+
+def plain(text: str, _: Tone) -> str:
+    return text
+
+
+def marked(text: str, tone: Tone) -> str:
+    return f"<{tone}>{text}</>"
+
+
+def shown(document: dict[str, Any], width: int = 100) -> str:
+    return render(document, width=width, paint=plain) + "\n"
+
+
+def body(document: dict[str, Any], width: int = 100) -> list[str]:
+    """The rows and notes: what stands between the headings and the closing lines."""
+    return shown(document, width).split("\n\n", 1)[1].rsplit("\n\n", 1)[0].splitlines()[1:]
+
+
+def test_an_account_with_something_of_everything() -> None:
+    document = audit(
+        account(
+            "non_compliant",
+            trail("main", "compliant", finding("key_is_usable", "pass"), finding("key_is_approved", "not_applicable")),
+            trail(
+                "second",
+                "non_compliant",
+                finding("key_rotation_enabled", level="advised"),
+                finding("key_is_usable", "unknown"),
+                finding("trail_has_kms_key"),
+                kms_key_arn=None,
+                cis_3_5="fail",
+                home_region="eu-central-1",
+            ),
+            trail("third", "compliant", finding("key_in_bucket_region", "excepted")),
+            errors=[error("eu-west-1"), error("eu-west-2"), error("sa-east-1", "EndpointConnectionError")],
+            account_name="Payments",
+        ),
+        account("no_trails", account_id="222222222222"),
+        account("not_applicable", account_id="333333333333"),
+        excepted=1,
+    )
+    assert shown(document) == dedent("""\
+        CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 3 accounts, 3 trails
+
+        ACCOUNT       REGION        TRAIL   KEY          VERDICT
+        111111111111  us-east-1     main    alias/trail  compliant
+        Payments
+        111111111111  eu-central-1  second  none         non_compliant
+            FAIL      trail_has_kms_key: What trail_has_kms_key found.
+                      To do: What mends trail_has_kms_key.
+            UNKNOWN   key_is_usable: What key_is_usable found.
+                      To do: What mends key_is_usable.
+            advice    key_rotation_enabled: What key_rotation_enabled found.
+                      To do: What mends key_rotation_enabled.
+
+        111111111111  us-east-1     third   alias/trail  compliant
+            excepted  key_in_bucket_region: What key_in_bucket_region found.
+                      To do: What mends key_in_bucket_region.
+
+        111111111111  -             -       -            non_compliant
+            not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
+                      To do: Allow cloudtrail:DescribeTrails to the credentials of the audit.
+            not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
+
+        222222222222  -             -       -            no_trails
+            FAIL      No trail records this account.
+                      To do: Create a multi-region trail whose logs are encrypted under a customer managed
+                      KMS key.
+
+        333333333333  -             -       -            not_applicable
+
+        Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
+        Trails    2 compliant, 1 non_compliant; 1 compliant by exception
+        CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
+        """)
+
+
+def test_an_audit_of_nothing() -> None:
+    assert shown(audit()) == dedent("""\
+        CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 0 accounts, 0 trails
+
+        ACCOUNT  REGION  TRAIL  KEY  VERDICT
+
+        Accounts  none
+        Trails    none
+        CIS 3.5   none (a key is set, whatever its state)
+        """)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        ({}, "alias/trail"),
+        ({"kms_key_arn": None}, "none"),
+        ({"kms_key_arn": "arn:aws:kms:eu-west-1:999999999999:key/mrk-1"}, "mrk-1"),
+        ({"kms_key_arn": KEY.replace("11111111-", "99999999-")}, "99999999-2222-3333-4444-555555555555"),
+    ],
+)
+def test_a_key_is_shown_by_its_alias_else_by_its_id(fields: dict[str, Any], cell: str) -> None:
+    assert body(audit(account("compliant", trail(**fields)))) == [f"111111111111  us-east-1  main   {cell}  compliant"]
+
+
+@pytest.mark.parametrize("aliases", [None, []])
+def test_aliases_that_are_not_there_or_could_not_be_read(aliases: list[str] | None) -> None:
+    document = audit(account("compliant", trail(), keys=[{"arn": KEY, "aliases": aliases}]))
+    assert body(document) == ["111111111111  us-east-1  main   11111111-2222-3333-4444-555555555555  compliant"]
+
+
+def test_a_trail_that_another_account_owns_says_so() -> None:
+    document = audit(account("compliant", trail("org", ownership="inherited")))
+    assert body(document) == ["111111111111  us-east-1  org (inherited)  alias/trail  compliant"]
+
+
+def test_long_names_share_the_width_and_wrap_but_the_account_id_never_does() -> None:
+    document = audit(
+        account(
+            "non_compliant",
+            trail(
+                "StackSet-baseline-trail-1ABCDEFGHIJKLMNOP",
+                "non_compliant",
+                home_region="ap-southeast-1",
+                kms_key_arn="arn:aws:kms:us-east-1:1:key/mrk-0123456789abcdef0123456789abcdef",
+            ),
+            account_name="Zahlungsverkehrsteam",
+        )
+    )
+    assert body(document, 79) == [
+        "111111111111  ap-southeast-1  StackSet-         mrk-0123456789ab  non_compliant",
+        "Zahlungsverk                  baseline-trail-   cdef0123456789ab",
+        "ehrsteam                      1ABCDEFGHIJKLMNO  cdef",
+        "                              P",
+    ]
+
+
+def test_wide_characters_take_their_two_columns() -> None:
+    document = audit(account("compliant", trail("決済"), trail("main")))
+    assert body(document) == [
+        "111111111111  us-east-1  決済   alias/trail  compliant",
+        "111111111111  us-east-1  main   alias/trail  compliant",
+    ]
+
+
+def test_a_name_or_message_cannot_forge_a_line_or_steer_the_terminal() -> None:
+    evil = "x\n\nAccounts  1 compliant\x1b[2J\u202e"
+    document = audit(
+        account(
+            "non_compliant",
+            trail(evil, "non_compliant", finding("key_is_usable", message=evil, remediation=evil), home_region=evil),
+            errors=[error(evil, evil)],
+            account_name=evil,
+            keys=[{"arn": KEY, "aliases": [evil]}],
+        )
+    )
+    lines = shown(document).splitlines()
+    assert [line for line in lines if line.startswith("Accounts")] == ["Accounts  1 non_compliant"]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_colour_is_painted_on_what_is_laid_out_already() -> None:
+    document = audit(
+        account("unknown", trail("main", "unknown", finding("key_is_usable", "unknown"), finding("x", level="advised")))
+    )
+    assert render(document, width=100, paint=marked).splitlines()[2:7] == [
+        "<strong>ACCOUNT       REGION     TRAIL  KEY          VERDICT</>",
+        "111111111111  us-east-1  main   alias/trail  <doubt>unknown</>",
+        "    <doubt>UNKNOWN </>  key_is_usable: What key_is_usable found.",
+        "              To do: What mends key_is_usable.",
+        "    <quiet>advice  </>  x: What x found.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"),
+    [
+        ("compliant", "good"),
+        ("non_compliant", "bad"),
+        ("no_trails", "bad"),
+        ("unknown", "doubt"),
+        ("not_applicable", "quiet"),
+    ],
+)
+def test_each_verdict_has_its_colour(verdict: str, tone: str) -> None:
+    assert f"<{tone}>{verdict}</>" in render(audit(account(verdict)), width=100, paint=marked)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 79), (79, 79), (100, 100), (500, 120)])
+def test_lines_use_the_width_between_the_bounds_of_legibility(asked: int, given: int) -> None:
+    document = audit(account("non_compliant", trail("main", "non_compliant", finding("r", message="word " * 100))))
+    assert given - 5 < max(columns(line) for line in shown(document, asked).splitlines()) <= given
+
+
+names = st.text(min_size=1, max_size=140)
+
+
+@given(
+    name=names,
+    alias=names,
+    region=st.sampled_from(["us-east-1", "ap-southeast-1"]),
+    message=names,
+    width=st.integers(60, 130),
+)
+def test_no_line_is_wider_than_asked(name: str, alias: str, region: str, message: str, width: int) -> None:
+    document = audit(
+        account(
+            "non_compliant",
+            trail(name, "non_compliant", finding("r", message=message, remediation=message), home_region=region),
+            errors=[error(region, name)],
+            account_name=name,
+            keys=[{"arn": KEY, "aliases": [alias]}],
+        )
+    )
+    lines = shown(document, width).splitlines()
+    assert max(columns(line) for line in lines) <= max(79, min(width, 120))

@@ -1,0 +1,77 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text from AWS is laid out by the columns it takes, and can neither break a line nor steer a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, printable, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("main", "main"),
+        ("決済 é 🔑", "決済 é 🔑"),
+        ("a\nb", r"a\nb"),
+        ("a\r\tb", r"a\r\tb"),
+        ("\x1b[2Jcleared", r"\x1b[2Jcleared"),
+        ("\x9b2J", r"\x9b2J"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("zero\u200bwidth", r"zero\u200bwidth"),
+        ("\u2028line", r"\u2028line"),
+        ("\ud800", r"\ud800"),
+        ("\U000e0041", r"\U000e0041"),
+    ],
+)
+def test_what_would_not_show_as_itself_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_printable_text_is_one_line_that_shows(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) <= 1
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("", 0), ("abc", 3), ("決済", 4), ("e\u0301", 1), ("🔑", 2), ("\uff21", 2)]
+)
+def test_columns_are_those_of_a_terminal(text: str, width: int) -> None:
+    assert columns(text) == width
+    assert pad(text, 6) == text + " " * (6 - width)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 10, [""]),
+        ("   ", 10, [""]),
+        ("one two three", 20, ["one two three"]),
+        ("one two three", 7, ["one two", "three"]),
+        ("one   two", 20, ["one two"]),
+        ("alias/cloudtrail", 12, ["alias/", "cloudtrail"]),
+        ("see alias/cloudtrail now", 12, ["see", "alias/", "cloudtrail", "now"]),
+        ("abcdefghijkl", 5, ["abcde", "fghij", "kl"]),
+        ("決済決済", 5, ["決済", "決済"]),
+        ("決済", 1, ["決", "済"]),
+    ],
+)
+def test_lines_break_at_spaces_then_after_separators_then_where_they_must(
+    text: str, width: int, lines: list[str]
+) -> None:
+    assert wrap(text, width) == lines
+
+
+@given(st.text(alphabet="ab/-:. 決é"), st.integers(min_value=2, max_value=30))
+def test_wrapping_keeps_the_width_and_every_character(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert max(columns(line) for line in lines) <= width
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
