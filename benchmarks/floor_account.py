@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-SESSION = boto3.session.Session()
+SESSION: Any = boto3.session.Session()  # its client is typed by service name, ours is any
 LOCK = threading.Lock()
 CONFIG = Config(max_pool_connections=32)
 

@@ -52,7 +52,7 @@ def trail_is_delivering(subject: Subject) -> Result:
     if isinstance(status, ReadError):
         return unreadable("The delivery status", status)
     error = status.latest_delivery_error or status.latest_digest_delivery_error
-    evidence = {
+    evidence: dict[str, object] = {
         "is_logging": status.is_logging,
         "latest_delivery_time": status.latest_delivery_time.isoformat() if status.latest_delivery_time else None,
         "latest_delivery_error": status.latest_delivery_error,
