@@ -28,7 +28,7 @@ lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
 	$(run) yamllint --strict .
-	$(run) shellcheck tools/setup.sh .ci/run
+	$(run) shellcheck tools/*.sh .ci/run
 	$(run) antsibull-changelog lint
 
 types: setup ## mypy, strict
