@@ -165,11 +165,12 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
     oddities: list[str] = []
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
-            conditions.append(Condition("?", operator, (), variables=False))
+            conditions.append(Condition(operator, "?", (), variables=False))
             oddities.append(f"its condition operator {operator} holds no keys")
             continue
-        conditions.extend(Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items())
-        if conditions and not conditions[-1].is_documented:
+        found = [Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items()]
+        conditions.extend(found)
+        if not all(condition.is_documented for condition in found):
             oddities.append(f"AWS documents no condition operator {operator}")
     return tuple(conditions), oddities
 

@@ -11,7 +11,6 @@ warning and is judged as far as AWS documents it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._c
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     Context,
     UnknownKeyError,
+    any_of,
+    arn_glob,
     glob,
     has_variable,
     pieces_of,
@@ -34,6 +35,7 @@ ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 )
 VARIABLES_SINCE = "2012-10-17"
+_ALL = pieces_of("*")
 
 
 class PolicyError(ValueError):
@@ -46,35 +48,32 @@ class Names:
     Actions ignore case, resources do not (IAM JSON policy elements: Action, Resource).
     """
 
-    def __init__(self, values: Sequence[str], *, negated: bool, ignores_case: bool, variables: bool) -> None:
+    def __init__(self, values: Sequence[str], *, negated: bool, actions: bool, variables: bool) -> None:
         """`variables` tells whether the values may hold policy variables."""
-        self.values, self.negated, self.readable = tuple(values), negated, True
-        flags = re.IGNORECASE | re.DOTALL if ignores_case else re.DOTALL
+        self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
-        plain = (glob(pieces_of(value)) for value in values if value not in self._templates)
-        expressions = (re.escape(each) if isinstance(each, str) else each.pattern for each in plain)
-        self._pattern = re.compile("|".join(f"(?:{each})" for each in expressions) or r"(?!)", flags)
+        plain = [pieces_of(value) for value in values if value not in self._templates]
+        self._loose = any_of(map(glob, plain), ignores_case=actions)
+        # Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
+        strict = map(glob, plain) if actions else (glob(each) if each == _ALL else arn_glob(each) for each in plain)
+        self._strict = any_of(strict, ignores_case=actions)
 
     def cover(self, name: str, context: Context) -> bool | None:
-        """Whether the element covers the action or resource of a request; None where that hangs on an unknown key."""
-        listed: bool | None = self._pattern.fullmatch(name) is not None
-        if not listed and self._templates:
-            listed = self._template_covers(name, context)
-        return None if listed is None else listed != self.negated
+        """Whether the element covers the action or resource of a request; None where that cannot be told."""
+        if self._strict(name):
+            listed: bool | None = True
+        else:
+            found = [self._resolves_to(name, template, context) for template in self._templates]
+            listed = True if True in found else None if None in found or self._loose(name) else False
+        return None if listed is None else listed != self._negated
 
-    def _template_covers(self, name: str, context: Context) -> bool | None:
-        covered: bool | None = False
-        for template in self._templates:
-            try:
-                pieces = resolve(template, context)
-            except UnknownKeyError:
-                covered = None
-                continue
-            # A variable without value "will not match any resource".
-            pattern = None if pieces is None else glob(pieces)
-            if pattern == name or (isinstance(pattern, re.Pattern) and pattern.fullmatch(name)):
-                return True
-        return covered
+    def _resolves_to(self, name: str, template: str, context: Context) -> bool | None:
+        try:
+            pieces = resolve(template, context)
+        except UnknownKeyError:
+            return None
+        # A variable without value "will not match any resource".
+        return pieces is not None and any_of([arn_glob(pieces)])(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,8 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
 
     Raises PolicyError when it is no policy at all: no JSON, no object, or an object without Statement.
     """
-    document = _load(text) if isinstance(text, str) else text
+    repeated: list[str] = []
+    document = _load(text, repeated) if isinstance(text, str) else text
     if not isinstance(document, Mapping):
         raise PolicyError("The policy is no JSON object.")
     if "Statement" not in document:
@@ -130,7 +130,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     listed = document["Statement"]
     variables = document.get("Version") == VARIABLES_SINCE
     statements: list[Statement] = []
-    warnings: list[str] = []
+    warnings = [f"The element {name} stands twice in one object; the last one counts." for name in repeated]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         statement, oddities = _statement(each, number, variables=variables)
         statements.append(statement)
@@ -138,9 +138,16 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document)
 
 
-def _load(text: str) -> Any:
+def _load(text: str, repeated: list[str]) -> Any:
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _value in pairs]
+            repeated.extend(name for name in found if names.count(name) > 1)
+        return found
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=collect)
     except ValueError as error:
         raise PolicyError(f"The policy is no JSON: {error}.") from error
 
@@ -167,8 +174,8 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
         sid=sid if isinstance(sid, str) else None,
         effect=document.get("Effect") if document.get("Effect") in ("Allow", "Deny") else None,
         principals=_principals(document),
-        actions=_names(document, "Action", ignores_case=True, variables=False),
-        resources=_names(document, "Resource", ignores_case=False, variables=variables),
+        actions=_names(document, "Action", variables=False),
+        resources=_names(document, "Resource", variables=variables),
         conditions=conditions,
         document=document,
         malformed=any(name in document and f"Not{name}" in document for name in ("Principal", "Action", "Resource")),
@@ -199,11 +206,11 @@ def _principals(document: Mapping[str, Any]) -> Principals | None:
     return None if written is None else Principals(written, negated=negated)
 
 
-def _names(document: Mapping[str, Any], element: str, *, ignores_case: bool, variables: bool) -> Names | None:
+def _names(document: Mapping[str, Any], element: str, *, variables: bool) -> Names | None:
     negated = element not in document
     written = document.get(f"Not{element}" if negated else element)
     values = written if isinstance(written, list) else [written]
     readable = [value for value in values if isinstance(value, str)]
     if len(readable) < len(values):
         return None
-    return Names(readable, negated=negated, ignores_case=ignores_case, variables=variables)
+    return Names(readable, negated=negated, actions=element == "Action", variables=variables)

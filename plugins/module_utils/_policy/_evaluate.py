@@ -68,14 +68,14 @@ def outcomes(applied: Sequence[Application], request: Request) -> set[Outcome]:
     Of more than ten open questions nothing is proven: all outcomes but one of the certain ones are then returned.
     """
     certain = [each for each in applied if each.certain]
-    at_best = _outcome(certain, request)
+    at_best = outcome_of(certain, request)
     # What is certain settles most requests: an explicit deny beats all, and an allow all but a deny.
     relevant = [each for each in applied if not each.certain and not (_allows(each) and at_best is Outcome.ALLOWED)]
     if not relevant or at_best is Outcome.EXPLICIT_DENY:
         return {at_best}
     found: set[Outcome] = set()
     for world in _worlds(relevant, request.keys):
-        found.add(_outcome([*certain, *(e for e in relevant if e.in_world(request.keys, world))], request))
+        found.add(outcome_of([*certain, *(e for e in relevant if e.in_world(request.keys, world))], request))
         if len(found) > 1:
             break
     return found or set(Outcome)
@@ -95,7 +95,8 @@ def _allows(applied: Application) -> bool:
     return applied.statement.effect == "Allow"
 
 
-def _outcome(applying: Sequence[Application], request: Request) -> Outcome:
+def outcome_of(applying: Sequence[Application], request: Request) -> Outcome:
+    """What comes of the request if just these statements apply."""
     if not all(_allows(each) for each in applying):
         return Outcome.EXPLICIT_DENY
     if not applying:

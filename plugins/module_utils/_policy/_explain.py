@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application, outcome_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -26,12 +26,15 @@ def explain(
     """The statements that decided, the reason, and the advice."""
     if outcome is Outcome.IMPLICIT_DENY:
         return ((), *(_not_delegated(applied, request) if applied else _nothing_allows(policy, request)))
-    decided, words = {
-        Outcome.ALLOWED: (_allowing, _allowed),
-        Outcome.EXPLICIT_DENY: (_denying, _denied),
-        Outcome.INDETERMINATE: (_leaving_open, _open),
-    }[outcome]
-    deciding = decided(applied)
+    if outcome is Outcome.ALLOWED:
+        deciding, words = _allowing(applied), _allowed
+    elif outcome is Outcome.EXPLICIT_DENY:
+        deciding, words = _denying(applied), _denied
+    else:
+        deciding = [each for each in applied if each.certain]
+        words = _identity_open
+        if outcome_of(deciding, request) is not Outcome.INDETERMINATE:
+            deciding, words = [each for each in applied if not each.certain], _open
     return (tuple(each.statement for each in deciding), *words(deciding, request))
 
 
@@ -47,10 +50,6 @@ def _denying(applied: Sequence[Application]) -> list[Application]:
     return [each for each in denies if each.certain] or denies
 
 
-def _leaving_open(applied: Sequence[Application]) -> list[Application]:
-    return [each for each in applied if not each.certain] or list(applied)
-
-
 def _allowed(applied: Sequence[Application], request: Request) -> Words:
     allowed = f"{_subject(applied, 'allows')} {_call(request)}"
     if request.caller.account not in (None, request.account):
@@ -62,7 +61,7 @@ def _allowed(applied: Sequence[Application], request: Request) -> Words:
 
 def _denied(applied: Sequence[Application], request: Request) -> Words:
     held = [f"{_written(c)} holds, the request carries {_carried(c, request)}" for c in applied[0].statement.conditions]
-    because = f": its condition {' and its condition '.join(held)}" if held else ""
+    because = f": its condition {' and its condition '.join(held)}" if held and applied[0].certain else ""
     return (
         f"{_subject(applied, 'denies')} {_call(request)}{because}.",
         f"No Allow overrides a Deny: exempt {request.principal} from {_labels(applied)}, or remove it.",
@@ -71,20 +70,21 @@ def _denied(applied: Sequence[Application], request: Request) -> Words:
 
 def _open(applied: Sequence[Application], request: Request) -> Words:
     first = applied[0]
+    whether = f"Whether {first.statement.label} {_verb(first)} {_call(request)}"
     if first.open:
         condition = first.open[0]
+        carried = [key for key, value in request.context.items() if value]
         return (
-            f"Whether {first.statement.label} {_verb(first)} {_call(request)} hangs on its condition "
-            f"{_written(condition)}, and {_ignorance(condition, request)}.",
-            f"Rest {first.statement.label} on keys that the request is known to carry, such as "
-            f"{_listing([key for key, value in request.context.items() if value][:_SHOWN])}.",
+            f"{whether} hangs on its condition {_written(condition)}, and {_ignorance(condition, request)}.",
+            f"Rest {first.statement.label} on keys that the request is known to carry, such as {_listing(carried)}.",
         )
-    if not first.certain:
-        return (
-            f"Whether {first.statement.label} {_verb(first)} {_call(request)} cannot be told: AWS does not document "
-            f"how its Principal or its Resource applies to this request.",
-            f"Name the principal by its full ARN or service name in {first.statement.label}.",
-        )
+    return (
+        f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
+        f'In {first.statement.label}, name {request.principal} exactly, and Resource "*".',
+    )
+
+
+def _identity_open(applied: Sequence[Application], request: Request) -> Words:
     if request.caller.account != request.account:
         return (
             f"{_subject(applied, 'allows')} {_call(request)}, a principal of account {request.caller.account}, which "

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 # A text, and whether its wildcards are wildcards (False: they came out of a variable).
@@ -108,6 +108,14 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     if not any(wild and _is_wild(text) for text, wild in pieces):
         return "".join(text for text, _wild in pieces)
     return _pattern(expression)
+
+
+def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool = False) -> Callable[[str], bool]:
+    """A function that tells whether a name is one of these texts and patterns."""
+    expressions = [text.pattern if isinstance(text, re.Pattern) else re.escape(text) for text in texts]
+    flags = re.DOTALL | re.IGNORECASE if ignores_case else re.DOTALL
+    pattern = re.compile("|".join(f"(?:{each})" for each in expressions) or r"(?!)", flags)
+    return lambda name: pattern.fullmatch(name) is not None
 
 
 def is_arn(text: str) -> bool:
