@@ -34,7 +34,7 @@ def key_is_customer_managed(subject: Subject) -> Result:
         return Result("pass", "The key is managed by the customer.", "", {"manager": key.manager})
     return Result(
         "fail",
-        f"The key {key.arn} is managed by {key.manager}: nobody can change its policy to say who reads the logs.",
+        f"The key is managed by {key.manager}: nobody can change its policy to say who reads the logs.",
         f"Give the trail a customer managed key in {key.region}.",
         {"manager": key.manager},
     )
@@ -59,7 +59,7 @@ def key_is_usable(subject: Subject) -> Result:
     if (key.usage, key.spec) != ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
         return Result(
             "fail",
-            f"The key {key.arn} is {key.spec} for {key.usage}; CloudTrail uses symmetric encryption keys only.",
+            f"The key is {key.spec} for {key.usage}; CloudTrail uses symmetric encryption keys only.",
             "Give the trail a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT.",
             evidence,
         )
@@ -74,7 +74,7 @@ def _unusable_state(key: Key, evidence: dict[str, str]) -> Result:
     remedy = STATE_REMEDIES.get(key.state, "Bring the key back to the state Enabled, or give the trail another key.")
     return Result(
         "fail",
-        f"The key {key.arn} is {key.state}{when}, so CloudTrail cannot deliver logs.",
+        f"The key is {key.state}{when}, so CloudTrail cannot deliver logs.",
         remedy.format(region=key.region, arn=key.arn),
         evidence,
     )
@@ -111,7 +111,7 @@ def key_is_approved(subject: Subject) -> Result:
         return Result("pass", "The key is approved.", "", {"kms_key": subject.trail.kms_key_arn})
     return Result(
         "fail",
-        f"The key {subject.trail.kms_key_arn} is not on the list of approved keys.",
+        "The key is not on the list of approved keys.",
         "Give the trail an approved key, or add this one to approved_keys.",
         {"kms_key": subject.trail.kms_key_arn, "approved_keys": list(subject.settings.approved_keys)},
     )
@@ -134,7 +134,7 @@ def key_rotation_enabled(subject: Subject) -> Result:
     primary = key.primary_arn or key.arn
     return Result(
         "fail",
-        f"The key {primary} does not rotate automatically.",
+        "The key does not rotate automatically.",
         f"Turn it on: aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}.",
         {"rotation_enabled": False},
     )

@@ -54,7 +54,7 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
     Source: CloudTrail guide, "Configure AWS KMS key policies for CloudTrail", on S3 Bucket Keys.
     """
     result = _service_may(subject, "kms:Decrypt", "decrypt under")
-    if result.status != "fail":
+    if result.status not in ("fail", "unknown"):
         return result
     bucket_key = subject.bucket.bucket_key_enabled if isinstance(subject.bucket, Bucket) else subject.bucket
     if isinstance(bucket_key, ReadError):
@@ -214,12 +214,15 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
+    grant = (
+        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "
+        f"{subject.trail.arn}."
+    )
     return _as_result(
         decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn)),
         f"CloudTrail may {verb} the key.",
-        f"CloudTrail may not {verb} the key {key.arn}.",
-        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com "
-        f"where aws:SourceArn is {subject.trail.arn}.",
+        f"CloudTrail may not {verb} the key.",
+        grant if key.manager == "CUSTOMER" else f"Give the trail a customer managed key in {key.region}.",
     )
 
 
@@ -242,7 +245,7 @@ def _key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
     if isinstance(key, Result):
         return key
     if isinstance(key.policy, ReadError):
-        return unreadable(f"The policy of {key.arn}", key.policy, foreign_key_remedy(subject, key.policy))
+        return unreadable("The policy of the key", key.policy, foreign_key_remedy(subject, key.policy))
     policy = _parsed(key.policy)
     return policy if isinstance(policy, Result) else (key, policy)
 

@@ -54,7 +54,9 @@ def trail_is_delivering(subject: Subject) -> Result:
     error = status.latest_delivery_error or status.latest_digest_delivery_error
     evidence: dict[str, object] = {
         "is_logging": status.is_logging,
-        "latest_delivery_time": status.latest_delivery_time.isoformat() if status.latest_delivery_time else None,
+        "latest_delivery_time": status.latest_delivery_time.isoformat(timespec="seconds")
+        if status.latest_delivery_time
+        else None,
         "latest_delivery_error": status.latest_delivery_error,
         "latest_digest_delivery_error": status.latest_digest_delivery_error,
     }
@@ -82,7 +84,7 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
     hours = subject.settings.stale_after_hours
     latest = status.latest_delivery_time
     if latest is None or subject.read_at - latest > timedelta(hours=hours):
-        age = "ever" if latest is None else f"since {latest.isoformat()}"
+        age = "ever" if latest is None else f"since {latest.isoformat(timespec='seconds')}"
         return Result(
             "fail",
             f"No log was delivered {age}; more than {hours} hours of silence may mean that the key or the bucket "

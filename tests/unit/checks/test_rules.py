@@ -256,6 +256,8 @@ def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:
         (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": True}), "required"),
         (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": False}), "advised"),
         (snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": NO_ENCRYPTION}), "required"),
+        (snapshot(key={"policy": NO_POLICY}, bucket={"bucket_key_enabled": True}), "required"),
+        (snapshot(key={"policy": NO_POLICY}), "advised"),
     ],
 )
 def test_decrypt_is_required_where_the_bucket_uses_a_bucket_key(read: Snapshot, level: str) -> None:
