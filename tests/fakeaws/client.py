@@ -1,0 +1,132 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Start, drive and stop a fake AWS from a test: standard library only.
+
+with FakeAws.start("healthy") as aws:
+    subprocess.run([...], env=aws.environment)
+    assert all(call["kind"] == "read" for call in aws.calls())
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+_ROOT = Path(__file__).resolve().parents[2]
+_START_SECONDS = 30
+
+
+class FakeAws:
+    """A fake AWS server; the one who started it stops it."""
+
+    def __init__(self, endpoint: str, process: subprocess.Popen[str] | None = None) -> None:
+        self.endpoint = endpoint
+        self._process = process
+        self.scenario: dict[str, Any] = self._control("GET", "scenario")
+
+    @classmethod
+    def start(cls, scenario: str, *, latency_ms: float = 0, log: str | None = None, port: int = 0) -> FakeAws:
+        """Start a server with a scenario (its name, or the path of a file); RuntimeError if it does not come up."""
+        command = [sys.executable, "-m", "tests.fakeaws", "--port", str(port), "--scenario", scenario]
+        command += ["--latency-ms", str(latency_ms), *(["--log", log] if log else [])]
+        process = subprocess.Popen(
+            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        return cls(_endpoint(process), process)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of this process without any AWS_*, and with all that leads to the fake AWS alone."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {
+            **kept,
+            **self.credentials(self.scenario["account"]),
+            # boto3 itself reads AWS_DEFAULT_REGION only.
+            "AWS_REGION": self.scenario["region"],
+            "AWS_DEFAULT_REGION": self.scenario["region"],
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def credentials(self, account_id: str) -> dict[str, str]:
+        """The environment variables that speak for an account's administrator."""
+        keys = self.scenario["credentials"][account_id]
+        return {"AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"]}
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every AWS call since the start, the last reset or the last `clear_calls`."""
+        return cast("list[dict[str, Any]]", self._control("GET", "calls"))
+
+    def clear_calls(self) -> None:
+        """Empty the call log."""
+        self._control("DELETE", "calls")
+
+    def add_fault(self, action: str, **fault: Any) -> None:
+        """Let the nth call of an action such as `kms:GetKeyPolicy` go wrong; `switches.Fault` has the words."""
+        self._control("POST", "faults", {"action": action, **fault})
+
+    def set(self, **switches: float) -> None:
+        """Set `latency_ms`, `propagation_delay` or `delivery_interval` (the latter two in seconds)."""
+        self._control("POST", "switches", switches)
+
+    def reset(self, scenario: str) -> None:
+        """Another scenario in the same server; the call log is emptied and faults are gone, latency stays."""
+        self.scenario = self._control("POST", "reset", {"scenario": scenario})
+
+    def expire_sessions(self) -> None:
+        """Let all temporary credentials be expired."""
+        self._control("POST", "expire")
+
+    def stop(self) -> None:
+        """End the server, if this object started it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.communicate(timeout=_START_SECONDS)
+        self._process = None
+
+    def __enter__(self) -> FakeAws:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
+        place = urlsplit(self.endpoint)
+        connection = HTTPConnection(place.hostname or "", place.port, timeout=_START_SECONDS)
+        try:
+            connection.request(method, f"/_fakeaws/{path}", body=None if body is None else json.dumps(body))
+            reply = connection.getresponse()
+            answer = json.loads(reply.read())
+        finally:
+            connection.close()
+        if reply.status != 200:
+            raise ValueError(answer["error"])
+        return answer
+
+
+def _endpoint(process: subprocess.Popen[str]) -> str:
+    """The URL that the server prints when it listens."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    line = process.stdout.readline() if ready else ""
+    prefix, _, url = line.strip().rpartition(" ")
+    if prefix != "listening on":
+        process.kill()
+        _, errors = process.communicate()
+        raise RuntimeError(f"the fake AWS did not start: {errors.strip() or 'no answer'}")
+    return url

@@ -1,0 +1,255 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lay a scenario into moto's backends and the fake AWS's own state."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from tests.fakeaws import store
+from tests.fakeaws.rules.delivery import obstacle
+from tests.fakeaws.scenario.spec import AccountSpec, BucketSpec, KeySpec, PolicySpec, RuleSpec, Scenario, TrailSpec
+from tests.fakeaws.scenario.templates import BucketPlace, KeyPlace, bucket_policy, key_policy
+from tests.fakeaws.world import (
+    Account,
+    Credentials,
+    Delivery,
+    Identity,
+    Organization,
+    Role,
+    Rule,
+    World,
+    access_key_of,
+)
+
+_DAY = 86400.0
+_STALE = 3 * _DAY  # how long a trail that is broken from the start has not delivered
+
+
+def build(scenario: Scenario) -> World:
+    """Forget what was there and build the scenario; ValueError if it contradicts itself."""
+    store.reset()
+    world = World(
+        name=scenario.name,
+        description=scenario.description,
+        region=scenario.region,
+        propagation_delay=scenario.propagation_delay,
+        delivery_interval=scenario.delivery_interval,
+    )
+    for account in scenario.accounts:
+        _add_account(world, account)
+    _add_organization(world, scenario)
+    _add_roles(world, scenario)
+    for label, bucket in scenario.buckets.items():
+        _add_bucket(scenario, label, bucket)
+    for label, key in scenario.keys.items():
+        _add_key(scenario, label, key)
+    for label, trail in scenario.trails.items():
+        _add_trail(scenario, label, trail)
+        _start(world, scenario, label, trail)
+    return world
+
+
+def _add_account(world: World, spec: AccountSpec) -> None:
+    account = Account(
+        id=spec.id,
+        name=spec.name,
+        partition=spec.partition,
+        state=spec.state,
+        regions=spec.regions,
+        closed_regions=spec.closed_regions,
+    )
+    arn = account.arn("iam", "user/administrator")
+    identity = Identity(
+        account=spec.id,
+        arn=arn,
+        iam_arn=arn,
+        user_id=f"AIDA{spec.id}ADMN",
+        allow=_rules(spec.allow),
+        deny=_rules(spec.deny),
+    )
+    key = access_key_of(spec.id)
+    world.accounts[spec.id] = account
+    world.credentials[key] = Credentials(access_key=key, secret_key=f"secret-of-{spec.id}", identity=identity)
+
+
+def _rules(specs: Iterable[RuleSpec]) -> tuple[Rule, ...]:
+    """An entry is an action pattern, or `{action: …, regions: […]}`."""
+    return tuple(
+        Rule(spec) if isinstance(spec, str) else Rule(spec["action"], tuple(spec["regions"])) for spec in specs
+    )
+
+
+def _add_organization(world: World, scenario: Scenario) -> None:
+    spec = scenario.organization
+    if spec is None:
+        return
+    management = scenario.account(spec.management).id
+    named = [scenario.account(name).id for name in spec.members or [account.id for account in scenario.accounts]]
+    world.organization = Organization(
+        id=spec.id,
+        management=management,
+        members=tuple(account_id for account_id in named if account_id != management),
+        delegated={scenario.account(name).id: tuple(services) for name, services in spec.delegated.items()},
+    )
+
+
+def _add_roles(world: World, scenario: Scenario) -> None:
+    for name, spec in scenario.roles.items():
+        accounts = spec.accounts or [scenario.accounts[0].id]
+        trusts = spec.trusts or [account.id for account in scenario.accounts]
+        for account_id in (scenario.account(account).id for account in accounts):
+            role = Role(
+                account=account_id,
+                name=name,
+                trusts=tuple(scenario.account(trusted).id for trusted in trusts),
+                external_id=spec.external_id,
+                allow=_rules(spec.allow),
+                deny=_rules(spec.deny),
+            )
+            world.roles[world.accounts[account_id].arn("iam", f"role/{name}")] = role
+
+
+def _add_bucket(scenario: Scenario, label: str, spec: BucketSpec) -> None:
+    account = scenario.account(spec.account)
+    name = bucket_name(scenario, label)
+    bucket = store.add_bucket(name, account.id, spec.region or scenario.region, account.partition)
+    folders = {
+        trail_arn(scenario, trail): _folders(scenario, used)
+        for trail, used in scenario.trails.items()
+        if used.bucket == label
+    }
+    place = BucketPlace(partition=account.partition, name=name, folders=folders)
+    document = bucket_policy(spec.policy, place) if isinstance(spec.policy, str) else _filled(scenario, spec.policy)
+    bucket.policy = json.dumps(document).encode() if document else None
+    if spec.bucket_key:
+        default = {"SSEAlgorithm": "aws:kms"}
+        bucket.encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}}
+
+
+def _folders(scenario: Scenario, spec: TrailSpec) -> list[str]:
+    """Where a trail writes; an organization trail also under the organization's id."""
+    start, account_id = f"{spec.prefix}/" if spec.prefix else "", scenario.account(spec.account).id
+    own = f"{start}AWSLogs/{account_id}"
+    if spec.organization and scenario.organization:
+        return [own, f"{start}AWSLogs/{scenario.organization.id}"]
+    return [own]
+
+
+def _add_key(scenario: Scenario, label: str, spec: KeySpec) -> None:
+    if spec.state == "Deleted":
+        return
+    account, arn = scenario.account(spec.account), key_arn(scenario, label)
+    key = store.add_key(arn, spec.spec, spec.usage, spec.origin, multi_region=spec.multi_region)
+    key.policy = json.dumps(_key_document(scenario, label, spec))
+    key.key_manager, key.key_state, key.enabled = spec.manager, spec.state, spec.state == "Enabled"
+    key.description = f"Key {label} of the scenario {scenario.name}"
+    key.creation_date = time.time() - 100 * _DAY
+    key.key_rotation_status = spec.rotation
+    if spec.state == "PendingDeletion":
+        key.deletion_date = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(days=20)
+    backend = store.kms(account.id, key.region)
+    if spec.tags:
+        backend.tagger.tag_resource(key.id, [{"TagKey": name, "TagValue": value} for name, value in spec.tags.items()])
+    if spec.alias:
+        backend.create_alias(key.id, spec.alias)
+
+
+def _key_document(scenario: Scenario, label: str, spec: KeySpec) -> Mapping[str, Any]:
+    if not isinstance(spec.policy, str):
+        return _filled(scenario, spec.policy)
+    account = scenario.account(spec.account)
+    place = KeyPlace(
+        partition=account.partition,
+        account=account.id,
+        region=spec.region or scenario.region,
+        trail_arns=[trail_arn(scenario, trail) for trail, used in scenario.trails.items() if used.key == label],
+        readers=[_role_arn(scenario, name) for name in spec.readers],
+    )
+    return key_policy(spec.policy, place)
+
+
+def _role_arn(scenario: Scenario, name: str) -> str:
+    account = scenario.account((scenario.roles[name].accounts or (None,))[0])
+    return f"arn:{account.partition}:iam::{account.id}:role/{name}"
+
+
+def _filled(scenario: Scenario, policy: PolicySpec) -> Mapping[str, Any]:
+    """A document of the scenario's own: `{trail:LABEL}`, `{key:LABEL}` and `{bucket:LABEL}` become ARNs."""
+    text = json.dumps(policy)
+    for label in scenario.trails:
+        text = text.replace(f"{{trail:{label}}}", trail_arn(scenario, label))
+    for label in scenario.keys:
+        text = text.replace(f"{{key:{label}}}", key_arn(scenario, label))
+    for label, bucket in scenario.buckets.items():
+        partition = scenario.account(bucket.account).partition
+        text = text.replace(f"{{bucket:{label}}}", f"arn:{partition}:s3:::{bucket_name(scenario, label)}")
+    filled: Mapping[str, Any] = json.loads(text)
+    return filled
+
+
+def _add_trail(scenario: Scenario, label: str, spec: TrailSpec) -> None:
+    account_id, region = scenario.account(spec.account).id, spec.region or scenario.region
+    trail = store.add_trail(
+        account_id,
+        region,
+        label,
+        bucket=bucket_name(scenario, spec.bucket),
+        prefix=spec.prefix,
+        key_arn=key_arn(scenario, spec.key) if spec.key else None,
+    )
+    trail.is_multi_region, trail.is_org_trail, trail.log_validation = (
+        spec.multi_region,
+        spec.organization,
+        spec.validation,
+    )
+    trail.status.is_logging = spec.logging
+    tags = [{"Key": name, "Value": value} for name, value in spec.tags.items()]
+    store.cloudtrail(account_id, region).tagging_service.tag_resource(trail.arn, tags)
+
+
+def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> None:
+    """A healthy trail delivers since long ago; a broken one, or one that is off, did until three days ago."""
+    now, arn = time.time(), trail_arn(scenario, label)
+    trail = store.find_trail(arn)
+    works = trail is not None and spec.logging and obstacle(world, trail) is None
+    world.deliveries[arn] = Delivery(
+        on_failure=spec.delivery_failure,
+        started=now - 90 * _DAY,
+        stopped=None if spec.logging else now - _STALE,
+        healthy_since=now - 90 * _DAY if works else None,
+        last_delivery=now if works else now - _STALE,
+    )
+
+
+def trail_arn(scenario: Scenario, label: str) -> str:
+    """The ARN of a trail; its label is its name."""
+    spec = scenario.trails[label]
+    account = scenario.account(spec.account)
+    return f"arn:{account.partition}:cloudtrail:{spec.region or scenario.region}:{account.id}:trail/{label}"
+
+
+def key_arn(scenario: Scenario, label: str) -> str:
+    """The ARN of a key; its id follows from its label, so that it is the same in every run."""
+    if label not in scenario.keys:
+        raise ValueError(f"scenario {scenario.name}: no key {label!r}")
+    spec = scenario.keys[label]
+    account, region = scenario.account(spec.account), spec.region or scenario.region
+    unique = uuid5(NAMESPACE_URL, f"{account.id}/{region}/{label}")
+    key_id = f"mrk-{unique.hex}" if spec.multi_region else str(unique)
+    return f"arn:{account.partition}:kms:{region}:{account.id}:key/{key_id}"
+
+
+def bucket_name(scenario: Scenario, label: str) -> str:
+    """The name of a bucket: its own, or made from its label and the account, since names are global."""
+    if label not in scenario.buckets:
+        raise ValueError(f"scenario {scenario.name}: no bucket {label!r}")
+    spec = scenario.buckets[label]
+    return spec.name or f"{label}-{scenario.account(spec.account).id}"

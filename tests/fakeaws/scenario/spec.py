@@ -1,0 +1,164 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words of a scenario file. README.md in the folder above describes them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import yaml
+
+from tests.fakeaws.world import DEFAULT_REGIONS, DeliveryFailure
+
+PolicySpec: TypeAlias = str | Mapping[str, Any]
+RuleSpec: TypeAlias = str | Mapping[str, Any]
+
+_Spec = TypeVar("_Spec")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSpec:
+    """An account and what its administrator may do; the first one is the one that a client speaks for."""
+
+    id: str
+    name: str
+    partition: str = "aws"
+    state: str = "ACTIVE"
+    regions: tuple[str, ...] = DEFAULT_REGIONS
+    closed_regions: tuple[str, ...] = ()
+    allow: tuple[RuleSpec, ...] = ("*",)
+    deny: tuple[RuleSpec, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationSpec:
+    """`members` are by default all other accounts; `delegated` maps an account to service principals."""
+
+    management: str
+    id: str = "o-exampleorg1"
+    members: tuple[str, ...] | None = None
+    delegated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSpec:
+    """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all)."""
+
+    accounts: tuple[str, ...] | None = None
+    trusts: tuple[str, ...] | None = None
+    external_id: str | None = None
+    allow: tuple[RuleSpec, ...] = ("*",)
+    deny: tuple[RuleSpec, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySpec:
+    """A KMS key. `state: Deleted` is a key that trails still name and that is gone."""
+
+    account: str | None = None
+    region: str | None = None
+    alias: str | None = None
+    state: str = "Enabled"
+    manager: str = "CUSTOMER"
+    spec: str = "SYMMETRIC_DEFAULT"
+    usage: str = "ENCRYPT_DECRYPT"
+    origin: str = "AWS_KMS"
+    multi_region: bool = False
+    rotation: bool = True
+    policy: PolicySpec = "cloudtrail"
+    readers: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketSpec:
+    """A bucket. `policy`: cloudtrail (AWS's own for CloudTrail), none, deny-unless-aes256, or a document."""
+
+    account: str | None = None
+    region: str | None = None
+    name: str | None = None
+    policy: PolicySpec = "cloudtrail"
+    bucket_key: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailSpec:
+    """A trail; `bucket` and `key` are labels of this file. It may stand on a bad key: nothing is validated."""
+
+    bucket: str
+    key: str | None = None
+    account: str | None = None
+    region: str | None = None
+    prefix: str | None = None
+    multi_region: bool = True
+    organization: bool = False
+    logging: bool = True
+    validation: bool = True
+    delivery_failure: DeliveryFailure = "error"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A whole file."""
+
+    name: str
+    description: str
+    region: str
+    accounts: tuple[AccountSpec, ...]
+    organization: OrganizationSpec | None
+    roles: Mapping[str, RoleSpec]
+    keys: Mapping[str, KeySpec]
+    buckets: Mapping[str, BucketSpec]
+    trails: Mapping[str, TrailSpec]
+    propagation_delay: float
+    delivery_interval: float
+
+    def account(self, name: str | None) -> AccountSpec:
+        """An account by its name or id; the first one for None."""
+        if name is None:
+            return self.accounts[0]
+        found = next((account for account in self.accounts if name in (account.name, account.id)), None)
+        if found is None:
+            raise ValueError(f"scenario {self.name}: no account {name!r}")
+        return found
+
+
+def parse(name: str, text: str) -> Scenario:
+    """Read a scenario from YAML; ValueError for a word that it does not know."""
+    raw = yaml.safe_load(text)
+    accounts = raw.pop("accounts", [{"id": "111111111111", "name": "production"}])
+    organization = raw.pop("organization", None)
+    scenario = Scenario(
+        name=name,
+        description=str(raw.pop("description")),
+        region=raw.pop("region", "eu-central-1"),
+        accounts=tuple(_make(AccountSpec, f"{name}: account", account) for account in accounts),
+        organization=_make(OrganizationSpec, f"{name}: organization", organization) if organization else None,
+        roles=_each(RoleSpec, f"{name}: role", raw.pop("roles", {})),
+        keys=_each(KeySpec, f"{name}: key", raw.pop("keys", {})),
+        buckets=_each(BucketSpec, f"{name}: bucket", raw.pop("buckets", {})),
+        trails=_each(TrailSpec, f"{name}: trail", raw.pop("trails", {})),
+        propagation_delay=float(raw.pop("propagation_delay", 0)),
+        delivery_interval=float(raw.pop("delivery_interval", 1)),
+    )
+    if raw:
+        raise ValueError(f"scenario {name}: unknown: {', '.join(raw)}")
+    return scenario
+
+
+def _each(kind: type[_Spec], where: str, entries: Mapping[str, Any]) -> dict[str, _Spec]:
+    return {label: _make(kind, f"{where} {label}", entry or {}) for label, entry in entries.items()}
+
+
+def _make(kind: type[_Spec], where: str, entry: Mapping[str, Any]) -> _Spec:
+    known = set(inspect.signature(kind).parameters)
+    unknown = set(entry) - known
+    if unknown:
+        raise ValueError(f"scenario {where}: unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})
