@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words of this collection: what was read (Snapshot), and what was judged (Finding).
+"""The words of this collection: what was read (Snapshot), what was judged (Finding), what is to be done (Change).
 
 Everything here is frozen data. A fact that could not be read holds the ReadError that says
 why, in place of its value, so that no check can mistake "denied" for "absent".
@@ -13,11 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
 Level: TypeAlias = Literal["required", "advised", "off"]
+Operation: TypeAlias = Literal[
+    "CreateKey",
+    "CreateAlias",
+    "PutKeyPolicy",
+    "CancelKeyDeletion",
+    "EnableKey",
+    "UpdateTrail",
+    "EnableKeyRotation",
+]
+ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
 
 @dataclass(frozen=True)
@@ -135,3 +145,35 @@ class Finding:
     evidence: Mapping[str, object] = field(default_factory=dict)
     remediation: str = ""
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What stands behind the wished key in one bucket region.
+
+    Where it is an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and
+    no alias: what a run leaves behind that ended between CreateKey and CreateAlias.
+    """
+
+    key: Key | Missing | ReadError
+    unaliased: tuple[Key, ...] | ReadError = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write: `operation` is AWS's name of it, `parameters` the request as it is sent.
+
+    `resource` is the ARN of the trail, key or alias. A key that is still to be created goes by an ARN that
+    ends in PLACEHOLDER, in any field, until it has one. `before` is None where the resource does not exist yet.
+    """
+
+    operation: Operation
+    resource: str
+    region: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    status: ChangeStatus = "planned"
+
+
+PLACEHOLDER = "key/to-be-created"

@@ -1,0 +1,123 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a failed rule leads to, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, TrailVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Key, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+
+
+class Remedy(Enum):
+    """What is done about a failed rule."""
+
+    GIVE_KEY = "find or create a key, then UpdateTrail"
+    MERGE = "add the missing grants to the policy of the trail's key; an explicit Deny is refused, not overruled"
+    REVIVE = "enable the trail's key or cancel its deletion, where allowed"
+    ANOTHER_KEY = "find or create another key, then UpdateTrail"
+    REPORT = "nothing: it is for a person to mend"
+
+
+FAILED_RULE_LEADS_TO: Mapping[str, Remedy] = {
+    "trail_has_kms_key": Remedy.GIVE_KEY,
+    "key_policy_allows_encrypt": Remedy.MERGE,
+    "key_policy_allows_describe": Remedy.MERGE,
+    "key_policy_allows_decrypt": Remedy.MERGE,
+    "readers_can_decrypt": Remedy.MERGE,
+    "key_is_usable": Remedy.ANOTHER_KEY,  # but for the states below
+    "key_is_customer_managed": Remedy.ANOTHER_KEY,
+    "key_in_bucket_region": Remedy.ANOTHER_KEY,
+    "key_is_approved": Remedy.ANOTHER_KEY,
+    "bucket_policy_accepts_key": Remedy.REPORT,
+    "trail_is_delivering": Remedy.REPORT,
+    "key_policy_is_scoped": Remedy.REPORT,
+    "key_rotation_enabled": Remedy.REPORT,
+}
+# A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
+STATE_LEADS_TO: Mapping[str, Remedy] = {
+    "Disabled": Remedy.REVIVE,
+    "PendingDeletion": Remedy.REVIVE,
+    "PendingImport": Remedy.REVIVE,
+    "PendingReplicaDeletion": Remedy.REVIVE,
+    "Creating": Remedy.REVIVE,
+    "Unavailable": Remedy.REVIVE,
+}
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is to be done about one trail."""
+
+    verdict: TrailVerdict
+    remedies: frozenset[Remedy]
+
+    @property
+    def trail(self) -> Trail:
+        """The trail."""
+        return self.verdict.trail
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the trail is to have another key than now."""
+        return bool(self.remedies & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY})
+
+
+def intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
+    """What each trail of the account that may be written needs; trails that need nothing are left out."""
+    writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
+    found = (Intent(verdict, _remedies(account, verdict, wish)) for verdict in writable)
+    return tuple(intent for intent in found if intent.remedies)
+
+
+def may_write(trail: Trail, wish: Wish) -> bool:
+    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named."""
+    return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
+
+
+def is_named(trail: Trail, wish: Wish) -> bool:
+    """Whether the user asks for this very trail."""
+    return trail.arn in wish.trails or trail.name in wish.trails
+
+
+def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
+    """What the trail's findings lead to. What replaces the key leaves the present one alone."""
+    if wish.replace_compliant_key and verdict.trail.kms_key_arn:
+        return frozenset({Remedy.ANOTHER_KEY})
+    found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
+    return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
+
+
+def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:
+    """What one finding leads to. Only what makes a trail non-compliant is acted upon.
+
+    What is unknown leads to nothing, but for one case: a key policy that was read and leaves it open whether the
+    readers or CloudTrail are allowed can be made to say so, which replaces nothing.
+    """
+    remedy = FAILED_RULE_LEADS_TO[finding.rule]
+    if finding.level != "required":
+        return Remedy.REPORT
+    if finding.status == "unknown":
+        return Remedy.MERGE if remedy is Remedy.MERGE and not unread(finding) else Remedy.REPORT
+    if finding.status != "fail":
+        return Remedy.REPORT
+    if finding.rule == "key_is_usable":
+        key = account.snapshot.keys[verdict.trail.kms_key_arn or ""]
+        return STATE_LEADS_TO.get(key.state, remedy) if isinstance(key, Key) and is_right_kind(key) else remedy
+    return remedy
+
+
+def unread(finding: Finding) -> bool:
+    """Whether the finding is unknown because a fact could not be read, or a policy not be understood."""
+    return finding.status == "unknown" and ("iam_action" in finding.evidence or not finding.evidence)
+
+
+def is_right_kind(key: Key) -> bool:
+    """Whether CloudTrail could use a key of this kind (CloudTrail API reference, UpdateTrail: symmetric keys only)."""
+    return (key.usage, key.spec) == ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT")

@@ -1,0 +1,113 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which key serves a bucket region: the one that is there if it can, else one that is adopted or created."""
+
+from __future__ import annotations
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    PLACEHOLDER,
+    Candidate,
+    Key,
+    Missing,
+    ReadError,
+    Snapshot,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import is_right_kind
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
+
+USABLE_STATES = ("Enabled", "Updating")
+
+
+def placeholder_arn(snapshot: Snapshot, region: str) -> str:
+    """The ARN by which a key that is still to be created in a region goes."""
+    return f"arn:{snapshot.partition}:kms:{region}:{snapshot.account_id}:{PLACEHOLDER}"
+
+
+def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Key | None:
+    """The key that serves the buckets of a region, or None where it is to be created.
+
+    A key without alias is adopted, which shows in its `aliases` being empty. Raises RefusedError where no key can
+    serve.
+    """
+    name = wish.kms_key_id or f"{wish.key.alias if wish.key else ''} in {region}"
+    key = candidate.key
+    if isinstance(key, ReadError):
+        raise RefusedError(
+            f"The key {name} cannot be read: {key.operation} in {key.region} answered {key.code} ({key.message}). "
+            f"Allow {key.iam_action}; for a key of another account give key_assume_role."
+        )
+    if isinstance(key, Missing):
+        if wish.key is None:
+            raise RefusedError(f"There is no key {name} in {region} ({key.message}). Correct kms_key_id.")
+        key = _unaliased_key(snapshot, region, candidate, wish.key)
+    if key is None:
+        return _creatable(region, settings)
+    _refuse_what_cannot_serve(key, region, settings)
+    return key
+
+
+def _creatable(region: str, settings: Settings) -> None:
+    if settings.approved_keys:
+        raise RefusedError(
+            f"A key would have to be created in {region}, and a new key cannot be on the list of approved keys. "
+            "Give an approved key by kms_key_id."
+        )
+
+
+def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: KeyWish) -> Key | None:
+    """The one key that a run which ended before CreateAlias left behind, if there is one.
+
+    It is ours only if it is in this account, without alias, tagged by us, of our policy's shape, and the only one.
+    """
+    found = candidate.unaliased
+    if isinstance(found, ReadError):
+        raise RefusedError(
+            f"There is no {wish.alias} in {region}, and whether an earlier run left its key behind cannot be read: "
+            f"{found.operation} answered {found.code} ({found.message}). Allow {found.iam_action}, or give the key by "
+            "kms_key_id."
+        )
+    unreadable = [key.policy for key in found if isinstance(key.policy, ReadError)]
+    if unreadable:
+        raise RefusedError(
+            f"There is no {wish.alias} in {region}, and the policy of a key that an earlier run may have left behind "
+            f"cannot be read: {unreadable[0].code} ({unreadable[0].message}). Allow {unreadable[0].iam_action}, or give "
+            "the key by kms_key_id."
+        )
+    ours = [key for key in found if key.arn.split(":")[4] == snapshot.account_id and is_born_here(key)]
+    if len(ours) > 1:
+        raise RefusedError(
+            f"There is no {wish.alias} in {region}, and {len(ours)} keys carry our tag and no alias: "
+            f"{', '.join(sorted(key.arn for key in ours))}. Give {wish.alias} to the one to use, or give it by kms_key_id."
+        )
+    return ours[0] if ours else None
+
+
+def _refuse_what_cannot_serve(key: Key, region: str, settings: Settings) -> None:
+    """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
+    reason = _why_not(key, region, settings)
+    if reason:
+        raise RefusedError(f"The key {key.arn} cannot serve the trails with buckets in {region}: {reason}")
+
+
+def _why_not(key: Key, region: str, settings: Settings) -> str | None:
+    if key.manager != "CUSTOMER":
+        return f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key."
+    if not is_right_kind(key):
+        return (
+            f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT; "
+            "CloudTrail uses no other."
+        )
+    if key.region != region:
+        return f"it is in {key.region}. Give a key in {region}; CloudTrail uses keys of the bucket's region only."
+    if settings.approved_keys and key.arn not in settings.approved_keys:
+        return "it is not on the list of approved keys. Give an approved key by kms_key_id, or add it to approved_keys."
+    if isinstance(key.policy, ReadError):
+        return (
+            f"its policy cannot be read ({key.policy.code}: {key.policy.message}). Allow {key.policy.iam_action}; "
+            "for a key of another account give key_assume_role."
+        )
+    return None

@@ -1,0 +1,62 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the user wishes of an enforcement, and what a plan is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Change, Snapshot
+
+# The tag by which a key that this collection created is known again; its value is the alias it was created for.
+CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
+
+# By bucket region: what stands behind `kms_key_id` or the alias there.
+Targets = Mapping[str, Candidate]
+
+
+@dataclass(frozen=True)
+class KeyWish:
+    """The key to find by its alias in each bucket region, or to create there."""
+
+    alias: str = "alias/aws-baseline-cloudtrail"
+    description: str = "Encrypts the logs of CloudTrail trails"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    administrators: tuple[str, ...] = ()
+    rotation: bool = True
+    rotation_period_in_days: int | None = None
+    multi_region: bool = False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set."""
+
+    key: KeyWish | None = field(default_factory=KeyWish)
+    kms_key_id: str | None = None
+    trails: tuple[str, ...] = ()
+    statements: Literal["strict", "cis"] = "strict"
+    replace_compliant_key: bool = False
+    allow_enable_key: bool = False
+    allow_cancel_deletion: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes in the order in which they are applied; with a refusal none of them is.
+
+    `predicted` is the account as it will be once they are.
+    """
+
+    changes: tuple[Change, ...]
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    predicted: Snapshot
+
+
+class RefusedError(Exception):
+    """What is wished cannot be done, or is not to be done unasked; the message names trail, key, reason, next step."""
