@@ -178,13 +178,25 @@ def _row_lines(row: _Row, widths: Sequence[int], paint: Paint) -> Iterator[str]:
 
 def _note_lines(notes: Sequence[_Note], width: int, paint: Paint) -> Iterator[str]:
     margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
-    for note in notes:
-        remediation = wrap(f"To do: {note.remediation}", width - len(margin)) if note.remediation else []
-        first, *others = [*wrap(note.text, width - len(margin)), *remediation]
+    for note, to_do in zip(notes, _to_dos(notes), strict=True):
+        first, *others = [*wrap(note.text, width - len(margin)), *wrap(to_do, width - len(margin))]
         yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
-        yield from (margin + line for line in others)
+        yield from (margin + line for line in others if line)
     if notes:
         yield ""
+
+
+def _to_dos(notes: Iterable[_Note]) -> Iterator[str]:
+    """Say once what is to be done: one cause makes several rules fail, and one deed mends them."""
+    told: set[str] = set()
+    for note in notes:
+        if not note.remediation:
+            yield ""
+        elif note.remediation in told:
+            yield "To do: as above."
+        else:
+            told.add(note.remediation)
+            yield f"To do: {note.remediation}"
 
 
 def _closing(audit: Mapping[str, Any]) -> list[str]:

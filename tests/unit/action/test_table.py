@@ -125,6 +125,20 @@ def test_aliases_that_are_not_there_or_could_not_be_read(aliases: list[str] | No
     assert body(document) == ["111111111111  us-east-1  main   11111111-2222-3333-4444-555555555555  compliant"]
 
 
+def test_what_mends_several_findings_is_said_once() -> None:
+    findings = [finding(rule, remediation="Enable it.") for rule in ("a", "b")] + [finding("c"), finding("d")]
+    findings[-1]["remediation"] = ""
+    assert body(audit(account("non_compliant", trail("main", "non_compliant", *findings))))[1:] == [
+        "    FAIL      a: What a found.",
+        "              To do: Enable it.",
+        "    FAIL      b: What b found.",
+        "              To do: as above.",
+        "    FAIL      c: What c found.",
+        "              To do: What mends c.",
+        "    FAIL      d: What d found.",
+    ]
+
+
 def test_a_trail_that_another_account_owns_says_so() -> None:
     document = audit(account("compliant", trail("org", ownership="inherited")))
     assert body(document) == ["111111111111  us-east-1  org (inherited)  alias/trail  compliant"]
