@@ -121,9 +121,16 @@ def _finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[_Note]:
                 yield _Note(
                     mark=mark,
                     tone=tone,
-                    text=f"{finding['rule']}: {printable(finding['message'])}",
-                    remediation=printable(finding["remediation"]),
+                    text=printable(f"{finding['rule']}: {finding['message']}{_exception(finding)}"),
+                    remediation="" if status == "excepted" else printable(finding["remediation"]),
                 )
+
+
+def _exception(finding: Mapping[str, Any]) -> str:
+    if finding["status"] != "excepted":
+        return ""
+    exception = finding["evidence"]["exception"]
+    return f" Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
 
 
 def _account_notes(account: Mapping[str, Any]) -> Iterator[_Note]:
@@ -203,12 +210,12 @@ def _closing(audit: Mapping[str, Any]) -> list[str]:
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     excepted = audit["summary"]["excepted"]
-    by_exception = f"; {excepted} compliant by exception" if excepted else ""
-    return [
+    lines = [
         f"Accounts  {_tally(account['verdict'] for account in accounts)}",
-        f"Trails    {_tally(trail['verdict'] for trail in trails)}{by_exception}",
+        f"Trails    {_tally(trail['verdict'] for trail in trails)}",
         f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
     ]
+    return [*lines, f"Excepted  {_count(excepted, 'trail')}"] if excepted else lines
 
 
 def _count(number: int, noun: str) -> str:

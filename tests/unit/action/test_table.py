@@ -73,8 +73,8 @@ def test_an_account_with_something_of_everything() -> None:
                       To do: What mends key_rotation_enabled.
 
         111111111111  us-east-1     third   alias/trail  compliant
-            excepted  key_in_bucket_region: What key_in_bucket_region found.
-                      To do: What mends key_in_bucket_region.
+            excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
+                      security: The archive moves.
 
         111111111111  -             -       -            non_compliant
             not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
@@ -89,8 +89,9 @@ def test_an_account_with_something_of_everything() -> None:
         333333333333  -             -       -            not_applicable
 
         Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
-        Trails    2 compliant, 1 non_compliant; 1 compliant by exception
+        Trails    2 compliant, 1 non_compliant
         CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
+        Excepted  1 trail
         """)
 
 
