@@ -197,7 +197,7 @@ def _filled(scenario: Scenario, policy: PolicySpec) -> Mapping[str, Any]:
 
 def _add_trail(scenario: Scenario, label: str, spec: TrailSpec) -> None:
     account_id, region = scenario.account(spec.account).id, spec.region or scenario.region
-    trail = store.add_trail(
+    trail = store.new_trail(
         account_id,
         region,
         label,
@@ -211,8 +211,10 @@ def _add_trail(scenario: Scenario, label: str, spec: TrailSpec) -> None:
         spec.validation,
     )
     trail.status.is_logging = spec.logging
+    backend = store.cloudtrail(account_id, region)
+    backend.trails[label] = trail
     tags = [{"Key": name, "Value": value} for name, value in spec.tags.items()]
-    store.cloudtrail(account_id, region).tagging_service.tag_resource(trail.arn, tags)
+    backend.tagging_service.tag_resource(trail.arn, tags)
 
 
 def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> None:
