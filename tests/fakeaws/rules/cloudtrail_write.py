@@ -41,6 +41,7 @@ _ATTRIBUTES = {
 def update_trail(world: World, identity: Identity, call: Call) -> Answer:
     """What is not sent is kept; nothing changes if anything is refused (UpdateTrail)."""
     trail = trails.find_own(world, identity, call)
+    _owner(world, identity, call)  # only some may turn a trail into an organization trail
     changed = _with_parameters(world, identity, call, trail)
     _validate(world, changed)
     vars(trail).update(vars(changed))
