@@ -22,12 +22,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return a failed result where an account's verdict fails under `fail_on`."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
                 "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
             }
-        )
+        )[1]
         message = failure(arguments["audit"], arguments["fail_on"])
         if message is None:
             return {**result, "changed": False}

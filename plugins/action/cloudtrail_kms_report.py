@@ -21,7 +21,8 @@ from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import AUDIT_ARGUMENT
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import Tone, render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
 display = Display()
 
@@ -40,13 +41,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Print the table and write the reports; in check mode print only. Returns the paths of the reports."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
                 "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
                 "directory": {"type": "path"},
             }
-        )
+        )[1]
         _show(arguments["audit"])
         # A report records a run, it is no state of the account: writing it is no change.
         return {**result, "changed": False, "reports": self._reports(arguments)}
@@ -81,7 +82,7 @@ def _show(audit: Mapping[str, Any]) -> None:
         return painted
 
     display.display(render(audit, width=WIDTH, paint=paint), screen_only=True)
-    display.display(render(audit, width=WIDTH, paint=lambda text, _: text), log_only=True)
+    display.display(render(audit, width=WIDTH, paint=lambda text, _tone: text), log_only=True)
 
 
 def _write(path: Path, text: str) -> None:

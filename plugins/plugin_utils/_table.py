@@ -12,13 +12,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, repeat, zip_longest
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, TypeAlias
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
+    Note,
+    Tone,
+    account_notes,
+    finding_notes,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, printable, wrap
 
-Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
 Paint: TypeAlias = Callable[[str, Tone], str]
 
 _HEADINGS = ("ACCOUNT", "REGION", "TRAIL", "KEY", "VERDICT")
@@ -36,31 +41,15 @@ _VERDICT_TONES: Mapping[str, Tone] = {
     "not_applicable": "quiet",
 }
 _TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown", "not_applicable")
-# In the order of the notes under a trail. What passes or does not apply needs no words.
-_MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
-    ("fail", "required"): ("FAIL", "bad"),
-    ("unknown", "required"): ("UNKNOWN", "doubt"),
-    ("excepted", "required"): ("excepted", "quiet"),
-    ("fail", "advised"): ("advice", "quiet"),
-    ("unknown", "advised"): ("advice", "quiet"),
-    ("excepted", "advised"): ("excepted", "quiet"),
-}
-_MARK_WIDTH = max(len(mark) for mark, _ in _MARKS.values())
+# The longest mark of a note.
+_MARK_WIDTH = 8
 _NOTE_INDENT = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Note:
-    mark: str
-    tone: Tone
-    text: str
-    remediation: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
     cells: tuple[str, str, str, str, str]
-    notes: tuple[_Note, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
@@ -83,24 +72,30 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(_closing(audit))
 
 
-def _account_rows(account: Mapping[str, Any]) -> Iterator[_Row]:
+def _account_rows(account: Mapping[str, Any]) -> list[_Row]:
     account_id, name = account["account_id"], account.get("account_name")
-    # The name stands once, in the account's first row.
-    labels = chain([printable(f"{account_id} {name}") if name else account_id], repeat(account_id))
     aliases = {key["arn"]: key["aliases"] for key in account["keys"]}
-    for trail in account["trails"]:
-        yield _Row(
-            cells=(
-                next(labels),
-                printable(trail["home_region"]),
-                _trail_cell(trail),
-                _key_cell(trail["kms_key_arn"], aliases),
-                trail["verdict"],
-            ),
-            notes=tuple(_finding_notes(trail["findings"])),
-        )
-    if account["errors"] or not account["trails"]:
-        yield _Row(cells=(next(labels), "-", "-", "-", account["verdict"]), notes=tuple(_account_notes(account)))
+    rows = [_trail_row(account_id, trail, aliases) for trail in account["trails"]]
+    notes = tuple(account_notes(account))
+    if notes or not rows:
+        rows.append(_Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
+    if name:
+        # It stands once, so that rows of one line stay rows of one line.
+        rows[0] = replace(rows[0], cells=(printable(f"{account_id} {name}"), *rows[0].cells[1:]))
+    return rows
+
+
+def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, Sequence[str] | None]) -> _Row:
+    return _Row(
+        cells=(
+            account_id,
+            printable(trail["home_region"]),
+            _trail_cell(trail),
+            _key_cell(trail["kms_key_arn"], aliases),
+            trail["verdict"],
+        ),
+        notes=tuple(finding_notes(trail["findings"])),
+    )
 
 
 def _trail_cell(trail: Mapping[str, Any]) -> str:
@@ -112,45 +107,6 @@ def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> s
     if arn is None:
         return "none"
     return printable((aliases.get(arn) or [arn.rpartition("/")[2]])[0])
-
-
-def _finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[_Note]:
-    for (status, level), (mark, tone) in _MARKS.items():
-        for finding in findings:
-            if (finding["status"], finding["level"]) == (status, level):
-                yield _Note(
-                    mark=mark,
-                    tone=tone,
-                    text=f"{finding['rule']}: {printable(finding['message'])}",
-                    remediation=printable(finding["remediation"]),
-                )
-
-
-def _account_notes(account: Mapping[str, Any]) -> Iterator[_Note]:
-    if account["verdict"] == "no_trails":
-        yield _Note(
-            mark="FAIL",
-            tone="bad",
-            text="No trail records this account.",
-            remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
-        )
-    # A service control policy closes many regions with one and the same refusal: one note for all of them.
-    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for error in account["errors"]:
-        alike.setdefault((error["iam_action"], error["code"]), []).append(error)
-    for (action, code), errors in alike.items():
-        regions = ", ".join(error["region"] for error in errors)
-        yield _Note(
-            mark="not read",
-            tone="doubt",
-            text=printable(f"{action} in {regions}: {code}: {errors[0]['message']}"),
-            remediation=printable(f"Allow {action} to the credentials of the audit.") if _is_denial(code) else "",
-        )
-
-
-def _is_denial(code: str) -> bool:
-    """AccessDenied and AccessDeniedException; EC2 says UnauthorizedOperation; HEAD requests have a bare 403."""
-    return "Denied" in code or "Unauthorized" in code or code == "403"
 
 
 def _column_widths(table: Sequence[Sequence[str]], width: int) -> tuple[int, ...]:
@@ -176,27 +132,40 @@ def _row_lines(row: _Row, widths: Sequence[int], paint: Paint) -> Iterator[str]:
         yield _joined(line, widths).rstrip()
 
 
-def _note_lines(notes: Sequence[_Note], width: int, paint: Paint) -> Iterator[str]:
+def _note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]:
     margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
-    for note in notes:
-        remediation = wrap(f"To do: {note.remediation}", width - len(margin)) if note.remediation else []
-        first, *others = [*wrap(note.text, width - len(margin)), *remediation]
+    for note, to_do in zip(notes, _to_dos(notes), strict=True):
+        text = wrap(f"{note.subject}: {note.text}", width - len(margin))
+        first, *others = [*text, *wrap(to_do, width - len(margin))]
         yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
-        yield from (margin + line for line in others)
+        yield from (margin + line for line in others if line)
     if notes:
         yield ""
+
+
+def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
+    """Say once what is to be done: one cause makes several rules fail, and one deed mends them."""
+    told: dict[str, str] = {}
+    for note in notes:
+        subject = told.setdefault(note.remediation, note.subject)
+        if not note.remediation:
+            yield ""
+        elif subject == note.subject:
+            yield f"To do: {note.remediation}"
+        else:
+            yield f"To do: as for {subject}."
 
 
 def _closing(audit: Mapping[str, Any]) -> list[str]:
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     excepted = audit["summary"]["excepted"]
-    by_exception = f"; {excepted} compliant by exception" if excepted else ""
-    return [
+    lines = [
         f"Accounts  {_tally(account['verdict'] for account in accounts)}",
-        f"Trails    {_tally(trail['verdict'] for trail in trails)}{by_exception}",
+        f"Trails    {_tally(trail['verdict'] for trail in trails)}",
         f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
     ]
+    return [*lines, f"Excepted  {_count(excepted, 'trail')}"] if excepted else lines
 
 
 def _count(number: int, noun: str) -> str:

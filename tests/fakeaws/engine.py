@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.fakeaws import moto_app, rules, scenario, wire
+from tests.fakeaws import dispatch, moto_app, scenario, wire
 from tests.fakeaws.access import iam_action
 from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules.delivery import settle
@@ -70,8 +70,8 @@ class Engine:
             return wire.error_reply(call.service, call.request.method, error), error.code
 
     def _work(self, call: Call) -> HttpReply:
-        identity = rules.identify(self.world, call)
-        answer = rules.answer(self.world, identity, call)
+        identity = dispatch.identify(self.world, call)
+        answer = dispatch.answer(self.world, identity, call)
         if answer is None:
             return moto_app.answer(identity, call)
         if call.kind == "write":

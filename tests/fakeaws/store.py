@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from copy import copy
+from functools import cache
 
 from moto.cloudtrail.models import CloudTrailBackend, Trail, cloudtrail_backends
 from moto.core.base_backend import BackendDict
@@ -79,21 +82,35 @@ def add_bucket(name: str, account_id: str, region: str, partition: str) -> FakeB
 def add_key(arn: str, spec: str, usage: str, origin: str, *, multi_region: bool = False) -> Key:
     """A new key with this ARN and moto's default policy, which delegates to the account."""
     _, _, _, region, account_id, resource = arn.split(":", 5)
-    backend = kms(account_id, region)
-    key = backend.create_key(None, usage, spec, "", None, multi_region=multi_region, origin=origin)
-    del backend.keys[key.id]
-    key.id, key.arn = resource.removeprefix("key/"), arn
+    key = copy(_prototype(spec, usage))
+    key.id, key.arn, key.account_id, key.region, key.origin = (
+        resource.removeprefix("key/"),
+        arn,
+        account_id,
+        region,
+        origin,
+    )
+    key.policy, key.creation_date = key.generate_default_policy(), time.time()
+    key.aliases, key.grants, key.rotations = {}, {}, []
+    key.multi_region = multi_region
     if multi_region:
-        key.multi_region_configuration["PrimaryKey"]["Arn"] = arn
-    backend.keys[key.id] = key
+        primary = {"Arn": arn, "Region": region}
+        key.multi_region_configuration = {"MultiRegionKeyType": "PRIMARY", "PrimaryKey": primary, "ReplicaKeys": []}
+    kms(account_id, region).keys[key.id] = key
     return key
 
 
-def add_trail(
+@cache
+def _prototype(spec: str, usage: str) -> Key:
+    """moto makes an RSA key pair for every key, which takes a while: make one and copy it."""
+    return KmsBackend("us-east-1", "000000000000").create_key(None, usage, spec, "", None)
+
+
+def new_trail(
     account_id: str, region: str, name: str, *, bucket: str, prefix: str | None, key_arn: str | None
 ) -> StoredTrail:
-    """A new trail that does not log yet."""
-    trail = StoredTrail(
+    """A trail that does not log, and that is in no backend yet."""
+    return StoredTrail(
         account_id=account_id,
         region_name=region,
         trail_name=name,
@@ -108,8 +125,6 @@ def add_trail(
         cw_role_arn="",
         kms_key_id=key_arn or "",
     )
-    cloudtrail(account_id, region).trails[name] = trail
-    return trail
 
 
 def find_trail(arn: str) -> Trail | None:

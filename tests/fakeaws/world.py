@@ -143,6 +143,7 @@ class World:
     # By ARN of the trail or key.
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     policies: dict[str, list[PolicyVersion]] = field(default_factory=dict)
+    visible_from: dict[str, float] = field(default_factory=dict)
     rotation_periods: dict[str, int] = field(default_factory=dict)
     alias_dates: dict[str, tuple[float, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The key-policy engine: read a policy, and decide a request as AWS would."""
+"""The key-policy engine: read a policy, decide a request as AWS would, add what is missing, check what is sent."""
 
 from __future__ import annotations
 
@@ -13,23 +13,36 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
     Statement,
     parse,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
+    MergeRefusedError,
+    Required,
+    merge,
+    new_key_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     delivery_request,
     reader_request,
     service_request,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES, validate
 
 __all__ = [
+    "MAX_BYTES",
     "Decision",
+    "MergeRefusedError",
     "Outcome",
     "Policy",
     "PolicyError",
     "Request",
+    "Required",
     "Statement",
     "decide",
     "delivery_request",
+    "merge",
+    "new_key_policy",
     "parse",
     "reader_request",
     "service_request",
+    "validate",
 ]

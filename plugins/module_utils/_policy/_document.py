@@ -34,7 +34,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 )
-VARIABLES_SINCE = "2012-10-17"
+# The first of them brought policy variables.
+VERSIONS = ("2012-10-17", "2008-10-17")
 _ALL = pieces_of("*")
 
 
@@ -128,7 +129,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     if "Statement" not in document:
         raise PolicyError("The policy has no Statement.")
     listed = document["Statement"]
-    variables = document.get("Version") == VARIABLES_SINCE
+    variables = document.get("Version") == VERSIONS[0]
     statements: list[Statement] = []
     warnings = [f"The element {name} stands twice in one object; the last one counts." for name in repeated]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
@@ -158,7 +159,7 @@ def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> l
     found.extend(
         f'The Sid "{sid}" stands on more than one statement.' for sid in dict.fromkeys(sids) if sids.count(sid) > 1
     )
-    if document.get("Version") not in (VARIABLES_SINCE, "2008-10-17", None):
+    if document.get("Version") not in (*VERSIONS, None):
         found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
     return found
 

@@ -16,8 +16,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[^:]+:(iam|sts)::(\d{12}):(root|[a-z-]+)(?:/(.+))?")
 # AWS shows the unique id in place of a user or role that was deleted ("IAM role principals").
-_ORPHAN = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")
-_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
+ORPHAN = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")
+KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 
 
 class Covers(Enum):
@@ -61,14 +61,14 @@ class Principals:
         self.everyone = written == "*" or "*" in aws
         self.accounts = frozenset(each for each in map(_account_of, aws) if each)
         self.names = frozenset(aws) | frozenset(names["Service"]) | frozenset(names["Federated"])
-        self.orphans = tuple(name for name in aws if _ORPHAN.fullmatch(name))
+        self.orphans = tuple(name for name in aws if ORPHAN.fullmatch(name))
         self.unreadable = tuple(name for name in names["?"] if written != "*")
         callers = [Caller(name) for name in aws]
         self._roles = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "role")
         self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
         self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
         self._canonical = bool(names["CanonicalUser"])
-        wild = (name for kind in _KINDS for name in names[kind] if name != "*" or kind != "AWS")
+        wild = (name for kind in KINDS for name in names[kind] if name != "*" or kind != "AWS")
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
 
     def cover(self, caller: Caller) -> Covers:
@@ -121,9 +121,9 @@ def _account_of(name: str) -> str | None:
 
 def _names(written: Any) -> dict[str, list[str]]:
     """The names by kind; under "?" whatever is not of a kind that AWS documents."""
-    found: dict[str, list[str]] = {kind: [] for kind in (*_KINDS, "?")}
+    found: dict[str, list[str]] = {kind: [] for kind in (*KINDS, "?")}
     for kind, value in written.items() if isinstance(written, Mapping) else [("?", written)]:
         for name in value if isinstance(value, list) else [value]:
-            readable = kind in _KINDS and isinstance(name, str)
+            readable = kind in KINDS and isinstance(name, str)
             found[kind if readable else "?"].append(name if readable else str(name))
     return found

@@ -125,7 +125,7 @@ def reader_request(
     *,
     trail_arn: str,
     key_arn: str,
-    bucket_name: str,
+    bucket_name: str | None,
     bucket_region: str,
     bucket_prefix: str | None = None,
     identity_allows: bool | None = None,
@@ -133,14 +133,20 @@ def reader_request(
     """A reader's `kms:Decrypt` of a trail's log files through S3.
 
     `reader_arn` is the ARN of a user, role, session or root user, or an account's id, which stands for its root.
+    Without `bucket_name` nothing is known of the bucket but its region.
     """
     partition = key_arn.split(":")[1]
     if reader_arn.isdigit():
         reader_arn = f"arn:{partition}:iam::{reader_arn}:root"
-    session = ":assumed-role/" in reader_arn  # its ARN does not show the path of its role
-    hidden = {"aws:PrincipalArn"} if session else {"kms:ViaService"} if partition == "aws-cn" else set()
+    unknown = set()
+    if ":assumed-role/" in reader_arn:
+        unknown.add("aws:PrincipalArn")  # the ARN of the session does not show the path of its role
+    if partition == "aws-cn":
+        unknown.add("kms:ViaService")
+    if bucket_name is None:
+        unknown.add(OBJECT_KEY)
     return _request(
-        [fact for fact in READER_FACTS if fact.key not in hidden],
+        [fact for fact in READER_FACTS if fact.key not in unknown],
         reader_arn,
         "kms:Decrypt",
         key_arn,
@@ -150,7 +156,7 @@ def reader_request(
         principal_arn=reader_arn,
         bucket_region=bucket_region,
         bucket_arn=f"arn:{partition}:s3:::{bucket_name}",
-        log_file=_log_file(trail_arn, bucket_name, bucket_prefix),
+        log_file=_log_file(trail_arn, bucket_name or "", bucket_prefix),
     )
 
 

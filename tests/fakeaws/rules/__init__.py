@@ -2,44 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The strict rules, a module for each service: what AWS answers and what it refuses.
-
-A call without a rule is answered by moto, from the same resources.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Mapping
-
-from tests.fakeaws.access import authenticate, permit
-from tests.fakeaws.rules import cloudtrail_read, cloudtrail_write, ec2, kms_read, kms_write, organizations, s3, sts
-from tests.fakeaws.rules.operation import Operation
-from tests.fakeaws.wire import Answer, Call, HttpReply
-from tests.fakeaws.world import Identity, World
-
-OPERATIONS: Mapping[str, Operation] = {
-    **sts.OPERATIONS,
-    **ec2.OPERATIONS,
-    **organizations.OPERATIONS,
-    **s3.OPERATIONS,
-    **kms_read.OPERATIONS,
-    **kms_write.OPERATIONS,
-    **cloudtrail_read.OPERATIONS,
-    **cloudtrail_write.OPERATIONS,
-}
-
-
-def identify(world: World, call: Call) -> Identity:
-    """Who makes the call; AwsError for bad credentials."""
-    return authenticate(world, call)
-
-
-def answer(world: World, identity: Identity, call: Call) -> Answer | HttpReply | None:
-    """Answer the call by its rule, or None if it has none; AwsError for a refusal."""
-    operation = OPERATIONS.get(call.name)
-    if operation is None:
-        permit(world, identity, call, None)
-        return None
-    if operation.resource is not None:
-        permit(world, identity, call, operation.resource(world, identity, call))
-    return operation.handler(world, identity, call)
+"""The strict rules, a module for each part of a service: what AWS answers and what it refuses."""

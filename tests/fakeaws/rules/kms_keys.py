@@ -141,3 +141,9 @@ def _algorithms(key: Key) -> Answer:
 def invalid_state(key: Key, what: str) -> AwsError:
     """KMSInvalidStateException in the words of the KMS guide, "Key states of AWS KMS keys"."""
     return AwsError("KMSInvalidStateException", f"{key.arn} is {what}.")
+
+
+def refuse_pending_deletion(key: Key) -> None:
+    """KMSInvalidStateException, as the table of key states has it for most calls that change a key."""
+    if key.key_state == "PendingDeletion":
+        raise invalid_state(key, "pending deletion")

@@ -69,16 +69,19 @@ def find_own(world: World, identity: Identity, call: Call) -> Trail:
     """The trail of a writing call, which must be made in the home region by an account that may write it."""
     name = call.parameters.get("Name", "")
     check_name(name)
-    trail = next((trail for trail in _reachable(world, identity) if name in (trail.arn, trail.trail_name)), None)
-    if trail is None:
+    named = [trail for trail in _reachable(world, identity) if name in (trail.arn, trail.trail_name)]
+    here = [trail for trail in named if trail.region_name == call.region]
+    # By its name a trail is known in other regions only where it has a shadow there.
+    known = here or [trail for trail in named if trail.arn == name or trail.is_multi_region]
+    if not known:
         raise not_found(arn_of(world, identity, call, name), identity)
-    own = trail.account_id == identity.account
-    if not own and not world.is_delegated(identity.account, "cloudtrail.amazonaws.com"):
+    trail = known[0]
+    if trail.account_id != identity.account and not world.is_delegated(identity.account, "cloudtrail.amazonaws.com"):
         # Members see organization trails but cannot change them (CloudTrail user guide, "Creating a trail
         # for an organization"); which error they get is not documented, this one is in UpdateTrail's model.
         message = "The organization trail can be changed by the management account or a delegated administrator only."
         raise AwsError("NotOrganizationMasterAccountException", message)
-    if trail.region_name != call.region:
+    if not here:
         message = f"Trail {trail.arn} is not in its home region; its home region is {trail.region_name}."
         raise AwsError("InvalidHomeRegionException", message)
     return trail

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from tests.fakeaws import store
 from tests.fakeaws.rules.delivery import obstacle
@@ -119,10 +118,10 @@ def _add_roles(world: World, scenario: Scenario) -> None:
 
 def _add_bucket(scenario: Scenario, label: str, spec: BucketSpec) -> None:
     account = scenario.account(spec.account)
-    name = bucket_name(scenario, label)
+    name = scenario.bucket_name(label)
     bucket = store.add_bucket(name, account.id, spec.region or scenario.region, account.partition)
     folders = {
-        trail_arn(scenario, trail): _folders(scenario, used)
+        scenario.trail_arn(trail): _folders(scenario, used)
         for trail, used in scenario.trails.items()
         if used.bucket == label
     }
@@ -146,7 +145,7 @@ def _folders(scenario: Scenario, spec: TrailSpec) -> list[str]:
 def _add_key(scenario: Scenario, label: str, spec: KeySpec) -> None:
     if spec.state == "Deleted":
         return
-    account, arn = scenario.account(spec.account), key_arn(scenario, label)
+    account, arn = scenario.account(spec.account), scenario.key_arn(label)
     key = store.add_key(arn, spec.spec, spec.usage, spec.origin, multi_region=spec.multi_region)
     key.policy = json.dumps(_key_document(scenario, label, spec))
     key.key_manager, key.key_state, key.enabled = spec.manager, spec.state, spec.state == "Enabled"
@@ -170,7 +169,7 @@ def _key_document(scenario: Scenario, label: str, spec: KeySpec) -> Mapping[str,
         partition=account.partition,
         account=account.id,
         region=spec.region or scenario.region,
-        trail_arns=[trail_arn(scenario, trail) for trail, used in scenario.trails.items() if used.key == label],
+        trail_arns=[scenario.trail_arn(trail) for trail, used in scenario.trails.items() if used.key == label],
         readers=[_role_arn(scenario, name) for name in spec.readers],
     )
     return key_policy(spec.policy, place)
@@ -185,25 +184,25 @@ def _filled(scenario: Scenario, policy: PolicySpec) -> Mapping[str, Any]:
     """A document of the scenario's own: `{trail:LABEL}`, `{key:LABEL}` and `{bucket:LABEL}` become ARNs."""
     text = json.dumps(policy)
     for label in scenario.trails:
-        text = text.replace(f"{{trail:{label}}}", trail_arn(scenario, label))
+        text = text.replace(f"{{trail:{label}}}", scenario.trail_arn(label))
     for label in scenario.keys:
-        text = text.replace(f"{{key:{label}}}", key_arn(scenario, label))
+        text = text.replace(f"{{key:{label}}}", scenario.key_arn(label))
     for label, bucket in scenario.buckets.items():
         partition = scenario.account(bucket.account).partition
-        text = text.replace(f"{{bucket:{label}}}", f"arn:{partition}:s3:::{bucket_name(scenario, label)}")
+        text = text.replace(f"{{bucket:{label}}}", f"arn:{partition}:s3:::{scenario.bucket_name(label)}")
     filled: Mapping[str, Any] = json.loads(text)
     return filled
 
 
 def _add_trail(scenario: Scenario, label: str, spec: TrailSpec) -> None:
     account_id, region = scenario.account(spec.account).id, spec.region or scenario.region
-    trail = store.add_trail(
+    trail = store.new_trail(
         account_id,
         region,
         label,
-        bucket=bucket_name(scenario, spec.bucket),
+        bucket=scenario.bucket_name(spec.bucket),
         prefix=spec.prefix,
-        key_arn=key_arn(scenario, spec.key) if spec.key else None,
+        key_arn=scenario.key_arn(spec.key) if spec.key else None,
     )
     trail.is_multi_region, trail.is_org_trail, trail.log_validation = (
         spec.multi_region,
@@ -211,13 +210,15 @@ def _add_trail(scenario: Scenario, label: str, spec: TrailSpec) -> None:
         spec.validation,
     )
     trail.status.is_logging = spec.logging
+    backend = store.cloudtrail(account_id, region)
+    backend.trails[label] = trail
     tags = [{"Key": name, "Value": value} for name, value in spec.tags.items()]
-    store.cloudtrail(account_id, region).tagging_service.tag_resource(trail.arn, tags)
+    backend.tagging_service.tag_resource(trail.arn, tags)
 
 
 def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> None:
     """A healthy trail delivers since long ago; a broken one, or one that is off, did until three days ago."""
-    now, arn = time.time(), trail_arn(scenario, label)
+    now, arn = time.time(), scenario.trail_arn(label)
     trail = store.find_trail(arn)
     works = trail is not None and spec.logging and obstacle(world, trail) is None
     world.deliveries[arn] = Delivery(
@@ -227,29 +228,3 @@ def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> Non
         healthy_since=now - 90 * _DAY if works else None,
         last_delivery=now if works else now - _STALE,
     )
-
-
-def trail_arn(scenario: Scenario, label: str) -> str:
-    """The ARN of a trail; its label is its name."""
-    spec = scenario.trails[label]
-    account = scenario.account(spec.account)
-    return f"arn:{account.partition}:cloudtrail:{spec.region or scenario.region}:{account.id}:trail/{label}"
-
-
-def key_arn(scenario: Scenario, label: str) -> str:
-    """The ARN of a key; its id follows from its label, so that it is the same in every run."""
-    if label not in scenario.keys:
-        raise ValueError(f"scenario {scenario.name}: no key {label!r}")
-    spec = scenario.keys[label]
-    account, region = scenario.account(spec.account), spec.region or scenario.region
-    unique = uuid5(NAMESPACE_URL, f"{account.id}/{region}/{label}")
-    key_id = f"mrk-{unique.hex}" if spec.multi_region else str(unique)
-    return f"arn:{account.partition}:kms:{region}:{account.id}:key/{key_id}"
-
-
-def bucket_name(scenario: Scenario, label: str) -> str:
-    """The name of a bucket: its own, or made from its label and the account, since names are global."""
-    if label not in scenario.buckets:
-        raise ValueError(f"scenario {scenario.name}: no bucket {label!r}")
-    spec = scenario.buckets[label]
-    return spec.name or f"{label}-{scenario.account(spec.account).id}"

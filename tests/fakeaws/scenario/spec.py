@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
@@ -127,6 +128,29 @@ class Scenario:
         if found is None:
             raise ValueError(f"scenario {self.name}: no account {name!r}")
         return found
+
+    def trail_arn(self, label: str) -> str:
+        """The ARN of a trail; its label is its name."""
+        spec = self.trails[label]
+        account = self.account(spec.account)
+        return f"arn:{account.partition}:cloudtrail:{spec.region or self.region}:{account.id}:trail/{label}"
+
+    def key_arn(self, label: str) -> str:
+        """The ARN of a key; its id follows from its label, so that it is the same in every run."""
+        if label not in self.keys:
+            raise ValueError(f"scenario {self.name}: no key {label!r}")
+        spec = self.keys[label]
+        account, region = self.account(spec.account), spec.region or self.region
+        unique = uuid5(NAMESPACE_URL, f"{account.id}/{region}/{label}")
+        key_id = f"mrk-{unique.hex}" if spec.multi_region else str(unique)
+        return f"arn:{account.partition}:kms:{region}:{account.id}:key/{key_id}"
+
+    def bucket_name(self, label: str) -> str:
+        """The name of a bucket: its own, or made from its label and the account, since names are global."""
+        if label not in self.buckets:
+            raise ValueError(f"scenario {self.name}: no bucket {label!r}")
+        spec = self.buckets[label]
+        return spec.name or f"{label}-{self.account(spec.account).id}"
 
 
 def parse(name: str, text: str) -> Scenario:

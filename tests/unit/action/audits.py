@@ -10,6 +10,8 @@ from typing import Any
 
 KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
 
+EXCEPTION = {"status": "fail", "reason": "The archive moves.", "owner": "security", "expires": "2027-03-31"}
+
 
 def finding(rule: str, status: str = "fail", level: str = "required", **fields: str) -> dict[str, Any]:
     return {
@@ -18,7 +20,7 @@ def finding(rule: str, status: str = "fail", level: str = "required", **fields: 
         "level": level,
         "severity": "high",
         "message": f"What {rule} found.",
-        "evidence": {},
+        "evidence": {"exception": EXCEPTION} if status == "excepted" else {},
         "remediation": f"What mends {rule}.",
         "frameworks": {},
         **fields,

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import Tone, render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
 from tests.unit.action.audits import KEY, account, audit, error, finding, trail
 
 
-def plain(text: str, _: Tone) -> str:
+def plain(text: str, _tone: Tone) -> str:
     return text
 
 
@@ -73,24 +74,26 @@ def test_an_account_with_something_of_everything() -> None:
                       To do: What mends key_rotation_enabled.
 
         111111111111  us-east-1     third   alias/trail  compliant
-            excepted  key_in_bucket_region: What key_in_bucket_region found.
-                      To do: What mends key_in_bucket_region.
+            excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
+                      security: The archive moves.
 
         111111111111  -             -       -            non_compliant
             not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
-                      To do: Allow cloudtrail:DescribeTrails to the credentials of the audit.
+                      To do: Allow cloudtrail:DescribeTrails to the principal that audits, or audit other
+                      regions only.
             not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
 
         222222222222  -             -       -            no_trails
-            FAIL      No trail records this account.
+            FAIL      no_trails: No trail records this account.
                       To do: Create a multi-region trail whose logs are encrypted under a customer managed
                       KMS key.
 
         333333333333  -             -       -            not_applicable
 
         Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
-        Trails    2 compliant, 1 non_compliant; 1 compliant by exception
+        Trails    2 compliant, 1 non_compliant
         CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
+        Excepted  1 trail
         """)
 
 
@@ -123,6 +126,75 @@ def test_a_key_is_shown_by_its_alias_else_by_its_id(fields: dict[str, Any], cell
 def test_aliases_that_are_not_there_or_could_not_be_read(aliases: list[str] | None) -> None:
     document = audit(account("compliant", trail(), keys=[{"arn": KEY, "aliases": aliases}]))
     assert body(document) == ["111111111111  us-east-1  main   11111111-2222-3333-4444-555555555555  compliant"]
+
+
+def notes(*findings: dict[str, Any], **fields: Any) -> list[str]:
+    return body(audit(account("non_compliant", trail("main", "non_compliant", *findings), **fields)))[1:]
+
+
+def test_what_mends_several_findings_is_said_once() -> None:
+    assert notes(
+        finding("a", remediation="Enable it."),
+        finding("b", remediation="Enable it."),
+        finding("c"),
+        finding("d", remediation=""),
+    ) == [
+        "    FAIL      a: What a found.",
+        "              To do: Enable it.",
+        "    FAIL      b: What b found.",
+        "              To do: as for a.",
+        "    FAIL      c: What c found.",
+        "              To do: What mends c.",
+        "    FAIL      d: What d found.",
+    ]
+
+
+def test_rules_that_found_the_same_share_a_note() -> None:
+    same = {"message": "The key could not be read.", "remediation": "Allow it."}
+    assert notes(
+        finding("a", "unknown", **same),
+        finding("b", "unknown", message="Another.", remediation="Allow it."),
+        finding("c", "unknown", **same),
+        finding("d", "unknown", "advised", **same),
+    ) == [
+        "    UNKNOWN   a, c: The key could not be read.",
+        "              To do: Allow it.",
+        "    UNKNOWN   b: Another.",
+        "              To do: as for a, c.",
+        "    advice    d: The key could not be read.",
+        "              To do: as for a, c.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "told"),
+    [
+        ("unknown", "DescribeKey answered AccessDenied (No.).", False),
+        ("unknown", "Something else.", True),
+        ("pass", "DescribeKey answered AccessDenied (No.).", True),
+    ],
+)
+def test_an_error_that_a_finding_quotes_is_not_told_twice(status: str, message: str, told: bool) -> None:
+    lines = notes(finding("a", status, message=message), errors=[error("eu-west-1")])
+    assert ("not read" in "\n".join(lines)) is told
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "to_do"),
+    [
+        ("kms:ListAliases", "AccessDeniedException", ["Allow kms:ListAliases to the principal that audits."]),
+        ("ec2:DescribeRegions", "UnauthorizedOperation", ["Allow ec2:DescribeRegions to the principal that audits."]),
+        ("s3:ListBucket", "403", ["Allow s3:ListBucket to the principal that audits."]),
+        ("kms:ListAliases", "ThrottlingException", []),
+    ],
+)
+def test_a_refusal_names_the_action_to_allow(action: str, code: str, to_do: list[str]) -> None:
+    refused = {**error("eu-west-1", code), "iam_action": action}
+    assert body(audit(account("unknown", errors=[refused]))) == [
+        "111111111111  -       -      -    unknown",
+        f"    not read  {action} in eu-west-1: {code}: No.",
+        *(f"              To do: {text}" for text in to_do),
+    ]
 
 
 def test_a_trail_that_another_account_owns_says_so() -> None:

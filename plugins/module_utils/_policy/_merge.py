@@ -1,0 +1,215 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Give CloudTrail and the readers of its logs what a key policy does not give them yet, and nothing else.
+
+"When you add the new sections to your KMS key policy, do not change any existing sections" (CloudTrail user
+guide): statements of others keep their order, Sid and values. Only our own, known by Sid and shape, are extended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    SERVICE,
+    TRAIL_KEY,
+    reader_request,
+    service_request,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+
+USE = "AwsBaselineCloudTrailUse"
+DESCRIBE = "AwsBaselineCloudTrailDescribe"
+READERS = "AwsBaselineCloudTrailReaders"
+_SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey")
+
+
+class MergeRefusedError(ValueError):
+    """The policy cannot be given what is required; the message names the statement at fault and the next step."""
+
+
+@dataclass(frozen=True)
+class Required:
+    """What a key policy must allow.
+
+    `trail_arns` are the trails that CloudTrail encrypts under the key (an organization trail under the management
+    account's id, as its ARN has it); `readers` the ARNs of users, roles, sessions or root users, or account ids, that
+    read their logs. The `strict` form ties CloudTrail to the very trails by aws:SourceArn and encryption context, the
+    `cis` form to all trails of their accounts by encryption context alone.
+    """
+
+    key_arn: str
+    trail_arns: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+    form: Literal["strict", "cis"] = "strict"
+
+
+def new_key_policy(required: Required) -> Policy:
+    """The whole policy of a new key: its account as administrator ("Default key policy"), and what is required."""
+    _arn, partition, _service, _region, account = required.key_arn.split(":")[:5]
+    administrator = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    return merge(parse({"Version": "2012-10-17", "Statement": [administrator]}), required)
+
+
+def merge(policy: Policy, required: Required) -> Policy:
+    """The policy with what `decide` finds missing; the very same object when nothing is.
+
+    A reader whom only the account's root statement covers is missing: the key policy alone does not prove it.
+    A reader of another account gets the key's half of what it needs.
+    Raises MergeRefusedError when the result would be denied, could not be proven, or would not be taken by KMS.
+    """
+    missing = _missing(policy, required)
+    if not missing:
+        return policy
+    _refuse_orphans(policy, required)
+    listed = policy.document["Statement"]
+    documents = list(listed) if isinstance(listed, list) else [listed]
+    for addition in _additions(missing, required):
+        _add(documents, addition)
+    merged = parse({**policy.document, "Statement": documents})
+    _prove(merged, required)
+    return merged
+
+
+def _calls(required: Required) -> list[Request]:
+    """Every call that must be allowed."""
+    calls = []
+    for trail in required.trail_arns:
+        calls += [service_request(action, trail_arn=trail, key_arn=required.key_arn) for action in _SERVICE_ACTIONS]
+        calls += [_reading(reader, trail, required.key_arn) for reader in required.readers]
+    return calls
+
+
+def _reading(reader: str, trail_arn: str, key_arn: str) -> Request:
+    """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
+    call = reader_request(
+        reader, trail_arn=trail_arn, key_arn=key_arn, bucket_name=None, bucket_region=key_arn.split(":")[3]
+    )
+    return replace(call, identity_allows=call.caller.account != call.account)
+
+
+def _missing(policy: Policy, required: Required) -> list[Request]:
+    missing = []
+    for call in _calls(required):
+        decision = decide(policy, call)
+        if decision.outcome is Outcome.EXPLICIT_DENY:
+            raise _refusal(required, f"{decision.reason} {decision.advice}")
+        if decision.outcome is not Outcome.ALLOWED:
+            missing.append(call)
+    return missing
+
+
+def _refuse_orphans(policy: Policy, required: Required) -> None:
+    """A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy")."""
+    for statement in policy.statements:
+        if statement.principals and statement.principals.orphans:
+            names = ", ".join(statement.principals.orphans)
+            raise _refusal(
+                required,
+                f"{statement.label} names {names}, the id of a user or role that was deleted, and KMS takes no policy "
+                f"with such a principal. Remove it from {statement.label}, or name the new user or role.",
+            )
+
+
+def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
+    """Our statements, with nothing in their lists but what is missing."""
+    service = [call for call in missing if call.principal == SERVICE]
+    used = [call for call in service if call.action != "kms:DescribeKey"]
+    trails = _once(str(call.context["aws:SourceArn"]) for call in used)
+    readers = _once(call.principal for call in missing if call.principal != SERVICE)
+    additions = []
+    if trails:
+        condition: dict[str, Any] = {"StringLike": {TRAIL_KEY: _once(map(_account_trails, trails))}}
+        if required.form == "strict":
+            condition = {"StringEquals": {"aws:SourceArn": trails}, **condition}
+        actions = ["kms:GenerateDataKey*", "kms:Decrypt"]
+        additions.append(_allow(USE, {"Service": SERVICE}, actions, condition))
+    if len(used) < len(service):
+        additions.append(_allow(DESCRIBE, {"Service": SERVICE}, "kms:DescribeKey"))
+    if readers:
+        additions.append(_allow(READERS, {"AWS": readers}, "kms:Decrypt", {"Null": {TRAIL_KEY: "false"}}))
+    return additions
+
+
+def _allow(sid: str, principal: Any, action: Any, condition: Any = None) -> dict[str, Any]:
+    statement = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def _account_trails(trail_arn: str) -> str:
+    """All trails of the trail's account, in any region."""
+    _arn, partition, _service, _region, account = trail_arn.split(":")[:5]
+    return f"arn:{partition}:cloudtrail:*:{account}:trail/*"
+
+
+def _add(documents: list[Any], addition: dict[str, Any]) -> None:
+    """Extend our own statement of this shape, or append a new one under a Sid that is free."""
+    sid = addition["Sid"]
+    for index, document in enumerate(documents):
+        if _is_ours(document, sid) and _shape(document) == _shape(addition):
+            documents[index] = {**_joined(document, addition), "Sid": document["Sid"]}
+            return
+    taken = {document.get("Sid") for document in documents if isinstance(document, Mapping)}
+    numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
+    free = next(name for name in (sid, *numbered) if name not in taken)
+    documents.append({**addition, "Sid": free})
+
+
+def _is_ours(document: Any, sid: str) -> bool:
+    return isinstance(document, Mapping) and re.fullmatch(rf"{sid}\d*", str(document.get("Sid"))) is not None
+
+
+def _shape(value: Any) -> Any:
+    """A statement without its Sid and with its lists of ARNs left out; what remains tells whether it is ours."""
+    if isinstance(value, Mapping):
+        return {name: _shape(part) for name, part in value.items() if name != "Sid"}
+    texts = sorted(str(each) for each in _listed(value))
+    return "ARNs" if all(text.startswith("arn:") for text in texts) else texts
+
+
+def _joined(ours: Any, addition: Any) -> Any:
+    """Two statements of one shape as one."""
+    if isinstance(ours, Mapping):
+        return {name: _joined(part, addition[name]) if name != "Sid" else part for name, part in ours.items()}
+    more = [each for each in _listed(addition) if each not in _listed(ours)]
+    return [*_listed(ours), *more] if more else ours
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _prove(merged: Policy, required: Required) -> None:
+    problems = validate(merged)
+    if problems:
+        raise _refusal(
+            required,
+            f"with what is missing the policy would not be taken by KMS: {' '.join(problems)} Repair these statements, "
+            f"or give some of the trails another key.",
+        )
+    for call in _calls(required):
+        decision = decide(merged, call)
+        if decision.outcome is not Outcome.ALLOWED:
+            raise _refusal(required, f"{decision.reason} {decision.advice}")
+
+
+def _refusal(required: Required, why: str) -> MergeRefusedError:
+    return MergeRefusedError(f"The policy of {required.key_arn} is left as it is: {why}")

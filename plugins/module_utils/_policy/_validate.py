@@ -1,0 +1,168 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What KMS would refuse in a key policy: the strict counterpart of reading, for what we write ourselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
+    QUANTIFIERS,
+    split_operator,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
+    ELEMENTS,
+    VERSIONS,
+    Policy,
+    PolicyError,
+    Statement,
+    parse,
+    to_json,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import KINDS, ORPHAN
+
+MAX_BYTES = 32_768
+# KMS refuses ForAllValues on these single-valued keys as OverlyPermissiveCondition ("AWS KMS condition keys").
+_SINGLE_VALUED = ("kms:encryptioncontext:", "aws:requesttag/")
+# Printable Latin-1 with tab, line feed and carriage return ("Key policy format").
+_FORBIDDEN_CHARACTER = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\xff]")
+_AWS_PRINCIPAL = re.compile(
+    r"\*|\d{12}|arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[^*?]+)"
+    r"|arn:[a-z-]+:sts::\d{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
+)
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+def validate(policy: Policy | Mapping[str, Any] | str) -> list[str]:
+    """Everything that PutKeyPolicy would refuse, each naming the statement; empty for a good policy.
+
+    What is merely without effect, such as a statement without Resource, is no refusal but a warning of `parse`.
+    Sources: KMS developer guide "Creating a key policy" and "AWS KMS condition keys"; IAM user guide, grammar.
+    """
+    if not isinstance(policy, Policy):
+        try:
+            policy = parse(policy)
+        except PolicyError as error:
+            return [str(error)]
+    found = [*_document(policy.document)]
+    for statement in policy.statements:
+        found.extend(f"{statement.label}: {problem}." for problem in _statement(statement))
+    return found + _form(policy)
+
+
+def _document(document: Mapping[str, Any]) -> Iterator[str]:
+    for name in document:
+        if name not in ("Version", "Id", "Statement"):
+            yield f"The policy has an unknown element {name}."
+    if document.get("Version") not in VERSIONS:
+        yield f"The Version must be one of {' and '.join(VERSIONS)}."
+    if not document["Statement"]:
+        yield "The policy has no statements."
+
+
+def _form(policy: Policy) -> list[str]:
+    text = policy.to_json()
+    found = []
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        found.append(f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.")
+    strange = _FORBIDDEN_CHARACTER.search(text)
+    if strange:
+        found.append(f"The policy holds the character {strange.group()!r}; KMS takes Latin-1 only.")
+    return found
+
+
+def _statement(statement: Statement) -> Iterator[str]:
+    document = statement.document
+    if not isinstance(document, Mapping):
+        yield "it is not an object"
+        return
+    for name in document:
+        if name not in ELEMENTS:
+            yield f"the element {name} is unknown"
+    if not isinstance(document.get("Sid", ""), str):
+        yield "its Sid is not text"
+    if document.get("Effect") not in ("Allow", "Deny"):
+        yield "its Effect must be Allow or Deny"
+    yield from _elements(document)
+    yield from _conditions(document.get("Condition", {}))
+
+
+def _elements(document: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("Principal", "Action", "Resource"):
+        if name in document and f"Not{name}" in document:
+            yield f"it has both {name} and Not{name}"
+        elif name != "Resource" and name not in document and f"Not{name}" not in document:
+            yield f"it has no {name}"
+    if "NotPrincipal" in document and document.get("Effect") == "Allow":
+        yield "NotPrincipal with Allow would let in everybody else"
+    for name in ("Principal", "NotPrincipal"):
+        if name in document:
+            yield from _principals(document[name])
+    for name in ("Action", "NotAction", "Resource", "NotResource"):
+        values = document.get(name, ["*"])
+        if not values or not all(isinstance(v, str) and v for v in (values if isinstance(values, list) else [values])):
+            yield f"its {name} must be text or a list of texts"
+
+
+def _principals(written: Any) -> Iterator[str]:
+    if written == "*":
+        return
+    if not isinstance(written, Mapping) or not written:
+        yield f"the principal {to_json(written)} must be an asterisk or stand under {', '.join(KINDS)}"
+        return
+    for kind, names in written.items():
+        if kind not in KINDS:
+            yield f"the kind of principal {kind} is unknown"
+            continue
+        for name in names if isinstance(names, list) else [names]:
+            problem = _principal(kind, name)
+            if problem:
+                yield f"the principal {name} {problem}"
+
+
+def _principal(kind: str, name: Any) -> str | None:
+    """What is wrong with one name."""
+    if not isinstance(name, str):
+        return "is not text"
+    if ORPHAN.fullmatch(name):
+        return "is the unique id of a deleted user or role"
+    if name != "*" and ("*" in name or "?" in name):
+        return "has a wildcard in a part of its name"
+    if kind == "AWS" and not _AWS_PRINCIPAL.fullmatch(name):
+        return "is a service and belongs under Service" if _SERVICE.fullmatch(name) else "is no account, user or role"
+    if kind == "Service" and not _SERVICE.fullmatch(name):
+        return "is no service name"
+    return None
+
+
+def _conditions(block: Any) -> Iterator[str]:
+    if not isinstance(block, Mapping):
+        yield "its Condition is not an object"
+        return
+    for operator, keys in block.items():
+        yield from _operator(operator)
+        if not isinstance(keys, Mapping):
+            yield f"the condition operator {operator} holds no keys"
+            continue
+        for key, value in keys.items():
+            if operator.startswith("ForAllValues:") and key.lower().startswith(_SINGLE_VALUED):
+                yield f"{operator} on {key} also matches requests without it; KMS refuses that: remove ForAllValues"
+            values = value if isinstance(value, list) else [value]
+            if not all(isinstance(each, (str, bool, int, float)) for each in values):
+                yield f"the values of {key} must be texts"
+
+
+def _operator(operator: str) -> Iterator[str]:
+    _quantifier, base, if_exists = split_operator(operator)
+    if base in OPERATORS or (base == "Null" and operator == "Null"):
+        return
+    known = {name.lower(): name for name in (*OPERATORS, "Null", *QUANTIFIERS)}
+    meant = known.get(base.lower())
+    hint = f"; did you mean {meant}?" if meant and not if_exists else ""
+    yield f"the condition operator {operator} is unknown{hint}"

@@ -1,0 +1,105 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the table says under a trail or an account: what is wrong, and what to do. No layout here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+
+Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
+
+# By status and level, in the order of the notes. What passes or does not apply needs no words.
+_MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
+    ("fail", "required"): ("FAIL", "bad"),
+    ("unknown", "required"): ("UNKNOWN", "doubt"),
+    ("excepted", "required"): ("excepted", "quiet"),
+    ("fail", "advised"): ("advice", "quiet"),
+    ("unknown", "advised"): ("advice", "quiet"),
+    ("excepted", "advised"): ("excepted", "quiet"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do."""
+
+    mark: str
+    tone: Tone
+    subject: str
+    text: str
+    remediation: str
+
+
+def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
+    """Yield the notes of a trail, worst first. Rules that say the same, as of a key not read, share one."""
+    alike: dict[tuple[str, Tone, str, str], list[str]] = {}
+    for standing, (mark, tone) in _MARKS.items():
+        for finding in findings:
+            if _standing(finding) == standing:
+                alike.setdefault((mark, tone, *_words(finding)), []).append(finding["rule"])
+    for (mark, tone, text, remediation), rules in alike.items():
+        yield Note(mark=mark, tone=tone, subject=", ".join(rules), text=text, remediation=remediation)
+
+
+def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
+    return finding["status"], finding["level"]
+
+
+def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is wrong and what to do; of what is excepted, until when and why nothing needs doing."""
+    if finding["status"] != "excepted":
+        return printable(finding["message"]), printable(finding["remediation"])
+    exception = finding["evidence"]["exception"]
+    until = f"Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
+    return printable(f"{finding['message']} {until}"), ""
+
+
+def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
+    """Yield the notes of an account: that it has no trail, and what of it could not be read."""
+    if account["verdict"] == "no_trails":
+        yield Note(
+            mark="FAIL",
+            tone="bad",
+            subject="no_trails",
+            text="No trail records this account.",
+            remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
+        )
+    # A service control policy closes many regions with one and the same refusal: one note for all of them.
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for error in _untold_errors(account):
+        alike.setdefault((error["iam_action"], error["code"]), []).append(error)
+    for (action, code), errors in alike.items():
+        yield Note(
+            mark="not read",
+            tone="doubt",
+            subject=printable(f"{action} in {', '.join(error['region'] for error in errors)}"),
+            text=printable(f"{code}: {errors[0]['message']}"),
+            remediation=printable(_error_remediation(action, code)),
+        )
+
+
+def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Leave out what a finding quotes: of a key or bucket that could not be read, its trail tells."""
+    told = [
+        finding["message"]
+        for trail in account["trails"]
+        for finding in trail["findings"]
+        if _standing(finding) in _MARKS
+    ]
+    for error in account["errors"]:
+        if not error["message"] or not any(error["message"] in message for message in told):
+            yield error
+
+
+def _error_remediation(action: str, code: str) -> str:
+    # AccessDenied and AccessDeniedException; EC2 says UnauthorizedOperation; the answer to HEAD has a bare 403.
+    if not ("Denied" in code or "Unauthorized" in code or code == "403"):
+        return ""
+    elsewhere = ", or audit other regions only" if action == "cloudtrail:DescribeTrails" else ""
+    return f"Allow {action} to the principal that audits{elsewhere}."
