@@ -68,6 +68,11 @@ class Intent:
         """Whether the trail is to have another key than now."""
         return bool(self.remedies & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY})
 
+    @property
+    def fails(self) -> bool:
+        """Whether something is certainly wrong, not only unknown."""
+        return self.needs_key or self.verdict.verdict == "non_compliant"
+
 
 def intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""

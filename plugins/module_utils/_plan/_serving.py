@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,
     Key,
-    Missing,
     ReadError,
     Snapshot,
 )
@@ -19,7 +20,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._bir
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import is_right_kind
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
 
-USABLE_STATES = ("Enabled", "Updating")
+
+@dataclass(frozen=True)
+class Serving:
+    """A key that trails use or are to use: as it is, or as it will be born; and whether it still needs its alias."""
+
+    key: Key
+    is_new: bool = False
+    needs_alias: bool = False
 
 
 def placeholder_arn(snapshot: Snapshot, region: str) -> str:
@@ -27,30 +35,52 @@ def placeholder_arn(snapshot: Snapshot, region: str) -> str:
     return f"arn:{snapshot.partition}:kms:{region}:{snapshot.account_id}:{PLACEHOLDER}"
 
 
-def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Key | None:
-    """The key that serves the buckets of a region, or None where it is to be created.
+def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Serving:
+    """The key that serves the buckets of a region: found, adopted, or to be created.
 
-    A key without alias is adopted, which shows in its `aliases` being empty. Raises RefusedError where no key can
-    serve.
+    Raises RefusedError where no key can serve.
     """
-    name = wish.kms_key_id or f"{wish.key.alias if wish.key else ''} in {region}"
     key = candidate.key
     if isinstance(key, ReadError):
         raise RefusedError(
-            f"The key {name} cannot be read: {key.operation} in {key.region} answered {key.code} ({key.message}). "
+            f"The key {_named(wish)} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
             f"Allow {key.iam_action}; for a key of another account give key_assume_role."
         )
-    if isinstance(key, Missing):
-        if wish.key is None:
-            raise RefusedError(f"There is no key {name} in {region} ({key.message}). Correct kms_key_id.")
-        key = _unaliased_key(snapshot, region, candidate, wish.key)
-    if key is None:
-        return _creatable(region, settings)
-    _refuse_what_cannot_serve(key, region, settings)
-    return key
+    if isinstance(key, Key):
+        _refuse_what_cannot_serve(key, region, settings)
+        return Serving(key)
+    if wish.key is None:
+        raise RefusedError(f"There is no key {_named(wish)} in {region} ({key.message}). Correct kms_key_id.")
+    orphan = _unaliased_key(snapshot, region, candidate, wish.key)
+    if orphan is None:
+        _refuse_creation(region, settings)
+        return Serving(_unborn_key(snapshot, region, wish.key), is_new=True, needs_alias=True)
+    _refuse_what_cannot_serve(orphan, region, settings)
+    return Serving(orphan, needs_alias=True)
 
 
-def _creatable(region: str, settings: Settings) -> None:
+def _named(wish: Wish) -> str:
+    return wish.kms_key_id or (wish.key.alias if wish.key else "")
+
+
+def _unborn_key(snapshot: Snapshot, region: str, wish: KeyWish) -> Key:
+    """The key that CreateKey will make, still without its policy and its alias."""
+    return Key(
+        arn=placeholder_arn(snapshot, region),
+        manager="CUSTOMER",
+        state="Enabled",
+        spec="SYMMETRIC_DEFAULT",
+        usage="ENCRYPT_DECRYPT",
+        origin="AWS_KMS",
+        multi_region=wish.multi_region,
+        primary_arn=None,
+        aliases=(),
+        policy="",
+        rotation_enabled=False,
+    )
+
+
+def _refuse_creation(region: str, settings: Settings) -> None:
     if settings.approved_keys:
         raise RefusedError(
             f"A key would have to be created in {region}, and a new key cannot be on the list of approved keys. "
@@ -70,18 +100,19 @@ def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: 
             f"{found.operation} answered {found.code} ({found.message}). Allow {found.iam_action}, or give the key by "
             "kms_key_id."
         )
-    unreadable = [key.policy for key in found if isinstance(key.policy, ReadError)]
+    unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {wish.alias} in {region}, and the policy of a key that an earlier run may have left behind "
-            f"cannot be read: {unreadable[0].code} ({unreadable[0].message}). Allow {unreadable[0].iam_action}, or give "
-            "the key by kms_key_id."
+            f"cannot be read: {unreadable.code} ({unreadable.message}). Allow {unreadable.iam_action}, or give the key "
+            "by kms_key_id."
         )
     ours = [key for key in found if key.arn.split(":")[4] == snapshot.account_id and is_born_here(key)]
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {wish.alias} in {region}, and {len(ours)} keys carry our tag and no alias: "
-            f"{', '.join(sorted(key.arn for key in ours))}. Give {wish.alias} to the one to use, or give it by kms_key_id."
+            f"{', '.join(sorted(key.arn for key in ours))}. Give {wish.alias} to the one to use, or give the key by "
+            "kms_key_id."
         )
     return ours[0] if ours else None
 
@@ -105,9 +136,4 @@ def _why_not(key: Key, region: str, settings: Settings) -> str | None:
         return f"it is in {key.region}. Give a key in {region}; CloudTrail uses keys of the bucket's region only."
     if settings.approved_keys and key.arn not in settings.approved_keys:
         return "it is not on the list of approved keys. Give an approved key by kms_key_id, or add it to approved_keys."
-    if isinstance(key.policy, ReadError):
-        return (
-            f"its policy cannot be read ({key.policy.code}: {key.policy.message}). Allow {key.policy.iam_action}; "
-            "for a key of another account give key_assume_role."
-        )
     return None

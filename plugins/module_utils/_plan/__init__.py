@@ -1,0 +1,44 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plan once, purely: from a judged account and a wish to an ordered list of changes."""
+
+from __future__ import annotations
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import (
+    delivered_since,
+    touched,
+    without_old_errors,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import (
+    FAILED_RULE_LEADS_TO,
+    Remedy,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
+    CREATED_FOR_TAG,
+    KeyWish,
+    Plan,
+    Targets,
+    Wish,
+)
+
+__all__ = [
+    "CREATED_FOR_TAG",
+    "FAILED_RULE_LEADS_TO",
+    "KeyWish",
+    "Plan",
+    "Remedy",
+    "Targets",
+    "Wish",
+    "delivered_since",
+    "diff",
+    "make_plan",
+    "owner_warning",
+    "regions_in_need",
+    "touched",
+    "without_old_errors",
+]

@@ -1,0 +1,93 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each write as a change: what it is done to, what it changes, and the request as AWS takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, Operation, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_tags
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
+
+# A policy comes before the trail that needs it; rotation last, since nothing waits for it.
+ORDER: tuple[Operation, ...] = (
+    "CreateKey",
+    "CreateAlias",
+    "PutKeyPolicy",
+    "CancelKeyDeletion",
+    "EnableKey",
+    "UpdateTrail",
+    "EnableKeyRotation",
+)
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes in the order in which they are applied, the same for the same changes."""
+    return tuple(sorted(changes, key=lambda change: (ORDER.index(change.operation), change.resource)))
+
+
+def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
+    """The new key, complete from birth. `key.arn` is a placeholder."""
+    tags = birth_tags(wish)
+    settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
+    request = {
+        "Description": wish.description,
+        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "MultiRegion": wish.multi_region,
+        "Tags": [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())],
+        "Policy": policy,
+    }
+    return Change("CreateKey", key.arn, key.region, None, settings, request)
+
+
+def create_alias(key: Key, alias: str) -> Change:
+    """The alias of a key that has none."""
+    arn = f"{key.arn.rpartition(':')[0]}:{alias}"
+    return Change(
+        "CreateAlias", arn, key.region, None, {"key_arn": key.arn}, {"AliasName": alias, "TargetKeyId": key.arn}
+    )
+
+
+def put_key_policy(key: Key, policy: str) -> Change:
+    """The key's policy with more in it; never with BypassPolicyLockoutSafetyCheck."""
+    request = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
+    return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
+
+
+def cancel_key_deletion(key: Key) -> Change:
+    """The key is kept; it is then Disabled (KMS API reference, CancelKeyDeletion)."""
+    return Change(
+        "CancelKeyDeletion", key.arn, key.region, {"state": key.state}, {"state": "Disabled"}, {"KeyId": key.arn}
+    )
+
+
+def enable_key(key: Key) -> Change:
+    """The key works again."""
+    return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
+
+
+def update_trail(trail: Trail, key_arn: str) -> Change:
+    """The trail's key and nothing else, in the home region: what is not sent is kept (API reference, UpdateTrail)."""
+    return Change(
+        "UpdateTrail",
+        trail.arn,
+        trail.home_region,
+        {"kms_key_arn": trail.kms_key_arn},
+        {"kms_key_arn": key_arn},
+        {"Name": trail.arn, "KmsKeyId": key_arn},
+    )
+
+
+def enable_key_rotation(key: Key, wish: KeyWish) -> Change:
+    """Automatic rotation, with its period where one is wished (KMS's own is 365 days)."""
+    request: dict[str, Any] = {"KeyId": key.arn}
+    after: dict[str, object] = {"rotation_enabled": True}
+    if wish.rotation_period_in_days:
+        request["RotationPeriodInDays"] = wish.rotation_period_in_days
+        after["rotation_period_in_days"] = wish.rotation_period_in_days
+    return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)

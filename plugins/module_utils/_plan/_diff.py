@@ -1,0 +1,40 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan as a person wants to read it, in the form of Ansible's diff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+
+
+def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
+    """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON."""
+    return [
+        {
+            "before": _text(change.before or {}),
+            "after": _text(change.after),
+            "before_header": f"{change.resource} ({change.operation})",
+            "after_header": f"{change.resource} ({change.operation})",
+        }
+        for change in changes
+    ]
+
+
+def _text(fields: Mapping[str, object]) -> str:
+    """The fields, one a line; the policy below them."""
+    lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
+    policy = fields.get("policy")
+    return "\n".join([*lines, *([_laid_out(policy)] if isinstance(policy, str) else []), ""]) if fields else ""
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _laid_out(policy: str) -> str:
+    return json.dumps(json.loads(policy), indent=2, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,131 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one key needs so that it serves its trails: to be born, its alias, its grants, its state, its rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    MergeRefusedError,
+    PolicyError,
+    Required,
+    merge,
+    parse,
+)
+
+USABLE_STATES = ("Enabled", "Updating")
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """A key, and what is to be done about the trails that use it or are to use it."""
+
+    serving: Serving
+    intents: tuple[Intent, ...]
+
+    @property
+    def key(self) -> Key:
+        """The key as it is now, or as it will be born."""
+        return self.serving.key
+
+    @property
+    def granted(self) -> tuple[Intent, ...]:
+        """The trails that the key's policy must allow CloudTrail to encrypt for."""
+        return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
+
+    def required(self, wish: Wish, settings: Settings) -> Required:
+        """What the key's policy must allow."""
+        trails = tuple(sorted(each.trail.arn for each in self.granted))
+        return Required(self.key.arn, trails, settings.readers, wish.statements)
+
+
+def key_changes(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], None]) -> Iterator[Change]:
+    """What is done to the key. Raises RefusedError where it cannot be, or not unasked."""
+    if use.serving.is_new and wish.key:
+        yield _changes.create_key(use.key, _birth(use.required(wish, settings), wish.key), wish.key)
+    elif use.granted:
+        yield from _grants(use, wish, settings, warn)
+    if use.serving.needs_alias and wish.key:
+        yield _changes.create_alias(use.key, wish.key.alias)
+    if any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
+        yield from _revival(use.key, wish)
+
+
+def _birth(required: Required, wish: KeyWish) -> str:
+    try:
+        return birth_policy(required, wish).to_json()
+    except MergeRefusedError as error:
+        raise RefusedError(f"The new key cannot be given its policy. {error}") from error
+
+
+def _grants(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], None]) -> Iterator[Change]:
+    """The policy with what is missing in it, if anything is.
+
+    Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
+    """
+    key = use.key
+    if isinstance(key.policy, ReadError):
+        raise RefusedError(
+            f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
+            f"Allow {key.policy.iam_action}; for a key of another account give key_assume_role."
+        )
+    try:
+        present = parse(key.policy)
+        merged = merge(present, use.required(wish, settings))
+    except PolicyError as error:
+        raise RefusedError(f"To the policy of {key.arn} nothing can be added: {error}") from error
+    except MergeRefusedError as error:
+        if any(each.fails for each in use.granted):
+            raise RefusedError(str(error)) from error
+        warn(str(error))
+        return
+    if merged is not present:
+        yield _changes.put_key_policy(key, merged.to_json())
+
+
+def _revival(key: Key, wish: Wish) -> Iterator[Change]:
+    """What lets the key work again, where the user allows it."""
+    if key.state in USABLE_STATES:
+        return
+    if key.state == "PendingDeletion" and wish.allow_cancel_deletion and wish.allow_enable_key:
+        yield _changes.cancel_key_deletion(key)
+        yield _changes.enable_key(key)
+    elif key.state == "Disabled" and wish.allow_enable_key:
+        yield _changes.enable_key(key)
+    else:
+        raise RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
+
+
+def _way_out(key: Key) -> str:
+    """The next step for a key whose state stops encryption."""
+    another = "or give another key by kms_key_id, with replace_compliant_key"
+    if key.state == "Disabled":
+        return f"If it was not disabled on purpose, set allow_enable_key; {another}."
+    if key.state == "PendingDeletion":
+        return f"To keep it, set allow_cancel_deletion and allow_enable_key; {another}."
+    return f"Bring it back to the state Enabled, {another}."
+
+
+def rotation(key: Key, account_id: str, wish: Wish) -> Change | None:
+    """Automatic rotation, for the key of our alias where KMS can rotate it and does not.
+
+    A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not looked after from here.
+    """
+    if wish.key is None or not wish.key.rotation or key.rotation_enabled is not False:
+        return None
+    aliases = () if isinstance(key.aliases, ReadError) else key.aliases
+    ours = wish.key.alias in aliases and key.arn.split(":")[4] == account_id
+    if not ours or key.primary_arn or key.state not in USABLE_STATES:
+        return None
+    return _changes.enable_key_rotation(key, wish.key)

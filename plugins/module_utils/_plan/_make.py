@@ -1,0 +1,185 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a judged account to a plan: which key each trail gets, what that key lacks, in which order it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import cast
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    AccountVerdict,
+    Settings,
+    TrailVerdict,
+    assess,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Candidate,
+    Change,
+    Key,
+    Missing,
+    Snapshot,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import in_order, update_trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import (
+    KeyUse,
+    key_changes,
+    rotation,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import (
+    FAILED_RULE_LEADS_TO,
+    Intent,
+    Remedy,
+    intents,
+    is_named,
+    may_write,
+    unread,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, serving_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
+    Plan,
+    RefusedError,
+    Targets,
+    Wish,
+)
+
+# Beside these a change of key can only make things better, or it is nothing that a key could mend.
+NO_WORSE = ("trail_is_delivering",)
+_OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
+
+
+def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
+    """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
+    if wish.kms_key_id:
+        trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, wish)]
+    else:
+        trails = [intent.trail for intent in intents(account, wish) if intent.needs_key]
+    buckets = (account.snapshot.buckets[trail.bucket_name] for trail in trails)
+    return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
+
+
+def make_plan(account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings) -> Plan:
+    """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
+
+    Pure: the same in, the same out. Every refusal is listed, not only the first.
+    """
+    return _Planner(account, targets, wish, settings).plan()
+
+
+class _Planner:
+    """One plan in the making."""
+
+    def __init__(self, account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings) -> None:
+        self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
+        self._snapshot: Snapshot = account.snapshot
+        self._refusals: list[str] = []
+        self._refused: set[str] = set()
+        self._warnings: list[str] = []
+        self._uses: dict[str, KeyUse] = {}
+
+    def plan(self) -> Plan:
+        self._refusals += [*self._refused_trails(), *self._absent_key()]
+        for intent in intents(self._account, self._wish):
+            self._choose(intent)
+        keys = {use.key.arn: use.key for use in self._uses.values()}
+        changes = [change for use in self._uses.values() for change in self._of_use(use)]
+        predicted = predict(self._snapshot, in_order(changes), keys)
+        changes += self._rotations(predicted)
+        predicted = predict(self._snapshot, in_order(changes), keys)
+        self._prove(predicted, changes)
+        self._warnings += plan_warnings(self._account, predicted, in_order(changes), self._wish)
+        return Plan(in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted)
+
+    def _refused_trails(self) -> Iterator[str]:
+        """Trails that are asked for by name, and are another account's to change."""
+        for verdict in self._account.trails:
+            trail = verdict.trail
+            if trail.ownership == "inherited" and is_named(trail, self._wish):
+                yield (
+                    f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
+                    "cannot change it. Run this with the credentials of that account, or take it off trails."
+                )
+
+    def _absent_key(self) -> Iterator[str]:
+        """A given key that is nowhere is the user's mistake, whether a trail needs it now or not."""
+        found = [candidate.key for candidate in self._targets.values()]
+        if self._wish.kms_key_id and found and all(isinstance(key, Missing) for key in found):
+            yield (
+                f"There is no key {self._wish.kms_key_id} in {', '.join(self._targets)}, where the buckets of account "
+                f"{self._snapshot.account_id} are. Correct kms_key_id."
+            )
+
+    def _choose(self, intent: Intent) -> None:
+        """Note which key the trail will have, and what for; or why it gets none."""
+        try:
+            serving = self._serving(intent)
+        except RefusedError as error:
+            self._refuse([intent], error)
+            return
+        use = self._uses.get(serving.key.arn, KeyUse(serving, ()))
+        self._uses[serving.key.arn] = replace(use, intents=(*use.intents, intent))
+
+    def _serving(self, intent: Intent) -> Serving:
+        if not intent.needs_key:
+            # A key that is merged into or revived was read, or there would be nothing to say about it.
+            return Serving(cast("Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
+        self._refuse_blind_replacement(intent.verdict)
+        bucket = self._snapshot.buckets[intent.trail.bucket_name]
+        if not isinstance(bucket, Bucket):
+            raise RefusedError(
+                f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so it is open in which "
+                "region its key must be. Repair the bucket, or leave this trail out by the option trails."
+            )
+        candidate: Candidate = self._targets[bucket.region]
+        return serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
+
+    def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
+        """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
+        if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
+            return
+        blind = [each for each in verdict.findings if unread(each) and FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY]
+        if blind:
+            raise RefusedError(
+                f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
+                f"{blind[0].message} {blind[0].remediation} To replace it all the same, set replace_compliant_key."
+            )
+
+    def _refuse(self, refused: Sequence[Intent], error: RefusedError) -> None:
+        arns = [intent.trail.arn for intent in refused]
+        self._refusals.append(f"The trail {', '.join(arns)}: {error}")
+        self._refused.update(arns)
+
+    def _of_use(self, use: KeyUse) -> Iterator[Change]:
+        """The changes of one key and of the trails that move to it."""
+        try:
+            yield from key_changes(use, self._wish, self._settings, self._warnings.append)
+        except RefusedError as error:
+            self._refuse(use.intents, error)
+        for intent in use.intents:
+            if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
+                yield update_trail(intent.trail, use.key.arn)
+
+    def _rotations(self, predicted: Snapshot) -> list[Change]:
+        """Rotation for every key of ours that a trail will use."""
+        keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
+        found = (rotation(key, self._snapshot.account_id, self._wish) for key in keys)
+        return [change for change in found if change]
+
+    def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
+        """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell."""
+        moved = {change.resource for change in changes if change.operation == "UpdateTrail"} - self._refused
+        for verdict in assess(predicted, self._settings).trails:
+            for finding in verdict.findings if verdict.trail.arn in moved else ():
+                if finding.level != "required" or finding.rule in NO_WORSE:
+                    continue
+                words = f"The trail {verdict.trail.arn} with the key {verdict.trail.kms_key_arn}: {finding.message}"
+                if finding.status == "fail":
+                    self._refusals.append(f"{words} {finding.remediation}".strip())
+                elif finding.status == "unknown":
+                    self._warnings.append(f"{words} {finding.remediation}".strip())

@@ -1,0 +1,90 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The account as it will be once the changes are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Change,
+    Key,
+    Missing,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailStatus,
+)
+
+
+def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Key]) -> Snapshot:
+    """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
+
+    Of the keys only those remain that a trail uses then, as a reader would find them.
+    """
+    known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
+    trails = {trail.arn: trail for trail in snapshot.trails}
+    for change in changes:
+        if change.operation == "UpdateTrail":
+            moved = replace(trails[change.resource], kms_key_arn=str(change.after["kms_key_arn"]))
+            trails[change.resource] = moved
+        else:
+            arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
+            known[arn] = _changed(known[arn], change)
+    used = {trail.kms_key_arn for trail in trails.values()}
+    predicted = replace(
+        snapshot,
+        trails=tuple(trails.values()),
+        keys={arn: key for arn, key in known.items() if arn in used},
+    )
+    return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
+
+
+def _changed(key: Key | Missing | ReadError, change: Change) -> Key | Missing | ReadError:
+    """The key after one change of it."""
+    if not isinstance(key, Key):
+        return key
+    if change.operation in ("CreateKey", "PutKeyPolicy"):
+        return replace(key, policy=str(change.after["policy"]))
+    if change.operation == "CreateAlias":
+        return replace(key, aliases=_with_alias(key, change.resource))
+    if change.operation == "EnableKeyRotation":
+        return replace(key, rotation_enabled=True)
+    return replace(key, state=str(change.after["state"]), deletion_date=None)
+
+
+def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
+    if isinstance(key.aliases, ReadError):
+        return key.aliases
+    return tuple(sorted({*key.aliases, alias_arn.rpartition(":")[2]}))
+
+
+def touched(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
+    """The ARNs of the trails that the changes reach: by themselves, or through their key."""
+    resources = {change.resource for change in changes}
+    return frozenset(trail.arn for trail in snapshot.trails if trail.arn in resources or trail.kms_key_arn in resources)
+
+
+def without_old_errors(snapshot: Snapshot, trail_arns: Collection[str], since: datetime) -> Snapshot:
+    """The snapshot without the delivery errors of these trails that nothing newer than `since` confirms.
+
+    What GetTrailStatus says of the last delivery speaks of the key before the change, until there is a later one.
+    """
+    trails = tuple(_without_old_error(trail, since) if trail.arn in trail_arns else trail for trail in snapshot.trails)
+    return replace(snapshot, trails=trails)
+
+
+def _without_old_error(trail: Trail, since: datetime) -> Trail:
+    status = trail.status
+    if not isinstance(status, TrailStatus) or delivered_since(status, since):
+        return trail
+    return replace(trail, status=replace(status, latest_delivery_error=None, latest_digest_delivery_error=None))
+
+
+def delivered_since(status: TrailStatus, since: datetime) -> bool:
+    """Whether a delivery later than `since` is known."""
+    return status.latest_delivery_time is not None and status.latest_delivery_time > since

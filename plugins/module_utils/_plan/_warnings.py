@@ -1,0 +1,142 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person must know before a plan is applied, though nothing forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Change,
+    Key,
+    ReadError,
+    Snapshot,
+    Trail,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import may_write
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    Outcome,
+    Policy,
+    PolicyError,
+    decide,
+    parse,
+    reader_request,
+)
+
+# By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
+# guide, "Resource tags"); for Terraform it is a habit of its users.
+OWNER_TAGS: Mapping[str, str] = {
+    "aws:cloudformation:stack-name": "CloudFormation (or CDK)",
+    "aws:cdk:": "CDK",
+    "terraform": "Terraform",
+}
+
+
+def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
+    """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
+    warnings = [*_left_to_others(account, wish)]
+    before = {trail.arn: trail for trail in account.snapshot.trails}
+    for change in changes:
+        if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn:
+            warnings += _of_replacement(account.snapshot, predicted, before[change.resource], change)
+    return warnings
+
+
+def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
+    """The warning that a tool which owns the resource may revert the change, or that nobody can tell."""
+    if isinstance(tags, ReadError):
+        return (
+            f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
+            f"{tags.operation} answered {tags.code}. Allow {tags.iam_action}."
+        )
+    owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
+    if not owners:
+        return None
+    return f"{resource} carries the tags of {' and '.join(owners)}, which may revert the change: make it there as well."
+
+
+def _owners(name: str, value: str) -> Iterator[str]:
+    for mark, owner in OWNER_TAGS.items():
+        if name.lower().startswith(mark) or (mark == "terraform" and mark in value.lower()):
+            yield owner
+
+
+def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
+    for verdict in account.trails:
+        trail = verdict.trail
+        if not may_write(trail, wish) and verdict.verdict == "non_compliant":
+            yield (
+                f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
+                f"{trail.account_id}, which owns it"
+                + (", or name it in trails." if trail.ownership == "delegated" else ".")
+            )
+
+
+def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:
+    """What the change of an encrypted trail's key means for its old logs and their readers."""
+    old = snapshot.keys[trail.kms_key_arn or ""]
+    if not isinstance(old, Key):
+        return
+    yield (
+        f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and cannot be "
+        "read once it is gone."
+    )
+    lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])])
+    if lost:
+        yield (
+            f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, and will not be allowed to decrypt new ones. "
+            "List them under readers if they should."
+        )
+
+
+def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object) -> list[str]:
+    """The principals named in the old key's policy that may read the trail's logs by it, and not by the new one's."""
+    now = _parsed(old)
+    then = _parsed(new) if isinstance(new, Key) else None
+    if now is None or then is None or not isinstance(new, Key):
+        return []
+    return [
+        name
+        for name in _named_principals(now)
+        if _may_read(now, name, snapshot, trail, old) and not _may_read(then, name, snapshot, trail, new)
+    ]
+
+
+def _parsed(key: Key) -> Policy | None:
+    try:
+        return parse(key.policy) if isinstance(key.policy, str) else None
+    except PolicyError:
+        return None
+
+
+def _named_principals(policy: Policy) -> list[str]:
+    """The users, roles and accounts that statements of the policy allow something, each once."""
+    names: dict[str, None] = {}
+    for statement in policy.statements:
+        principal: Any = statement.document.get("Principal") if statement.effect == "Allow" else None
+        listed = principal.get("AWS", []) if isinstance(principal, Mapping) else []
+        for name in listed if isinstance(listed, list) else [listed]:
+            if isinstance(name, str) and (name.startswith("arn:") or name.isdigit()):
+                names[name] = None
+    return list(names)
+
+
+def _may_read(policy: Policy, name: str, snapshot: Snapshot, trail: Trail, key: Key) -> bool:
+    bucket = snapshot.buckets[trail.bucket_name]
+    request = reader_request(
+        name,
+        trail_arn=trail.arn,
+        key_arn=key.arn,
+        bucket_name=trail.bucket_name,
+        bucket_region=bucket.region if isinstance(bucket, Bucket) else key.region,
+    )
+    # Of another account the key policy tells its own half only.
+    foreign = request.caller.account != request.account
+    return decide(policy, replace(request, identity_allows=foreign or None)).outcome is Outcome.ALLOWED

@@ -1,0 +1,230 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is refused, with trail, key, reason and next step; and what a person is warned of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Missing, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff, owner_warning
+from tests.unit.checks import build
+from tests.unit.plan.build import (
+    ALIAS,
+    BARE,
+    GIVEN,
+    NOTHING,
+    OTHER_ARN,
+    only,
+    orphan,
+    plan,
+    target,
+    verdict,
+)
+
+TRAIL = f"The trail {build.TRAIL_ARN}: "
+KEY_DENIED = build.denied("kms", "DescribeKey", "kms:DescribeKey")
+POLICY_DENIED = build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+TAGS_DENIED = build.denied("kms", "ListResourceTags", "kms:ListResourceTags")
+DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (target(state="Disabled"), ["is Disabled", "allow_enable_key"]),
+        (target(state="PendingDeletion"), ["is PendingDeletion", "allow_cancel_deletion and allow_enable_key"]),
+        (target(state="PendingImport"), ["is PendingImport", "Enabled"]),
+        (target(manager="AWS"), ["managed by AWS", "customer managed"]),
+        (target(spec="RSA_2048", usage="SIGN_VERIFY"), ["RSA_2048 for SIGN_VERIFY", "SYMMETRIC_DEFAULT"]),
+        (target(arn=OTHER_ARN.replace("us-east-1", "eu-west-1")), ["in eu-west-1", "a key in us-east-1"]),
+        (target(policy=POLICY_DENIED), ["kms:GetKeyPolicy", "key_assume_role"]),
+        (target(policy="{}"), ["no Statement"]),
+        (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
+        (Candidate(Missing("no such key")), ["There is no key", "Correct kms_key_id"]),
+        (Candidate(KEY_DENIED), ["kms:DescribeKey", "key_assume_role"]),
+    ],
+    ids=[
+        "disabled",
+        "pending deletion",
+        "pending import",
+        "AWS-managed",
+        "asymmetric",
+        "wrong region",
+        "policy not readable",
+        "no policy",
+        "denied by policy",
+        "no such key",
+        "not readable",
+    ],
+)
+def test_a_given_key_that_cannot_serve(given: Candidate, words: list[str]) -> None:
+    refused = " ".join(plan(build.snapshot(trail=BARE), GIVEN, given).refusals)
+    assert TRAIL in refused
+    assert OTHER_ARN.rpartition("/")[2] in refused
+    assert [word for word in words if word not in refused] == []
+
+
+def test_a_key_of_the_wrong_region_is_not_merged_into() -> None:
+    planned = plan(build.snapshot(trail=BARE), GIVEN, target(arn=OTHER_ARN.replace("us-east-1", "eu-west-1")))
+    assert planned.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "wish"),
+    [
+        ("Disabled", Wish()),
+        ("Disabled", Wish(allow_cancel_deletion=True)),
+        ("PendingDeletion", Wish()),
+        ("PendingDeletion", Wish(allow_cancel_deletion=True)),
+        ("PendingDeletion", Wish(allow_enable_key=True)),
+        ("PendingImport", Wish(allow_cancel_deletion=True, allow_enable_key=True)),
+    ],
+)
+def test_a_key_never_comes_back_unasked(state: str, wish: Wish) -> None:
+    (refused,) = plan(build.snapshot(key={"state": state}), wish).refusals
+    assert refused.startswith(f"{TRAIL}The key {build.KEY_ARN} is {state}")
+
+
+@pytest.mark.parametrize("unreadable", [KEY_DENIED, POLICY_DENIED])
+def test_no_key_is_created_while_the_alias_is_unknown(unreadable: ReadError) -> None:
+    (refused,) = plan(build.snapshot(trail=BARE), target=Candidate(unreadable)).refusals
+    assert ALIAS in refused
+
+
+@pytest.mark.parametrize("found", [TAGS_DENIED, (orphan(1, policy=POLICY_DENIED),), (orphan(1), orphan(2))])
+def test_no_key_is_created_while_another_may_be_ours(found: Any) -> None:
+    planned = plan(build.snapshot(trail=BARE), target=replace(NOTHING, unaliased=found))
+    (refused,) = planned.refusals
+    assert ALIAS in refused
+    assert "kms_key_id" in refused
+    assert planned.changes == ()
+
+
+def test_an_explicit_deny_is_somebody_s_decision() -> None:
+    denying = build.policy(build.ROOT, build.ENCRYPT, DENY, build.DESCRIBE, build.DECRYPT)
+    planned = plan(build.snapshot(key={"policy": denying}))
+    assert 'statement "No"' in planned.refusals[0]
+    assert planned.changes == ()
+
+
+def test_a_new_key_cannot_be_approved() -> None:
+    (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(OTHER_ARN,))).refusals
+    assert "approved key by kms_key_id" in refused
+
+
+def test_a_key_that_is_not_approved_is_not_used() -> None:
+    approved = Settings(approved_keys=(build.KEY_ARN,))
+    (refused,) = plan(build.snapshot(trail=BARE), GIVEN, target(), approved).refusals
+    assert "not on the list of approved keys" in refused
+
+
+@pytest.mark.parametrize("bucket", [Missing("no such bucket"), build.denied("s3", "HeadBucket", "s3:ListBucket")])
+def test_a_bucket_that_is_not_found(bucket: Any) -> None:
+    (refused,) = plan(build.snapshot(trail=BARE, bucket=bucket)).refusals
+    assert "its bucket logs cannot be found" in refused
+
+
+def test_a_bucket_that_would_refuse_the_logs() -> None:
+    planned = plan(build.snapshot(trail=BARE, bucket={"policy": None}))
+    (refused,) = planned.refusals
+    assert "The policy of the bucket logs does not let CloudTrail upload" in refused
+
+
+def test_a_key_is_not_replaced_blindly() -> None:
+    blind = build.snapshot(key={"policy": POLICY_DENIED})
+    approved = Settings(approved_keys=(OTHER_ARN,))
+    (refused,) = plan(blind, GIVEN, target(), approved).refusals
+    assert "kms:GetKeyPolicy" in refused
+    assert "set replace_compliant_key" in refused
+    assert plan(blind, replace(GIVEN, replace_compliant_key=True), target(), approved).refusals == ()
+
+
+def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:
+    arn = build.TRAIL_ARN.replace(build.ACCOUNT, "222222222222")
+    snapshot = build.snapshot(trail={**BARE, "ownership": "inherited", "arn": arn})
+    (refused,) = plan(snapshot, Wish(trails=("main",))).refusals
+    assert refused.startswith(f"The trail {arn} belongs to account 222222222222")
+    planned = plan(snapshot)
+    assert (planned.changes, planned.refusals) == ((), ())
+    (warning,) = planned.warnings
+    assert warning.startswith(f"The trail {arn} is inherited and left as it is.")
+    assert "account 222222222222, which owns it." in warning
+
+
+def test_every_refusal_is_listed() -> None:
+    healthy = build.snapshot(key={"state": "Disabled"})
+    bare = replace(healthy.trails[0], arn=build.TRAIL_ARN.replace("main", "bare"), kms_key_arn=None)
+    planned = plan(replace(healthy, trails=(*healthy.trails, bare)), target=Candidate(KEY_DENIED))
+    assert [refusal.split(":trail/")[1][:4] for refusal in planned.refusals] == ["bare", "main"]
+
+
+def test_a_given_key_that_is_nowhere_is_refused_even_if_nothing_needs_it() -> None:
+    (refused,) = plan(build.snapshot(), GIVEN, Candidate(Missing("no"))).refusals
+    assert refused.startswith(f"There is no key {OTHER_ARN} in us-east-1")
+
+
+def test_old_keys_and_their_readers_are_not_forgotten() -> None:
+    reading = {
+        "Sid": "Read",
+        "Effect": "Allow",
+        "Principal": {"AWS": [build.ROLE_ARN, "222222222222"]},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+    }
+    old = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, build.DECRYPT, reading)
+    planned = plan(build.snapshot(key={"policy": old}), replace(GIVEN, replace_compliant_key=True), target())
+    keep, lost = planned.warnings
+    assert keep.startswith(f"Keep the key {build.KEY_ARN}: ")
+    assert lost.startswith(f"{build.ROLE_ARN}, 222222222222 may decrypt the logs of {build.TRAIL_ARN} now")
+    kept = plan(
+        build.snapshot(key={"policy": old}),
+        replace(GIVEN, replace_compliant_key=True),
+        target(),
+        Settings(readers=(build.ROLE_ARN, "arn:aws:iam::222222222222:root")),
+    )
+    assert len(kept.warnings) == 1
+
+
+def test_an_unreadable_bucket_policy_is_a_warning_for_a_trail_without_a_key() -> None:
+    denied = build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
+    planned = plan(build.snapshot(trail=BARE, bucket={"policy": denied}))
+    assert planned.refusals == ()
+    assert "s3:GetBucketPolicy" in planned.warnings[0]
+    assert verdict(planned) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({}, None),
+        ({"team": "audit"}, None),
+        ({"aws:cloudformation:stack-name": "trail"}, "CloudFormation (or CDK)"),
+        ({"Terraform": "true"}, "Terraform"),
+        ({"ManagedBy": "terraform"}, "Terraform"),
+        (TAGS_DENIED, "kms:ListResourceTags"),
+    ],
+)
+def test_tools_that_would_revert_the_change(tags: Any, owner: str | None) -> None:
+    warning = owner_warning(build.KEY_ARN, tags)
+    assert warning is None if owner is None else warning is not None and build.KEY_ARN in warning and owner in warning
+
+
+def test_the_diff_reads_as_fields_and_sorted_policies() -> None:
+    planned = plan(build.snapshot(key={"policy": build.policy(build.ROOT, build.DESCRIBE)}))
+    (entry,) = diff(planned.changes)
+    assert entry["before_header"] == entry["after_header"] == f"{build.KEY_ARN} (PutKeyPolicy)"
+    assert entry["before"].startswith('{\n  "Statement": [\n    {\n      "Action": "kms:*",\n')
+    assert entry["before"].endswith("}\n")
+    bare = plan(build.snapshot(trail=BARE), GIVEN, target())
+    trail = diff([only(bare, "UpdateTrail")])[0]
+    assert (trail["before"], trail["after"]) == ("kms_key_arn: null\n", f"kms_key_arn: {OTHER_ARN}\n")
+    key = diff([only(plan(build.snapshot(trail=BARE)), "CreateKey")])[0]
+    assert key["before"] == ""
+    assert key["after"].startswith("description: Encrypts the logs of CloudTrail trails\nmulti_region: false\ntags: {")
