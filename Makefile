@@ -51,10 +51,10 @@ coverage: setup ## What the last unit and integration runs covered of plugins/, 
 	$(run) coverage report
 
 molecule: setup ## The molecule scenario `audit`
-	$(run) molecule test --scenario-name audit
+	$(run) molecule test --no-command-borders --scenario-name audit
 
 docs-lint: setup ## The documentation of modules, plugins and the role
-	$(run) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
