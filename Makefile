@@ -20,7 +20,6 @@ demo: setup ## Audit a small fake AWS, and see what the audit says
 	@$(run) python -m tools.demo
 
 test: setup ## All the checks and tests below, two at a time; some minutes
-	@rm -rf .cache/coverage
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage
 
 lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
@@ -41,20 +40,22 @@ sanity: setup ## ansible-test sanity, all its tests
 	$(run) python -m tools.sanity
 
 unit: setup ## The unit tests, measuring what they cover of plugins/
-	$(run) coverage run --context=unit -m pytest tests/unit tests/fakeaws
+	@rm -f .cache/coverage/data.unit.*
+	$(run) coverage run --data-file=.cache/coverage/data.unit -m pytest tests/unit
 
 integration: setup ## Playbooks against the fake AWS, measuring what they cover
-	$(run) coverage run --context=integration -m pytest tests/integration
+	@rm -f .cache/coverage/data.integration.*
+	$(run) coverage run --data-file=.cache/coverage/data.integration -m pytest tests/integration
 
 coverage: setup ## What the last unit and integration runs covered of plugins/, together
 	$(run) coverage combine --keep --quiet
 	$(run) coverage report
 
 molecule: setup ## The molecule scenario `audit`
-	$(run) molecule test --scenario-name audit
+	$(run) molecule test --no-command-borders --scenario-name audit
 
 docs-lint: setup ## The documentation of modules, plugins and the role
-	$(run) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix

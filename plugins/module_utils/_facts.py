@@ -56,7 +56,7 @@ def _account(account: AccountVerdict) -> dict[str, Any]:
         "verdict": account.verdict,
         "cis_3_5": account.cis_3_5,
         "trails": [_trail(trail) for trail in account.trails],
-        "keys": [_key(keys[arn]) for arn in sorted(keys)],
+        "kms_keys": [_key(keys[arn]) for arn in sorted(keys)],
         "buckets": [_bucket(buckets[name]) for name in sorted(buckets)],
         "errors": [asdict(error) for error in _errors(snapshot)],
     }

@@ -200,7 +200,7 @@ ansible_facts:
                     frameworks:
                       description: The controls of each framework that ask for it.
                       type: dict
-            keys:
+            kms_keys:
               description: The keys behind the trails; what could not be read is null.
               type: list
               elements: dict

@@ -74,7 +74,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
 
 def _account_rows(account: Mapping[str, Any]) -> list[_Row]:
     account_id, name = account["account_id"], account.get("account_name")
-    aliases = {key["arn"]: key["aliases"] for key in account["keys"]}
+    aliases = {key["arn"]: key["aliases"] for key in account["kms_keys"]}
     rows = [_trail_row(account_id, trail, aliases) for trail in account["trails"]]
     notes = tuple(account_notes(account))
     if notes or not rows:

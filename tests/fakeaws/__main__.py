@@ -61,13 +61,15 @@ def _stop_with_parent(server: FakeAwsServer) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: a thread that waits inside its buffer aborts the interpreter's shutdown.
+        while os.read(0, 1024):
+            pass
         stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     # A terminal or a closed input says nothing about a parent: only a pipe is watched.
-    if sys.stdin is not None and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=watch, daemon=True).start()
 
 

@@ -18,8 +18,9 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,10 +40,12 @@ class FakeAws:
         """Start a server with a scenario (its name, or the path of a file); RuntimeError if it does not come up."""
         command = [sys.executable, "-m", "tests.fakeaws", "--port", str(port), "--scenario", scenario]
         command += ["--latency-ms", str(latency_ms), *(["--log", log] if log else [])]
-        process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        return cls(_endpoint(process), process)
+        # A file, not a pipe: nobody reads the errors of a server that runs well, and a full pipe would block it.
+        with TemporaryFile("w+", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+            return cls(_endpoint(process, errors), process)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -119,14 +122,15 @@ class FakeAws:
         return answer
 
 
-def _endpoint(process: subprocess.Popen[str]) -> str:
+def _endpoint(process: subprocess.Popen[str], errors: TextIO) -> str:
     """The URL that the server prints when it listens."""
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
     line = process.stdout.readline() if ready else ""
     prefix, _, url = line.strip().rpartition(" ")
-    if prefix != "listening on":
-        process.kill()
-        _, errors = process.communicate()
-        raise RuntimeError(f"the fake AWS did not start: {errors.strip() or 'no answer'}")
-    return url
+    if prefix == "listening on":
+        return url
+    process.kill()
+    process.communicate()
+    errors.seek(0)
+    raise RuntimeError(f"the fake AWS did not start: {errors.read().strip() or 'no answer'}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -31,7 +32,7 @@ def answer(identity: Identity, call: Call) -> HttpReply:
 def _register(account_id: str, access_key: str) -> None:
     """moto finds the account by the access key, in its own IAM."""
     backends = import_module("moto.iam.models").iam_backends
-    backends[account_id]["aws"].access_keys.setdefault(access_key, None)
+    backends[account_id]["aws"].access_keys.setdefault(access_key, SimpleNamespace(role_arn=None))
 
 
 @cache

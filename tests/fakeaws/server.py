@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import socket
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.fakeaws.control import Control
@@ -52,6 +53,10 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionLostError:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+        except Exception:
+            # A mistake of the fake AWS itself: the client gets an answer that no rule gives, the log the reason.
+            traceback.print_exc()
+            self._reply(HttpReply(status=500, body=b"the fake AWS failed; its standard error says why"))
 
     def _request(self) -> HttpRequest:
         headers = {name.lower(): value for name, value in self.headers.items()}

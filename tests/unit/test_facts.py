@@ -28,7 +28,7 @@ def test_shape() -> None:
     assert list(document) == ["generated_at", "collection_version", "summary", "accounts"]
     (account,) = document["accounts"]
     assert list(account) == [
-        "account_id", "partition", "verdict", "cis_3_5", "trails", "keys", "buckets", "errors",
+        "account_id", "partition", "verdict", "cis_3_5", "trails", "kms_keys", "buckets", "errors",
     ]  # fmt: skip
     (trail,) = account["trails"]
     assert list(trail) == [
@@ -38,7 +38,7 @@ def test_shape() -> None:
     assert list(trail["findings"][0]) == [
         "rule", "status", "level", "severity", "message", "evidence", "remediation", "frameworks",
     ]  # fmt: skip
-    assert list(account["keys"][0]) == [
+    assert list(account["kms_keys"][0]) == [
         "arn", "aliases", "manager", "state", "spec", "usage", "multi_region", "rotation_enabled", "policy",
     ]  # fmt: skip
     assert account["buckets"] == [{"name": "logs", "region": "us-east-1", "bucket_key_enabled": False}]
@@ -68,7 +68,7 @@ def test_what_could_not_be_read_is_null_and_among_the_errors_once() -> None:
     head = denied("s3", "HeadBucket", "s3:ListBucket")
     read = snapshot(key={"policy": policy, "aliases": aliases}, bucket=head)
     (account,) = facts([assess(read, Settings())])["accounts"]
-    assert (account["keys"][0]["policy"], account["keys"][0]["aliases"]) == (None, None)
+    assert (account["kms_keys"][0]["policy"], account["kms_keys"][0]["aliases"]) == (None, None)
     assert account["buckets"] == []
     assert [error["iam_action"] for error in account["errors"]] == [
         "kms:ListAliases",
@@ -79,7 +79,7 @@ def test_what_could_not_be_read_is_null_and_among_the_errors_once() -> None:
 
 def test_a_missing_key_is_no_error() -> None:
     (account,) = facts([assess(snapshot(key=Missing("gone")), Settings())])["accounts"]
-    assert (account["keys"], account["errors"]) == ([], [])
+    assert (account["kms_keys"], account["errors"]) == ([], [])
     assert account["trails"][0]["kms_key_arn"] == KEY_ARN
 
 

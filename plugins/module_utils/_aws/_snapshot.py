@@ -50,7 +50,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class _Account:
+class Account:
     """The account being read, and the accesses that reach its trails, and keys and buckets of others."""
 
     account_id: str
@@ -91,12 +91,12 @@ def read_account(caller: Access, scope: Scope) -> Snapshot:
         )
 
 
-def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> _Account:
+def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> Account:
     """Learn whose account this is, and assume the owners' roles at the same time."""
     key = pool.submit(caller.assume, scope.key_role) if scope.key_role else None
     bucket = pool.submit(caller.assume, scope.bucket_role) if scope.bucket_role else None
     arn = scope.role.role_arn if scope.role else _identity(_calls.caller_arn(access))
-    return _Account(
+    return Account(
         account_id=arn.split(":")[4],
         partition=arn.split(":")[1],
         access=access,
@@ -115,7 +115,9 @@ def _identity(arn: str | ReadError) -> str:
             f"No AWS credentials were found {reason}. Set access_key and secret_key, profile, or the AWS_* environment."
         )
     if arn.code in UNREACHABLE:
-        raise AwsError(f"AWS cannot be reached in {arn.region} {reason}. Check endpoint_url, network and proxy.")
+        raise AwsError(
+            f"AWS cannot be reached in {arn.region} {reason}. Check endpoint_url, network, proxy and aws_ca_bundle."
+        )
     raise AwsError(f"AWS does not accept the credentials in {arn.region} {reason}. Renew or correct them.")
 
 
@@ -136,7 +138,7 @@ def _regions(
 
 
 def _see_trails(
-    pool: ThreadPoolExecutor, account: _Account, regions: tuple[str, ...]
+    pool: ThreadPoolExecutor, account: Account, regions: tuple[str, ...]
 ) -> tuple[dict[str, tuple[str, dict[str, Any]]], list[ReadError]]:
     """Return each trail once, by ARN, with a region where it is seen; and the regions that could not be read.
 
@@ -177,7 +179,7 @@ def _selected(
 
 
 def _read_trails(
-    pool: ThreadPoolExecutor, account: _Account, records: list[tuple[str, dict[str, Any]]]
+    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
 ) -> tuple[Trail, ...]:
     """Join each trail with its status and with who may change it."""
     statuses = [pool.submit(_calls.trail_status, account.access, region, r["TrailARN"]) for region, r in records]
@@ -202,7 +204,7 @@ def _read_trails(
 
 
 def _read_keys_and_buckets(
-    pool: ThreadPoolExecutor, account: _Account, trails: tuple[Trail, ...]
+    pool: ThreadPoolExecutor, account: Account, trails: tuple[Trail, ...]
 ) -> tuple[dict[str, Key | Missing | ReadError], dict[str, Bucket | Missing | ReadError]]:
     """Read every key and every bucket of the trails once, side by side."""
     key_arns = sorted({trail.kms_key_arn for trail in trails if trail.kms_key_arn})
@@ -210,17 +212,17 @@ def _read_keys_and_buckets(
     regions = {
         name: pool.submit(_calls.bucket_region, account.access, region, name) for name, region in sorted(homes.items())
     }
-    keys = {arn: _KeyReads(pool, account, arn) for arn in key_arns}
+    keys = {arn: KeyReads(pool, account, arn) for arn in key_arns}
     buckets = {name: _bucket(pool, account, name, region.result()) for name, region in regions.items()}
     for reads in keys.values():
         reads.ask_rotation(pool)
     return {arn: reads.key() for arn, reads in keys.items()}, {name: bucket() for name, bucket in buckets.items()}
 
 
-class _KeyReads:
+class KeyReads:
     """The reads of one key under way."""
 
-    def __init__(self, pool: ThreadPoolExecutor, account: _Account, arn: str) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> None:
         region, owner = arn.split(":")[3:5]
         self._access = account.key_access(owner)
         self._metadata = pool.submit(_calls.key_metadata, self._access, region, arn)
@@ -269,7 +271,7 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
 
 
 def _bucket(
-    pool: ThreadPoolExecutor, account: _Account, name: str, region: str | Missing | ReadError
+    pool: ThreadPoolExecutor, account: Account, name: str, region: str | Missing | ReadError
 ) -> Callable[[], Bucket | Missing | ReadError]:
     """Start the reads of one bucket; the function returned waits for them and joins them."""
     if not isinstance(region, str):

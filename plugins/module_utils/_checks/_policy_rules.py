@@ -214,15 +214,16 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    grant = (
-        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "
-        f"{subject.trail.arn}."
-    )
+    if key.manager != "CUSTOMER":
+        # Their policies hang on kms:ViaService, of which AWS does not say what CloudTrail's calls carry.
+        message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."
+        return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
     return _as_result(
         decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn)),
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
-        grant if key.manager == "CUSTOMER" else f"Give the trail a customer managed key in {key.region}.",
+        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "
+        f"{subject.trail.arn}.",
     )
 
 

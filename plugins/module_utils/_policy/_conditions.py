@@ -102,11 +102,14 @@ class Condition:
         return ("false" if present else "true") in wanted
 
     def _when_absent(self) -> bool | None:
-        """A key the request does not carry (same page, "Important"; set operators: multivalued context keys)."""
+        """A key the request does not carry (same page, "Important"; set operators: multivalued context keys).
+
+        Where two pages disagree it stays open: on ForAnyValue with IfExists, which is false by one and true by the
+        other, and on a negated ForAllValues, which is true by the rule and no match in the table of examples.
+        """
         if self.quantifier == "ForAllValues":
-            return True
+            return None if self.negated else True
         if self.quantifier == "ForAnyValue":
-            # "returns false" for a missing key, says one page; IfExists "evaluates as true", says the other.
             return None if self.if_exists else False
         return self.if_exists or self.negated
 

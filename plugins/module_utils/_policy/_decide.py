@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, outcomes
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, settle
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import explain
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -39,6 +39,5 @@ def decide(policy: Policy, request: Request) -> Decision:
     policies and endpoint policies are not modelled.
     """
     applied = [each for each in (apply(statement, request) for statement in policy.statements) if each is not None]
-    found = outcomes(applied, request)
-    outcome = found.pop() if len(found) == 1 else Outcome.INDETERMINATE
+    outcome = settle(applied, request)
     return Decision(outcome, *explain(outcome, applied, policy, request))

@@ -16,8 +16,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
-# Beyond this many open questions no proof is tried that they cannot matter: 2 to the 10th worlds take milliseconds.
-_QUESTIONS = 10
+# Beyond this many open questions no proof is tried that they cannot matter: 2 to the 12th worlds take long enough.
+_QUESTIONS = 12
+_DENIALS = {Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY}
 
 
 @dataclass(frozen=True)
@@ -62,23 +63,25 @@ def apply(statement: Statement, request: Request) -> Application | None:
     return Application(statement, covers, tuple(undecided), None if clear else ("statement", id(statement)))
 
 
-def outcomes(applied: Sequence[Application], request: Request) -> set[Outcome]:
-    """Everything that can come of the request; more than one outcome only if the unknown could change it.
+def settle(applied: Sequence[Application], request: Request) -> Outcome:
+    """What comes of the request; INDETERMINATE only if what is unknown could change it from denied to allowed or back.
 
-    Of more than ten open questions nothing is proven: all outcomes but one of the certain ones are then returned.
+    Of very many open questions nothing is proven: INDETERMINATE then, too.
     """
     certain = [each for each in applied if each.certain]
-    at_best = outcome_of(certain, request)
+    at_least = outcome_of(certain, request)
     # What is certain settles most requests: an explicit deny beats all, and an allow all but a deny.
-    relevant = [each for each in applied if not each.certain and not (_allows(each) and at_best is Outcome.ALLOWED)]
-    if not relevant or at_best is Outcome.EXPLICIT_DENY:
-        return {at_best}
+    relevant = [each for each in applied if not each.certain and not (_allows(each) and at_least is Outcome.ALLOWED)]
+    if not relevant or at_least is Outcome.EXPLICIT_DENY:
+        return at_least
     found: set[Outcome] = set()
     for world in _worlds(relevant, request.keys):
         found.add(outcome_of([*certain, *(e for e in relevant if e.in_world(request.keys, world))], request))
-        if len(found) > 1:
+        if len(found) > 1 and not found <= _DENIALS:
             break
-    return found or set(Outcome)
+    if found == _DENIALS:
+        return Outcome.IMPLICIT_DENY
+    return found.pop() if len(found) == 1 else Outcome.INDETERMINATE
 
 
 def _worlds(undecided: Iterable[Application], context: Context) -> Iterator[Mapping[Hashable, bool]]:

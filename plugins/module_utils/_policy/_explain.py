@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._r
 
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]
+Deciding: TypeAlias = tuple[list[Application], Words]
 _SHOWN = 3
 
 
@@ -25,58 +26,60 @@ def explain(
 ) -> tuple[tuple[Statement, ...], str, str]:
     """The statements that decided, the reason, and the advice."""
     if outcome is Outcome.IMPLICIT_DENY:
-        return ((), *(_not_delegated(applied, request) if applied else _nothing_allows(policy, request)))
-    if outcome is Outcome.ALLOWED:
-        deciding, words = _allowing(applied), _allowed
-    elif outcome is Outcome.EXPLICIT_DENY:
-        deciding, words = _denying(applied), _denied
-    else:
-        deciding = [each for each in applied if each.certain]
-        words = _identity_open
-        if outcome_of(deciding, request) is not Outcome.INDETERMINATE:
-            deciding, words = [each for each in applied if not each.certain], _open
-    return (tuple(each.statement for each in deciding), *words(deciding, request))
+        return ((), *_not_allowed(applied, policy, request))
+    decided = {Outcome.ALLOWED: _allowing, Outcome.EXPLICIT_DENY: _denying, Outcome.INDETERMINATE: _leaving_open}
+    deciding, words = decided[outcome](applied, request)
+    return (tuple(each.statement for each in deciding), *words)
 
 
-def _allowing(applied: Sequence[Application]) -> list[Application]:
+def _of(effect: str, applied: Sequence[Application], *, certain: bool) -> list[Application]:
+    return [each for each in applied if each.statement.effect == effect and each.certain is certain]
+
+
+def _allowing(applied: Sequence[Application], request: Request) -> Deciding:
     """Those that name the caller, before those that name its account, before those of which one must apply."""
-    allows = [each for each in applied if each.statement.effect == "Allow"]
-    certain = [each for each in allows if each.certain]
-    return [each for each in certain if each.covers is Covers.YES] or certain or allows
-
-
-def _denying(applied: Sequence[Application]) -> list[Application]:
-    denies = [each for each in applied if each.statement.effect == "Deny"]
-    return [each for each in denies if each.certain] or denies
-
-
-def _allowed(applied: Sequence[Application], request: Request) -> Words:
-    allowed = f"{_subject(applied, 'allows')} {_call(request)}"
+    certain = _of("Allow", applied, certain=True)
+    direct = [each for each in certain if each.covers is Covers.YES]
+    deciding = direct or certain or _of("Allow", applied, certain=False)
+    allowed = f"{_subject(deciding, 'allows')} {_call(request)}"
     if request.caller.account not in (None, request.account):
-        return f"{allowed}, and so does its own account.", ""
-    if all(each.covers is Covers.ACCOUNT for each in applied):
-        return f"{allowed} through its account, and its own IAM policies allow it.", ""
-    return f"{allowed}.", ""
+        return deciding, (f"{allowed}, and so does its own account.", "")
+    if certain and not direct:
+        return deciding, (f"{allowed} through its account, and its own IAM policies allow it.", "")
+    return deciding, (f"{allowed}.", "")
 
 
-def _denied(applied: Sequence[Application], request: Request) -> Words:
-    held = [f"{_written(c)} holds, the request carries {_carried(c, request)}" for c in applied[0].statement.conditions]
-    because = f": its condition {' and its condition '.join(held)}" if held and applied[0].certain else ""
-    return (
-        f"{_subject(applied, 'denies')} {_call(request)}{because}.",
-        f"No Allow overrides a Deny: exempt {request.principal} from {_labels(applied)}, or remove it.",
+def _denying(applied: Sequence[Application], request: Request) -> Deciding:
+    certain = _of("Deny", applied, certain=True)
+    deciding = certain or _of("Deny", applied, certain=False)
+    conditions = certain[0].statement.conditions if certain else ()
+    held = [f"its condition {_written(c)} holds, the request carries {_carried(c, request)}" for c in conditions]
+    because = f": {' and '.join(held)}" if held else ""
+    return deciding, (
+        f"{_subject(deciding, 'denies')} {_call(request)}{because}.",
+        f"No Allow overrides a Deny: exempt {request.principal} from {_labels(deciding)}, or remove it.",
     )
 
 
-def _open(applied: Sequence[Application], request: Request) -> Words:
-    first = applied[0]
-    whether = f"Whether {first.statement.label} {_verb(first)} {_call(request)}"
+def _leaving_open(applied: Sequence[Application], request: Request) -> Deciding:
+    certain = _of("Allow", applied, certain=True)
+    so_far = outcome_of(certain, request)
+    if so_far is Outcome.INDETERMINATE:
+        return certain, _identity_open(certain, request)
+    allows = [] if so_far is Outcome.ALLOWED else _of("Allow", applied, certain=False)
+    deciding = allows + _of("Deny", applied, certain=False)
+    return deciding, _open(deciding[0], request)
+
+
+def _open(first: Application, request: Request) -> Words:
+    verb = "denies" if first.statement.effect == "Deny" else "allows"
+    whether = f"Whether {first.statement.label} {verb} {_call(request)}"
     if first.open:
         condition = first.open[0]
-        carried = [key for key, value in request.context.items() if value]
         return (
             f"{whether} hangs on its condition {_written(condition)}, and {_ignorance(condition, request)}.",
-            f"Rest {first.statement.label} on keys that the request is known to carry, such as {_listing(carried)}.",
+            f"In {first.statement.label}, replace the condition on {condition.key} by one on a key that the request is "
+            f"known to carry.",
         )
     return (
         f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
@@ -98,11 +101,25 @@ def _identity_open(applied: Sequence[Application], request: Request) -> Words:
     )
 
 
-def _not_delegated(applied: Sequence[Application], request: Request) -> Words:
-    return (
-        f"{_subject(applied, 'leaves')} {_call(request)} to its own IAM policies, and they do not allow it.",
-        f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
-    )
+def _not_allowed(applied: Sequence[Application], policy: Policy, request: Request) -> Words:
+    delegating = _of("Allow", applied, certain=True)
+    if delegating:
+        return (
+            f"{_subject(delegating, 'leaves')} {_call(request)} to its own IAM policies, and they do not allow it.",
+            f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
+        )
+    allows, denies = _of("Allow", applied, certain=False), _of("Deny", applied, certain=False)
+    if allows and denies:
+        return (
+            f"{_subject(allows, 'allows')} {_call(request)} at most when {_labels(denies)} denies it.",
+            f"Exempt {request.principal} from {_labels(denies)}.",
+        )
+    if allows:
+        return (
+            f"The conditions of {_labels(allows)} can never hold together.",
+            f"Remove one of the conditions of {_labels(allows)}.",
+        )
+    return _nothing_allows(policy, request)
 
 
 def _nothing_allows(policy: Policy, request: Request) -> Words:
@@ -172,10 +189,6 @@ def _ignorance(condition: Condition, request: Request) -> str:
 
 def _call(request: Request) -> str:
     return f"{request.action} to {request.principal}"
-
-
-def _verb(applied: Application) -> str:
-    return "denies" if applied.statement.effect == "Deny" else "allows"
 
 
 def _subject(applied: Sequence[Application], verb: str) -> str:

@@ -138,15 +138,8 @@ def reader_request(
     partition = key_arn.split(":")[1]
     if reader_arn.isdigit():
         reader_arn = f"arn:{partition}:iam::{reader_arn}:root"
-    unknown = set()
-    if ":assumed-role/" in reader_arn:
-        unknown.add("aws:PrincipalArn")  # the ARN of the session does not show the path of its role
-    if partition == "aws-cn":
-        unknown.add("kms:ViaService")
-    if bucket_name is None:
-        unknown.add(OBJECT_KEY)
     return _request(
-        [fact for fact in READER_FACTS if fact.key not in unknown],
+        _reader_facts(reader_arn, partition, bucket_name),
         reader_arn,
         "kms:Decrypt",
         key_arn,
@@ -156,8 +149,18 @@ def reader_request(
         principal_arn=reader_arn,
         bucket_region=bucket_region,
         bucket_arn=f"arn:{partition}:s3:::{bucket_name}",
-        log_file=_log_file(trail_arn, bucket_name or "", bucket_prefix),
+        log_file=_log_file(trail_arn, str(bucket_name), bucket_prefix),
     )
+
+
+def _reader_facts(reader_arn: str, partition: str, bucket_name: str | None) -> list[Fact]:
+    """The rows without those of which nothing is known in this case; the last row makes these keys unknown."""
+    unknown = {
+        "aws:PrincipalArn": ":assumed-role/" in reader_arn,  # a session's ARN does not show the path of its role
+        "kms:ViaService": partition == "aws-cn",  # the suffix of service names there is not documented for this key
+        OBJECT_KEY: bucket_name is None,
+    }
+    return [fact for fact in READER_FACTS if not unknown.get(fact.key)]
 
 
 def _log_file(trail_arn: str, bucket_name: str, bucket_prefix: str | None) -> str:

@@ -36,6 +36,13 @@ _AWS_PRINCIPAL = re.compile(
     r"|arn:[a-z-]+:sts::\d{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
 )
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+# Every condition operator by its name in lower case.
+_SPELLINGS = {"null": "Null"} | {
+    name.lower(): name
+    for quantifier in ("", *(f"{each}:" for each in QUANTIFIERS))
+    for operator in OPERATORS
+    for name in (f"{quantifier}{operator}", f"{quantifier}{operator}IfExists")
+}
 
 
 def validate(policy: Policy | Mapping[str, Any] | str) -> list[str]:
@@ -159,10 +166,8 @@ def _conditions(block: Any) -> Iterator[str]:
 
 
 def _operator(operator: str) -> Iterator[str]:
-    _quantifier, base, if_exists = split_operator(operator)
-    if base in OPERATORS or (base == "Null" and operator == "Null"):
-        return
-    known = {name.lower(): name for name in (*OPERATORS, "Null", *QUANTIFIERS)}
-    meant = known.get(base.lower())
-    hint = f"; did you mean {meant}?" if meant and not if_exists else ""
-    yield f"the condition operator {operator} is unknown{hint}"
+    meant = _SPELLINGS.get(operator.lower())
+    if meant is None:
+        yield f"the condition operator {operator} is unknown"
+    elif meant != operator:
+        yield f"the condition operator {operator} is spelt {meant}"

@@ -22,14 +22,15 @@ _PRINCIPAL = re.compile(r"\*|\d{12}|arn:[\w-]+:(iam|sts)::\d{12}:(root|(user|rol
 
 def validate(world: World, bucket: FakeBucket, text: str) -> None:
     """AwsError MalformedPolicy for what S3 would not store; the messages are likely, not documented."""
-    if len(text.encode()) > _LIMIT:
-        raise _malformed("Policies must be less than 20 KB")
     try:
         document = json.loads(text)
     except ValueError:
         raise _malformed("Policies must be valid JSON and the first byte must be '{'") from None
     if not isinstance(document, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    # What counts is the text without white space (as reported for PutBucketPolicy).
+    if len(json.dumps(document, separators=(",", ":")).encode()) > _LIMIT:
+        raise _malformed("Policies must be less than 20 KB")
     if document.get("Version", "2008-10-17") not in ("2008-10-17", "2012-10-17"):
         raise _malformed("The policy must contain a valid version string")
     if not as_list(document.get("Statement")):

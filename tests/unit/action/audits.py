@@ -62,7 +62,7 @@ def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) 
         "verdict": verdict,
         "cis_3_5": "pass",
         "trails": list(trails),
-        "keys": [{"arn": KEY, "aliases": ["alias/trail"]}],
+        "kms_keys": [{"arn": KEY, "aliases": ["alias/trail"]}],
         "buckets": [],
         "errors": [],
         **fields,

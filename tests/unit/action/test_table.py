@@ -124,7 +124,7 @@ def test_a_key_is_shown_by_its_alias_else_by_its_id(fields: dict[str, Any], cell
 
 @pytest.mark.parametrize("aliases", [None, []])
 def test_aliases_that_are_not_there_or_could_not_be_read(aliases: list[str] | None) -> None:
-    document = audit(account("compliant", trail(), keys=[{"arn": KEY, "aliases": aliases}]))
+    document = audit(account("compliant", trail(), kms_keys=[{"arn": KEY, "aliases": aliases}]))
     assert body(document) == ["111111111111  us-east-1  main   11111111-2222-3333-4444-555555555555  compliant"]
 
 
@@ -239,7 +239,7 @@ def test_a_name_or_message_cannot_forge_a_line_or_steer_the_terminal() -> None:
             trail(evil, "non_compliant", finding("key_is_usable", message=evil, remediation=evil), home_region=evil),
             errors=[error(evil, evil)],
             account_name=evil,
-            keys=[{"arn": KEY, "aliases": [evil]}],
+            kms_keys=[{"arn": KEY, "aliases": [evil]}],
         )
     )
     lines = shown(document).splitlines()
@@ -297,7 +297,7 @@ def test_no_line_is_wider_than_asked(name: str, alias: str, region: str, message
             trail(name, "non_compliant", finding("r", message=message, remediation=message), home_region=region),
             errors=[error(region, name)],
             account_name=name,
-            keys=[{"arn": KEY, "aliases": [alias]}],
+            kms_keys=[{"arn": KEY, "aliases": [alias]}],
         )
     )
     lines = shown(document, width).splitlines()

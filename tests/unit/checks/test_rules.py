@@ -102,6 +102,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ("key_policy_allows_encrypt", snapshot(), None, "pass", "may encrypt"),
     ("key_policy_allows_encrypt", snapshot(key=key_policy(DESCRIBE)), None, "fail", "may not encrypt"),
     ("key_policy_allows_encrypt", snapshot(key=key_policy(ENCRYPT, DENY_ALL)), None, "fail", "Lock"),
+    ("key_policy_allows_encrypt", snapshot(key={"manager": "AWS"}), None, "unknown", "a key that AWS manages"),
     ("key_policy_allows_encrypt", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
     ("key_policy_allows_encrypt", snapshot(key={"policy": "nonsense"}), None, "unknown", "cannot be understood"),
     (

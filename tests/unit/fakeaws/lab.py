@@ -25,7 +25,7 @@ PRODUCTION, PARTNER, CLOSED = "111111111111", "222222222222", "333333333333"
 HOME = "eu-central-1"
 
 _SPEC = scenario.read(LAB)
-_SESSION = boto3.session.Session()
+_SESSION: Any = boto3.session.Session()
 _ONCE = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
 
 

@@ -1,0 +1,338 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How an account is read: each fact once, other owners' doors, denials named, mistakes refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    Access,
+    AwsError,
+    Role,
+    Scope,
+    _snapshot,
+    connect,
+    read_account,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
+from tests.fakeaws.client import FakeAws
+from tests.unit.aws.conftest import Audit, caller
+
+Load = Callable[[str], FakeAws]
+MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
+TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
+
+
+def role(account: str, external_id: str | None = "audit-2026", name: str = "CloudTrailAudit") -> dict[str, Any]:
+    """An option such as assume_role."""
+    return {"role_arn": f"arn:aws:iam::{account}:role/{name}", "external_id": external_id, "session_name": "test"}
+
+
+def statuses(account: Any, trail: str) -> dict[str, str]:
+    """The status of each rule for a trail."""
+    (judged,) = (judged for judged in account.trails if judged.trail.name == trail)
+    return {finding.rule: finding.status for finding in judged.findings}
+
+
+def test_each_fact_is_asked_once(load: Load, audit: Audit) -> None:
+    aws = load("several")
+    audit(regions=["eu-central-1", "eu-west-1", "us-east-1", "us-west-2"])
+    asked = Counter(call["action"] for call in aws.calls())
+    assert asked == {
+        "GetCallerIdentity": 1,
+        "DescribeRegions": 1,
+        "DescribeTrails": 4,
+        "GetTrailStatus": 20,
+        **dict.fromkeys(("DescribeKey", "GetKeyPolicy", "ListAliases", "GetKeyRotationStatus"), 8),
+        **dict.fromkeys(("HeadBucket", "GetBucketPolicy", "GetBucketEncryption"), 8),
+    }
+
+
+def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> None:
+    aws = load("organization")
+    audit(
+        account_id=SECURITY,
+        assume_role=role(PRODUCTION),
+        key_assume_role=role(SECURITY),
+        bucket_assume_role=role(LOG_ARCHIVE),
+    )
+    recorded = {(call["service"], call["action"]): call["iam_action"] for call in aws.calls()}
+    assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
+    assert set(IAM_ACTIONS) - set(recorded) == {("sts", "GetCallerIdentity")}  # the role's ARN tells the account
+
+
+def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:
+    load("healthy")
+    assert [trail.trail.arn for trail in audit(regions=["us-east-1", "eu-central-1"]).trails] == [TRAIL]
+    (shadow,) = audit(regions=["us-east-1"]).trails
+    assert (shadow.trail.arn, shadow.trail.home_region, shadow.verdict) == (TRAIL, "eu-central-1", "compliant")
+
+
+@pytest.mark.parametrize("trail", ["main", TRAIL])
+def test_trails_narrow_the_audit(trail: str, load: Load, audit: Audit) -> None:
+    load("healthy")
+    assert [judged.trail.name for judged in audit(trails=[trail]).trails] == ["main"]
+
+
+def test_a_member_sees_the_organization_trail_as_inherited(load: Load, audit: Audit) -> None:
+    load("organization")
+    (judged,) = audit(account_id=PRODUCTION).trails
+    assert (judged.trail.ownership, judged.trail.organization_trail) == ("inherited", True)
+    assert judged.trail.account_id == MANAGEMENT
+
+
+def test_the_delegated_administrator_sees_it_as_delegated(load: Load, audit: Audit) -> None:
+    load("organization")
+    (judged,) = audit(account_id=SECURITY).trails
+    assert judged.trail.ownership == "delegated"
+
+
+def test_without_the_owners_roles_key_and_bucket_policies_are_unknown(load: Load, audit: Audit) -> None:
+    load("organization")
+    account = audit()
+    found = statuses(account, "organization-trail")
+    assert account.verdict == "unknown"
+    assert (found["key_is_usable"], found["key_policy_allows_encrypt"]) == ("pass", "unknown")
+    assert found["bucket_policy_accepts_key"] == "unknown"
+    remedies = {f.rule: f.remediation for f in account.trails[0].findings}
+    assert f"belongs to account {SECURITY}" in remedies["key_policy_allows_encrypt"]
+    assert "bucket_assume_role" in remedies["bucket_policy_accepts_key"]
+
+
+@pytest.mark.parametrize("account_id", [MANAGEMENT, PRODUCTION])
+def test_with_the_owners_roles_everything_is_judged(account_id: str, load: Load, audit: Audit) -> None:
+    load("organization")
+    account = audit(
+        account_id=account_id, key_assume_role=role(SECURITY), bucket_assume_role=role(LOG_ARCHIVE), readers=[]
+    )
+    found = statuses(account, "organization-trail")
+    assert account.verdict == "compliant"
+    assert set(found.values()) == {"pass", "not_applicable"}
+
+
+def test_the_assumed_role_is_the_account_that_is_read(load: Load, audit: Audit) -> None:
+    aws = load("organization")
+    account = audit(assume_role=role(PRODUCTION))
+    assert account.snapshot.account_id == PRODUCTION
+    assert {call["account"] for call in aws.calls() if call["service"] == "cloudtrail"} == {PRODUCTION}
+
+
+def test_a_closed_region_is_an_error_and_no_verdict_unless_asked(load: Load, audit: Audit) -> None:
+    load("closed-region")
+    account = audit()
+    assert [error.region for error in account.snapshot.closed_regions] == ["ap-northeast-3", "sa-east-1", "us-west-1"]
+    assert (account.verdict, audit(closed_regions="unknown").verdict) == ("compliant", "unknown")
+
+
+def test_a_denied_region_names_the_action(load: Load, audit: Audit) -> None:
+    load("denied-region")
+    (error,) = audit().snapshot.errors
+    assert (error.region, error.iam_action, error.code) == (
+        "eu-west-3",
+        "cloudtrail:DescribeTrails",
+        "AccessDeniedException",
+    )
+
+
+def test_without_describe_regions_one_region_is_read_and_the_account_is_unknown(load: Load, audit: Audit) -> None:
+    aws = load("healthy")
+    aws.add_fault("ec2:DescribeRegions", code="UnauthorizedOperation", status=403, times=-1)
+    account = audit()
+    assert [error.iam_action for error in account.snapshot.errors] == ["ec2:DescribeRegions"]
+    assert (account.verdict, len(account.trails)) == ("unknown", 1)
+    aws.add_fault("ec2:DescribeRegions", code="UnauthorizedOperation", status=403, times=-1)
+    assert audit(regions=["eu-central-1"]).verdict == "compliant"
+
+
+# What is denied, and the rules that then cannot be judged, with the IAM action that each names.
+DENIALS = {
+    "cloudtrail:GetTrailStatus": {"trail_is_delivering"},
+    "kms:DescribeKey": {
+        "key_is_customer_managed",
+        "key_is_usable",
+        "key_policy_allows_encrypt",
+        "key_policy_allows_describe",
+        "key_policy_allows_decrypt",
+        "key_policy_is_scoped",
+        "key_rotation_enabled",
+    },
+    "kms:GetKeyPolicy": {
+        "key_policy_allows_encrypt",
+        "key_policy_allows_describe",
+        "key_policy_allows_decrypt",
+        "key_policy_is_scoped",
+    },
+    "kms:GetKeyRotationStatus": {"key_rotation_enabled"},
+    "s3:GetBucketPolicy": {"bucket_policy_accepts_key"},
+}
+
+
+@pytest.mark.parametrize("action", sorted(DENIALS))
+def test_what_is_denied_is_unknown_and_names_the_iam_action(action: str, load: Load, audit: Audit) -> None:
+    aws = load("healthy")
+    aws.add_fault(action, code="AccessDenied", status=403, times=-1)
+    account = audit()
+    unknown = {f.rule: f.evidence["iam_action"] for f in account.trails[0].findings if f.status == "unknown"}
+    assert unknown == dict.fromkeys(DENIALS[action], action)
+
+
+def test_denied_aliases_and_encryption_are_null_and_harm_no_rule_that_passes(load: Load, audit: Audit) -> None:
+    aws = load("healthy")
+    aws.add_fault("kms:ListAliases", code="AccessDenied", status=403, times=-1)
+    aws.add_fault("s3:GetBucketEncryption", code="AccessDenied", status=403, times=-1)
+    account = audit()
+    (key,), (bucket,) = account.snapshot.keys.values(), account.snapshot.buckets.values()
+    assert isinstance(key, Key)
+    assert isinstance(key.aliases, ReadError)
+    assert isinstance(bucket, Bucket)
+    assert isinstance(bucket.bucket_key_enabled, ReadError)
+    assert bucket.bucket_key_enabled.iam_action == "s3:GetEncryptionConfiguration"
+    assert account.verdict == "compliant"
+
+
+def test_throttling_is_waited_out(load: Load, audit: Audit) -> None:
+    aws = load("healthy")
+    aws.add_fault("kms:GetKeyPolicy", code="ThrottlingException", times=2)
+    assert audit().verdict == "compliant"
+    assert Counter(call["action"] for call in aws.calls())["GetKeyPolicy"] == 3
+
+
+def test_a_dropped_connection_is_tried_again(load: Load, audit: Audit) -> None:
+    aws = load("healthy")
+    aws.add_fault("cloudtrail:GetTrailStatus", drop=True)
+    assert audit().verdict == "compliant"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "message"),
+    [
+        ("healthy", {"trails": ["man"]}, f"has no trail man in the regions read; it has: {TRAIL}. Correct the option"),
+        ("no-trails", {"trails": ["main"]}, "has no trail main in the regions read; it has: none."),
+        ("denied-region", {"trails": ["man"]}, "Not readable: eu-west-3."),
+        ("healthy", {"regions": ["xx-nowhere-1"]}, "no enabled region xx-nowhere-1; enabled are: ap-northeast-1"),
+        (
+            "organization",
+            {"assume_role": role(PRODUCTION, external_id="wrong")},
+            f"Cannot assume the role arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit (AccessDenied",
+        ),
+        ("organization", {"assume_role": role(PRODUCTION, name="Nobody")}, "role/Nobody (AccessDenied"),
+        ("organization", {"key_assume_role": role(SECURITY, external_id=None)}, "Check that the role exists"),
+        ("organization", {"bucket_assume_role": role(LOG_ARCHIVE, name="Nobody")}, "role/Nobody (AccessDenied"),
+    ],
+)
+def test_mistakes_are_refused_by_name(
+    scenario: str, options: dict[str, Any], message: str, load: Load, audit: Audit
+) -> None:
+    load(scenario)
+    with pytest.raises(AwsError) as refused:
+        audit(**options)
+    assert message in str(refused.value)
+
+
+def connection(**more: Any) -> dict[str, Any]:
+    """What get_aws_connection_info returns for static credentials."""
+    return {"aws_access_key_id": "AKIAUNKNOWN", "aws_secret_access_key": "x", **more}
+
+
+def test_unknown_credentials_are_named(load: Load) -> None:
+    aws = load("healthy")
+    with pytest.raises(AwsError, match=r"does not accept the credentials in us-east-1 \(InvalidClientTokenId"):
+        read_account(connect("us-east-1", aws.endpoint, connection(), 4), Scope())
+
+
+def test_expired_credentials_are_named(load: Load) -> None:
+    aws = load("organization")
+    session = caller(aws).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    aws.expire_sessions()
+    with pytest.raises(AwsError, match=r"does not accept the credentials in .* \(ExpiredToken"):
+        read_account(session, Scope())
+
+
+def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(AwsError, match=r"No AWS credentials were found .* Set access_key and secret_key, profile"):
+        read_account(connect("us-east-1", "http://127.0.0.1:9", {}, 4), Scope())
+
+
+def test_an_unknown_profile_is_named() -> None:
+    with pytest.raises(AwsError, match=r"The config profile \(nobody\) could not be found"):
+        read_account(connect("us-east-1", "http://127.0.0.1:9", {"profile_name": "nobody"}, 4), Scope())
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named() -> None:
+    once = connection(aws_config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(AwsError, match=r"AWS cannot be reached in us-east-1 .*127.0.0.1:9.* Check endpoint_url"):
+        read_account(connect("us-east-1", "http://127.0.0.1:9", once, 4), Scope())
+
+
+def test_no_region_is_named() -> None:
+    with pytest.raises(AwsError, match="No region: set the option region"):
+        connect(None, None, connection(), 4)
+
+
+def test_unverified_tls_is_refused() -> None:
+    with pytest.raises(AwsError, match=r"validate_certs=false is refused.*aws_ca_bundle"):
+        connect("us-east-1", None, connection(verify=False), 4)
+
+
+def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
+    endpoint = load("healthy").endpoint.replace("http:", "https:")
+    once = connection(verify="/nowhere/ca.pem", aws_config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(AwsError, match=r"AWS cannot be reached .* Check .*aws_ca_bundle"):
+        read_account(connect("us-east-1", endpoint, once, 4), Scope())
+
+
+def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
+    client = caller(load("healthy")).client("kms", "us-east-1")
+    assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
+
+
+REPLICA = f"arn:aws:kms:us-east-1:{MANAGEMENT}:key/mrk-11111111222233334444555555555555"
+PRIMARY = REPLICA.replace("us-east-1", "eu-west-1")
+
+
+class ReplicaAccess(Access):
+    """An access that knows one replica key, and where its rotation was asked."""
+
+    def __init__(self) -> None:
+        self.rotation_asked: list[tuple[str, str]] = []
+
+    def call(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any] | ReadError:
+        """Answer as KMS does for a replica."""
+        assert service == "kms"
+        if operation == "GetKeyRotationStatus":
+            self.rotation_asked.append((region, parameters["KeyId"]))
+        configuration = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": PRIMARY, "Region": "eu-west-1"}}
+        metadata = {
+            "Arn": REPLICA,
+            "KeyManager": "CUSTOMER",
+            "KeyState": "Enabled",
+            "KeySpec": "SYMMETRIC_DEFAULT",
+            "KeyUsage": "ENCRYPT_DECRYPT",
+            "Origin": "AWS_KMS",
+            "MultiRegion": True,
+            "MultiRegionConfiguration": configuration,
+        }
+        return {"KeyMetadata": metadata, "Policy": "{}", "Aliases": [], "KeyRotationEnabled": True}
+
+
+def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
+    access = ReplicaAccess()
+    account = _snapshot.Account(MANAGEMENT, "aws", access, {}, (access,))
+    with ThreadPoolExecutor(1) as pool:
+        reads = _snapshot.KeyReads(pool, account, REPLICA)
+        reads.ask_rotation(pool)
+        key = reads.key()
+    assert isinstance(key, Key)
+    assert (key.primary_arn, key.rotation_enabled) == (PRIMARY, True)
+    assert access.rotation_asked == [("eu-west-1", PRIMARY)]

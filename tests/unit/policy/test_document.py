@@ -1,0 +1,149 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading is lenient: everything that GetKeyPolicy may return is read, and what is odd is said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import PolicyError, parse
+
+ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+
+
+def document(*statements: Any, version: str = "2012-10-17") -> dict[str, Any]:
+    """A policy of these statements."""
+    return {"Version": version, "Statement": list(statements)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "The policy is no JSON: Expecting value: line 1 column 1 (char 0)."),
+        ("{", "The policy is no JSON: "),
+        ("[]", "The policy is no JSON object."),
+        ('"*"', "The policy is no JSON object."),
+        ("null", "The policy is no JSON object."),
+        ("{}", "The policy has no Statement."),
+        ('{"Version": "2012-10-17"}', "The policy has no Statement."),
+    ],
+)
+def test_what_is_no_policy_is_refused(text: str, message: str) -> None:
+    """Nothing else is."""
+    with pytest.raises(PolicyError) as raised:
+        parse(text)
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("policy", "labels"),
+    [
+        (document(ALLOW), ["statement 1"]),
+        (document(), []),
+        ({"Statement": ALLOW}, ["statement 1"]),
+        (
+            document({**ALLOW, "Sid": "Enable IAM User Permissions"}, ALLOW),
+            ['statement "Enable IAM User Permissions"', "statement 2"],
+        ),
+        (document({**ALLOW, "Sid": ""}), ["statement 1"]),
+        (document({**ALLOW, "Sid": 5}), ["statement 1"]),
+    ],
+)
+def test_statements_are_named_by_sid_or_number(policy: dict[str, Any], labels: list[str]) -> None:
+    """One statement or a list, with or without Sids."""
+    parsed = parse(json.dumps(policy, indent=3) + "\n")
+    assert [statement.label for statement in parsed.statements] == labels
+    assert [str(statement) for statement in parsed.statements] == labels
+
+
+def test_sids_and_documents_are_kept_as_they_are() -> None:
+    """Messages and merging need them."""
+    statement = {**ALLOW, "Sid": "A b"}
+    parsed = parse(document(statement, ALLOW))
+    assert [each.sid for each in parsed.statements] == ["A b", None]
+    assert [each.document for each in parsed.statements] == [statement, ALLOW]
+    assert parsed.document == document(statement, ALLOW)
+
+
+@pytest.mark.parametrize(
+    ("policy", "warnings"),
+    [
+        (document(ALLOW), []),
+        (document(ALLOW, version="2008-10-17"), []),
+        ({"Statement": [ALLOW]}, []),
+        (document(), ["The policy has no statements: it allows nothing."]),
+        (document(ALLOW, version="2020-01-01"), ["The Version 2020-01-01 is not one that AWS documents."]),
+        (
+            document({**ALLOW, "Sid": "a"}, {**ALLOW, "Sid": "b"}, {**ALLOW, "Sid": "a"}),
+            ['The Sid "a" stands on more than one statement.'],
+        ),
+        (document({**ALLOW, "Sid": ""}, {**ALLOW, "Sid": ""}), []),
+        (document("nonsense"), ["statement 1: it is not an object and has no effect."]),
+        (
+            document({}),
+            [
+                "statement 1: it has no Effect that can be read and so no effect.",
+                "statement 1: it has no Principal that can be read and so no effect.",
+                "statement 1: it has no Action that can be read and so no effect.",
+                "statement 1: it has no Resource that can be read and so no effect.",
+            ],
+        ),
+        (
+            document({**ALLOW, "Effect": "allow"}),
+            ["statement 1: it has no Effect that can be read and so no effect."],
+        ),
+        (
+            document({**ALLOW, "Action": ["kms:Decrypt", 1]}),
+            ["statement 1: it has no Action that can be read and so no effect."],
+        ),
+        (document({**ALLOW, "Comment": "mine"}), ["statement 1: AWS documents no element Comment."]),
+        (
+            document({**ALLOW, "NotAction": "kms:Encrypt"}),
+            ["statement 1: it has an element together with its negation."],
+        ),
+        (
+            document({**ALLOW, "Principal": {"AWS": ["AROAEXAMPLE1234567890", "arn:aws:iam::111122223333:root"]}}),
+            ["statement 1: it names AROAEXAMPLE1234567890, a principal that no longer exists."],
+        ),
+        (
+            document({**ALLOW, "Principal": {"Robot": "r2d2", "AWS": [7]}}),
+            ["statement 1: AWS documents no principal r2d2.", "statement 1: AWS documents no principal 7."],
+        ),
+        (
+            document({**ALLOW, "Principal": "cloudtrail.amazonaws.com"}),
+            ["statement 1: AWS documents no principal cloudtrail.amazonaws.com."],
+        ),
+        (document({**ALLOW, "Condition": "never"}), ["statement 1: its Condition is not an object."]),
+        (
+            document({**ALLOW, "Condition": {"StringEquals": "x"}}),
+            ["statement 1: its condition operator StringEquals holds no keys."],
+        ),
+        (
+            document({**ALLOW, "Sid": "s", "Condition": {"stringequals": {"a": "b"}, "Bool": {"c": "true"}}}),
+            ['statement "s": AWS documents no condition operator stringequals.'],
+        ),
+    ],
+)
+def test_oddities_become_warnings(policy: dict[str, Any], warnings: list[str]) -> None:
+    """A wrong guess must not blind an audit, but it should be seen."""
+    assert list(parse(json.dumps(policy)).warnings) == warnings
+
+
+def test_elements_that_stand_twice_are_named() -> None:
+    """JSON leaves open which of them counts; AWS refuses them, so none should ever be read."""
+    text = '{"Statement": [{"Effect": "Allow", "Sid": "a", "Effect": "Deny"}], "Id": "x", "Id": "y"}'
+    assert parse(text).warnings[:2] == (
+        "The element Effect stands twice in one object; the last one counts.",
+        "The element Id stands twice in one object; the last one counts.",
+    )
+
+
+def test_compact_json_keeps_characters_and_order() -> None:
+    """KMS counts bytes of what is sent."""
+    text = '{"Version": "2012-10-17", "Id": "Schlüssel", "Statement": []}'
+    assert parse(text).to_json() == '{"Version":"2012-10-17","Id":"Schlüssel","Statement":[]}'

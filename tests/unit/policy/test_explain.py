@@ -1,0 +1,362 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decisions as advice: which statement, which condition, what the request carries, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import Request, decide, parse
+from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, ROLE
+
+SERVICE = "cloudtrail.amazonaws.com"
+OTHER = "arn:aws:iam::444455556666:role/reader"
+ALLOW = {**EVERYTHING, "Sid": "A"}
+USE = {**ALLOW, "Principal": {"Service": SERVICE}, "Action": "kms:Decrypt"}
+ROOT = {**ALLOW, "Sid": "Root", "Principal": {"AWS": OWNER}}
+DENY = {**EVERYTHING, "Sid": "D", "Effect": "Deny"}
+ADD = f'Add a statement that allows kms:Decrypt to {SERVICE} on Resource "*".'
+
+
+def when(statement: dict[str, Any], **conditions: Any) -> dict[str, Any]:
+    """The statement under a condition."""
+    return {**statement, "Condition": conditions}
+
+
+def ask(
+    statements: list[dict[str, Any]],
+    principal: str = SERVICE,
+    context: dict[str, Any] | None = None,
+    unknown: tuple[str, ...] = (),
+    identity: bool | None = None,
+) -> tuple[str, str, tuple[str, ...]]:
+    """Reason, advice, and the deciding statements of kms:Decrypt."""
+    request = Request(
+        principal=principal,
+        action="kms:Decrypt",
+        resource=KEY,
+        context=context or {},
+        account=OWNER,
+        unknown_keys=frozenset(unknown),
+        identity_allows=identity,
+    )
+    decision = decide(parse({"Version": "2012-10-17", "Statement": statements}), request)
+    return decision.reason, decision.advice, tuple(statement.label for statement in decision.statements)
+
+
+@pytest.mark.parametrize(
+    ("statements", "principal", "identity", "reason", "labels"),
+    [
+        ([ALLOW], SERVICE, None, f'Statement "A" allows kms:Decrypt to {SERVICE}.', ('statement "A"',)),
+        (
+            [ALLOW, EVERYTHING],
+            SERVICE,
+            None,
+            f'Statement "A" and statement 2 allow kms:Decrypt to {SERVICE}.',
+            ('statement "A"', "statement 2"),
+        ),
+        (
+            [EVERYTHING] * 5,
+            SERVICE,
+            None,
+            f"Statement 1, statement 2, statement 3 and 2 more allow kms:Decrypt to {SERVICE}.",
+            tuple(f"statement {number}" for number in range(1, 6)),
+        ),
+        (
+            [ROOT],
+            ROLE,
+            True,
+            f'Statement "Root" allows kms:Decrypt to {ROLE} through its account, and its own IAM policies allow it.',
+            ('statement "Root"',),
+        ),
+        ([ROOT, ALLOW], ROLE, True, f'Statement "A" allows kms:Decrypt to {ROLE}.', ('statement "A"',)),
+        (
+            [ALLOW],
+            OTHER,
+            True,
+            f'Statement "A" allows kms:Decrypt to {OTHER}, and so does its own account.',
+            ('statement "A"',),
+        ),
+    ],
+)
+def test_allowed(
+    statements: list[dict[str, Any]], principal: str, identity: bool | None, reason: str, labels: tuple[str, ...]
+) -> None:
+    """Who allows it, and nothing to do."""
+    assert ask(statements, principal, identity=identity) == (reason, "", labels)
+
+
+def test_allowed_by_one_of_two_whatever_the_key_holds() -> None:
+    """Neither of them alone is certain."""
+    halves = [when(ALLOW, Null={"k": "true"}), when(EVERYTHING, Null={"k": "false"})]
+    assert ask(halves, unknown=("k",)) == (
+        f'Statement "A" and statement 2 allow kms:Decrypt to {SERVICE}.',
+        "",
+        ('statement "A"', "statement 2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        ([DENY, ALLOW], f'Statement "D" denies kms:Decrypt to {SERVICE}.'),
+        (
+            [when(DENY, StringNotEquals={"k": ["a", "b"]}, Null={"l": "true"}), ALLOW],
+            f'Statement "D" denies kms:Decrypt to {SERVICE}: its condition StringNotEquals k = "a" and "b" holds, the '
+            f'request carries "v" and its condition Null l = "true" holds, the request carries no such key.',
+        ),
+    ],
+)
+def test_denied(statements: list[dict[str, Any]], reason: str) -> None:
+    """A Deny, its conditions, and that only its author can lift it."""
+    advice = f'No Allow overrides a Deny: exempt {SERVICE} from statement "D", or remove it.'
+    assert ask(statements, context={"k": "v"}) == (reason, advice, ('statement "D"',))
+
+
+def test_denied_by_one_of_two_whatever_the_key_holds() -> None:
+    """Both are named; of neither is it claimed that its condition holds."""
+    halves = [when(DENY, Null={"k": "true"}), when({**DENY, "Sid": "E"}, Null={"k": "false"}), ALLOW]
+    assert ask(halves, unknown=("k",)) == (
+        f'Statement "D" and statement "E" deny kms:Decrypt to {SERVICE}.',
+        f'No Allow overrides a Deny: exempt {SERVICE} from statement "D" and statement "E", or remove it.',
+        ('statement "D"', 'statement "E"'),
+    )
+
+
+def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
+    """The open one does not matter."""
+    assert ask([when(DENY, Null={"k": "true"}), {**DENY, "Sid": "E"}], unknown=("k",)) == (
+        f'Statement "E" denies kms:Decrypt to {SERVICE}.',
+        f'No Allow overrides a Deny: exempt {SERVICE} from statement "E", or remove it.',
+        ('statement "E"',),
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "why", "what"),
+    [
+        (
+            {**USE, "Principal": {"Service": "config.amazonaws.com"}},
+            "its Principal does not cover the caller",
+            f"add {SERVICE} to its Principal",
+        ),
+        (
+            {**USE, "Action": ["kms:Encrypt"]},
+            "its Action does not cover the action",
+            "add kms:Decrypt to its Action",
+        ),
+        (
+            {key: value for key, value in USE.items() if key != "Action"},
+            "its Action does not cover the action",
+            "add kms:Decrypt to its Action",
+        ),
+        (
+            {key: value for key, value in USE.items() if key != "Principal"},
+            "its Principal does not cover the caller",
+            f"add {SERVICE} to its Principal",
+        ),
+        (
+            {key: value for key, value in USE.items() if key != "Resource"},
+            "it has no Resource and so no effect",
+            'add "Resource": "*"',
+        ),
+        ({**USE, "Resource": "arn:aws:s3:::b"}, f"its Resource does not cover {KEY}", f"add {KEY} to its Resource"),
+        (
+            when(USE, StringEquals={"k": ["a", "b", "c", "d", "e"]}),
+            'its condition StringEquals k = "a", "b", "c" and 2 more fails, the request carries "v"',
+            'add "v" to the values of k',
+        ),
+        (
+            when(USE, StringLike={"k": "a*"}),
+            'its condition StringLike k = "a*" fails, the request carries "v"',
+            'add "v" to the values of k',
+        ),
+        (
+            when(USE, StringEquals={"k": []}),
+            'its condition StringEquals k = nothing fails, the request carries "v"',
+            'add "v" to the values of k',
+        ),
+        (
+            when(USE, StringNotLike={"k": "v*"}),
+            'its condition StringNotLike k = "v*" fails, the request carries "v"',
+            'take "v" out of the values of k',
+        ),
+        (
+            when(USE, StringEquals={"x": "a"}),
+            'its condition StringEquals x = "a" fails, the request carries no such key',
+            "remove the condition on x",
+        ),
+        (
+            when(USE, Null={"k": "true"}),
+            'its condition Null k = "true" fails, the request carries "v"',
+            "remove the condition on k",
+        ),
+        (
+            when(USE, NumericLessThan={"n": "5"}),
+            'its condition NumericLessThan n = "5" fails, the request carries "7"',
+            'change the value of n so that "7" fits',
+        ),
+        (
+            when(USE, Bool={"b": "true"}),
+            'its condition Bool b = "true" fails, the request carries "false"',
+            'change the value of b so that "false" fits',
+        ),
+        (
+            when({**USE, "Action": "kms:Encrypt"}, StringEquals={"k": "a"}),
+            'its Action does not cover the action; its condition StringEquals k = "a" fails, the request carries "v"',
+            'add kms:Decrypt to its Action; add "v" to the values of k',
+        ),
+    ],
+)
+def test_the_nearest_statement_and_what_fails(statement: dict[str, Any], why: str, what: str) -> None:
+    """Everything that stands in the way, each with what to do about it."""
+    reason, advice, labels = ask([statement, ROOT], context={"k": "v", "n": "7", "b": "false"})
+    assert reason == f'No statement allows kms:Decrypt to {SERVICE}. The nearest is statement "A", but {why}.'
+    assert advice == f'In statement "A", {what}.'
+    assert labels == ()
+
+
+FAR = {**USE, "Sid": "Far", "Principal": {"Service": "config.amazonaws.com"}}
+NEAR = {**USE, "Sid": "Near", "Action": "kms:Encrypt"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "nearest"),
+    [
+        ([{**NEAR, "Sid": "X", "Resource": "arn:aws:s3:::b"}, NEAR], "Near"),
+        ([when({**NEAR, "Sid": "X"}, Bool={"k": "true"}), NEAR], "Near"),
+        (
+            [
+                when({**USE, "Sid": "X"}, Bool={"k": "true", "l": "true"}),
+                when({**USE, "Sid": "Near"}, Bool={"k": "true"}),
+            ],
+            "Near",
+        ),
+        ([NEAR, when({**USE, "Sid": "X"}, Bool={"k": "true", "l": "true"})], "X"),
+        ([FAR, NEAR], "Far"),
+        ([{**FAR, "Action": "kms:*"}, NEAR], "Near"),
+        ([{**FAR, "Action": "*"}, NEAR], "Near"),
+        ([{**NEAR, "Effect": "Deny"}, FAR], "Far"),
+        ([{**ROOT, "Sid": "X"}, FAR], "Far"),
+    ],
+)
+def test_which_statement_is_nearest(statements: list[dict[str, Any]], nearest: str) -> None:
+    """The one with most in common; a statement that allows everything is never one to add somebody to."""
+    assert f'The nearest is statement "{nearest}", but ' in ask(statements)[0]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [[], [ROOT], [DENY | {"Action": "kms:Encrypt"}], [{**FAR, "Action": "kms:Encrypt"}], [{**FAR, "Action": "*"}]],
+)
+def test_none_comes_near(statements: list[dict[str, Any]]) -> None:
+    """Then a statement of its own is what is missing."""
+    assert ask(statements) == (f"No statement allows kms:Decrypt to {SERVICE}, and none comes near.", ADD, ())
+
+
+def test_denied_where_only_iam_policies_are_missing() -> None:
+    """The key policy is not the place to look."""
+    assert ask([ROOT], ROLE, identity=False) == (
+        f'Statement "Root" leaves kms:Decrypt to {ROLE} to its own IAM policies, and they do not allow it.',
+        f"Allow kms:Decrypt on {KEY} in an IAM policy of {ROLE}.",
+        (),
+    )
+
+
+def test_allowed_only_where_denied() -> None:
+    """The two hang on one key."""
+    assert ask([when(ALLOW, Bool={"k": "true"}), when(DENY, Bool={"k": "true"})], unknown=("k",)) == (
+        f'Statement "A" allows kms:Decrypt to {SERVICE} at most when statement "D" denies it.',
+        f'Exempt {SERVICE} from statement "D".',
+        (),
+    )
+
+
+def test_conditions_that_never_hold_together() -> None:
+    """No world has a key and has it not."""
+    assert ask([when(ALLOW, Bool={"k": "true"}, Null={"k": "true"})], unknown=("k",)) == (
+        'The conditions of statement "A" can never hold together.',
+        'Remove one of the conditions of statement "A".',
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("statements", "context", "reason", "advice"),
+    [
+        (
+            [when(ALLOW, StringEquals={"k": "a"})],
+            {},
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition StringEquals k = "a", and '
+            "nothing tells whether the request carries that key, and with what value.",
+            'In statement "A", replace the condition on k by one on a key that the request is known to carry.',
+        ),
+        (
+            [ALLOW, when(EVERYTHING, Bool={"k": "true"}), when(DENY, StringEquals={"k": "a"})],
+            {},
+            f'Whether statement "D" denies kms:Decrypt to {SERVICE} hangs on its condition StringEquals k = "a", and '
+            "nothing tells whether the request carries that key, and with what value.",
+            'In statement "D", replace the condition on k by one on a key that the request is known to carry.',
+        ),
+        (
+            [when(ALLOW, stringequals={"m": "a"})],
+            {},
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition stringequals m = "a", and '
+            "AWS documents no condition operator stringequals.",
+            'In statement "A", replace the condition on m by one on a key that the request is known to carry.',
+        ),
+        (
+            [when(ALLOW, StringEquals={"m": "a"})],
+            {"m": ["a", "b"]},
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition StringEquals m = "a", and '
+            'AWS does not document how that compares with "a" and "b".',
+            'In statement "A", replace the condition on m by one on a key that the request is known to carry.',
+        ),
+        (
+            [{**ALLOW, "Resource": "arn:aws:kms:*"}],
+            {},
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} cannot be told: AWS does not document how its '
+            "Principal or its Resource applies to this request.",
+            f'In statement "A", name {SERVICE} exactly, and Resource "*".',
+        ),
+    ],
+)
+def test_open(statements: list[dict[str, Any]], context: dict[str, Any], reason: str, advice: str) -> None:
+    """On what it hangs."""
+    label = 'statement "D"' if '"D"' in reason else 'statement "A"'
+    assert ask(statements, context=context, unknown=("k",)) == (reason, advice, (label,))
+
+
+@pytest.mark.parametrize(
+    ("statement", "principal", "reason", "advice"),
+    [
+        (
+            ROOT,
+            ROLE,
+            f'Statement "Root" delegates kms:Decrypt to account {OWNER}: the IAM policies of {ROLE} itself decide, and '
+            "of these nothing is known.",
+            f"Name {ROLE} in the key policy to be sure.",
+        ),
+        (
+            ALLOW,
+            OTHER,
+            f'Statement "A" allows kms:Decrypt to {OTHER}, a principal of account 444455556666, which must allow it '
+            "too; of that nothing is known.",
+            f"Allow kms:Decrypt on {KEY} in an IAM policy of {OTHER}.",
+        ),
+    ],
+)
+def test_open_for_want_of_the_principals_own_policies(
+    statement: dict[str, Any], principal: str, reason: str, advice: str
+) -> None:
+    """That is said before any condition, since it must be settled in any case."""
+    open_deny = when(DENY, StringEquals={"k": "a"})
+    assert ask([statement, open_deny], principal, unknown=("k",)) == (
+        reason,
+        advice,
+        (f'statement "{statement["Sid"]}"',),
+    )

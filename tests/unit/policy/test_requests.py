@@ -1,0 +1,206 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of what requests carry: every key present, absent or unknown, with its source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    Request,
+    delivery_request,
+    reader_request,
+    service_request,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _requests as table
+from tests.unit.policy.golden_tables import KEY, TRAIL
+
+UNKNOWN = None
+ABSENT = ()
+ROLE = "arn:aws:iam::444455556666:role/path/reader"
+LOG_FILE = (
+    "arn:aws:s3:::logs/audit/AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/01/"
+    "111122223333_CloudTrail_us-east-1_20260101T0000Z_0123456789abcdef.json.gz"
+)
+TABLES = [
+    table.SERVICE_FACTS,
+    table.KMS_FACTS,
+    table.CRYPTOGRAPHIC_FACTS,
+    table.DELIVERY_FACTS,
+    table.READER_FACTS,
+]
+
+
+def service(action: str) -> Request:
+    """CloudTrail's call."""
+    return service_request(action, trail_arn=TRAIL, key_arn=KEY)
+
+
+def reader(arn: str = ROLE, key_arn: str = KEY, bucket_name: str | None = "logs") -> Request:
+    """A reader's call."""
+    return reader_request(
+        arn, trail_arn=TRAIL, key_arn=key_arn, bucket_name=bucket_name, bucket_prefix="audit", bucket_region="us-east-1"
+    )
+
+
+def delivery(prefix: str | None = "audit") -> Request:
+    """CloudTrail's upload."""
+    return delivery_request(trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=prefix)
+
+
+COMMON = {
+    "aws:principalisawsservice": ("true",),
+    "aws:principalservicename": ("cloudtrail.amazonaws.com",),
+    "aws:principalservicenameslist": ("cloudtrail.amazonaws.com",),
+    "aws:sourcearn": (TRAIL,),
+    "aws:sourceaccount": ("111122223333",),
+    "aws:securetransport": ("true",),
+    "aws:username": ABSENT,
+    "aws:sourceorgid": UNKNOWN,
+    "aws:principalorgid": UNKNOWN,
+    "aws:principalaccount": UNKNOWN,
+    "aws:sourcevpce": UNKNOWN,
+}
+
+
+@pytest.mark.parametrize(
+    ("request_", "carries"),
+    [
+        *[
+            (
+                service(action),
+                {
+                    **COMMON,
+                    "kms:viaservice": UNKNOWN,
+                    "kms:calleraccount": UNKNOWN,
+                    "kms:keyspec": UNKNOWN,
+                    "kms:resourcealiases": UNKNOWN,
+                    "kms:grantoperations": ABSENT,
+                    "kms:encryptioncontext:aws:cloudtrail:arn": (TRAIL,),
+                    "kms:encryptioncontext:aws:s3:arn": UNKNOWN,
+                    "kms:encryptioncontext:other": ABSENT,
+                    "kms:encryptioncontextkeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
+                    "kms:encryptionalgorithm": UNKNOWN,
+                    "s3:x-amz-acl": ABSENT,
+                },
+            )
+            for action in ("kms:GenerateDataKey", "kms:Decrypt")
+        ],
+        (
+            service("kms:DescribeKey"),
+            {
+                **COMMON,
+                "kms:viaservice": UNKNOWN,
+                "kms:encryptioncontext:aws:cloudtrail:arn": ABSENT,
+                "kms:encryptioncontext:aws:s3:arn": ABSENT,
+                "kms:encryptioncontextkeys": ABSENT,
+                "kms:encryptionalgorithm": ABSENT,
+            },
+        ),
+        (
+            delivery(),
+            {
+                **COMMON,
+                "s3:x-amz-acl": ("bucket-owner-full-control",),
+                "s3:x-amz-server-side-encryption": ("aws:kms",),
+                "s3:x-amz-server-side-encryption-aws-kms-key-id": (KEY,),
+                "s3:tlsversion": ("1.2", "1.3"),
+                "s3:signatureversion": UNKNOWN,
+                "kms:viaservice": ABSENT,
+            },
+        ),
+        (
+            reader(),
+            {
+                "aws:principalarn": (ROLE,),
+                "aws:principalaccount": ("444455556666",),
+                "aws:principalisawsservice": ("false",),
+                "aws:securetransport": ("true",),
+                "aws:sourcearn": ABSENT,
+                "aws:sourceaccount": ABSENT,
+                "aws:sourceorgid": ABSENT,
+                "aws:sourceorgpaths": ABSENT,
+                "aws:principalservicename": ABSENT,
+                "aws:principalservicenameslist": ABSENT,
+                "kms:calleraccount": ("444455556666",),
+                "kms:viaservice": ("s3.us-east-1.amazonaws.com",),
+                "kms:encryptioncontext:aws:cloudtrail:arn": (TRAIL,),
+                "kms:encryptioncontext:aws:s3:arn": ("arn:aws:s3:::logs", LOG_FILE),
+                "kms:encryptioncontextkeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
+                "aws:sourceip": UNKNOWN,
+                "aws:principaltag/team": UNKNOWN,
+                "aws:viaawsservice": UNKNOWN,
+            },
+        ),
+    ],
+)
+def test_what_a_request_carries(request_: Request, carries: dict[str, tuple[str, ...] | None]) -> None:
+    """Present with its value, absent or unknown."""
+    assert {key: request_.keys.get(key) for key in carries} == carries
+
+
+@pytest.mark.parametrize(
+    ("request_", "principal", "action", "resource", "account"),
+    [
+        (service("kms:Decrypt"), "cloudtrail.amazonaws.com", "kms:Decrypt", KEY, "111122223333"),
+        (delivery(), "cloudtrail.amazonaws.com", "s3:PutObject", LOG_FILE, ""),
+        (
+            delivery(None),
+            "cloudtrail.amazonaws.com",
+            "s3:PutObject",
+            LOG_FILE.replace("/audit", ""),
+            "",
+        ),
+        (reader(), ROLE, "kms:Decrypt", KEY, "111122223333"),
+        (reader("444455556666"), "arn:aws:iam::444455556666:root", "kms:Decrypt", KEY, "111122223333"),
+    ],
+)
+def test_who_asks_for_what(request_: Request, principal: str, action: str, resource: str, account: str) -> None:
+    """Principal, action, resource and its owner."""
+    assert (request_.principal, request_.action) == (principal, action)
+    assert (request_.resource, request_.account) == (resource, account)
+    assert request_.identity_allows is None
+
+
+def test_what_is_not_known_of_some_readers() -> None:
+    """A session hides its role's path, a bucket may be unknown, China's form of kms:ViaService is not described."""
+    session = "arn:aws:sts::444455556666:assumed-role/reader/alice"
+    assert reader(session).keys.get("aws:principalarn") is UNKNOWN
+    assert reader(session).keys.get("aws:principalaccount") == ("444455556666",)
+    assert reader(bucket_name=None).keys.get("kms:encryptioncontext:aws:s3:arn") is UNKNOWN
+    china = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-cn:"))
+    assert china.keys.get("kms:viaservice") is UNKNOWN
+    assert china.keys.get("aws:principalarn") == (ROLE,)
+    assert (
+        reader("444455556666", KEY.replace("arn:aws:", "arn:aws-cn:")).principal == "arn:aws-cn:iam::444455556666:root"
+    )
+
+
+def test_identity_is_passed_on() -> None:
+    """Whoever knows the reader's IAM policies may say so."""
+    known = reader_request(
+        ROLE, trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_region="us-east-1", identity_allows=False
+    )
+    assert known.identity_allows is False
+    assert known.keys.get("kms:encryptioncontext:aws:s3:arn") == ("arn:aws:s3:::logs", LOG_FILE.replace("/audit", ""))
+
+
+def test_a_changed_request_is_prepared_anew() -> None:
+    """Rules ask the same for another action or context."""
+    changed = replace(service("kms:Decrypt"), principal=ROLE, context={"AWS:SourceArn": "x"})
+    assert changed.keys.get("aws:sourcearn") == ("x",)
+    assert changed.caller.account == "444455556666"
+
+
+@pytest.mark.parametrize("facts", TABLES)
+def test_rows_have_sources_and_do_not_contradict(facts: tuple[table.Fact, ...]) -> None:
+    """A row about absent keys must not be overruled by one about unknown ones."""
+    assert len({fact.key for fact in facts}) == len(facts)
+    assert all(fact.source for fact in facts)
+    unknown = [fact.key.removesuffix("*") for fact in facts if fact.value is None and fact.key.endswith("*")]
+    patterns = [fact.key for fact in facts if fact.value == () and fact.key.endswith("*")]
+    assert not [p for p in patterns for prefix in unknown if p.startswith(prefix)]
