@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only door to AWS: sessions, clients, reads. Everything else of the collection is pure."""
+"""The only door to AWS: sessions, clients, reads, writes. Everything else of the collection is pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,30 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
     Role,
     connect,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, read_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
+    Account,
+    Scope,
+    open_and_read,
+    read_account,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import read_tags, read_targets
 
-__all__ = ["Access", "AwsError", "Role", "Scope", "connect", "read_account"]
+__all__ = [
+    "Access",
+    "Account",
+    "Applied",
+    "AwsError",
+    "Pace",
+    "Role",
+    "Scope",
+    "apply",
+    "connect",
+    "open_and_read",
+    "read_account",
+    "read_tags",
+    "read_targets",
+    "wait_for_delivery",
+]

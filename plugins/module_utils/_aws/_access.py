@@ -72,25 +72,34 @@ class Access:
         self._credentials = credentials
         self._settings = settings
         self._lock = lock
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, bool], Any] = {}
 
-    def client(self, service: str, region: str) -> Any:
-        """Return the client of a service in a region, made at the first call."""
+    def client(self, service: str, region: str, *, retries: bool = True) -> Any:
+        """Return the client of a service in a region, made at the first call; with the SDK's retries or without."""
         with self._lock:
-            if (service, region) not in self._clients:
-                self._clients[service, region] = self._session.create_client(
+            if (service, region, retries) not in self._clients:
+                self._clients[service, region, retries] = self._session.create_client(
                     service,
                     region_name=region,
                     aws_access_key_id=self._credentials.access_key,
                     aws_secret_access_key=self._credentials.secret_key,
                     aws_session_token=self._credentials.session_token,
-                    **self._settings,
+                    **(self._settings if retries else _without_retries(self._settings)),
                 )
-            return self._clients[service, region]
+            return self._clients[service, region, retries]
 
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request and return its response; raises botocore's ClientError and BotoCoreError."""
         method = getattr(self.client(service, region), xform_name(operation))
+        response: dict[str, Any] = method(**parameters)
+        return response
+
+    def send_once(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Send one request once, whatever becomes of it; raises botocore's ClientError and BotoCoreError.
+
+        For writes: the SDK cannot know which of them must not be sent twice.
+        """
+        method = getattr(self.client(service, region, retries=False), xform_name(operation))
         response: dict[str, Any] = method(**parameters)
         return response
 
@@ -119,6 +128,11 @@ class Access:
         issued = answer["Credentials"]
         credentials = Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
         return Access(self._session, credentials, region=self.region, settings=self._settings, lock=self._lock)
+
+
+def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:
+    once = botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 1})
+    return {**settings, "config": settings["config"].merge(once)}
 
 
 def read_error(service: str, operation: str, region: str, error: ClientError | BotoCoreError) -> ReadError:

@@ -95,6 +95,59 @@ def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
     return answer if isinstance(answer, ReadError) else bool(answer["KeyRotationEnabled"])
 
 
+def key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
+    """The key's tags."""
+    rows = _pages(access, region, "ListResourceTags", "Tags", KeyId=key_arn)
+    return rows if isinstance(rows, ReadError) else {row["TagKey"]: row["TagValue"] for row in rows}
+
+
+def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadError:
+    """The ARNs of the account's keys in a region that no alias leads to, sorted."""
+    keys = _pages(access, region, "ListKeys", "Keys", Limit=1000)
+    aliases = _pages(access, region, "ListAliases", "Aliases", Limit=100)
+    if isinstance(keys, ReadError):
+        return keys
+    if isinstance(aliases, ReadError):
+        return aliases
+    named = {alias.get("TargetKeyId") for alias in aliases}
+    return tuple(sorted(key["KeyArn"] for key in keys if key["KeyId"] not in named))
+
+
+def alias_target(access: Access, region: str, alias: str) -> str | Missing | ReadError:
+    """The ARN of the key that an alias leads to."""
+    metadata = key_metadata(access, region, alias)
+    return str(metadata["Arn"]) if isinstance(metadata, dict) else metadata
+
+
+def trail_tags(access: Access, region: str, trail_arn: str) -> dict[str, str] | ReadError:
+    """The trail's tags; up to 50 come in one answer, and that is the quota (CloudTrail API reference, ListTags)."""
+    answer = access.call("cloudtrail", region, "ListTags", ResourceIdList=[trail_arn])
+    if isinstance(answer, ReadError):
+        return answer
+    return {tag["Key"]: tag.get("Value", "") for row in answer["ResourceTagList"] for tag in row["TagsList"]}
+
+
+def trail_key(access: Access, region: str, trail_arn: str) -> str | ReadError | None:
+    """The key that a trail encrypts with, as its home region shows it."""
+    answer = access.call("cloudtrail", region, "DescribeTrails", trailNameList=[trail_arn])
+    if isinstance(answer, ReadError):
+        return answer
+    return next((trail.get("KmsKeyId") for trail in answer["trailList"] if trail["TrailARN"] == trail_arn), None)
+
+
+def _pages(access: Access, region: str, operation: str, field: str, **parameters: Any) -> list[Any] | ReadError:
+    """Every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
+    rows: list[Any] = []
+    while True:
+        answer = access.call("kms", region, operation, **parameters)
+        if isinstance(answer, ReadError):
+            return answer
+        rows += answer[field]
+        if not answer.get("Truncated"):
+            return rows
+        parameters["Marker"] = answer["NextMarker"]
+
+
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:
     """The bucket's region, from the header that HeadBucket sends even where it refuses (S3 API reference)."""
     try:

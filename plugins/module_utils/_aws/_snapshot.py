@@ -65,21 +65,27 @@ class Account:
 
 
 def read_account(caller: Access, scope: Scope) -> Snapshot:
-    """Read the account of the caller, or of `scope.role`, into a Snapshot.
+    """Read the account of the caller, or of `scope.role`, into a Snapshot; see `open_and_read`."""
+    return open_and_read(caller, scope)[1]
 
-    Reads run in up to `scope.concurrency` threads. Raises AwsError where nothing can be said about the
-    account: credentials or roles refused, no region readable, a region or trail in `scope` that is not there.
+
+def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -> tuple[Account, Snapshot]:
+    """Read the account of the caller, or of `scope.role`; return it with what opens it, for more reads and for writes.
+
+    `opened` reads an account again without assuming its roles again. Reads run in up to `scope.concurrency`
+    threads. Raises AwsError where nothing can be said about the account: credentials or roles refused, no region
+    readable, a region or trail in `scope` that is not there.
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
-        access = caller.assume(scope.role) if scope.role else caller
+        access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
         listed = pool.submit(_calls.enabled_regions, access)
-        account = _open_account(pool, caller, access, scope)
+        account = opened or _open_account(pool, caller, access, scope)
         regions, errors = _regions(listed.result(), scope, access.region, account.account_id)
         seen, failed = _see_trails(pool, account, regions)
         records = _selected(seen, scope.trails, account.account_id, failed)
         trails = _read_trails(pool, account, records)
         keys, buckets = _read_keys_and_buckets(pool, account, trails)
-        return Snapshot(
+        return account, Snapshot(
             account_id=account.account_id,
             partition=account.partition,
             read_at=datetime.now(timezone.utc),

@@ -1,0 +1,242 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply a plan: one write after the other, each told as applied, failed or not attempted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import keys_left_behind
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writes import (
+    THROTTLING,
+    access_for,
+    code_of,
+    is_done,
+    may_pass,
+    no_clear_answer,
+    same_policy,
+    send,
+    service_of,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+
+with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
+    from botocore.exceptions import ClientError
+
+# How often to look for a key whose CreateKey was not answered, or for a policy that was just written.
+LOOKS = 5
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a plan: its changes, with keys that were created under their ARN.
+
+    `errors` say why changes failed. `stale` says what somebody else changed meanwhile; then `changes` are those
+    that were applied before, and the rest is to be planned anew.
+    """
+
+    changes: tuple[Change, ...]
+    errors: tuple[str, ...] = ()
+    stale: str | None = None
+
+
+class _FailedError(Exception):
+    """A change that did not come about; the message says why and what to do."""
+
+
+class _StaleError(Exception):
+    """What the plan was made from is no longer so; the message says what, `applied` whether the change was done."""
+
+    def __init__(self, message: str, *, applied: bool = False) -> None:
+        super().__init__(message)
+        self.applied = applied
+
+
+def apply(account: Account, changes: Sequence[Change], pace: Pace) -> Applied:
+    """Apply the changes in their order, and stop at the first that fails.
+
+    Only rotation may fail by itself: no log waits for it.
+    """
+    return _Run(account, pace).apply(changes)
+
+
+class _Run:
+    """One plan being applied."""
+
+    def __init__(self, account: Account, pace: Pace) -> None:
+        self._account, self._pace = account, pace
+        self._created: dict[str, str] = {}
+        self._fresh: set[str] = set()
+
+    def apply(self, changes: Sequence[Change]) -> Applied:
+        done: list[Change] = []
+        errors: list[str] = []
+        stopped = False
+        for planned in changes:
+            change = self._with_real_arns(planned)
+            if stopped:
+                done.append(replace(change, status="not_attempted"))
+                continue
+            try:
+                self._do(change)
+            except _StaleError as stale:
+                done += [replace(change, status="applied")] if stale.applied else []
+                return Applied(tuple(done), tuple(errors), str(stale))
+            except _FailedError as error:
+                errors.append(str(error))
+                done.append(replace(change, status="failed"))
+                stopped = change.operation != "EnableKeyRotation"
+                continue
+            done.append(replace(self._with_real_arns(change), status="applied"))
+        return Applied(tuple(done), tuple(errors))
+
+    def _with_real_arns(self, change: Change) -> Change:
+        """The change with the ARNs that created keys have got in place of their placeholders."""
+        return replace(
+            change,
+            resource=self._created.get(change.resource, change.resource),
+            after=self._real(change.after),
+            parameters=self._real(change.parameters),
+        )
+
+    def _real(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: self._created.get(value, value) if isinstance(value, str) else value for name, value in fields.items()
+        }
+
+    def _do(self, change: Change) -> None:
+        if change.operation == "CreateKey":
+            self._created[change.resource] = self._create_key(change)
+        elif change.operation == "PutKeyPolicy":
+            self._put_key_policy(change)
+        else:
+            self._persist(change)
+        self._fresh.add(self._created.get(change.resource, change.resource))
+
+    def _persist(self, change: Change) -> None:
+        """Send the change until it is done, cannot be done, or the time is up. All these writes may be sent twice."""
+        answer = self._send(change, lambda error: self._may_pass(change, error))
+        if not isinstance(answer, Exception) or is_done(self._account, change):
+            return
+        if code_of(answer) == "AlreadyExistsException":
+            raise _StaleError(self._alias_taken(change))
+        raise _failed(change, answer)
+
+    def _send(self, change: Change, may_pass: Callable[[Exception], bool]) -> dict[str, Any] | Exception:
+        """Send the change again while its error may pass and there is time; return the last answer or error."""
+        attempt = 0
+        while True:
+            answer = send(self._account, change)
+            if not isinstance(answer, Exception) or not may_pass(answer) or not self._pace.wait(attempt):
+                return answer
+            attempt += 1
+
+    def _may_pass(self, change: Change, error: Exception) -> bool:
+        key_arn = change.parameters.get("KmsKeyId") or change.parameters.get("TargetKeyId") or change.resource
+        return may_pass(error, change.operation, key_is_fresh=key_arn in self._fresh)
+
+    def _alias_taken(self, change: Change) -> str:
+        """What became of our key, where another run was faster: two at once end with one key in use."""
+        alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
+        target = _calls.alias_target(self._account.access, change.region, alias)
+        leads_to = target if isinstance(target, str) else "another key"
+        return (
+            f"{alias} in {change.region} was given to {leads_to} while this run was under way, so that key is used. "
+            f"The key {key_arn} is not in use: if no other run has taken it, schedule its deletion."
+        )
+
+    def _create_key(self, change: Change) -> str:
+        """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
+        answer = self._send(change, lambda error: code_of(error) in THROTTLING)
+        if not isinstance(answer, Exception):
+            return str(answer["KeyMetadata"]["Arn"])
+        found = self._look_for_key(change) if no_clear_answer(answer) else None
+        if found is None:
+            raise _failed(change, answer)
+        return found
+
+    def _look_for_key(self, change: Change) -> str | None:
+        """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
+        for attempt in range(LOOKS):
+            found = keys_left_behind(self._account, change.region, tags)
+            keys = () if isinstance(found, ReadError) else found
+            ours = [key.arn for key in keys if same_policy(key.policy, change.parameters["Policy"])]
+            if len(ours) == 1:
+                return ours[0]
+            if ours or not self._pace.wait(attempt):
+                return None
+        return None
+
+    def _put_key_policy(self, change: Change) -> None:
+        """Write the policy if it still is what the plan was made from, and look whether ours stands afterwards.
+
+        PutKeyPolicy replaces the whole document and knows no condition (KMS API reference), so this is as near as
+        one can get to not overwriting what somebody else has just written.
+        """
+        attempt = 0
+        while not self._policy_stands(change, applied=False):
+            answer = send(self._account, change)
+            if not isinstance(answer, Exception):
+                self._verify_policy(change)
+                return
+            if not self._may_pass(change, answer) or not self._pace.wait(attempt):
+                raise _failed(change, answer)
+            attempt += 1
+
+    def _verify_policy(self, change: Change) -> None:
+        for attempt in range(LOOKS):
+            if self._policy_stands(change, applied=True):
+                return
+            if not self._pace.wait(attempt):
+                break
+        raise _FailedError(
+            f"The policy of {change.resource} was written, but does not show what was written. "
+            "Look who else writes it, and run again."
+        )
+
+    def _policy_stands(self, change: Change, *, applied: bool) -> bool:
+        """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
+        present = self._policy(change)
+        if same_policy(present, change.after["policy"]):
+            return True
+        if not same_policy(present, (change.before or {})["policy"]):
+            raise _StaleError(f"The policy of {change.resource} was changed by somebody else.", applied=applied)
+        return False
+
+    def _policy(self, change: Change) -> str:
+        """The policy as it is now."""
+        present = _calls.key_policy(access_for(self._account, change), change.region, change.resource)
+        if isinstance(present, ReadError):
+            raise _FailedError(
+                f"The policy of {change.resource} could not be read while it was being written: {present.code}: "
+                f"{present.message}. Allow {present.iam_action}, and run again."
+            )
+        return present
+
+
+def _failed(change: Change, error: Exception) -> _FailedError:
+    """The failure in words: what was asked of AWS, its answer, and the next step."""
+    denied = "Denied" in code_of(error)
+    action = iam_action(service_of(change), change.operation)
+    step = f"Allow {action} to the caller, and run again." if denied else "Mend what it names, and run again."
+    lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
+    return _FailedError(
+        f"{change.operation} of {change.resource} in {change.region} failed: {_words(error)}.{lost} {step}"
+    )
+
+
+def _words(error: Exception) -> str:
+    """AWS's code and message, without the SDK's frame."""
+    if isinstance(error, ClientError):
+        return f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": .")
+    return str(error).rstrip(".")

@@ -1,0 +1,91 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reads that only an enforcement needs: the wished key in each bucket region, keys left behind, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account, KeyReads
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    PLACEHOLDER,
+    Candidate,
+    Change,
+    Key,
+    Missing,
+    ReadError,
+    Snapshot,
+)
+
+
+def read_targets(
+    account: Account, snapshot: Snapshot, regions: Iterable[str], key_id: str, tags: Mapping[str, str] | None
+) -> dict[str, Candidate]:
+    """What stands behind a key id, key ARN, alias or alias ARN in each region; an ARN is looked up where it says.
+
+    With `tags`, where the key is missing, the keys that carry these tags and no alias are looked for. A key that the
+    snapshot holds is not read again.
+    """
+    with ThreadPoolExecutor() as pool:
+        reads = {region: pool.submit(_candidate, account, snapshot, region, key_id, tags) for region in regions}
+        return {region: read.result() for region, read in reads.items()}
+
+
+def _candidate(
+    account: Account, snapshot: Snapshot, region: str, key_id: str, tags: Mapping[str, str] | None
+) -> Candidate:
+    access = account.access
+    if key_id.startswith("arn:"):
+        region, owner = key_id.split(":")[3:5]
+        access = account.key_access(owner)
+    metadata = _calls.key_metadata(access, region, key_id)
+    if isinstance(metadata, dict):
+        known = snapshot.keys.get(metadata["Arn"])
+        return Candidate(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
+    if isinstance(metadata, Missing) and tags is not None:
+        return Candidate(metadata, keys_left_behind(account, region, tags))
+    return Candidate(metadata)
+
+
+def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
+    """All that is to be known of one key."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        reads = KeyReads(pool, account, key_arn)
+        reads.ask_rotation(pool)
+        return reads.key()
+
+
+def keys_left_behind(account: Account, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
+    """The enabled keys of the account that carry these tags and no alias; an error where that cannot be told."""
+    arns = _calls.keys_without_alias(account.access, region)
+    if isinstance(arns, ReadError):
+        return arns
+    found: list[Key] = []
+    for arn in arns:
+        carried = _calls.key_tags(account.access, region, arn)
+        if isinstance(carried, ReadError):
+            return carried
+        if tags.items() <= carried.items():
+            key = read_key(account, arn)
+            if isinstance(key, ReadError):
+                return key
+            found += [key] if isinstance(key, Key) and key.state == "Enabled" else []
+    return tuple(found)
+
+
+def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
+    """The tags of every trail and key that is to be changed, by ARN; not of what does not exist yet."""
+    resources = {change.resource: change for change in changes if change.operation not in ("CreateKey", "CreateAlias")}
+    present = {arn: change for arn, change in resources.items() if not arn.endswith(PLACEHOLDER)}
+    with ThreadPoolExecutor() as pool:
+        reads = {
+            arn: pool.submit(_calls.trail_tags, account.access, change.region, arn)
+            if change.operation == "UpdateTrail"
+            else pool.submit(_calls.key_tags, account.key_access(arn.split(":")[4]), change.region, arn)
+            for arn, change in present.items()
+        }
+        return {arn: read.result() for arn, read in reads.items()}

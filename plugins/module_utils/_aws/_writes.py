@@ -1,0 +1,135 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The writes: how each is sent, which errors pass by themselves, and how to see whether it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Operation
+
+with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+SERVER_ERROR = 500  # and above: the HTTP status of a service that fails itself
+# The request was refused and nothing was done (SDK reference, "Retry behavior"; KMS guide, "Throttling requests").
+THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"))
+# It may pass, and the request may be sent again: CloudTrail says "wait a few minutes" (ConflictException).
+PASSING = THROTTLING | frozenset(
+    ("ConflictException", "DependencyTimeoutException", "KMSInternalException", "InternalFailure")
+)
+# What a service answers while it does not see yet what was just written to the key (KMS guide, "Eventual
+# consistency"). UpdateTrail names a key that is not there, or not yet allowed, in these words (CloudTrail API
+# reference, UpdateTrail); KmsException stands for every other trouble with the key.
+PROPAGATION: Mapping[Operation, frozenset[str]] = {
+    "CreateAlias": frozenset(("NotFoundException",)),
+    "EnableKey": frozenset(("KMSInvalidStateException",)),
+    "UpdateTrail": frozenset(
+        (
+            "InsufficientEncryptionPolicyException",
+            "KmsKeyNotFoundException",
+            "KmsKeyDisabledException",
+            "KmsException",
+        )
+    ),
+    "EnableKeyRotation": frozenset(("NotFoundException", "DisabledException")),
+}
+
+
+def service_of(change: Change) -> str:
+    """The AWS service that a change is sent to."""
+    return "cloudtrail" if change.operation == "UpdateTrail" else "kms"
+
+
+def access_for(account: Account, change: Change) -> Access:
+    """The credentials of the key's owner for a key, those of the trail's account for a trail."""
+    owner = change.resource.split(":")[4]
+    return account.access if change.operation == "UpdateTrail" else account.key_access(owner)
+
+
+def send(account: Account, change: Change) -> dict[str, Any] | Exception:
+    """Send a change once; return AWS's answer, or botocore's error."""
+    access = access_for(account, change)
+    try:
+        return access.send_once(service_of(change), change.region, change.operation, **change.parameters)
+    except (ClientError, BotoCoreError) as error:
+        return error
+
+
+def code_of(error: Exception) -> str:
+    """AWS's error code, or the name of the SDK's exception where no answer came."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def no_clear_answer(error: Exception) -> bool:
+    """Whether it is open if the request was carried out: the connection broke, or the service itself failed."""
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
+    return isinstance(error, HTTPClientError)
+
+
+def may_pass(error: Exception, operation: Operation, *, key_is_fresh: bool) -> bool:
+    """Whether the same request may succeed later. `key_is_fresh`: this run has written to the key."""
+    code = code_of(error)
+    return code in PASSING or no_clear_answer(error) or (key_is_fresh and code in PROPAGATION.get(operation, ()))
+
+
+def is_done(account: Account, change: Change) -> bool:
+    """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
+    look = _LOOKS.get(change.operation)
+    return look is not None and look(access_for(account, change), change)
+
+
+def _alias_is_set(access: Access, change: Change) -> bool:
+    target = _calls.alias_target(access, change.region, change.parameters["AliasName"])
+    return bool(target == change.parameters["TargetKeyId"])
+
+
+def _state_is(access: Access, change: Change) -> bool:
+    metadata = _calls.key_metadata(access, change.region, change.resource)
+    return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
+
+
+def _trail_is_set(access: Access, change: Change) -> bool:
+    return bool(_calls.trail_key(access, change.region, change.resource) == change.parameters["KmsKeyId"])
+
+
+def _rotates(access: Access, change: Change) -> bool:
+    return _calls.key_rotation(access, change.region, change.resource) is True
+
+
+_LOOKS: Mapping[Operation, Callable[[Access, Change], bool]] = {
+    "CreateAlias": _alias_is_set,
+    "CancelKeyDeletion": _state_is,
+    "EnableKey": _state_is,
+    "UpdateTrail": _trail_is_set,
+    "EnableKeyRotation": _rotates,
+}
+
+
+def same_policy(one: object, other: object) -> bool:
+    """Whether two policy texts say the same, whatever their layout: KMS keeps the statements, not the spaces."""
+    try:
+        return bool(_plain(json.loads(str(one))) == _plain(json.loads(str(other))))
+    except ValueError:
+        return one == other
+
+
+def _plain(value: Any) -> Any:
+    """A value in the one form in which equal ones are equal: lists of one are their item, order means nothing."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        plain = sorted((_plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+        return plain[0] if len(plain) == 1 else plain
+    return value
