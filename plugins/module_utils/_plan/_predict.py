@@ -64,9 +64,9 @@ def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
 
 
 def touched(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
-    """The ARNs of the trails that the changes reach: by themselves, or through their key."""
-    resources = {change.resource for change in changes}
-    return frozenset(trail.arn for trail in snapshot.trails if trail.arn in resources or trail.kms_key_arn in resources)
+    """The ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
+    resources = {change.resource for change in changes if change.operation != "EnableKeyRotation"}
+    return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 
 def without_old_errors(snapshot: Snapshot, trail_arns: Collection[str], since: datetime) -> Snapshot:
