@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -37,6 +38,8 @@ def _register(account_id: str, access_key: str) -> None:
 
 @cache
 def _application() -> Any:
+    # moto lets every account at every bucket unless it is told not to.
+    os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "false"
     # Imported late: moto's application takes half a second to import, and few calls need it.
     moto = import_module("moto.moto_server.werkzeug_app")
     return moto.DomainDispatcherApplication(moto.create_backend_app)
