@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
     QUANTIFIERS,
-    split_operator,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     ELEMENTS,
