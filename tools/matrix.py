@@ -86,4 +86,4 @@ def test(pair: Pair) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(max([test(pair) for pair in PAIRS]))
+    sys.exit(max(test(pair) for pair in PAIRS))
