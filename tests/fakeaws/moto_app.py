@@ -22,7 +22,7 @@ def answer(identity: Identity, call: Call) -> HttpReply:
     """Pass the request to moto's own application, as a call of the identity's account."""
     _register(identity.account, call.access_key)
     request = call.request
-    path, _, query = request.target.partition("?")
+    path, _mark, query = request.target.partition("?")
     environ = EnvironBuilder(
         path=path, query_string=query, method=request.method, headers=list(request.headers.items()), data=request.body
     ).get_environ()
