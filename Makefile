@@ -4,10 +4,13 @@
 
 # Everything here runs through tools/isolated.py: no variable or file of yours can lead it to real AWS.
 run := .venv/bin/python -I tools/isolated.py
+# No registry is named in the files, so that each machine takes its own.
+pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-index-url --upgrade \
+	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types ansible-lint sanity unit integration coverage molecule docs-lint \
-	test-matrix pins clean
+	test-matrix bench pins clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -60,9 +63,13 @@ docs-lint: setup ## The documentation of modules, plugins and the role
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
+bench: setup ## Time an audit beside plain boto3; some minutes on an idle machine
+	@$(run) python -m benchmarks.audit
+
 pins: setup ## Pin the requirements anew, from requirements/*.in
-	cd requirements && ../.venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.12 \
-		--no-emit-index-url --custom-compile-command 'make pins' --upgrade test.in --output-file test.txt
+	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
+	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
+	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
 
 clean: ## Remove all that the targets above made
 	rm -rf .venv .venv-matrix .cache build

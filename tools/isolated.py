@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+HOME = ROOT / ".cache" / "home"
 
 # Credentials, endpoints and profiles; then settings of the tools, which would make our runs differ from yours.
 DROPPED = (
@@ -27,36 +28,43 @@ DROPPED = (
 def isolated(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables for a run of ours, made from those of the user.
 
-    HOME is a folder of ours, since ~/.aws, ~/.ansible and ~/.config reach as far as variables do. Package
-    installers keep the user's configuration (a proxy, an index, a certificate), and git its safe directories.
+    HOME is a folder of ours, since ~/.aws, ~/.ansible and ~/.config reach as far as variables do.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(DROPPED)}
-    user_home = Path(environment.get("HOME", "/"))
-    home = ROOT / ".cache" / "home"
+    user_home = environment.get("HOME", "/")
     loopback = "127.0.0.1,localhost,::1"
     no_proxy = ",".join(filter(None, [environment.get("no_proxy") or environment.get("NO_PROXY"), loopback]))
     return kept | {
         "PATH": f"{VENV / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}",
         "VIRTUAL_ENV": str(VENV),
-        "HOME": str(home),
+        "HOME": str(HOME),
         "LC_ALL": "C.UTF-8",
         "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "pycache"),
         "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
-        "ANSIBLE_HOME": str(home / ".ansible"),
-        "ANSIBLE_COLLECTIONS_PATH": str(home / ".ansible" / "collections"),
+        "ANSIBLE_HOME": str(HOME / ".ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(HOME / ".ansible" / "collections"),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        "PIP_CONFIG_FILE": environment.get("PIP_CONFIG_FILE", str(user_home / ".config" / "pip" / "pip.conf")),
-        "GIT_CONFIG_GLOBAL": environment.get("GIT_CONFIG_GLOBAL", str(user_home / ".gitconfig")),
+        "GIT_CONFIG_GLOBAL": environment.get("GIT_CONFIG_GLOBAL", f"{user_home}/.gitconfig"),
+        "PYENV_ROOT": environment.get("PYENV_ROOT", f"{user_home}/.pyenv"),
     }
 
 
+def make_home(user_home: Path) -> None:
+    """ansible-test installs packages: the index, proxy and certificate that the user's pip knows are kept."""
+    (HOME / ".config").mkdir(parents=True, exist_ok=True)
+    pip = user_home / ".config" / "pip"
+    kept = HOME / ".config" / "pip"
+    if pip.is_dir() and not kept.exists():
+        kept.symlink_to(pip)
+
+
 def main() -> None:
+    make_home(Path.home())
     environment = isolated(os.environ)
-    Path(environment["ANSIBLE_COLLECTIONS_PATH"]).mkdir(parents=True, exist_ok=True)
     os.chdir(ROOT)
     os.execvpe(sys.argv[1], sys.argv[1:], environment)
 

@@ -11,6 +11,7 @@ whatever fails, and the output of each is printed in one piece when it is done.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ def run(target: str) -> Step:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | {"NO_COLOR": "1"},
         check=False,
     )
     return Step(target, done.stdout, done.returncode, time.monotonic() - began)

@@ -68,9 +68,16 @@ def _stop_with_parent(server: FakeAwsServer) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # A terminal or a closed input says nothing about a parent: only a pipe is watched.
-    if stat.S_ISFIFO(os.fstat(0).st_mode):
+    if _input_is_a_pipe():
         threading.Thread(target=watch, daemon=True).start()
+
+
+def _input_is_a_pipe() -> bool:
+    """A terminal, a file or a closed input says nothing about a parent."""
+    try:
+        return stat.S_ISFIFO(os.fstat(0).st_mode)
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

@@ -125,9 +125,9 @@ class FakeAws:
 def _endpoint(process: subprocess.Popen[str], errors: TextIO) -> str:
     """The URL that the server prints when it listens."""
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    ready = select.select([process.stdout], [], [], _START_SECONDS)[0]
     line = process.stdout.readline() if ready else ""
-    prefix, _, url = line.strip().rpartition(" ")
+    prefix, _space, url = line.strip().rpartition(" ")
     if prefix == "listening on":
         return url
     process.kill()

@@ -67,7 +67,7 @@ def known_operator(operator: str) -> bool:
 
 
 def _holds(operator: str, key: str, wanted: list[str], context: Mapping[str, list[str]]) -> bool:
-    qualifier, _, base = operator.rpartition(":")
+    qualifier, _colon, base = operator.rpartition(":")
     values = context.get(key.lower())
     if base == "Null":
         return (values is None) is (wanted[0].lower() == "true")

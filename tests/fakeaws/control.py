@@ -55,7 +55,7 @@ class Control:
         return {**described, "account": main, "credentials": keys, "roles": sorted(world.roles)}
 
     def _calls(self, _body: Body) -> object:
-        return self._engine.switches.calls
+        return list(self._engine.switches.calls)
 
     def _clear_calls(self, _body: Body) -> object:
         self._engine.switches.calls.clear()

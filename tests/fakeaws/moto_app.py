@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ def answer(identity: Identity, call: Call) -> HttpReply:
     """Pass the request to moto's own application, as a call of the identity's account."""
     _register(identity.account, call.access_key)
     request = call.request
-    path, _, query = request.target.partition("?")
+    path, _mark, query = request.target.partition("?")
     environ = EnvironBuilder(
         path=path, query_string=query, method=request.method, headers=list(request.headers.items()), data=request.body
     ).get_environ()
@@ -37,6 +38,8 @@ def _register(account_id: str, access_key: str) -> None:
 
 @cache
 def _application() -> Any:
+    # moto lets every account at every bucket unless it is told not to.
+    os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "false"
     # Imported late: moto's application takes half a second to import, and few calls need it.
     moto = import_module("moto.moto_server.werkzeug_app")
     return moto.DomainDispatcherApplication(moto.create_backend_app)

@@ -81,7 +81,7 @@ def add_bucket(name: str, account_id: str, region: str, partition: str) -> FakeB
 
 def add_key(arn: str, spec: str, usage: str, origin: str, *, multi_region: bool = False) -> Key:
     """A new key with this ARN and moto's default policy, which delegates to the account."""
-    _, _, _, region, account_id, resource = arn.split(":", 5)
+    region, account_id, resource = arn.split(":", 5)[3:]
     key = copy(_prototype(spec, usage))
     key.id, key.arn, key.account_id, key.region, key.origin = (
         resource.removeprefix("key/"),

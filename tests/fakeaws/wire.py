@@ -131,7 +131,7 @@ def _operation(service: str, request: HttpRequest) -> tuple[str, dict[str, Any]]
 
 
 def _s3_operation(request: HttpRequest) -> tuple[str, dict[str, Any]]:
-    bucket, _, key = request.path.removeprefix("/").partition("/")
+    bucket, _slash, key = request.path.removeprefix("/").partition("/")
     if not bucket:
         return "ListBuckets", {}
     parameters: dict[str, Any] = {"Bucket": bucket}

@@ -47,7 +47,7 @@ def get_trail(world: World, identity: Identity, call: Call) -> Answer:
 def list_trails(world: World, identity: Identity, call: Call) -> Answer:
     """The account's trails of all regions, and the organization's (ListTrails; likely, the page says little)."""
     own = list(store.trails_of(identity.account))
-    inherited = [trail for trail, _ in trails.visible(world, identity.account, call.region) if trail not in own]
+    inherited = [trail for trail, _shadow in trails.visible(world, identity.account, call.region) if trail not in own]
     infos = [
         {"TrailARN": trail.arn, "Name": trail.trail_name, "HomeRegion": trail.region_name}
         for trail in [*own, *inherited]

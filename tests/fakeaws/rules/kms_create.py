@@ -130,7 +130,7 @@ def update_alias(world: World, identity: Identity, call: Call) -> Answer:
     if (before.key_spec, before.key_usage) != (key.key_spec, key.key_usage):
         message = "The current and new KMS keys must be of the same type and have the same key usage."
         raise AwsError("ValidationException", message)
-    created, _ = world.alias_dates.get(arn, (before.creation_date, 0))
+    created = world.alias_dates.get(arn, (before.creation_date, 0))[0]
     store.kms(identity.account, call.region).update_alias(key.id, name)
     world.alias_dates[arn] = (created, time.time())
     return {}

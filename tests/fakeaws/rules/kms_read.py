@@ -40,12 +40,19 @@ def get_key_rotation_status(world: World, identity: Identity, call: Call) -> Ans
     key = open_key(world, identity, call, foreign=True)
     refuse_unrotatable(key)
     # AWS managed keys are always rotated; while a key is pending deletion its status is false (same page).
-    enabled = key.key_manager == "AWS" or (key.key_rotation_status and key.key_state != "PendingDeletion")
+    enabled = key.key_manager == "AWS" or (primary_of(key).key_rotation_status and key.key_state != "PendingDeletion")
     answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if enabled:
-        days = world.rotation_periods.get(key.arn, _YEAR)
+        days = world.rotation_periods.get(primary_of(key).arn, _YEAR)
         answer |= {"RotationPeriodInDays": days, "NextRotationDate": key.creation_date + days * 86400}
     return answer
+
+
+def primary_of(key: Key) -> Key:
+    """Rotation is a property that the primary key shares with its replicas (KMS guide, "Multi-Region keys")."""
+    if not key.multi_region:
+        return key
+    return store.find_key(key.multi_region_configuration["PrimaryKey"]["Arn"]) or key
 
 
 def refuse_unrotatable(key: Key) -> None:

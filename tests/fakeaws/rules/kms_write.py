@@ -17,7 +17,7 @@ from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules.key_policies import check_lockout, validate
 from tests.fakeaws.rules.kms_create import check_tags, create_alias, create_key, update_alias
 from tests.fakeaws.rules.kms_keys import invalid_state, open_key, refuse_pending_deletion
-from tests.fakeaws.rules.kms_read import refuse_unrotatable
+from tests.fakeaws.rules.kms_read import primary_of, refuse_unrotatable
 from tests.fakeaws.rules.operation import Operation, any_resource
 from tests.fakeaws.store import Key
 from tests.fakeaws.wire import Answer, Call
@@ -103,6 +103,8 @@ def enable_key_rotation(world: World, identity: Identity, call: Call) -> Answer:
         raise AwsError("DisabledException", f"{key.arn} is disabled.")
     refuse_pending_deletion(key)
     refuse_unrotatable(key)
+    if primary_of(key) is not key:
+        raise AwsError("UnsupportedOperationException", f"{key.arn} is a replica: set rotation on its primary key.")
     key.key_rotation_status = True
     world.rotation_periods[key.arn] = days
     return _DONE

@@ -50,6 +50,7 @@ def build(scenario: Scenario) -> World:
         _add_bucket(scenario, label, bucket)
     for label, key in scenario.keys.items():
         _add_key(scenario, label, key)
+    _link_replicas(scenario)
     for label, trail in scenario.trails.items():
         _add_trail(scenario, label, trail)
         _start(world, scenario, label, trail)
@@ -146,7 +147,9 @@ def _add_key(scenario: Scenario, label: str, spec: KeySpec) -> None:
     if spec.state == "Deleted":
         return
     account, arn = scenario.account(spec.account), scenario.key_arn(label)
-    key = store.add_key(arn, spec.spec, spec.usage, spec.origin, multi_region=spec.multi_region)
+    key = store.add_key(
+        arn, spec.spec, spec.usage, spec.origin, multi_region=spec.multi_region or bool(spec.replica_of)
+    )
     key.policy = json.dumps(_key_document(scenario, label, spec))
     key.key_manager, key.key_state, key.enabled = spec.manager, spec.state, spec.state == "Enabled"
     key.description = f"Key {label} of the scenario {scenario.name}"
@@ -159,6 +162,20 @@ def _add_key(scenario: Scenario, label: str, spec: KeySpec) -> None:
         backend.tagger.tag_resource(key.id, [{"TagKey": name, "TagValue": value} for name, value in spec.tags.items()])
     if spec.alias:
         backend.create_alias(key.id, spec.alias)
+
+
+def _link_replicas(scenario: Scenario) -> None:
+    """Every key of a multi-Region set shows the primary and all replicas (KMS API reference, KeyMetadata)."""
+    for label, spec in scenario.keys.items():
+        if not spec.replica_of:
+            continue
+        primary = store.find_key(scenario.key_arn(spec.replica_of))
+        replica = store.find_key(scenario.key_arn(label))
+        if primary is None or replica is None:
+            raise ValueError(f"scenario {scenario.name}: key {label}: a deleted key has no replicas")
+        primary.multi_region_configuration["ReplicaKeys"].append({"Arn": replica.arn, "Region": replica.region})
+        shared = {**primary.multi_region_configuration, "MultiRegionKeyType": "REPLICA"}
+        replica.multi_region_configuration = shared
 
 
 def _key_document(scenario: Scenario, label: str, spec: KeySpec) -> Mapping[str, Any]:

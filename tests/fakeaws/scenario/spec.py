@@ -59,7 +59,10 @@ class RoleSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class KeySpec:
-    """A KMS key. `state: Deleted` is a key that trails still name and that is gone."""
+    """A KMS key. `state: Deleted` is a key that trails still name and that is gone.
+
+    `replica_of` names the multi-region primary key in another region whose replica this is.
+    """
 
     account: str | None = None
     region: str | None = None
@@ -70,6 +73,7 @@ class KeySpec:
     usage: str = "ENCRYPT_DECRYPT"
     origin: str = "AWS_KMS"
     multi_region: bool = False
+    replica_of: str | None = None
     rotation: bool = True
     policy: PolicySpec = "cloudtrail"
     readers: tuple[str, ...] = ()
@@ -141,8 +145,11 @@ class Scenario:
             raise ValueError(f"scenario {self.name}: no key {label!r}")
         spec = self.keys[label]
         account, region = self.account(spec.account), spec.region or self.region
-        unique = uuid5(NAMESPACE_URL, f"{account.id}/{region}/{label}")
-        key_id = f"mrk-{unique.hex}" if spec.multi_region else str(unique)
+        if spec.replica_of:  # All keys of a multi-Region set share one key id.
+            key_id = self.key_arn(spec.replica_of).rpartition("/")[2]
+        else:
+            unique = uuid5(NAMESPACE_URL, f"{account.id}/{region}/{label}")
+            key_id = f"mrk-{unique.hex}" if spec.multi_region else str(unique)
         return f"arn:{account.partition}:kms:{region}:{account.id}:key/{key_id}"
 
     def bucket_name(self, label: str) -> str:

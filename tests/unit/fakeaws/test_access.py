@@ -145,3 +145,8 @@ def test_call_without_a_rule_needs_permission_too(lab: Lab) -> None:
     client = lab.client("cloudtrail", keys=lab.role("Auditor", by=PARTNER, external_id="audit-2026"))
     with refused("AccessDeniedException", "cloudtrail:ListTags"):
         client.list_tags(ResourceIdList=[trail_arn("main")])
+
+
+def test_moto_does_not_cross_accounts_either(lab: Lab) -> None:
+    with refused("AccessDenied"):
+        lab.client("s3").get_bucket_versioning(Bucket=bucket_name("partner-logs"))

@@ -81,11 +81,19 @@ def test_multi_region_key_shows_its_configuration(lab: Lab) -> None:
     assert metadata["KeyId"].startswith("mrk-")
     assert metadata["MultiRegion"] is True
     primary = {"Arn": key_arn("global-key"), "Region": HOME}
-    assert metadata["MultiRegionConfiguration"] == {
-        "MultiRegionKeyType": "PRIMARY",
-        "PrimaryKey": primary,
-        "ReplicaKeys": [],
-    }
+    replicas = [{"Arn": key_arn("global-replica"), "Region": "eu-west-1"}]
+    shared = {"PrimaryKey": primary, "ReplicaKeys": replicas}
+    assert metadata["MultiRegionConfiguration"] == {"MultiRegionKeyType": "PRIMARY", **shared}
+    replica = describe(lab, "global-replica", "eu-west-1")
+    assert replica["KeyId"] == metadata["KeyId"]
+    assert replica["MultiRegionConfiguration"] == {"MultiRegionKeyType": "REPLICA", **shared}
+
+
+def test_replica_shares_the_rotation_of_its_primary(lab: Lab) -> None:
+    client = lab.client("kms", "eu-west-1")
+    assert client.get_key_rotation_status(KeyId=key_arn("global-replica"))["KeyRotationEnabled"] is True
+    with refused("UnsupportedOperationException", "replica"):
+        client.enable_key_rotation(KeyId=key_arn("global-replica"))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +149,20 @@ keys:
     assert "Deny" in client.get_key_policy(KeyId=key)["Policy"]
     with refused("AccessDeniedException", "kms:DescribeKey on resource: arn:aws:kms:eu-central-1:111111111111:key/"):
         client.describe_key(KeyId=key)
+
+
+def test_deny_of_somebody_else_does_not_concern_the_caller(write: Callable[[str], Lab]) -> None:
+    lab = write("""
+description: a key policy that denies another account
+keys:
+  k:
+    policy:
+      Statement:
+        - {Effect: Allow, Principal: {AWS: "111111111111"}, Action: "kms:*", Resource: "*"}
+        - {Effect: Deny, Principal: {AWS: "222222222222"}, Action: "kms:DescribeKey", Resource: "*"}
+""")
+    key = lab.client("kms").list_keys()["Keys"][0]["KeyId"]
+    assert lab.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyId"] == key
 
 
 def test_key_policy_that_names_another_principal_only(write: Callable[[str], Lab]) -> None:

@@ -35,7 +35,7 @@ def listening(process: subprocess.Popen[str]) -> str:
 
 def test_prints_where_it_listens(process: subprocess.Popen[str]) -> None:
     line = listening(process)
-    prefix, _, port = line.rpartition(":")
+    prefix, _colon, port = line.rpartition(":")
     assert prefix == "listening on http://127.0.0.1"
     assert 1024 < int(port) < 65536
 

@@ -109,7 +109,7 @@ def test_same_scenario_has_the_same_arns_every_time(load: Callable[[str], Lab]) 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_reset_is_quick(server: FakeAws, name: str) -> None:
     durations = []
-    for _ in range(3):
+    for _attempt in range(3):
         start = time.perf_counter()
         server.reset(name)
         durations.append(time.perf_counter() - start)

@@ -74,12 +74,12 @@ def test_fault_on_the_nth_call(lab: Lab) -> None:
 
 def test_fault_repeated_and_for_ever(lab: Lab) -> None:
     lab.server.add_fault("kms:DescribeKey", times=2, code="KMSInternalException", status=500)
-    for _ in range(2):
+    for _call in range(2):
         with refused("KMSInternalException", status=500):
             describe(lab)
     describe(lab)
     lab.server.add_fault("kms:*", times=-1, code="KMSInternalException", status=500)
-    for _ in range(5):
+    for _call in range(5):
         with refused("KMSInternalException"):
             describe(lab)
     lab.client("cloudtrail").describe_trails()

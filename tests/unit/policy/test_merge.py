@@ -324,8 +324,7 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
             [ROOT, {**ROOT, "Sid": "Odd", "Condition": {"stringequals": {"a": "b"}}}],
             required(),
             'with what is missing the policy would not be taken by KMS: statement "Odd": the condition operator '
-            "stringequals is unknown; did you mean StringEquals?. Repair these statements, or give some of the trails "
-            "another key.",
+            "stringequals is spelt StringEquals. Repair these statements, or give some of the trails another key.",
         ),
     ],
 )
