@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 
 LEVELS = ("required", "advised", "off")
 
@@ -23,6 +25,15 @@ _TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Z
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
 _TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+_KEY_ID = re.compile(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
+    r"|alias/[A-Za-z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+# KMS API reference, CreateAlias and TagResource; alias/aws/ is AWS's own.
+_ALIAS = re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}")
+_TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+_ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 _READER_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
@@ -33,8 +44,8 @@ class ArgumentError(ValueError):
     """An option whose value cannot be meant; the message names the option and the value."""
 
 
-def argument_spec() -> dict[str, Any]:
-    """Return the options of this collection's modules beside amazon.aws's connection options."""
+def shared_spec() -> dict[str, Any]:
+    """The options that say what is read, with whose credentials, and how it is judged."""
     return {
         "regions": {"type": "list", "elements": "str"},
         "trails": {"type": "list", "elements": "str"},
@@ -45,9 +56,41 @@ def argument_spec() -> dict[str, Any]:
         "readers": {"type": "list", "elements": "str"},
         "approved_keys": {"type": "list", "elements": "str", "no_log": False},
         "rules": {"type": "dict"},
-        "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
         "stale_after_hours": {"type": "int", "default": 24},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
+    }
+
+
+def audit_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_facts` beside amazon.aws's connection options."""
+    return {**shared_spec(), "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()}}
+
+
+def enforce_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
+    return {
+        **shared_spec(),
+        "kms_key_id": {"type": "str"},
+        "key": {"type": "dict", "no_log": False, "options": _key_spec()},
+        "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
+        "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_cancel_deletion": {"type": "bool", "default": False},
+        "backup_path": {"type": "path"},
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 300},
+    }
+
+
+def _key_spec() -> dict[str, Any]:
+    return {
+        "alias": {"type": "str", "default": KeyWish.alias},
+        "description": {"type": "str", "default": KeyWish.description},
+        "tags": {"type": "dict"},
+        "administrators": {"type": "list", "elements": "str"},
+        "rotation": {"type": "bool", "default": KeyWish.rotation},
+        "rotation_period_in_days": {"type": "int"},
+        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
     }
 
 
@@ -100,10 +143,46 @@ def settings(params: Mapping[str, Any]) -> Settings:
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),
         approved_keys=tuple(params["approved_keys"] or ()),
-        exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
+        exceptions=tuple(_exception(row) for row in params.get("exceptions") or ()),
         stale_after_hours=_positive(params, "stale_after_hours"),
         closed_regions=params["closed_regions"],
     )
+
+
+def wish(params: Mapping[str, Any]) -> Wish:
+    """Return what an enforcement may do. Raises ArgumentError for a malformed key, alias, tag, ARN or period."""
+    key_id = params["kms_key_id"]
+    if key_id is not None:
+        _check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+    return Wish(
+        key=None if key_id is not None else _key_wish(params["key"] or {}),
+        kms_key_id=key_id,
+        trails=tuple(params["trails"] or ()),
+        statements=params["statements"],
+        replace_compliant_key=params["replace_compliant_key"],
+        allow_enable_key=params["allow_enable_key"],
+        allow_cancel_deletion=params["allow_cancel_deletion"],
+    )
+
+
+def wait_timeout(params: Mapping[str, Any]) -> int:
+    """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
+    return _positive(params, "wait_timeout")
+
+
+def _key_wish(given: Mapping[str, Any]) -> KeyWish:
+    fields = {name: value for name, value in given.items() if value is not None}
+    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
+    _check("key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)")
+    for administrator in wished.administrators:
+        _check("key.administrators", administrator, _READER_ARN, "the ARN of an IAM role, user or account root")
+    for name, value in wished.tags.items():
+        _check("key.tags", name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
+        _check("key.tags", str(value), _TAG_VALUE, "a tag value: at most 256 characters")
+    period = wished.rotation_period_in_days
+    if period is not None and period not in _ROTATION_PERIODS:
+        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
+    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
 
 
 def _check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:

@@ -136,14 +136,14 @@ class _Application:
         return Outcome(before, after, tuple(self._changes), (), tuple(self._errors), tuple(self._warnings), backup)
 
     def _apply(self, plan: Plan) -> None:
-        for _ in range(ROUNDS):
+        for __ in range(ROUNDS):
             applied = apply(self._account, plan.changes, self._pace)
             self._changes += applied.changes
             self._errors += applied.errors
             if applied.stale is None:
                 return
             self._warnings.append(f"{applied.stale} The rest was planned anew.")
-            plan, _ = _plan(self._account, self._judged(), self._task)
+            plan = _plan(self._account, self._judged(), self._task)[0]
             if plan.refusals or not plan.changes:
                 break
         else:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from yaml import safe_load
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.cloudtrail_kms import ModuleDocFragment
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_facts
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
@@ -25,7 +26,7 @@ EXCEPTION = {"trail": TRAIL, "rules": ["key_is_usable"], "reason": "x", "owner":
 
 def params(**given: Any) -> dict[str, Any]:
     """The parameters as Ansible fills them in."""
-    return {**{name: spec.get("default") for name, spec in _arguments.argument_spec().items()}, **given}
+    return {**{name: spec.get("default") for name, spec in _arguments.audit_spec().items()}, **given}
 
 
 def test_defaults_read_everything_and_judge_by_the_table() -> None:
@@ -99,5 +100,51 @@ def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message:
 
 
 def test_documented_choices_are_the_rules() -> None:
-    documented = safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["exceptions"]["suboptions"]["rules"]["choices"]
+    exceptions = safe_load(cloudtrail_kms_facts.DOCUMENTATION)["options"]["exceptions"]
+    documented = exceptions["suboptions"]["rules"]["choices"]
     assert documented == list(RULES)
+
+
+def wishes(**given: Any) -> dict[str, Any]:
+    """The parameters of an enforcement as Ansible fills them in."""
+    return {**{name: spec.get("default") for name, spec in _arguments.enforce_spec().items()}, **given}
+
+
+def test_without_options_the_key_of_our_alias_is_wished() -> None:
+    assert _arguments.wish(wishes()) == Wish()
+    assert _arguments.wait_timeout(wishes()) == 300
+
+
+def test_a_wish_holds_what_was_asked() -> None:
+    key = {"alias": "alias/x", "tags": {"level": 1}, "administrators": ["arn:aws:iam::111111111111:role/A"]}
+    wish = _arguments.wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
+    assert wish == Wish(
+        key=KeyWish(alias="alias/x", tags={"level": "1"}, administrators=("arn:aws:iam::111111111111:role/A",)),
+        trails=("main",),
+        statements="cis",
+        allow_enable_key=True,
+    )
+
+
+@pytest.mark.parametrize("key_id", [KEY, KEY.rpartition("/")[2], "alias/x", KEY.rpartition(":")[0] + ":alias/x"])
+def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
+    assert _arguments.wish(wishes(kms_key_id=key_id)) == Wish(key=None, kms_key_id=key_id)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"kms_key_id": ""}, "kms_key_id: ''"),
+        ({"kms_key_id": "my-key"}, "kms_key_id: 'my-key'"),
+        ({"key": {"alias": "alias/aws/cloudtrail"}}, "key.alias: 'alias/aws/cloudtrail'"),
+        ({"key": {"alias": "logs"}}, "key.alias: 'logs'"),
+        ({"key": {"administrators": ["me"]}}, "key.administrators: 'me'"),
+        ({"key": {"tags": {"aws:x": "y"}}}, "key.tags: 'aws:x'"),
+        ({"key": {"tags": {"x": "y" * 257}}}, "key.tags: 'yyy"),
+        ({"key": {"rotation_period_in_days": 89}}, "key.rotation_period_in_days: 89"),
+        ({"key": {"rotation_period_in_days": 2561}}, "key.rotation_period_in_days: 2561"),
+    ],
+)
+def test_a_wish_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
+    with pytest.raises(_arguments.ArgumentError, match=re.escape(named)):
+        _arguments.wish(wishes(**given))

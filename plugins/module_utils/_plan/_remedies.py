@@ -109,7 +109,7 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
     if finding.level != "required":
         return Remedy.REPORT
     if finding.status == "unknown":
-        return Remedy.MERGE if remedy is Remedy.MERGE and not unread(finding) else Remedy.REPORT
+        return Remedy.MERGE if remedy is Remedy.MERGE and _is_open(finding) else Remedy.REPORT
     if finding.status != "fail":
         return Remedy.REPORT
     if finding.rule == "key_is_usable":
@@ -119,8 +119,15 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
 
 
 def unread(finding: Finding) -> bool:
-    """Whether the finding is unknown because a fact could not be read, or a policy not be understood."""
-    return finding.status == "unknown" and ("iam_action" in finding.evidence or not finding.evidence)
+    """Whether the finding is unknown because something could not be read."""
+    return finding.status == "unknown" and "iam_action" in finding.evidence
+
+
+def _is_open(finding: Finding) -> bool:
+    """Whether the policy was read and judged, and it still hangs on what nobody knows."""
+    decisions = [finding.evidence, *finding.evidence.values()]
+    outcomes = [each.get("outcome") for each in decisions if isinstance(each, Mapping)]
+    return finding.status == "unknown" and any(outcomes)
 
 
 def is_right_kind(key: Key) -> bool:

@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring an account's CloudTrail trails to working KMS encryption."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudtrail_kms_enforce
+short_description: Bring CloudTrail trails to working encryption under customer managed KMS keys
+version_added: 0.2.0
+description:
+  - Reads and judges the trails of an AWS account as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) does, plans what
+    makes them compliant, applies the plan, and reads and judges again. A second run changes nothing.
+  - A trail without a key gets one, in the region of its bucket; what is missing in a key's policy is added, and nothing
+    in it is rewritten or removed; a key that can never work is replaced.
+  - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops everything
+    before the first write, and all refusals are listed; O(trails) narrows the run.
+  - Of a trail nothing but its key is changed. What could not be read never leads to another key.
+options:
+  kms_key_id:
+    description:
+      - The key to give to trails that need one, by key id, key ARN, alias name or alias ARN. It must be in the region
+        of the trail's bucket. A trail on another good key stays there, see O(replace_compliant_key).
+      - Mutually exclusive with O(key).
+    type: str
+  key:
+    description:
+      - The key to give to trails that need one, found by its alias in each bucket region, or created there.
+      - Without it and without O(kms_key_id), its defaults.
+    type: dict
+    suboptions:
+      alias:
+        description: The alias by which the key is found, or which it gets.
+        type: str
+        default: alias/aws-baseline-cloudtrail
+      description:
+        description: The description of a key that is created.
+        type: str
+        default: Encrypts the logs of CloudTrail trails
+      tags:
+        description:
+          - Tags of a key that is created. The tag C(aws-baseline:cloudtrail-kms) is added, by which a key is known
+            again that an interrupted run has left without its alias.
+        type: dict
+      administrators:
+        description: ARNs of the principals that may administer a key that is created, beside its account's root.
+        type: list
+        elements: str
+      rotation:
+        description: Whether the key with this alias rotates automatically. It is never turned off.
+        type: bool
+        default: true
+      rotation_period_in_days:
+        description: The rotation period, 90 to 2560 days, where rotation is turned on. Without it KMS takes 365.
+        type: int
+      multi_region:
+        description: Whether a key that is created is a multi-Region primary key.
+        type: bool
+        default: false
+  statements:
+    description:
+      - The form of the statements that let CloudTrail encrypt.
+      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context, V(cis) is the
+        form of the CIS benchmark, by the encryption context alone.
+    type: str
+    choices: [strict, cis]
+    default: strict
+  replace_compliant_key:
+    description:
+      - Whether trails that have a key move to O(kms_key_id) or O(key) as well.
+      - Logs that are already delivered still need the old key.
+    type: bool
+    default: false
+  allow_enable_key:
+    description: Whether a disabled key of a trail may be enabled.
+    type: bool
+    default: false
+  allow_cancel_deletion:
+    description: Whether a scheduled deletion may be cancelled. The key is disabled then, so this needs
+      O(allow_enable_key) too.
+    type: bool
+    default: false
+  backup_path:
+    description:
+      - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
+        written before the first write to AWS. A file that is there keeps its content under a name with its time.
+      - Nothing is written in check mode, nor where nothing changes.
+    type: path
+  wait:
+    description: Whether to wait, after the changes, until each changed trail has delivered without error.
+    type: bool
+    default: false
+  wait_timeout:
+    description: How many seconds the run may wait in all, for retries and for the delivery.
+    type: int
+    default: 300
+extends_documentation_fragment:
+  - aws_baseline.cloudtrail.cloudtrail_kms
+  - aws_baseline.cloudtrail.attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+    details: No write call is made; RV(after) is what the plan will come to.
+  diff_mode:
+    support: full
+  platform:
+    platforms: all
+  idempotent:
+    support: full
+notes:
+  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+  - Objects that are already in the bucket keep the encryption they have.
+seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
+author:
+  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
+"""
+
+EXAMPLES = r"""
+- name: Show what it takes to bring the account to compliance
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+  check_mode: true
+  diff: true
+
+- name: Bring the account to compliance, with a key that the analysts can read logs by
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    key:
+      alias: alias/audit-logs
+      tags:
+        team: security
+    readers:
+      - arn:aws:iam::111111111111:role/SecurityAnalyst
+    backup_path: /var/backups/cloudtrail-kms.json
+    wait: true
+
+- name: Use the central key of another account
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    kms_key_id: arn:aws:kms:us-east-1:444444444444:key/11111111-2222-3333-4444-555555555555
+    key_assume_role:
+      role_arn: arn:aws:iam::444444444444:role/CloudTrailEnforce
+
+- name: Take back a key that was disabled by mistake
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    trails: [main]
+    allow_enable_key: true
+"""
+
+RETURN = r"""
+changes:
+  description: What is done, in order. A resource that does not exist yet goes by an ARN that ends in
+    C(key/to-be-created).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    operation:
+      description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
+        C(EnableKey), C(UpdateTrail) and C(EnableKeyRotation).
+      type: str
+      sample: UpdateTrail
+    resource:
+      description: ARN of the trail, key or alias.
+      type: str
+    region:
+      description: The region it is done in.
+      type: str
+    before:
+      description: What changes, as it was; null where the resource did not exist.
+      type: dict
+      sample: {kms_key_arn: null}
+    after:
+      description: What it changes to.
+      type: dict
+    status:
+      description: V(planned) in check mode, else V(applied), V(failed) or V(not_attempted).
+      type: str
+before:
+  description: The account as it was, in the shape of
+    RV(aws_baseline.cloudtrail.cloudtrail_kms_facts#module:ansible_facts.cloudtrail_kms).
+  returned: always
+  type: dict
+after:
+  description: The account as it is now, in the same shape; in check mode, as the plan will leave it. Null where it
+    could not be read again.
+  returned: always
+  type: dict
+refusals:
+  description: Why nothing was done; the module fails then.
+  returned: always
+  type: list
+  elements: str
+errors:
+  description: Why changes failed; the module fails then. The next run carries on.
+  returned: always
+  type: list
+  elements: str
+backup:
+  description: What was replaced, before and after, as it stands in O(backup_path). Null where nothing was written.
+  returned: always
+  type: dict
+  contains:
+    account_id:
+      description: The account.
+      type: str
+    taken_at:
+      description: When it was taken, in ISO 8601, UTC.
+      type: str
+    trail_keys:
+      description: The trails with the ARN of their key, C(arn), C(before) and C(after).
+      type: list
+      elements: dict
+    key_policies:
+      description: The keys with their policy, C(arn), C(before) and C(after).
+      type: list
+      elements: dict
+    created_keys:
+      description: ARNs of the keys that were created.
+      type: list
+      elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
+
+
+def main() -> None:
+    """Read, judge, plan, apply, report."""
+    module = AnsibleAWSModule(
+        argument_spec=_arguments.enforce_spec(),
+        mutually_exclusive=[("kms_key_id", "key")],
+        supports_check_mode=True,
+    )
+    try:
+        task, timeout = _task(module), _arguments.wait_timeout(module.params)
+        region, endpoint_url, connection = get_aws_connection_info(module)
+        first_region = next(iter(task.scope.regions), None)
+        caller = connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
+        outcome = enforce(caller, task, Pace(timeout))
+    except (_arguments.ArgumentError, AwsError, BackupError) as error:
+        module.fail_json(msg=str(error))
+    for warning in dict.fromkeys(outcome.warnings):
+        module.warn(warning)
+    reasons = [*outcome.refusals, *outcome.errors]
+    if reasons:
+        module.fail_json(msg=" ".join(reasons), **_result(outcome))
+    module.exit_json(**_result(outcome))
+
+
+def _task(module: Any) -> Task:
+    return Task(
+        scope=_arguments.scope(module.params),
+        settings=_arguments.settings(module.params),
+        wish=_arguments.wish(module.params),
+        check_mode=module.check_mode,
+        wait=module.params["wait"],
+        backup_path=module.params["backup_path"],
+    )
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """The published shape of what came of it."""
+    return {
+        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
+        "changes": [
+            {
+                "operation": change.operation,
+                "resource": change.resource,
+                "region": change.region,
+                "before": change.before,
+                "after": change.after,
+                "status": change.status,
+            }
+            for change in outcome.changes
+        ],
+        "before": facts([outcome.before]),
+        "after": facts([outcome.after]) if outcome.after else None,
+        "refusals": list(outcome.refusals),
+        "errors": list(outcome.errors),
+        "diff": diff(outcome.changes),
+        "backup": outcome.backup.document() if outcome.backup else None,
+    }
+
+
+if __name__ == "__main__":
+    main()
