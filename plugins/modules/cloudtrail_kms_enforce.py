@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_enforce
 short_description: Bring CloudTrail trails to working encryption under customer managed KMS keys
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Reads and judges the trails of an AWS account as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) does, plans what
     makes them compliant, applies the plan, and reads and judges again. A second run changes nothing.

@@ -1,0 +1,153 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Enforcements of a fake AWS in this process, under a clock that never waits; and a look at AWS that is not ours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
+from tests.fakeaws.client import FakeAws
+
+
+class Clock:
+    """Seconds that pass only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let the seconds pass."""
+        self.now += seconds
+
+    def pace(self, seconds: float = 300) -> Pace:
+        """A deadline from now on."""
+        return Pace(seconds, clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
+
+
+class Lab:
+    """A fake AWS with a scenario loaded, and what one does with it."""
+
+    def __init__(self, aws: FakeAws, clock: Clock) -> None:
+        self.aws, self.clock = aws, clock
+        self.access = self.caller()
+
+    def caller(self) -> Access:
+        """The access of the scenario's administrator."""
+        return _caller(self.aws.scenario["region"], self.aws.endpoint, *self._keys)
+
+    @property
+    def _keys(self) -> tuple[str, str]:
+        keys = self.aws.credentials(self.aws.scenario["account"])
+        return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
+
+    def enforce(self, task: Task | None = None, seconds: float = 300, **fields: Any) -> Outcome:
+        """One enforcement."""
+        return enforce(self.access, replace(task or Task(), **fields), self.clock.pace(seconds))
+
+    def client(self, service: Any, region: str) -> Any:
+        """A plain boto3 client."""
+        return _client(service, region, self.aws.endpoint, *self._keys)
+
+    def writes(self) -> list[str]:
+        """The write calls since the last `clear_calls`, by action."""
+        return [call["action"] for call in self.aws.calls() if call["kind"] == "write"]
+
+    def trails(self) -> dict[str, dict[str, Any]]:
+        """Everything about every trail, by ARN, as its home region shows it."""
+        region = self.aws.scenario["region"]
+        rows = self.client("cloudtrail", region).describe_trails(includeShadowTrails=True)["trailList"]
+        regional = {row["TrailARN"]: row for row in rows}
+        for other in self.client("ec2", region).describe_regions()["Regions"]:
+            try:
+                rows = self.client("cloudtrail", other["RegionName"]).describe_trails()["trailList"]
+            except ClientError:
+                continue
+            regional |= {row["TrailARN"]: row for row in rows}
+        return {arn: row | self._of_trail(arn, row["HomeRegion"]) for arn, row in regional.items()}
+
+    def _of_trail(self, arn: str, region: str) -> dict[str, Any]:
+        client = self.client("cloudtrail", region)
+        status = client.get_trail_status(Name=arn)
+        return {
+            "IsLogging": status["IsLogging"],
+            "LatestDeliveryError": status.get("LatestDeliveryError"),
+            "EventSelectors": client.get_event_selectors(TrailName=arn).get("EventSelectors"),
+            "Tags": client.list_tags(ResourceIdList=[arn])["ResourceTagList"],
+        }
+
+    def keys(self, region: str) -> dict[str, dict[str, Any]]:
+        """Metadata, policy and tags of every key of a region, by ARN."""
+        kms = self.client("kms", region)
+        return {row["KeyArn"]: self._of_key(kms, row["KeyArn"]) for row in kms.list_keys(Limit=100)["Keys"]}
+
+    @staticmethod
+    def _of_key(kms: Any, arn: str) -> dict[str, Any]:
+        metadata = kms.describe_key(KeyId=arn)["KeyMetadata"]
+        return {
+            "state": metadata["KeyState"],
+            "policy": json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]),
+            "tags": {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=arn)["Tags"]},
+        }
+
+
+@cache
+def _caller(region: str, endpoint: str, access_key: str, secret_key: str) -> Access:
+    connection = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
+    return connect(region, endpoint, connection, 8)
+
+
+@cache
+def _client(service: Any, region: str, endpoint: str, access_key: str, secret_key: str) -> Any:
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+    )
+
+
+def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Let the SDK's own waits pass by the clock as well."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep))
+
+
+def comparable(outcome: Outcome) -> dict[str, Any]:
+    """What check mode and run must agree on: changes, diff and the account afterwards.
+
+    Delivery stands aside, the status of the changes does, and the ARN of a new key is its placeholder.
+    """
+    assert outcome.after is not None
+    after = facts([outcome.after])
+    del after["generated_at"]
+    kept = {change.resource for change in outcome.changes if change.operation == "CancelKeyDeletion"}
+    for trail in after["accounts"][0]["trails"]:
+        aside = {"trail_is_delivering", *(["key_rotation_enabled"] if trail["kms_key_arn"] in kept else [])}
+        trail["findings"] = [found for found in trail["findings"] if found["rule"] not in aside]
+    for key in after["accounts"][0]["kms_keys"]:
+        if key["arn"] in kept:  # while its deletion is scheduled KMS does not show whether it rotates
+            del key["rotation_enabled"]
+        key["policy"] = key["policy"] and json.loads(key["policy"])  # KMS lays it out anew
+    changes = [replace(change, status="planned") for change in outcome.changes]
+    told = {"after": after, "changes": [vars(change) for change in changes], "diff": diff(changes)}
+    text = json.dumps(told)
+    for change in outcome.changes:
+        if change.operation == "CreateKey":
+            text = text.replace(change.resource, f"{change.resource.rpartition('/')[0]}/to-be-created")
+    result: dict[str, Any] = json.loads(text)
+    result["after"]["accounts"][0]["kms_keys"].sort(key=lambda key: key["arn"])
+    return result
