@@ -10,7 +10,7 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types ansible-lint sanity unit integration coverage molecule docs-lint \
-	test-matrix bench pins clean
+	test-matrix bench pins changelog clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -70,6 +70,10 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
+
+changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
+	$(run) antsibull-changelog release
+	@rm -f changelogs/.plugin-cache.yaml
 
 clean: ## Remove all that the targets above made
 	rm -rf .venv .venv-matrix .cache build

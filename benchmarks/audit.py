@@ -18,9 +18,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.fakeaws.client import FakeAws
-
 from benchmarks.measure import Timed, in_turn, paired
+from tests.fakeaws.client import FakeAws
 
 ROOT = Path(__file__).parents[1]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")

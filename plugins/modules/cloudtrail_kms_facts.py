@@ -94,14 +94,14 @@ EXAMPLES = r"""
 
 - name: Judge one trail of another account, with its key in a third
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
-    regions: [us-east-1]
-    trails: [organization]
+    regions: [eu-central-1]
+    trails: [organization-trail]
     assume_role:
       role_arn: arn:aws:iam::222222222222:role/CloudTrailAudit
-      external_id: baseline
+      external_id: audit-2026
     key_assume_role:
-      role_arn: arn:aws:iam::444444444444:role/CloudTrailAudit
-      external_id: baseline
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailAudit
+      external_id: audit-2026
 
 - name: Ask for readers and approved keys, and live with one finding for a while
   aws_baseline.cloudtrail.cloudtrail_kms_facts:

@@ -80,6 +80,10 @@ class FakeAws:
         """Let the nth call of an action such as `kms:GetKeyPolicy` go wrong; `switches.Fault` has the words."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def clear_faults(self) -> None:
+        """Let everything go right again."""
+        self._control("DELETE", "faults")
+
     def set(self, **switches: float) -> None:
         """Set `latency_ms`, `propagation_delay` or `delivery_interval` (the latter two in seconds)."""
         self._control("POST", "switches", switches)

@@ -27,6 +27,7 @@ class Control:
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
             ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
             ("POST", "switches"): self._set_switches,
             ("POST", "reset"): self._reset,
             ("POST", "expire"): self._expire,
@@ -63,6 +64,10 @@ class Control:
 
     def _add_fault(self, body: Body) -> object:
         self._engine.switches.faults.append(Fault(**body))
+        return {}
+
+    def _clear_faults(self, _body: Body) -> object:
+        self._engine.switches.faults.clear()
         return {}
 
     def _set_switches(self, body: Body) -> object:

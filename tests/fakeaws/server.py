@@ -58,6 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
             traceback.print_exc()
             self._reply(HttpReply(status=500, body=b"the fake AWS failed; its standard error says why"))
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: S3 clients wait a second for it."""
+        accepted = super().handle_expect_100()
+        self.wfile.flush()
+        return accepted
+
     def _request(self) -> HttpRequest:
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))

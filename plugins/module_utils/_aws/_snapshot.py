@@ -79,6 +79,9 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
         listed = pool.submit(_calls.enabled_regions, access)
+        for service in ("cloudtrail", "kms", "s3"):
+            # The first client of a service loads its model: time that the first answers take anyway.
+            pool.submit(access.client, service, access.region)
         account = opened or _open_account(pool, caller, access, scope)
         regions, errors = _regions(listed.result(), scope, access.region, account.account_id)
         seen, failed = _see_trails(pool, account, regions)

@@ -16,10 +16,10 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import (
     OPERATORS,
     Matcher,
-    UndocumentedError,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     Context,
+    UndocumentedError,
     UnknownKeyError,
     has_variable,
     pieces_of,
@@ -41,8 +41,10 @@ class Condition:
         self.folded_key = key.lower()
         self.quantifier, base, self.if_exists = split_operator(operator)
         kind = OPERATORS.get(base)
-        self.is_null = base == "Null" and not self.quantifier and not self.if_exists
-        self.is_documented = self.is_null or kind is not None
+        self.is_null = operator == "Null"
+        wanted = {value.lower() for value in values}
+        self.is_documented = bool(wanted) and wanted <= {"true", "false"} if self.is_null else kind is not None
+        self._wants_absence, self._wants_presence = "true" in wanted, "false" in wanted
         self.negated = kind is not None and kind.negated
         # Two tests that differ in their negation alone hang on one and the same comparison.
         likeness = base if kind is None or self.quantifier else kind.name
@@ -61,21 +63,18 @@ class Condition:
         if values is None:
             return None
         if self.is_null:
-            return self._null(present=bool(values))
+            return self._wants_presence if values else self._wants_absence
         if not values or (self.quantifier and not any(values)):
             return self._when_absent()
         return self._quantify([self._value_holds(value, context) for value in values])
 
     def holds_in(self, context: Context, world: Mapping[Hashable, bool]) -> bool:
-        """The same in a world where each of `questions` has an answer."""
-        known = self.holds(context)
-        if known is not None:
-            return known
-        if not self.is_documented or context.get(self.folded_key) is not None:
+        """Whether a condition that cannot be told holds in a world where each of `questions` has an answer."""
+        if self._doubtful(context):
             return world[self._doubt]
         present = world["present", self.folded_key]
         if self.is_null:
-            return bool(self._null(present=present))
+            return self._wants_presence if present else self._wants_absence
         if present:
             return world[self.comparison] != (self.negated and not self.quantifier)
         absent = self._when_absent()
@@ -83,7 +82,7 @@ class Condition:
 
     def questions(self, context: Context) -> tuple[Hashable, ...]:
         """What would have to be known to tell whether it holds."""
-        if not self.is_documented or context.get(self.folded_key) is not None:
+        if self._doubtful(context):
             return (self._doubt,)
         asked: tuple[Hashable, ...] = (("present", self.folded_key),)
         if not self.is_null:
@@ -91,15 +90,13 @@ class Condition:
             asked += (self._doubt,) if self._when_absent() is None else ()
         return asked
 
+    def _doubtful(self, context: Context) -> bool:
+        """Whether it cannot be told for want of documentation, or of a variable, and not of its own key."""
+        return not self.is_documented or context.get(self.folded_key) is not None
+
     @property
     def _doubt(self) -> Hashable:
         return ("doubt", self.operator, self.folded_key, self.values)
-
-    def _null(self, *, present: bool) -> bool | None:
-        wanted = {value.lower() for value in self.values}
-        if not wanted or not wanted <= {"true", "false"}:
-            return None
-        return ("false" if present else "true") in wanted
 
     def _when_absent(self) -> bool | None:
         """A key the request does not carry (same page, "Important"; set operators: multivalued context keys).
@@ -174,7 +171,7 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
         found = [Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items()]
         conditions.extend(found)
         if not all(condition.is_documented for condition in found):
-            oddities.append(f"AWS documents no condition operator {operator}")
+            oddities.append(f"AWS documents no such condition as its {operator}")
     return tuple(conditions), oddities
 
 

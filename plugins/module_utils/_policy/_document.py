@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._c
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     Context,
+    UndocumentedError,
     UnknownKeyError,
     any_of,
     arn_glob,
@@ -71,7 +72,7 @@ class Names:
     def _resolves_to(self, name: str, template: str, context: Context) -> bool | None:
         try:
             pieces = resolve(template, context)
-        except UnknownKeyError:
+        except (UnknownKeyError, UndocumentedError):
             return None
         # A variable without value "will not match any resource".
         return pieces is not None and any_of([arn_glob(pieces)])(name)
@@ -149,7 +150,7 @@ def _load(text: str, repeated: list[str]) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=collect)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PolicyError(f"The policy is no JSON: {error}.") from error
 
 

@@ -16,8 +16,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
-# Beyond this many open questions no proof is tried that they cannot matter: 2 to the 12th worlds take long enough.
-_QUESTIONS = 12
+# Beyond this many open questions no proof is tried that they cannot matter: 2 to the 10th worlds take long enough.
+_QUESTIONS = 10
 _DENIALS = {Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY}
 
 

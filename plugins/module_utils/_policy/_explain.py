@@ -181,7 +181,7 @@ def _failure(condition: Condition, request: Request) -> Words:
 
 def _ignorance(condition: Condition, request: Request) -> str:
     if not condition.is_documented:
-        return f"AWS documents no condition operator {condition.operator}"
+        return "AWS documents no such condition"
     if request.keys.get(condition.folded_key) is None:
         return "nothing tells whether the request carries that key, and with what value"
     return f"AWS does not document how that compares with {_carried(condition, request)}"

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     Pieces,
+    UndocumentedError,
     arn_glob,
     glob,
     is_arn,
@@ -35,10 +36,6 @@ _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:Z|([+-])(\d\d):(\d\d)))?)?)?"
 )
 _LEAST = (0, 1, 1, 0, 0, 0)
-
-
-class UndocumentedError(Exception):
-    """AWS does not say what this comparison gives."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -17,14 +18,15 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BODY = re.compile(r"([^,'\s${}]+)(?:,\s*'([^']*)'\s*)?")
 _SPECIAL = ("*", "?", "$")
 _ARN_PARTS = 6
+_groups = itertools.count()
+
+
+class UndocumentedError(Exception):
+    """AWS does not say what comes of this."""
 
 
 class UnknownKeyError(Exception):
     """A policy variable names a key of which the request tells nothing."""
-
-
-class UnclearVariableError(UnknownKeyError):
-    """A policy variable is written or filled in a way of which AWS says nothing."""
 
 
 class Context:
@@ -58,7 +60,8 @@ def pieces_of(text: str) -> Pieces:
 def resolve(template: str, context: Context) -> Pieces | None:
     """Fill the variables of a text; None when one of them has no value.
 
-    Raises UnknownKeyError when a value cannot be known (IAM policy elements: Variables and tags).
+    Raises UnknownKeyError where a value is not known, UndocumentedError where a variable is written or filled in a
+    way of which "IAM policy elements: Variables and tags" says nothing.
     """
     pieces: list[tuple[str, bool]] = []
     for index, part in enumerate(_VARIABLE.split(template)):
@@ -75,39 +78,36 @@ def resolve(template: str, context: Context) -> Pieces | None:
 def _value(body: str, context: Context) -> str | None:
     written = _BODY.fullmatch(body)
     if written is None:
-        raise UnclearVariableError(body)
+        raise UndocumentedError(body)
     key, default = written.groups()
     values = context.get(key.lower())
     if values is None:
         raise UnknownKeyError(key)
     if len(values) > 1:  # multivalued keys "cannot" be used as variables
-        raise UnclearVariableError(body)
+        raise UndocumentedError(body)
     value = values[0] if values else default
     if value is not None and ("*" in value or "?" in value):  # wildcard or plain character? nothing says
-        raise UnclearVariableError(body)
+        raise UndocumentedError(body)
     return value
 
 
 def glob(pieces: Pieces) -> str | re.Pattern[str]:
     """A text to compare with, or a pattern if it has wildcards: `*` any characters, `?` one."""
-    text = "".join(text for text, _wild in pieces)
-    if not any(wild and _is_wild(text) for text, wild in pieces):
-        return text
-    return _pattern("".join(_expression(text, ".") if wild else re.escape(text) for text, wild in pieces))
+    tokens = _tokens(pieces)
+    return _pattern(_expression(tokens, "."), tokens, pieces)
 
 
 def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     """The same for an ARN, whose six parts are "checked separately": no wildcard crosses a colon of the first five."""
-    expression, colons = "", 0
-    for text, wild in pieces:
-        parts = text.split(":", max(_ARN_PARTS - 1 - colons, 0))
-        for index, part in enumerate(parts):
-            colons += index > 0
-            anything = "." if colons >= _ARN_PARTS - 1 else "[^:]"
-            expression += (":" if index else "") + (_expression(part, anything) if wild else re.escape(part))
-    if not any(wild and _is_wild(text) for text, wild in pieces):
-        return "".join(text for text, _wild in pieces)
-    return _pattern(expression)
+    tokens = _tokens(pieces)
+    parts: list[list[str]] = [[]]
+    for character in tokens:
+        if character == ":" and len(parts) < _ARN_PARTS:
+            parts.append([])
+        else:
+            parts[-1].append(character)
+    expressions = [_expression(part, "[^:]" if number < _ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
+    return _pattern(":".join(expressions), tokens, pieces)
 
 
 def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool = False) -> Callable[[str], bool]:
@@ -123,13 +123,32 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= _ARN_PARTS - 1
 
 
-def _is_wild(text: str) -> bool:
-    return "*" in text or "?" in text
+def _tokens(pieces: Pieces) -> list[str]:
+    """Character by character: `*` and `?` where they are wildcards, everything else escaped."""
+    return [char if wild and char in "*?" else re.escape(char) for text, wild in pieces for char in text]
 
 
-def _expression(text: str, anything: str) -> str:
-    return re.escape(text).replace(r"\*", anything + "*").replace(r"\?", anything)
+def _expression(tokens: Iterable[str], anything: str) -> str:
+    """The tokens as a regular expression that never goes back: a policy full of asterisks must not stall an audit."""
+    chunks = [""]
+    for character in tokens:
+        if character == "*":
+            chunks.append("")
+        else:
+            chunks[-1] += anything if character == "?" else character
+    if len(chunks) == 1:
+        return chunks[0]
+    first, *middle, last = chunks
+    return first + "".join(_kept(f"{anything}*?{chunk}") for chunk in middle if chunk) + f"{anything}*{last}"
 
 
-def _pattern(expression: str) -> re.Pattern[str]:
-    return re.compile(expression, re.DOTALL)
+def _kept(expression: str) -> str:
+    """An atomic group, as Python 3.10 can write it: the first place that fits is as good as any later one."""
+    group = f"g{next(_groups)}"
+    return f"(?=(?P<{group}>{expression}))(?P={group})"
+
+
+def _pattern(expression: str, tokens: Sequence[str], pieces: Pieces) -> str | re.Pattern[str]:
+    if "*" in tokens or "?" in tokens:
+        return re.compile(expression, re.DOTALL)
+    return "".join(text for text, _wild in pieces)

@@ -67,7 +67,7 @@ class Principals:
         self._roles = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "role")
         self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
         self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
-        self._canonical = bool(names["CanonicalUser"])
+        self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
         wild = (name for kind in KINDS for name in names[kind] if name != "*" or kind != "AWS")
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
 
@@ -88,12 +88,15 @@ class Principals:
         return Covers.ACCOUNT if caller.account in self.accounts else Covers.NO
 
     def _is_unclear(self, caller: Caller) -> bool:
-        """A session of the role that calls, a user behind a federated session, an account by its canonical id, …"""
+        """The policy names a session of the role that calls, the user behind a session, an account by its canonical
+        id, an identity provider that may have let the role in, or somebody in a way that AWS does not document.
+        """
         who = (caller.account, caller.friendly_name)
         return (
             (caller.kind == "role" and who in self._sessions)
             or (caller.kind == "federated-user" and who in self._users)
             or (self._canonical and not caller.is_service)
+            or (self._federated and caller.kind in ("role", "assumed-role"))
             or bool(self.unreadable)
             or any(pattern.fullmatch(caller.name) for pattern in self._patterns)
         )

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
@@ -101,9 +102,7 @@ class TestReport:
     def test_a_failed_write_leaves_the_earlier_report_and_nothing_else(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(*_: object) -> None:
-            raise OSError(28, "No space left on device")
-
+        full = Mock(side_effect=OSError(28, "No space left on device"))
         path = tmp_path / "cloudtrail-kms.json"
         path.write_text("an earlier report")
         monkeypatch.setattr(os, "replace", full)

@@ -200,6 +200,27 @@ def test_denied_aliases_and_encryption_are_null_and_harm_no_rule_that_passes(loa
     assert account.verdict == "compliant"
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ({"code": "NoSuchBucket", "status": 404}, "fail", "does not exist, so no log arrives"),
+        ({"code": "InternalError", "status": 500}, "pass", "recent delivery"),
+        ({"drop": True}, "pass", "recent delivery"),
+    ],
+)
+def test_a_bucket_that_is_gone_is_a_fact_and_one_that_does_not_answer_is_not(
+    fault: dict[str, Any], status: str, words: str, load: Load, audit: Audit
+) -> None:
+    aws = load("healthy")
+    aws.add_fault("s3:HeadBucket", times=-1, **fault)
+    findings = {f.rule: f for f in audit().trails[0].findings}
+    assert findings["trail_is_delivering"].status == status
+    assert words in findings["trail_is_delivering"].message
+    in_region = findings["key_in_bucket_region"]
+    assert in_region.status == ("not_applicable" if status == "fail" else "unknown")
+    assert in_region.evidence.get("iam_action") == (None if status == "fail" else "s3:ListBucket")
+
+
 def test_throttling_is_waited_out(load: Load, audit: Audit) -> None:
     aws = load("healthy")
     aws.add_fault("kms:GetKeyPolicy", code="ThrottlingException", times=2)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -192,3 +193,11 @@ def test_bucket_policy_that_s3_refuses(lab: Lab, text: str) -> None:
 def test_length_of_a_bucket_policy_is_counted_without_white_space(lab: Lab) -> None:
     text = document(statement()) + " " * 30000
     lab.client("s3").put_bucket_policy(Bucket=bucket_name("logs"), Policy=text)
+
+
+def test_client_that_expects_to_be_told_to_continue_does_not_wait(lab: Lab) -> None:
+    lab.client("s3").list_objects_v2(Bucket=bucket_name("logs"))
+    start = time.perf_counter()
+    lab.client("s3").put_object(Bucket=bucket_name("logs"), Key="AWSLogs/log.json.gz", Body=b"log")
+    assert time.perf_counter() - start < 0.9
+    assert lab.client("s3").list_objects_v2(Bucket=bucket_name("logs"))["KeyCount"] == 1

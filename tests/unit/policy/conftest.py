@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How hard the properties are tried: `HYPOTHESIS_PROFILE=thorough` takes minutes and new examples each time."""
+"""How hard the properties are tried: `HYPOTHESIS_PROFILE=thorough` takes an hour, with new examples each time.
+
+`brief` is for mutation testing, which runs them a thousand times over.
+"""
 
 from __future__ import annotations
 
@@ -11,5 +14,6 @@ import os
 from hypothesis import settings
 
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True, database=None)
+settings.register_profile("brief", parent=settings.get_profile("quick"), max_examples=15)
 settings.register_profile("thorough", max_examples=5000, deadline=None, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -83,8 +83,7 @@ KEYS = {
 def conditions(draw: st.DrawFn) -> dict[str, Any]:
     """At most two operators with a key each."""
     block: dict[str, Any] = {}
-    for _ in range(draw(st.integers(0, 2))):
-        key = draw(st.sampled_from(sorted(KEYS)))
+    for key in draw(st.lists(st.sampled_from(sorted(KEYS)), max_size=2)):
         operator = draw(st.sampled_from([*OPERATORS, "Null"]))
         values = st.sampled_from(["true", "false"]) if operator == "Null" else st.sampled_from(KEYS[key])
         block.setdefault(operator, {})[key] = draw(one_or_many(values))

@@ -31,6 +31,7 @@ def document(*statements: Any, version: str = "2012-10-17") -> dict[str, Any]:
         ("null", "The policy is no JSON object."),
         ("{}", "The policy has no Statement."),
         ('{"Version": "2012-10-17"}', "The policy has no Statement."),
+        ("[" * 100_000, "The policy is no JSON: "),
     ],
 )
 def test_what_is_no_policy_is_refused(text: str, message: str) -> None:
@@ -125,7 +126,7 @@ def test_sids_and_documents_are_kept_as_they_are() -> None:
         ),
         (
             document({**ALLOW, "Sid": "s", "Condition": {"stringequals": {"a": "b"}, "Bool": {"c": "true"}}}),
-            ['statement "s": AWS documents no condition operator stringequals.'],
+            ['statement "s": AWS documents no such condition as its stringequals.'],
         ),
     ],
 )

@@ -306,7 +306,7 @@ def test_conditions_that_never_hold_together() -> None:
             [when(ALLOW, stringequals={"m": "a"})],
             {},
             f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition stringequals m = "a", and '
-            "AWS documents no condition operator stringequals.",
+            "AWS documents no such condition.",
             'In statement "A", replace the condition on m by one on a key that the request is known to carry.',
         ),
         (

@@ -1,0 +1,44 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the whole sweep and print how many faults were survived: python -m tests.faults [SCENARIO ...]."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fakeaws.client import FakeAws
+from tests.faults.sweep import SUBJECTS, sweep
+from tests.unit.enforce.lab import Clock, Lab, no_waiting
+
+
+def main(wanted: list[str]) -> int:
+    """Sweep every subject, or those named; the exit code is 1 where a fault was not survived."""
+    injected, failed, began = 0, 0, time.monotonic()
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryDirectory() as folder:
+        no_waiting(patched, clock)
+        with FakeAws.start("healthy") as aws:
+            for subject in (each for each in SUBJECTS if not wanted or each.scenario in wanted):
+                results = list(sweep(Lab(aws, clock), subject, Path(folder)))
+                lost = [(fault, why) for fault, why in results if why]
+                injected, failed = injected + len(results), failed + len(lost)
+                print(
+                    f"{subject.scenario:<18}{len(results):5} faults injected, {len(results) - len(lost):5} survived",
+                    flush=True,
+                )
+                for fault, why in lost:
+                    print(f"    {fault}: {why}")
+    print(f"{'in all':<18}{injected:5} faults injected, {injected - failed:5} survived")
+    print(f"{time.monotonic() - began:.0f} s; seconds that the runs would have waited: {clock.now:.0f}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the documentation shows was really printed, and its examples run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_facts
+from tests.fakeaws.client import FakeAws
+
+ROOT = Path(__file__).parents[2]
+AUDIT = "aws_baseline.cloudtrail.audit"
+
+
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """The code blocks of a language on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+
+
+def timeless(text: str) -> str:
+    """The text without its times, and without the line breaks that a time of another length would move."""
+    return " ".join(re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text).split())
+
+
+def test_the_table_is_the_one_that_the_demonstration_prints() -> None:
+    printed = subprocess.run([sys.executable, "-m", "tools.demo"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert timeless(blocks("text")[0]) in timeless(printed.stdout)
+
+
+@pytest.fixture(scope="module")
+def fake_aws() -> Iterator[FakeAws]:
+    with FakeAws.start("healthy") as aws:
+        yield aws
+
+
+def run(aws: FakeAws, scenario: str, folder: Path, *arguments: str) -> str:
+    """Run ansible-playbook on a scenario, with the profile of the examples; return what it prints."""
+    aws.reset(scenario)
+    environment = dict(aws.environment)
+    keys = [f"{name.lower()} = {environment.pop(name)}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    profiles = [line for profile in ("default", "profile production-audit") for line in (f"[{profile}]", *keys)]
+    (folder / "config").write_text("\n".join(profiles), encoding="utf-8")
+    environment["AWS_CONFIG_FILE"] = str(folder / "config")
+    command = ["ansible-playbook", *arguments]
+    played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+    return played.stdout
+
+
+def play(content: list[dict[str, Any]], folder: Path) -> str:
+    """Write an example as a playbook, tasks in a play of their own; return its path."""
+    if "hosts" not in content[0]:
+        content = [{"hosts": "localhost", "gather_facts": False, "tasks": content}]
+    content[0]["vars"] = {"ansible_python_interpreter": sys.executable, "cloudtrail_kms_fail_on": "never"}
+    playbook = folder / "example.yml"
+    text = re.sub("/srv/reports|/var/lib/audits", str(folder), yaml.safe_dump(content))
+    playbook.write_text(text, encoding="utf-8")
+    return str(playbook)
+
+
+PAGES = ("README.md", "roles/cloudtrail_kms/README.md")
+PLAYS = [block for page in PAGES for block in blocks("yaml", page) if block.startswith("- name:")]
+
+
+@pytest.mark.parametrize("example", PLAYS, ids=lambda example: example.partition("\n")[0])
+def test_an_example_of_a_page_runs(example: str, fake_aws: FakeAws, tmp_path: Path) -> None:
+    run(fake_aws, "healthy", tmp_path, play(yaml.safe_load(example), tmp_path))
+
+
+def test_the_landing_zone_of_the_readme_is_compliant(fake_aws: FakeAws, tmp_path: Path) -> None:
+    (variables,) = (block for block in blocks("yaml") if block.startswith("# landing-zone.yml"))
+    landing_zone = tmp_path / "landing-zone.yml"
+    landing_zone.write_text(variables, encoding="utf-8")
+    assert "1 compliant" in run(fake_aws, "organization", tmp_path, AUDIT, "--extra-vars", f"@{landing_zone}")
+
+
+# The first two belong together; the third reads accounts of an organization.
+@pytest.mark.parametrize(
+    ("scenario", "first", "last"), [("healthy", 0, 2), ("organization", 2, 3), ("healthy", 3, None)]
+)
+def test_the_examples_of_the_module_run(
+    scenario: str, first: int, last: int | None, fake_aws: FakeAws, tmp_path: Path
+) -> None:
+    tasks = yaml.safe_load(cloudtrail_kms_facts.EXAMPLES)[first:last]
+    run(fake_aws, scenario, tmp_path, play(tasks, tmp_path))

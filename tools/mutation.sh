@@ -1,0 +1,51 @@
+#!/bin/sh
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Mutation testing of the key-policy engine: change it in a thousand small ways, and see that its tests notice.
+# Takes about an hour of one core, so it is no part of `make test`. Prints the survivors, which
+# docs/key-policy-engine.md explains, and fails when less than 90 % are killed.
+
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+venv=$root/.venv-mutation
+work=$root/build/mutation
+package=ansible_collections/aws_baseline/cloudtrail/plugins/module_utils
+
+if [ ! -x "$venv/bin/mutmut" ]; then
+    "$root/.venv/bin/uv" venv --quiet --python "$root/.venv/bin/python" "$venv"
+    "$root/.venv/bin/uv" pip install --quiet --system-certs --python "$venv/bin/python" \
+        --constraint "$root/requirements/test.txt" hypothesis pytest pyyaml mutmut==3.8.1
+fi
+
+# mutmut wants the source under the name it is imported by, and nothing else of that name in sight.
+rm -rf "$work"
+mkdir -p "$work/$package" "$work/tests/unit"
+cp -R "$root/plugins/module_utils/_policy" "$work/$package/"
+cp -R "$root/tests/unit/policy" "$work/tests/unit/"
+(
+    cd "$work"
+    folder=$package
+    while [ "$folder" != . ]; do
+        : >"$folder/__init__.py"
+        folder=$(dirname "$folder")
+    done
+    : >tests/__init__.py
+    : >tests/unit/__init__.py
+    printf '%s\n' '[mutmut]' 'source_paths=ansible_collections' 'also_copy=tests' \
+        'pytest_add_cli_args_test_selection=tests/unit/policy' >setup.cfg
+    HYPOTHESIS_PROFILE=brief nice "$venv/bin/mutmut" run --max-children 1 >mutation.log 2>&1 || {
+        tail -n 20 mutation.log >&2
+        exit 1
+    }
+    "$venv/bin/mutmut" results
+    "$venv/bin/mutmut" export-cicd-stats >/dev/null
+    "$venv/bin/python" -c '
+import json, sys
+found = json.load(open("mutants/mutmut-cicd-stats.json"))
+killed = found["killed"] + found["timeout"]
+total = found["total"]
+print(f"{killed} of {total} mutants killed, {killed / total:.1%}")
+sys.exit(killed < 0.9 * total)'
+)
