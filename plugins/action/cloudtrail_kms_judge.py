@@ -20,15 +20,16 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return a failed result where an account's verdict fails under `fail_on`."""
+        """Return a failed result where there are reasons to, or an account's verdict fails under `fail_on`."""
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
+                "reasons": {"type": "list", "elements": "str", "default": []},
                 "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
             }
         )[1]
-        message = failure(arguments["audit"], arguments["fail_on"])
-        if message is None:
+        message = " ".join(arguments["reasons"]) or failure(arguments["audit"], arguments["fail_on"])
+        if not message:
             return {**result, "changed": False}
         return {**result, "changed": False, "failed": True, "msg": message}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prints the table of an audit and writes its reports. The documentation stands in plugins/modules/."""
+"""Prints the tables of an audit or an enforcement, writes its reports. Its documentation stands in plugins/modules/."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import AUDIT_ARGUMENT
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import (
+    AUDIT_ARGUMENT,
+    ENFORCEMENT_ARGUMENT,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import render_enforcement
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
@@ -34,7 +39,7 @@ FILE_MODE = 0o640
 
 
 class ActionModule(ActionBase):
-    """Report an audit: a table for the person who runs it, files for the machines that read it."""
+    """Report an audit or an enforcement: tables for the person who runs it, files for the machines that read it."""
 
     _requires_connection = False
 
@@ -44,11 +49,12 @@ class ActionModule(ActionBase):
         arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
+                "enforcement": ENFORCEMENT_ARGUMENT,
                 "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
                 "directory": {"type": "path"},
             }
         )[1]
-        _show(arguments["audit"])
+        _show(arguments["audit"], arguments["enforcement"])
         # A report records a run, it is no state of the account: writing it is no change.
         return {**result, "changed": False, "reports": self._reports(arguments)}
 
@@ -67,8 +73,8 @@ class ActionModule(ActionBase):
         return [str(path)]
 
 
-def _show(audit: Mapping[str, Any]) -> None:
-    """Show the table in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
+def _show(audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None) -> None:
+    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
         "good": constants.COLOR_OK,
@@ -81,8 +87,13 @@ def _show(audit: Mapping[str, Any]) -> None:
         painted: str = stringc(text, tones[tone])
         return painted
 
-    display.display(render(audit, width=WIDTH, paint=paint), screen_only=True)
-    display.display(render(audit, width=WIDTH, paint=lambda text, _tone: text), log_only=True)
+    def table(paint: Paint) -> str:
+        if enforcement:
+            return render_enforcement(enforcement, width=WIDTH, paint=paint)
+        return render(audit, width=WIDTH, paint=paint)
+
+    display.display(table(paint), screen_only=True)
+    display.display(table(lambda text, _tone: text), log_only=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,6 +22,15 @@ attributes:
   check_mode:
     support: full
 options:
+  reasons:
+    description:
+      - Why an enforcement came to nothing or not to its end, as M(aws_baseline.cloudtrail.cloudtrail_kms_enforce)
+        returned it in RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:refusals) and
+        RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:errors).
+      - Any of them fails the host, whatever O(fail_on) says.
+    type: list
+    elements: str
+    default: []
   fail_on:
     description:
       - The verdicts that fail the host. An account that is C(not_applicable) never does.
@@ -32,6 +41,7 @@ options:
       never: Fail on nothing.
     default: unknown
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
   - module: aws_baseline.cloudtrail.cloudtrail_kms_report
 """

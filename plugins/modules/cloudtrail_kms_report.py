@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloudtrail_kms_report
-short_description: Show an audit of CloudTrail trails as a table and write its reports
+short_description: Show an audit or an enforcement of CloudTrail trails as tables and write the reports
 version_added: 0.1.0
 description:
-  - Prints a table with one row for each trail and, under it, what is wrong and what to do.
+  - Prints a table with one row for each trail and, under it, what is wrong and what to do. Of an enforcement it prints
+    beside that what is changed, and each trail's verdict before and after.
   - Writes the audit to files that other programs read, on request.
   - It runs on the control node and asks AWS nothing.
 author:
@@ -26,6 +27,53 @@ attributes:
       - In check mode the table is printed and no file is written.
       - The role wants its reports in a dry run as well and sets C(check_mode=false) on this task.
 options:
+  enforcement:
+    description:
+      - What M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returned. Its tables are printed then in place of that
+        of O(audit): what was wrong, what is changed, and the verdicts before and after.
+    type: dict
+    suboptions:
+      before:
+        description: The account as it was.
+        type: dict
+        required: true
+        suboptions: &audit
+          generated_at:
+            description: When AWS was read, in UTC.
+            type: str
+            required: true
+          collection_version:
+            description: The version of this collection that judged.
+            type: str
+            required: true
+          summary:
+            description: The counts of accounts and trails.
+            type: dict
+            required: true
+          accounts:
+            description: The account with its trails and findings.
+            type: list
+            elements: dict
+            required: true
+      after:
+        description: The account after the changes, or as a plan will leave it; without it nothing is said of after.
+        type: dict
+        suboptions: *audit
+      changes:
+        description: The changes, in order.
+        type: list
+        elements: dict
+        required: true
+      refusals:
+        description: Why nothing was done.
+        type: list
+        elements: str
+        required: true
+      errors:
+        description: Why changes failed.
+        type: list
+        elements: str
+        required: true
   formats:
     description:
       - The reports to write to O(directory).
@@ -41,6 +89,7 @@ options:
       - A report that is there already is replaced as a whole. Its mode is 0640.
     type: path
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
   - module: aws_baseline.cloudtrail.cloudtrail_kms_judge
 """
@@ -55,6 +104,21 @@ EXAMPLES = r"""
     audit: "{{ audit.ansible_facts.cloudtrail_kms }}"
     formats: [json]
     directory: reports
+
+- name: Plan what it takes to bring the account to compliance
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+  check_mode: true
+  register: enforcement
+
+- name: Show the plan
+  aws_baseline.cloudtrail.cloudtrail_kms_report:
+    audit: "{{ enforcement.before }}"
+    enforcement:
+      before: "{{ enforcement.before }}"
+      changes: "{{ enforcement.changes }}"
+      after: "{{ enforcement.after }}"
+      refusals: "{{ enforcement.refusals }}"
+      errors: "{{ enforcement.errors }}"
 """
 
 RETURN = r"""

@@ -46,6 +46,13 @@ class TestReport:
         assert "\n111111111111  us-east-1  main   alias/trail  compliant\n" in printed
         assert "\x1b" not in printed
 
+    def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
+        enforced = {"before": RED, "after": GREEN, "changes": [], "refusals": ["Somebody denies it."], "errors": []}
+        assert run(cloudtrail_kms_report, audit=RED, enforcement=enforced) == {"changed": False, "reports": []}
+        printed = capsys.readouterr().out
+        assert "\n    FAIL      key_is_usable: " in printed
+        assert printed.endswith("Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n")
+
     def test_prints_in_the_colours_of_ansible(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -126,6 +133,11 @@ class TestJudge:
         result = run(cloudtrail_kms_judge, check_mode=check_mode, audit=RED)
         assert result["failed"] is True
         assert result["msg"].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
+
+    @pytest.mark.parametrize("fail_on", ["unknown", "never"])
+    def test_fails_for_a_reason_whatever_the_verdict(self, fail_on: str) -> None:
+        result = run(cloudtrail_kms_judge, audit=GREEN, fail_on=fail_on, reasons=["Refused.", "Failed."])
+        assert result == {"changed": False, "failed": True, "msg": "Refused. Failed."}
 
     def test_fails_on_nothing_where_it_is_told_so(self) -> None:
         assert run(cloudtrail_kms_judge, audit=RED, fail_on="never") == {"changed": False}
