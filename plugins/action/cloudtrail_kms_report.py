@@ -20,10 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import (
-    AUDIT_ARGUMENT,
-    ENFORCEMENT_ARGUMENT,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import ONE_OF, OPTIONS, last_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import render_enforcement
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
@@ -48,13 +45,14 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(
             argument_spec={
-                "audit": AUDIT_ARGUMENT,
-                "enforcement": ENFORCEMENT_ARGUMENT,
+                **OPTIONS,
                 "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
                 "directory": {"type": "path"},
-            }
+            },
+            mutually_exclusive=ONE_OF,
+            required_one_of=ONE_OF,
         )[1]
-        _show(arguments["audit"], arguments["enforcement"])
+        _show(arguments)
         # A report records a run, it is no state of the account: writing it is no change.
         return {**result, "changed": False, "reports": self._reports(arguments)}
 
@@ -65,7 +63,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"No directory is given to write the {arguments['formats'][0]} report to.")
         path = Path(arguments["directory"]) / "cloudtrail-kms.json"
         try:
-            _write(path, json.dumps(arguments["audit"], indent=2, sort_keys=True) + "\n")
+            _write(path, json.dumps(last_read(arguments), indent=2, sort_keys=True) + "\n")
         except OSError as error:
             raise AnsibleActionFail(
                 f"The report {path} cannot be written: {error.strerror}. The directory must exist and be writable."
@@ -73,7 +71,7 @@ class ActionModule(ActionBase):
         return [str(path)]
 
 
-def _show(audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None) -> None:
+def _show(arguments: Mapping[str, Any]) -> None:
     """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
@@ -88,9 +86,9 @@ def _show(audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None) -> No
         return painted
 
     def table(paint: Paint) -> str:
-        if enforcement:
-            return render_enforcement(enforcement, width=WIDTH, paint=paint)
-        return render(audit, width=WIDTH, paint=paint)
+        if arguments["enforcement"]:
+            return render_enforcement(arguments["enforcement"], width=WIDTH, paint=paint)
+        return render(arguments["audit"], width=WIDTH, paint=paint)
 
     display.display(table(paint), screen_only=True)
     display.display(table(lambda text, _tone: text), log_only=True)

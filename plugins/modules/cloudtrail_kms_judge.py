@@ -11,6 +11,8 @@ short_description: Fail a host whose CloudTrail trails do not comply
 version_added: 0.1.0
 description:
   - Fails where an audit's verdict on an account asks for it, and names the account, the trails and the rules at fault.
+  - Fails where an enforcement was refused or did not come to its end, and says why, whatever O(fail_on) says. Else it
+    judges the account after the changes, or before them where they are only planned.
   - It runs on the control node and asks AWS nothing.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
@@ -22,15 +24,6 @@ attributes:
   check_mode:
     support: full
 options:
-  reasons:
-    description:
-      - Why an enforcement came to nothing or not to its end, as M(aws_baseline.cloudtrail.cloudtrail_kms_enforce)
-        returned it in RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:refusals) and
-        RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:errors).
-      - Any of them fails the host, whatever O(fail_on) says.
-    type: list
-    elements: str
-    default: []
   fail_on:
     description:
       - The verdicts that fail the host. An account that is C(not_applicable) never does.

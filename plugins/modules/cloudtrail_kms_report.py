@@ -27,57 +27,11 @@ attributes:
       - In check mode the table is printed and no file is written.
       - The role wants its reports in a dry run as well and sets C(check_mode=false) on this task.
 options:
-  enforcement:
-    description:
-      - What M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returned. Its tables are printed then in place of that
-        of O(audit): what was wrong, what is changed, and the verdicts before and after.
-    type: dict
-    suboptions:
-      before:
-        description: The account as it was.
-        type: dict
-        required: true
-        suboptions: &audit
-          generated_at:
-            description: When AWS was read, in UTC.
-            type: str
-            required: true
-          collection_version:
-            description: The version of this collection that judged.
-            type: str
-            required: true
-          summary:
-            description: The counts of accounts and trails.
-            type: dict
-            required: true
-          accounts:
-            description: The account with its trails and findings.
-            type: list
-            elements: dict
-            required: true
-      after:
-        description: The account after the changes, or as a plan will leave it; without it nothing is said of after.
-        type: dict
-        suboptions: *audit
-      changes:
-        description: The changes, in order.
-        type: list
-        elements: dict
-        required: true
-      refusals:
-        description: Why nothing was done.
-        type: list
-        elements: str
-        required: true
-      errors:
-        description: Why changes failed.
-        type: list
-        elements: str
-        required: true
   formats:
     description:
       - The reports to write to O(directory).
-      - V(json) is the file C(cloudtrail-kms.json), which holds the whole of O(audit) with its keys sorted.
+      - V(json) is the file C(cloudtrail-kms.json), which holds the whole of O(audit) with its keys sorted. Of
+        O(enforcement) it holds O(enforcement.after), or O(enforcement.before) where the changes are only planned.
     type: list
     elements: str
     choices: [json]
@@ -112,7 +66,6 @@ EXAMPLES = r"""
 
 - name: Show the plan
   aws_baseline.cloudtrail.cloudtrail_kms_report:
-    audit: "{{ enforcement.before }}"
     enforcement:
       before: "{{ enforcement.before }}"
       changes: "{{ enforcement.changes }}"
