@@ -9,7 +9,7 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types ansible-lint sanity unit integration coverage molecule docs-lint \
+.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage molecule docs-lint \
 	test-matrix bench pins changelog clean
 
 help: ## List the targets
@@ -53,6 +53,9 @@ integration: setup ## Playbooks against the fake AWS, measuring what they cover
 coverage: setup ## What the last unit and integration runs covered of plugins/, together
 	$(run) coverage combine --keep --quiet
 	$(run) coverage report
+
+test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
+	$(run) python -m tests.faults
 
 molecule: setup ## The molecule scenario `audit`
 	$(run) molecule test --no-command-borders --scenario-name audit
