@@ -129,6 +129,21 @@ CALLERS = {"StringEquals": {"kms:CallerAccount": OWNER}}
             required(readers=(f"arn:aws:iam::444455556666:role/{OWNER}",)),
             [{**READERS, "Principal": {"AWS": [f"arn:aws:iam::444455556666:role/{OWNER}"]}}],
         ),
+        # Its logs are in the key's region, and so is the S3 that it reads them through.
+        (
+            [
+                ROOT,
+                USE,
+                DESCRIBE,
+                {
+                    **READERS,
+                    "Sid": "theirs",
+                    "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+                },
+            ],
+            required(readers=(ROLE,)),
+            [],
+        ),
         # The root user is covered by the root statement.
         ([ROOT, USE, DESCRIBE], required(readers=(OWNER,)), []),
         # The console's form leaves it open whether the service may Decrypt.
