@@ -9,7 +9,7 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types ansible-lint sanity unit integration coverage molecule docs-lint \
+.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage molecule docs-lint \
 	test-matrix bench pins changelog clean
 
 help: ## List the targets
@@ -51,8 +51,11 @@ integration: setup ## Playbooks against the fake AWS, measuring what they cover
 	$(run) coverage run --data-file=.cache/coverage/data.integration -m pytest tests/integration
 
 coverage: setup ## What the last unit and integration runs covered of plugins/, together
-	$(run) coverage combine --keep --quiet
-	$(run) coverage report
+	@rm -f .cache/coverage/data
+	$(run) python -W 'ignore:Data file' -m coverage report --keep-combined  # Ansible ends some workers as they write
+
+test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
+	$(run) python -m tests.faults
 
 molecule: setup ## The molecule scenario `audit`
 	$(run) molecule test --no-command-borders --scenario-name audit

@@ -47,10 +47,13 @@ def run(target: str) -> Step:
 
 
 def run_all(phases: Sequence[str]) -> Iterator[Step]:
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
+    pool = ThreadPoolExecutor(AT_A_TIME)
+    try:
         for phase in phases:
             for future in as_completed([pool.submit(run, target) for target in phase.split(",")]):
                 yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C, which ends what runs, starts nothing more
 
 
 def main() -> int:
@@ -67,4 +70,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -73,6 +73,7 @@ def enforce_spec() -> dict[str, Any]:
         "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
         "allow_cancel_deletion": {"type": "bool", "default": False},
         "backup_path": {"type": "path"},
+        "restore": {"type": "path"},
         "wait": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 300},
     }

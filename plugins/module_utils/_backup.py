@@ -10,11 +10,11 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
@@ -24,28 +24,9 @@ class BackupError(Exception):
     """The backup cannot be written or read; the message names the file and says why."""
 
 
-@dataclass(frozen=True)
-class Replaced:
-    """One value that an enforcement replaces: the key of a trail, or the policy of a key."""
-
-    arn: str
-    before: str | None
-    after: str
-
-
-@dataclass(frozen=True)
-class Backup:
-    """The trails' keys and the keys' policies, before and after, and the keys that were created."""
-
-    account_id: str
-    taken_at: str
-    trail_keys: tuple[Replaced, ...] = ()
-    key_policies: tuple[Replaced, ...] = ()
-    created_keys: tuple[str, ...] = ()
-
-    def document(self) -> dict[str, object]:
-        """The backup as JSON types, as it stands in the file."""
-        return {"format": FORMAT, "collection_version": VERSION, **json.loads(json.dumps(asdict(self)))}
+def document(backup: Backup) -> dict[str, object]:
+    """The backup as JSON types, as it stands in the file."""
+    return {"format": FORMAT, "collection_version": VERSION, **json.loads(json.dumps(asdict(backup)))}
 
 
 def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Backup:
@@ -84,7 +65,7 @@ def write_backup(path: str, backup: Backup, *, keep_older: bool) -> None:
         if keep_older and target.exists():
             written = datetime.fromtimestamp(target.stat().st_mtime, timezone.utc)
             target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))
-        _write(target, json.dumps(backup.document(), indent=2, sort_keys=True) + "\n")
+        _write(target, json.dumps(document(backup), indent=2, sort_keys=True) + "\n")
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be written: {error.strerror}. Its directory must exist and be writable."
@@ -107,20 +88,20 @@ def _write(path: Path, text: str) -> None:
 def read_backup(path: str) -> Backup:
     """Read a backup that `write_backup` wrote. Raises BackupError."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        read = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise BackupError(f"The backup {path} is no JSON: {error}.") from error
-    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+    if not isinstance(read, Mapping) or read.get("format") != FORMAT:
         raise BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
     try:
         return Backup(
-            account_id=str(document["account_id"]),
-            taken_at=str(document["taken_at"]),
-            trail_keys=tuple(Replaced(**row) for row in document["trail_keys"]),
-            key_policies=tuple(Replaced(**row) for row in document["key_policies"]),
-            created_keys=tuple(document["created_keys"]),
+            account_id=str(read["account_id"]),
+            taken_at=str(read["taken_at"]),
+            trail_keys=tuple(Replaced(**row) for row in read["trail_keys"]),
+            key_policies=tuple(Replaced(**row) for row in read["key_policies"]),
+            created_keys=tuple(read["created_keys"]),
         )
     except (KeyError, TypeError) as error:
         raise BackupError(f"The backup {path} is not complete: {error}.") from error

@@ -18,24 +18,26 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     Scope,
     apply,
     open_and_read,
+    read_keys,
     read_tags,
     read_targets,
     wait_for_delivery,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    Backup,
     BackupError,
     backup_of,
     write_backup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, Settings, assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Trail, TrailStatus
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Trail, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     CREATED_FOR_TAG,
     Plan,
     Wish,
     delivered_since,
+    keys_of_backup,
     make_plan,
+    make_restore_plan,
     owner_warning,
     regions_in_need,
     touched,
@@ -56,6 +58,7 @@ class Task:
     check_mode: bool = False
     wait: bool = False
     backup_path: str | None = None
+    restore: Backup | None = None
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,22 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
 
 def _plan(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, list[str]]:
     """The plan, and all that is to be warned of before it is applied."""
+    plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+    owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
+    return plan, [*plan.warnings, *(warning for warning in owners if warning)]
+
+
+def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     wish = task.wish
     tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     key_id = wish.kms_key_id or (wish.key.alias if wish.key else "")
     targets = read_targets(account, judged.snapshot, regions_in_need(judged, wish), key_id, tags)
-    plan = make_plan(judged, targets, wish, task.settings)
-    owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
-    return plan, [*plan.warnings, *(warning for warning in owners if warning)]
+    return make_plan(judged, targets, wish, task.settings)
+
+
+def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:
+    keys = read_keys(account, judged.snapshot, keys_of_backup(backup))
+    return make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
 def _open_questions(after: AccountVerdict) -> Iterator[str]:

@@ -177,3 +177,23 @@ class Change:
 
 
 PLACEHOLDER = "key/to-be-created"
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """One value that an enforcement replaces: the key of a trail, or the policy of a key."""
+
+    arn: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What an enforcement replaces: the trails' keys and the keys' policies; and the keys that it creates."""
+
+    account_id: str
+    taken_at: str
+    trail_keys: tuple[Replaced, ...] = ()
+    key_policies: tuple[Replaced, ...] = ()
+    created_keys: tuple[str, ...] = ()

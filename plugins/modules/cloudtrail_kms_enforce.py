@@ -89,6 +89,14 @@ options:
         written before the first write to AWS. A file that is there keeps its content under a name with its time.
       - Nothing is written in check mode, nor where nothing changes.
     type: path
+  restore:
+    description:
+      - A file that an earlier run wrote to O(backup_path). What it replaced goes back, and nothing else is enforced.
+      - The trails get their keys back, and the keys their policies where nobody else has changed them since.
+      - Refused are keys that no longer work, the removal of statements that a trail needs, and the removal of
+        encryption.
+      - Mutually exclusive with O(key) and O(kms_key_id).
+    type: path
   wait:
     description: Whether to wait, after the changes, until each changed trail has delivered without error.
     type: bool
@@ -145,6 +153,10 @@ EXAMPLES = r"""
     kms_key_id: arn:aws:kms:us-east-1:444444444444:key/11111111-2222-3333-4444-555555555555
     key_assume_role:
       role_arn: arn:aws:iam::444444444444:role/CloudTrailEnforce
+
+- name: Put back what an earlier run has replaced
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    restore: /var/backups/cloudtrail-kms.json
 
 - name: Take back a key that was disabled by mistake
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
@@ -234,7 +246,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
+    BackupError,
+    document,
+    read_backup,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
@@ -244,7 +260,7 @@ def main() -> None:
     """Read, judge, plan, apply, report."""
     module = AnsibleAWSModule(
         argument_spec=_arguments.enforce_spec(),
-        mutually_exclusive=[("kms_key_id", "key")],
+        mutually_exclusive=[("kms_key_id", "key", "restore")],
         supports_check_mode=True,
     )
     try:
@@ -271,6 +287,7 @@ def _task(module: Any) -> Task:
         check_mode=module.check_mode,
         wait=module.params["wait"],
         backup_path=module.params["backup_path"],
+        restore=read_backup(module.params["restore"]) if module.params["restore"] else None,
     )
 
 
@@ -294,7 +311,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         "refusals": list(outcome.refusals),
         "errors": list(outcome.errors),
         "diff": diff(outcome.changes),
-        "backup": outcome.backup.document() if outcome.backup else None,
+        "backup": document(outcome.backup) if outcome.backup else None,
     }
 
 

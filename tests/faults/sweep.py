@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,13 @@ DONE = ("ok", "ReplyLost")
 
 def disturbed(lab: Lab, task: Task, fault: Fault) -> Outcome | None:
     """The enforcement with the fault; None where it ended by an error or was killed."""
-    if fault.kind != KILLED:
+    deadly: AbstractContextManager[Any] = nullcontext()
+    if fault.kind == KILLED:
+        deadly = patch.multiple(Access, **killing(fault))
+    else:
         lab.aws.add_fault(action=fault.action, nth=fault.nth, **FAULTS[fault.kind])
     try:
-        with patch.multiple(Access, **(killing(fault) if fault.kind == KILLED else {})):
+        with deadly:
             return lab.enforce(task)
     except (AwsError, KilledError):
         return None

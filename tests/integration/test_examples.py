@@ -62,7 +62,10 @@ def play(content: list[dict[str, Any]], folder: Path) -> str:
     """Write an example as a playbook, tasks in a play of their own; return its path."""
     if "hosts" not in content[0]:
         content = [{"hosts": "localhost", "gather_facts": False, "tasks": content}]
-    content[0]["vars"] = {"ansible_python_interpreter": sys.executable, "cloudtrail_kms_fail_on": "never"}
+    content[0]["vars"] = {
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "cloudtrail_kms_fail_on": "never",
+    }
     playbook = folder / "example.yml"
     text = re.sub("/srv/reports|/var/lib/audits", str(folder), yaml.safe_dump(content))
     playbook.write_text(text, encoding="utf-8")

@@ -21,7 +21,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     open_and_read,
     read_account,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import read_tags, read_targets
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    read_keys,
+    read_tags,
+    read_targets,
+)
 
 __all__ = [
     "Access",
@@ -35,6 +39,7 @@ __all__ = [
     "connect",
     "open_and_read",
     "read_account",
+    "read_keys",
     "read_tags",
     "read_targets",
     "wait_for_delivery",

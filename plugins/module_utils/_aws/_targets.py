@@ -51,6 +51,13 @@ def _candidate(
     return Candidate(metadata)
 
 
+def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict[str, Key | Missing | ReadError]:
+    """The keys of these ARNs; one that the snapshot holds is not read again."""
+    with ThreadPoolExecutor() as pool:
+        reads = {arn: pool.submit(read_key, account, arn) for arn in arns if arn not in snapshot.keys}
+        return {arn: reads[arn].result() if arn in reads else snapshot.keys[arn] for arn in arns}
+
+
 def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
     """All that is to be known of one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:

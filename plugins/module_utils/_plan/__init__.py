@@ -17,6 +17,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._rem
     FAILED_RULE_LEADS_TO,
     Remedy,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
+    keys_of_backup,
+    make_restore_plan,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     CREATED_FOR_TAG,
@@ -36,7 +40,9 @@ __all__ = [
     "Wish",
     "delivered_since",
     "diff",
+    "keys_of_backup",
     "make_plan",
+    "make_restore_plan",
     "owner_warning",
     "regions_in_need",
     "touched",

@@ -11,6 +11,7 @@ warning and is judged as far as AWS documents it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -142,11 +143,9 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
 
 def _load(text: str, repeated: list[str]) -> Any:
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _value in pairs]
-            repeated.extend(name for name in found if names.count(name) > 1)
-        return found
+        times = Counter(name for name, _value in pairs)
+        repeated.extend(name for name in times if times[name] > 1)
+        return dict(pairs)
 
     try:
         return json.loads(text, object_pairs_hook=collect)
@@ -156,10 +155,8 @@ def _load(text: str, repeated: list[str]) -> Any:
 
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
     found = [] if statements else ["The policy has no statements: it allows nothing."]
-    sids = [statement.sid for statement in statements if statement.sid]
-    found.extend(
-        f'The Sid "{sid}" stands on more than one statement.' for sid in dict.fromkeys(sids) if sids.count(sid) > 1
-    )
+    sids = Counter(statement.sid for statement in statements if statement.sid)
+    found.extend(f'The Sid "{sid}" stands on more than one statement.' for sid in sids if sids[sid] > 1)
     if document.get("Version") not in (*VERSIONS, None):
         found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
     return found

@@ -15,8 +15,9 @@ import ipaddress
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
@@ -35,7 +36,6 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:Z|([+-])(\d\d):(\d\d)))?)?)?"
 )
-_LEAST = (0, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,12 @@ def _never_clear(_value: str) -> bool:
     raise UndocumentedError
 
 
-def _compared(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Maker:
-    def make(pieces: Pieces) -> Matcher:
-        try:
-            bound = parse(_text(pieces))
-        except UndocumentedError:
-            return _never_clear
-        return lambda value: compare(parse(value), bound)
-
-    return make
+def _compared(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool], pieces: Pieces) -> Matcher:
+    try:
+        bound = parse(_text(pieces))
+    except UndocumentedError:
+        return _never_clear
+    return lambda value: compare(parse(value), bound)
 
 
 def _number(text: str) -> float:
@@ -107,22 +104,18 @@ def _number(text: str) -> float:
 
 
 def _moment(text: str) -> datetime:
-    """A point in time, from epoch seconds or from a date."""
+    """A point in time, from a date or from epoch seconds."""
+    date = _DATE.fullmatch(text)
     try:
-        if _NUMBER.fullmatch(text) and not _DATE.fullmatch(text):
-            return datetime.fromtimestamp(float(text), timezone.utc)
-        return _iso_8601(text)
+        return _of_date(*date.groups()) if date else datetime.fromtimestamp(_number(text), timezone.utc)
     except (ValueError, OverflowError, OSError) as error:
         raise UndocumentedError from error
 
 
-def _iso_8601(text: str) -> datetime:
-    found = _DATE.fullmatch(text)
-    if found is None:
-        raise UndocumentedError
-    *parts, fraction, sign, hours, minutes = found.groups()
-    year, month, day, hour, minute, second = (int(part or least) for part, least in zip(parts, _LEAST, strict=True))
-    moment = datetime(year, month, day, hour, minute, second, int((fraction or "").ljust(6, "0")), timezone.utc)
+def _of_date(*groups: str | None) -> datetime:
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = (each or "" for each in groups)
+    clock = (int(hour or 0), int(minute or 0), int(second or 0), int(fraction.ljust(6, "0")))
+    moment = datetime(int(year), int(month or 1), int(day or 1), *clock, timezone.utc)
     ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     return moment + ahead if sign == "-" else moment - ahead
 
@@ -145,35 +138,41 @@ def _inside(address: ipaddress.IPv4Network | ipaddress.IPv6Network, network: Any
     return address.version == network.version and address.subnet_of(network)
 
 
-def _family(make: Maker, *names: str, variables: bool = False, ignores_case: bool = False) -> dict[str, Operator]:
-    """The operators that share one comparison, the first of which names it; the others are its negations."""
-    return {
-        name: Operator(names[0], make, negated="Not" in name, variables=variables, ignores_case=ignores_case)
-        for name in names
-    }
-
-
-def _ordered(kind: str, parse: Callable[[str], Any]) -> dict[str, Operator]:
-    """The six comparisons that numbers and dates share."""
-    return {
-        **_family(_compared(parse, operator.eq), f"{kind}Equals", f"{kind}NotEquals"),
-        **_family(_compared(parse, operator.lt), f"{kind}LessThan"),
-        **_family(_compared(parse, operator.le), f"{kind}LessThanEquals"),
-        **_family(_compared(parse, operator.gt), f"{kind}GreaterThan"),
-        **_family(_compared(parse, operator.ge), f"{kind}GreaterThanEquals"),
-    }
-
+_EXACT = Operator("StringEquals", _text, variables=True)
+_FOLDED = Operator("StringEqualsIgnoreCase", _folded, variables=True, ignores_case=True)
+_LIKE = Operator("StringLike", _like, variables=True)
+_ARN = Operator("ArnLike", _arn, variables=True)
+_NUMERIC = Operator("NumericEquals", partial(_compared, _number, operator.eq))
+_DATED = Operator("DateEquals", partial(_compared, _moment, operator.eq))
+_ADDRESS = Operator("IpAddress", partial(_compared, _network, _inside))
 
 OPERATORS: dict[str, Operator] = {
-    **_family(_text, "StringEquals", "StringNotEquals", variables=True),
-    **_family(_folded, "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", variables=True, ignores_case=True),
-    **_family(_like, "StringLike", "StringNotLike", variables=True),
+    "StringEquals": _EXACT,
+    "StringNotEquals": replace(_EXACT, negated=True),
+    "StringEqualsIgnoreCase": _FOLDED,
+    "StringNotEqualsIgnoreCase": replace(_FOLDED, negated=True),
+    "StringLike": _LIKE,
+    "StringNotLike": replace(_LIKE, negated=True),
     # ArnEquals and ArnLike "behave identically", and so do their negations.
-    **_family(_arn, "ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals", variables=True),
+    "ArnLike": _ARN,
+    "ArnEquals": _ARN,
+    "ArnNotLike": replace(_ARN, negated=True),
+    "ArnNotEquals": replace(_ARN, negated=True),
     # One page lets Bool have policy variables, another does not: such a value is never clear.
-    **_family(_bool, "Bool", ignores_case=True),
-    **_ordered("Numeric", _number),
-    **_ordered("Date", _moment),
-    **_family(_compared(_binary, operator.eq), "BinaryEquals"),
-    **_family(_compared(_network, _inside), "IpAddress", "NotIpAddress"),
+    "Bool": Operator("Bool", _bool, ignores_case=True),
+    "NumericEquals": _NUMERIC,
+    "NumericNotEquals": replace(_NUMERIC, negated=True),
+    "NumericLessThan": Operator("NumericLessThan", partial(_compared, _number, operator.lt)),
+    "NumericLessThanEquals": Operator("NumericLessThanEquals", partial(_compared, _number, operator.le)),
+    "NumericGreaterThan": Operator("NumericGreaterThan", partial(_compared, _number, operator.gt)),
+    "NumericGreaterThanEquals": Operator("NumericGreaterThanEquals", partial(_compared, _number, operator.ge)),
+    "DateEquals": _DATED,
+    "DateNotEquals": replace(_DATED, negated=True),
+    "DateLessThan": Operator("DateLessThan", partial(_compared, _moment, operator.lt)),
+    "DateLessThanEquals": Operator("DateLessThanEquals", partial(_compared, _moment, operator.le)),
+    "DateGreaterThan": Operator("DateGreaterThan", partial(_compared, _moment, operator.gt)),
+    "DateGreaterThanEquals": Operator("DateGreaterThanEquals", partial(_compared, _moment, operator.ge)),
+    "BinaryEquals": Operator("BinaryEquals", partial(_compared, _binary, operator.eq)),
+    "IpAddress": _ADDRESS,
+    "NotIpAddress": replace(_ADDRESS, negated=True),
 }

@@ -78,16 +78,16 @@ def resolve(template: str, context: Context) -> Pieces | None:
 def _value(body: str, context: Context) -> str | None:
     written = _BODY.fullmatch(body)
     if written is None:
-        raise UndocumentedError(body)
+        raise UndocumentedError
     key, default = written.groups()
     values = context.get(key.lower())
     if values is None:
-        raise UnknownKeyError(key)
+        raise UnknownKeyError
     if len(values) > 1:  # multivalued keys "cannot" be used as variables
-        raise UndocumentedError(body)
+        raise UndocumentedError
     value = values[0] if values else default
     if value is not None and ("*" in value or "?" in value):  # wildcard or plain character? nothing says
-        raise UndocumentedError(body)
+        raise UndocumentedError
     return value
 
 

@@ -77,6 +77,8 @@ def _form(policy: Policy) -> list[str]:
     size = len(text.encode())
     if size > MAX_BYTES:
         found.append(f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.")
+        longest = sorted((len(to_json(each.document).encode()), each.label) for each in policy.statements)[-1:]
+        found += [f"{label}: it alone has {length} bytes." for length, label in longest]
     strange = _FORBIDDEN_CHARACTER.search(text)
     if strange:
         found.append(f"The policy holds the character {strange.group()!r}; KMS takes Latin-1 only.")

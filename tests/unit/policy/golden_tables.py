@@ -11,9 +11,10 @@ their own short forms.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replaced
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,15 @@ _DENIES = {True: Outcome.EXPLICIT_DENY, False: Outcome.ALLOWED, "unknown": Outco
 
 @dataclass(frozen=True)
 class Golden:
-    """One case: what `request` must come to under `policy`, and what the answer must say."""
+    """One case: what the request must come to under `policy`, and what the answer must say.
+
+    `request` makes the request, when the test runs and not while it is collected.
+    """
 
     name: str
     page: str
     policy: dict[str, Any]
-    request: Request
+    request: Callable[[], Request]
     outcome: Outcome
     says: str = ""
     advises: str = ""
@@ -71,14 +75,14 @@ def _read(table: dict[str, Any], case: dict[str, Any]) -> Iterator[Golden]:
     elif "caller" in case:
         yield _principal(case)
     elif "statements" in case:
-        yield _case(case, _request(case), [_short(statement) for statement in case["statements"]])
+        yield _case(case, partial(_request, case), [_short(statement) for statement in case["statements"]])
     elif "policy" in case:
-        yield _case(case, _call(case), table["policies"][case["policy"]])
+        yield _case(case, partial(_call, case), table["policies"][case["policy"]])
     else:
         yield _element(case)
 
 
-def _case(case: dict[str, Any], request: Request, statements: list[dict[str, Any]]) -> Golden:
+def _case(case: dict[str, Any], request: Callable[[], Request], statements: list[dict[str, Any]]) -> Golden:
     policy = {"Version": case.get("version", "2012-10-17"), "Statement": statements}
     decided_by = tuple(f'statement "{sid}"' for sid in case["decided_by"]) if "decided_by" in case else None
     return Golden(
@@ -97,9 +101,9 @@ def _condition(case: dict[str, Any]) -> Iterator[Golden]:
     """A condition in the only Allow, and again in a Deny beside an Allow of everything."""
     allow = {**EVERYTHING, "Condition": case["condition"]}
     holds = {**case, "outcome": _HOLDS[case["holds"]].name}
-    yield replaced(_case(holds, _request(case), [allow]), name=" (Allow)")
+    yield replaced(_case(holds, partial(_request, case), [allow]), name=" (Allow)")
     denies = {**case, "outcome": _DENIES[case["holds"]].name}
-    yield replaced(_case(denies, _request(case), [EVERYTHING, {**allow, "Effect": "Deny"}]), name=" (Deny)")
+    yield replaced(_case(denies, partial(_request, case), [EVERYTHING, {**allow, "Effect": "Deny"}]), name=" (Deny)")
 
 
 def _principal(case: dict[str, Any]) -> Golden:
@@ -111,7 +115,7 @@ def _principal(case: dict[str, Any]) -> Golden:
         "deny_all_but": [EVERYTHING, {**statement, "Effect": "Deny", "NotPrincipal": case.get("deny_all_but")}],
     }
     (form,) = forms.keys() & case.keys()
-    return _case(case, _request(case), forms[form])
+    return _case(case, partial(_request, case), forms[form])
 
 
 def _element(case: dict[str, Any]) -> Golden:
@@ -120,8 +124,8 @@ def _element(case: dict[str, Any]) -> Golden:
     elements = {**{name: value for name, value in EVERYTHING.items() if name not in negated}, **changed}
     statement = {name: value for name, value in elements.items() if value is not None}
     if "deny" in case:
-        return _case(case, _request(case), [EVERYTHING, {**statement, "Effect": "Deny"}])
-    return _case(case, _request(case), [statement])
+        return _case(case, partial(_request, case), [EVERYTHING, {**statement, "Effect": "Deny"}])
+    return _case(case, partial(_request, case), [statement])
 
 
 def _short(statement: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ CASES = golden_cases()
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden(case: Golden) -> None:
     """The outcome is AWS's, and the answer names what it must."""
-    decision = decide(parse(json.dumps(case.policy)), case.request)
+    decision = decide(parse(json.dumps(case.policy)), case.request())
     assert decision.outcome is case.outcome, decision.reason
     assert case.says in decision.reason
     assert case.advises in decision.advice

@@ -129,6 +129,21 @@ CALLERS = {"StringEquals": {"kms:CallerAccount": OWNER}}
             required(readers=(f"arn:aws:iam::444455556666:role/{OWNER}",)),
             [{**READERS, "Principal": {"AWS": [f"arn:aws:iam::444455556666:role/{OWNER}"]}}],
         ),
+        # Its logs are in the key's region, and so is the S3 that it reads them through.
+        (
+            [
+                ROOT,
+                USE,
+                DESCRIBE,
+                {
+                    **READERS,
+                    "Sid": "theirs",
+                    "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+                },
+            ],
+            required(readers=(ROLE,)),
+            [],
+        ),
         # The root user is covered by the root statement.
         ([ROOT, USE, DESCRIBE], required(readers=(OWNER,)), []),
         # The console's form leaves it open whether the service may Decrypt.
@@ -352,5 +367,5 @@ def test_how_many_accounts_share_a_key(form: Literal["strict", "cis"], capacity:
     """The numbers in docs/key-policy-engine.md; one more is refused and nothing is lost."""
     full = new_key_policy(required(*trails(capacity), form=form))
     assert MAX_BYTES - 120 < len(full.to_json()) <= MAX_BYTES
-    with pytest.raises(MergeRefusedError, match="bytes, more than the 32768 that KMS takes"):
+    with pytest.raises(MergeRefusedError, match='statement "AwsBaselineCloudTrailUse": it alone has 3'):
         merge(full, required(*trails(capacity + 1), form=form))

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -68,11 +70,11 @@ COMMON = {
 
 
 @pytest.mark.parametrize(
-    ("request_", "carries"),
+    ("make", "carries"),
     [
         *[
             (
-                service(action),
+                partial(service, action),
                 {
                     **COMMON,
                     "kms:viaservice": UNKNOWN,
@@ -91,7 +93,7 @@ COMMON = {
             for action in ("kms:GenerateDataKey", "kms:Decrypt")
         ],
         (
-            service("kms:DescribeKey"),
+            partial(service, "kms:DescribeKey"),
             {
                 **COMMON,
                 "kms:viaservice": UNKNOWN,
@@ -102,7 +104,7 @@ COMMON = {
             },
         ),
         (
-            delivery(),
+            delivery,
             {
                 **COMMON,
                 "s3:x-amz-acl": ("bucket-owner-full-control",),
@@ -114,7 +116,7 @@ COMMON = {
             },
         ),
         (
-            reader(),
+            reader,
             {
                 "aws:principalarn": (ROLE,),
                 "aws:principalaccount": ("444455556666",),
@@ -138,29 +140,33 @@ COMMON = {
         ),
     ],
 )
-def test_what_a_request_carries(request_: Request, carries: dict[str, tuple[str, ...] | None]) -> None:
+def test_what_a_request_carries(make: Callable[[], Request], carries: dict[str, tuple[str, ...] | None]) -> None:
     """Present with its value, absent or unknown."""
+    request_ = make()
     assert {key: request_.keys.get(key) for key in carries} == carries
 
 
 @pytest.mark.parametrize(
-    ("request_", "principal", "action", "resource", "account"),
+    ("make", "principal", "action", "resource", "account"),
     [
-        (service("kms:Decrypt"), "cloudtrail.amazonaws.com", "kms:Decrypt", KEY, "111122223333"),
-        (delivery(), "cloudtrail.amazonaws.com", "s3:PutObject", LOG_FILE, ""),
+        (partial(service, "kms:Decrypt"), "cloudtrail.amazonaws.com", "kms:Decrypt", KEY, "111122223333"),
+        (delivery, "cloudtrail.amazonaws.com", "s3:PutObject", LOG_FILE, ""),
         (
-            delivery(None),
+            partial(delivery, None),
             "cloudtrail.amazonaws.com",
             "s3:PutObject",
             LOG_FILE.replace("/audit", ""),
             "",
         ),
-        (reader(), ROLE, "kms:Decrypt", KEY, "111122223333"),
-        (reader("444455556666"), "arn:aws:iam::444455556666:root", "kms:Decrypt", KEY, "111122223333"),
+        (reader, ROLE, "kms:Decrypt", KEY, "111122223333"),
+        (partial(reader, "444455556666"), "arn:aws:iam::444455556666:root", "kms:Decrypt", KEY, "111122223333"),
     ],
 )
-def test_who_asks_for_what(request_: Request, principal: str, action: str, resource: str, account: str) -> None:
+def test_who_asks_for_what(
+    make: Callable[[], Request], principal: str, action: str, resource: str, account: str
+) -> None:
     """Principal, action, resource and its owner."""
+    request_ = make()
     assert (request_.principal, request_.action) == (principal, action)
     assert (request_.resource, request_.account) == (resource, account)
     assert request_.identity_allows is None

@@ -190,10 +190,20 @@ def test_the_size_is_counted_in_bytes_as_sent() -> None:
     room = MAX_BYTES - frame
     assert validate(document(ALLOW, Id="x" * room)) == []
     assert validate(document(ALLOW, Id="x" * (room + 1))) == [
-        "The policy has 32769 bytes, more than the 32768 that KMS takes."
+        "The policy has 32769 bytes, more than the 32768 that KMS takes.",
+        'statement "A": it alone has 91 bytes.',
     ]
     assert validate(document(ALLOW, Id="x" * (room - 1) + "ü")) == [
-        "The policy has 32769 bytes, more than the 32768 that KMS takes."
+        "The policy has 32769 bytes, more than the 32768 that KMS takes.",
+        'statement "A": it alone has 91 bytes.',
+    ]
+
+
+def test_too_long_without_statements() -> None:
+    """None can be named then."""
+    assert validate(document(Id="x" * MAX_BYTES)) == [
+        "The policy has no statements.",
+        "The policy has 32815 bytes, more than the 32768 that KMS takes.",
     ]
 
 

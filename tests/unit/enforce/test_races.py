@@ -1,0 +1,256 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Somebody else writes at the same time, AWS is slow to see what was written, and a backup outlives its run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
+from tests.unit.enforce.lab import Lab
+
+HOME = "eu-central-1"
+ALIAS = "alias/aws-baseline-cloudtrail"
+FOREIGN = {
+    "Sid": "Somebody else's",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+    "Action": "kms:ListGrants",
+    "Resource": "*",
+}
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], None], *, times: int = 1) -> None:
+    """Act just before each of the first `times` calls of an operation is sent."""
+    left = [times]
+    for name in ("send", "send_once"):
+        original = getattr(Access, name)
+
+        def send(self: Access, service: str, region: str, called: str, original: Any = original, **rest: Any) -> Any:
+            if called == operation and left[0]:
+                left[0] -= 1
+                act()
+            return original(self, service, region, called, **rest)
+
+        monkeypatch.setattr(Access, name, send)
+
+
+def add_statement(lab: Lab) -> None:
+    """Somebody adds a statement to the policy of the trail's key, each time another."""
+    kms = lab.client("kms", HOME)
+    arn = kms.describe_key(KeyId="alias/cloudtrail")["KeyMetadata"]["Arn"]
+    document = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    document["Statement"].append({**FOREIGN, "Sid": f"Somebody else's {len(document['Statement'])}"})
+    kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(document))
+
+
+def sids(lab: Lab) -> list[str]:
+    """The Sids of the only key's policy."""
+    (key,) = lab.keys(HOME).values()
+    return [statement["Sid"] for statement in key["policy"]["Statement"]]
+
+
+def statuses(outcome: Outcome) -> list[tuple[str, str]]:
+    """What became of each change."""
+    return [(change.operation, change.status) for change in outcome.changes]
+
+
+def test_a_policy_changed_meanwhile_is_planned_anew(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("policy-lacking")
+    before = sids(lab)
+    armed = [True]
+
+    def between_plan_and_write() -> None:
+        if armed[0] and len([call for call in lab.aws.calls() if call["action"] == "GetKeyPolicy"]) == 1:
+            armed[0] = False
+            add_statement(lab)
+
+    lab.aws.clear_calls()
+    meanwhile(monkeypatch, "GetKeyPolicy", between_plan_and_write, times=5)
+    outcome = lab.enforce()
+    assert outcome.errors == ()
+    assert statuses(outcome) == [("PutKeyPolicy", "applied")]
+    assert "was changed by somebody else" in outcome.warnings[0]
+    assert sids(lab)[: len(before)] == before
+    assert [sid for sid in sids(lab) if sid.startswith("Somebody else's")] != []
+    assert outcome.after is not None
+    assert outcome.after.verdict == "compliant"
+
+
+def test_a_policy_overwritten_right_after_is_planned_anew(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("policy-lacking")
+    kms = lab.client("kms", HOME)
+    arn = kms.describe_key(KeyId="alias/cloudtrail")["KeyMetadata"]["Arn"]
+    lost = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    changed = json.dumps({**json.loads(lost), "Statement": [*json.loads(lost)["Statement"], FOREIGN]})
+    original = Access.send_once
+
+    def overwritten(self: Access, *called: Any, **rest: Any) -> Any:
+        answer = original(self, *called, **rest)
+        if called[2] == "PutKeyPolicy" and FOREIGN["Sid"] not in sids(lab):
+            kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=changed)
+        return answer
+
+    monkeypatch.setattr(Access, "send_once", overwritten)
+    outcome = lab.enforce()
+    assert statuses(outcome) == [("PutKeyPolicy", "applied"), ("PutKeyPolicy", "applied")]
+    assert "Somebody else's" in sids(lab)
+    assert outcome.after is not None
+    assert outcome.after.verdict == "compliant"
+
+
+def test_a_policy_that_keeps_changing_is_given_up(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("policy-lacking")
+    meanwhile(monkeypatch, "GetKeyPolicy", lambda: add_statement(lab), times=99)
+    outcome = lab.enforce()
+    assert statuses(outcome) == [("PutKeyPolicy", "not_attempted")]
+    assert "keeps changing" in outcome.errors[0]
+    assert "PutKeyPolicy" not in [call["action"] for call in lab.aws.calls() if "AwsBaseline" in str(call)]
+
+
+def test_two_runs_at_once_end_with_one_key_in_use(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("fresh")
+    other: list[Outcome] = []
+    meanwhile(monkeypatch, "CreateKey", lambda: other.append(lab.enforce()))
+    ours = lab.enforce()
+    assert (ours.errors, other[0].errors) == ((), ())
+    used = lab.client("kms", HOME).describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"]
+    (trail,) = lab.trails().values()
+    assert trail["KmsKeyId"] == used
+    (unused,) = set(lab.keys(HOME)) - {used}
+    assert statuses(ours) == [("CreateKey", "applied")]
+    assert [warning for warning in ours.warnings if f"The key {unused} is not in use" in warning] != []
+
+
+def test_a_run_takes_over_the_key_that_another_has_just_created(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    other: list[Outcome] = []
+    meanwhile(monkeypatch, "CreateAlias", lambda: other.append(lab.enforce()))
+    ours = lab.enforce()
+    assert (ours.errors, other[0].errors) == ((), ())
+    assert len(lab.keys(HOME)) == 1
+
+
+@pytest.mark.parametrize("operation", ["CreateAlias", "UpdateTrail", "EnableKeyRotation"])
+def test_the_next_run_carries_on(load: Callable[[str], Lab], operation: str) -> None:
+    lab = load("fresh")
+    service = "cloudtrail" if operation == "UpdateTrail" else "kms"
+    lab.aws.add_fault(action=f"{service}:{operation}", code="AccessDeniedException")
+    first = lab.enforce()
+    assert dict(statuses(first))[operation] == "failed"
+    assert f"Allow {service}:{operation}" in first.errors[0]
+    second = lab.enforce()
+    assert operation in dict(statuses(second))
+    assert "CreateKey" not in dict(statuses(second))
+    assert len(lab.keys(HOME)) == 1
+    assert lab.enforce().changes == ()
+
+
+def test_a_create_key_without_reply_is_looked_for_and_not_sent_again(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.add_fault(action="kms:CreateKey", lose_reply=True)
+    outcome = lab.enforce()
+    assert outcome.errors == ()
+    assert lab.writes().count("CreateKey") == 1
+    ((arn, key),) = lab.keys(HOME).items()
+    assert key["tags"] == {CREATED_FOR_TAG: ALIAS}
+    assert outcome.changes[0].resource == arn
+
+
+def test_a_create_key_that_was_dropped_is_not_sent_again(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.add_fault(action="kms:CreateKey", drop=True)
+    outcome = lab.enforce()
+    assert statuses(outcome)[0] == ("CreateKey", "failed")
+    assert "the next run looks first" in outcome.errors[0]
+    assert lab.writes() == ["CreateKey"]
+
+
+@pytest.mark.parametrize("code", ["InsufficientEncryptionPolicyException", "KmsKeyNotFoundException"])
+@pytest.mark.parametrize("answers", [0, 3, 6])
+def test_slow_propagation_is_waited_for(load: Callable[[str], Lab], code: str, answers: int) -> None:
+    lab = load("fresh")
+    if answers:
+        lab.aws.add_fault(action="cloudtrail:UpdateTrail", code=code, times=answers)
+    began = lab.clock.now
+    outcome = lab.enforce(seconds=120)
+    assert (outcome.errors, lab.writes().count("UpdateTrail")) == ((), answers + 1)
+    assert lab.clock.now - began == sum(min(2**attempt, 20) for attempt in range(answers))
+
+
+def test_what_cannot_pass_is_not_tried_again(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="S3BucketDoesNotExistException", times=-1)
+    outcome = lab.enforce()
+    assert dict(statuses(outcome)) == {
+        "CreateKey": "applied",
+        "CreateAlias": "applied",
+        "UpdateTrail": "failed",
+        "EnableKeyRotation": "not_attempted",
+    }
+    assert lab.writes().count("UpdateTrail") == 1
+
+
+def test_without_a_policy_write_propagation_is_no_excuse(load: Callable[[str], Lab]) -> None:
+    lab = load("healthy")
+    other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
+    policy = json.dumps(next(iter(lab.keys(HOME).values()))["policy"])
+    lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="InsufficientEncryptionPolicyException", times=-1)
+    lab.aws.clear_calls()
+    outcome = lab.enforce(Task(wish=Wish(key=None, kms_key_id=other, replace_compliant_key=True)))
+    assert (statuses(outcome), lab.writes()) == ([("UpdateTrail", "failed")], ["UpdateTrail"])
+
+
+def test_rotation_never_stops_the_encryption(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.add_fault(action="kms:EnableKeyRotation", code="AccessDeniedException")
+    outcome = lab.enforce()
+    assert statuses(outcome)[-2:] == [("UpdateTrail", "applied"), ("EnableKeyRotation", "failed")]
+    assert outcome.after is not None
+    assert outcome.after.verdict == "compliant"
+
+
+@pytest.mark.parametrize(("seconds", "proven"), [(60, True), (0, False)])
+def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], seconds: float, proven: bool) -> None:
+    lab = load("fresh")
+    lab.aws.set(delivery_interval=0.001 if proven else 3600)
+    outcome = lab.enforce(seconds=seconds, wait=True)
+    assert outcome.errors == ()
+    assert ["not yet proven" in warning for warning in outcome.warnings] == ([] if proven else [True])
+
+
+def test_the_backup_is_there_before_the_first_write(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab, path = load("policy-lacking"), tmp_path / "backup.json"
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    lab.aws.add_fault(action="kms:PutKeyPolicy", code="AccessDeniedException")
+    failed = lab.enforce(backup_path=str(path))
+    assert (statuses(failed), path.stat().st_mode & 0o777) == ([("PutKeyPolicy", "failed")], 0o600)
+    (saved,) = json.loads(path.read_text(encoding="utf-8"))["key_policies"]
+    assert (saved["arn"], json.loads(saved["before"])) == (arn, key["policy"])
+    lab.enforce(backup_path=str(path))
+    assert len(list(tmp_path.glob("backup.json.*"))) == 1
+    assert len(json.loads(path.read_text(encoding="utf-8"))["key_policies"]) == 1
+
+
+def test_without_its_backup_nothing_is_written(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab = load("fresh")
+    with pytest.raises(BackupError, match="cannot be written"):
+        lab.enforce(backup_path=str(tmp_path / "absent" / "backup.json"))
+    assert lab.writes() == []
