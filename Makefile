@@ -57,8 +57,8 @@ coverage: setup ## What the last unit and integration runs covered of plugins/, 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
-molecule: setup ## The molecule scenario `audit`
-	$(run) molecule test --no-command-borders --scenario-name audit
+molecule: setup ## The molecule scenarios `audit` and `enforce`
+	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .

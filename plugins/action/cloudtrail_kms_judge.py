@@ -20,15 +20,16 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return a failed result where an account's verdict fails under `fail_on`."""
+        """Return a failed result where something failed on the way, or an account's verdict does under `fail_on`."""
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
+                "failures": {"type": "list", "elements": "str", "default": []},
                 "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
             }
         )[1]
-        message = failure(arguments["audit"], arguments["fail_on"])
+        message = " ".join(arguments["failures"]) or failure(arguments["audit"], arguments["fail_on"])
         if message is None:
             return {**result, "changed": False}
         return {**result, "changed": False, "failed": True, "msg": message}

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import AUDIT_ARGUMENT
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._changes import render_changes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
@@ -44,11 +45,13 @@ class ActionModule(ActionBase):
         arguments = self.validate_argument_spec(
             argument_spec={
                 "audit": AUDIT_ARGUMENT,
+                "title": {"type": "str", "default": "CloudTrail KMS audit"},
+                "changes": {"type": "list", "elements": "dict"},
                 "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
                 "directory": {"type": "path"},
             }
         )[1]
-        _show(arguments["audit"])
+        _show(arguments["audit"], arguments["title"], arguments["changes"])
         # A report records a run, it is no state of the account: writing it is no change.
         return {**result, "changed": False, "reports": self._reports(arguments)}
 
@@ -67,8 +70,8 @@ class ActionModule(ActionBase):
         return [str(path)]
 
 
-def _show(audit: Mapping[str, Any]) -> None:
-    """Show the table in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
+def _show(audit: Mapping[str, Any], title: str, changes: Sequence[Mapping[str, Any]] | None) -> None:
+    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
         "good": constants.COLOR_OK,
@@ -81,8 +84,9 @@ def _show(audit: Mapping[str, Any]) -> None:
         painted: str = stringc(text, tones[tone])
         return painted
 
-    display.display(render(audit, width=WIDTH, paint=paint), screen_only=True)
-    display.display(render(audit, width=WIDTH, paint=lambda text, _tone: text), log_only=True)
+    below = f"\n{render_changes(changes, width=WIDTH)}" if changes is not None else ""
+    display.display(render(audit, width=WIDTH, paint=paint, title=title) + below, screen_only=True)
+    display.display(render(audit, width=WIDTH, paint=lambda text, _tone: text, title=title) + below, log_only=True)
 
 
 def _write(path: Path, text: str) -> None:

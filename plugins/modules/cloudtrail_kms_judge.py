@@ -31,6 +31,11 @@ options:
       non_compliant: Fail on C(non_compliant) and on C(no_trails).
       never: Fail on nothing.
     default: unknown
+  failures:
+    description: What was refused or went wrong before the audit was made; any of it fails the host.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
   - module: aws_baseline.cloudtrail.cloudtrail_kms_report

@@ -26,6 +26,16 @@ attributes:
       - In check mode the table is printed and no file is written.
       - The role wants its reports in a dry run as well and sets C(check_mode=false) on this task.
 options:
+  title:
+    description: What stands before the time of the audit, above the table.
+    type: str
+    default: CloudTrail KMS audit
+  changes:
+    description:
+      - What is done about it, as M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returned it
+        in RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:changes); listed below the table.
+    type: list
+    elements: dict
   formats:
     description:
       - The reports to write to O(directory).

@@ -52,7 +52,7 @@ class _Row:
     notes: tuple[Note, ...] = ()
 
 
-def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+def render(audit: Mapping[str, Any], *, width: int, paint: Paint, title: str = "CloudTrail KMS audit") -> str:
     """Return the table of an audit, as lines of at most `width` columns (79 at least, 120 at most).
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`. `paint` colours a piece of text that
@@ -62,7 +62,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     rows = [row for account in audit["accounts"] for row in _account_rows(account)]
     widths = _column_widths([_HEADINGS, *(row.cells for row in rows)], width)
     lines = [
-        f"CloudTrail KMS audit of {printable(audit['generated_at'])}: "
+        f"{title} of {printable(audit['generated_at'])}: "
         f"{_count(audit['summary']['accounts'], 'account')}, {_count(audit['summary']['trails'], 'trail')}",
         "",
         paint(_joined(_HEADINGS, widths).rstrip(), "strong"),

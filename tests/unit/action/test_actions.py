@@ -127,6 +127,10 @@ class TestJudge:
         assert result["failed"] is True
         assert result["msg"].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
 
+    def test_fails_what_went_wrong_before_whatever_the_verdict(self) -> None:
+        result = run(cloudtrail_kms_judge, audit=GREEN, failures=["One.", "Two."], fail_on="never")
+        assert (result["failed"], result["msg"]) == (True, "One. Two.")
+
     def test_fails_on_nothing_where_it_is_told_so(self) -> None:
         assert run(cloudtrail_kms_judge, audit=RED, fail_on="never") == {"changed": False}
 
