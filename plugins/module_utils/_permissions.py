@@ -45,6 +45,21 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 
+# Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
+DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
+    {
+        ("kms", "CreateKey"): {
+            "kms:TagResource": "KMS API reference, CreateKey, Tags",
+            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys; for these only",
+        },
+        ("cloudtrail", "UpdateTrail"): {
+            "organizations:DescribeOrganization": "CloudTrail guide, Prepare for creating a trail for your organization",
+            "organizations:ListAWSServiceAccessForOrganization": "the same page; for organization trails only",
+            "iam:GetRole": "the same page; for organization trails only",
+        },
+    }
+)
+
 
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action, such as `s3:GetEncryptionConfiguration`, that an operation needs.

@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writ
     service_of,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import DEPENDENT_ACTIONS, iam_action
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
@@ -227,8 +227,13 @@ class _Run:
 def _failed(change: Change, error: Exception) -> _FailedError:
     """The failure in words: what was asked of AWS, its answer, and the next step."""
     denied = "Denied" in code_of(error)
-    action = iam_action(service_of(change), change.operation)
-    step = f"Allow {action} to the caller, and run again." if denied else "Mend what it names, and run again."
+    operation = (service_of(change), change.operation)
+    actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
+    step = (
+        f"Allow what is missing of {actions} to the caller, and run again."
+        if denied
+        else "Mend what it names, and run again."
+    )
     lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
     return _FailedError(
         f"{change.operation} of {change.resource} in {change.region} failed: {_words(error)}.{lost} {step}"

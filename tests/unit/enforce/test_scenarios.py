@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 from tests.unit.enforce.lab import Lab, comparable
 
@@ -132,6 +133,13 @@ def test_a_run_does_what_check_mode_tells(load: Callable[[str], Lab], case: Case
 def _without_key(trails: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
     aside = ("KmsKeyId", "LatestDeliveryError")
     return {arn: {name: value for name, value in row.items() if name not in aside} for arn, row in trails.items()}
+
+
+def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.enforce()
+    calls = lab.aws.calls()
+    assert {call["iam_action"] for call in calls} == {iam_action(call["service"], call["action"]) for call in calls}
 
 
 @pytest.mark.parametrize("scenario", REFUSED)
