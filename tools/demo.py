@@ -20,7 +20,12 @@ ALLOWED = ["-e", "cloudtrail_kms_allow_enable_key=true"]
 STEPS = {
     "1. What is wrong?": [AUDIT, *REPORT_ONLY],
     "2. What would mend it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
-    "3. Mend it.": [ENFORCE, *ALLOWED],
+    "3. Mend it, and wait until every changed trail has delivered.": [
+        ENFORCE,
+        *ALLOWED,
+        "-e",
+        "cloudtrail_kms_wait=true",
+    ],
     "4. Is it mended? An audit that fails where it is not.": [AUDIT],
 }
 NEXT = f"""
