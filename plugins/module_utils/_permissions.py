@@ -45,17 +45,20 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 
+_ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
         ("kms", "CreateKey"): {
             "kms:TagResource": "KMS API reference, CreateKey, Tags",
-            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys; for these only",
+            # Of multi-Region keys only.
+            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
         },
         ("cloudtrail", "UpdateTrail"): {
-            "organizations:DescribeOrganization": "CloudTrail guide, Prepare for creating a trail for your organization",
-            "organizations:ListAWSServiceAccessForOrganization": "the same page; for organization trails only",
-            "iam:GetRole": "the same page; for organization trails only",
+            # Of organization trails only.
+            "organizations:DescribeOrganization": _ORGANIZATION,
+            "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
+            "iam:GetRole": _ORGANIZATION,
         },
     }
 )
