@@ -79,4 +79,4 @@ changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in ga
 	@rm -f changelogs/.plugin-cache.yaml
 
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-matrix .cache build
+	rm -rf .venv .venv-matrix .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 # Most operations share their name with their action; S3 names two of its own differently.
-IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         # Answered to every caller, even where a policy denies it (STS API reference, GetCallerIdentity).
         ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
@@ -29,33 +29,41 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
         ("kms", "ListAliases"): "kms:ListAliases",
-        ("kms", "ListKeys"): "kms:ListKeys",
-        ("kms", "ListResourceTags"): "kms:ListResourceTags",
-        ("kms", "CreateKey"): "kms:CreateKey",
-        ("kms", "CreateAlias"): "kms:CreateAlias",
-        ("kms", "PutKeyPolicy"): "kms:PutKeyPolicy",
-        ("kms", "CancelKeyDeletion"): "kms:CancelKeyDeletion",
-        ("kms", "EnableKey"): "kms:EnableKey",
-        ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
-        ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
-        ("cloudtrail", "UpdateTrail"): "cloudtrail:UpdateTrail",
         ("s3", "HeadBucket"): "s3:ListBucket",
         ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
     }
 )
-
+# What an enforcement asks for beside that.
+ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("kms", "ListKeys"): "kms:ListKeys",
+        ("kms", "ListResourceTags"): "kms:ListResourceTags",
+        ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
+        ("kms", "CreateKey"): "kms:CreateKey",
+        ("kms", "CreateAlias"): "kms:CreateAlias",
+        ("kms", "PutKeyPolicy"): "kms:PutKeyPolicy",
+        ("kms", "CancelKeyDeletion"): "kms:CancelKeyDeletion",
+        ("kms", "EnableKey"): "kms:EnableKey",
+        ("cloudtrail", "UpdateTrail"): "cloudtrail:UpdateTrail",
+        ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
+    }
+)
+IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType({**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS})
+_ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
         ("kms", "CreateKey"): {
             "kms:TagResource": "KMS API reference, CreateKey, Tags",
-            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys; for these only",
+            # Of multi-Region keys only.
+            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
         },
         ("cloudtrail", "UpdateTrail"): {
-            "organizations:DescribeOrganization": "CloudTrail guide, Prepare for creating a trail for your organization",
-            "organizations:ListAWSServiceAccessForOrganization": "the same page; for organization trails only",
-            "iam:GetRole": "the same page; for organization trails only",
+            # Of organization trails only.
+            "organizations:DescribeOrganization": _ORGANIZATION,
+            "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
+            "iam:GetRole": _ORGANIZATION,
         },
     }
 )

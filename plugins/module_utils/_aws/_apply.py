@@ -229,15 +229,10 @@ def _failed(change: Change, error: Exception) -> _FailedError:
     denied = "Denied" in code_of(error)
     operation = (service_of(change), change.operation)
     actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
-    step = (
-        f"Allow what is missing of {actions} to the caller, and run again."
-        if denied
-        else "Mend what it names, and run again."
-    )
+    step = f"Allow what is missing of {actions} to the caller" if denied else "Mend what it names"
     lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
-    return _FailedError(
-        f"{change.operation} of {change.resource} in {change.region} failed: {_words(error)}.{lost} {step}"
-    )
+    what = f"{change.operation} of {change.resource} in {change.region}"
+    return _FailedError(f"{what} failed: {_words(error)}.{lost} {step}, and run again.")
 
 
 def _words(error: Exception) -> str:

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     read_account,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import AUDIT_ACTIONS
 from tests.fakeaws.client import FakeAws
 from tests.unit.aws.conftest import Audit, caller
 
@@ -67,8 +67,8 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
         bucket_assume_role=role(LOG_ARCHIVE),
     )
     recorded = {(call["service"], call["action"]): call["iam_action"] for call in aws.calls()}
-    assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
-    assert set(IAM_ACTIONS) - set(recorded) == {("sts", "GetCallerIdentity")}  # the role's ARN tells the account
+    assert recorded == {operation: AUDIT_ACTIONS[operation] for operation in recorded}
+    assert set(AUDIT_ACTIONS) - set(recorded) == {("sts", "GetCallerIdentity")}  # the role's ARN tells the account
 
 
 def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:

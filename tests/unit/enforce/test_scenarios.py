@@ -15,7 +15,10 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
+    ENFORCEMENT_ACTIONS,
+    IAM_ACTIONS,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 from tests.unit.enforce.lab import Lab, comparable
 
@@ -136,10 +139,13 @@ def _without_key(trails: dict[str, dict[str, object]]) -> dict[str, dict[str, ob
 
 
 def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    lab.enforce()
-    calls = lab.aws.calls()
-    assert {call["iam_action"] for call in calls} == {iam_action(call["service"], call["action"]) for call in calls}
+    recorded: dict[tuple[str, str], str] = {}
+    for scenario in ("fresh", "policy-lacking", "pending-deletion"):
+        lab = load(scenario)
+        lab.enforce(wish=COME_BACK)
+        recorded |= {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}
+    assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
+    assert set(ENFORCEMENT_ACTIONS) <= set(recorded)
 
 
 @pytest.mark.parametrize("scenario", REFUSED)

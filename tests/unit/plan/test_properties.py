@@ -1,0 +1,167 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What holds for every plan, over accounts in which anything may be wrong at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Candidate,
+    Change,
+    Key,
+    Missing,
+    ReadError,
+    Snapshot,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    KeyWish,
+    Plan,
+    Wish,
+    make_plan,
+    regions_in_need,
+)
+from tests.unit.checks import build
+from tests.unit.plan.build import ALIAS, OTHER, OTHER_ARN
+
+REGIONS = (*["us-east-1"] * 9, "eu-west-1")
+DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
+SINCE = {"StringEquals": {"aws:SourceOrgID": "o-1"}}
+STATEMENTS = (
+    build.ENCRYPT,
+    build.DESCRIBE,
+    build.DECRYPT,
+    *[{**build.ROOT, "Sid": f"Other{number}", "Action": "kms:ListGrants"} for number in range(9)],
+    DENY,
+    build.service("Perhaps", "kms:GenerateDataKey*", Condition=SINCE),
+    {**build.ROOT, "Sid": "Read", "Principal": {"AWS": build.ROLE_ARN}, "Action": "kms:Decrypt"},
+)
+policies = st.lists(st.sampled_from(STATEMENTS), unique_by=str, max_size=6).map(
+    lambda statements: build.policy(build.ROOT, *statements)
+)
+DENIED = build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+
+
+def mostly(good: str, *bad: str) -> st.SearchStrategy[str]:
+    """The good value nine times out of ten."""
+    return st.sampled_from([*[good] * 9 * len(bad), *bad])
+
+
+@st.composite
+def keys(draw: st.DrawFn, arn: str) -> Key:
+    """A key with anything wrong with it."""
+    return replace(
+        build.KEY,
+        arn=arn.replace("us-east-1", draw(st.sampled_from(REGIONS))),
+        manager=draw(mostly("CUSTOMER", "AWS")),
+        state=draw(mostly("Enabled", "Disabled", "PendingDeletion", "PendingImport")),
+        spec=draw(mostly("SYMMETRIC_DEFAULT", "RSA_2048")),
+        aliases=draw(st.sampled_from([(), (ALIAS,)])),
+        policy=draw(st.one_of(*[policies] * 9, st.just(DENIED))),
+        rotation_enabled=draw(st.booleans()),
+    )
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> Snapshot:
+    """An account with one to three trails, each on a key of its own, on a shared one, or on none."""
+    pool = [draw(keys(build.KEY_ARN)), draw(keys(build.KEY_ARN.replace("key/1", "key/2")))]
+    trails = []
+    for number in range(draw(st.integers(1, 3))):
+        key = draw(st.sampled_from([None, *pool]))
+        arn = build.TRAIL_ARN if number == 0 else f"{build.TRAIL_ARN}{number}"
+        trails.append(replace(build.TRAIL, arn=arn, name=f"main{number}", kms_key_arn=key.arn if key else None))
+    policy = json.loads(build.BUCKET_POLICY)
+    policy["Statement"][0]["Condition"]["StringEquals"]["aws:SourceArn"] = [trail.arn for trail in trails]
+    bucket = replace(
+        build.BUCKET,
+        region=draw(st.sampled_from(REGIONS)),
+        bucket_key_enabled=draw(st.booleans()),
+        policy=draw(mostly(json.dumps(policy), build.policy())),
+    )
+    used = {trail.kms_key_arn for trail in trails}
+    facts: dict[str, Key | Missing | ReadError] = {key.arn: key for key in pool if key.arn in used}
+    for arn in facts:
+        if draw(st.integers(0, 9)) == 0:
+            facts[arn] = Missing("gone")
+    return Snapshot(build.ACCOUNT, "aws", build.NOW, tuple(trails), facts, {"logs": bucket})
+
+
+wishes = st.builds(
+    Wish,
+    key=st.just(KeyWish()),
+    replace_compliant_key=st.booleans(),
+    allow_enable_key=st.booleans(),
+    allow_cancel_deletion=st.booleans(),
+)
+readers = st.sampled_from([Settings(), Settings(readers=(build.ROLE_ARN,))])
+candidates = st.one_of(
+    st.just(Candidate(Missing("no alias"))), keys(OTHER_ARN).map(lambda key: Candidate(replace(key, aliases=(ALIAS,))))
+)
+
+
+def planned(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> Plan:
+    account = assess(snapshot, asked)
+    return make_plan(account, dict.fromkeys(regions_in_need(account, wish), candidate), wish, asked)
+
+
+def delivering(snapshot: Snapshot, asked: Settings) -> set[str]:
+    """The trails of which nothing is known that keeps their logs from being delivered."""
+    blocking = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt", "bucket_policy_accepts_key")
+    return {
+        verdict.trail.arn
+        for verdict in assess(snapshot, asked).trails
+        if all(found.status != "fail" for found in verdict.findings if found.rule in blocking)
+    }
+
+
+@settings(max_examples=250, deadline=None)
+@given(accounts(), candidates, wishes, readers)
+def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
+    plan = planned(snapshot, candidate, wish, asked)
+    assert planned(snapshot, candidate, wish, asked) == plan
+    for change in plan.changes:
+        assert_allowed(change, wish)
+    if plan.refusals:
+        return
+    assert delivering(snapshot, asked) <= delivering(plan.predicted, asked)
+    for verdict in assess(plan.predicted, asked).trails:
+        moved = any(change.resource == verdict.trail.arn for change in plan.changes)
+        assert not moved or verdict.verdict != "non_compliant"
+
+
+@settings(max_examples=150, deadline=None)
+@given(accounts(), candidates, wishes, readers)
+def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
+    plan = planned(snapshot, candidate, wish, asked)
+    if plan.refusals:
+        return
+    alias = next((key for key in plan.predicted.keys.values() if isinstance(key, Key) and _is_wished(key)), None)
+    again = planned(plan.predicted, Candidate(alias) if alias else candidate, wish, asked)
+    assert (again.changes, again.refusals) == ((), ())
+
+
+def _is_wished(key: Key) -> bool:
+    return key.arn.endswith(("to-be-created", OTHER.arn.rpartition("/")[2]))
+
+
+def assert_allowed(change: Change, wish: Wish) -> None:
+    """Nothing is sent that must never be, and nothing that was not asked for."""
+    if change.operation == "UpdateTrail":
+        assert set(change.parameters) == {"Name", "KmsKeyId"}
+        assert change.parameters["KmsKeyId"]
+    if change.operation == "PutKeyPolicy":
+        assert set(change.parameters) == {"KeyId", "PolicyName", "Policy"}
+        before = json.loads(str((change.before or {})["policy"]))["Statement"]
+        assert json.loads(change.parameters["Policy"])["Statement"][: len(before)] == before
+    if change.operation == "EnableKey":
+        assert wish.allow_enable_key
+    if change.operation == "CancelKeyDeletion":
+        assert wish.allow_cancel_deletion
