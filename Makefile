@@ -19,7 +19,7 @@ help: ## List the targets
 setup: ## Make .venv with all that is needed; a second call does nothing
 	@tools/setup.sh
 
-demo: setup ## Audit a small fake AWS, and see what the audit says
+demo: setup ## Audit a small fake AWS, plan what it takes, enforce it, and audit again
 	@$(run) python -m tools.demo
 
 test: setup ## All the checks and tests below, two at a time; some minutes
