@@ -122,7 +122,7 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     policy = subject.bucket if isinstance(subject.bucket, ReadError) else subject.bucket.policy
     if isinstance(policy, ReadError):
         remedy = (
-            f"Allow {policy.iam_action} to the principal that audits; where the bucket belongs to another account, "
+            f"Allow {policy.iam_action} to the principal that asks; where the bucket belongs to another account, "
             "audit with its credentials, by bucket_assume_role."
         )
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
