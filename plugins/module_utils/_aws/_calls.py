@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
@@ -70,13 +71,18 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
     def status(answer: dict[str, Any]) -> TrailStatus:
         return TrailStatus(
             is_logging=bool(answer["IsLogging"]),
-            latest_delivery_time=answer.get("LatestDeliveryTime"),
+            latest_delivery_time=_utc(answer.get("LatestDeliveryTime")),
             latest_delivery_error=answer.get("LatestDeliveryError") or None,
             latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
             region=region,
         )
 
     return access.ask("cloudtrail", region, "GetTrailStatus", status, Name=trail_arn)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """The same moment in UTC: botocore gives the time zone of the machine."""
+    return moment and moment.astimezone(timezone.utc)
 
 
 def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool | ReadError:
@@ -112,7 +118,8 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = answer["KeyMetadata"]
     _arn(metadata["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
-    return {**metadata, **{member: metadata[member] for member in always}}
+    always_there = {member: metadata[member] for member in always}
+    return {**metadata, **always_there, "DeletionDate": _utc(metadata.get("DeletionDate"))}
 
 
 def key_policy(access: Access, region: str, key_arn: str) -> str | ReadError:

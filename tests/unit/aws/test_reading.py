@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     connect,
     read_account,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError, next_step
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Key,
+    ReadError,
+    TrailStatus,
+    next_step,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 from tests.fakeaws.client import FakeAws
 from tests.unit.aws.conftest import Audit, caller
@@ -51,6 +59,28 @@ def statuses(account: Any, trail: str) -> dict[str, str]:
     """The status of each rule for a trail."""
     (judged,) = (judged for judged in account.trails if judged.trail.name == trail)
     return {finding.rule: finding.status for finding in judged.findings}
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in another time zone."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_are_utc_wherever_the_machine_is(load: Load, audit: Audit) -> None:
+    load("pending-deletion")
+    account = audit()
+    status, (key,) = account.trails[0].trail.status, account.snapshot.keys.values()
+    assert isinstance(status, TrailStatus)
+    assert isinstance(key, Key)
+    assert status.latest_delivery_time is not None
+    assert key.deletion_date is not None
+    assert (status.latest_delivery_time.tzinfo, key.deletion_date.tzinfo) == (timezone.utc, timezone.utc)
 
 
 def test_each_fact_is_asked_once(load: Load, audit: Audit) -> None:
