@@ -39,6 +39,14 @@ _READER_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
 )
 
+# STS API reference, AssumeRole, RoleSessionName and ExternalId.
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+# More reads at once than a machine can hold, hours in a year, seconds in a day: beyond these nothing is meant.
+MOST_READS, A_YEAR, A_DAY = 256, 8784, 86400
+
 
 class ArgumentError(ValueError):
     """An option whose value cannot be meant; the message names the option and the value."""
@@ -126,7 +134,7 @@ def scope(params: Mapping[str, Any]) -> Scope:
         role=_role(params, "assume_role"),
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
-        concurrency=_positive(params, "concurrency"),
+        concurrency=_between(params, "concurrency", MOST_READS),
     )
 
 
@@ -141,7 +149,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
         readers=tuple(params["readers"] or ()),
         approved_keys=tuple(params["approved_keys"] or ()),
         exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
-        stale_after_hours=_positive(params, "stale_after_hours"),
+        stale_after_hours=_between(params, "stale_after_hours", A_YEAR),
         closed_regions=params["closed_regions"],
     )
 
@@ -164,7 +172,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
 
 def wait_timeout(params: Mapping[str, Any]) -> int:
     """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
-    return _positive(params, "wait_timeout")
+    return _between(params, "wait_timeout", A_DAY)
 
 
 def _key_wish(given: Mapping[str, Any]) -> KeyWish:
@@ -187,9 +195,9 @@ def _check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> N
         raise ArgumentError(f"Option {option}: {value!r} is not {meaning}.")
 
 
-def _positive(params: Mapping[str, Any], option: str) -> int:
-    if params[option] < 1:
-        raise ArgumentError(f"Option {option}: {params[option]} is less than 1.")
+def _between(params: Mapping[str, Any], option: str, most: int) -> int:
+    if not 1 <= params[option] <= most:
+        raise ArgumentError(f"Option {option}: {params[option]} is not between 1 and {most}.")
     return int(params[option])
 
 
@@ -198,6 +206,9 @@ def _role(params: Mapping[str, Any], option: str) -> Role | None:
     if not given:
         return None
     _check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
+    _check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
+    if given["external_id"] is not None:
+        _check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
     return Role(**given)
 
 
@@ -219,6 +230,7 @@ def _exception(row: Mapping[str, Any]) -> TrailException:
     _check("exceptions.trail", row["trail"], _TRAIL_ARN, "a trail ARN")
     for name in ("reason", "owner"):
         _check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
+    _check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
     try:
         expires = date.fromisoformat(row["expires"])
     except ValueError as error:

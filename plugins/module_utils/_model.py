@@ -42,6 +42,43 @@ class ReadError:
     message: str
 
 
+def next_step(error: ReadError) -> str:
+    """What a person can do about a read that failed, by its code.
+
+    Sources: the "Common errors" pages of the services, and botocore's own exceptions, which end in Error.
+    """
+    code = error.code
+    if any(word in code for word in _BAD_CREDENTIALS):
+        return "Renew or correct the credentials, the profile or the region they are used with."
+    if any(word in code for word in ("Denied", "Unauthorized", "MethodNotAllowed", "CrossAccount")) or code == "403":
+        return f"Allow {error.iam_action} to the principal that asks."
+    if any(word in code for word in ("Throttl", "TooManyRequests", "LimitExceeded", "SlowDown")):
+        return "AWS asks to slow down: run again later, or with a lower concurrency."
+    if code.endswith("Error") and code not in ("InternalError", "ServerError"):
+        return "AWS cannot be reached or its answer not be read: check endpoint_url, network, proxy and aws_ca_bundle."
+    if "NotFound" in code or "NoSuch" in code:
+        return "It vanished while it was being read: run again."
+    return "AWS could not answer: run again later."
+
+
+_BAD_CREDENTIALS = (
+    "ExpiredToken",
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+    "SignatureDoesNotMatch",
+    "InvalidSignature",
+    "InvalidAccessKeyId",
+    "AuthFailure",
+    "Credential",
+    "ProfileNotFound",
+    "ConfigParse",
+    "ConfigNotFound",
+    "TokenLoad",
+    "TokenRetrieval",
+    "SSO",
+)
+
+
 @dataclass(frozen=True)
 class Missing:
     """AWS says that the resource does not exist: a fact, not a failure to read."""
@@ -51,12 +88,13 @@ class Missing:
 
 @dataclass(frozen=True)
 class TrailStatus:
-    """What GetTrailStatus says (CloudTrail API reference, GetTrailStatusResponse)."""
+    """What GetTrailStatus says (CloudTrail API reference, GetTrailStatusResponse), of the one region that was asked."""
 
     is_logging: bool
     latest_delivery_time: datetime | None = None
     latest_delivery_error: str | None = None
     latest_digest_delivery_error: str | None = None
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,9 +155,10 @@ class Bucket:
 class Snapshot:
     """All that was read of one account.
 
-    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `errors` are the
-    reads that failed for the account as a whole (regions, trails); `closed_regions` those that a
-    service control policy denies. Errors of one key, bucket or trail stand in the fact they concern.
+    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that
+    were asked, `errors` the reads that failed for the account as a whole (regions, trails), and
+    `closed_regions` those of them that a service control policy denies. Errors of one key, bucket or
+    trail stand in the fact they concern.
     """
 
     account_id: str
@@ -129,6 +168,7 @@ class Snapshot:
     keys: Mapping[str, Key | Missing | ReadError] = field(default_factory=dict)
     buckets: Mapping[str, Bucket | Missing | ReadError] = field(default_factory=dict)
     errors: tuple[ReadError, ...] = ()
+    regions: tuple[str, ...] = ()
     closed_regions: tuple[ReadError, ...] = ()
     account_name: str | None = None
 

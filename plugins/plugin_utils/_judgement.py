@@ -39,7 +39,7 @@ def failure(audit: Mapping[str, Any], fail_on: str) -> str | None:
 def _account_sentence(account: Mapping[str, Any]) -> str:
     account_id, verdict, trails = account["account_id"], account["verdict"], account["trails"]
     if verdict == "no_trails":
-        return f"Account {account_id} is no_trails: no trail records it."
+        return f"Account {account_id} is no_trails: no trail was found in the regions that were read."
     named = [trail for trail in trails if trail["verdict"] == verdict]
     status, wording = ("fail", "fail") if verdict == "non_compliant" else ("unknown", "could not be judged")
     reasons = [_trail_reason(trail, status) for trail in named]

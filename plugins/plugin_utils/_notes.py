@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
@@ -67,7 +68,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             mark="FAIL",
             tone="bad",
             subject="no_trails",
-            text="No trail records this account.",
+            text="No trail was found in the regions that were read.",
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )
     # A service control policy closes many regions with one and the same refusal: one note for all of them.
@@ -80,7 +81,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             tone="doubt",
             subject=printable(f"{action} in {', '.join(error['region'] for error in errors)}"),
             text=printable(f"{code}: {errors[0]['message']}"),
-            remediation=printable(_error_remediation(action, code)),
+            remediation=printable(_error_remediation(errors[0])),
         )
 
 
@@ -97,9 +98,7 @@ def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield error
 
 
-def _error_remediation(action: str, code: str) -> str:
-    # AccessDenied and AccessDeniedException; EC2 says UnauthorizedOperation; the answer to HEAD has a bare 403.
-    if not ("Denied" in code or "Unauthorized" in code or code == "403"):
-        return ""
-    elsewhere = ", or audit other regions only" if action == "cloudtrail:DescribeTrails" else ""
-    return f"Allow {action} to the principal that audits{elsewhere}."
+def _error_remediation(error: Mapping[str, Any]) -> str:
+    step = next_step(ReadError(**error))
+    elsewhere = " Or audit other regions only." if error["iam_action"] == "cloudtrail:DescribeTrails" else ""
+    return step + (elsewhere if step.startswith("Allow") else "")

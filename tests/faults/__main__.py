@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the whole sweep and print how many faults were survived: python -m tests.faults [SCENARIO ...]."""
+"""Run the whole sweep and print how many faults were survived: python -m tests.faults [SCENARIO ...].
+
+Before it, with a clock that does wait, an enforcement for each of some delays after which AWS sees what was written.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,25 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import SUBJECTS, sweep
 from tests.unit.enforce.lab import Clock, Lab, no_waiting
+
+DELAYS = (0, 5, 30)  # seconds
+
+
+def enforced_with(aws: FakeAws, delay: float) -> bool:
+    """Whether a fresh account is brought to compliance although AWS sees every write to a key only after a delay."""
+    aws.reset("fresh")
+    aws.set(propagation_delay=delay)
+    began = time.monotonic()
+    outcome = enforce(Lab(aws, Clock()).access, Task(), Pace(120))
+    compliant = outcome.after is not None and outcome.after.verdict == "compliant" and not outcome.errors
+    done = "done" if compliant else "NOT DONE"
+    print(f"propagation of {delay:2} s: {done} after {time.monotonic() - began:.0f} s", flush=True)
+    return compliant
 
 
 def main(wanted: list[str]) -> int:
@@ -25,6 +44,8 @@ def main(wanted: list[str]) -> int:
     with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryDirectory() as folder:
         no_waiting(patched, clock)
         with FakeAws.start("healthy") as aws:
+            if not wanted:
+                failed += sum(not enforced_with(aws, delay) for delay in DELAYS)
             for subject in (each for each in SUBJECTS if not wanted or each.scenario in wanted):
                 results = list(sweep(Lab(aws, clock), subject, Path(folder)))
                 lost = [(fault, why) for fault, why in results if why]

@@ -165,7 +165,7 @@ def assert_compliant(outcome: Outcome) -> None:
 
 def foreign_statements(lab: Lab, subject: Subject) -> dict[str, list[Any]]:
     """The statements that are not ours of every key that is not ours, in their order."""
-    found = {arn: key for region in {HOME, subject.region} for arn, key in lab.keys(region).items()}
+    found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in lab.keys(region).items()}
     return {
         arn: [each for each in key["policy"]["Statement"] if not str(each.get("Sid")).startswith(OURS)]
         for arn, key in found.items()

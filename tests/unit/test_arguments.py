@@ -35,14 +35,14 @@ def test_defaults_read_everything_and_judge_by_the_table() -> None:
 
 
 def test_scope_holds_what_was_asked() -> None:
-    role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "x", "session_name": "y"}
+    role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "xy", "session_name": "audit"}
     scope = _arguments.scope(
         params(regions=["us-east-1", "us-east-1"], trails=["main", TRAIL], key_assume_role=role, concurrency=4)
     )
     assert scope == Scope(
         regions=("us-east-1",),
         trails=("main", TRAIL),
-        key_role=Role("arn:aws:iam::222222222222:role/Audit", "x", "y"),
+        key_role=Role("arn:aws:iam::222222222222:role/Audit", "xy", "audit"),
         concurrency=4,
     )
 
@@ -81,8 +81,25 @@ def test_settings_hold_what_was_asked() -> None:
             {"assume_role": {"role_arn": "Audit", "external_id": None, "session_name": "x"}},
             "Option assume_role.role_arn: 'Audit' is not a role ARN.",
         ),
-        ({"concurrency": 0}, "Option concurrency: 0 is less than 1."),
-        ({"stale_after_hours": 0}, "Option stale_after_hours: 0 is less than 1."),
+        ({"concurrency": 10**9}, "Option concurrency: 1000000000 is not between 1 and 256."),
+        (
+            {"assume_role": {"role_arn": "arn:aws:iam::222222222222:role/A", "external_id": "", "session_name": "xy"}},
+            "Option assume_role.external_id: '' is not an external id.",
+        ),
+        (
+            {
+                "assume_role": {
+                    "role_arn": "arn:aws:iam::222222222222:role/A",
+                    "external_id": None,
+                    "session_name": "x y",
+                }
+            },
+            "Option assume_role.session_name: 'x y' is not a session name.",
+        ),
+        ({"exceptions": [{**EXCEPTION, "expires": "20261231"}]}, "'20261231' is not a date YYYY-MM-DD."),
+        ({"exceptions": [{**EXCEPTION, "expires": "2026-13-31"}]}, "'2026-13-31' is not a date YYYY-MM-DD."),
+        ({"concurrency": 0}, "Option concurrency: 0 is not between 1 and 256."),
+        ({"stale_after_hours": 0}, "Option stale_after_hours: 0 is not between 1 and 8784."),
         ({"rules": {"key_is_good": "off"}}, "Option rules: there is no rule 'key_is_good'; the rules are"),
         ({"rules": {"key_is_usable": "maybe"}}, "Option rules: 'maybe' is no level for key_is_usable; it is one of"),
         (

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
@@ -21,6 +21,18 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
     import botocore.session
     from botocore import xform_name
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+
+Fact = TypeVar("Fact")
+
+MALFORMED = "MalformedAnswerError"
+# What taking an answer apart raises when it has another shape than AWS's service model says.
+_MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+ROLE_STEP = (
+    "Check that the role exists, that its trust policy names the caller and the external id, "
+    "and that the caller is allowed sts:AssumeRole."
+)
 
 
 class AwsError(Exception):
@@ -78,15 +90,21 @@ class Access:
         """Return the client of a service in a region, made at the first call; with the SDK's retries or without."""
         with self._lock:
             if (service, region, retries) not in self._clients:
-                self._clients[service, region, retries] = self._session.create_client(
-                    service,
-                    region_name=region,
-                    aws_access_key_id=self._credentials.access_key,
-                    aws_secret_access_key=self._credentials.secret_key,
-                    aws_session_token=self._credentials.session_token,
-                    **(self._settings if retries else _without_retries(self._settings)),
-                )
+                self._clients[service, region, retries] = self._make_client(service, region, retries=retries)
             return self._clients[service, region, retries]
+
+    def _make_client(self, service: str, region: str, *, retries: bool) -> Any:
+        try:
+            return self._session.create_client(
+                service,
+                region_name=region,
+                aws_access_key_id=self._credentials.access_key,
+                aws_secret_access_key=self._credentials.secret_key,
+                aws_session_token=self._credentials.session_token,
+                **(self._settings if retries else _without_retries(self._settings)),
+            )
+        except ValueError as error:
+            raise AwsError(f"AWS cannot be asked in {region}: {error}. Correct endpoint_url or the region.") from error
 
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request and return its response; raises botocore's ClientError and BotoCoreError."""
@@ -103,31 +121,55 @@ class Access:
         response: dict[str, Any] = method(**parameters)
         return response
 
-    def call(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any] | ReadError:
-        """Send one request; return its response, or the ReadError that says what was refused."""
+    def ask(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        fact: Callable[[dict[str, Any]], Fact],
+        *,
+        telling: tuple[str, ...] = (),
+        **parameters: Any,
+    ) -> Fact | ReadError:
+        """Send one request and make a fact of its answer, or of what went wrong the ReadError that says so.
+
+        `telling` are error codes whose answer may hold the fact all the same. An answer that `fact` cannot be made
+        of is not AWS's: a proxy, a portal, or a stand-in spoke in its place.
+        """
         try:
-            return self.send(service, region, operation, **parameters)
-        except (ClientError, BotoCoreError) as error:
+            return fact(self.send(service, region, operation, **parameters))
+        except ClientError as error:
+            refused = read_error(service, operation, region, error)
+            with suppress(*_MISFITS):
+                return fact(dict(error.response)) if refused.code in telling else refused
+            return refused
+        except BotoCoreError as error:
             return read_error(service, operation, region, error)
+        except (ResponseParserError, RecursionError, *_MISFITS) as error:
+            message = f"the answer is not one that AWS gives ({type(error).__name__}: {error})"
+            return ReadError(service, operation, iam_action(service, operation), region, MALFORMED, message)
 
     def assume(self, role: Role) -> Access:
         """Return the access of an assumed role.
 
         Raises AwsError where STS refuses; AssumeRole runs in check mode too, since it changes nothing.
         """
-        request = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
+        request: dict[str, Any] = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
         if role.external_id is not None:
             request["ExternalId"] = role.external_id
-        answer = self.call("sts", self.region, "AssumeRole", **request)
-        if isinstance(answer, ReadError):
+        credentials = self.ask("sts", self.region, "AssumeRole", _issued, **request)
+        if isinstance(credentials, ReadError):
+            step = ROLE_STEP if "Denied" in credentials.code else next_step(credentials)
             raise AwsError(
-                f"Cannot assume the role {role.role_arn} ({answer.code}: {answer.message}). "
-                "Check that the role exists, that its trust policy names the caller and the external id, "
-                "and that the caller is allowed sts:AssumeRole."
+                f"Cannot assume the role {role.role_arn} ({credentials.code}: {credentials.message}). {step}"
             )
-        issued = answer["Credentials"]
-        credentials = Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
         return Access(self._session, credentials, region=self.region, settings=self._settings, lock=self._lock)
+
+
+def _issued(answer: dict[str, Any]) -> Credentials:
+    """The temporary credentials of an AssumeRole."""
+    issued = answer["Credentials"]
+    return Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
 
 
 def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:

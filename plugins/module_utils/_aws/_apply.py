@@ -31,6 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
+    from botocore.parsers import ResponseParserError
 
 # How often to look for a key whose CreateKey was not answered, or for a policy that was just written.
 LOOKS = 5
@@ -157,11 +158,12 @@ class _Run:
     def _create_key(self, change: Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
         answer = self._send(change, lambda error: code_of(error) in THROTTLING)
-        if not isinstance(answer, Exception):
+        if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
             return str(answer["KeyMetadata"]["Arn"])
-        found = self._look_for_key(change) if no_clear_answer(answer) else None
+        error = answer if isinstance(answer, Exception) else ResponseParserError("the answer holds no key")
+        found = self._look_for_key(change) if no_clear_answer(error) else None
         if found is None:
-            raise _failed(change, answer)
+            raise _failed(change, error)
         return found
 
     def _look_for_key(self, change: Change) -> str | None:

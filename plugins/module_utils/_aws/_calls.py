@@ -6,32 +6,32 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, read_error
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Missing,
     ReadError,
     TrailStatus,
 )
 
-with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
-    from botocore.exceptions import BotoCoreError, ClientError
-
 CLOUDTRAIL_SERVICE = "cloudtrail.amazonaws.com"
+# What a member of an organization, and an account of none, is told (Organizations API reference,
+# ListDelegatedServicesForAccount: management account and delegated administrators only).
+NO_ADMINISTRATOR = ("AccessDeniedException", "AWSOrganizationsNotInUseException")
 
 
-def caller_arn(access: Access) -> str | ReadError:
+def caller_arn(access: Access, region: str) -> str | ReadError:
     """The ARN of the principal that asks, such as `arn:aws:sts::111111111111:assumed-role/Audit/x`."""
-    answer = access.call("sts", access.region, "GetCallerIdentity")
-    return answer if isinstance(answer, ReadError) else str(answer["Arn"])
+    return access.ask("sts", region, "GetCallerIdentity", lambda answer: _arn(answer["Arn"]))
 
 
-def enabled_regions(access: Access) -> tuple[str, ...] | ReadError:
+def enabled_regions(access: Access, region: str) -> tuple[str, ...] | ReadError:
     """The regions enabled for the account, sorted (EC2 API reference: DescribeRegions omits disabled ones)."""
-    answer = access.call("ec2", access.region, "DescribeRegions")
-    return answer if isinstance(answer, ReadError) else tuple(sorted(r["RegionName"] for r in answer["Regions"]))
+    return access.ask(
+        "ec2", region, "DescribeRegions", lambda answer: tuple(sorted(row["RegionName"] for row in answer["Regions"]))
+    )
 
 
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:
@@ -40,59 +40,112 @@ def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadEr
     With shadows, because without them a member account does not see the organization's trail (CloudTrail
     API reference, DescribeTrails, includeShadowTrails). The operation is not paginated.
     """
-    answer = access.call("cloudtrail", region, "DescribeTrails", includeShadowTrails=True)
-    return answer if isinstance(answer, ReadError) else list(answer["trailList"])
-
-
-def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | ReadError:
-    """The trail's delivery status; by ARN, as shadow and organization trails require."""
-    answer = access.call("cloudtrail", region, "GetTrailStatus", Name=trail_arn)
-    if isinstance(answer, ReadError):
-        return answer
-    return TrailStatus(
-        is_logging=bool(answer.get("IsLogging")),
-        latest_delivery_time=answer.get("LatestDeliveryTime"),
-        latest_delivery_error=answer.get("LatestDeliveryError") or None,
-        latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
+    return access.ask(
+        "cloudtrail",
+        region,
+        "DescribeTrails",
+        lambda answer: [_trail(row) for row in answer["trailList"]],
+        includeShadowTrails=True,
     )
 
 
-def administers_cloudtrail(access: Access, account_id: str) -> bool:
-    """Whether the account is the organization's delegated administrator for CloudTrail.
-
-    Only the management account and delegated administrators may ask (Organizations API reference,
-    ListDelegatedServicesForAccount), so a refusal says: an ordinary member.
-    """
-    answer = access.call("organizations", access.region, "ListDelegatedServicesForAccount", AccountId=account_id)
-    if isinstance(answer, ReadError):
-        return False
-    return any(row["ServicePrincipal"] == CLOUDTRAIL_SERVICE for row in answer["DelegatedServices"])
+def _arn(text: str) -> str:
+    """The text if it has the six parts of an ARN; raises IndexError or ValueError otherwise."""
+    if not text.split(":", 5)[5]:
+        raise ValueError(f"{text} is no ARN")
+    return text
 
 
-def key_metadata(access: Access, region: str, key_arn: str) -> dict[str, Any] | Missing | ReadError:
+def _trail(row: dict[str, Any]) -> dict[str, Any]:
+    """A trail with the members that are always there (CloudTrail API reference, Trail); raises KeyError otherwise."""
+    _arn(row["TrailARN"])
+    if row.get("KmsKeyId"):
+        _arn(row["KmsKeyId"])
+    always = ("Name", "HomeRegion", "IsMultiRegionTrail", "IsOrganizationTrail", "S3BucketName")
+    return {**row, **{member: row[member] for member in always}}
+
+
+def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | ReadError:
+    """The trail's delivery status in a region; by ARN, as shadow and organization trails require."""
+
+    def status(answer: dict[str, Any]) -> TrailStatus:
+        return TrailStatus(
+            is_logging=bool(answer["IsLogging"]),
+            latest_delivery_time=_utc(answer.get("LatestDeliveryTime")),
+            latest_delivery_error=answer.get("LatestDeliveryError") or None,
+            latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
+            region=region,
+        )
+
+    return access.ask("cloudtrail", region, "GetTrailStatus", status, Name=trail_arn)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """The same moment in UTC: botocore gives the time zone of the machine."""
+    return moment and moment.astimezone(timezone.utc)
+
+
+def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool | ReadError:
+    """Whether the account is the organization's delegated administrator for CloudTrail."""
+    parameters: dict[str, Any] = {"AccountId": account_id}
+    while True:
+        answer = access.ask(
+            "organizations", region, "ListDelegatedServicesForAccount", _delegated_services, **parameters
+        )
+        if isinstance(answer, ReadError):
+            return False if answer.code in NO_ADMINISTRATOR else answer
+        services, token = answer
+        if CLOUDTRAIL_SERVICE in services or token is None:
+            return CLOUDTRAIL_SERVICE in services
+        parameters["NextToken"] = token
+
+
+def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
+    """The services of one page, and the token of the next."""
+    return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken")
+
+
+def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | Missing | ReadError:
     """The KeyMetadata of DescribeKey; it works across accounts where the key policy allows it."""
-    answer = access.call("kms", region, "DescribeKey", KeyId=key_arn)
-    if isinstance(answer, ReadError):
-        return Missing(answer.message) if answer.code == "NotFoundException" else answer
-    return dict(answer["KeyMetadata"])
+    answer = access.ask("kms", region, "DescribeKey", _metadata, KeyId=key_id)
+    if isinstance(answer, ReadError) and answer.code == "NotFoundException":
+        return Missing(answer.message)
+    return answer
+
+
+def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
+    """The metadata, if it has the members that are always there (KMS API reference, KeyMetadata); else a KeyError."""
+    metadata: dict[str, Any] = answer["KeyMetadata"]
+    _arn(metadata["Arn"])
+    always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
+    always_there = {member: metadata[member] for member in always}
+    return {**metadata, **always_there, "DeletionDate": _utc(metadata.get("DeletionDate"))}
 
 
 def key_policy(access: Access, region: str, key_arn: str) -> str | ReadError:
     """The key policy as KMS holds it; `default` is the only policy name (KMS API reference, GetKeyPolicy)."""
-    answer = access.call("kms", region, "GetKeyPolicy", KeyId=key_arn, PolicyName="default")
-    return answer if isinstance(answer, ReadError) else str(answer["Policy"])
+    return access.ask(
+        "kms", region, "GetKeyPolicy", lambda answer: str(answer["Policy"]), KeyId=key_arn, PolicyName="default"
+    )
 
 
 def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | ReadError:
-    """The key's alias names; 50 come in one answer, and that is the quota of a key (KMS guide, "Quotas")."""
-    answer = access.call("kms", region, "ListAliases", KeyId=key_arn, Limit=100)
-    return answer if isinstance(answer, ReadError) else tuple(sorted(a["AliasName"] for a in answer["Aliases"]))
+    """The key's alias names; all come in one answer, since a key has 50 at most (KMS guide, "Quotas")."""
+    return access.ask(
+        "kms",
+        region,
+        "ListAliases",
+        lambda answer: tuple(sorted(row["AliasName"] for row in answer["Aliases"])),
+        KeyId=key_arn,
+        Limit=100,
+    )
 
 
 def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
     """Whether automatic rotation is on."""
-    answer = access.call("kms", region, "GetKeyRotationStatus", KeyId=key_arn)
-    return answer if isinstance(answer, ReadError) else bool(answer["KeyRotationEnabled"])
+    return access.ask(
+        "kms", region, "GetKeyRotationStatus", lambda answer: bool(answer["KeyRotationEnabled"]), KeyId=key_arn
+    )
 
 
 def key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
@@ -121,60 +174,72 @@ def alias_target(access: Access, region: str, alias: str) -> str | Missing | Rea
 
 def trail_tags(access: Access, region: str, trail_arn: str) -> dict[str, str] | ReadError:
     """The trail's tags; up to 50 come in one answer, and that is the quota (CloudTrail API reference, ListTags)."""
-    answer = access.call("cloudtrail", region, "ListTags", ResourceIdList=[trail_arn])
-    if isinstance(answer, ReadError):
-        return answer
-    return {tag["Key"]: tag.get("Value", "") for row in answer["ResourceTagList"] for tag in row["TagsList"]}
+    return access.ask(
+        "cloudtrail",
+        region,
+        "ListTags",
+        lambda answer: {
+            tag["Key"]: tag.get("Value", "") for row in answer["ResourceTagList"] for tag in row["TagsList"]
+        },
+        ResourceIdList=[trail_arn],
+    )
 
 
 def trail_key(access: Access, region: str, trail_arn: str) -> str | ReadError | None:
     """The key that a trail encrypts with, as its home region shows it."""
-    answer = access.call("cloudtrail", region, "DescribeTrails", trailNameList=[trail_arn])
-    if isinstance(answer, ReadError):
-        return answer
-    return next((trail.get("KmsKeyId") for trail in answer["trailList"] if trail["TrailARN"] == trail_arn), None)
+
+    def key(answer: dict[str, Any]) -> str | None:
+        return next((trail.get("KmsKeyId") for trail in answer["trailList"] if trail["TrailARN"] == trail_arn), None)
+
+    return access.ask("cloudtrail", region, "DescribeTrails", key, trailNameList=[trail_arn])
 
 
 def _pages(access: Access, region: str, operation: str, field: str, **parameters: Any) -> list[Any] | ReadError:
     """Every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
     rows: list[Any] = []
     while True:
-        answer = access.call("kms", region, operation, **parameters)
+        answer = access.ask(
+            "kms",
+            region,
+            operation,
+            lambda page: (list(page[field]), page["NextMarker"] if page.get("Truncated") else None),
+            **parameters,
+        )
         if isinstance(answer, ReadError):
             return answer
-        rows += answer[field]
-        if not answer.get("Truncated"):
+        found, marker = answer
+        rows += found
+        if marker is None:
             return rows
-        parameters["Marker"] = answer["NextMarker"]
+        parameters["Marker"] = marker
 
 
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:
     """The bucket's region, from the header that HeadBucket sends even where it refuses (S3 API reference)."""
-    try:
-        headers = access.send("s3", region, "HeadBucket", Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-    except ClientError as error:
-        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
-        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
-            return Missing(f"the bucket {bucket} does not exist")
-        if "x-amz-bucket-region" not in headers:
-            return read_error("s3", "HeadBucket", region, error)
-    except BotoCoreError as error:
-        return read_error("s3", "HeadBucket", region, error)
-    return str(headers["x-amz-bucket-region"])
+    answer = access.ask("s3", region, "HeadBucket", _region_header, telling=("301", "400", "403"), Bucket=bucket)
+    if isinstance(answer, ReadError) and answer.code in ("404", "NoSuchBucket"):
+        return Missing(f"the bucket {bucket} does not exist")
+    return answer
+
+
+def _region_header(answer: dict[str, Any]) -> str:
+    return str(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
 
 
 def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError | None:
     """The bucket policy; None where the bucket has none."""
-    answer = access.call("s3", region, "GetBucketPolicy", Bucket=bucket)
-    if isinstance(answer, ReadError):
-        return None if answer.code == "NoSuchBucketPolicy" else answer
-    return str(answer["Policy"])
+    answer = access.ask("s3", region, "GetBucketPolicy", lambda answer: str(answer["Policy"]), Bucket=bucket)
+    return None if isinstance(answer, ReadError) and answer.code == "NoSuchBucketPolicy" else answer
 
 
 def bucket_key_enabled(access: Access, region: str, bucket: str) -> bool | ReadError:
     """Whether default encryption uses an S3 Bucket Key (S3 API reference, ServerSideEncryptionRule)."""
-    answer = access.call("s3", region, "GetBucketEncryption", Bucket=bucket)
-    if isinstance(answer, ReadError):
-        return False if answer.code == "ServerSideEncryptionConfigurationNotFoundError" else answer
+    answer = access.ask("s3", region, "GetBucketEncryption", _bucket_key, Bucket=bucket)
+    if isinstance(answer, ReadError) and answer.code == "ServerSideEncryptionConfigurationNotFoundError":
+        return False
+    return answer
+
+
+def _bucket_key(answer: dict[str, Any]) -> bool:
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
     return any(rule.get("BucketKeyEnabled", False) for rule in rules)

@@ -22,19 +22,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Snapshot,
     Trail,
+    next_step,
 )
 
 Fact = TypeVar("Fact")
 
 # How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
 SCP_DENIAL = "explicit deny in a service control policy"
-UNREACHABLE = (
-    "EndpointConnectionError",
-    "ConnectTimeoutError",
-    "ConnectionClosedError",
-    "ReadTimeoutError",
-    "SSLError",
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
-        listed = pool.submit(_calls.enabled_regions, access)
+        listed = pool.submit(_calls.enabled_regions, access, access.region)
         for service in ("cloudtrail", "kms", "s3"):
             # The first client of a service loads its model: time that the first answers take anyway.
             pool.submit(access.client, service, access.region)
@@ -86,7 +80,8 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
         regions, errors = _regions(listed.result(), scope, access.region, account.account_id)
         seen, failed = _see_trails(pool, account, regions)
         records = _selected(seen, scope.trails, account.account_id, failed)
-        trails = _read_trails(pool, account, records)
+        foreign, unsaid = _foreign_ownership(account, records)
+        trails = _read_trails(pool, account, records, foreign)
         keys, buckets = _read_keys_and_buckets(pool, account, trails)
         return account, Snapshot(
             account_id=account.account_id,
@@ -95,7 +90,8 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
             trails=trails,
             keys=keys,
             buckets=buckets,
-            errors=errors + tuple(e for e in failed if not _closed_by_scp(e)),
+            errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
+            regions=regions,
             closed_regions=tuple(e for e in failed if _closed_by_scp(e)),
         )
 
@@ -104,7 +100,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
     """Learn whose account this is, and assume the owners' roles at the same time."""
     key = pool.submit(caller.assume, scope.key_role) if scope.key_role else None
     bucket = pool.submit(caller.assume, scope.bucket_role) if scope.bucket_role else None
-    arn = scope.role.role_arn if scope.role else _identity(_calls.caller_arn(access))
+    arn = scope.role.role_arn if scope.role else _identity(_calls.caller_arn(access, access.region))
     return Account(
         account_id=arn.split(":")[4],
         partition=arn.split(":")[1],
@@ -118,16 +114,15 @@ def _identity(arn: str | ReadError) -> str:
     """Return the caller's ARN, or say why AWS does not know the caller."""
     if isinstance(arn, str):
         return arn
-    reason = f"({arn.code}: {arn.message})"
     if arn.code == "NoCredentialsError":
         raise AwsError(
-            f"No AWS credentials were found {reason}. Set access_key and secret_key, profile, or the AWS_* environment."
+            "No AWS credentials were found. Set access_key and secret_key, profile, or the AWS_* environment."
         )
-    if arn.code in UNREACHABLE:
-        raise AwsError(
-            f"AWS cannot be reached in {arn.region} {reason}. Check endpoint_url, network, proxy and aws_ca_bundle."
-        )
-    raise AwsError(f"AWS does not accept the credentials in {arn.region} {reason}. Renew or correct them.")
+    raise AwsError(f"No account can be read: {_refusal(arn)} {next_step(arn)}")
+
+
+def _refusal(error: ReadError) -> str:
+    return f"{error.operation} in {error.region} answered {error.code} ({error.message})."
 
 
 def _regions(
@@ -165,8 +160,7 @@ def _see_trails(
                 seen[record["TrailARN"]] = (region, record)
     if len(failed) == len(regions):
         raise AwsError(
-            f"No region of account {account.account_id} could be read. {failed[0].operation} in {failed[0].region}: "
-            f"{failed[0].code}: {failed[0].message}. Allow {failed[0].iam_action} to the caller."
+            f"No region of account {account.account_id} could be read: {_refusal(failed[0])} {next_step(failed[0])}"
         )
     return seen, failed
 
@@ -187,14 +181,23 @@ def _selected(
     return [row for row in rows if not wanted or row[1]["TrailARN"] in wanted or row[1]["Name"] in wanted]
 
 
+def _foreign_ownership(
+    account: Account, records: list[tuple[str, dict[str, Any]]]
+) -> tuple[Ownership, tuple[ReadError, ...]]:
+    """What the account is to trails of others, and the error where that could not be told."""
+    if all(record["TrailARN"].split(":")[4] == account.account_id for _region, record in records):
+        return "inherited", ()
+    administers = _calls.administers_cloudtrail(account.access, account.access.region, account.account_id)
+    if isinstance(administers, ReadError):
+        return "inherited", (administers,)
+    return ("delegated" if administers else "inherited"), ()
+
+
 def _read_trails(
-    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
+    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]], foreign: Ownership
 ) -> tuple[Trail, ...]:
     """Join each trail with its status and with who may change it."""
     statuses = [pool.submit(_calls.trail_status, account.access, region, r["TrailARN"]) for region, r in records]
-    foreign: Ownership = "inherited"
-    if any(record["TrailARN"].split(":")[4] != account.account_id for _region, record in records):
-        foreign = "delegated" if _calls.administers_cloudtrail(account.access, account.account_id) else "inherited"
     return tuple(
         Trail(
             arn=record["TrailARN"],

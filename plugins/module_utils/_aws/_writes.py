@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.parsers import ResponseParserError
 
 SERVER_ERROR = 500  # and above: the HTTP status of a service that fails itself
 # The request was refused and nothing was done (SDK reference, "Retry behavior"; KMS guide, "Throttling requests").
@@ -60,7 +61,7 @@ def send(account: Account, change: Change) -> dict[str, Any] | Exception:
     access = access_for(account, change)
     try:
         return access.send_once(service_of(change), change.region, change.operation, **change.parameters)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         return error
 
 
@@ -75,7 +76,7 @@ def no_clear_answer(error: Exception) -> bool:
     """Whether it is open if the request was carried out: the connection broke, or the service itself failed."""
     if isinstance(error, ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
 def may_pass(error: Exception, operation: Operation, *, key_is_fresh: bool) -> bool:

@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules on policies: may CloudTrail use the key, may the readers, may nobody else, does the bucket accept it."""
+"""Rules on policies: may CloudTrail use the key, may the readers, does the bucket accept what it encrypts."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -31,11 +33,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     service_request,
 )
 
-# What CloudTrail never needs (CloudTrail guide, "Configure AWS KMS key policies for CloudTrail", names only
-# GenerateDataKey*, Decrypt and DescribeKey), and what would hand the key over.
-ADMINISTRATIVE_ACTIONS = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:CreateGrant")
-# Accounts that stand for "anybody else": the first that a policy does not mention is the stranger.
-STRANGERS = ("000000000000", "999999999999", "888888888888")
+NO_POLICY = '{"Statement": []}'
+# What an organization's id looks like (Organizations API reference, Organization, Id).
+_ORGANIZATION_ID = re.compile(r"/(o-[a-z0-9]{10,32})/")
 
 
 def key_policy_allows_encrypt(subject: Subject) -> Result:
@@ -68,7 +68,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
     """Every reader may decrypt this trail's logs, by what the key policy says."""
     if not subject.settings.readers:
         return Result("not_applicable", "No readers are given.")
-    found = _key_and_policy(subject)
+    found = key_and_policy(subject)
     if isinstance(found, Result):
         return found
     key, policy = found
@@ -109,70 +109,6 @@ def _reader_decision(subject: Subject, key: Key, policy: Policy, reader: str) ->
     return decide(policy, request)
 
 
-def key_policy_is_scoped(subject: Subject) -> Result:
-    """No foreign trail can encrypt under the key, the service can only use it, and it is not open to the public.
-
-    The forms that AWS recommends pass: Decrypt and DescribeKey for the service without conditions, and
-    everybody narrowed by kms:CallerAccount.
-    """
-    found = _key_and_policy(subject)
-    if isinstance(found, Result):
-        return found
-    key, policy = found
-    probes = _scope_probes(subject, key, policy)
-    evidence = {name: {"outcome": d.outcome.name.lower(), "reason": d.reason} for name, d in probes.items()}
-    open_to = [name for name, decision in probes.items() if decision.outcome is Outcome.ALLOWED]
-    if open_to:
-        labels = sorted({s.label for name in open_to for s in probes[name].statements})
-        return Result(
-            "fail",
-            f"The key policy reaches further than this trail: {'; '.join(open_to)} ({', '.join(labels)}).",
-            f"Narrow {', '.join(labels)} of {key.arn}: for CloudTrail by aws:SourceArn and "
-            "kms:EncryptionContext:aws:cloudtrail:arn, for others by kms:CallerAccount.",
-            evidence,
-        )
-    unclear = [name for name, decision in probes.items() if decision.outcome is Outcome.INDETERMINATE]
-    if unclear:
-        reasons = " ".join(probes[name].reason for name in unclear)
-        return Result("unknown", f"Whether the key policy is narrow enough is open: {reasons}", "", evidence)
-    return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.", "", evidence)
-
-
-def _scope_probes(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
-    """Ask, for everything that should be refused, whether the policy allows it."""
-    text = key.policy if isinstance(key.policy, str) else ""
-    stranger = next((account for account in STRANGERS if account not in text), STRANGERS[0])
-    # AWS does not say what a service's call carries here, and recommends statements that trust it to be foreign.
-    foreign = {"kms:CallerAccount": stranger}
-    own = _carrying(service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn), foreign)
-    partition, region = key.arn.split(":")[1], key.region
-    trail_arn = f"arn:{partition}:cloudtrail:{region}:{stranger}:trail/stranger"
-    trail = _carrying(service_request("kms:GenerateDataKey", trail_arn=trail_arn, key_arn=key.arn), foreign)
-    anybody = reader_request(
-        f"arn:{partition}:iam::{stranger}:role/stranger",
-        trail_arn=subject.trail.arn,
-        key_arn=key.arn,
-        bucket_name=subject.trail.bucket_name,
-        bucket_region=region,
-        identity_allows=True,
-    )
-    # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
-    anybody = _carrying(anybody, {"aws:PrincipalOrgID": "o-0000000000"})
-    return {
-        "a trail of any other account can encrypt": decide(policy, trail),
-        **{f"CloudTrail may {do}": decide(policy, replace(own, action=do)) for do in ADMINISTRATIVE_ACTIONS},
-        **{
-            f"any other account may {do}": decide(policy, replace(anybody, action=do))
-            for do in ("kms:Decrypt", *ADMINISTRATIVE_ACTIONS)
-        },
-    }
-
-
-def _carrying(request: Request, context: dict[str, str]) -> Request:
-    """The request with more in its context, known now where it was unknown."""
-    return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())
-
-
 def bucket_policy_accepts_key(subject: Subject) -> Result:
     """The bucket policy lets CloudTrail upload logs encrypted under this key.
 
@@ -186,31 +122,54 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     policy = subject.bucket if isinstance(subject.bucket, ReadError) else subject.bucket.policy
     if isinstance(policy, ReadError):
         remedy = (
-            f"Allow {policy.iam_action} to the principal that audits; where the bucket belongs to another account, "
+            f"Allow {policy.iam_action} to the principal that asks; where the bucket belongs to another account, "
             "audit with its credentials, by bucket_assume_role."
         )
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
-    parsed = _parsed(policy or '{"Statement": []}')
+    parsed = _parsed(NO_POLICY if policy is None else policy)
     if isinstance(parsed, Result):
         return parsed
-    request = delivery_request(
-        trail_arn=subject.trail.arn,
-        key_arn=subject.trail.kms_key_arn,
-        bucket_name=name,
-        bucket_prefix=subject.trail.bucket_prefix,
-    )
+    results = [_accepts(subject, parsed, request) for request in _deliveries(subject, policy or "")]
+    return next((result for status in ("fail", "unknown") for result in results if result.status == status), results[0])
+
+
+def _deliveries(subject: Subject, policy: str) -> Iterator[Request]:
+    """A log file in every folder the trail delivers to.
+
+    A multi-region trail has a folder for each region, an organization trail also one below the organization's id
+    (CloudTrail guide, "CloudTrail log file name format"). Which id that is the trail does not tell: the policy's
+    own is taken, and where it names none, any.
+    """
+    regions = (subject.regions if subject.trail.multi_region else ()) or (subject.trail.home_region,)
+    organizations: list[str | None] = [None]
+    if subject.trail.organization_trail:
+        organizations += [*dict.fromkeys(_ORGANIZATION_ID.findall(policy))] or ["o-0000000000"]
+    for organization in organizations:
+        for region in regions:
+            yield delivery_request(
+                trail_arn=subject.trail.arn,
+                key_arn=subject.trail.kms_key_arn or "",
+                bucket_name=subject.trail.bucket_name,
+                bucket_prefix=subject.trail.bucket_prefix,
+                region=region,
+                organization_id=organization,
+            )
+
+
+def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
+    name, folder = subject.trail.bucket_name, request.resource.partition(":::")[2].rpartition("/20")[0]
     return _as_result(
-        decide(parsed, request),
+        decide(policy, request),
         f"The policy of the bucket {name} lets CloudTrail upload logs encrypted under this key.",
-        f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key.",
+        f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key to {folder}.",
         f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
-        f"{request.resource.partition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
+        f"{folder.partition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
     )
 
 
 def _service_may(subject: Subject, action: str, verb: str) -> Result:
     """Decide one action of CloudTrail on the trail's key."""
-    found = _key_and_policy(subject)
+    found = key_and_policy(subject)
     if isinstance(found, Result):
         return found
     key, policy = found
@@ -240,7 +199,7 @@ def _as_result(decision: Decision, passed: str, failed: str, grant: str) -> Resu
     return Result("fail", f"{failed} {decision.reason}", grant, evidence)
 
 
-def _key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
+def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
     """Return the key and its parsed policy, or the result that says why they cannot be judged."""
     key = usable_key(subject)
     if isinstance(key, Result):

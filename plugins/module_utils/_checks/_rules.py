@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
     _key_rules,
     _policy_rules,
+    _scope_rule,
     _trail_rules,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
@@ -72,7 +73,7 @@ RULES: Mapping[str, Rule] = {
         Rule(_trail_rules.trail_is_delivering, "required", "critical"),
         Rule(_policy_rules.readers_can_decrypt, "required", "high"),
         Rule(_key_rules.key_is_approved, "required", "medium"),
-        Rule(_policy_rules.key_policy_is_scoped, "advised", "medium"),
+        Rule(_scope_rule.key_policy_is_scoped, "advised", "medium"),
         Rule(_key_rules.key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),
     )
 }

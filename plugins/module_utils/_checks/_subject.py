@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Status,
     Trail,
+    next_step,
 )
 
 
@@ -55,6 +56,7 @@ class Subject:
     settings: Settings
     read_at: datetime
     account_id: str
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ NO_KEY = Result("not_applicable", "The trail has no KMS key.")
 def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
     """The result for a fact that could not be read: unknown, with the IAM action that would tell.
 
-    `remedy` replaces the plain advice to allow the action where that alone would not help.
+    `remedy` replaces the advice that follows from the error's code, where that would not help.
     """
     return Result(
         "unknown",
         f"{what} could not be read: {error.operation} in {error.region} answered {error.code} ({error.message}).",
-        remedy or f"Allow {error.iam_action} to the principal that audits.",
+        remedy or next_step(error),
         {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
     )
 
@@ -98,7 +100,7 @@ def usable_key(subject: Subject) -> Key | Result:
 def foreign_key_remedy(subject: Subject, error: ReadError) -> str:
     """The advice for a key of another account, whose credentials alone can read it; empty for a key of our own."""
     owner = (subject.trail.kms_key_arn or "").split(":")[4]
-    if owner == subject.account_id:
+    if owner == subject.account_id or "Denied" not in error.code:
         return ""
     return (
         f"The key belongs to account {owner}: audit with its credentials, by key_assume_role, "

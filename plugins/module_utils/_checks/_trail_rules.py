@@ -53,6 +53,7 @@ def trail_is_delivering(subject: Subject) -> Result:
         return unreadable("The delivery status", status)
     error = status.latest_delivery_error or status.latest_digest_delivery_error
     evidence: dict[str, object] = {
+        "region": status.region,
         "is_logging": status.is_logging,
         "latest_delivery_time": status.latest_delivery_time.isoformat(timespec="seconds")
         if status.latest_delivery_time
@@ -81,16 +82,18 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
             evidence,
             advice=True,
         )
+    # GetTrailStatus speaks of one region only; of a multi-region trail, that is said.
+    where = f" in {status.region}" if status.region else ""
     hours = subject.settings.stale_after_hours
     latest = status.latest_delivery_time
     if latest is None or subject.read_at - latest > timedelta(hours=hours):
         age = "ever" if latest is None else f"since {latest.isoformat(timespec='seconds')}"
         return Result(
             "fail",
-            f"No log was delivered {age}; more than {hours} hours of silence may mean that the key or the bucket "
-            "refuses CloudTrail.",
+            f"No log was delivered{where} {age}; more than {hours} hours of silence may mean that the key or the "
+            "bucket refuses CloudTrail.",
             "Read the key and bucket findings of this trail; where all pass, look for recent objects in the bucket.",
             evidence,
             advice=True,
         )
-    return Result("pass", "CloudTrail reports a recent delivery without error.", "", evidence)
+    return Result("pass", f"CloudTrail reports a recent delivery without error{where}.", "", evidence)

@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+    Decision,
+    concerning,
+    decide,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
     PolicyError,
@@ -37,6 +41,7 @@ __all__ = [
     "Request",
     "Required",
     "Statement",
+    "concerning",
     "decide",
     "delivery_request",
     "merge",

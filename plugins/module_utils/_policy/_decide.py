@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, settle
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import explain
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
 
@@ -41,3 +42,14 @@ def decide(policy: Policy, request: Request) -> Decision:
     applied = [each for each in (apply(statement, request) for statement in policy.statements) if each is not None]
     outcome = settle(applied, request)
     return Decision(outcome, *explain(outcome, applied, policy, request))
+
+
+def concerning(policy: Policy, request: Request) -> Policy:
+    """The policy without the statements whose principal is certainly not the request's.
+
+    It decides every request of this principal as the whole policy does, only faster where there are many.
+    """
+    kept = (
+        each for each in policy.statements if each.principals and each.principals.cover(request.caller) is not Covers.NO
+    )
+    return replace(policy, statements=tuple(kept))

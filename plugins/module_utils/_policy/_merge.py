@@ -184,7 +184,7 @@ def _shape(value: Any) -> Any:
 def _joined(ours: Any, addition: Any) -> Any:
     """Two statements of one shape as one."""
     if isinstance(ours, Mapping):
-        return {name: _joined(part, addition[name]) if name != "Sid" else part for name, part in ours.items()}
+        return {name: _joined(part, addition[name]) for name, part in ours.items()}
     more = [each for each in _listed(addition) if each not in _listed(ours)]
     return [*_listed(ours), *more] if more else ours
 

@@ -78,6 +78,8 @@ DELIVERY_FACTS = (
     Fact("s3:x-amz-acl", "bucket-owner-full-control", f"{_BUCKET}: CloudTrail sends this ACL"),
     Fact("s3:x-amz-server-side-encryption", "aws:kms", f"{_HOW}: SSE-KMS"),
     Fact("s3:x-amz-server-side-encryption-aws-kms-key-id", "{key_arn}", "UpdateTrail: KmsKeyId becomes the key ARN"),
+    Fact("s3:x-amz-server-side-encryption-customer-algorithm", ABSENT, "S3 guide, SSE-C: excludes SSE-KMS"),
+    Fact("s3:x-amz-copy-source", ABSENT, "S3 API reference: only CopyObject has it, and delivery is a PutObject"),
     Fact("s3:TlsVersion", ("1.2", "1.3"), "AWS endpoints speak TLS 1.2 and 1.3 only"),
     Fact("s3:*", UNKNOWN, "Service authorization reference, Amazon S3: not described for CloudTrail"),
 )
@@ -112,9 +114,21 @@ def service_request(action: str, *, trail_arn: str, key_arn: str) -> Request:
     return _request(facts, SERVICE, action, key_arn, trail_arn=trail_arn)
 
 
-def delivery_request(*, trail_arn: str, key_arn: str, bucket_name: str, bucket_prefix: str | None) -> Request:
-    """CloudTrail's `s3:PutObject` of an encrypted log file, to be judged on the bucket's policy."""
-    log_file = _log_file(trail_arn, bucket_name, bucket_prefix)
+def delivery_request(
+    *,
+    trail_arn: str,
+    key_arn: str,
+    bucket_name: str,
+    bucket_prefix: str | None,
+    region: str | None = None,
+    organization_id: str | None = None,
+) -> Request:
+    """CloudTrail's `s3:PutObject` of an encrypted log file, to be judged on the bucket's policy.
+
+    `region` is the one whose events the file holds, by default the trail's home; with `organization_id` the file
+    is one of those that an organization trail writes below that id.
+    """
+    log_file = _log_file(trail_arn, bucket_name, bucket_prefix, region, organization_id)
     return _request(
         SERVICE_FACTS + DELIVERY_FACTS, SERVICE, "s3:PutObject", log_file, trail_arn=trail_arn, key_arn=key_arn
     )
@@ -157,19 +171,23 @@ def _reader_facts(reader_arn: str, partition: str, bucket_name: str | None) -> l
     """The rows without those of which nothing is known in this case; the last row makes these keys unknown."""
     unknown = {
         "aws:PrincipalArn": ":assumed-role/" in reader_arn,  # a session's ARN does not show the path of its role
-        "kms:ViaService": partition == "aws-cn",  # the suffix of service names there is not documented for this key
+        "kms:ViaService": partition not in ("aws", "aws-us-gov"),  # the suffix of service names is documented here only
         OBJECT_KEY: bucket_name is None,
     }
     return [fact for fact in READER_FACTS if not unknown.get(fact.key)]
 
 
-def _log_file(trail_arn: str, bucket_name: str, bucket_prefix: str | None) -> str:
-    """The ARN of a log file, named as in "CloudTrail log file name format", under the trail's own account.
-
-    An organization trail also writes below its organization's id, which a trail does not tell.
-    """
-    _arn, partition, _service, region, account = trail_arn.split(":")[:5]
-    folder = f"{bucket_prefix}/AWSLogs" if bucket_prefix else "AWSLogs"
+def _log_file(
+    trail_arn: str,
+    bucket_name: str,
+    bucket_prefix: str | None,
+    region: str | None = None,
+    organization_id: str | None = None,
+) -> str:
+    """The ARN of a log file, named as in "CloudTrail log file name format", of the trail's own account."""
+    _arn, partition, _service, home, account = trail_arn.split(":")[:5]
+    region = region or home
+    folder = "/".join(part for part in (bucket_prefix, "AWSLogs", organization_id) if part)
     name = f"{account}_CloudTrail_{region}_20260101T0000Z_0123456789abcdef.json.gz"
     return f"arn:{partition}:s3:::{bucket_name}/{folder}/{account}/CloudTrail/{region}/2026/01/01/{name}"
 

@@ -166,7 +166,7 @@ def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() ->
 
         -          -      -     non_compliant  unknown
             not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.
-                      To do: Allow cloudtrail:DescribeTrails to the principal that audits, or audit other
+                      To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
                       regions only.""")
 
 

@@ -55,7 +55,7 @@ def test_which_verdicts_fail_a_host(verdict: str, failing: list[str]) -> None:
             "Account 111111111111 is unknown: not all of it could be read "
             "(cloudtrail:DescribeTrails: AccessDeniedException).",
         ),
-        (account("no_trails"), "Account 111111111111 is no_trails: no trail records it."),
+        (account("no_trails"), "Account 111111111111 is no_trails: no trail was found in the regions that were read."),
         (
             account("non_compliant", trail("a\nb\x1b[2J", "non_compliant", finding("key_is_usable"))),
             "Account 111111111111 is non_compliant: 1 of 1 trails fail "
@@ -71,8 +71,8 @@ def test_the_message_names_account_trails_and_rules(judged: dict[str, Any], mess
 def test_several_accounts_are_named_and_those_that_pass_are_not() -> None:
     document = audit(account("no_trails"), account(account_id="2" * 12), account("no_trails", account_id="3" * 12))
     assert failure(document, "non_compliant") == (
-        "Account 111111111111 is no_trails: no trail records it. "
-        "Account 333333333333 is no_trails: no trail records it." + NEXT
+        "Account 111111111111 is no_trails: no trail was found in the regions that were read. "
+        "Account 333333333333 is no_trails: no trail was found in the regions that were read." + NEXT
     )
 
 

@@ -79,12 +79,14 @@ def test_an_account_with_something_of_everything() -> None:
 
         111111111111  -             -       -            non_compliant
             not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
-                      To do: Allow cloudtrail:DescribeTrails to the principal that audits, or audit other
+                      To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
                       regions only.
             not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
+                      To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
+                      proxy and aws_ca_bundle.
 
         222222222222  -             -       -            no_trails
-            FAIL      no_trails: No trail records this account.
+            FAIL      no_trails: No trail was found in the regions that were read.
                       To do: Create a multi-region trail whose logs are encrypted under a customer managed
                       KMS key.
 
@@ -182,10 +184,10 @@ def test_an_error_that_a_finding_quotes_is_not_told_twice(status: str, message: 
 @pytest.mark.parametrize(
     ("action", "code", "to_do"),
     [
-        ("kms:ListAliases", "AccessDeniedException", ["Allow kms:ListAliases to the principal that audits."]),
-        ("ec2:DescribeRegions", "UnauthorizedOperation", ["Allow ec2:DescribeRegions to the principal that audits."]),
-        ("s3:ListBucket", "403", ["Allow s3:ListBucket to the principal that audits."]),
-        ("kms:ListAliases", "ThrottlingException", []),
+        ("kms:ListAliases", "AccessDeniedException", ["Allow kms:ListAliases to the principal that asks."]),
+        ("ec2:DescribeRegions", "UnauthorizedOperation", ["Allow ec2:DescribeRegions to the principal that asks."]),
+        ("s3:ListBucket", "403", ["Allow s3:ListBucket to the principal that asks."]),
+        ("kms:ListAliases", "InternalError", ["AWS could not answer: run again later."]),
     ],
 )
 def test_a_refusal_names_the_action_to_allow(action: str, code: str, to_do: list[str]) -> None:

@@ -6,30 +6,43 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     Access,
     AwsError,
     Role,
     Scope,
+    _calls,
     _snapshot,
     connect,
     read_account,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import AUDIT_ACTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Key,
+    ReadError,
+    TrailStatus,
+    next_step,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 from tests.fakeaws.client import FakeAws
 from tests.unit.aws.conftest import Audit, caller
 
 Load = Callable[[str], FakeAws]
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
+REPLICA = f"arn:aws:kms:us-east-1:{MANAGEMENT}:key/mrk-11111111222233334444555555555555"
+PRIMARY = REPLICA.replace("us-east-1", "eu-west-1")
 TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
 
 
@@ -38,10 +51,36 @@ def role(account: str, external_id: str | None = "audit-2026", name: str = "Clou
     return {"role_arn": f"arn:aws:iam::{account}:role/{name}", "external_id": external_id, "session_name": "test"}
 
 
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+README_ACTIONS = README.partition("needs these IAM actions:")[2].partition("```text")[2].partition("```")[0].split()
+
+
 def statuses(account: Any, trail: str) -> dict[str, str]:
     """The status of each rule for a trail."""
     (judged,) = (judged for judged in account.trails if judged.trail.name == trail)
     return {finding.rule: finding.status for finding in judged.findings}
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in another time zone."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_are_utc_wherever_the_machine_is(load: Load, audit: Audit) -> None:
+    load("pending-deletion")
+    account = audit()
+    status, (key,) = account.trails[0].trail.status, account.snapshot.keys.values()
+    assert isinstance(status, TrailStatus)
+    assert isinstance(key, Key)
+    assert status.latest_delivery_time is not None
+    assert key.deletion_date is not None
+    assert (status.latest_delivery_time.tzinfo, key.deletion_date.tzinfo) == (timezone.utc, timezone.utc)
 
 
 def test_each_fact_is_asked_once(load: Load, audit: Audit) -> None:
@@ -67,8 +106,13 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
         bucket_assume_role=role(LOG_ARCHIVE),
     )
     recorded = {(call["service"], call["action"]): call["iam_action"] for call in aws.calls()}
-    assert recorded == {operation: AUDIT_ACTIONS[operation] for operation in recorded}
-    assert set(AUDIT_ACTIONS) - set(recorded) == {("sts", "GetCallerIdentity")}  # the role's ARN tells the account
+    assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
+    # GetCallerIdentity is missing: the role's ARN tells the account. The README lists what an audit needs.
+    assert set(recorded.values()) == {
+        *README_ACTIONS,
+        "organizations:ListDelegatedServicesForAccount",
+        "sts:AssumeRole",
+    }
 
 
 def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:
@@ -221,6 +265,104 @@ def test_a_bucket_that_is_gone_is_a_fact_and_one_that_does_not_answer_is_not(
     assert in_region.evidence.get("iam_action") == (None if status == "fail" else "s3:ListBucket")
 
 
+class GarbledAccess(Access):
+    """An access whose every answer is somebody else's."""
+
+    def __init__(self, answer: Any) -> None:
+        self.region = "us-east-1"
+        self._answer = answer
+
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Answer as a proxy might; an exception is raised."""
+        assert IAM_ACTIONS[service, operation]
+        assert region == parameters.get("region", "us-east-1")
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        answer: dict[str, Any] = self._answer
+        return answer
+
+
+READS: list[Callable[[Access], Any]] = [
+    lambda access: _calls.caller_arn(access, "us-east-1"),
+    lambda access: _calls.enabled_regions(access, "us-east-1"),
+    lambda access: _calls.trails_seen_in(access, "us-east-1"),
+    lambda access: _calls.trail_status(access, "us-east-1", TRAIL),
+    lambda access: _calls.administers_cloudtrail(access, "us-east-1", MANAGEMENT),
+    lambda access: _calls.key_metadata(access, "us-east-1", REPLICA),
+    lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
+    lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
+    lambda access: _calls.key_rotation(access, "us-east-1", REPLICA),
+    lambda access: _calls.bucket_region(access, "us-east-1", "logs"),
+    lambda access: _calls.bucket_policy(access, "us-east-1", "logs"),
+    lambda access: _calls.bucket_key_enabled(access, "us-east-1", "logs"),
+]
+GARBAGE = [
+    {},
+    {"trailList": [{}], "KeyMetadata": {}, "Arn": "me", "Regions": None, "Aliases": [None], "ResponseMetadata": {}},
+    {"trailList": [{"TrailARN": "main"}], "KeyMetadata": {"Arn": "a:b:c:d:e:"}, "Regions": [{}]},
+    ResponseParserError("unable to parse response"),
+    RecursionError("maximum recursion depth exceeded"),
+]
+
+
+@pytest.mark.parametrize("answer", GARBAGE, ids=range(len(GARBAGE)))
+@pytest.mark.parametrize("read", READS, ids=range(len(READS)))
+def test_an_answer_that_is_not_awss_is_no_fact(read: Callable[[Access], Any], answer: Any) -> None:
+    error = read(GarbledAccess(answer))
+    assert isinstance(error, ReadError)
+    assert (error.code, error.iam_action) == ("MalformedAnswerError", IAM_ACTIONS[error.service, error.operation])
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        ("AccessDeniedException", "Allow kms:DescribeKey to the principal that asks."),
+        ("UnauthorizedOperation", "Allow kms:DescribeKey to the principal that asks."),
+        ("403", "Allow kms:DescribeKey to the principal that asks."),
+        ("ThrottlingException", "AWS asks to slow down"),
+        ("TooManyRequestsException", "AWS asks to slow down"),
+        ("ExpiredTokenException", "Renew or correct the credentials"),
+        ("ProfileNotFound", "Renew or correct the credentials"),
+        ("UnauthorizedSSOTokenError", "Renew or correct the credentials"),
+        ("EndpointConnectionError", "AWS cannot be reached"),
+        ("MalformedAnswerError", "AWS cannot be reached or its answer not be read"),
+        ("NotFoundException", "It vanished while it was being read: run again."),
+        ("InternalError", "AWS could not answer: run again later."),
+        ("KMSInternalException", "AWS could not answer: run again later."),
+    ],
+)
+def test_the_next_step_follows_from_what_went_wrong(code: str, step: str) -> None:
+    assert next_step(ReadError("kms", "DescribeKey", "kms:DescribeKey", "us-east-1", code, "")).startswith(step)
+
+
+def test_an_endpoint_that_is_none_is_named() -> None:
+    with pytest.raises(AwsError, match=r"asked in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
+        read_account(connect("us-east-1", "foo", connection(), 4), Scope())
+
+
+def test_whether_a_delegate_asks_is_not_guessed(load: Load, audit: Audit) -> None:
+    aws = load("organization")
+    aws.add_fault("organizations:ListDelegatedServicesForAccount", code="TooManyRequestsException", times=-1)
+    account = audit(account_id=SECURITY)
+    assert [error.code for error in account.snapshot.errors] == ["TooManyRequestsException"]
+    assert account.trails[0].trail.ownership == "inherited"
+
+
+class PagedAccess(GarbledAccess):
+    """An access to an organization whose second page names CloudTrail."""
+
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Answer a page."""
+        page = super().send(service, region, operation, **parameters)
+        more = {} if "NextToken" in parameters else {"NextToken": "2"}
+        name = "cloudtrail" if "NextToken" in parameters else "config"
+        return {**page, "DelegatedServices": [{"ServicePrincipal": f"{name}.amazonaws.com"}], **more}
+
+
+def test_a_delegate_for_many_services_is_found_on_any_page() -> None:
+    assert _calls.administers_cloudtrail(PagedAccess({}), "us-east-1", SECURITY) is True
+
+
 def test_throttling_is_waited_out(load: Load, audit: Audit) -> None:
     aws = load("healthy")
     aws.add_fault("kms:GetKeyPolicy", code="ThrottlingException", times=2)
@@ -267,7 +409,9 @@ def connection(**more: Any) -> dict[str, Any]:
 
 def test_unknown_credentials_are_named(load: Load) -> None:
     aws = load("healthy")
-    with pytest.raises(AwsError, match=r"does not accept the credentials in us-east-1 \(InvalidClientTokenId"):
+    with pytest.raises(
+        AwsError, match=r"in us-east-1 answered InvalidClientTokenId .* Renew or correct the credentials"
+    ):
         read_account(connect("us-east-1", aws.endpoint, connection(), 4), Scope())
 
 
@@ -275,13 +419,15 @@ def test_expired_credentials_are_named(load: Load) -> None:
     aws = load("organization")
     session = caller(aws).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
     aws.expire_sessions()
-    with pytest.raises(AwsError, match=r"does not accept the credentials in .* \(ExpiredToken"):
+    with pytest.raises(
+        AwsError, match=r"No account can be read: GetCallerIdentity in .* answered ExpiredToken .* Renew"
+    ):
         read_account(session, Scope())
 
 
 def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(AwsError, match=r"No AWS credentials were found .* Set access_key and secret_key, profile"):
+    with pytest.raises(AwsError, match=r"No AWS credentials were found\. Set access_key and secret_key, profile"):
         read_account(connect("us-east-1", "http://127.0.0.1:9", {}, 4), Scope())
 
 
@@ -292,7 +438,7 @@ def test_an_unknown_profile_is_named() -> None:
 
 def test_an_endpoint_that_cannot_be_reached_is_named() -> None:
     once = connection(aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"AWS cannot be reached in us-east-1 .*127.0.0.1:9.* Check endpoint_url"):
+    with pytest.raises(AwsError, match=r"127.0.0.1:9.* AWS cannot be reached .* check endpoint_url"):
         read_account(connect("us-east-1", "http://127.0.0.1:9", once, 4), Scope())
 
 
@@ -309,7 +455,7 @@ def test_unverified_tls_is_refused() -> None:
 def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
     endpoint = load("healthy").endpoint.replace("http:", "https:")
     once = connection(verify="/nowhere/ca.pem", aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"AWS cannot be reached .* Check .*aws_ca_bundle"):
+    with pytest.raises(AwsError, match=r"AWS cannot be reached .* check .*aws_ca_bundle"):
         read_account(connect("us-east-1", endpoint, once, 4), Scope())
 
 
@@ -318,17 +464,13 @@ def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None
     assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
 
 
-REPLICA = f"arn:aws:kms:us-east-1:{MANAGEMENT}:key/mrk-11111111222233334444555555555555"
-PRIMARY = REPLICA.replace("us-east-1", "eu-west-1")
-
-
 class ReplicaAccess(Access):
     """An access that knows one replica key, and where its rotation was asked."""
 
     def __init__(self) -> None:
         self.rotation_asked: list[tuple[str, str]] = []
 
-    def call(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any] | ReadError:
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Answer as KMS does for a replica."""
         assert service == "kms"
         if operation == "GetKeyRotationStatus":

@@ -160,6 +160,6 @@ def test_mixed(load: Callable[[str], FakeAws], audit: Audit) -> None:
 
 def test_no_permissions_at_all_is_said_not_judged(load: Callable[[str], FakeAws], audit: Audit) -> None:
     load("no-permissions")
-    message = "No region of account 111111111111 could be read.*Allow cloudtrail:DescribeTrails to the caller"
+    message = "No region of account 111111111111 could be read.*Allow cloudtrail:DescribeTrails to the principal"
     with pytest.raises(AwsError, match=message):
         audit()

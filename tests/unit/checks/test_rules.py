@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, _scope_rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
 from tests.unit.checks.build import (
     ACCOUNT,
+    DECRYPT,
     DESCRIBE,
     ENCRYPT,
     KEY_ARN,
@@ -179,7 +181,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         snapshot(key=key_policy(service("Open", "kms:GenerateDataKey*"))),
         None,
         "fail",
-        "a trail of any other account can encrypt",
+        "a trail of another account can encrypt",
     ),
     ("key_policy_is_scoped", snapshot(key=key_policy(service("All", "kms:*"))), None, "fail", "kms:PutKeyPolicy"),
     (
@@ -211,7 +213,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         ),
         None,
         "unknown",
-        "narrow enough is open",
+        "It cannot be told whether a trail of another account can encrypt; CloudTrail may",
     ),
     ("key_policy_is_scoped", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
     ("key_rotation_enabled", snapshot(), None, "pass", "rotates"),
@@ -249,6 +251,109 @@ def test_rule(rule: str, read: Snapshot, settings: Settings | None, status: str,
 def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:
     shown = {(case[0], case[3]) for case in CASES}
     assert {(rule, status) for rule in RULES for status in ("pass", "fail")} <= shown
+
+
+def to(principal: object, action: str, **conditions: dict[str, str]) -> dict[str, Any]:
+    """The key's fields with the recommended policy and one statement more."""
+    more = {"Sid": "More", "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return key_policy(ENCRYPT, DESCRIBE, DECRYPT, {**more, "Condition": conditions} if conditions else more)
+
+
+CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
+FOREIGN = "a trail of another account can encrypt"
+OPEN = [
+    *((to("*", action), f"any other account may {action}") for action in _scope_rule.USE + _scope_rule.ADMINISTRATION),
+    *((to(CLOUDTRAIL, action), f"CloudTrail may {action}") for action in _scope_rule.ADMINISTRATION),
+    *(
+        (to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": pattern}), FOREIGN)
+        for pattern in (
+            "arn:aws:cloudtrail:*:*:trail/*",
+            "arn:aws:cloudtrail:*:*:trail/main",
+            "arn:aws:cloudtrail:eu-west-1:*:trail/*",
+            "arn:aws:cloudtrail:*:2*:trail/*",
+            "arn:aws:cloudtrail:*:??????????11:trail/*",
+        )
+    ),
+    (to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceAccount": "2*"}), FOREIGN),
+    *(
+        (to({"AWS": "*"}, "kms:Decrypt", **condition), "any other account may kms:Decrypt")
+        for condition in (
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Audit*"}},
+            {"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), OPEN)
+def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], words: str) -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=fields))
+    assert found.status == "fail"
+    assert words in found.message
+    assert '(statement "More")' in found.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        to(CLOUDTRAIL, "kms:GenerateDataKey*", StringEquals={"aws:SourceAccount": "222222222222"}),
+        to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/*"}),
+        to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
+        to({"AWS": "*"}, "kms:*", ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}),
+        to({"AWS": "arn:aws:iam::222222222222:root"}, "kms:Decrypt"),
+        to(CLOUDTRAIL, "kms:Decrypt"),
+        to("*", "kms:Describe*"),
+    ],
+)
+def test_what_somebody_decided_is_scoped(fields: dict[str, str]) -> None:
+    assert finding("key_policy_is_scoped", snapshot(key=fields)).status == "pass"
+
+
+def test_what_is_open_is_counted_in_the_message_and_listed_in_the_evidence() -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=to("*", "kms:*")))
+    assert "any other account may kms:Decrypt, kms:ReEncryptFrom, kms:ReEncryptTo and 25 more" in found.message
+    allowed = found.evidence["allowed"]
+    assert isinstance(allowed, list)
+    assert "any other account may kms:DeleteImportedKeyMaterial" in allowed
+
+
+def bucket_statement(effect: str, folder: str) -> dict[str, Any]:
+    """A statement on uploads below a folder of the bucket."""
+    resource = f"arn:aws:s3:::logs/{folder}"
+    return {**service(f"{effect}Upload", "s3:PutObject"), "Effect": effect, "Resource": resource}
+
+
+ORGANIZATION = {"organization_trail": True, "multi_region": False}
+EVERYWHERE = bucket_statement("Allow", "*")
+
+
+@pytest.mark.parametrize(
+    ("trail", "statements", "status", "words"),
+    [
+        ({}, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/*")], "fail", "CloudTrail/eu-west-1"),
+        ({}, [EVERYWHERE, bucket_statement("Deny", "*/CloudTrail/eu-*")], "fail", "DenyUpload"),
+        ({}, [EVERYWHERE], "pass", "lets CloudTrail"),
+        ({"multi_region": False}, [EVERYWHERE, bucket_statement("Deny", "*/CloudTrail/eu-*")], "pass", "lets"),
+        ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "trails/AWSLogs/*")], "pass", "lets CloudTrail"),
+        ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "AWSLogs/*")], "fail", "logs/trails/AWSLogs/"),
+        (ORGANIZATION, [EVERYWHERE], "pass", "lets CloudTrail"),
+        (ORGANIZATION, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*")], "fail", "AWSLogs/o-0000000000/"),
+        (ORGANIZATION, [bucket_statement("Allow", "AWSLogs/o-abcdefghij/*")], "fail", f"AWSLogs/{ACCOUNT}/"),
+        (
+            ORGANIZATION,
+            [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"), bucket_statement("Allow", "AWSLogs/o-abcdefghij/*")],
+            "pass",
+            "lets CloudTrail",
+        ),
+    ],
+)
+def test_every_folder_that_the_trail_delivers_to_is_judged(
+    trail: dict[str, Any], statements: list[dict[str, Any]], status: str, words: str
+) -> None:
+    read = replace(snapshot(trail, bucket={"policy": policy(*statements)}), regions=("eu-west-1", "us-east-1"))
+    found = finding("bucket_policy_accepts_key", read)
+    assert (found.status, words in found.message) == (status, True), found.message
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
@@ -171,6 +172,26 @@ def test_a_create_key_without_reply_is_looked_for_and_not_sent_again(load: Calla
     ((arn, key),) = lab.keys(HOME).items()
     assert key["tags"] == {CREATED_FOR_TAG: ALIAS}
     assert outcome.changes[0].resource == arn
+
+
+@pytest.mark.parametrize("answer", [{}, ResponseParserError("no JSON")])
+def test_an_answer_that_is_none_is_no_answer(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    lab = load("fresh")
+    original = Access.send_once
+
+    def garbled(self: Access, service: str, region: str, operation: str, **rest: Any) -> Any:
+        sent = original(self, service, region, operation, **rest)
+        if operation != "CreateKey":
+            return sent
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Access, "send_once", garbled)
+    assert lab.enforce().errors == ()
+    assert (lab.writes().count("CreateKey"), len(lab.keys(HOME))) == (1, 1)
 
 
 def test_a_create_key_that_was_dropped_is_not_sent_again(load: Callable[[str], Lab]) -> None:

@@ -122,7 +122,7 @@ def delivering(snapshot: Snapshot, asked: Settings) -> set[str]:
     }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(accounts(), candidates, wishes, readers)
 def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
     plan = planned(snapshot, candidate, wish, asked)
@@ -137,7 +137,7 @@ def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate,
         assert not moved or verdict.verdict != "non_compliant"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(accounts(), candidates, wishes, readers)
 def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
     plan = planned(snapshot, candidate, wish, asked)

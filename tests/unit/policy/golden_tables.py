@@ -114,8 +114,10 @@ def _principal(case: dict[str, Any]) -> Golden:
         "deny": [EVERYTHING, {**statement, "Effect": "Deny", "Principal": case.get("deny")}],
         "deny_all_but": [EVERYTHING, {**statement, "Effect": "Deny", "NotPrincipal": case.get("deny_all_but")}],
     }
-    (form,) = forms.keys() & case.keys()
-    return _case(case, partial(_request, case), forms[form])
+    statements = [each for form in forms if form in case for each in forms[form]]
+    if "principal" in case and "deny" in case:
+        statements.remove(EVERYTHING)
+    return _case(case, partial(_request, case), statements)
 
 
 def _element(case: dict[str, Any]) -> Golden:

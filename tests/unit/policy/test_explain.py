@@ -60,6 +60,13 @@ def ask(
             ('statement "A"', "statement 2"),
         ),
         (
+            [EVERYTHING] * 3,
+            SERVICE,
+            None,
+            f"Statement 1, statement 2 and statement 3 allow kms:Decrypt to {SERVICE}.",
+            ("statement 1", "statement 2", "statement 3"),
+        ),
+        (
             [EVERYTHING] * 5,
             SERVICE,
             None,

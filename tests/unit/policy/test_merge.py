@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any, Literal
 
 import pytest
@@ -129,6 +130,8 @@ CALLERS = {"StringEquals": {"kms:CallerAccount": OWNER}}
             required(readers=(f"arn:aws:iam::444455556666:role/{OWNER}",)),
             [{**READERS, "Principal": {"AWS": [f"arn:aws:iam::444455556666:role/{OWNER}"]}}],
         ),
+        # What somebody else's statement gives is not given again.
+        ([ROOT, {**DESCRIBE, "Sid": "theirs"}], required(), [USE]),
         # Its logs are in the key's region, and so is the S3 that it reads them through.
         (
             [
@@ -348,6 +351,18 @@ def test_refusals_name_the_statement(before: list[Any], wanted: Required, why: s
     with pytest.raises(MergeRefusedError) as raised:
         merge(parse(document(*before)), wanted)
     assert str(raised.value) == f"The policy of {KEY} is left as it is: {why}"
+
+
+def test_a_policy_that_grows_too_long_is_refused_in_full_sentences() -> None:
+    """The longest statement is named."""
+    root = {**ROOT, "Sid": "x" * (MAX_BYTES - 300)}
+    with pytest.raises(MergeRefusedError) as raised:
+        merge(parse(document(root)), required())
+    size, longest = (len(json.dumps(each, separators=(",", ":"))) for each in (document(root, USE, DESCRIBE), root))
+    assert str(raised.value).endswith(
+        f": The policy has {size} bytes, more than the 32768 that KMS takes. {parse(document(root)).statements[0]}: it "
+        f"alone has {longest} bytes. Repair these statements, or give some of the trails another key."
+    )
 
 
 def test_what_cannot_be_written_back_does_not_matter_while_nothing_is_missing() -> None:

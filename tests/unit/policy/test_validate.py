@@ -72,6 +72,9 @@ def test_good_policies(policy: dict[str, Any]) -> None:
         ({"Action": ""}, "its Action must be text or a list of texts"),
         ({"Action": ["kms:*", 1]}, "its Action must be text or a list of texts"),
         ({"Resource": {}}, "its Resource must be text or a list of texts"),
+        ({"Resource": 5}, "its Resource must be text or a list of texts"),
+        ({"Action": None, "NotAction": ""}, "its NotAction must be text or a list of texts"),
+        ({"Resource": None, "NotResource": [5]}, "its NotResource must be text or a list of texts"),
         (
             {"Principal": "cloudtrail.amazonaws.com"},
             'the principal "cloudtrail.amazonaws.com" must be an asterisk or stand under AWS, Service, Federated, '
@@ -209,9 +212,18 @@ def test_too_long_without_statements() -> None:
 
 def test_every_problem_is_named() -> None:
     """Not only the first."""
-    assert validate(document({**ALLOW, "Effect": "x", "Condition": {"Equals": "y"}}, Version=None)) == [
+    statement = {
+        **ALLOW,
+        "Effect": "x",
+        "Principal": {"Robot": "r2d2", "AWS": "Bob"},
+        "Condition": {"Equals": "y", "Like": {"k": "a"}},
+    }
+    assert validate(document(statement, Version=None)) == [
         "The Version must be one of 2012-10-17 and 2008-10-17.",
         'statement "A": its Effect must be Allow or Deny.',
+        'statement "A": the kind of principal Robot is unknown.',
+        'statement "A": the principal Bob is no account, user or role.',
         'statement "A": the condition operator Equals is unknown.',
         'statement "A": the condition operator Equals holds no keys.',
+        'statement "A": the condition operator Like is unknown.',
     ]

@@ -1,0 +1,211 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rule that a key is open to nobody but CloudTrail, for the trails it should serve, and to the account's own.
+
+It is tested by asking: for a trail of a foreign account, for CloudTrail as an administrator, and for a stranger.
+What strangers choose themselves (account, role, trail name, region, the service they go through) is chosen
+against the policy: where one of its conditions has a pattern, the stranger takes a name that fits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    Decision,
+    Outcome,
+    Policy,
+    Request,
+    concerning,
+    decide,
+    reader_request,
+    service_request,
+)
+
+# Accounts that stand for "anybody else": the first that a policy does not mention is the stranger.
+STRANGERS = ("000000000000", "999999999999", "888888888888")
+# Service Authorization Reference, "Actions, resources, and condition keys for AWS KMS": what works with data.
+USE = (
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:GenerateDataKeyPair",
+    "kms:GenerateDataKeyPairWithoutPlaintext",
+)
+# The same page: what changes the key, or hands it on. CloudTrail needs none of it (CloudTrail guide, "Configure
+# AWS KMS key policies for CloudTrail", names GenerateDataKey*, Decrypt and DescribeKey only).
+ADMINISTRATION = (
+    "kms:PutKeyPolicy",
+    "kms:CreateGrant",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:CancelKeyDeletion",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:DisableKeyRotation",
+    "kms:RotateKeyOnDemand",
+    "kms:CreateAlias",
+    "kms:UpdateAlias",
+    "kms:DeleteAlias",
+    "kms:UpdateKeyDescription",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:ReplicateKey",
+    "kms:UpdatePrimaryRegion",
+    "kms:ImportKeyMaterial",
+    "kms:DeleteImportedKeyMaterial",
+)
+FOREIGN_ORGANIZATION = "o-0000000000"
+ARN_PARTS = 6
+# How many actions a message names; the evidence has them all.
+SHOWN = 3
+FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
+
+
+def key_policy_is_scoped(subject: Subject) -> Result:
+    """No foreign trail can encrypt under the key, the service can only use it, and it is not open to the public.
+
+    The forms that AWS recommends pass: Decrypt and DescribeKey for the service without conditions, and
+    everybody narrowed by kms:CallerAccount.
+    """
+    found = key_and_policy(subject)
+    if isinstance(found, Result):
+        return found
+    key, policy = found
+    answers = _answers(subject, key, policy)
+    open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
+    unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
+    if open_to:
+        labels = ", ".join(sorted({s.label for decision in open_to.values() for s in decision.statements}))
+        return Result(
+            "fail",
+            f"The key policy reaches further than this trail: {_listed(open_to)} ({labels}).",
+            f"Narrow {labels} of {key.arn}: for CloudTrail by aws:SourceArn and "
+            "kms:EncryptionContext:aws:cloudtrail:arn, for others by kms:CallerAccount.",
+            {"allowed": list(open_to)},
+        )
+    if unclear:
+        decision = next(iter(unclear.values()))
+        message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
+        return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
+    return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The answers as one list: the actions of one principal after it."""
+    grouped: dict[str, list[str]] = {}
+    for name in names:
+        who, _may, action = name.partition(" may ")
+        grouped.setdefault(who, []).extend([action] if action else [])
+    return "; ".join(f"{who} may {_few(actions)}" if actions else who for who, actions in grouped.items())
+
+
+def _few(actions: list[str]) -> str:
+    more = len(actions) - SHOWN
+    return ", ".join(actions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
+    """Of everything that should be refused, the worst answer that the policy gives."""
+    text = key.policy if isinstance(key.policy, str) else ""
+    stranger = next((account for account in STRANGERS if account not in text), STRANGERS[0])
+    # AWS does not say what a service's call carries here, and recommends statements that trust it to be foreign.
+    foreign = {
+        "kms:CallerAccount": stranger,
+        "aws:PrincipalAccount": stranger,
+        "aws:PrincipalArn": f"arn:{key.arn.split(':')[1]}:iam::{stranger}:role/stranger",
+        "aws:PrincipalOrgID": FOREIGN_ORGANIZATION,
+    }
+    own = _carrying(service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn), foreign)
+    trails = [
+        _carrying(service_request("kms:GenerateDataKey", trail_arn=arn, key_arn=key.arn), foreign)
+        for arn in _foreign_trails(policy, key, stranger)
+    ]
+    readers = list(_foreign_readers(subject, policy, key, stranger))
+    return {
+        FOREIGN_ENCRYPTION: _worst(policy, trails, "kms:GenerateDataKey"),
+        **{f"CloudTrail may {action}": _worst(policy, [own], action) for action in ADMINISTRATION},
+        **{f"any other account may {action}": _worst(policy, readers, action) for action in USE + ADMINISTRATION},
+    }
+
+
+def _worst(policy: Policy, requests: Iterable[Request], action: str) -> Decision:
+    """The decision that is nearest to an allow, over all that a stranger could try."""
+    severity = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
+    decisions = (decide(concerning(policy, request), replace(request, action=action)) for request in requests)
+    return min(decisions, key=lambda decision: severity.index(decision.outcome))
+
+
+def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:
+    partition = key.arn.split(":")[1]
+    yield f"arn:{partition}:cloudtrail:{key.region}:{stranger}:trail/stranger"
+    for pattern in _values(policy, "aws:SourceArn", "kms:EncryptionContext:aws:cloudtrail:arn"):
+        yield from _fitting(pattern, stranger)
+    for pattern in _values(policy, "aws:SourceAccount"):
+        if not pattern.isdigit():
+            yield f"arn:{partition}:cloudtrail:{key.region}:{_account(pattern, stranger)}:trail/stranger"
+
+
+def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str) -> Iterator[Request]:
+    partition = key.arn.split(":")[1]
+    names = [f"arn:{partition}:iam::{stranger}:role/stranger"]
+    names += [arn for pattern in _values(policy, "aws:PrincipalArn") for arn in _fitting(pattern, stranger)]
+    services = [_instance(pattern) for pattern in _values(policy, "kms:ViaService")]
+    for name in dict.fromkeys(names):
+        request = reader_request(
+            name,
+            trail_arn=subject.trail.arn,
+            key_arn=key.arn,
+            bucket_name=subject.trail.bucket_name,
+            bucket_region=key.region,
+            identity_allows=True,
+        )
+        # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
+        request = _carrying(
+            request, {"aws:PrincipalOrgID": FOREIGN_ORGANIZATION, "aws:PrincipalOrgPaths": f"{FOREIGN_ORGANIZATION}/"}
+        )
+        yield request
+        yield from (_carrying(request, {"kms:ViaService": service}) for service in services)
+
+
+def _values(policy: Policy, *names: str) -> list[str]:
+    """The values that any condition of the policy compares one of these keys with, each once."""
+    folded = {name.lower() for name in names}
+    conditions = (condition for statement in policy.statements for condition in statement.conditions)
+    return list(dict.fromkeys(v for each in conditions if each.folded_key in folded for v in each.values))
+
+
+def _fitting(pattern: str, stranger: str) -> Iterator[str]:
+    """An ARN of a foreign account that fits the pattern; none where the pattern names its account in full."""
+    parts = pattern.split(":", 5)
+    if len(parts) == ARN_PARTS and not parts[4].isdigit():
+        yield ":".join([*map(_instance, parts[:4]), _account(parts[4], stranger), _instance(parts[5])])
+
+
+def _account(pattern: str, stranger: str) -> str:
+    """An account id that fits the pattern: the stranger's, or one that is made to fit."""
+    if fnmatchcase(stranger, pattern):
+        return stranger
+    fixed = len(pattern.replace("*", ""))
+    return pattern.replace("?", "0").replace("*", "0" * max(12 - fixed, 0), 1).replace("*", "")
+
+
+def _instance(pattern: str) -> str:
+    """A text that fits the pattern."""
+    return pattern.replace("*", "x").replace("?", "x")
+
+
+def _carrying(request: Request, context: dict[str, str]) -> Request:
+    """The request with more in its context, known now where it was unknown."""
+    return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())
