@@ -160,12 +160,12 @@ def split_operator(operator: str) -> tuple[str, str, bool]:
 def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, ...], list[str]]:
     """The conditions of one statement, and what is odd about them."""
     if not isinstance(block, Mapping):
-        return (Condition("?", "?", (), variables=False),), ["its Condition is not an object"]
+        return (_unreadable("Condition"),), ["its Condition is not an object"]
     conditions: list[Condition] = []
     oddities: list[str] = []
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
-            conditions.append(Condition(operator, "?", (), variables=False))
+            conditions.append(_unreadable(operator))
             oddities.append(f"its condition operator {operator} holds no keys")
             continue
         found = [Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items()]
@@ -173,6 +173,11 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
         if not all(condition.is_documented for condition in found):
             oddities.append(f"AWS documents no such condition as its {operator}")
     return tuple(conditions), oddities
+
+
+def _unreadable(what: str) -> Condition:
+    """A condition of which nothing can be told, since no operator has this name."""
+    return Condition("?", what, (), variables=False)
 
 
 def _tried(matches: Matcher, value: str) -> bool | None:

@@ -56,18 +56,19 @@ class Names:
         self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
         plain = [pieces_of(value) for value in values if value not in self._templates]
-        self._loose = any_of(map(glob, plain), ignores_case=actions)
-        # Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
-        strict = map(glob, plain) if actions else (glob(each) if each == _ALL else arn_glob(each) for each in plain)
-        self._strict = any_of(strict, ignores_case=actions)
+        if actions:
+            self._surely = any_of(map(glob, plain), ignores_case=True)
+            self._perhaps = any_of((), ignores_case=True)
+        else:
+            # Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
+            arns = (glob(each) if each == _ALL else arn_glob(each) for each in plain)
+            self._surely = any_of(arns, ignores_case=False)
+            self._perhaps = any_of(map(glob, plain), ignores_case=False)
 
     def cover(self, name: str, context: Context) -> bool | None:
         """Whether the element covers the action or resource of a request; None where that cannot be told."""
-        if self._strict(name):
-            listed: bool | None = True
-        else:
-            found = [self._resolves_to(name, template, context) for template in self._templates]
-            listed = True if True in found else None if None in found or self._loose(name) else False
+        found = [self._surely(name), *(self._resolves_to(name, template, context) for template in self._templates)]
+        listed = True if True in found else None if None in found or self._perhaps(name) else False
         return None if listed is None else listed != self._negated
 
     def _resolves_to(self, name: str, template: str, context: Context) -> bool | None:
@@ -76,7 +77,7 @@ class Names:
         except (UnknownKeyError, UndocumentedError):
             return None
         # A variable without value "will not match any resource".
-        return pieces is not None and any_of([arn_glob(pieces)])(name)
+        return pieces is not None and any_of([arn_glob(pieces)], ignores_case=False)(name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,7 +110,7 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     return _pattern(":".join(expressions), tokens, pieces)
 
 
-def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool = False) -> Callable[[str], bool]:
+def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool) -> Callable[[str], bool]:
     """A function that tells whether a name is one of these texts and patterns."""
     expressions = [text.pattern if isinstance(text, re.Pattern) else re.escape(text) for text in texts]
     flags = re.DOTALL | re.IGNORECASE if ignores_case else re.DOTALL

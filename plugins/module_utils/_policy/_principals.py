@@ -68,7 +68,7 @@ class Principals:
         self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
         self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
         self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
-        wild = (name for kind in KINDS for name in names[kind] if name != "*" or kind != "AWS")
+        wild = (name for kind in KINDS for name in names[kind])
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
 
     def cover(self, caller: Caller) -> Covers:
@@ -127,6 +127,5 @@ def _names(written: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {kind: [] for kind in (*KINDS, "?")}
     for kind, value in written.items() if isinstance(written, Mapping) else [("?", written)]:
         for name in value if isinstance(value, list) else [value]:
-            readable = kind in KINDS and isinstance(name, str)
-            found[kind if readable else "?"].append(name if readable else str(name))
+            found[kind if kind in KINDS and isinstance(name, str) else "?"].append(str(name))
     return found

@@ -65,10 +65,11 @@ def test_statements_are_named_by_sid_or_number(policy: dict[str, Any], labels: l
 def test_sids_and_documents_are_kept_as_they_are() -> None:
     """Messages and merging need them."""
     statement = {**ALLOW, "Sid": "A b"}
-    parsed = parse(document(statement, ALLOW))
-    assert [each.sid for each in parsed.statements] == ["A b", None]
-    assert [each.document for each in parsed.statements] == [statement, ALLOW]
-    assert parsed.document == document(statement, ALLOW)
+    odd = {**ALLOW, "Sid": 5}
+    parsed = parse(document(statement, ALLOW, odd, "nonsense"))
+    assert [each.sid for each in parsed.statements] == ["A b", None, None, None]
+    assert [each.document for each in parsed.statements] == [statement, ALLOW, odd, "nonsense"]
+    assert parsed.document == document(statement, ALLOW, odd, "nonsense")
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,11 @@ def test_sids_and_documents_are_kept_as_they_are() -> None:
         ),
         (document({**ALLOW, "Condition": "never"}), ["statement 1: its Condition is not an object."]),
         (
-            document({**ALLOW, "Condition": {"StringEquals": "x"}}),
-            ["statement 1: its condition operator StringEquals holds no keys."],
+            document({**ALLOW, "Condition": {"StringEquals": "x", "String": {"a": "b"}}}),
+            [
+                "statement 1: its condition operator StringEquals holds no keys.",
+                "statement 1: AWS documents no such condition as its String.",
+            ],
         ),
         (
             document({**ALLOW, "Sid": "s", "Condition": {"stringequals": {"a": "b"}, "Bool": {"c": "true"}}}),
