@@ -19,7 +19,7 @@ help: ## List the targets
 setup: ## Make .venv with all that is needed; a second call does nothing
 	@tools/setup.sh
 
-demo: setup ## Audit a small fake AWS, plan what it takes, enforce it, and audit again
+demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and audit again
 	@$(run) python -m tools.demo
 
 test: setup ## All the checks and tests below, two at a time; some minutes
@@ -66,8 +66,9 @@ docs-lint: setup ## The documentation of modules, plugins and the role
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
-bench: setup ## Time an audit beside plain boto3; some minutes on an idle machine
+bench: setup ## Time an audit beside plain boto3, an enforcement beside amazon.aws; some minutes on an idle machine
 	@$(run) python -m benchmarks.audit
+	@$(run) python -m benchmarks.enforce
 
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt

@@ -54,10 +54,10 @@ def main() -> None:
 
 def _measure(scenario: str, meaning: str, latency: int, runs: int, scratch: Path) -> None:
     with FakeAws.start(scenario, latency_ms=latency) as aws:
-        environment = _environment(aws.environment, scratch)
+        environment = playbook_environment(aws.environment, scratch)
         floor = Timed("floor", [sys.executable, "-m", "benchmarks.floor_account"])
         module = Timed("module", [sys.executable, str(_ansiballz(environment, scratch))])
-        no_op = Timed("no-op", [str(PLAYBOOK), str(_file(scratch, "noop.yml", NO_OP))])
+        no_op = Timed("no-op", [str(PLAYBOOK), str(write_file(scratch, "noop.yml", NO_OP))])
         audit = [str(PLAYBOOK), "aws_baseline.cloudtrail.audit", "-e", "cloudtrail_kms_fail_on=never"]
         playbook = Timed("playbook", audit)
         calls = []
@@ -76,7 +76,7 @@ def _measure(scenario: str, meaning: str, latency: int, runs: int, scratch: Path
     )
 
 
-def _environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
+def playbook_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
     """The fake AWS's environment, with byte code written: without it every import is compiled anew."""
     kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
@@ -95,7 +95,7 @@ def _ansiballz(environment: Mapping[str, str], scratch: Path) -> Path:
         old.unlink()
     task = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - aws_baseline.cloudtrail.cloudtrail_kms_facts:\n"
     subprocess.run(
-        [str(PLAYBOOK), str(_file(scratch, "keep.yml", task))],
+        [str(PLAYBOOK), str(write_file(scratch, "keep.yml", task))],
         env={**environment, "ANSIBLE_KEEP_REMOTE_FILES": "1"},
         check=True,
         stdout=subprocess.DEVNULL,
@@ -106,7 +106,8 @@ def _ansiballz(environment: Mapping[str, str], scratch: Path) -> Path:
     return module
 
 
-def _file(scratch: Path, name: str, text: str) -> Path:
+def write_file(scratch: Path, name: str, text: str) -> Path:
+    """Write a file of the scratch folder."""
     path = scratch / name
     path.write_text(text, encoding="utf-8")
     return path

@@ -2,45 +2,55 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Audits a fake AWS account that has good and bad trails, shows the plan, enforces it, and audits again.
-
-The playbooks are those for a real account.
-"""
+"""Audits a fake AWS account that has good and bad trails, shows the plan that mends them, does it, and audits again."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from tests.fakeaws.client import FakeAws
 
-AUDIT = "aws_baseline.cloudtrail.audit"
-ENFORCE = "aws_baseline.cloudtrail.enforce"
-NEVER_FAIL = ["--extra-vars", "cloudtrail_kms_fail_on=never"]
-# One of the keys is disabled. That may have been somebody's decision, so to enable it takes the user's word.
-ENABLE = ["--extra-vars", "cloudtrail_kms_allow_enable_key=true"]
-STEPS = (
-    ("An audit", [AUDIT, *NEVER_FAIL]),
-    ("The plan", [ENFORCE, "--check", "--diff", *ENABLE, *NEVER_FAIL]),
-    ("The enforcement", [ENFORCE, *ENABLE]),
-    ("Another audit", [AUDIT]),
-)
+AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
+REPORT_ONLY = ["-e", "cloudtrail_kms_fail_on=never"]
+# Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
+ALLOWED = ["-e", "cloudtrail_kms_allow_enable_key=true"]
+STEPS = {
+    "1. What is wrong?": [AUDIT, *REPORT_ONLY],
+    "2. What would mend it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
+    "3. Mend it, and wait until every changed trail has delivered.": [
+        ENFORCE,
+        *ALLOWED,
+        "-e",
+        "cloudtrail_kms_wait=true",
+    ],
+    "4. Is it mended? An audit that fails where it is not.": [AUDIT],
+}
 NEXT = f"""
-That was a fake AWS on this machine. The same audit of your own account, which only reads:
+That was a fake AWS on this machine. An audit of your own account, which only reads, and the plan for it, which only
+reads as well:
 
     AWS_PROFILE=your-profile .venv/bin/ansible-playbook {AUDIT}
+    AWS_PROFILE=your-profile .venv/bin/ansible-playbook {ENFORCE} --check --diff
 """
 
 
 def main() -> int:
     with FakeAws.start("mixed") as aws:
-        for title, command in STEPS:
-            print(f"\n━━ {title}: ansible-playbook {' '.join(command)} ━━", flush=True)
-            code = subprocess.run(["ansible-playbook", *command], env=aws.environment, check=False).returncode
-            if code:
+        for title, arguments in STEPS.items():
+            code = play(title, arguments, aws.environment)
+            if code != 0:
                 return code
     print(NEXT)
     return 0
+
+
+def play(title: str, arguments: list[str], environment: Mapping[str, str]) -> int:
+    command = ["ansible-playbook", *arguments]
+    print(f"\n{title}\n\n$ {shlex.join(command)}", flush=True)
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

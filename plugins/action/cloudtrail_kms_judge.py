@@ -10,26 +10,29 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import AUDIT_ARGUMENT
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import ONE_OF, OPTIONS, last_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failure
 
 
 class ActionModule(ActionBase):
-    """Judge a host by the verdicts of its audit."""
+    """Judge a host by the verdicts of its audit, or by how its enforcement went."""
 
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return a failed result where something failed on the way, or an account's verdict does under `fail_on`."""
+        """Return a failed result where an enforcement did not succeed, or a verdict fails under `fail_on`."""
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(
             argument_spec={
-                "audit": AUDIT_ARGUMENT,
-                "failures": {"type": "list", "elements": "str", "default": []},
+                **OPTIONS,
                 "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
-            }
+            },
+            mutually_exclusive=ONE_OF,
+            required_one_of=ONE_OF,
         )[1]
-        message = " ".join(arguments["failures"]) or failure(arguments["audit"], arguments["fail_on"])
-        if message is None:
+        enforcement = arguments["enforcement"] or {"refusals": [], "errors": []}
+        reasons = " ".join([*enforcement["refusals"], *enforcement["errors"]])
+        message = reasons or failure(last_read(arguments), arguments["fail_on"])
+        if not message:
             return {**result, "changed": False}
         return {**result, "changed": False, "failed": True, "msg": message}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prints the table of an audit and writes its reports. The documentation stands in plugins/modules/."""
+"""Prints the tables of an audit or an enforcement, writes its reports. Its documentation stands in plugins/modules/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import AUDIT_ARGUMENT
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._changes import render_changes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._arguments import ONE_OF, OPTIONS, last_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import render_enforcement
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
@@ -35,7 +36,7 @@ FILE_MODE = 0o640
 
 
 class ActionModule(ActionBase):
-    """Report an audit: a table for the person who runs it, files for the machines that read it."""
+    """Report an audit or an enforcement: tables for the person who runs it, files for the machines that read it."""
 
     _requires_connection = False
 
@@ -44,14 +45,14 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(
             argument_spec={
-                "audit": AUDIT_ARGUMENT,
-                "title": {"type": "str", "default": "CloudTrail KMS audit"},
-                "changes": {"type": "list", "elements": "dict"},
+                **OPTIONS,
                 "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
                 "directory": {"type": "path"},
-            }
+            },
+            mutually_exclusive=ONE_OF,
+            required_one_of=ONE_OF,
         )[1]
-        _show(arguments["audit"], arguments["title"], arguments["changes"])
+        _show(arguments)
         # A report records a run, it is no state of the account: writing it is no change.
         return {**result, "changed": False, "reports": self._reports(arguments)}
 
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"No directory is given to write the {arguments['formats'][0]} report to.")
         path = Path(arguments["directory"]) / "cloudtrail-kms.json"
         try:
-            _write(path, json.dumps(arguments["audit"], indent=2, sort_keys=True) + "\n")
+            _write(path, json.dumps(last_read(arguments), indent=2, sort_keys=True) + "\n")
         except OSError as error:
             raise AnsibleActionFail(
                 f"The report {path} cannot be written: {error.strerror}. The directory must exist and be writable."
@@ -70,7 +71,7 @@ class ActionModule(ActionBase):
         return [str(path)]
 
 
-def _show(audit: Mapping[str, Any], title: str, changes: Sequence[Mapping[str, Any]] | None) -> None:
+def _show(arguments: Mapping[str, Any]) -> None:
     """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
@@ -84,9 +85,13 @@ def _show(audit: Mapping[str, Any], title: str, changes: Sequence[Mapping[str, A
         painted: str = stringc(text, tones[tone])
         return painted
 
-    below = f"\n{render_changes(changes, width=WIDTH)}" if changes is not None else ""
-    display.display(render(audit, width=WIDTH, paint=paint, title=title) + below, screen_only=True)
-    display.display(render(audit, width=WIDTH, paint=lambda text, _tone: text, title=title) + below, log_only=True)
+    def table(paint: Paint) -> str:
+        if arguments["enforcement"]:
+            return render_enforcement(arguments["enforcement"], width=WIDTH, paint=paint)
+        return render(arguments["audit"], width=WIDTH, paint=paint)
+
+    display.display(table(paint), screen_only=True)
+    display.display(table(lambda text, _tone: text), log_only=True)
 
 
 def _write(path: Path, text: str) -> None:

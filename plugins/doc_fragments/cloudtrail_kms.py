@@ -74,6 +74,48 @@ options:
       - How much each rule counts, V(required), V(advised) or V(off), where it differs from the rule's own level.
       - A trail is V(non_compliant) when a V(required) rule fails.
     type: dict
+  exceptions:
+    description:
+      - Decisions to live with what some rules find on a trail, until a day.
+      - What is excepted fails nothing, and nothing is enforced because of it.
+    type: list
+    elements: dict
+    suboptions:
+      trail:
+        description: ARN of the trail.
+        type: str
+        required: true
+      rules:
+        description: The rules that are excepted.
+        type: list
+        elements: str
+        required: true
+        choices:
+          - trail_has_kms_key
+          - key_is_customer_managed
+          - key_is_usable
+          - key_in_bucket_region
+          - key_policy_allows_encrypt
+          - key_policy_allows_describe
+          - key_policy_allows_decrypt
+          - bucket_policy_accepts_key
+          - trail_is_delivering
+          - readers_can_decrypt
+          - key_is_approved
+          - key_policy_is_scoped
+          - key_rotation_enabled
+      reason:
+        description: Why the finding is accepted.
+        type: str
+        required: true
+      owner:
+        description: Who answers for it.
+        type: str
+        required: true
+      expires:
+        description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+        type: str
+        required: true
   stale_after_hours:
     description: After how many hours without a delivery a trail counts as stale, which is advice.
     type: int

@@ -52,7 +52,7 @@ class ArgumentError(ValueError):
     """An option whose value cannot be meant; the message names the option and the value."""
 
 
-def shared_spec() -> dict[str, Any]:
+def audit_spec() -> dict[str, Any]:
     """The options that say what is read, with whose credentials, and how it is judged."""
     return {
         "regions": {"type": "list", "elements": "str"},
@@ -64,20 +64,16 @@ def shared_spec() -> dict[str, Any]:
         "readers": {"type": "list", "elements": "str"},
         "approved_keys": {"type": "list", "elements": "str", "no_log": False},
         "rules": {"type": "dict"},
+        "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
         "stale_after_hours": {"type": "int", "default": 24},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
     }
 
 
-def audit_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_facts` beside amazon.aws's connection options."""
-    return {**shared_spec(), "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()}}
-
-
 def enforce_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
     return {
-        **shared_spec(),
+        **audit_spec(),
         "kms_key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
         "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
@@ -152,7 +148,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),
         approved_keys=tuple(params["approved_keys"] or ()),
-        exceptions=tuple(_exception(row) for row in params.get("exceptions") or ()),
+        exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
         stale_after_hours=_between(params, "stale_after_hours", A_YEAR),
         closed_regions=params["closed_regions"],
     )

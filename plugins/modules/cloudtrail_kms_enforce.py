@@ -240,6 +240,7 @@ backup:
 
 from typing import Any
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -271,7 +272,7 @@ def main() -> None:
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
     for warning in dict.fromkeys(outcome.warnings):
-        module.warn(warning)
+        warn(warning)
     reasons = [*outcome.refusals, *outcome.errors]
     if reasons:
         module.fail_json(msg=" ".join(reasons), **_result(outcome))

@@ -16,47 +16,6 @@ description:
     AWS Foundations 3.0, control 3.5, and by whether the key works at all.
   - What could not be read is V(unknown) and names the IAM action that was missing; it is never a pass.
   - It changes nothing, in check mode or not.
-options:
-  exceptions:
-    description: Decisions to live with what some rules find on a trail, until a day.
-    type: list
-    elements: dict
-    suboptions:
-      trail:
-        description: ARN of the trail.
-        type: str
-        required: true
-      rules:
-        description: The rules that are excepted.
-        type: list
-        elements: str
-        required: true
-        choices:
-          - trail_has_kms_key
-          - key_is_customer_managed
-          - key_is_usable
-          - key_in_bucket_region
-          - key_policy_allows_encrypt
-          - key_policy_allows_describe
-          - key_policy_allows_decrypt
-          - bucket_policy_accepts_key
-          - trail_is_delivering
-          - readers_can_decrypt
-          - key_is_approved
-          - key_policy_is_scoped
-          - key_rotation_enabled
-      reason:
-        description: Why the finding is accepted.
-        type: str
-        required: true
-      owner:
-        description: Who answers for it.
-        type: str
-        required: true
-      expires:
-        description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
-        type: str
-        required: true
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.attributes
@@ -316,6 +275,7 @@ ansible_facts:
                   type: str
 """
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -337,7 +297,7 @@ def main() -> None:
     except (_arguments.ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
     for exception in unused_exceptions(snapshot, settings):
-        module.warn(f"The exception for {exception.trail} matches no trail that was read.")
+        warn(f"The exception for {exception.trail} matches no trail that was read.")
     module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": facts([assess(snapshot, settings)])})
 
 

@@ -11,6 +11,8 @@ short_description: Fail a host whose CloudTrail trails do not comply
 version_added: 0.1.0
 description:
   - Fails where an audit's verdict on an account asks for it, and names the account, the trails and the rules at fault.
+  - Fails where an enforcement was refused or did not come to its end, and says why, whatever O(fail_on) says. Else it
+    judges the account after the changes, or before them where they are only planned.
   - It runs on the control node and asks AWS nothing.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
@@ -31,12 +33,8 @@ options:
       non_compliant: Fail on C(non_compliant) and on C(no_trails).
       never: Fail on nothing.
     default: unknown
-  failures:
-    description: What was refused or went wrong before the audit was made; any of it fails the host.
-    type: list
-    elements: str
-    default: []
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
   - module: aws_baseline.cloudtrail.cloudtrail_kms_report
 """

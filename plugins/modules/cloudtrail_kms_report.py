@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloudtrail_kms_report
-short_description: Show an audit of CloudTrail trails as a table and write its reports
+short_description: Show an audit or an enforcement of CloudTrail trails as tables and write the reports
 version_added: 0.1.0
 description:
-  - Prints a table with one row for each trail and, under it, what is wrong and what to do.
+  - Prints a table with one row for each trail and, under it, what is wrong and what to do. Of an enforcement it prints
+    beside that what is changed, and each trail's verdict before and after.
   - Writes the audit to files that other programs read, on request.
   - It runs on the control node and asks AWS nothing.
 author:
@@ -26,20 +27,11 @@ attributes:
       - In check mode the table is printed and no file is written.
       - The role wants its reports in a dry run as well and sets C(check_mode=false) on this task.
 options:
-  title:
-    description: What stands before the time of the audit, above the table.
-    type: str
-    default: CloudTrail KMS audit
-  changes:
-    description:
-      - What is done about it, as M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returned it
-        in RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:changes); listed below the table.
-    type: list
-    elements: dict
   formats:
     description:
       - The reports to write to O(directory).
-      - V(json) is the file C(cloudtrail-kms.json), which holds the whole of O(audit) with its keys sorted.
+      - V(json) is the file C(cloudtrail-kms.json), which holds the whole of O(audit) with its keys sorted. Of
+        O(enforcement) it holds O(enforcement.after), or O(enforcement.before) where the changes are only planned.
     type: list
     elements: str
     choices: [json]
@@ -51,6 +43,7 @@ options:
       - A report that is there already is replaced as a whole. Its mode is 0640.
     type: path
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
   - module: aws_baseline.cloudtrail.cloudtrail_kms_judge
 """
@@ -65,6 +58,20 @@ EXAMPLES = r"""
     audit: "{{ audit.ansible_facts.cloudtrail_kms }}"
     formats: [json]
     directory: reports
+
+- name: Plan what it takes to bring the account to compliance
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+  check_mode: true
+  register: enforcement
+
+- name: Show the plan
+  aws_baseline.cloudtrail.cloudtrail_kms_report:
+    enforcement:
+      before: "{{ enforcement.before }}"
+      changes: "{{ enforcement.changes }}"
+      after: "{{ enforcement.after }}"
+      refusals: "{{ enforcement.refusals }}"
+      errors: "{{ enforcement.errors }}"
 """
 
 RETURN = r"""

@@ -2,38 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit as a table for a person: one row a trail, and under it what is wrong and what to do.
-
-Marks and rules are plain ASCII words, so that the table reads the same in a terminal, in a pipe,
-in the log of a controller and in a mail.
-"""
+"""The audit as a table for a person: one row a trail, and under it what is wrong and what to do."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import (
+    Column,
+    Grid,
+    Paint,
+    count,
+    legible,
+    note_lines,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
     Note,
     Tone,
     account_notes,
     finding_notes,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, printable, wrap
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
-Paint: TypeAlias = Callable[[str, Tone], str]
-
-_HEADINGS = ("ACCOUNT", "REGION", "TRAIL", "KEY", "VERDICT")
-_GAP = "  "
-# Wider lines are hard to read; narrower ones Ansible does not print either.
-_WIDEST, _NARROWEST = 120, 79
-# An account id has 12 digits and is never broken; its name wraps below it.
-_ACCOUNT_WIDTH = 12
-
-_VERDICT_TONES: Mapping[str, Tone] = {
+_LAYOUT = (
+    # An account id has 12 digits and is never broken; its name wraps below it.
+    Column(heading="ACCOUNT", limit=12),
+    Column(heading="REGION"),
+    Column(heading="TRAIL", shares=True),
+    Column(heading="KEY", shares=True),
+    Column(heading="VERDICT"),
+)
+VERDICT_TONES: Mapping[str, Tone] = {
     "compliant": "good",
     "non_compliant": "bad",
     "no_trails": "bad",
@@ -41,52 +43,52 @@ _VERDICT_TONES: Mapping[str, Tone] = {
     "not_applicable": "quiet",
 }
 _TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown", "not_applicable")
-# The longest mark of a note.
-_MARK_WIDTH = 8
-_NOTE_INDENT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
+class Row:
+    """One row: account, region, trail, key and verdict. `arn` is the trail's, None for what is of the account."""
+
     cells: tuple[str, str, str, str, str]
+    arn: str | None = None
     notes: tuple[Note, ...] = ()
 
 
-def render(audit: Mapping[str, Any], *, width: int, paint: Paint, title: str = "CloudTrail KMS audit") -> str:
+def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return the table of an audit, as lines of at most `width` columns (79 at least, 120 at most).
 
-    `audit` has the shape of `ansible_facts.cloudtrail_kms`. `paint` colours a piece of text that
-    is laid out already, so that its escape sequences are never measured.
+    `audit` has the shape of `ansible_facts.cloudtrail_kms`.
     """
-    width = min(max(width, _NARROWEST), _WIDEST)
-    rows = [row for account in audit["accounts"] for row in _account_rows(account)]
-    widths = _column_widths([_HEADINGS, *(row.cells for row in rows)], width)
+    width = legible(width)
+    rows = [row for account in audit["accounts"] for row in account_rows(account)]
+    grid = Grid(_LAYOUT, [row.cells for row in rows], width)
     lines = [
-        f"{title} of {printable(audit['generated_at'])}: "
-        f"{_count(audit['summary']['accounts'], 'account')}, {_count(audit['summary']['trails'], 'trail')}",
+        f"CloudTrail KMS audit of {printable(audit['generated_at'])}: "
+        f"{count(audit['summary']['accounts'], 'account')}, {count(audit['summary']['trails'], 'trail')}",
         "",
-        paint(_joined(_HEADINGS, widths).rstrip(), "strong"),
+        grid.heading(paint),
     ]
     for row in rows:
-        lines += [*_row_lines(row, widths, paint), *_note_lines(row.notes, width, paint)]
-    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(_closing(audit))
+        lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
+    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit))
 
 
-def _account_rows(account: Mapping[str, Any]) -> list[_Row]:
+def account_rows(account: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of an account: its trails, and itself where there is something to say of it."""
     account_id, name = account["account_id"], account.get("account_name")
     aliases = {key["arn"]: key["aliases"] for key in account["kms_keys"]}
     rows = [_trail_row(account_id, trail, aliases) for trail in account["trails"]]
     notes = tuple(account_notes(account))
     if notes or not rows:
-        rows.append(_Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
+        rows.append(Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
     if name:
         # It stands once, so that rows of one line stay rows of one line.
         rows[0] = replace(rows[0], cells=(printable(f"{account_id} {name}"), *rows[0].cells[1:]))
     return rows
 
 
-def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, Sequence[str] | None]) -> _Row:
-    return _Row(
+def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, Sequence[str] | None]) -> Row:
+    return Row(
         cells=(
             account_id,
             printable(trail["home_region"]),
@@ -94,6 +96,7 @@ def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, 
             _key_cell(trail["kms_key_arn"], aliases),
             trail["verdict"],
         ),
+        arn=trail["arn"],
         notes=tuple(finding_notes(trail["findings"])),
     )
 
@@ -109,54 +112,8 @@ def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> s
     return printable((aliases.get(arn) or [arn.rpartition("/")[2]])[0])
 
 
-def _column_widths(table: Sequence[Sequence[str]], width: int) -> tuple[int, ...]:
-    """Return the width of each column: the names of trail and key share what the others leave."""
-    longest = (max(columns(cell) for cell in column) for column in zip(*table, strict=True))
-    account, region, trail, key, verdict = longest
-    account = min(account, _ACCOUNT_WIDTH)
-    room = width - account - region - verdict - len(_GAP) * (len(_HEADINGS) - 1)
-    trail = min(trail, max(room // 2, room - key))
-    return account, region, trail, min(key, room - trail), verdict
-
-
-def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return _GAP.join(pad(cell, width) for cell, width in zip(cells, widths, strict=True))
-
-
-def _row_lines(row: _Row, widths: Sequence[int], paint: Paint) -> Iterator[str]:
-    """Only names wrap: the column of the verdict has the width of the longest one."""
-    wrapped = [wrap(cell, width) for cell, width in zip(row.cells, widths, strict=True)]
-    (*names, verdict), *others = zip_longest(*wrapped, fillvalue="")
-    yield _joined([*names, ""], [*widths[:-1], 0]) + paint(verdict, _VERDICT_TONES[verdict])
-    for line in others:
-        yield _joined(line, widths).rstrip()
-
-
-def _note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]:
-    margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
-    for note, to_do in zip(notes, _to_dos(notes), strict=True):
-        text = wrap(f"{note.subject}: {note.text}", width - len(margin))
-        first, *others = [*text, *wrap(to_do, width - len(margin))]
-        yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
-        yield from (margin + line for line in others if line)
-    if notes:
-        yield ""
-
-
-def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
-    """Say once what is to be done: one cause makes several rules fail, and one deed mends them."""
-    told: dict[str, str] = {}
-    for note in notes:
-        subject = told.setdefault(note.remediation, note.subject)
-        if not note.remediation:
-            yield ""
-        elif subject == note.subject:
-            yield f"To do: {note.remediation}"
-        else:
-            yield f"To do: as for {subject}."
-
-
-def _closing(audit: Mapping[str, Any]) -> list[str]:
+def closing(audit: Mapping[str, Any]) -> list[str]:
+    """Return the lines that count the verdicts."""
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     excepted = audit["summary"]["excepted"]
@@ -165,11 +122,7 @@ def _closing(audit: Mapping[str, Any]) -> list[str]:
         f"Trails    {_tally(trail['verdict'] for trail in trails)}",
         f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
     ]
-    return [*lines, f"Excepted  {_count(excepted, 'trail')}"] if excepted else lines
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return [*lines, f"Excepted  {count(excepted, 'trail')}"] if excepted else lines
 
 
 def _tally(words: Iterable[str]) -> str:

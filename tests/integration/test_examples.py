@@ -29,19 +29,49 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
 
 
 def timeless(text: str) -> str:
-    """The text without its times, and without the line breaks that a time of another length would move."""
-    return " ".join(re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text).split())
-
-
-def test_the_table_is_the_one_that_the_demonstration_prints() -> None:
-    printed = subprocess.run([sys.executable, "-m", "tools.demo"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert timeless(blocks("text")[0]) in timeless(printed.stdout)
+    """The text without what differs from run to run, times and ids, and without line breaks, which they would move."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
+    return " ".join(re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", text).split())
 
 
 @pytest.fixture(scope="module")
 def fake_aws() -> Iterator[FakeAws]:
     with FakeAws.start("healthy") as aws:
         yield aws
+
+
+@pytest.fixture(scope="module")
+def demonstration() -> str:
+    """What the demonstration prints."""
+    command = [sys.executable, "-m", "tools.demo"]
+    return timeless(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def test_the_table_is_the_one_that_the_demonstration_prints(demonstration: str) -> None:
+    assert timeless(blocks("text")[0]) in demonstration
+
+
+@pytest.fixture(scope="module")
+def troubles(fake_aws: FakeAws) -> str:
+    """What enforcements print that are refused, that fail half way, and that carry on from there."""
+    fake_aws.reset("mixed")
+    printed = enforced(fake_aws, "--check")
+    fake_aws.reset("fresh")
+    fake_aws.add_fault("cloudtrail:UpdateTrail", code="AccessDeniedException", status=400, message="No.")
+    return timeless(printed + enforced(fake_aws) + enforced(fake_aws))
+
+
+def enforced(aws: FakeAws, *arguments: str) -> str:
+    command = ["ansible-playbook", "aws_baseline.cloudtrail.enforce", *arguments]
+    return subprocess.run(command, env=aws.environment, capture_output=True, text=True, check=False).stdout
+
+
+PRINTED = blocks("text", "docs/enforce.md")
+
+
+@pytest.mark.parametrize("block", PRINTED, ids=lambda block: block.strip().partition("\n")[0])
+def test_what_the_page_on_enforcing_shows_was_printed(block: str, demonstration: str, troubles: str) -> None:
+    assert timeless(block) in demonstration or timeless(block) in troubles
 
 
 def run(aws: FakeAws, scenario: str, folder: Path, *arguments: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from yaml import safe_load
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_facts
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
@@ -117,7 +117,7 @@ def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message:
 
 
 def test_documented_choices_are_the_rules() -> None:
-    exceptions = safe_load(cloudtrail_kms_facts.DOCUMENTATION)["options"]["exceptions"]
+    exceptions = safe_load(cloudtrail_kms.ModuleDocFragment.DOCUMENTATION)["options"]["exceptions"]
     documented = exceptions["suboptions"]["rules"]["choices"]
     assert documented == list(RULES)
 

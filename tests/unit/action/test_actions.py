@@ -19,10 +19,26 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_report
-from tests.unit.action.audits import account, audit, finding, trail
+from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
 GREEN = audit(account("compliant", trail()))
+
+
+def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
+    """An enforcement of RED that leads to GREEN by changes of these statuses."""
+    changes = [
+        {
+            "operation": "UpdateTrail",
+            "resource": RED["accounts"][0]["trails"][0]["arn"],
+            "region": "us-east-1",
+            "before": {"kms_key_arn": None},
+            "after": {"kms_key_arn": KEY},
+            "status": status,
+        }
+        for status in statuses
+    ]
+    return {"before": RED, "after": GREEN, "changes": changes, "refusals": [], "errors": [], **fields}
 
 
 def run(plugin: Any, check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
@@ -45,6 +61,13 @@ class TestReport:
         printed = capsys.readouterr().out
         assert "\n111111111111  us-east-1  main   alias/trail  compliant\n" in printed
         assert "\x1b" not in printed
+
+    def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
+        enforced = enforcement(refusals=["Somebody denies it."])
+        assert run(cloudtrail_kms_report, enforcement=enforced) == {"changed": False, "reports": []}
+        printed = capsys.readouterr().out
+        assert "\n    FAIL      key_is_usable: " in printed
+        assert printed.endswith("Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n")
 
     def test_prints_in_the_colours_of_ansible(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -127,19 +150,41 @@ class TestJudge:
         assert result["failed"] is True
         assert result["msg"].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
 
-    def test_fails_what_went_wrong_before_whatever_the_verdict(self) -> None:
-        result = run(cloudtrail_kms_judge, audit=GREEN, failures=["One.", "Two."], fail_on="never")
-        assert (result["failed"], result["msg"]) == (True, "One. Two.")
+    @pytest.mark.parametrize("fail_on", ["unknown", "never"])
+    def test_fails_for_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
+        enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
+        result = run(cloudtrail_kms_judge, enforcement=enforced, fail_on=fail_on)
+        assert result == {"changed": False, "failed": True, "msg": "Refused. Failed. Failed too."}
 
     def test_fails_on_nothing_where_it_is_told_so(self) -> None:
         assert run(cloudtrail_kms_judge, audit=RED, fail_on="never") == {"changed": False}
+
+
+@pytest.mark.parametrize(
+    ("enforced", "told"),
+    [
+        (enforcement("applied"), GREEN),
+        (enforcement("planned"), RED),
+        (enforcement(), GREEN),
+        (enforcement("failed", after=None), RED),
+    ],
+    ids=["after a run", "before a plan", "nothing to do", "not read again"],
+)
+def test_an_enforcement_is_reported_and_judged_by_what_was_read(
+    enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
+) -> None:
+    run(cloudtrail_kms_report, enforcement=enforced, formats=["json"], directory=str(tmp_path))
+    assert json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8")) == told
+    assert ("failed" in run(cloudtrail_kms_judge, enforcement=enforced)) is (told is RED)
 
 
 @pytest.mark.parametrize("plugin", [cloudtrail_kms_report, cloudtrail_kms_judge])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "missing required arguments: audit"),
+        ({}, "one of the following is required: audit, enforcement"),
+        ({"audit": GREEN, "enforcement": enforcement()}, "parameters are mutually exclusive: audit|enforcement"),
+        ({"enforcement": {}}, "missing required arguments: before, changes, errors, refusals found in enforcement"),
         (
             {"audit": {}},
             "missing required arguments: accounts, collection_version, generated_at, summary found in audit",

@@ -1,0 +1,131 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long and how many calls it takes to enforce one new account, beside amazon.aws's kms_key and cloudtrail.
+
+Usage: python -m benchmarks.enforce [--runs N]. Everything runs on the fake AWS in one go; the figures to
+quote are the calls and the ratios, since absolute times move with the machine. It fails where a run writes
+anything else than it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.audit import PLAYBOOK, playbook_environment, write_file
+from benchmarks.measure import Timed, paired
+from tests.fakeaws.client import FakeAws
+
+LATENCIES_MS = (0, 50)
+# The same outcome by the modules that there are: a key with CloudTrail's statements, its alias, rotation, the trail.
+WITH_AMAZON_AWS = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    trail: arn:aws:cloudtrail:eu-central-1:111111111111:trail/main
+    cloudtrail: {Service: cloudtrail.amazonaws.com}
+  tasks:
+    - amazon.aws.kms_key:
+        alias: audit-logs
+        description: Encrypts the logs of CloudTrail trails
+        enable_key_rotation: true
+        policy:
+          Version: "2012-10-17"
+          Statement:
+            - Sid: Enable IAM User Permissions
+              Effect: Allow
+              Principal: {AWS: "arn:aws:iam::111111111111:root"}
+              Action: kms:*
+              Resource: "*"
+            - Sid: Use
+              Effect: Allow
+              Principal: "{{ cloudtrail }}"
+              Action: ["kms:GenerateDataKey*", "kms:Decrypt"]
+              Resource: "*"
+              Condition:
+                StringEquals: {"aws:SourceArn": ["{{ trail }}"]}
+                StringLike: {"kms:EncryptionContext:aws:cloudtrail:arn": ["arn:aws:cloudtrail:*:111111111111:trail/*"]}
+            - Sid: Describe
+              Effect: Allow
+              Principal: "{{ cloudtrail }}"
+              Action: kms:DescribeKey
+              Resource: "*"
+      register: key
+    - amazon.aws.cloudtrail:
+        name: main
+        s3_bucket_name: logs-111111111111
+        is_multi_region_trail: true
+        enable_log_file_validation: true
+        kms_key_id: "{{ key.key_arn }}"
+"""
+FIRST_WRITES = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
+
+
+@dataclass
+class Counted:
+    """A command that is timed, and the calls that its last run made."""
+
+    timed: Timed
+    writes: list[str] = field(default_factory=list)
+    calls: int = 0
+
+    def run(self, aws: FakeAws, environment: Mapping[str, str]) -> None:
+        """Run once, add the time, count the calls."""
+        aws.clear_calls()
+        self.timed.run(environment)
+        calls = aws.calls()
+        self.calls, self.writes = len(calls), [call["action"] for call in calls if call["kind"] == "write"]
+
+
+def main() -> int:
+    """Measure at every latency, print one table each, and say whether the writes are what they should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    runs: int = parser.parse_args().runs
+    print(f"One new account with one trail. Medians of {runs} runs; seconds of wall time of the whole playbook.\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = [_measure(latency, runs, Path(scratch)) for latency in LATENCIES_MS]
+    return 0 if all(kept) else 1
+
+
+def _measure(latency: int, runs: int, scratch: Path) -> bool:
+    theirs = write_file(scratch, "theirs.yml", WITH_AMAZON_AWS)
+    first, second = _playbook("enforce, first run", "enforce"), _playbook("enforce, second run", "enforce")
+    audit = _playbook("audit", "audit")
+    their_first, their_second = _counted("amazon.aws, first run", theirs), _counted("amazon.aws, second run", theirs)
+    with FakeAws.start("fresh", latency_ms=latency) as aws:
+        environment = playbook_environment(aws.environment, scratch)
+        for number in range(runs + 1):
+            for commands in ((first, second, audit), (their_first, their_second)):
+                aws.reset("fresh")
+                for command in commands:
+                    command.run(aws, environment)
+                    if number == 0:
+                        command.timed.seconds.clear()
+    print(f"{latency} ms a call{'s':>23} {'calls':>6} {'writes':>7}")
+    for command in (first, second, audit, their_first, their_second):
+        row = f"{command.timed.name:<28}{command.timed.median:>6.2f} {command.calls:>6} {len(command.writes):>7}"
+        print(f"{row}  {', '.join(command.writes)}".rstrip())
+    print(f"second run / audit: {paired(second.timed, audit.timed):.2f}")
+    print(f"first run / amazon.aws: {paired(first.timed, their_first.timed):.2f}")
+    print(f"second run / amazon.aws: {paired(second.timed, their_second.timed):.2f}\n", flush=True)
+    return (first.writes, second.writes) == (FIRST_WRITES, [])
+
+
+def _playbook(name: str, playbook: str) -> Counted:
+    return _counted(name, f"aws_baseline.cloudtrail.{playbook}")
+
+
+def _counted(name: str, playbook: str | Path) -> Counted:
+    return Counted(Timed(name, [str(PLAYBOOK), str(playbook)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
