@@ -26,7 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writ
     send,
     service_of,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import DEPENDENT_ACTIONS, iam_action
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
@@ -221,7 +221,7 @@ class _Run:
         if isinstance(present, ReadError):
             raise _FailedError(
                 f"The policy of {change.resource} could not be read while it was being written: {present.code}: "
-                f"{present.message}. Allow {present.iam_action}, and run again."
+                f"{present.message}. {next_step(present)} The next run carries on."
             )
         return present
 

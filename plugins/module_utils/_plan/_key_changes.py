@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
@@ -78,7 +78,7 @@ def _grants(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], N
     if isinstance(key.policy, ReadError):
         raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"Allow {key.policy.iam_action}; for a key of another account give key_assume_role."
+            f"{next_step(key.policy)} For a key of another account give key_assume_role."
         )
     try:
         present = parse(key.policy)

@@ -15,6 +15,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Key,
     ReadError,
     Snapshot,
+    next_step,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import is_right_kind
@@ -44,7 +45,7 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
     if isinstance(key, ReadError):
         raise RefusedError(
             f"The key {_named(wish)} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
-            f"Allow {key.iam_action}; for a key of another account give key_assume_role."
+            f"{next_step(key)} For a key of another account give key_assume_role."
         )
     if isinstance(key, Key):
         _refuse_what_cannot_serve(key, region, settings)
@@ -97,15 +98,15 @@ def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: 
     if isinstance(found, ReadError):
         raise RefusedError(
             f"There is no {wish.alias} in {region}, and whether an earlier run left its key behind cannot be read: "
-            f"{found.operation} answered {found.code} ({found.message}). Allow {found.iam_action}, or give the key by "
-            "kms_key_id."
+            f"{found.operation} answered {found.code} ({found.message}). {next_step(found)} "
+            "Or give the key by kms_key_id."
         )
     unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {wish.alias} in {region}, and the policy of a key that an earlier run may have left behind "
-            f"cannot be read: {unreadable.code} ({unreadable.message}). Allow {unreadable.iam_action}, or give the key "
-            "by kms_key_id."
+            f"cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or give the key by "
+            "kms_key_id."
         )
     ours = [key for key in found if key.arn.split(":")[4] == snapshot.account_id and is_born_here(key)]
     if len(ours) > 1:

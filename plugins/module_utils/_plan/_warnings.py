@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Snapshot,
     Trail,
+    next_step,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import may_write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
@@ -54,7 +55,7 @@ def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | N
     if isinstance(tags, ReadError):
         return (
             f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
-            f"{tags.operation} answered {tags.code}. Allow {tags.iam_action}."
+            f"{tags.operation} answered {tags.code}. {next_step(tags)}"
         )
     owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
     if not owners:
