@@ -16,6 +16,7 @@ Pieces: TypeAlias = tuple[tuple[str, bool], ...]
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BODY = re.compile(r"([^,'\s${}]+)(?:,\s*'([^']*)'\s*)?")
+_CUT = re.compile(r"([*?:])")
 _SPECIAL = ("*", "?", "$")
 _ARN_PARTS = 6
 _groups = itertools.count()
@@ -101,11 +102,11 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     """The same for an ARN, whose six parts are "checked separately": no wildcard crosses a colon of the first five."""
     tokens = _tokens(pieces)
     parts: list[list[str]] = [[]]
-    for character in tokens:
-        if character == ":" and len(parts) < _ARN_PARTS:
+    for part in tokens:
+        if part == ":" and len(parts) < _ARN_PARTS:
             parts.append([])
         else:
-            parts[-1].append(character)
+            parts[-1].append(part)
     expressions = [_expression(part, "[^:]" if number < _ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
     return _pattern(":".join(expressions), tokens, pieces)
 
@@ -124,18 +125,19 @@ def is_arn(text: str) -> bool:
 
 
 def _tokens(pieces: Pieces) -> list[str]:
-    """Character by character: `*` and `?` where they are wildcards, everything else escaped."""
-    return [char if wild and char in "*?" else re.escape(char) for text, wild in pieces for char in text]
+    """The text cut at colons and wildcards: `*` and `?` where they are wildcards, everything else escaped."""
+    cut = ((part, wild) for text, wild in pieces for part in _CUT.split(text))
+    return [part if wild and part in ("*", "?") else re.escape(part) for part, wild in cut]
 
 
 def _expression(tokens: Iterable[str], anything: str) -> str:
     """The tokens as a regular expression that never goes back: a policy full of asterisks must not stall an audit."""
     chunks = [""]
-    for character in tokens:
-        if character == "*":
+    for part in tokens:
+        if part == "*":
             chunks.append("")
         else:
-            chunks[-1] += anything if character == "?" else character
+            chunks[-1] += anything if part == "?" else part
     if len(chunks) == 1:
         return chunks[0]
     first, *middle, last = chunks
