@@ -9,22 +9,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    Access,
     AwsError,
     Role,
     Scope,
-    _calls,
-    _snapshot,
     connect,
     read_account,
 )
@@ -33,7 +28,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Key,
     ReadError,
     TrailStatus,
-    next_step,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 from tests.fakeaws.client import FakeAws
@@ -41,8 +35,6 @@ from tests.unit.aws.conftest import Audit, caller
 
 Load = Callable[[str], FakeAws]
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
-REPLICA = f"arn:aws:kms:us-east-1:{MANAGEMENT}:key/mrk-11111111222233334444555555555555"
-PRIMARY = REPLICA.replace("us-east-1", "eu-west-1")
 TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
 
 
@@ -265,76 +257,6 @@ def test_a_bucket_that_is_gone_is_a_fact_and_one_that_does_not_answer_is_not(
     assert in_region.evidence.get("iam_action") == (None if status == "fail" else "s3:ListBucket")
 
 
-class GarbledAccess(Access):
-    """An access whose every answer is somebody else's."""
-
-    def __init__(self, answer: Any) -> None:
-        self.region = "us-east-1"
-        self._answer = answer
-
-    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Answer as a proxy might; an exception is raised."""
-        assert IAM_ACTIONS[service, operation]
-        assert region == parameters.get("region", "us-east-1")
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        answer: dict[str, Any] = self._answer
-        return answer
-
-
-READS: list[Callable[[Access], Any]] = [
-    lambda access: _calls.caller_arn(access, "us-east-1"),
-    lambda access: _calls.enabled_regions(access, "us-east-1"),
-    lambda access: _calls.trails_seen_in(access, "us-east-1"),
-    lambda access: _calls.trail_status(access, "us-east-1", TRAIL),
-    lambda access: _calls.administers_cloudtrail(access, "us-east-1", MANAGEMENT),
-    lambda access: _calls.key_metadata(access, "us-east-1", REPLICA),
-    lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
-    lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
-    lambda access: _calls.key_rotation(access, "us-east-1", REPLICA),
-    lambda access: _calls.bucket_region(access, "us-east-1", "logs"),
-    lambda access: _calls.bucket_policy(access, "us-east-1", "logs"),
-    lambda access: _calls.bucket_key_enabled(access, "us-east-1", "logs"),
-]
-GARBAGE = [
-    {},
-    {"trailList": [{}], "KeyMetadata": {}, "Arn": "me", "Regions": None, "Aliases": [None], "ResponseMetadata": {}},
-    {"trailList": [{"TrailARN": "main"}], "KeyMetadata": {"Arn": "a:b:c:d:e:"}, "Regions": [{}]},
-    ResponseParserError("unable to parse response"),
-    RecursionError("maximum recursion depth exceeded"),
-]
-
-
-@pytest.mark.parametrize("answer", GARBAGE, ids=range(len(GARBAGE)))
-@pytest.mark.parametrize("read", READS, ids=range(len(READS)))
-def test_an_answer_that_is_not_awss_is_no_fact(read: Callable[[Access], Any], answer: Any) -> None:
-    error = read(GarbledAccess(answer))
-    assert isinstance(error, ReadError)
-    assert (error.code, error.iam_action) == ("MalformedAnswerError", IAM_ACTIONS[error.service, error.operation])
-
-
-@pytest.mark.parametrize(
-    ("code", "step"),
-    [
-        ("AccessDeniedException", "Allow kms:DescribeKey to the principal that asks."),
-        ("UnauthorizedOperation", "Allow kms:DescribeKey to the principal that asks."),
-        ("403", "Allow kms:DescribeKey to the principal that asks."),
-        ("ThrottlingException", "AWS asks to slow down"),
-        ("TooManyRequestsException", "AWS asks to slow down"),
-        ("ExpiredTokenException", "Renew or correct the credentials"),
-        ("ProfileNotFound", "Renew or correct the credentials"),
-        ("UnauthorizedSSOTokenError", "Renew or correct the credentials"),
-        ("EndpointConnectionError", "AWS cannot be reached"),
-        ("MalformedAnswerError", "AWS cannot be reached or its answer not be read"),
-        ("NotFoundException", "It vanished while it was being read: run again."),
-        ("InternalError", "AWS could not answer: run again later."),
-        ("KMSInternalException", "AWS could not answer: run again later."),
-    ],
-)
-def test_the_next_step_follows_from_what_went_wrong(code: str, step: str) -> None:
-    assert next_step(ReadError("kms", "DescribeKey", "kms:DescribeKey", "us-east-1", code, "")).startswith(step)
-
-
 def test_an_endpoint_that_is_none_is_named() -> None:
     with pytest.raises(AwsError, match=r"asked in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
         read_account(connect("us-east-1", "foo", connection(), 4), Scope())
@@ -346,21 +268,6 @@ def test_whether_a_delegate_asks_is_not_guessed(load: Load, audit: Audit) -> Non
     account = audit(account_id=SECURITY)
     assert [error.code for error in account.snapshot.errors] == ["TooManyRequestsException"]
     assert account.trails[0].trail.ownership == "inherited"
-
-
-class PagedAccess(GarbledAccess):
-    """An access to an organization whose second page names CloudTrail."""
-
-    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Answer a page."""
-        page = super().send(service, region, operation, **parameters)
-        more = {} if "NextToken" in parameters else {"NextToken": "2"}
-        name = "cloudtrail" if "NextToken" in parameters else "config"
-        return {**page, "DelegatedServices": [{"ServicePrincipal": f"{name}.amazonaws.com"}], **more}
-
-
-def test_a_delegate_for_many_services_is_found_on_any_page() -> None:
-    assert _calls.administers_cloudtrail(PagedAccess({}), "us-east-1", SECURITY) is True
 
 
 def test_throttling_is_waited_out(load: Load, audit: Audit) -> None:
@@ -462,40 +369,3 @@ def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
 def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
     client = caller(load("healthy")).client("kms", "us-east-1")
     assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
-
-
-class ReplicaAccess(Access):
-    """An access that knows one replica key, and where its rotation was asked."""
-
-    def __init__(self) -> None:
-        self.rotation_asked: list[tuple[str, str]] = []
-
-    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Answer as KMS does for a replica."""
-        assert service == "kms"
-        if operation == "GetKeyRotationStatus":
-            self.rotation_asked.append((region, parameters["KeyId"]))
-        configuration = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": PRIMARY, "Region": "eu-west-1"}}
-        metadata = {
-            "Arn": REPLICA,
-            "KeyManager": "CUSTOMER",
-            "KeyState": "Enabled",
-            "KeySpec": "SYMMETRIC_DEFAULT",
-            "KeyUsage": "ENCRYPT_DECRYPT",
-            "Origin": "AWS_KMS",
-            "MultiRegion": True,
-            "MultiRegionConfiguration": configuration,
-        }
-        return {"KeyMetadata": metadata, "Policy": "{}", "Aliases": [], "KeyRotationEnabled": True}
-
-
-def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
-    access = ReplicaAccess()
-    account = _snapshot.Account(MANAGEMENT, "aws", access, {}, (access,))
-    with ThreadPoolExecutor(1) as pool:
-        reads = _snapshot.KeyReads(pool, account, REPLICA)
-        reads.ask_rotation(pool)
-        key = reads.key()
-    assert isinstance(key, Key)
-    assert (key.primary_arn, key.rotation_enabled) == (PRIMARY, True)
-    assert access.rotation_asked == [("eu-west-1", PRIMARY)]
