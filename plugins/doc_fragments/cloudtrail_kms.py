@@ -58,7 +58,7 @@ options:
   concurrency:
     description: How many reads may be under way at once.
     type: int
-    default: 32
+    default: 64
   readers:
     description:
       - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.

@@ -60,7 +60,7 @@ def audit_spec() -> dict[str, Any]:
         "assume_role": _role_spec(),
         "key_assume_role": _role_spec(),
         "bucket_assume_role": _role_spec(),
-        "concurrency": {"type": "int", "default": 32},
+        "concurrency": {"type": "int", "default": 64},
         "readers": {"type": "list", "elements": "str"},
         "approved_keys": {"type": "list", "elements": "str", "no_log": False},
         "rules": {"type": "dict"},

@@ -40,7 +40,7 @@ class Scope:
     role: Role | None = None
     key_role: Role | None = None
     bucket_role: Role | None = None
-    concurrency: int = 32
+    concurrency: int = 64
 
 
 @dataclass(frozen=True)
