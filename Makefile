@@ -10,7 +10,7 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage molecule docs-lint \
-	test-matrix bench pins changelog clean
+	test-matrix mutation bench pins changelog clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -62,6 +62,9 @@ molecule: setup ## The molecule scenarios `audit` and `enforce`
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
+	tools/mutation.sh
 
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
