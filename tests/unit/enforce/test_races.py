@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +237,8 @@ def test_what_cannot_be_planned_anew_is_told_as_not_done(
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = load("fresh")
-    denied = {"action": "cloudtrail:DescribeTrails", "times": -1, "code": "AccessDeniedException"}
-    take_the_alias(lab, monkeypatch, then=lambda: lab.aws.add_fault(**denied))
+    deny = partial(lab.aws.add_fault, action="cloudtrail:DescribeTrails", times=-1, code="AccessDeniedException")
+    take_the_alias(lab, monkeypatch, then=deny)
     outcome = lab.enforce()
     assert statuses(outcome) == [
         ("CreateKey", "applied"),
