@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     Access,
     Account,
+    Applied,
     AwsError,
     Pace,
     Scope,
@@ -154,14 +155,30 @@ class _Application:
             self._errors += applied.errors
             if applied.stale is None:
                 return
-            self._warnings.append(f"{applied.stale} The rest was planned anew.")
-            plan = _plan(self._account, self._judged(), self._task)[0]
+            plan = self._plan_anew(applied)
             if plan.refusals or not plan.changes:
                 break
         else:
             self._errors.append("Somebody else keeps changing what is being changed. Agree with them, and run again.")
         self._errors += plan.refusals
         self._changes += [replace(change, status="not_attempted") for change in plan.changes]
+
+    def _plan_anew(self, applied: Applied) -> Plan:
+        """The plan for what the account is now, with the backup of what it will replace; refused without that."""
+        try:
+            plan = _plan(self._account, self._judged(), self._task)[0]
+        except AwsError:
+            self._errors.append(str(applied.stale))
+            self._changes += applied.rest
+            raise
+        self._warnings.append(f"{applied.stale} The rest was planned anew.")
+        if plan.refusals or not plan.changes:
+            return plan
+        try:
+            self._save([*self._changes, *plan.changes], keep_older=False)
+        except BackupError as error:
+            return replace(plan, refusals=(str(error),))
+        return plan
 
     def _judged(self) -> AccountVerdict:
         """The account, read again."""

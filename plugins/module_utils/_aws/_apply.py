@@ -42,12 +42,13 @@ class Applied:
     """What became of a plan: its changes, with keys that were created under their ARN.
 
     `errors` say why changes failed. `stale` says what somebody else changed meanwhile; then `changes` are those
-    that were applied before, and the rest is to be planned anew.
+    that were tried before, and `rest` the others, which are to be planned anew.
     """
 
     changes: tuple[Change, ...]
     errors: tuple[str, ...] = ()
     stale: str | None = None
+    rest: tuple[Change, ...] = ()
 
 
 class _FailedError(Exception):
@@ -82,7 +83,7 @@ class _Run:
         done: list[Change] = []
         errors: list[str] = []
         stopped = False
-        for planned in changes:
+        for number, planned in enumerate(changes):
             change = self._with_real_arns(planned)
             if stopped:
                 done.append(replace(change, status="not_attempted"))
@@ -90,8 +91,12 @@ class _Run:
             try:
                 self._do(change)
             except _StaleError as stale:
-                done += [replace(change, status="applied")] if stale.applied else []
-                return Applied(tuple(done), tuple(errors), str(stale))
+                rest = [replace(self._with_real_arns(each), status="not_attempted") for each in changes[number + 1 :]]
+                if stale.applied:
+                    done.append(replace(change, status="applied"))
+                else:
+                    rest.insert(0, replace(change, status="failed"))
+                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest))
             except _FailedError as error:
                 errors.append(str(error))
                 done.append(replace(change, status="failed"))
@@ -119,6 +124,8 @@ class _Run:
             self._created[change.resource] = self._create_key(change)
         elif change.operation == "PutKeyPolicy":
             self._put_key_policy(change)
+        elif change.operation == "UpdateTrail":
+            self._replace(change, self._key_stands)
         else:
             self._persist(change)
         self._fresh.add(self._created.get(change.resource, change.resource))
@@ -185,15 +192,25 @@ class _Run:
         PutKeyPolicy replaces the whole document and knows no condition (KMS API reference), so this is as near as
         one can get to not overwriting what somebody else has just written.
         """
+        if self._replace(change, self._policy_stands):
+            self._verify_policy(change)
+
+    def _replace(self, change: Change, stands: Callable[[Change], bool]) -> bool:
+        """Send the change, each time only if what it replaces is still as planned; return whether it was sent.
+
+        `stands` tells whether what is wished is there already, and raises _StaleError where something else is.
+        """
         attempt = 0
-        while not self._policy_stands(change, applied=False):
+        while not stands(change):
             answer = send(self._account, change)
             if not isinstance(answer, Exception):
-                self._verify_policy(change)
-                return
+                return True
             if not self._may_pass(change, answer) or not self._pace.wait(attempt):
+                if is_done(self._account, change):
+                    return True
                 raise _failed(change, answer)
             attempt += 1
+        return False
 
     def _verify_policy(self, change: Change) -> None:
         for attempt in range(LOOKS):
@@ -206,7 +223,7 @@ class _Run:
             "Look who else writes it, and run again."
         )
 
-    def _policy_stands(self, change: Change, *, applied: bool) -> bool:
+    def _policy_stands(self, change: Change, *, applied: bool = False) -> bool:
         """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
         present = self._policy(change)
         if same_policy(present, change.after["policy"]):
@@ -219,11 +236,30 @@ class _Run:
         """The policy as it is now."""
         present = _calls.key_policy(access_for(self._account, change), change.region, change.resource)
         if isinstance(present, ReadError):
-            raise _FailedError(
-                f"The policy of {change.resource} could not be read while it was being written: {present.code}: "
-                f"{present.message}. {next_step(present)} The next run carries on."
-            )
+            raise _unseen(f"The policy of {change.resource}", present)
         return present
+
+    def _key_stands(self, change: Change) -> bool:
+        """Whether the trail has the planned key; raises _StaleError where it has neither that nor the one before.
+
+        UpdateTrail knows no condition either (CloudTrail API reference).
+        """
+        present = _calls.trail_key(access_for(self._account, change), change.region, change.resource)
+        if isinstance(present, ReadError):
+            raise _unseen(f"The key of {change.resource}", present)
+        if present == change.after["kms_key_arn"]:
+            return True
+        if (present or None) != (change.before or {})["kms_key_arn"]:
+            raise _StaleError(f"Somebody else has changed the key of {change.resource} to {present or 'none'}.")
+        return False
+
+
+def _unseen(what: str, error: ReadError) -> _FailedError:
+    """The failure to look at what would be replaced: it is not overwritten unseen."""
+    return _FailedError(
+        f"{what} could not be read while it was being written: {error.code}: {error.message}. {next_step(error)} "
+        "The next run carries on."
+    )
 
 
 def _failed(change: Change, error: Exception) -> _FailedError:

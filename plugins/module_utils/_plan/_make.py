@@ -40,6 +40,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._rem
     may_write,
     unread,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import NEEDED_TO_DELIVER
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, serving_key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
@@ -123,7 +124,9 @@ class _Planner:
             self._refuse([intent], error)
             return
         use = self._uses.get(serving.key.arn, KeyUse(serving, ()))
-        self._uses[serving.key.arn] = replace(use, intents=(*use.intents, intent))
+        # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
+        known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
+        self._uses[serving.key.arn] = KeyUse(known, (*use.intents, intent))
 
     def _serving(self, intent: Intent) -> Serving:
         if not intent.needs_key:
@@ -172,14 +175,32 @@ class _Planner:
         return [change for change in found if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
-        """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell."""
-        moved = {change.resource for change in changes if change.operation == "UpdateTrail"} - self._refused
-        for verdict in assess(predicted, self._settings).trails:
-            for finding in verdict.findings if verdict.trail.arn in moved else ():
+        """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
+
+        A trail that has a key is not moved unseen either: the logs that it delivers now are at stake.
+        """
+        moves = [change for change in changes if change.operation == "UpdateTrail"]
+        had_key = {change.resource: bool((change.before or {})["kms_key_arn"]) for change in moves}
+        for verdict in assess(predicted, _without_leave(self._settings)).trails:
+            arn = verdict.trail.arn
+            for finding in verdict.findings if arn in had_key.keys() - self._refused else ():
                 if finding.level != "required" or finding.rule in NO_WORSE:
                     continue
-                words = f"The trail {verdict.trail.arn} with the key {verdict.trail.kms_key_arn}: {finding.message}"
-                if finding.status == "fail":
+                words = f"The trail {arn} with the key {verdict.trail.kms_key_arn}: {finding.message}"
+                unseen = had_key[arn] and finding.rule in NEEDED_TO_DELIVER and unread(finding)
+                if finding.status == "fail" or unseen:
                     self._refusals.append(f"{words} {finding.remediation}".strip())
                 elif finding.status == "unknown":
                     self._warnings.append(f"{words} {finding.remediation}".strip())
+
+
+def _without_leave(settings: Settings) -> Settings:
+    """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
+    return replace(
+        settings,
+        levels={rule: level for rule, level in settings.levels.items() if rule not in NEEDED_TO_DELIVER},
+        exceptions=tuple(
+            replace(each, rules=tuple(rule for rule in each.rules if rule not in NEEDED_TO_DELIVER))
+            for each in settings.exceptions
+        ),
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.parsers import ResponseParserError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
@@ -123,6 +124,134 @@ def test_a_policy_that_keeps_changing_is_given_up(load: Callable[[str], Lab], mo
     assert "PutKeyPolicy" not in [call["action"] for call in lab.aws.calls() if "AwsBaseline" in str(call)]
 
 
+def make_key(lab: Lab, *more: object) -> str:
+    """Somebody's key in the region of the buckets, with more statements than the account's own; its ARN."""
+    statements = [{**FOREIGN, "Sid": "Account", "Action": "kms:*"}, *more]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return str(lab.client("kms", HOME).create_key(Policy=policy)["KeyMetadata"]["Arn"])
+
+
+def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act between the plan and the look at the trail's key that comes right before UpdateTrail."""
+    left = [act]
+    original = _calls.trail_key
+
+    def trail_key(*called: Any) -> Any:
+        if left:
+            left.pop()()
+        return original(*called)
+
+    monkeypatch.setattr(_calls, "trail_key", trail_key)
+
+
+@pytest.mark.parametrize("to_the_wished", [False, True])
+def test_a_key_given_to_the_trail_meanwhile_is_not_overwritten_unseen(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, to_the_wished: bool
+) -> None:
+    lab = load("healthy")
+    ((arn, trail),) = lab.trails().items()
+    use = next(iter(lab.keys(HOME).values()))["policy"]["Statement"]
+    wished, other = make_key(lab, *use), make_key(lab, *use)
+    given = wished if to_the_wished else other
+    cloudtrail = lab.client("cloudtrail", HOME)
+    once_before_the_trail_is_looked_at(monkeypatch, lambda: cloudtrail.update_trail(Name=arn, KmsKeyId=given))
+    lab.aws.clear_calls()
+    outcome = lab.enforce(Task(wish=Wish(key=None, kms_key_id=wished, replace_compliant_key=True)))
+    assert (outcome.errors, statuses(outcome)[-1]) == ((), ("UpdateTrail", "applied"))
+    assert outcome.backup is not None
+    (row,) = outcome.backup.trail_keys
+    assert (row.before, row.after) == (trail["KmsKeyId"] if to_the_wished else other, wished)
+    told = f"Somebody else has changed the key of {arn} to {other}. The rest was planned anew."
+    assert (told in outcome.warnings) is not to_the_wished
+    assert lab.writes().count("UpdateTrail") == (1 if to_the_wished else 2)  # with somebody else's
+
+
+def test_a_key_that_a_bare_trail_got_meanwhile_stays(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    (arn,) = lab.trails()
+    grant = {"Sid": "All", "Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Resource": "*"}
+    other = make_key(lab, {**grant, "Action": ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"]})
+    cloudtrail = lab.client("cloudtrail", HOME)
+    once_before_the_trail_is_looked_at(monkeypatch, lambda: cloudtrail.update_trail(Name=arn, KmsKeyId=other))
+    outcome = lab.enforce()
+    assert (outcome.errors, statuses(outcome)) == ((), [("CreateKey", "applied"), ("CreateAlias", "applied")])
+    assert lab.trails()[arn]["KmsKeyId"] == other
+
+
+def test_a_trail_whose_key_cannot_be_looked_at_is_left(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.clear_calls()
+    lab.enforce(check_mode=True)
+    reads = len([call for call in lab.aws.calls() if call["action"] == "DescribeTrails"])
+    lab.aws.add_fault(action="cloudtrail:DescribeTrails", nth=reads + 1, code="AccessDeniedException")
+    outcome = lab.enforce()
+    assert "UpdateTrail" not in lab.writes()
+    assert dict(statuses(outcome))["UpdateTrail"] == "failed"
+    assert "could not be read while it was being written: AccessDeniedException" in outcome.errors[0]
+
+
+def take_the_alias(lab: Lab, monkeypatch: pytest.MonkeyPatch, then: Callable[[], object] = lambda: None) -> str:
+    """Another run gives our alias to a key whose policy lacks CloudTrail, just before we would; the ARN of its key."""
+    taken = make_key(lab)
+
+    def take() -> None:
+        lab.client("kms", HOME).create_alias(AliasName=ALIAS, TargetKeyId=taken)
+        then()
+
+    meanwhile(monkeypatch, "CreateAlias", take)
+    return taken
+
+
+def test_what_is_planned_anew_is_in_the_backup_before_it_is_written(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab, path = load("fresh"), tmp_path / "backup.json"
+    (arn,) = lab.trails()
+    taken = take_the_alias(lab, monkeypatch)
+    saved: list[Any] = []
+    meanwhile(monkeypatch, "PutKeyPolicy", lambda: saved.append(json.loads(path.read_text(encoding="utf-8"))))
+    outcome = lab.enforce(backup_path=str(path))
+    assert statuses(outcome)[:2] == [("CreateKey", "applied"), ("PutKeyPolicy", "applied")]
+    assert [row["arn"] for row in saved[0]["key_policies"]] == [taken]
+    assert [(row["arn"], row["before"], row["after"]) for row in saved[0]["trail_keys"]] == [(arn, None, taken)]
+    assert saved[0]["created_keys"] == [outcome.changes[0].resource]
+    assert list(tmp_path.glob("backup.json.*")) == []
+
+
+def test_without_its_backup_nothing_that_is_planned_anew_is_written(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab, folder = load("fresh"), tmp_path / "there"
+    folder.mkdir()
+    take_the_alias(lab, monkeypatch, then=lambda: folder.rename(tmp_path / "gone"))
+    outcome = lab.enforce(backup_path=str(folder / "backup.json"))
+    assert statuses(outcome)[0] == ("CreateKey", "applied")
+    assert {status for __, status in statuses(outcome)[1:]} == {"not_attempted"}
+    assert "cannot be written" in outcome.errors[0]
+    assert "UpdateTrail" not in lab.writes()
+
+
+def test_what_cannot_be_planned_anew_is_told_as_not_done(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    deny = partial(lab.aws.add_fault, action="cloudtrail:DescribeTrails", times=-1, code="AccessDeniedException")
+    take_the_alias(lab, monkeypatch, then=deny)
+    outcome = lab.enforce()
+    assert statuses(outcome) == [
+        ("CreateKey", "applied"),
+        ("CreateAlias", "failed"),
+        ("UpdateTrail", "not_attempted"),
+        ("EnableKeyRotation", "not_attempted"),
+    ]
+    created = outcome.changes[0].resource
+    assert [change.after["kms_key_arn"] for change in outcome.changes if change.operation == "UpdateTrail"] == [created]
+    assert [ALIAS in outcome.errors[0], "could not be read again" in outcome.errors[1]] == [True, True]
+    assert outcome.after is None
+
+
 def test_two_runs_at_once_end_with_one_key_in_use(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = load("fresh")
     other: list[Outcome] = []
@@ -174,7 +303,7 @@ def test_a_create_key_without_reply_is_looked_for_and_not_sent_again(load: Calla
     assert outcome.changes[0].resource == arn
 
 
-@pytest.mark.parametrize("answer", [{}, ResponseParserError("no JSON")])
+@pytest.mark.parametrize("answer", [{}, {"KeyMetadata": {}}, ResponseParserError("no JSON")])
 def test_an_answer_that_is_none_is_no_answer(
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:

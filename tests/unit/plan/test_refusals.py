@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Missing, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff, owner_warning
 from tests.unit.checks import build
@@ -144,6 +145,45 @@ def test_a_key_is_not_replaced_blindly() -> None:
     assert "kms:GetKeyPolicy" in refused
     assert "set replace_compliant_key" in refused
     assert plan(blind, replace(GIVEN, replace_compliant_key=True), target(), approved).refusals == ()
+
+
+@pytest.mark.parametrize("wish", [GIVEN, replace(GIVEN, replace_compliant_key=True)], ids=["not approved", "asked for"])
+def test_an_encrypted_trail_is_not_moved_where_the_bucket_policy_cannot_be_read(wish: Wish) -> None:
+    denied = build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
+    approved = Settings(approved_keys=(OTHER_ARN,))
+    (refused,) = plan(build.snapshot(bucket={"policy": denied}), wish, target(), approved).refusals
+    assert refused.startswith(f"The trail {build.TRAIL_ARN} with the key {OTHER_ARN}: ")
+    assert "s3:GetBucketPolicy" in refused
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(levels={"bucket_policy_accepts_key": "off"}),
+        Settings(levels={"bucket_policy_accepts_key": "advised"}),
+        Settings(
+            exceptions=(
+                TrailException(
+                    build.TRAIL_ARN, ("key_is_usable", "bucket_policy_accepts_key"), "migration", "ops", date.max
+                ),
+            )
+        ),
+    ],
+    ids=["off", "advised", "excepted"],
+)
+@pytest.mark.parametrize("trail", [BARE, {}], ids=["first key", "another key"])
+def test_no_setting_moves_a_trail_to_where_it_cannot_deliver(trail: dict[str, Any], settings: Settings) -> None:
+    wish = replace(GIVEN, replace_compliant_key=True)
+    (refused,) = plan(build.snapshot(trail=trail, bucket={"policy": None}), wish, target(), settings).refusals
+    assert "The policy of the bucket logs does not let CloudTrail upload" in refused
+
+
+@pytest.mark.parametrize("excepted", [False, True])
+def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> None:
+    exception = TrailException(build.TRAIL_ARN, ("key_policy_is_scoped",), "migration", "ops", date.max)
+    settings = Settings(levels={"key_policy_is_scoped": "required"}, exceptions=(exception,) if excepted else ())
+    broad = build.policy(build.ROOT, build.service("All", "kms:*"))
+    assert (plan(build.snapshot(trail=BARE), GIVEN, target(policy=broad), settings).refusals == ()) is excepted
 
 
 def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:

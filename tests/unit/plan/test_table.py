@@ -189,6 +189,24 @@ def test_a_key_without_its_alias_is_adopted() -> None:
     assert only(planned, "CreateAlias").parameters == {"AliasName": ALIAS, "TargetKeyId": left.arn}
 
 
+@pytest.mark.parametrize("first", ["bare", "zulu"], ids=["before", "after"])
+def test_an_adopted_key_gets_its_alias_whichever_trail_uses_it_already(first: str) -> None:
+    left = orphan(1)
+    using = build.snapshot(trail={"kms_key_arn": left.arn})
+    bare_arn = build.TRAIL_ARN.replace("main", first)
+    bare = replace(using.trails[0], arn=bare_arn, name=first, kms_key_arn=None)
+    both = replace(
+        using, trails=(bare, *using.trails) if first == "bare" else (*using.trails, bare), keys={left.arn: left}
+    )
+    planned = plan(both, target=replace(NOTHING, unaliased=(left,)), settings=READERS)
+    assert [(change.operation, change.resource) for change in planned.changes] == [
+        ("CreateAlias", ALIAS_ARN),
+        ("PutKeyPolicy", left.arn),
+        ("UpdateTrail", bare_arn),
+        ("EnableKeyRotation", left.arn),
+    ]
+
+
 @pytest.mark.parametrize(
     "stranger",
     [
