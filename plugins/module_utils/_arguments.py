@@ -17,14 +17,13 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 
 LEVELS = ("required", "advised", "off")
 
-_TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
 _TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
-_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
     r"|alias/[A-Za-z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -125,7 +124,7 @@ def _exception_spec() -> dict[str, Any]:
 def scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read. Raises ArgumentError for a malformed region, trail or role."""
     for trail in params["trails"] or ():
-        _check("trails", trail, _TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
+        _check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
         _check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
     return Scope(
@@ -143,7 +142,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
     for reader in params["readers"] or ():
         _check("readers", reader, _READER_ARN, "the ARN of an IAM role, user or account root")
     for key in params["approved_keys"] or ():
-        _check("approved_keys", key, _KEY_ARN, "a key ARN")
+        _check("approved_keys", key, KEY_ARN, "a key ARN")
     return Settings(
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),
@@ -155,7 +154,11 @@ def settings(params: Mapping[str, Any]) -> Settings:
 
 
 def wish(params: Mapping[str, Any]) -> Wish:
-    """Return what an enforcement may do. Raises ArgumentError for a malformed key, alias, tag, ARN or period."""
+    """Return what an enforcement may do.
+
+    Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
+    """
+    _refuse_half_a_restore(params)
     key_id = params["kms_key_id"]
     if key_id is not None:
         _check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
@@ -168,6 +171,16 @@ def wish(params: Mapping[str, Any]) -> Wish:
         allow_enable_key=params["allow_enable_key"],
         allow_cancel_deletion=params["allow_cancel_deletion"],
     )
+
+
+def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
+    """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
+    for option in ("trails", "regions"):
+        if params["restore"] and params[option]:
+            raise ArgumentError(
+                f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
+                f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
+            )
 
 
 def wait_timeout(params: Mapping[str, Any]) -> int:
@@ -227,7 +240,7 @@ def _level(value: object) -> object:
 
 
 def _exception(row: Mapping[str, Any]) -> TrailException:
-    _check("exceptions.trail", row["trail"], _TRAIL_ARN, "a trail ARN")
+    _check("exceptions.trail", row["trail"], TRAIL_ARN, "a trail ARN")
     for name in ("reason", "owner"):
         _check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
     _check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")

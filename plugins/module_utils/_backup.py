@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    KEY_ARN,
+    TRAIL_ARN,
+    Backup,
+    Change,
+    Replaced,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
@@ -30,22 +40,31 @@ def document(backup: Backup) -> dict[str, object]:
 
 
 def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Backup:
-    """The backup of what the changes replace. The first change of a resource has its `before`, the last its `after`."""
+    """The backup of what the changes replace.
+
+    The first change of a resource has its `before`, the last its `after`. Where somebody else wrote in between, what
+    they wrote is the `before`: an older one would take it away.
+    """
     return Backup(
         account_id=account_id,
         taken_at=now.isoformat(timespec="seconds"),
-        trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn"),
-        key_policies=_replaced(changes, "PutKeyPolicy", "policy"),
+        trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", str),
+        key_policies=_replaced(changes, "PutKeyPolicy", "policy", json.loads),
         created_keys=tuple(change.resource for change in changes if change.operation == "CreateKey"),
     )
 
 
-def _replaced(changes: Sequence[Change], operation: str, field: str) -> tuple[Replaced, ...]:
+def _replaced(
+    changes: Sequence[Change], operation: str, field: str, meaning: Callable[[str], object]
+) -> tuple[Replaced, ...]:
+    """One row a resource; `meaning` is what two texts are compared by, for KMS lays out a policy anew."""
     found: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
+            before = _text((change.before or {}).get(field))
             earlier = found.get(change.resource)
-            before = earlier.before if earlier else _text((change.before or {}).get(field))
+            if earlier and before is not None and meaning(earlier.after) == meaning(before):
+                before = earlier.before
             found[change.resource] = Replaced(change.resource, before, str(change.after[field]))
     return tuple(found.values())
 
@@ -58,10 +77,16 @@ def write_backup(path: str, backup: Backup, *, keep_older: bool) -> None:
     """Write the whole file or none of it, readable by its owner alone (0600).
 
     With `keep_older` a file that is there stays beside it, with the time it was written at the end of its name:
-    it may be all that is left of a run that was ended. Raises BackupError.
+    it may be all that is left of a run that was ended. Raises BackupError, also where anything but a regular file
+    is there: a directory or a link would be moved aside like an older backup.
     """
     target = Path(path)
     try:
+        if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
+            raise BackupError(
+                f"The backup {path} cannot be written: what is there is no regular file. "
+                "Give backup_path the name of a file, not of a directory, a link or a device."
+            )
         if keep_older and target.exists():
             written = datetime.fromtimestamp(target.stat().st_mtime, timezone.utc)
             target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))
@@ -86,7 +111,28 @@ def _write(path: Path, text: str) -> None:
 
 
 def read_backup(path: str) -> Backup:
-    """Read a backup that `write_backup` wrote. Raises BackupError."""
+    """Read a backup that `write_backup` wrote, or that somebody cut down since.
+
+    Raises BackupError; of a row that no run would have written the message names the row and the value.
+    """
+    read = _read(path)
+    try:
+        return Backup(
+            account_id=_fitting("account_id", read["account_id"], _is_account, "an account id in quotes"),
+            taken_at=_fitting("taken_at", read["taken_at"], _is_text, "a text"),
+            trail_keys=tuple(_rows("trail_keys", read["trail_keys"], _TRAIL_KEY)),
+            key_policies=tuple(_rows("key_policies", read["key_policies"], _KEY_POLICY)),
+            created_keys=tuple(
+                _fitting(where, arn, _is_key, "a key ARN") for where, arn in _each("created_keys", read["created_keys"])
+            ),
+        )
+    except KeyError as error:
+        raise BackupError(f"The backup {path} is not complete: {error}.") from error
+    except (TypeError, ValueError) as error:
+        raise BackupError(f"The backup {path} cannot be used: {error}") from error
+
+
+def _read(path: str) -> Mapping[str, Any]:
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -95,13 +141,64 @@ def read_backup(path: str) -> Backup:
         raise BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") != FORMAT:
         raise BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
-    try:
-        return Backup(
-            account_id=str(read["account_id"]),
-            taken_at=str(read["taken_at"]),
-            trail_keys=tuple(Replaced(**row) for row in read["trail_keys"]),
-            key_policies=tuple(Replaced(**row) for row in read["key_policies"]),
-            created_keys=tuple(read["created_keys"]),
+    return read
+
+
+def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
+    if not isinstance(rows, list):
+        raise TypeError(f"{name} is not a list.")
+    yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
+
+
+def _rows(name: str, rows: object, shape: Mapping[str, tuple[Callable[[object], bool], str]]) -> Iterator[Replaced]:
+    for where, row in _each(name, rows):
+        if not isinstance(row, dict) or row.keys() != shape.keys():
+            raise ValueError(f"{where} does not have just the fields {', '.join(shape)}.")
+        yield Replaced(
+            **{field: _fitting(f"{where}.{field}", row[field], *expected) for field, expected in shape.items()}
         )
-    except (KeyError, TypeError) as error:
-        raise BackupError(f"The backup {path} is not complete: {error}.") from error
+
+
+def _fitting(where: str, value: Any, fits: Callable[[object], bool], meaning: str) -> Any:
+    if not fits(value):
+        raise ValueError(f"{where} is {value!r}, not {meaning}.")
+    return value
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_account(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{12}", value) is not None
+
+
+def _is_trail(value: object) -> bool:
+    return isinstance(value, str) and TRAIL_ARN.fullmatch(value) is not None
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and KEY_ARN.fullmatch(value) is not None
+
+
+def _is_key_or_none(value: object) -> bool:
+    return value is None or _is_key(value)
+
+
+def _is_policy(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse(value))
+    except PolicyError:
+        return False
+
+
+_TRAIL_KEY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "arn": (_is_trail, "a trail ARN"),
+    "before": (_is_key_or_none, "a key ARN or null"),
+    "after": (_is_key, "a key ARN"),
+}
+_KEY_POLICY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "arn": (_is_key, "a key ARN"),
+    "before": (_is_policy, "a key policy"),
+    "after": (_is_policy, "a key policy"),
+}

@@ -10,6 +10,7 @@ why, in place of its value, so that no check can mistake "denied" for "absent".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,9 @@ Operation: TypeAlias = Literal[
     "EnableKeyRotation",
 ]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
+
+TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
+KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True)

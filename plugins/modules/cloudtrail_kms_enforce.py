@@ -93,9 +93,9 @@ options:
     description:
       - A file that an earlier run wrote to O(backup_path). What it replaced goes back, and nothing else is enforced.
       - The trails get their keys back, and the keys their policies where nobody else has changed them since.
-      - Refused are keys that no longer work, the removal of statements that a trail needs, and the removal of
-        encryption.
-      - Mutually exclusive with O(key) and O(kms_key_id).
+      - Refused are keys that do not work for certain, whatever O(rules) and O(exceptions) say, the removal of
+        statements that a trail needs, or may need in a region that cannot be read, and the removal of encryption.
+      - Mutually exclusive with O(key), O(kms_key_id), O(trails) and O(regions); what is to stay is taken off the file.
     type: path
   wait:
     description: Whether to wait, after the changes, until each changed trail has delivered without error.

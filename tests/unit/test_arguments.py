@@ -165,3 +165,10 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
 def test_a_wish_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(named)):
         _arguments.wish(wishes(**given))
+
+
+@pytest.mark.parametrize("option", ["trails", "regions"])
+def test_a_restore_of_less_than_the_account_is_refused(option: str) -> None:
+    with pytest.raises(_arguments.ArgumentError, match=f"Options restore and {option}: "):
+        _arguments.wish(wishes(restore="backup.json", **{option: ["main"]}))
+    assert _arguments.wish(wishes(restore="backup.json")) == Wish()

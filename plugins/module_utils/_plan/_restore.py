@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
     AccountVerdict,
@@ -19,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     PLACEHOLDER,
     Backup,
     Change,
+    Finding,
     Key,
     Missing,
     ReadError,
@@ -26,21 +28,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy, update_trail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import may_write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import validate
 
+# Of these a trail that moves back must be sure, whatever it failed on the key that it leaves.
+NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt", "key_policy_allows_describe")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
-NEEDED_TO_DELIVER = (
-    "key_is_usable",
-    "key_in_bucket_region",
-    "key_policy_allows_encrypt",
-    "key_policy_allows_describe",
-    "key_policy_allows_decrypt",
-    "bucket_policy_accepts_key",
-)
+NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
 
 
 def keys_of_backup(backup: Backup) -> tuple[str, ...]:
@@ -67,37 +65,62 @@ def make_restore_plan(
         refusals.append(f"The backup is of account {backup.account_id}, not of {account.snapshot.account_id}.")
         return Plan((), tuple(refusals), (), account.snapshot)
     for row in backup.trail_keys:
-        changes += _trail_goes_back(account.snapshot, row, keys, wish, refusals)
+        changes += _trail_goes_back(account.snapshot, row, backup, keys, refusals)
+    moved = {change.resource for change in changes}
     for row in backup.key_policies:
-        changes += _policy_goes_back(row, keys[row.arn], warnings)
+        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], warnings, refusals)
     known = {arn: key for arn, key in keys.items() if isinstance(key, Key)}
     predicted = predict(account.snapshot, changes, known)
-    refusals += _would_go_blind(account, predicted, settings)
+    refusals += _would_go_blind(account.snapshot, predicted, moved, settings)
     warnings += plan_warnings(account, predicted, changes, wish)
     return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
 
 def _trail_goes_back(
-    snapshot: Snapshot, row: Replaced, keys: Mapping[str, Key | Missing | ReadError], wish: Wish, refusals: list[str]
+    snapshot: Snapshot,
+    row: Replaced,
+    backup: Backup,
+    keys: Mapping[str, Key | Missing | ReadError],
+    refusals: list[str],
 ) -> Iterator[Change]:
-    """The trail with the key it had, or a refusal."""
-    trail = next((trail for trail in snapshot.trails if trail.arn == row.arn and may_write(trail, wish)), None)
+    """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
+    writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
+    trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
         refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Take it off the backup.")
     elif trail.kms_key_arn != row.before:
-        reason = _why_it_stays(trail, row, keys)
+        ours = _is_still_ours(trail, row, backup, snapshot)
+        reason = _why_it_stays(trail, row, keys) if ours else _somebody_elses(trail)
         if reason:
             refusals.append(f"The trail {row.arn}: {reason}")
         else:
             yield update_trail(trail, str(row.before))
 
 
+def _is_still_ours(trail: Trail, row: Replaced, backup: Backup, snapshot: Snapshot) -> bool:
+    """Whether the trail has the key that the enforcement gave it.
+
+    A run that was ended could not note the ARN of the key that it created: such a key is known by its policy.
+    """
+    if trail.kms_key_arn == row.after:
+        return True
+    if trail.kms_key_arn is None or not row.after.endswith(PLACEHOLDER):
+        return False
+    key = snapshot.keys[trail.kms_key_arn]
+    is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(PLACEHOLDER))
+    return trail.kms_key_arn in backup.created_keys or (
+        is_where_it_was_to_be and isinstance(key, Key) and is_born_here(key)
+    )
+
+
+def _somebody_elses(trail: Trail) -> str:
+    return (
+        f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
+        "Set its key by hand, or take it off the backup."
+    )
+
+
 def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing | ReadError]) -> str | None:
-    if trail.kms_key_arn != row.after and not row.after.endswith(PLACEHOLDER):
-        return (
-            f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
-            "Set its key by hand, or take it off the backup."
-        )
     if row.before is None:
         return (
             "it had no key before the backup, and encryption is never removed from here. If that is what you want: "
@@ -110,35 +133,67 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing 
     return f"its key {row.before} cannot be found ({why}). Leave the trail on the key it has."
 
 
-def _policy_goes_back(row: Replaced, key: Key | Missing | ReadError, warnings: list[str]) -> Iterator[Change]:
-    """The policy as it was, where it still is what the enforcement made of it."""
+def _policy_goes_back(
+    snapshot: Snapshot, row: Replaced, key: Key | Missing | ReadError, warnings: list[str], refusals: list[str]
+) -> Iterator[Change]:
+    """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         warnings.append(f"The policy of {row.arn} cannot be read, and is left as it is.")
     elif _same(key.policy, row.after):
-        yield put_key_policy(key, str(row.before))
+        reason = _why_the_policy_stays(snapshot, str(row.before))
+        if reason:
+            refusals.append(f"The policy of {row.arn}: {reason}")
+        else:
+            yield put_key_policy(key, str(row.before))
     elif not _same(key.policy, row.before):
         warnings.append(f"Somebody else has changed the policy of {row.arn} since the backup; it is left as it is.")
+
+
+def _why_the_policy_stays(snapshot: Snapshot, before: str) -> str | None:
+    unseen = sorted({error.region for error in (*snapshot.errors, *snapshot.closed_regions)})
+    if unseen:
+        return (
+            f"the trails in {', '.join(unseen)} cannot be seen, and may need what the policy allows now. Restore with "
+            "credentials that may read every region, or take the policy off the backup and set it by hand."
+        )
+    problems = validate(before)
+    if problems:
+        return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
+    return None
 
 
 def _same(one: str, other: str | None) -> bool:
     return other is not None and bool(json.loads(one) == json.loads(other))
 
 
-def _would_go_blind(account: AccountVerdict, predicted: Snapshot, settings: Settings) -> Iterator[str]:
-    """Trails that deliver now, by what is needed for it, and would not any more: by their old key, or by a policy."""
-    before = {verdict.trail.arn: _failing(verdict) for verdict in account.trails}
-    for verdict in assess(predicted, settings).trails:
-        for rule, message in _failing(verdict).items():
-            if rule not in before[verdict.trail.arn]:
+def _would_go_blind(
+    snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
+) -> Iterator[str]:
+    """What is needed to deliver and gets lost by an old key or an old policy, or may be.
+
+    It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
+    """
+    plain = replace(settings, levels={}, exceptions=())
+    before = {verdict.trail.arn: _doubts(verdict) for verdict in assess(snapshot, plain).trails}
+    for verdict in assess(predicted, plain).trails:
+        trail = verdict.trail
+        for rule, finding in _doubts(verdict).items():
+            is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
+            if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 yield (
-                    f"The trail {verdict.trail.arn} would fail {rule} with the key {verdict.trail.kms_key_arn} as it "
-                    f"was: {message} Leave it as it is, or mend that first."
+                    f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
+                    f"key {trail.kms_key_arn} as it was: {finding.message} Leave it as it is, or mend that first."
                 )
 
 
-def _failing(verdict: TrailVerdict) -> dict[str, str]:
+def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
+    """What is needed to deliver and is not certain, by rule."""
     return {
-        finding.rule: finding.message
+        finding.rule: finding
         for finding in verdict.findings
-        if finding.rule in NEEDED_TO_DELIVER and finding.status == "fail" and finding.level == "required"
+        if finding.rule in NEEDED_TO_DELIVER and finding.status in ("fail", "unknown") and finding.level == "required"
     }
+
+
+def _is_worse(before: Finding | None, after: Finding) -> bool:
+    return before is None or (before.status, after.status) == ("unknown", "fail")

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
+    BackupError,
+    backup_of,
+    read_backup,
+    write_backup,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
 from tests.unit.enforce.lab import Lab, comparable
 
@@ -135,4 +143,148 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: s
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(BackupError, match=words):
+        read_backup(str(path))
+
+
+TRAIL = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/main"
+KEY = "arn:aws:kms:eu-central-1:111111111111:key/11111111-2222-3333-4444-555555555555"
+
+
+def policies(*sids: str) -> str:
+    """A policy document with statements of these Sids."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": sid} for sid in sids]})
+
+
+@pytest.mark.parametrize(
+    ("found_later", "kept"),
+    [
+        (policies("A", "Ours"), policies("A")),
+        (json.dumps(json.loads(policies("A", "Ours")), indent=1), policies("A")),
+        (policies("A", "Theirs"), policies("A", "Theirs")),
+    ],
+    ids=["unbroken", "laid out anew", "somebody wrote in between"],
+)
+def test_a_backup_never_spans_what_somebody_else_wrote(found_later: str, kept: str) -> None:
+    last = policies("A", "Ours", "Last")
+    changes = [
+        Change("PutKeyPolicy", KEY, HOME, {"policy": policies("A")}, {"policy": policies("A", "Ours")}),
+        Change("PutKeyPolicy", KEY, HOME, {"policy": found_later}, {"policy": last}),
+    ]
+    backup = backup_of("111111111111", changes, datetime.now(timezone.utc))
+    assert backup.key_policies == (Replaced(KEY, kept, last),)
+
+
+@pytest.mark.parametrize("settled", ["advised", "excepted"])
+def test_no_setting_lets_a_trail_go_back_to_a_dead_key(load: Callable[[str], Lab], settled: str) -> None:
+    lab = load("healthy")
+    (old,) = lab.keys(HOME)
+    done = lab.enforce(REPLACE)
+    lab.client("kms", HOME).disable_key(KeyId=old)
+    exception = TrailException(TRAIL, ("key_is_usable",), "why", "who", date(2100, 1, 1))
+    settings = {
+        "advised": Settings(levels={"key_is_usable": "advised"}),
+        "excepted": Settings(exceptions=(exception,)),
+    }[settled]
+    (refused,) = lab.enforce(replace(RESTORE, settings=settings), restore=done.backup).refusals
+    assert "would fail key_is_usable" in refused
+
+
+def test_a_dead_key_is_no_better_for_the_other_being_dead(load: Callable[[str], Lab]) -> None:
+    lab = load("healthy")
+    done = lab.enforce(REPLACE)
+    for arn in lab.keys(HOME):
+        lab.client("kms", HOME).disable_key(KeyId=arn)
+    (refused,) = lab.enforce(RESTORE, restore=done.backup).refusals
+    assert "would fail key_is_usable" in refused
+
+
+def test_a_key_whose_policy_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = load("healthy")
+    done = lab.enforce(REPLACE)
+    lab.aws.clear_calls()
+    lab.aws.add_fault(action="kms:GetKeyPolicy", code="AccessDeniedException", nth=2, times=-1)
+    refusals = lab.enforce(RESTORE, restore=done.backup).refusals
+    assert "might fail key_policy_allows_encrypt" in refusals[0]
+    assert lab.writes() == []
+
+
+def test_a_policy_stays_where_not_every_trail_can_be_seen(load: Callable[[str], Lab]) -> None:
+    lab = load("denied-region")
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    present = json.dumps(key["policy"])
+    row = Replaced(arn, present.replace("2012-10-17", "2008-10-17"), present)
+    lab.aws.clear_calls()
+    (refused,) = lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(row,))).refusals
+    assert f"The policy of {arn}: the trails in eu-west-3 cannot be seen" in refused
+    assert lab.writes() == []
+
+
+def test_a_policy_that_kms_would_not_take_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = load("healthy")
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    gone = {**key["policy"]["Statement"][0], "Sid": "Gone", "Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}}
+    before = json.dumps({**key["policy"], "Statement": [*key["policy"]["Statement"], gone]})
+    row = Replaced(arn, before, json.dumps(key["policy"]))
+    (refused,) = lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(row,))).refusals
+    assert f"The policy of {arn}: KMS would not take it as it was" in refused
+
+
+@pytest.mark.parametrize(("by_whom", "refused"), [("us", 0), ("noted", 0), ("somebody else", 1)])
+def test_a_key_of_an_ended_run_is_known_again(load: Callable[[str], Lab], by_whom: str, refused: int) -> None:
+    lab = load("healthy")
+    (old,) = lab.keys(HOME)
+    row = Replaced(TRAIL, old, f"arn:aws:kms:{HOME}:111111111111:key/to-be-created")
+    backup = Backup("111111111111", "", trail_keys=(row,))
+    if by_whom == "us":
+        lab.enforce(REPLACE)
+    else:
+        policy = json.dumps(lab.keys(HOME)[old]["policy"])
+        new = lab.client("kms", HOME).create_key(Policy=policy)["KeyMetadata"]["Arn"]
+        lab.client("cloudtrail", HOME).update_trail(Name=TRAIL, KmsKeyId=new)
+        backup = replace(backup, created_keys=(new,) if by_whom == "noted" else ())
+    outcome = lab.enforce(RESTORE, restore=backup)
+    assert ["which somebody else decided" in refusal for refusal in outcome.refusals] == [True] * refused
+    assert (lab.trails()[TRAIL]["KmsKeyId"] == old) is not bool(refused)
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "dangling link"])
+def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Path, kind: str) -> None:
+    lab, path, other = load("fresh"), tmp_path / "backup.json", tmp_path / "other"
+    if kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(other)
+    if kind == "link":
+        other.write_text("precious", encoding="utf-8")
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(BackupError, match=f"The backup {path} cannot be written: what is there is no regular file"):
+        lab.enforce(backup_path=str(path))
+    assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
+    with pytest.raises(BackupError):
+        write_backup(str(path), Backup("111111111111", ""), keep_older=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"account_id": 111111111111}, "account_id is 111111111111"),
+        ({"trail_keys": {}}, "trail_keys is not a list"),
+        ({"trail_keys": ["x"]}, r"trail_keys\[0\] does not have just the fields"),
+        ({"trail_keys": [{"arn": TRAIL, "before": KEY}]}, r"trail_keys\[0\] does not have just the fields"),
+        ({"trail_keys": [{"arn": KEY, "before": KEY, "after": KEY}]}, r"trail_keys\[0\].arn is .*, not a trail ARN"),
+        ({"trail_keys": [{"arn": TRAIL, "before": "", "after": KEY}]}, r"trail_keys\[0\].before is '', not a key ARN"),
+        ({"trail_keys": [{"arn": TRAIL, "before": "alias/x", "after": KEY}]}, r"trail_keys\[0\].before is 'alias/x'"),
+        ({"trail_keys": [{"arn": TRAIL, "before": KEY, "after": None}]}, r"trail_keys\[0\].after is None"),
+        ({"key_policies": [{"arn": "foo", "before": "{}", "after": "{}"}]}, r"key_policies\[0\].arn is 'foo'"),
+        ({"key_policies": [{"arn": KEY, "before": None, "after": "{}"}]}, r"key_policies\[0\].before is None"),
+        ({"key_policies": [{"arn": KEY, "before": "x", "after": "{}"}]}, r"key_policies\[0\].before is 'x'"),
+        ({"key_policies": [{"arn": KEY, "before": policies("A"), "after": 5}]}, r"key_policies\[0\].after is 5"),
+        ({"created_keys": [5]}, r"created_keys\[0\] is 5, not a key ARN"),
+    ],
+)
+def test_a_row_that_no_run_would_write_is_named(tmp_path: Path, given: dict[str, Any], named: str) -> None:
+    path = tmp_path / "backup.json"
+    whole = {"account_id": "111111111111", "taken_at": "", "trail_keys": [], "key_policies": [], "created_keys": []}
+    path.write_text(json.dumps({"format": 1, **whole, **given}), encoding="utf-8")
+    with pytest.raises(BackupError, match=f"{path} cannot be used: {named}"):
         read_backup(str(path))
