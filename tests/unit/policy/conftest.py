@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How hard the properties are tried: `HYPOTHESIS_PROFILE=thorough` takes an hour, with new examples each time.
+"""How hard the properties are tried: `HYPOTHESIS_PROFILE=thorough` takes half an hour, with new examples each time.
 
 `brief` is for mutation testing, which runs them a thousand times over.
 """
