@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module options, and their way into the words of reading (Scope) and judging (Settings).
+"""The options of both modules, and their way into the words of reading (Scope) and judging (Settings).
 
 What is wrong in an option is said here, before anything is asked of AWS.
 """
@@ -11,30 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 
 LEVELS = ("required", "advised", "off")
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
 _TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
-_KEY_ID = re.compile(
-    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
-    r"|alias/[A-Za-z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)
-# KMS API reference, CreateAlias and TagResource; alias/aws/ is AWS's own.
-_ALIAS = re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}")
-_TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
-_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
-_ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
-_READER_ARN = re.compile(
+PRINCIPAL_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
 )
 
@@ -43,8 +32,8 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
-# More reads at once than a machine can hold, hours in a year, seconds in a day: beyond these nothing is meant.
-MOST_READS, A_YEAR, A_DAY = 256, 8784, 86400
+# More reads at once than a machine can hold, hours in a year: beyond these nothing is meant.
+MOST_READS, A_YEAR = 256, 8784
 
 
 class ArgumentError(ValueError):
@@ -66,35 +55,6 @@ def audit_spec() -> dict[str, Any]:
         "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
         "stale_after_hours": {"type": "int", "default": 24},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
-    }
-
-
-def enforce_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
-    return {
-        **audit_spec(),
-        "kms_key_id": {"type": "str"},
-        "key": {"type": "dict", "no_log": False, "options": _key_spec()},
-        "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
-        "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
-        "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
-        "allow_cancel_deletion": {"type": "bool", "default": False},
-        "backup_path": {"type": "path"},
-        "restore": {"type": "path"},
-        "wait": {"type": "bool", "default": False},
-        "wait_timeout": {"type": "int", "default": 300},
-    }
-
-
-def _key_spec() -> dict[str, Any]:
-    return {
-        "alias": {"type": "str", "default": KeyWish.alias},
-        "description": {"type": "str", "default": KeyWish.description},
-        "tags": {"type": "dict"},
-        "administrators": {"type": "list", "elements": "str"},
-        "rotation": {"type": "bool", "default": KeyWish.rotation},
-        "rotation_period_in_days": {"type": "int"},
-        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
     }
 
 
@@ -124,91 +84,43 @@ def _exception_spec() -> dict[str, Any]:
 def scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read. Raises ArgumentError for a malformed region, trail or role."""
     for trail in params["trails"] or ():
-        _check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
+        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
-        _check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
+        check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
     return Scope(
         regions=tuple(dict.fromkeys(params["regions"] or ())),
         trails=tuple(params["trails"] or ()),
         role=_role(params, "assume_role"),
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
-        concurrency=_between(params, "concurrency", MOST_READS),
+        concurrency=between(params, "concurrency", MOST_READS),
     )
 
 
 def settings(params: Mapping[str, Any]) -> Settings:
     """Return what the rules are told. Raises ArgumentError for unknown rules or levels, malformed ARNs or dates."""
     for reader in params["readers"] or ():
-        _check("readers", reader, _READER_ARN, "the ARN of an IAM role, user or account root")
+        check("readers", reader, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
     for key in params["approved_keys"] or ():
-        _check("approved_keys", key, KEY_ARN, "a key ARN")
+        check("approved_keys", key, KEY_ARN, "a key ARN")
     return Settings(
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),
         approved_keys=tuple(params["approved_keys"] or ()),
         exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
-        stale_after_hours=_between(params, "stale_after_hours", A_YEAR),
+        stale_after_hours=between(params, "stale_after_hours", A_YEAR),
         closed_regions=params["closed_regions"],
     )
 
 
-def wish(params: Mapping[str, Any]) -> Wish:
-    """Return what an enforcement may do.
-
-    Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
-    """
-    _refuse_half_a_restore(params)
-    key_id = params["kms_key_id"]
-    if key_id is not None:
-        _check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
-    return Wish(
-        key=None if key_id is not None else _key_wish(params["key"] or {}),
-        kms_key_id=key_id,
-        trails=tuple(params["trails"] or ()),
-        statements=params["statements"],
-        replace_compliant_key=params["replace_compliant_key"],
-        allow_enable_key=params["allow_enable_key"],
-        allow_cancel_deletion=params["allow_cancel_deletion"],
-    )
-
-
-def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
-    """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
-    for option in ("trails", "regions"):
-        if params["restore"] and params[option]:
-            raise ArgumentError(
-                f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
-                f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
-            )
-
-
-def wait_timeout(params: Mapping[str, Any]) -> int:
-    """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
-    return _between(params, "wait_timeout", A_DAY)
-
-
-def _key_wish(given: Mapping[str, Any]) -> KeyWish:
-    fields = {name: value for name, value in given.items() if value is not None}
-    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
-    _check("key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)")
-    for administrator in wished.administrators:
-        _check("key.administrators", administrator, _READER_ARN, "the ARN of an IAM role, user or account root")
-    for name, value in wished.tags.items():
-        _check("key.tags", name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
-        _check("key.tags", str(value), _TAG_VALUE, "a tag value: at most 256 characters")
-    period = wished.rotation_period_in_days
-    if period is not None and period not in _ROTATION_PERIODS:
-        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
-    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
-
-
-def _check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:
+def check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:
+    """Raise ArgumentError where a value has not the form of what it is to be."""
     if not pattern.fullmatch(value):
         raise ArgumentError(f"Option {option}: {value!r} is not {meaning}.")
 
 
-def _between(params: Mapping[str, Any], option: str, most: int) -> int:
+def between(params: Mapping[str, Any], option: str, most: int) -> int:
+    """Return an option that counts. Raises ArgumentError where it is less than one or more than `most`."""
     if not 1 <= params[option] <= most:
         raise ArgumentError(f"Option {option}: {params[option]} is not between 1 and {most}.")
     return int(params[option])
@@ -218,10 +130,10 @@ def _role(params: Mapping[str, Any], option: str) -> Role | None:
     given = params[option]
     if not given:
         return None
-    _check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
-    _check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
+    check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
+    check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
     if given["external_id"] is not None:
-        _check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
+        check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
     return Role(**given)
 
 
@@ -240,10 +152,10 @@ def _level(value: object) -> object:
 
 
 def _exception(row: Mapping[str, Any]) -> TrailException:
-    _check("exceptions.trail", row["trail"], TRAIL_ARN, "a trail ARN")
+    check("exceptions.trail", row["trail"], TRAIL_ARN, "a trail ARN")
     for name in ("reason", "owner"):
-        _check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
-    _check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
+        check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
+    check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
     try:
         expires = date.fromisoformat(row["expires"])
     except ValueError as error:

@@ -244,7 +244,7 @@ from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
     BackupError,
@@ -259,12 +259,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 def main() -> None:
     """Read, judge, plan, apply, report."""
     module = AnsibleAWSModule(
-        argument_spec=_arguments.enforce_spec(),
+        argument_spec=_enforce_arguments.enforce_spec(),
         mutually_exclusive=[("kms_key_id", "key", "restore")],
         supports_check_mode=True,
     )
     try:
-        task, timeout = _task(module), _arguments.wait_timeout(module.params)
+        task, timeout = _task(module), _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(task.scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
@@ -283,7 +283,7 @@ def _task(module: Any) -> Task:
     return Task(
         scope=_arguments.scope(module.params),
         settings=_arguments.settings(module.params),
-        wish=_arguments.wish(module.params),
+        wish=_enforce_arguments.wish(module.params),
         check_mode=module.check_mode,
         wait=module.params["wait"],
         backup_path=module.params["backup_path"],

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether an audit fails its host, and the sentence that says why."""
+"""Which accounts of an audit fail, and the sentence that says why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
@@ -22,18 +22,30 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 # A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
 _NAMED = 10
+_NEXT_STEP = "The report says what to do about each; fail_on decides what fails a run."
 
 
-def failure(audit: Mapping[str, Any], fail_on: str) -> str | None:
-    """Return the message a failing host ends with, or None where no account fails under `fail_on`.
+def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the audit of an enforcement that says how things are.
 
-    `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`.
+    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
+    after where the account could not be read again.
     """
+    planned = any(change["status"] == "planned" for change in enforcement["changes"])
+    told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
+    return cast("Mapping[str, Any]", told)
+
+
+def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()) -> dict[str, str]:
+    """Return, by account id, the message that the host of a failing account ends with.
+
+    `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`. Accounts that do not fail
+    under it are left out. `reasons`, what an enforcement was refused or failed to do, fail it whatever its verdict.
+    """
+    if reasons:
+        return {account["account_id"]: " ".join(reasons) for account in audit["accounts"]}
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
-    if not failing:
-        return None
-    sentences = [_account_sentence(account) for account in failing]
-    return " ".join([*sentences, "The report says what to do about each; fail_on decides what fails a run."])
+    return {account["account_id"]: f"{_account_sentence(account)} {_NEXT_STEP}" for account in failing}
 
 
 def _account_sentence(account: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import pytest
 from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
@@ -124,17 +124,17 @@ def test_documented_choices_are_the_rules() -> None:
 
 def wishes(**given: Any) -> dict[str, Any]:
     """The parameters of an enforcement as Ansible fills them in."""
-    return {**{name: spec.get("default") for name, spec in _arguments.enforce_spec().items()}, **given}
+    return {**{name: spec.get("default") for name, spec in _enforce_arguments.enforce_spec().items()}, **given}
 
 
 def test_without_options_the_key_of_our_alias_is_wished() -> None:
-    assert _arguments.wish(wishes()) == Wish()
-    assert _arguments.wait_timeout(wishes()) == 300
+    assert _enforce_arguments.wish(wishes()) == Wish()
+    assert _enforce_arguments.wait_timeout(wishes()) == 300
 
 
 def test_a_wish_holds_what_was_asked() -> None:
     key = {"alias": "alias/x", "tags": {"level": 1}, "administrators": ["arn:aws:iam::111111111111:role/A"]}
-    wish = _arguments.wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
+    wish = _enforce_arguments.wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
     assert wish == Wish(
         key=KeyWish(alias="alias/x", tags={"level": "1"}, administrators=("arn:aws:iam::111111111111:role/A",)),
         trails=("main",),
@@ -145,7 +145,7 @@ def test_a_wish_holds_what_was_asked() -> None:
 
 @pytest.mark.parametrize("key_id", [KEY, KEY.rpartition("/")[2], "alias/x", KEY.rpartition(":")[0] + ":alias/x"])
 def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
-    assert _arguments.wish(wishes(kms_key_id=key_id)) == Wish(key=None, kms_key_id=key_id)
+    assert _enforce_arguments.wish(wishes(kms_key_id=key_id)) == Wish(key=None, kms_key_id=key_id)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,11 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
 )
 def test_a_wish_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(named)):
-        _arguments.wish(wishes(**given))
+        _enforce_arguments.wish(wishes(**given))
 
 
 @pytest.mark.parametrize("option", ["trails", "regions"])
 def test_a_restore_of_less_than_the_account_is_refused(option: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=f"Options restore and {option}: "):
-        _arguments.wish(wishes(restore="backup.json", **{option: ["main"]}))
-    assert _arguments.wish(wishes(restore="backup.json")) == Wish()
+        _enforce_arguments.wish(wishes(restore="backup.json", **{option: ["main"]}))
+    assert _enforce_arguments.wish(wishes(restore="backup.json")) == Wish()

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
@@ -36,17 +36,27 @@ def shape(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_every_option_of_the_modules_is_a_variable() -> None:
-    of_modules = {name: shape(spec) for name, spec in _arguments.enforce_spec().items()}
+    of_modules = {name: shape(spec) for name, spec in _enforce_arguments.enforce_spec().items()}
     assert {name: shape(spec) for name, spec in variables().items() if name not in OWN} == of_modules
 
 
 def test_choices_are_those_of_the_modules() -> None:
     given = {name: spec["choices"] for name, spec in variables().items() if "choices" in spec and name not in OWN}
-    assert given == {name: spec["choices"] for name, spec in _arguments.enforce_spec().items() if "choices" in spec}
+    assert given == {
+        name: spec["choices"] for name, spec in _enforce_arguments.enforce_spec().items() if "choices" in spec
+    }
 
 
-@pytest.mark.parametrize(("mode", "spec"), [("audit", _arguments.audit_spec()), ("enforce", _arguments.enforce_spec())])
-def test_every_variable_reaches_its_option(mode: str, spec: dict[str, Any]) -> None:
-    (module, *_others) = yaml.safe_load((ROLE / "tasks" / f"{mode}.yml").read_text(encoding="utf-8"))
-    (options,) = (value for name, value in module.items() if name.startswith("aws_baseline."))
-    assert options == {name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in spec}
+def test_every_variable_reaches_its_option() -> None:
+    (run, _judge) = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    options = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
+    of_modules = {name: value for name, value in options.items() if name not in OWN}
+    assert of_modules == {
+        name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in _enforce_arguments.enforce_spec()
+    }
+
+
+def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
+    assert (
+        _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == cloudtrail_kms_run.ENFORCE_OPTIONS
+    )

@@ -22,6 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Snapshot,
     Trail,
+    TrailStatus,
     next_step,
 )
 
@@ -81,8 +82,9 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
         seen, failed = _see_trails(pool, account, regions)
         records = _selected(seen, scope.trails, account.account_id, failed)
         foreign, unsaid = _foreign_ownership(account, records)
-        trails = _read_trails(pool, account, records, foreign)
-        keys, buckets = _read_keys_and_buckets(pool, account, trails)
+        statuses = _ask_statuses(pool, account, records)
+        keys, buckets = _read_keys_and_buckets(pool, account, [record for _region, record in records])
+        trails = _trails(account, records, foreign, statuses)
         return account, Snapshot(
             account_id=account.account_id,
             partition=account.partition,
@@ -193,11 +195,20 @@ def _foreign_ownership(
     return ("delegated" if administers else "inherited"), ()
 
 
-def _read_trails(
-    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]], foreign: Ownership
+def _ask_statuses(
+    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
+) -> list[Future[TrailStatus | ReadError]]:
+    """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
+    return [pool.submit(_calls.trail_status, account.access, region, r["TrailARN"]) for region, r in records]
+
+
+def _trails(
+    account: Account,
+    records: list[tuple[str, dict[str, Any]]],
+    foreign: Ownership,
+    statuses: list[Future[TrailStatus | ReadError]],
 ) -> tuple[Trail, ...]:
     """Join each trail with its status and with who may change it."""
-    statuses = [pool.submit(_calls.trail_status, account.access, region, r["TrailARN"]) for region, r in records]
     return tuple(
         Trail(
             arn=record["TrailARN"],
@@ -216,11 +227,11 @@ def _read_trails(
 
 
 def _read_keys_and_buckets(
-    pool: ThreadPoolExecutor, account: Account, trails: tuple[Trail, ...]
+    pool: ThreadPoolExecutor, account: Account, records: list[dict[str, Any]]
 ) -> tuple[dict[str, Key | Missing | ReadError], dict[str, Bucket | Missing | ReadError]]:
     """Read every key and every bucket of the trails once, side by side."""
-    key_arns = sorted({trail.kms_key_arn for trail in trails if trail.kms_key_arn})
-    homes = {trail.bucket_name: trail.home_region for trail in trails}
+    key_arns = sorted({record["KmsKeyId"] for record in records if record.get("KmsKeyId")})
+    homes = {record["S3BucketName"]: record["HomeRegion"] for record in records}
     regions = {
         name: pool.submit(_calls.bucket_region, account.access, region, name) for name, region in sorted(homes.items())
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.utils import color
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_report
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
@@ -41,10 +42,31 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
     return {"before": RED, "after": GREEN, "changes": changes, "refusals": [], "errors": [], **fields}
 
 
-def run(plugin: Any, check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
-    """Run an action with the little of a task and a connection that it looks at."""
-    action = plugin.ActionModule(
-        task=SimpleNamespace(args=arguments, async_val=0, check_mode=check_mode, action=plugin.__name__),
+# A module's answer that no test could work with.
+NEVER_ASKED: dict[str, Any] = {}
+
+
+def facts_of(document: dict[str, Any]) -> dict[str, Any]:
+    """What cloudtrail_kms_facts answers."""
+    return {"changed": False, "ansible_facts": {"cloudtrail_kms": deepcopy(document)}, "invocation": {}}
+
+
+def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """Run the action with a module that answers `told`, and with the little of a task that it looks at."""
+    return run_and_ask(told, **arguments)[0]
+
+
+def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
+    """Run the action; return its result, and what it asked the module."""
+    asked: list[Any] = []
+
+    class Action(cloudtrail_kms_run.ActionModule):
+        def _execute_module(self, *arguments: Any, **_options: Any) -> dict[str, Any]:
+            asked.append(arguments)
+            return deepcopy(told)
+
+    action = Action(
+        task=SimpleNamespace(args=arguments, async_val=0, check_mode=False, action="cloudtrail_kms_run"),
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
         play_context=None,
         loader=None,
@@ -52,19 +74,19 @@ def run(plugin: Any, check_mode: bool = False, **arguments: Any) -> dict[str, An
         shared_loader_obj=None,
     )
     result: dict[str, Any] = action.run(task_vars={})
-    return result
+    return result, asked
 
 
 class TestReport:
     def test_prints_the_table_plain_where_there_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert run(cloudtrail_kms_report, audit=GREEN) == {"changed": False, "reports": []}
+        assert run(facts_of(GREEN))["reports"] == []
         printed = capsys.readouterr().out
         assert "\n111111111111  us-east-1  main   alias/trail  compliant\n" in printed
         assert "\x1b" not in printed
 
     def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
         enforced = enforcement(refusals=["Somebody denies it."])
-        assert run(cloudtrail_kms_report, enforcement=enforced) == {"changed": False, "reports": []}
+        assert run(enforced)["failures"] == {"1" * 12: "Somebody denies it."}
         printed = capsys.readouterr().out
         assert "\n    FAIL      key_is_usable: " in printed
         assert printed.endswith("Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n")
@@ -73,7 +95,7 @@ class TestReport:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
-        run(cloudtrail_kms_report, audit=RED)
+        run(facts_of(RED))
         printed = capsys.readouterr().out
         assert "\x1b[0;31mnon_compliant\x1b[0m" in printed
         assert "\x1b[0;31mFAIL    \x1b[0m" in printed
@@ -82,9 +104,9 @@ class TestReport:
         shown: list[tuple[str, dict[str, bool]]] = []
         monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
         monkeypatch.setattr(
-            cloudtrail_kms_report.display, "display", lambda text, **options: shown.append((text, options))
+            cloudtrail_kms_run.display, "display", lambda text, **options: shown.append((text, options))
         )
-        run(cloudtrail_kms_report, audit=RED)
+        run(facts_of(RED))
         (screen, screen_options), (log, log_options) = shown
         assert (screen_options, log_options) == ({"screen_only": True}, {"log_only": True})
         assert "\x1b" in screen
@@ -93,71 +115,58 @@ class TestReport:
     def test_writes_the_audit_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "cloudtrail-kms.json"
         path.write_text("an earlier report")
-        result = run(cloudtrail_kms_report, audit=RED, formats=["json"], directory=str(tmp_path))
-        assert result == {"changed": False, "reports": [str(path)]}
+        result = run(facts_of(RED), reports=["json"], report_dir=str(tmp_path))
+        assert result["reports"] == [str(path)]
         text = path.read_text(encoding="utf-8")
         assert json.loads(text) == RED
         assert text == json.dumps(RED, indent=2, sort_keys=True) + "\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_writes_nothing_in_check_mode_and_prints_all_the_same(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize("directory", ["missing", "file"])
+    def test_a_directory_that_cannot_be_written_to_is_named_before_anything_is_asked(
+        self, tmp_path: Path, directory: str
     ) -> None:
-        result = run(cloudtrail_kms_report, check_mode=True, audit=RED, formats=["json"], directory=str(tmp_path))
-        assert result == {"changed": False, "reports": []}
-        assert list(tmp_path.iterdir()) == []
-        assert "non_compliant" in capsys.readouterr().out
-
-    @pytest.mark.parametrize(
-        ("directory", "reason"), [("missing", "No such file or directory"), ("file", "Not a directory")]
-    )
-    def test_a_directory_that_cannot_be_written_to_is_named(self, tmp_path: Path, directory: str, reason: str) -> None:
         (tmp_path / "file").touch()
         path = tmp_path / directory
         with pytest.raises(AnsibleActionFail) as failed:
-            run(cloudtrail_kms_report, audit=RED, formats=["json"], directory=str(path))
-        assert str(failed.value) == (
-            f"The report {path}/cloudtrail-kms.json cannot be written: {reason}. "
-            "The directory must exist and be writable."
-        )
+            run_and_ask(NEVER_ASKED, reports=["json"], report_dir=str(path))
+        assert str(failed.value) == (f"No report can be written to {path}. The directory must exist and be writable.")
 
-    def test_a_failed_write_leaves_the_earlier_report_and_nothing_else(
+    def test_a_failed_write_leaves_the_earlier_report_and_the_result_and_nothing_else(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         full = Mock(side_effect=OSError(28, "No space left on device"))
         path = tmp_path / "cloudtrail-kms.json"
         path.write_text("an earlier report")
         monkeypatch.setattr(os, "replace", full)
-        with pytest.raises(AnsibleActionFail, match="No space left on device"):
-            run(cloudtrail_kms_report, audit=RED, formats=["json"], directory=str(tmp_path))
+        result = run(enforcement("applied"), reports=["json"], report_dir=str(tmp_path))
+        assert result["failed"] is True
+        assert result["msg"] == f"The report {path} cannot be written: No space left on device."
+        assert result["changes"] == enforcement("applied")["changes"]
         assert path.read_text() == "an earlier report"
         assert list(tmp_path.iterdir()) == [path]
 
     @pytest.mark.parametrize("directory", [None, ""])
     def test_a_report_needs_a_directory(self, directory: str | None) -> None:
-        with pytest.raises(AnsibleActionFail, match=r"^No directory is given to write the json report to\.$"):
-            run(cloudtrail_kms_report, audit=RED, formats=["json"], directory=directory)
+        with pytest.raises(AnsibleActionFail, match=r"^No report_dir is given to write the json report to\.$"):
+            run(NEVER_ASKED, reports=["json"], report_dir=directory)
 
 
-class TestJudge:
-    def test_passes_what_complies(self) -> None:
-        assert run(cloudtrail_kms_judge, audit=GREEN) == {"changed": False}
-
-    @pytest.mark.parametrize("check_mode", [False, True])
-    def test_fails_what_does_not_in_check_mode_too(self, check_mode: bool) -> None:
-        result = run(cloudtrail_kms_judge, check_mode=check_mode, audit=RED)
-        assert result["failed"] is True
-        assert result["msg"].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
+class TestFailures:
+    def test_hold_what_does_not_comply(self) -> None:
+        failures = run(facts_of(RED))["failures"]
+        assert list(failures) == ["1" * 12]
+        assert failures["1" * 12].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
 
     @pytest.mark.parametrize("fail_on", ["unknown", "never"])
-    def test_fails_for_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
+    def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
-        result = run(cloudtrail_kms_judge, enforcement=enforced, fail_on=fail_on)
-        assert result == {"changed": False, "failed": True, "msg": "Refused. Failed. Failed too."}
+        failures = run(enforced, fail_on=fail_on)["failures"]
+        assert failures == {"1" * 12: "Refused. Failed. Failed too."}
 
-    def test_fails_on_nothing_where_it_is_told_so(self) -> None:
-        assert run(cloudtrail_kms_judge, audit=RED, fail_on="never") == {"changed": False}
+    def test_hold_nothing_where_nothing_is_to_fail(self) -> None:
+        assert run(facts_of(RED), fail_on="never")["failures"] == {}
 
 
 @pytest.mark.parametrize(
@@ -173,25 +182,54 @@ class TestJudge:
 def test_an_enforcement_is_reported_and_judged_by_what_was_read(
     enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
 ) -> None:
-    run(cloudtrail_kms_report, enforcement=enforced, formats=["json"], directory=str(tmp_path))
+    result = run(enforced, reports=["json"], report_dir=str(tmp_path))
     assert json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8")) == told
-    assert ("failed" in run(cloudtrail_kms_judge, enforcement=enforced)) is (told is RED)
+    assert bool(result["failures"]) is (told is RED)
 
 
-@pytest.mark.parametrize("plugin", [cloudtrail_kms_report, cloudtrail_kms_judge])
+class TestTheModule:
+    def test_gets_its_own_options_alone(self) -> None:
+        options = {"regions": ["us-east-1"], "profile": "audit", "key": {"alias": "alias/a"}, "fail_on": "never"}
+        assert run_and_ask(enforcement(), mode="enforce", **options)[1] == [
+            (
+                "aws_baseline.cloudtrail.cloudtrail_kms_enforce",
+                {"regions": ["us-east-1"], "profile": "audit", "key": {"alias": "alias/a"}},
+            )
+        ]
+        assert run_and_ask(facts_of(GREEN), **options)[1] == [
+            ("aws_baseline.cloudtrail.cloudtrail_kms_facts", {"regions": ["us-east-1"], "profile": "audit"})
+        ]
+
+    def test_that_fails_fails_the_action_and_nothing_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        failed = {"failed": True, "msg": "No AWS credentials were found.", "warnings": ["Beware."]}
+        assert run({**failed, "invocation": {}}) == failed
+        assert not capsys.readouterr().out
+
+    def test_hands_on_what_ansible_shows_of_it(self) -> None:
+        told = enforcement(
+            "applied", changed=True, failed=True, diff=[{"before": "", "after": "x"}], errors=["Failed."]
+        )
+        result = run(told, mode="enforce")
+        assert (result["changed"], result["failed"], result["diff"]) == (True, False, told["diff"])
+        assert result["failures"] == {"1" * 12: "Failed."}
+
+    def test_keeps_a_large_audit_to_itself(self) -> None:
+        assert run(facts_of(RED)) == {
+            "changed": False,
+            "reports": [],
+            "verdicts": {"1" * 12: "non_compliant"},
+            "failures": run(facts_of(RED))["failures"],
+        }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "one of the following is required: audit, enforcement"),
-        ({"audit": GREEN, "enforcement": enforcement()}, "parameters are mutually exclusive: audit|enforcement"),
-        ({"enforcement": {}}, "missing required arguments: before, changes, errors, refusals found in enforcement"),
-        (
-            {"audit": {}},
-            "missing required arguments: accounts, collection_version, generated_at, summary found in audit",
-        ),
-        ({"audit": GREEN, "colour": "red"}, "Unsupported parameters"),
+        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, got: destroy"),
+        ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
+        ({"reports": ["pdf"]}, "value of reports must be one or more of: json. Got no match for: pdf"),
     ],
 )
-def test_wrong_arguments_are_named(plugin: Any, arguments: dict[str, Any], message: str) -> None:
+def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail, match=message):
-        run(plugin, **arguments)
+        run(NEVER_ASKED, **arguments)

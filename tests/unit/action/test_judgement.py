@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failure
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
 from tests.unit.action.audits import account, audit, error, finding, trail
 
 NEXT = " The report says what to do about each; fail_on decides what fails a run."
@@ -28,7 +28,7 @@ NEXT = " The report says what to do about each; fail_on decides what fails a run
 )
 def test_which_verdicts_fail_a_host(verdict: str, failing: list[str]) -> None:
     document = audit(account(), account(verdict))
-    assert [on for on in ("unknown", "non_compliant", "never") if failure(document, on)] == failing
+    assert [on for on in ("unknown", "non_compliant", "never") if failures(document, on)] == failing
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,20 @@ def test_which_verdicts_fail_a_host(verdict: str, failing: list[str]) -> None:
     ids=["non_compliant", "unknown", "nothing_read", "no_trails", "hostile_name"],
 )
 def test_the_message_names_account_trails_and_rules(judged: dict[str, Any], message: str) -> None:
-    assert failure(audit(judged), "unknown") == message + NEXT
+    assert failures(audit(judged), "unknown") == {"1" * 12: message + NEXT}
 
 
 def test_several_accounts_are_named_and_those_that_pass_are_not() -> None:
     document = audit(account("no_trails"), account(account_id="2" * 12), account("no_trails", account_id="3" * 12))
-    assert failure(document, "non_compliant") == (
-        "Account 111111111111 is no_trails: no trail was found in the regions that were read. "
-        "Account 333333333333 is no_trails: no trail was found in the regions that were read." + NEXT
-    )
+    assert failures(document, "non_compliant") == {
+        id_: f"Account {id_} is no_trails: no trail was found in the regions that were read.{NEXT}"
+        for id_ in ("1" * 12, "3" * 12)
+    }
 
 
 def test_many_trails_are_counted_beyond_the_tenth() -> None:
     trails = [trail(f"t{number}", "non_compliant", finding("key_is_usable")) for number in range(12)]
-    message = failure(audit(account("non_compliant", *trails)), "unknown")
-    assert message is not None
+    message = failures(audit(account("non_compliant", *trails)), "unknown")["1" * 12]
     assert "12 of 12 trails fail" in message
     assert "trail t9 in us-east-1: key_is_usable; and 2 more)." in message
     assert "trail t10" not in message

@@ -1,0 +1,168 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs an audit or an enforcement, shows it, reports it, judges it. Its documentation stands in plugins/modules/."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.color import stringc
+from ansible.utils.display import Display
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+
+display = Display()
+
+# Asked when this file is imported, which Ansible does in its main process: the worker that runs the action has
+# no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
+WIDTH = display.columns if sys.stdout.isatty() else 100
+
+REPORT = "cloudtrail-kms.json"
+FILE_MODE = 0o640
+
+MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
+# Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
+ENFORCE_OPTIONS = frozenset(
+    {
+        "allow_cancel_deletion",
+        "allow_enable_key",
+        "backup_path",
+        "key",
+        "kms_key_id",
+        "replace_compliant_key",
+        "restore",
+        "statements",
+        "wait",
+        "wait_timeout",
+    }
+)
+OWN_OPTIONS: dict[str, Any] = {
+    "mode": {"type": "str", "choices": list(MODULES), "default": "audit"},
+    "reports": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
+    "report_dir": {"type": "path"},
+    "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+}
+
+
+class ActionModule(ActionBase):
+    """Run a module and tell of it: tables for the person who runs it, files for the machines that read it.
+
+    The audit of many accounts is large. It stays in this action: registered, or handed to another task, it would be
+    copied and templated for each host of the play.
+    """
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result, an audit less its facts, with `reports`, `verdicts` and `failures`."""
+        result = super().run(tmp, task_vars)
+        own = _own_options(self._task.args)
+        others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
+        options = {name: value for name, value in self._task.args.items() if name not in others}
+        told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
+        told.pop("invocation", None)
+        facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
+        if facts is None and "before" not in told:
+            return {**result, **told}
+        if facts is None:
+            # What was refused or failed has its result as well: it is shown first, and stands in `failures`.
+            told["failed"] = False
+        _show(facts, told)
+        judged = facts or last_read(told)
+        try:
+            reports = _write_reports(judged, own)
+        except OSError as error:
+            # What was changed, and its backup, stays in the result all the same.
+            path = Path(own["report_dir"]) / REPORT
+            return {**result, **told, "failed": True, "msg": f"The report {path} cannot be written: {error.strerror}."}
+        return {
+            **result,
+            **told,
+            "reports": reports,
+            "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
+            "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
+        }
+
+
+def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the options that are not the module's; the module checks the others."""
+    checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
+    if checked.error_messages:
+        raise AnsibleActionFail(" ".join(checked.error_messages))
+    own: dict[str, Any] = checked.validated_parameters
+    if own["reports"] and not own["report_dir"]:
+        raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
+    if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
+        # Found out now, not when all accounts have been read, or changed.
+        raise AnsibleActionFail(
+            f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
+        )
+    return own
+
+
+def _write_reports(audit: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Write the reports asked for, in check mode too: a report records a run, it is no state of the account.
+
+    Raises OSError where one cannot be written.
+    """
+    if not own["reports"]:
+        return []
+    path = Path(own["report_dir"]) / REPORT
+    _write(path, json.dumps(audit, indent=2, sort_keys=True) + "\n")
+    return [str(path)]
+
+
+def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:
+    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
+    tones = {
+        "strong": constants.COLOR_HIGHLIGHT,
+        "good": constants.COLOR_OK,
+        "bad": constants.COLOR_ERROR,
+        "doubt": constants.COLOR_WARN,
+        "quiet": constants.COLOR_SKIP,
+    }
+
+    def paint(text: str, tone: Tone) -> str:
+        painted: str = stringc(text, tones[tone])
+        return painted
+
+    def table(paint: Paint) -> str:
+        if facts is not None:
+            return render(facts, width=WIDTH, paint=paint)
+        # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
+        from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
+            render_enforcement,
+        )
+
+        return render_enforcement(enforcement, width=WIDTH, paint=paint)
+
+    display.display(table(paint), screen_only=True)
+    display.display(table(lambda text, _tone: text), log_only=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file or none: a reader never finds half a report."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, FILE_MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

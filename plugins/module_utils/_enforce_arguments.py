@@ -1,0 +1,114 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (Wish).
+
+They stand apart from what an audit needs, since whatever a module imports is shipped and compiled at each run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import (
+    PRINCIPAL_ARN,
+    ArgumentError,
+    audit_spec,
+    between,
+    check,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+
+_KEY_ID = re.compile(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
+    r"|alias/[A-Za-z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+# KMS API reference, CreateAlias and TagResource; alias/aws/ is AWS's own.
+_ALIAS = re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}")
+_TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+_ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
+A_DAY = 86400  # seconds; beyond it no wait is meant
+
+
+def enforce_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
+    return {
+        **audit_spec(),
+        "kms_key_id": {"type": "str"},
+        "key": {"type": "dict", "no_log": False, "options": _key_spec()},
+        "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
+        "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_cancel_deletion": {"type": "bool", "default": False},
+        "backup_path": {"type": "path"},
+        "restore": {"type": "path"},
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 300},
+    }
+
+
+def _key_spec() -> dict[str, Any]:
+    return {
+        "alias": {"type": "str", "default": KeyWish.alias},
+        "description": {"type": "str", "default": KeyWish.description},
+        "tags": {"type": "dict"},
+        "administrators": {"type": "list", "elements": "str"},
+        "rotation": {"type": "bool", "default": KeyWish.rotation},
+        "rotation_period_in_days": {"type": "int"},
+        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
+    }
+
+
+def wish(params: Mapping[str, Any]) -> Wish:
+    """Return what an enforcement may do.
+
+    Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
+    """
+    _refuse_half_a_restore(params)
+    key_id = params["kms_key_id"]
+    if key_id is not None:
+        check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+    return Wish(
+        key=None if key_id is not None else _key_wish(params["key"] or {}),
+        kms_key_id=key_id,
+        trails=tuple(params["trails"] or ()),
+        statements=params["statements"],
+        replace_compliant_key=params["replace_compliant_key"],
+        allow_enable_key=params["allow_enable_key"],
+        allow_cancel_deletion=params["allow_cancel_deletion"],
+    )
+
+
+def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
+    """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
+    for option in ("trails", "regions"):
+        if params["restore"] and params[option]:
+            raise ArgumentError(
+                f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
+                f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
+            )
+
+
+def wait_timeout(params: Mapping[str, Any]) -> int:
+    """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
+    return between(params, "wait_timeout", A_DAY)
+
+
+def _key_wish(given: Mapping[str, Any]) -> KeyWish:
+    fields = {name: value for name, value in given.items() if value is not None}
+    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
+    check("key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)")
+    for administrator in wished.administrators:
+        check("key.administrators", administrator, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
+    for name, value in wished.tags.items():
+        check("key.tags", name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
+        check("key.tags", str(value), _TAG_VALUE, "a tag value: at most 256 characters")
+    period = wished.rotation_period_in_days
+    if period is not None and period not in _ROTATION_PERIODS:
+        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
+    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudtrail_kms_run
+short_description: Audit or enforce the encryption of CloudTrail trails, show it as tables, write the reports, and judge
+version_added: 0.1.0
+description:
+  - Runs M(aws_baseline.cloudtrail.cloudtrail_kms_facts) or M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) and takes
+    every option of theirs beside its own.
+  - Prints a table with one row for each trail and, under it, what is wrong and what to do. Of an enforcement it prints
+    beside that what is changed, and each trail's verdict before and after.
+  - Writes the audit to files that other programs read, on request.
+  - Judges every account by O(fail_on) and returns why it fails, so that a task after it can fail the host. It fails
+    itself only where nothing could be read, or a report not be written.
+author:
+  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.flow
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+  bypass_host_loop:
+    support: none
+  check_mode:
+    support: full
+    details:
+      - The reports are written in check mode too, since a dry run wants them as well.
+  diff_mode:
+    support: full
+  platform:
+    platforms: all
+options:
+  mode:
+    description:
+      - V(audit) reads and judges, V(enforce) changes what does not comply as well.
+      - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
+    type: str
+    choices: [audit, enforce]
+    default: audit
+  reports:
+    description:
+      - The reports to write to O(report_dir).
+      - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
+        account after the changes, or before them where they are only planned.
+    type: list
+    elements: str
+    choices: [json]
+    default: []
+  report_dir:
+    description:
+      - An existing directory on the control node, needed when O(reports) is not empty.
+      - A relative path starts at the directory that C(ansible-playbook) was called from.
+      - A report that is there already is replaced as a whole. Its mode is 0640.
+    type: path
+  fail_on:
+    description:
+      - The verdicts that RV(failures) holds. What an enforcement was refused or failed to do is always among them.
+    type: str
+    choices:
+      unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), since what could not be judged is no pass.
+      non_compliant: The verdicts C(non_compliant) and C(no_trails).
+      never: No verdict.
+    default: unknown
+seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
+"""
+
+EXAMPLES = r"""
+- name: Audit the account, show the table and keep the audit as a file
+  aws_baseline.cloudtrail.cloudtrail_kms_run:
+    regions: [eu-central-1]
+    reports: [json]
+    report_dir: reports
+    fail_on: non_compliant
+  register: audit
+
+- name: Fail where a trail is known to fall short, but not where a key could not be read
+  ansible.builtin.assert:
+    that: not audit.failures
+    fail_msg: "{{ audit.failures.values() | join(' ') }}"
+
+- name: Plan what it takes to bring the account to compliance, and show the plan
+  aws_baseline.cloudtrail.cloudtrail_kms_run:
+    mode: enforce
+  check_mode: true
+"""
+
+RETURN = r"""
+reports:
+  description: The paths of the reports that were written.
+  returned: success
+  type: list
+  elements: str
+  sample: [reports/cloudtrail-kms.json]
+verdicts:
+  description:
+    - The verdict on each account, by its id. Of an enforcement it is that after the changes, or before them where
+      they are only planned.
+  returned: success
+  type: dict
+  sample: {"111111111111": non_compliant}
+failures:
+  description: Why each account that fails does, by its id. It is empty where none fails.
+  returned: success
+  type: dict
+  sample:
+    "111111111111": >-
+      Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
+      The report says what to do about each; fail_on decides what fails a run.
+changes:
+  description:
+    - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here
+      too.
+  returned: when O(mode=enforce)
+  type: list
+  elements: dict
+"""
