@@ -34,7 +34,10 @@ SCP_DENIAL = "explicit deny in a service control policy"
 
 @dataclass(frozen=True)
 class Scope:
-    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door."""
+    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
+
+    `key_tags`: the tags of keys too.
+    """
 
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ class Scope:
     key_role: Role | None = None
     bucket_role: Role | None = None
     concurrency: int = 64
+    key_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Account:
     access: Access
     key_accesses: dict[str, Access]
     bucket_accesses: tuple[Access, ...]
+    key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""
@@ -109,6 +114,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         access=access,
         key_accesses={scope.key_role.account_id: key.result()} if scope.key_role and key else {},
         bucket_accesses=(access, bucket.result()) if bucket else (access,),
+        key_tags=scope.key_tags,
     )
 
 
@@ -251,6 +257,7 @@ class KeyReads:
         self._metadata = pool.submit(_calls.key_metadata, self._access, region, arn)
         self._aliases = pool.submit(_calls.key_aliases, self._access, region, arn)
         self._policy: Future[str | ReadError] = pool.submit(_calls.key_policy, self._access, region, arn)
+        self._tags = pool.submit(_calls.key_tags, self._access, region, arn) if account.key_tags else None
         self._rotation: Future[bool | ReadError] | None = None
 
     def ask_rotation(self, pool: ThreadPoolExecutor) -> None:
@@ -284,6 +291,7 @@ class KeyReads:
             policy=self._policy.result(),
             rotation_enabled=self._rotation.result() if self._rotation else None,
             deletion_date=metadata.get("DeletionDate"),
+            tags=self._tags.result() if self._tags else {},
         )
 
 
