@@ -105,7 +105,9 @@ class _Planner:
             if trail.ownership == "inherited" and is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or take it off trails."
+                    "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
+                    "this account administers CloudTrail for the organization, allow the caller "
+                    "organizations:ListDelegatedServicesForAccount, which tells so."
                 )
 
     def _expired_exceptions(self) -> Iterator[str]:
