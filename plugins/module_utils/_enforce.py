@@ -110,7 +110,8 @@ def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     wish = task.wish
     tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     key_id = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    targets = read_targets(account, judged.snapshot, regions_in_need(judged, wish), key_id, tags)
+    owner = wish.key_account_id or account.account_id
+    targets = read_targets(account, judged.snapshot, regions_in_need(judged, wish), key_id, tags, owner)
     return make_plan(judged, targets, wish, task.settings)
 
 

@@ -34,15 +34,25 @@ class KeyWish:
 
 @dataclass(frozen=True)
 class Wish:
-    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set."""
+    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
+
+    `key_account_id` is the account in which the key is found or created, None for that of the trails.
+    """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
+    key_account_id: str | None = None
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
+
+    @property
+    def key_name(self) -> str:
+        """The key in words, with its account where that is another one than the trails'."""
+        name = self.kms_key_id or (self.key.alias if self.key else "")
+        return name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
 
 
 @dataclass(frozen=True)
