@@ -49,8 +49,25 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
     }
 )
-IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType({**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS})
+# What the creation of a trail asks for beside that.
+PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("s3", "PutBucketPolicy"): "s3:PutBucketPolicy",
+        ("cloudtrail", "CreateTrail"): "cloudtrail:CreateTrail",
+        ("cloudtrail", "StartLogging"): "cloudtrail:StartLogging",
+        # Of organization trails only.
+        ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
+    }
+)
+IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS}
+)
 _ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
+_OF_ORGANIZATION_TRAILS = {
+    "organizations:DescribeOrganization": _ORGANIZATION,
+    "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
+    "iam:GetRole": _ORGANIZATION,
+}
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
@@ -59,12 +76,11 @@ DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyTyp
             # Of multi-Region keys only.
             "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
         },
-        ("cloudtrail", "UpdateTrail"): {
-            # Of organization trails only.
-            "organizations:DescribeOrganization": _ORGANIZATION,
-            "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
-            "iam:GetRole": _ORGANIZATION,
+        ("cloudtrail", "CreateTrail"): {
+            "cloudtrail:AddTags": "CloudTrail API reference, CreateTrail, TagsList",
+            **_OF_ORGANIZATION_TRAILS,
         },
+        ("cloudtrail", "UpdateTrail"): _OF_ORGANIZATION_TRAILS,
     }
 )
 
