@@ -32,6 +32,11 @@ PRINCIPAL_ARN = re.compile(
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# Names, ARNs and account ids in which * and ? stand for any characters and for one.
+_TRAIL_PATTERN = re.compile(
+    r"[A-Za-z0-9._*?-]{1,128}|arn:aws[a-z*?-]*:cloudtrail:[a-z0-9*?-]+:[0-9*?]{1,12}:trail/[A-Za-z0-9._*?-]{1,128}"
+)
+_ACCOUNT_PATTERN = re.compile(r"\d{12}|(?=.*[*?])[0-9*?]{1,12}", re.ASCII)
 
 # More reads at once than a machine can hold, hours in a year: beyond these nothing is meant.
 MOST_READS, A_YEAR = 256, 8784
@@ -53,7 +58,12 @@ def audit_spec() -> dict[str, Any]:
         "readers": {"type": "list", "elements": "str"},
         "approved_keys": {"type": "list", "elements": "str", "no_log": False},
         "rules": {"type": "dict"},
-        "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
+        "exceptions": {
+            "type": "list",
+            "elements": "dict",
+            "options": _exception_spec(),
+            "required_one_of": [("trail", "account")],
+        },
         "stale_after_hours": {"type": "int", "default": 24},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
     }
@@ -74,7 +84,8 @@ def _role_spec() -> dict[str, Any]:
 
 def _exception_spec() -> dict[str, Any]:
     return {
-        "trail": {"type": "str", "required": True},
+        "trail": {"type": "str"},
+        "account": {"type": "str"},
         "rules": {"type": "list", "elements": "str", "choices": list(RULES), "required": True},
         "reason": {"type": "str", "required": True},
         "owner": {"type": "str", "required": True},
@@ -153,7 +164,10 @@ def _level(value: object) -> object:
 
 
 def _exception(row: Mapping[str, Any]) -> TrailException:
-    check("exceptions.trail", row["trail"], TRAIL_ARN, "a trail ARN")
+    if row["trail"] is not None:
+        check("exceptions.trail", row["trail"], _TRAIL_PATTERN, "a trail name or trail ARN, with or without * and ?")
+    if row["account"] is not None:
+        check("exceptions.account", row["account"], _ACCOUNT_PATTERN, "an account id of 12 digits, or with * and ?")
     for name in ("reason", "owner"):
         check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
     check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
@@ -161,4 +175,4 @@ def _exception(row: Mapping[str, Any]) -> TrailException:
         expires = date.fromisoformat(row["expires"])
     except ValueError as error:
         raise ArgumentError(f"Option exceptions.expires: {row['expires']!r} is not a date YYYY-MM-DD.") from error
-    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires)
+    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires, row["account"])

@@ -18,7 +18,6 @@ from types import MappingProxyType
 # Most operations share their name with their action; S3 names two of its own differently.
 AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        # Answered to every caller, even where a policy denies it (STS API reference, GetCallerIdentity).
         ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
         ("sts", "AssumeRole"): "sts:AssumeRole",
         ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
@@ -62,6 +61,10 @@ PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS}
 )
+# Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
+# region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
+# s3:ListBucket would open the names of all objects.
+ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
 _ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
 _OF_ORGANIZATION_TRAILS = {
     "organizations:DescribeOrganization": _ORGANIZATION,

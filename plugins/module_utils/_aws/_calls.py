@@ -240,10 +240,11 @@ def _region_header(answer: dict[str, Any]) -> str:
 def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:
     """Whether S3 confirms the account as the bucket's owner; a caller who may not ask gets no confirmation.
 
-    ExpectedBucketOwner answers 403 where it is another (S3 user guide, "Verifying bucket ownership").
+    GetBucketPolicy is for the owner alone, and ExpectedBucketOwner answers 403 where it is another (S3 API reference,
+    GetBucketPolicy; S3 user guide, "Verifying bucket ownership").
     """
-    answer = access.ask("s3", region, "HeadBucket", bool, Bucket=bucket, ExpectedBucketOwner=account_id)
-    return answer is True
+    answer = access.ask("s3", region, "GetBucketPolicy", bool, Bucket=bucket, ExpectedBucketOwner=account_id)
+    return answer is True or (isinstance(answer, ReadError) and answer.code == "NoSuchBucketPolicy")
 
 
 def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError | None:

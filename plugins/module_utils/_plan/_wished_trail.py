@@ -149,7 +149,7 @@ def _without_bucket(ground: TrailGround, wish: TrailWish, account_id: str, *, fo
         yield (
             f"The bucket {name} of the trail {wish.name} is not shown to belong to account {account_id}, and may be a "
             "stranger's: whoever owns it would get the logs. Correct bucket_name, give the role of its owner by "
-            "bucket_assume_role, or allow s3:ListBucket to the principal that asks."
+            "bucket_assume_role, or allow s3:GetBucketPolicy to the principal that asks."
         )
     elif wish.bucket_region not in (None, bucket.region):
         yield (

@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Missing, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Candidate,
+    Missing,
+    ReadError,
+    TrailStatus,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff, owner_warning
 from tests.unit.checks import build
 from tests.unit.plan.build import (
@@ -184,6 +189,42 @@ def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> N
     settings = Settings(levels={"key_policy_is_scoped": "required"}, exceptions=(exception,) if excepted else ())
     broad = build.policy(build.ROOT, build.service("All", "kms:*"))
     assert (plan(build.snapshot(trail=BARE), GIVEN, target(policy=broad), settings).refusals == ()) is excepted
+
+
+DECISION = f"trail_has_kms_key of {build.TRAIL_ARN} until {{}} by ops: migration"
+
+
+def test_what_an_exception_leaves_alone_is_warned_of() -> None:
+    exception = TrailException("main", ("trail_has_kms_key", "trail_is_delivering"), "migration", "ops", date.max)
+    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
+    assert (planned.changes, planned.refusals) == ((), ())
+    assert planned.warnings == ("Left as it is, under an exception: " + DECISION.format("9999-12-31"),)
+
+
+def test_an_exception_of_what_is_changed_all_the_same_is_no_warning() -> None:
+    exception = TrailException("main", ("key_is_approved",), "migration", "ops", date.max)
+    settings = Settings(approved_keys=(OTHER_ARN,), exceptions=(exception,))
+    assert "exception" in " ".join(plan(build.snapshot(), GIVEN, target(), settings).warnings)
+    moved = plan(build.snapshot(), replace(GIVEN, replace_compliant_key=True), target(), settings)
+    assert only(moved, "UpdateTrail")
+    assert "exception" not in " ".join(moved.warnings)
+
+
+def test_what_an_expired_exception_covered_is_refused_to_be_changed() -> None:
+    exception = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date(2026, 11, 22))
+    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
+    assert planned.refusals == (
+        f"An exception has expired, and what it covered would be changed now: {DECISION.format('2026-11-22')} "
+        "Renew it, or take it off exceptions.",
+    )
+
+
+def test_an_expired_exception_of_what_is_well_or_only_reported_refuses_nothing() -> None:
+    rules = ("trail_has_kms_key", "trail_is_delivering", "key_rotation_enabled")
+    exception = TrailException("main", rules, "migration", "ops", date(2026, 11, 22))
+    broken = TrailStatus(is_logging=True, latest_delivery_error="NoSuchBucket")
+    planned = plan(build.snapshot(trail={"status": broken}), settings=Settings(exceptions=(exception,)))
+    assert (planned.changes, planned.refusals) == ((), ())
 
 
 def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:
