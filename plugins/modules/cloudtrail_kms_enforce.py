@@ -18,7 +18,8 @@ description:
     in it is rewritten or removed; a key that can never work is replaced.
   - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops everything
     before the first write, and all refusals are listed; O(trails) narrows the run.
-  - Of a trail nothing but its key is changed. What could not be read never leads to another key.
+  - Of a trail nothing but its key is changed, but for that of O(create_trail). What could not be read never leads to
+    another key.
 options:
   kms_key_id:
     description:
