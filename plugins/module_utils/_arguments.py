@@ -15,7 +15,12 @@ from datetime import date
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    RULES,
+    TAG,
+    Settings,
+    TrailException,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
 
 LEVELS = ("required", "advised", "off")
@@ -32,6 +37,11 @@ PRINCIPAL_ARN = re.compile(
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# KMS API reference, CreateAlias and TagResource.
+_APPROVED_KEY = re.compile(
+    rf"{KEY_ARN.pattern}|(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:)?alias/[A-Za-z0-9/_-]{{1,250}}"
+    rf"|{TAG}[^=]{{1,128}}=.{{0,256}}"
+)
 # Names, ARNs and account ids in which * and ? stand for any characters and for one.
 _TRAIL_PATTERN = re.compile(
     r"[A-Za-z0-9._*?-]{1,128}|arn:aws[a-z*?-]*:cloudtrail:[a-z0-9*?-]+:[0-9*?]{1,12}:trail/[A-Za-z0-9._*?-]{1,128}"
@@ -106,6 +116,7 @@ def scope(params: Mapping[str, Any]) -> Scope:
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
         concurrency=between(params, "concurrency", MOST_READS),
+        key_tags=any(key.startswith(TAG) for key in params["approved_keys"] or ()),
     )
 
 
@@ -114,7 +125,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
     for reader in params["readers"] or ():
         check("readers", reader, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
     for key in params["approved_keys"] or ():
-        check("approved_keys", key, KEY_ARN, "a key ARN")
+        check("approved_keys", key, _APPROVED_KEY, "a key ARN, an alias (alias/...), an alias ARN, or tag:NAME=VALUE")
     return Settings(
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),

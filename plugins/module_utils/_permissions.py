@@ -28,6 +28,8 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
         ("kms", "ListAliases"): "kms:ListAliases",
+        # Where keys are approved by their tags; an enforcement asks always.
+        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("s3", "HeadBucket"): "s3:ListBucket",
         ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
@@ -37,7 +39,6 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("kms", "ListKeys"): "kms:ListKeys",
-        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
         ("kms", "CreateKey"): "kms:CreateKey",
         ("kms", "CreateAlias"): "kms:CreateAlias",

@@ -34,7 +34,10 @@ SCP_DENIAL = "explicit deny in a service control policy"
 
 @dataclass(frozen=True)
 class Scope:
-    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door."""
+    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
+
+    `key_tags`: the tags of keys too.
+    """
 
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ class Scope:
     key_role: Role | None = None
     bucket_role: Role | None = None
     concurrency: int = 64
+    key_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Account:
     key_accesses: dict[str, Access]
     bucket_accesses: tuple[Access, ...]
     bucket_account: str | None = None
+    key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""
@@ -111,6 +116,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         key_accesses={scope.key_role.account_id: key.result()} if scope.key_role and key else {},
         bucket_accesses=(access, bucket.result()) if bucket else (access,),
         bucket_account=scope.bucket_role.account_id if scope.bucket_role else None,
+        key_tags=scope.key_tags,
     )
 
 
@@ -254,6 +260,7 @@ class KeyReads:
         self._metadata = pool.submit(_calls.key_metadata, self._access, region, arn)
         self._aliases = pool.submit(_calls.key_aliases, self._access, region, arn)
         self._policy: Future[str | ReadError] = pool.submit(_calls.key_policy, self._access, region, arn)
+        self._tags = pool.submit(_calls.key_tags, self._access, region, arn) if account.key_tags else None
         self._rotation: Future[bool | ReadError] | None = None
 
     def ask_rotation(self, pool: ThreadPoolExecutor) -> None:
@@ -287,6 +294,7 @@ class KeyReads:
             policy=self._policy.result(),
             rotation_enabled=self._rotation.result() if self._rotation else None,
             deletion_date=metadata.get("DeletionDate"),
+            tags=self._tags.result() if self._tags else {},
         )
 
 
