@@ -119,7 +119,7 @@ def test_a_second_trail_joins_our_statements() -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ({"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}, 'Statement "No" denies s3:GetBucketAcl'),
+        ({"Sid": "No", "Effect": "Deny", "Action": "s3:*"}, 'Statement "No" denies s3:GetBucketAcl'),
         ({"Principal": {"AWS": "AROACKCEVSQ6C2EXAMPLE"}}, "statement 1 names AROACKCEVSQ6C2EXAMPLE"),
         ({"Sid": "x" * 20480}, "more than the 20480 that S3 takes"),
     ],
