@@ -57,6 +57,7 @@ class Account:
     access: Access
     key_accesses: dict[str, Access]
     bucket_accesses: tuple[Access, ...]
+    bucket_account: str | None = None
     key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
@@ -114,6 +115,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         access=access,
         key_accesses={scope.key_role.account_id: key.result()} if scope.key_role and key else {},
         bucket_accesses=(access, bucket.result()) if bucket else (access,),
+        bucket_account=scope.bucket_role.account_id if scope.bucket_role else None,
         key_tags=scope.key_tags,
     )
 
@@ -227,6 +229,7 @@ def _trails(
             bucket_prefix=record.get("S3KeyPrefix"),
             kms_key_arn=record.get("KmsKeyId") or None,
             status=status.result(),
+            log_file_validation=record.get("LogFileValidationEnabled", False),
         )
         for (_region, record), status in zip(records, statuses, strict=True)
     )
@@ -242,7 +245,7 @@ def _read_keys_and_buckets(
         name: pool.submit(_calls.bucket_region, account.access, region, name) for name, region in sorted(homes.items())
     }
     keys = {arn: KeyReads(pool, account, arn) for arn in key_arns}
-    buckets = {name: _bucket(pool, account, name, region.result()) for name, region in regions.items()}
+    buckets = {name: read_bucket(pool, account, name, region.result()) for name, region in regions.items()}
     for reads in keys.values():
         reads.ask_rotation(pool)
     return {arn: reads.key() for arn, reads in keys.items()}, {name: bucket() for name, bucket in buckets.items()}
@@ -301,7 +304,7 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
     return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
 
 
-def _bucket(
+def read_bucket(
     pool: ThreadPoolExecutor, account: Account, name: str, region: str | Missing | ReadError
 ) -> Callable[[], Bucket | Missing | ReadError]:
     """Start the reads of one bucket; the function returned waits for them and joins them."""
