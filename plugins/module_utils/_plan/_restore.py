@@ -158,9 +158,9 @@ def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
     others = {owner} | _owners_of_trails(row.after) - _owners_of_trails(before)
     if others != {snapshot.account_id}:
         return (
-            f"the key serves account {', '.join(sorted(others - {snapshot.account_id}))} as well, whose trails cannot be "
-            f"seen from account {snapshot.account_id} and may need what it allows now. Take it off the backup, and set it "
-            "by hand when no trail needs it."
+            f"the key serves account {', '.join(sorted(others - {snapshot.account_id}))} as well, whose trails cannot "
+            f"be seen from account {snapshot.account_id} and may need what it allows now. Take it off the backup, and "
+            "set it by hand when no trail needs it."
         )
     unseen = sorted({error.region for error in (*snapshot.errors, *snapshot.closed_regions)})
     if unseen:

@@ -90,7 +90,7 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
 def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
-    It is ours only if it is in the account of the key, without alias, tagged by us, of our policy's shape, and the only one.
+    It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     """
     found = candidate.unaliased
     if isinstance(found, ReadError):
@@ -102,9 +102,9 @@ def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: 
     unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
-            f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left behind "
-            f"cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or give the key by "
-            "kms_key_id."
+            f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
+            "Or give the key by kms_key_id."
         )
     ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and is_born_here(key)]
     if len(ours) > 1:

@@ -71,7 +71,9 @@ class Wish:
     def key_name(self) -> str:
         """The key in words, with its account where that is another one than the trails'."""
         name = self.kms_key_id or (self.key.alias if self.key else "")
-        return name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
+        return (
+            name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
+        )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys and buckets of other accounts: found, created and merged there, while the trail is updated in its own account."""
+"""Keys of other accounts: found, created and merged there, while the trail is updated in its own account."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ def test_accounts_one_after_the_other_share_one_statement_for_each_purpose(load:
     assert sids == ["Enable IAM User Permissions", "AwsBaselineCloudTrailUse", "AwsBaselineCloudTrailDescribe"]
     use = key["policy"]["Statement"][1]["Condition"]
     assert [len(arns) for condition in use.values() for arns in condition.values()] == [3, 3]
-    assert {trail["KmsKeyId"] for account in (PRODUCTION, STAGING, SANDBOX) for trail in lab.of(account).trails().values()} == {
-        arn
-    }
+    assert {
+        trail["KmsKeyId"] for account in (PRODUCTION, STAGING, SANDBOX) for trail in lab.of(account).trails().values()
+    } == {arn}
 
 
 @pytest.mark.parametrize("form", ["alias", "alias ARN", "id", "ARN"])
@@ -138,7 +138,10 @@ def test_a_lost_answer_is_looked_for_in_the_key_s_account(load: Callable[[str], 
 @pytest.mark.parametrize(
     ("key_id", "words"),
     [
-        ("alias/nothing", f"There is no key alias/nothing of account {SECURITY} in {HOME}, where the buckets of account"),
+        (
+            "alias/nothing",
+            f"There is no key alias/nothing of account {SECURITY} in {HOME}, where the buckets of account",
+        ),
         (f"arn:aws:kms:{HOME}:{SANDBOX}:alias/central", f"{SANDBOX}:alias/central cannot be read in {HOME}"),
     ],
 )
