@@ -9,7 +9,7 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage molecule docs-lint \
+.PHONY: help setup demo test test-faults test-awx lint types ansible-lint sanity unit integration coverage molecule docs-lint \
 	test-matrix mutation bench pins changelog clean
 
 help: ## List the targets
@@ -56,6 +56,10 @@ coverage: setup ## What the last unit and integration runs covered of plugins/, 
 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
+
+test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
+	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
+	$(run) python -m pytest tests/awx
 
 molecule: setup ## The molecule scenarios `audit` and `enforce`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
