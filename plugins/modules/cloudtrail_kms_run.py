@@ -72,6 +72,13 @@ options:
       - Without it, C(cloudtrail-kms/) and the number of the AWX job, or where that is not known the time at which the
         run began, such as C(cloudtrail-kms/20261123T232307Z).
     type: str
+  cis_version:
+    description:
+      - The version of the CIS AWS Foundations Benchmark whose numbers the reports give, beside those of the other
+        frameworks. The JSON holds all of them.
+    type: str
+    choices: ["1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
+    default: "3.0"
   fail_on:
     description:
       - The verdicts that RV(failures) holds. What an enforcement was refused or failed to do is always among them.
