@@ -43,6 +43,7 @@ ENFORCE_OPTIONS = frozenset(
         "allow_cancel_deletion",
         "allow_enable_key",
         "backup_path",
+        "create_trail",
         "key",
         "kms_key_id",
         "replace_compliant_key",

@@ -66,7 +66,11 @@ options:
     type: list
     elements: str
   approved_keys:
-    description: ARNs of the only keys that trails may use.
+    description:
+      - The only keys that trails may use, each by its key ARN, its alias ARN, its alias name (V(alias/...)), or a tag
+        that it carries (V(tag:NAME=VALUE)).
+      - An alias name and a tag approve the key of any account whose keys are read; an alias ARN says whose. They are
+        read with the credentials of the key's account, see O(key_assume_role), else the rule is V(unknown).
     type: list
     elements: str
   rules:

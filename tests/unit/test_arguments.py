@@ -77,7 +77,12 @@ def test_settings_hold_what_was_asked() -> None:
         ({"trails": [""]}, "Option trails: '' is not a trail name or trail ARN."),
         ({"regions": ["USA"]}, "Option regions: 'USA' is not a region name such as eu-central-1."),
         ({"readers": ["Analyst"]}, "Option readers: 'Analyst' is not the ARN of an IAM role, user or account root."),
-        ({"approved_keys": ["alias/x"]}, "Option approved_keys: 'alias/x' is not a key ARN."),
+        (
+            {"approved_keys": ["my-key"]},
+            "Option approved_keys: 'my-key' is not a key ARN, an alias (alias/...), an alias ARN, or tag:NAME=VALUE.",
+        ),
+        ({"approved_keys": ["tag:use"]}, "Option approved_keys: 'tag:use'"),
+        ({"approved_keys": ["arn:aws:s3:::alias/x"]}, "Option approved_keys: 'arn:aws:s3:::alias/x'"),
         (
             {"assume_role": {"role_arn": "Audit", "external_id": None, "session_name": "x"}},
             "Option assume_role.role_arn: 'Audit' is not a role ARN.",
@@ -132,6 +137,12 @@ def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message:
 def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None) -> None:
     (found,) = _arguments.settings(params(exceptions=[{**DECISION, "trail": trail, "account": account}])).exceptions
     assert (found.trail, found.account) == (trail, account)
+
+
+@pytest.mark.parametrize("alias", ["alias/x", KEY.rpartition(":")[0] + ":alias/x", "tag:use=logs", "tag:use="])
+def test_keys_are_approved_by_alias_or_tag_too(alias: str) -> None:
+    assert _arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
+    assert _arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
 
 
 def test_documented_choices_are_the_rules() -> None:

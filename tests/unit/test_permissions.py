@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
@@ -47,7 +48,6 @@ MISSED_IN: Mapping[str, str] = {
         ("kms:CreateKey", "kms:TagResource", "kms:CreateAlias", "kms:EnableKeyRotation", "kms:ListKeys"), "fresh"
     ),
     **dict.fromkeys(("cloudtrail:ListTags", "cloudtrail:UpdateTrail"), "fresh"),
-    "kms:ListResourceTags": "policy-lacking",
 }
 # AWS asks for these behind UpdateTrail and CreateKey, of organization trails and multi-Region keys; the fake does not.
 BEHIND_OTHER_CALLS = {
@@ -142,8 +142,9 @@ def test_enforce_policy_is_enough(limited: Limited, scenario: str) -> None:
 @pytest.mark.parametrize("action", sorted({*actions("audit")} - {OF_ADMINISTRATORS}))
 def test_audit_misses_each_action_by_name(limited: Limited, action: str) -> None:
     lacking = policy([name for name in actions("audit") if name != action], "aws")
-    scope = limited.load("healthy", lacking)
-    assert action in limited.told(Task(scope=scope, check_mode=True))
+    scope = replace(limited.load("healthy", lacking), key_tags=True)
+    by_tag = Settings(approved_keys=("tag:purpose=cloudtrail",))
+    assert action in limited.told(Task(scope=scope, settings=by_tag, check_mode=True))
 
 
 def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     read_account,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    read_ground,
     read_keys,
     read_tags,
     read_targets,
@@ -39,6 +40,7 @@ __all__ = [
     "connect",
     "open_and_read",
     "read_account",
+    "read_ground",
     "read_keys",
     "read_tags",
     "read_targets",

@@ -108,6 +108,21 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
     }
 
 
+@pytest.mark.parametrize("entry", ["alias/organization-trail", "tag:purpose=cloudtrail"])
+def test_an_alias_or_tag_approves_the_key_of_another_account_where_its_owner_is_asked(
+    entry: str, load: Load, audit: Audit
+) -> None:
+    load("organization")
+
+    def status(**options: Any) -> str:
+        account = audit(account_id=MANAGEMENT, regions=["eu-central-1"], **options)
+        return statuses(account, "organization-trail")["key_is_approved"]
+
+    assert status(approved_keys=[entry]) == "unknown"
+    assert status(approved_keys=[entry], key_assume_role=role(SECURITY)) == "pass"
+    assert status(approved_keys=[f"{entry}s"], key_assume_role=role(SECURITY)) == "fail"
+
+
 def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:
     load("healthy")
     assert [trail.trail.arn for trail in audit(regions=["us-east-1", "eu-central-1"]).trails] == [TRAIL]

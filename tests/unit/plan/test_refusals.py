@@ -19,7 +19,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     TrailStatus,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff, owner_warning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    CREATED_FOR_TAG,
+    KeyWish,
+    Wish,
+    diff,
+    owner_warning,
+)
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,
@@ -120,9 +126,28 @@ def test_an_explicit_deny_is_somebody_s_decision() -> None:
     assert planned.changes == ()
 
 
-def test_a_new_key_cannot_be_approved() -> None:
-    (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(OTHER_ARN,))).refusals
+@pytest.mark.parametrize("entry", [OTHER_ARN, "alias/other", "tag:use=logs"])
+def test_a_new_key_that_would_not_be_approved_is_not_created(entry: str) -> None:
+    (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(entry,))).refusals
     assert "approved key by kms_key_id" in refused
+
+
+@pytest.mark.parametrize(
+    "entry", [ALIAS, f"arn:aws:kms:us-east-1:{build.ACCOUNT}:{ALIAS}", "tag:use=logs", f"tag:{CREATED_FOR_TAG}={ALIAS}"]
+)
+def test_a_new_key_that_is_approved_by_its_alias_or_tags_is_created(entry: str) -> None:
+    settings = Settings(approved_keys=(entry,))
+    planned = plan(build.snapshot(trail=BARE), Wish(key=KeyWish(tags={"use": "logs"})), settings=settings)
+    assert (planned.refusals, verdict(planned, settings)) == ((), "compliant")
+    assert only(planned, "CreateKey")
+
+
+def test_a_key_that_nobody_can_say_is_approved_is_not_used() -> None:
+    settings = Settings(approved_keys=("tag:use=logs",))
+    (refused,) = plan(build.snapshot(trail=BARE), GIVEN, target(tags=TAGS_DENIED), settings).refusals
+    assert "whether it is on the list of approved keys is not known. The tags of the key could not be read" in refused
+    unread = plan(build.snapshot(key={"tags": TAGS_DENIED}), GIVEN, target(tags={"use": "logs"}), settings)
+    assert (unread.changes, verdict(unread, settings)) == ((), "unknown")
 
 
 def test_a_key_that_is_not_approved_is_not_used() -> None:
