@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
     Account,
     Scope,
+    open_account,
     open_and_read,
     read_account,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "SoughtKey",
     "apply",
     "connect",
+    "open_account",
     "open_and_read",
     "open_organization",
     "read_account",
