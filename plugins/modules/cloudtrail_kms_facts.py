@@ -280,25 +280,29 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect, read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import assess, unused_exceptions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import unused_exceptions
 
 
 def main() -> None:
     """Read, judge, report."""
-    module = AnsibleAWSModule(argument_spec=_arguments.audit_spec(), supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec=_arguments.facts_spec(), supports_check_mode=True)
     try:
         scope, settings = _arguments.scope(module.params), _arguments.settings(module.params)
+        progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
-        snapshot = read_account(caller, scope)
+        found = audit(caller, scope, settings, progress)
     except (_arguments.ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
-    for exception in unused_exceptions(snapshot, settings):
+    except OSError as error:
+        module.fail_json(msg=f"Option progress_path: {error.filename} cannot be written: {error.strerror}.")
+    arns = {trail["arn"] for account in found["accounts"] for trail in account["trails"]}
+    for exception in unused_exceptions(arns, settings):
         warn(f"The exception for {exception.trail} matches no trail that was read.")
-    module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": facts([assess(snapshot, settings)])})
+    module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": found})
 
 
 if __name__ == "__main__":

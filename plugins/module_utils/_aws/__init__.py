@@ -9,18 +9,20 @@ from __future__ import annotations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     Access,
     AwsError,
+    MemberRole,
     Role,
     connect,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
-    Account,
     Scope,
     open_and_read,
     read_account,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
     read_keys,
     read_tags,
@@ -32,6 +34,7 @@ __all__ = [
     "Account",
     "Applied",
     "AwsError",
+    "MemberRole",
     "Pace",
     "Role",
     "Scope",
@@ -42,5 +45,6 @@ __all__ = [
     "read_keys",
     "read_tags",
     "read_targets",
+    "sweep",
     "wait_for_delivery",
 ]

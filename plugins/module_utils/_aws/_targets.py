@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account, KeyReads
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, KeyReads
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,
@@ -61,9 +61,7 @@ def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict
 def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
     """All that is to be known of one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:
-        reads = KeyReads(pool, account, key_arn)
-        reads.ask_rotation(pool)
-        return reads.key()
+        return KeyReads(pool, account, key_arn).key()
 
 
 def keys_left_behind(account: Account, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:

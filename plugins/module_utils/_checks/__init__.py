@@ -9,7 +9,9 @@ from __future__ import annotations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     TrailVerdict,
+    addressed,
     assess,
+    roll_up,
     unused_exceptions,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
@@ -25,6 +27,8 @@ __all__ = [
     "Settings",
     "TrailException",
     "TrailVerdict",
+    "addressed",
     "assess",
+    "roll_up",
     "unused_exceptions",
 ]

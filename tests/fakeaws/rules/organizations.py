@@ -50,6 +50,14 @@ def list_accounts(world: World, identity: Identity, call: Call) -> Answer:
     return answer
 
 
+def describe_account(world: World, identity: Identity, call: Call) -> Answer:
+    """For the same callers (Organizations API reference, DescribeAccount)."""
+    organization = _privileged(world, identity)
+    if call.parameters["AccountId"] not in organization.accounts:
+        raise AwsError("AccountNotFoundException", "You specified an account that doesn't exist.")
+    return {"Account": _account(world, organization, call.parameters["AccountId"])}
+
+
 def list_delegated_services(world: World, identity: Identity, call: Call) -> Answer:
     """Same callers; an account that administers nothing is not registered (ListDelegatedServicesForAccount)."""
     organization = _privileged(world, identity)
@@ -93,6 +101,7 @@ def _account(world: World, organization: Organization, account_id: str) -> Answe
 
 OPERATIONS: Mapping[str, Operation] = {
     "organizations:DescribeOrganization": Operation(describe_organization, any_resource),
+    "organizations:DescribeAccount": Operation(describe_account, any_resource),
     "organizations:ListAccounts": Operation(list_accounts, any_resource),
     "organizations:ListDelegatedServicesForAccount": Operation(list_delegated_services, any_resource),
 }
