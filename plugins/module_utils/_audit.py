@@ -11,29 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Scope, read_account, sweep
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess, unused_exceptions
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
     account_row,
     document,
     facts,
     moment,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail
 
 
-def audit(caller: Access, scope: Scope, settings: Settings, tell: Callable[[int], None]) -> dict[str, Any]:
-    """Return the document `cloudtrail_kms` of the accounts in scope; `tell` is told how many are done.
+def audit(
+    caller: Access, scope: Scope, settings: Settings, tell: Callable[[int], None]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the document `cloudtrail_kms` of the accounts in scope, and warnings; `tell` is told how many are done.
 
     Raises AwsError where the caller has no way to AWS, and of a single account where nothing can be said about it.
     """
     if not scope.accounts:
-        return facts([assess(read_account(caller, scope), settings)])
-    rows, read_at = [], ""
+        snapshot = read_account(caller, scope)
+        unused = unused_exceptions(snapshot.trails, [snapshot.account_id], settings)
+        return facts([assess(snapshot, settings)]), unused
+    rows: list[dict[str, Any]] = []
+    trails: list[Trail] = []
+    read_at = ""
     for snapshot in sweep(caller, scope):
-        # What was read is let go here: the row is all that is kept of an account.
+        # What was read of keys and buckets is let go here: the row is all that is kept of it.
         rows.append(account_row(assess(snapshot, settings)))
+        trails += snapshot.trails
         read_at = max(read_at, moment(snapshot.read_at))
         tell(len(rows))
-    return document(rows, read_at)
+    return document(rows, read_at), unused_exceptions(trails, scope.accounts, settings)
 
 
 class Progress:

@@ -29,7 +29,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
     backup_of,
     write_backup,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    AccountVerdict,
+    Settings,
+    assess,
+    unused_exceptions,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Trail, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     CREATED_FOR_TAG,
@@ -96,8 +101,9 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
 def _plan(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, list[str]]:
     """The plan, and all that is to be warned of before it is applied."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+    unused = unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
     owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
-    return plan, [*plan.warnings, *(warning for warning in owners if warning)]
+    return plan, [*unused, *plan.warnings, *(warning for warning in owners if warning)]
 
 
 def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:

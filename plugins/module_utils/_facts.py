@@ -198,7 +198,7 @@ def _errors(snapshot: Snapshot) -> list[ReadError]:
     own = [trail for trail in snapshot.trails if trail.ownership == "owned"]
     found: list[object] = [*snapshot.errors, *snapshot.closed_regions, *(trail.status for trail in own)]
     for key in _of(snapshot.keys, {trail.kms_key_arn for trail in own}):
-        found += [key.aliases, key.policy, key.rotation_enabled] if isinstance(key, Key) else [key]
+        found += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
     for bucket in _of(snapshot.buckets, {trail.bucket_name for trail in own}):
         found += [bucket.policy, bucket.bucket_key_enabled] if isinstance(bucket, Bucket) else [bucket]
     return list(dict.fromkeys(error for error in found if isinstance(error, ReadError)))

@@ -134,7 +134,10 @@ class Trail:
 
 @dataclass(frozen=True)
 class Key:
-    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined."""
+    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined.
+
+    Its tags are read where an approval hangs on them, and empty else.
+    """
 
     arn: str
     manager: str
@@ -148,6 +151,7 @@ class Key:
     policy: str | ReadError
     rotation_enabled: bool | ReadError | None
     deletion_date: datetime | None = None
+    tags: Mapping[str, str] | ReadError = field(default_factory=dict)
 
     @property
     def region(self) -> str:

@@ -18,7 +18,6 @@ from types import MappingProxyType
 # Most operations share their name with their action; S3 names two of its own differently.
 AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        # Answered to every caller, even where a policy denies it (STS API reference, GetCallerIdentity).
         ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
         ("sts", "AssumeRole"): "sts:AssumeRole",
         ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
@@ -31,6 +30,8 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
         ("kms", "ListAliases"): "kms:ListAliases",
+        # Where keys are approved by their tags; an enforcement asks always.
+        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("s3", "HeadBucket"): "s3:ListBucket",
         ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
@@ -40,7 +41,6 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("kms", "ListKeys"): "kms:ListKeys",
-        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
         ("kms", "CreateKey"): "kms:CreateKey",
         ("kms", "CreateAlias"): "kms:CreateAlias",
@@ -52,6 +52,10 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType({**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS})
+# Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
+# region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
+# s3:ListBucket would open the names of all objects.
+ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
 _ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(

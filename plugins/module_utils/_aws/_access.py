@@ -126,17 +126,17 @@ class Access:
 
     def __init__(self, clients: Clients, credentials: Credentials, *, region: str) -> None:
         self.region = region
-        self._clients = clients
+        self.clients = clients
         self._credentials = credentials
 
     def prepare(self, service: str) -> None:
         """Make the client of a service ready; what is wrong with it shows when it is used."""
         with suppress(AwsError, BotoCoreError):
-            self._clients.client(service, self.region)
+            self.clients.client(service, self.region)
 
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request and return its response; raises botocore's ClientError and BotoCoreError."""
-        client, pace = self._clients.client(service, region), Pace(PATIENCE)
+        client, pace = self.clients.client(service, region), Pace(PATIENCE)
         for attempt in count():
             asked_at = time.time()
             try:
@@ -163,7 +163,7 @@ class Access:
 
         For writes: the SDK cannot know which of them must not be sent twice.
         """
-        return self._send(self._clients.client(service, region, retries=False), operation, parameters)
+        return self._send(self.clients.client(service, region, retries=False), operation, parameters)
 
     def _send(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with signed_with(self._credentials):
@@ -214,7 +214,7 @@ class Access:
         if isinstance(session, ReadError):
             why = f"Cannot assume the role {role.role_arn} ({session.code}: {session.message}). {next_step(session)}"
             raise AwsError(why, replace(session, message=why))
-        return Access(self._clients, RoleCredentials(session, issue), region=self.region)
+        return Access(self.clients, RoleCredentials(session, issue), region=self.region)
 
 
 def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Account:
     access: Access
     key_accesses: Mapping[str, Access]
     bucket_role: Access | None = None
+    key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""
@@ -65,6 +66,7 @@ class KeyReads:
         self._described = pool.submit(_described, access, region, arn)
         self._aliases = pool.submit(_calls.key_aliases, access, region, arn)
         self._policy = pool.submit(_calls.key_policy, access, region, arn)
+        self._tags = pool.submit(_calls.key_tags, access, region, arn) if account.key_tags else None
 
     def key(self) -> KeyFact:
         """Wait for the reads and join them."""
@@ -84,6 +86,7 @@ class KeyReads:
             policy=self._policy.result(),
             rotation_enabled=rotation,
             deletion_date=metadata.get("DeletionDate"),
+            tags=self._tags.result() if self._tags else {},
         )
 
 

@@ -42,6 +42,7 @@ class Scope:
     """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
 
     A sweep reads `accounts`, each by its `member_role`; without them the account of the caller, or of `role`, is read.
+    `key_tags`: the tags of keys too.
     """
 
     regions: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Scope:
     key_role: Role | None = None
     bucket_role: Role | None = None
     concurrency: int = 64
+    key_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,14 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
     """Learn whose account this is, and assume the owners' roles at the same time."""
     owners = OwnerRoles(pool, caller, scope)
     arn = scope.role.role_arn if scope.role else caller_identity(access)
-    return Account(arn.split(":")[4], arn.split(":")[1], access, owners.of_keys(), owners.of_buckets())
+    return Account(
+        account_id=arn.split(":")[4],
+        partition=arn.split(":")[1],
+        access=access,
+        key_accesses=owners.of_keys(),
+        bucket_role=owners.of_buckets(),
+        key_tags=scope.key_tags,
+    )
 
 
 class OwnerRoles:

@@ -164,7 +164,8 @@ class _Sweep:
             access = self._pool.submit(self._doors.open, account_id).result()
         except AwsError as error:
             return self._not_entered(account_id, error)
-        account = Account(account_id, self._doors.partition, access, self._doors, self._bucket_role)
+        partition, tags = self._doors.partition, self._scope.key_tags
+        account = Account(account_id, partition, access, self._doors, self._bucket_role, key_tags=tags)
         listed = self._pool.submit(_calls.enabled_regions, access, access.region)
         try:
             return see(self._pool, account, self._scope, listed)

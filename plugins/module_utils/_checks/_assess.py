@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
@@ -91,9 +90,18 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     )
 
 
-def unused_exceptions(arns: Collection[str], settings: Settings) -> tuple[TrailException, ...]:
-    """The exceptions that name none of the trails that were read: a misspelt ARN would otherwise go unnoticed."""
-    return tuple(exception for exception in settings.exceptions if exception.trail not in arns)
+def unused_exceptions(trails: Collection[Trail], account_ids: Collection[str], settings: Settings) -> tuple[str, ...]:
+    """Warnings of the exceptions that match none of the trails of these accounts: a misspelt name is not unnoticed.
+
+    One that is about other accounts only is not for these to miss.
+    """
+    where = f"account {next(iter(account_ids))}" if len(account_ids) == 1 else f"the {len(account_ids)} accounts"
+    return tuple(
+        f"The exception for {exception.subject} matches no trail that was read in {where}. "
+        "Correct it, or name the account it is for."
+        for exception in settings.exceptions
+        if any(map(exception.may_concern, account_ids)) and not any(map(exception.covers, trails))
+    )
 
 
 def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
@@ -123,8 +131,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         remediation=addressed(result.remediation, "" if trail.ownership == "owned" else trail.account_id),
         frameworks=rule.frameworks,
     )
-    exception = _exception(subject, rule.name)
-    return _excepted(finding, exception) if exception and finding.status in ("fail", "unknown") else finding
+    return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 
 def addressed(remediation: str, owner: str) -> str:
@@ -136,34 +143,35 @@ def addressed(remediation: str, owner: str) -> str:
     )
 
 
-def _exception(subject: Subject, rule: str) -> TrailException | None:
-    """The exception that covers a rule on this trail today; an expired one covers nothing."""
-    today: date = subject.read_at.date()
-    matching = (
+def _under_exceptions(finding: Finding, subject: Subject) -> Finding:
+    """The finding as the exceptions leave it: the first that holds today covers it, an expired one is only told."""
+    matching = [
         exception
         for exception in subject.settings.exceptions
-        if exception.trail == subject.trail.arn and rule in exception.rules and today <= exception.expires
-    )
-    return next(matching, None)
+        if finding.rule in exception.rules and exception.covers(subject.trail)
+    ]
+    today = subject.read_at.date()
+    holding = next((exception for exception in matching if today <= exception.expires), None)
+    if holding:
+        return _excepted(finding, holding)
+    return _expired(finding, max(matching, key=lambda each: each.expires)) if matching else finding
 
 
 def _excepted(finding: Finding, exception: TrailException) -> Finding:
     """The finding with the decision to live with it, and what it would have been."""
-    return Finding(
-        rule=finding.rule,
-        status="excepted",
-        level=finding.level,
-        severity=finding.severity,
-        message=finding.message,
-        evidence={
-            **finding.evidence,
-            "exception": {
-                "status": finding.status,
-                "reason": exception.reason,
-                "owner": exception.owner,
-                "expires": exception.expires.isoformat(),
-            },
-        },
-        remediation=finding.remediation,
-        frameworks=finding.frameworks,
+    decision = {"status": finding.status, **_decision(exception)}
+    return replace(finding, status="excepted", evidence={**finding.evidence, "exception": decision})
+
+
+def _expired(finding: Finding, exception: TrailException) -> Finding:
+    """The finding as it is, and that it was excepted once."""
+    return replace(
+        finding,
+        message=f"{finding.message} It was excepted until {exception.expires.isoformat()} by {exception.owner}: "
+        f"{exception.reason}",
+        evidence={**finding.evidence, "expired_exception": _decision(exception)},
     )
+
+
+def _decision(exception: TrailException) -> Mapping[str, str]:
+    return {"reason": exception.reason, "owner": exception.owner, "expires": exception.expires.isoformat()}

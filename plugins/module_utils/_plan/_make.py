@@ -38,6 +38,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._rem
     intents,
     is_named,
     may_write,
+    no_longer_excepted,
     unread,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import NEEDED_TO_DELIVER
@@ -85,7 +86,7 @@ class _Planner:
         self._uses: dict[str, KeyUse] = {}
 
     def plan(self) -> Plan:
-        self._refusals += [*self._refused_trails(), *self._absent_key()]
+        self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
         for intent in intents(self._account, self._wish):
             self._choose(intent)
         keys = {use.key.arn: use.key for use in self._uses.values()}
@@ -104,8 +105,18 @@ class _Planner:
             if trail.ownership == "inherited" and is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or take it off trails."
+                    "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
+                    "this account administers CloudTrail for the organization, allow the caller "
+                    "organizations:ListDelegatedServicesForAccount, which tells so."
                 )
+
+    def _expired_exceptions(self) -> Iterator[str]:
+        """Whoever listed the exception meant the trail to stay as it is: its day decides nothing for them."""
+        for leave in no_longer_excepted(self._account, self._wish):
+            yield (
+                f"An exception has expired, and what it covered would be changed now: {leave} "
+                "Renew it, or take it off exceptions."
+            )
 
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, whether a trail needs it now or not."""

@@ -113,6 +113,7 @@ def _add_roles(world: World, scenario: Scenario) -> None:
                 external_id=spec.external_id,
                 allow=_rules(spec.allow),
                 deny=_rules(spec.deny),
+                policy=spec.policy,
             )
             world.roles[world.accounts[account_id].arn("iam", f"role/{name}")] = role
 

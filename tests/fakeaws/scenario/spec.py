@@ -48,13 +48,17 @@ class OrganizationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleSpec:
-    """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all)."""
+    """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all).
+
+    `policy`, an IAM policy document, stands in the place of `allow` and `deny` where it is given.
+    """
 
     accounts: tuple[str, ...] | None = None
     trusts: tuple[str, ...] | None = None
     external_id: str | None = None
     allow: tuple[RuleSpec, ...] = ("*",)
     deny: tuple[RuleSpec, ...] = ()
+    policy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,12 @@ from datetime import timezone
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     AwsError,
-    Role,
     Scope,
     connect,
     read_account,
@@ -102,9 +102,25 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
     # GetCallerIdentity is missing: the role's ARN tells the account. The README lists what an audit needs.
     assert set(recorded.values()) == {
         *README_ACTIONS,
+        "s3:ListBucket",  # nobody needs it: a refused HeadBucket tells the region as well
         "organizations:ListDelegatedServicesForAccount",
         "sts:AssumeRole",
     }
+
+
+@pytest.mark.parametrize("entry", ["alias/organization-trail", "tag:purpose=cloudtrail"])
+def test_an_alias_or_tag_approves_the_key_of_another_account_where_its_owner_is_asked(
+    entry: str, load: Load, audit: Audit
+) -> None:
+    load("organization")
+
+    def status(**options: Any) -> str:
+        account = audit(account_id=MANAGEMENT, regions=["eu-central-1"], **options)
+        return statuses(account, "organization-trail")["key_is_approved"]
+
+    assert status(approved_keys=[entry]) == "unknown"
+    assert status(approved_keys=[entry], key_assume_role=role(SECURITY)) == "pass"
+    assert status(approved_keys=[f"{entry}s"], key_assume_role=role(SECURITY)) == "fail"
 
 
 def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:
@@ -324,12 +340,30 @@ def test_unknown_credentials_are_named(load: Load) -> None:
 
 def test_expired_credentials_are_named(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    sts: Any = boto3.client("sts", endpoint_url=aws.endpoint, region_name="us-east-1", **signing_keys(aws))
+    given = sts.assume_role(RoleArn=role(PRODUCTION)["role_arn"], RoleSessionName="test", ExternalId="audit-2026")
+    keys = given["Credentials"]
     aws.expire_sessions()
+    session = {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }
     with pytest.raises(
         AwsError, match=r"No account can be read: GetCallerIdentity in .* answered ExpiredToken .* Renew"
     ):
-        read_account(session, Scope())
+        read_account(connect("us-east-1", aws.endpoint, session, 4), Scope())
+
+
+def signing_keys(aws: FakeAws) -> dict[str, Any]:
+    """The administrator's keys as boto3 takes them."""
+    return {name.lower(): value for name, value in aws.credentials(MANAGEMENT).items()}
+
+
+def test_half_of_a_key_is_named(load: Load) -> None:
+    half = {"aws_access_key_id": "AKIAUNKNOWN"}
+    with pytest.raises(AwsError, match="Partial credentials found in explicit, missing: aws_secret_access_key"):
+        read_account(connect("us-east-1", load("healthy").endpoint, half, 4), Scope())
 
 
 def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,5 +401,5 @@ def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
 
 
 def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
-    client = caller(load("healthy")).client("kms", "us-east-1")
+    client = caller(load("healthy")).clients.client("kms", "us-east-1")
     assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
