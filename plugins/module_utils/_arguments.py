@@ -27,7 +27,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 LEVELS = ("required", "advised", "off")
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
-_TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 # With its path, as it stands in the ARN (IAM guide, "IAM identifiers").
 _ROLE_NAME = re.compile(r"[\w+=,.@-][\w+=,.@/-]*", re.ASCII)
@@ -125,9 +126,9 @@ def scope(params: Mapping[str, Any]) -> Scope:
     Raises ArgumentError for a malformed region, trail, account or role, and for a role that does not fit `accounts`.
     """
     for trail in params["trails"] or ():
-        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
+        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
-        check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
+        check("regions", region, REGION, "a region name such as eu-central-1")
     accounts = params.get("accounts")
     if accounts is not None:
         _check_accounts(accounts)

@@ -51,12 +51,40 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
     }
 )
-IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType({**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS})
+# What the inventory of an organization's accounts asks for, in the management account or a delegated administrator.
+INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("organizations", "ListAccounts"): "organizations:ListAccounts",
+        ("organizations", "ListRoots"): "organizations:ListRoots",
+        ("organizations", "ListOrganizationalUnitsForParent"): "organizations:ListOrganizationalUnitsForParent",
+        ("organizations", "ListAccountsForParent"): "organizations:ListAccountsForParent",
+        ("organizations", "ListParents"): "organizations:ListParents",
+        ("organizations", "ListTagsForResource"): "organizations:ListTagsForResource",
+    }
+)
+# What the creation of a trail asks for beside that.
+PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("s3", "PutBucketPolicy"): "s3:PutBucketPolicy",
+        ("cloudtrail", "CreateTrail"): "cloudtrail:CreateTrail",
+        ("cloudtrail", "StartLogging"): "cloudtrail:StartLogging",
+        # Of organization trails only.
+        ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
+    }
+)
+IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
+)
 # Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
 # region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
 # s3:ListBucket would open the names of all objects.
 ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
 _ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
+_OF_ORGANIZATION_TRAILS = {
+    "organizations:DescribeOrganization": _ORGANIZATION,
+    "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
+    "iam:GetRole": _ORGANIZATION,
+}
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
@@ -65,12 +93,11 @@ DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyTyp
             # Of multi-Region keys only.
             "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
         },
-        ("cloudtrail", "UpdateTrail"): {
-            # Of organization trails only.
-            "organizations:DescribeOrganization": _ORGANIZATION,
-            "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
-            "iam:GetRole": _ORGANIZATION,
+        ("cloudtrail", "CreateTrail"): {
+            "cloudtrail:AddTags": "CloudTrail API reference, CreateTrail, TagsList",
+            **_OF_ORGANIZATION_TRAILS,
         },
+        ("cloudtrail", "UpdateTrail"): _OF_ORGANIZATION_TRAILS,
     }
 )
 

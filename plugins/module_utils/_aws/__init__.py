@@ -15,6 +15,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
+    open_organization,
+    read_organization,
+    with_tags,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
@@ -24,6 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    read_ground,
     read_keys,
     read_tags,
     read_targets,
@@ -41,10 +47,14 @@ __all__ = [
     "apply",
     "connect",
     "open_and_read",
+    "open_organization",
     "read_account",
+    "read_ground",
     "read_keys",
+    "read_organization",
     "read_tags",
     "read_targets",
     "sweep",
     "wait_for_delivery",
+    "with_tags",
 ]

@@ -29,14 +29,15 @@ _ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
 class Account:
     """The account being read, and the accesses that reach its trails, and keys and buckets of others.
 
-    `key_accesses` holds other owners by account id; `bucket_role` opens the owner of the buckets.
+    `key_accesses` holds other owners of keys, and `bucket_accesses` those who may own buckets, the account itself among
+    them, in the order in which they are asked; both by account id.
     """
 
     account_id: str
     partition: str
     access: Access
     key_accesses: Mapping[str, Access]
-    bucket_role: Access | None = None
+    bucket_accesses: Mapping[str, Access]
     key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
@@ -52,8 +53,8 @@ class Account:
 
         They are those of the accounts in its name, and of the keys under which logs go there.
         """
-        guesses = [*_ACCOUNT_ID.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)]
-        found = (self.key_accesses.get(guess) for guess in dict.fromkeys(guesses) if guess != self.account_id)
+        guesses = dict.fromkeys([*_ACCOUNT_ID.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)])
+        found = (self.key_accesses.get(guess) for guess in guesses if guess not in self.bucket_accesses)
         return tuple(access for access in found if access)
 
 
@@ -146,14 +147,15 @@ class BucketReads:
 
         Where none is answered, the refusal is that of the role, or else of the trail's account.
         """
-        answer = read(self._account.access, region, self._name)
-        if isinstance(answer, ReadError) and self._account.bucket_role:
-            answer = read(self._account.bucket_role, region, self._name)
-        if not isinstance(answer, ReadError):
-            return answer
+        refusals: list[Fact | ReadError] = []
+        for access in dict.fromkeys((self._account.access, *self._account.bucket_accesses.values())):
+            answer = read(access, region, self._name)
+            if not isinstance(answer, ReadError):
+                return answer
+            refusals.append(answer)
         owners = self._account.bucket_owners(self._name, self._key_arns)
         guesses = (read(access, region, self._name) for access in owners)
-        return next((guess for guess in guesses if not isinstance(guess, ReadError)), answer)
+        return next((guess for guess in guesses if not isinstance(guess, ReadError)), refusals[-1])
 
 
 def is_read(bucket: BucketFact) -> bool:

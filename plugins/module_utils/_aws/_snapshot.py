@@ -109,7 +109,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         partition=arn.split(":")[1],
         access=access,
         key_accesses=owners.of_keys(),
-        bucket_role=owners.of_buckets(),
+        bucket_accesses={arn.split(":")[4]: access, **owners.of_buckets()},
         key_tags=scope.key_tags,
     )
 
@@ -118,17 +118,16 @@ class OwnerRoles:
     """The roles of `scope` in accounts that own keys and buckets, being assumed."""
 
     def __init__(self, pool: ThreadPoolExecutor, caller: Access, scope: Scope) -> None:
-        self._account_id = scope.key_role.account_id if scope.key_role else ""
-        self._key = pool.submit(caller.assume, scope.key_role) if scope.key_role else None
-        self._bucket = pool.submit(caller.assume, scope.bucket_role) if scope.bucket_role else None
+        self._keys = {role.account_id: pool.submit(caller.assume, role) for role in (scope.key_role,) if role}
+        self._buckets = {role.account_id: pool.submit(caller.assume, role) for role in (scope.bucket_role,) if role}
 
     def of_keys(self) -> dict[str, Access]:
         """The access of the keys' owner, by its account id. Raises AwsError where STS refuses."""
-        return {self._account_id: self._key.result()} if self._key else {}
+        return {account_id: access.result() for account_id, access in self._keys.items()}
 
-    def of_buckets(self) -> Access | None:
-        """The access of the buckets' owner. Raises AwsError where STS refuses."""
-        return self._bucket.result() if self._bucket else None
+    def of_buckets(self) -> dict[str, Access]:
+        """The access of the buckets' owner, by its account id. Raises AwsError where STS refuses."""
+        return {account_id: access.result() for account_id, access in self._buckets.items()}
 
 
 def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[tuple[str, ...] | ReadError]) -> Seen:
@@ -297,6 +296,7 @@ def _trail(
         bucket_prefix=record.get("S3KeyPrefix"),
         kms_key_arn=record.get("KmsKeyId") or None,
         status=status.result() if status else told_by_owner("cloudtrail", "GetTrailStatus", record),
+        log_file_validation=record.get("LogFileValidationEnabled", False),
     )
 
 

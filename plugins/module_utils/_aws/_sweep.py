@@ -114,9 +114,14 @@ class _Sweep:
     """A sweep under way: which accounts are still to be seen, which to be read, and which wait for an owner."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, accounts: ThreadPoolExecutor, doors: Doors, scope: Scope, buckets: Access | None
+        self,
+        pool: ThreadPoolExecutor,
+        accounts: ThreadPoolExecutor,
+        doors: Doors,
+        scope: Scope,
+        buckets: Mapping[str, Access],
     ) -> None:
-        self._pool, self._accounts, self._doors, self._scope, self._bucket_role = pool, accounts, doors, scope, buckets
+        self._pool, self._accounts, self._doors, self._scope, self._buckets = pool, accounts, doors, scope, buckets
         self._shared = Shared()
         self._requested = frozenset(scope.accounts)
         self._unseen, self._ready = deque(scope.accounts), deque[Seen]()
@@ -165,7 +170,7 @@ class _Sweep:
         except AwsError as error:
             return self._not_entered(account_id, error)
         partition, tags = self._doors.partition, self._scope.key_tags
-        account = Account(account_id, partition, access, self._doors, self._bucket_role, key_tags=tags)
+        account = Account(account_id, partition, access, self._doors, {account_id: access, **self._buckets}, tags)
         listed = self._pool.submit(_calls.enabled_regions, access, access.region)
         try:
             return see(self._pool, account, self._scope, listed)

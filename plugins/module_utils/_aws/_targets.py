@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, KeyReads
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
+    Account,
+    BucketReads,
+    KeyReads,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,
@@ -19,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     ReadError,
     Snapshot,
+    TrailGround,
 )
 
 
@@ -49,6 +54,29 @@ def _candidate(
     if isinstance(metadata, Missing) and tags is not None:
         return Candidate(metadata, keys_left_behind(account, region, tags))
     return Candidate(metadata)
+
+
+def read_ground(
+    account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
+) -> TrailGround:
+    """What a trail in a region would stand on: its bucket and who owns that; the organization, where it is one's trail.
+
+    A bucket that the snapshot holds is not read again.
+    """
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(_calls.organization, account.access, region) if organization else None
+        owner = pool.submit(_bucket_owner, account, region, bucket_name)
+        known = snapshot.buckets.get(bucket_name)
+        bucket = known or BucketReads(pool, account, bucket_name, region, set()).bucket()
+        return TrailGround(bucket, owner.result(), asked.result() if asked else None)
+
+
+def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
+    """The account, or that of the bucket role, where S3 confirms it as the bucket's owner."""
+    for owner, access in account.bucket_accesses.items():
+        if _calls.bucket_belongs_to(access, region, bucket_name, owner):
+            return owner
+    return None
 
 
 def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict[str, Key | Missing | ReadError]:
@@ -84,12 +112,14 @@ def keys_left_behind(account: Account, region: str, tags: Mapping[str, str]) -> 
 
 def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
     """The tags of every trail and key that is to be changed, by ARN; not of what does not exist yet."""
-    resources = {change.resource: change for change in changes if change.operation not in ("CreateKey", "CreateAlias")}
-    present = {arn: change for arn, change in resources.items() if not arn.endswith(PLACEHOLDER)}
+    aside = ("CreateAlias", "PutBucketPolicy")
+    resources = {change.resource: change for change in changes if change.operation not in aside}
+    born = {change.resource for change in changes if change.before is None}
+    present = {arn: change for arn, change in resources.items() if arn not in born and not arn.endswith(PLACEHOLDER)}
     with ThreadPoolExecutor() as pool:
         reads = {
             arn: pool.submit(_calls.trail_tags, account.access, change.region, arn)
-            if change.operation == "UpdateTrail"
+            if change.operation in ("UpdateTrail", "StartLogging")
             else pool.submit(_calls.key_tags, account.key_access(arn.split(":")[4]), change.region, arn)
             for arn, change in present.items()
         }

@@ -82,7 +82,13 @@ def intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
 
 
 def may_write(trail: Trail, wish: Wish) -> bool:
-    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named."""
+    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
+
+    Who wishes for a trail asks for nothing to be done to any other.
+    """
+    wished = wish.create_trail
+    if wished:
+        return (trail.ownership, trail.name, trail.home_region) == ("owned", wished.name, wished.home_region)
     return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
 
 
@@ -93,6 +99,8 @@ def is_named(trail: Trail, wish: Wish) -> bool:
 
 def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
+    if wish.create_trail and not verdict.trail.kms_key_arn:
+        return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
     if wish.replace_compliant_key and verdict.trail.kms_key_arn:
         return frozenset({Remedy.ANOTHER_KEY})
     found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}

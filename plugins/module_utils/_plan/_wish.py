@@ -33,8 +33,28 @@ class KeyWish:
 
 
 @dataclass(frozen=True)
+class TrailWish:
+    """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
+
+    `bucket_region` is where a bucket will be that does not exist yet, for a plan that is made before it does.
+    """
+
+    name: str
+    bucket_name: str
+    home_region: str
+    bucket_prefix: str | None = None
+    bucket_region: str | None = None
+    multi_region: bool = True
+    organization_trail: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Wish:
-    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set."""
+    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
+
+    With `create_trail` nothing else is enforced than what this one trail needs.
+    """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
@@ -43,6 +63,7 @@ class Wish:
     replace_compliant_key: bool = False
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
+    create_trail: TrailWish | None = None
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class ReplicaAccess(Access):
 
 def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
     access = ReplicaAccess()
-    account = _resources.Account(MANAGEMENT, "aws", access, {})
+    account = _resources.Account(MANAGEMENT, "aws", access, {}, {MANAGEMENT: access})
     with ThreadPoolExecutor(1) as pool:
         key = _resources.KeyReads(pool, account, REPLICA).key()
     assert isinstance(key, Key)
