@@ -62,7 +62,19 @@ def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) 
         "verdict": verdict,
         "cis_3_5": "pass",
         "trails": list(trails),
-        "kms_keys": [{"arn": KEY, "aliases": ["alias/trail"]}],
+        "kms_keys": [
+            {
+                "arn": KEY,
+                "aliases": ["alias/trail"],
+                "manager": "CUSTOMER",
+                "state": "Enabled",
+                "spec": "SYMMETRIC_DEFAULT",
+                "usage": "ENCRYPT_DECRYPT",
+                "multi_region": False,
+                "rotation_enabled": True,
+                "policy": None,
+            }
+        ],
         "buckets": [],
         "errors": [],
         **fields,
