@@ -72,7 +72,7 @@ class Total:
     label: str
     number: int
     whole: int
-    bar: tuple[Part, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class RuleLine:
     """One rule over all trails. `found` are the parts of the bar that are problems."""
 
     name: str
-    bar: tuple[Part, ...]
+    parts: tuple[Part, ...]
     found: tuple[Part, ...]
 
     @property
@@ -164,18 +164,18 @@ def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[st
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
     unseen = sum(account["verdict"] == "unknown" for account in accounts)
-    parts = []
+    clauses = []
     if verdicts["non_compliant"]:
-        parts.append(f"{verdicts['non_compliant']} of {count(len(trails), 'trail')} break a required rule")
+        clauses.append(f"{verdicts['non_compliant']} of {count(len(trails), 'trail')} break a required rule")
     if verdicts["unknown"]:
-        parts.append(f"{verdicts['unknown']} of {count(len(trails), 'trail')} could not be judged")
+        clauses.append(f"{verdicts['unknown']} of {count(len(trails), 'trail')} could not be judged")
     if empty:
-        parts.append(f"{count(empty, 'account')} without a trail")
-    if not parts and unseen:
-        parts.append(f"{count(unseen, 'account')} could not be read in full")
-    if not parts and trails:
-        parts.append(f"Every one of {count(len(trails), 'trail')} can deliver logs under a customer managed key")
-    return f"{'; '.join(parts)}." if parts else "There was nothing to judge."
+        clauses.append(f"{count(empty, 'account')} without a trail")
+    if not clauses and unseen:
+        clauses.append(f"{count(unseen, 'account')} could not be read in full")
+    if not clauses and trails:
+        clauses.append(f"Every one of {count(len(trails), 'trail')} can deliver logs under a customer managed key")
+    return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
 
 
 def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
@@ -190,25 +190,26 @@ def _totals(
 ) -> Iterator[Total]:
     for label, judged in (("Compliant accounts", accounts), ("Compliant trails", trails)):
         verdicts = Counter(one["verdict"] for one in judged)
-        bar = _bar([(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()])
-        yield Total(label=label, number=verdicts["compliant"], whole=len(judged), bar=bar)
+        parts = _parts([(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()])
+        yield Total(label=label, number=verdicts["compliant"], whole=len(judged), parts=parts)
     literal = Counter(trail["cis_3_5"] for trail in trails)
-    bar = _bar([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
-    yield Total(label=f"Pass CIS {control} to the letter", number=literal["pass"], whole=len(trails), bar=bar)
+    parts = _parts([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
+    yield Total(label=f"Pass CIS {control} to the letter", number=literal["pass"], whole=len(trails), parts=parts)
     excepted = sum(any(finding["status"] == "excepted" for finding in trail["findings"]) for trail in trails)
     if excepted:
-        bar = _bar([("excepted", "excepted", excepted), ("not_applicable", "without", len(trails) - excepted)])
-        yield Total(label="Trails under an exception", number=excepted, whole=len(trails), bar=bar)
+        parts = _parts([("excepted", "excepted", excepted), ("not_applicable", "without", len(trails) - excepted)])
+        yield Total(label="Trails under an exception", number=excepted, whole=len(trails), parts=parts)
 
 
-def _bar(parts: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
-    whole, start, bar = sum(number for _kind, _label, number in parts), 0, []
-    for kind, label, number in parts:
+def _parts(counts: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
+    """Return the parts of a bar from kinds, labels and numbers; what there is none of has no part."""
+    whole, start, parts = sum(number for _kind, _label, number in counts), 0, []
+    for kind, label, number in counts:
         if number:
             length = {"start": round(100 * start / whole, 2), "length": round(100 * number / whole, 2)}
-            bar.append(Part(kind=kind, label=label, number=number, **length))
+            parts.append(Part(kind=kind, label=label, number=number, **length))
             start += number
-    return tuple(bar)
+    return tuple(parts)
 
 
 def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
@@ -216,9 +217,9 @@ def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
     for finding in (finding for trail in trails for finding in trail["findings"]):
         counts.setdefault(finding["rule"], Counter())[kind_of(finding)] += 1
     for name, kinds in counts.items():
-        bar = _bar([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
-        found = tuple(part for part in bar if part.kind not in ("pass", "not_applicable"))
-        yield RuleLine(name=name, bar=bar, found=found)
+        parts = _parts([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
+        found = tuple(part for part in parts if part.kind not in ("pass", "not_applicable"))
+        yield RuleLine(name=name, parts=parts, found=found)
 
 
 def _worst(rule: RuleLine) -> tuple[int, ...]:

@@ -226,8 +226,8 @@ def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:
 
 
 def test_a_bar_is_as_long_as_its_parts() -> None:
-    for bar in page(ORGANIZATION).all("svg"):
-        places = [(float(one.attributes["x"]), float(one.attributes["width"])) for one in bar.all("rect")]
+    for drawn in page(ORGANIZATION).all("svg"):
+        places = [(float(one.attributes["x"]), float(one.attributes["width"])) for one in drawn.all("rect")]
         ends = [0, *(round(start + length, 1) for start, length in places)]
         assert ends[:-1] == [round(start, 1) for start, _length in places]
         assert ends[-1] == 100
