@@ -9,8 +9,8 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage recorded molecule \
-	docs-lint fuzz test-matrix mutation bench permissions pins changelog clean
+# Every target that `make help` lists is a deed, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -61,6 +61,10 @@ recorded: ## That the permissions declared are those of the calls that the last 
 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
+
+test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
+	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
+	$(run) python -m pytest tests/awx
 
 molecule: setup ## The molecule scenarios `audit` and `enforce`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
