@@ -29,6 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    SoughtKey,
     read_ground,
     read_keys,
     read_tags,
@@ -44,6 +45,7 @@ __all__ = [
     "Pace",
     "Role",
     "Scope",
+    "SoughtKey",
     "apply",
     "connect",
     "open_and_read",
