@@ -27,13 +27,14 @@ test: setup ## All the checks and tests below, two at a time; some minutes
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 
-lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
+lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form, licences
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
 	$(run) yamllint --strict .
 	$(run) shellcheck tools/*.sh .ci/run
 	$(run) antsibull-changelog lint
+	$(run) reuse lint --quiet
 
 types: setup ## mypy, strict
 	$(run) mypy
