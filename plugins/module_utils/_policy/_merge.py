@@ -76,6 +76,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     if not missing:
         return policy
     _refuse_orphans(policy, required)
+    _refuse_repeated(policy, required)
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in _additions(missing, required):
@@ -122,6 +123,17 @@ def _refuse_orphans(policy: Policy, required: Required) -> None:
                 required,
                 f"{statement.label} names {names}, the id of a user or role that was deleted, and KMS takes no policy "
                 f"with such a principal. Remove it from {statement.label}, or name the new user or role.",
+            )
+
+
+def _refuse_repeated(policy: Policy, required: Required) -> None:
+    """Of names that stand twice in one object only the last value is read: written back, the others would be lost."""
+    for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
+        if names:
+            raise _refusal(
+                required,
+                f"in {owner} the element {names[0]} stands twice, and only the last of them could be written back. "
+                f"Write it once in {owner}, with all that it is to hold.",
             )
 
 
