@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,12 @@ from ansible.utils.display import Display
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
+    CIS_VERSIONS,
+    DEFAULT_CIS_VERSION,
+    FORMATS,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
 display = Display()
@@ -31,9 +35,6 @@ display = Display()
 # Asked when this file is imported, which Ansible does in its main process: the worker that runs the action has
 # no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
 WIDTH = display.columns if sys.stdout.isatty() else 100
-
-REPORT = "cloudtrail-kms.json"
-FILE_MODE = 0o640
 
 MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
@@ -53,8 +54,9 @@ ENFORCE_OPTIONS = frozenset(
 )
 OWN_OPTIONS: dict[str, Any] = {
     "mode": {"type": "str", "choices": list(MODULES), "default": "audit"},
-    "reports": {"type": "list", "elements": "str", "choices": ["json"], "default": []},
+    "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
     "report_dir": {"type": "path"},
+    "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
 }
 
@@ -85,11 +87,10 @@ class ActionModule(ActionBase):
         _show(facts, told)
         judged = facts or last_read(told)
         try:
-            reports = _write_reports(judged, own)
-        except OSError as error:
+            reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
+        except ReportError as error:
             # What was changed, and its backup, stays in the result all the same.
-            path = Path(own["report_dir"]) / REPORT
-            return {**result, **told, "failed": True, "msg": f"The report {path} cannot be written: {error.strerror}."}
+            return {**result, **told, "failed": True, "msg": str(error)}
         return {
             **result,
             **told,
@@ -113,18 +114,6 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
             f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
         )
     return own
-
-
-def _write_reports(audit: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
-    """Write the reports asked for, in check mode too: a report records a run, it is no state of the account.
-
-    Raises OSError where one cannot be written.
-    """
-    if not own["reports"]:
-        return []
-    path = Path(own["report_dir"]) / REPORT
-    _write(path, json.dumps(audit, indent=2, sort_keys=True) + "\n")
-    return [str(path)]
 
 
 def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:
@@ -153,16 +142,3 @@ def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> No
 
     display.display(table(paint), screen_only=True)
     display.display(table(lambda text, _tone: text), log_only=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a whole file or none: a reader never finds half a report."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, FILE_MODE)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

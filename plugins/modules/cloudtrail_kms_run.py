@@ -60,6 +60,13 @@ options:
       - A relative path starts at the directory that C(ansible-playbook) was called from.
       - A report that is there already is replaced as a whole. Its mode is 0640.
     type: path
+  cis_version:
+    description:
+      - The version of the CIS AWS Foundations Benchmark whose numbers the reports give, beside those of the other
+        frameworks. The JSON holds all of them.
+    type: str
+    choices: ["1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
+    default: "3.0"
   fail_on:
     description:
       - The verdicts that RV(failures) holds. What an enforcement was refused or failed to do is always among them.

@@ -17,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
-OWN = {"mode", "fail_on", "reports", "report_dir"}
+OWN = {"mode", "fail_on", "reports", "report_dir", "cis_version"}
 
 
 def variables() -> dict[str, Any]:

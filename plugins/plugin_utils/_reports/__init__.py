@@ -1,0 +1,41 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reports of an audit: one file here for each format, each a pure function of the audit.
+
+A format is a module with `render(audit, *, cis_version) -> str`. `audit` has the shape of
+`ansible_facts.cloudtrail_kms`; `cis_version` is one of `CIS_VERSIONS`, that of the benchmark whose numbers the report
+gives. The same audit gives the same text. What is in it may be hostile: names, reasons and AWS's messages are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, cast
+
+# The versions of the CIS AWS Foundations Benchmark that the rules are mapped to.
+CIS_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0")
+DEFAULT_CIS_VERSION = "3.0"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: the name of its file, and the module here that renders it."""
+
+    file_name: str
+    module: str
+
+    def render(self, audit: Mapping[str, Any], *, cis_version: str = DEFAULT_CIS_VERSION) -> str:
+        """Return the report. Its module is imported only now: an audit without reports does not wait for any."""
+        return cast("str", import_module(f"{__name__}.{self.module}").render(audit, cis_version=cis_version))
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "json": Format("cloudtrail-kms.json", "_json"),
+    }
+)
