@@ -14,8 +14,8 @@ version_added: 0.1.0
 description:
   - Finds or creates the key in its own account, and adds to its policy what CloudTrail and the readers of the logs
     lack to use it for the given trails, all in one write. A second run changes nothing.
-  - KMS has no conditional write of a key policy, so the policy of a key that many accounts use is written here, once for
-    all of them, before M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) gives the key to their trails.
+  - KMS has no conditional write of a key policy, so the policy of a key that many accounts use is written here, once
+    for all of them, before M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) gives the key to their trails.
   - No trail is read or changed. Nothing in the policy is rewritten or removed.
   - A key policy has room for 32,768 bytes, some 280 trails of as many accounts in the strict form, or 700 accounts in
     the form of the CIS benchmark. Beyond that the module refuses; it warns when four fifths are full.
