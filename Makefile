@@ -9,8 +9,8 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-awx lint types ansible-lint sanity unit integration coverage recorded molecule \
-	docs-lint test-matrix mutation bench permissions pins changelog clean
+# Every target that `make help` lists is a deed, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -71,6 +71,9 @@ molecule: setup ## The molecule scenarios `audit` and `enforce`
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+fuzz: setup ## Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
+	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
 mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh

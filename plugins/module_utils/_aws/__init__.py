@@ -27,6 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     read_account,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    SoughtKey,
     read_ground,
     read_keys,
     read_tags,
@@ -41,6 +42,7 @@ __all__ = [
     "Pace",
     "Role",
     "Scope",
+    "SoughtKey",
     "apply",
     "connect",
     "open_and_read",
