@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A small stand-in for AWX's API, for the modules of awx.awx: it keeps what AWX would keep and refuses what AWX refuses.
+"""A small stand-in for AWX's API, for the modules of awx.awx: it keeps what AWX would, and refuses what AWX refuses.
 
 with AwxStub(playbooks={"playbooks/audit.yml"}) as awx:
     subprocess.run([...], env=os.environ | awx.environment)
@@ -169,8 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         store = self.server.store
         with self.server.lock:
             try:
-                if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                    raise RefusedError(401, {"detail": "Authentication credentials were not provided."})
+                self._authenticate()
                 if self.command != "GET":
                     store.writes.append(f"{self.command} {address.path}")
                 status, told = act(store, parts, body or dict(parse_qsl(address.query)))
@@ -179,6 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
             except (KeyError, ValueError):
                 status, told = 404, {"detail": "Not found."}
         self._send(status, told)
+
+    def _authenticate(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise RefusedError(401, {"detail": "Authentication credentials were not provided."})
 
     def _send(self, status: int, told: Any) -> None:
         content = b"" if status == 204 else json.dumps(told).encode()

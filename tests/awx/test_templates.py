@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""playbooks/awx/configure.yml makes the templates that docs/awx.md promises, on a stub that refuses what AWX refuses."""
+"""playbooks/awx/configure.yml makes what docs/awx.md promises, on a stub that refuses what AWX refuses."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,26 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.awx.page import CONFIGURE, PAGE, ROOT, file, typed
 from tests.awx.stub import AwxStub, RefusedError, Store
 
-ROOT = Path(__file__).parents[2]
+ALL = file("awx.yml")
 LEAST = {
-    "cloudtrail_kms_awx_image": "registry.example.com/cloudtrail-kms:0.1.0",
-    "cloudtrail_kms_awx_region": "eu-central-1",
-    "cloudtrail_kms_awx_credential": "AWS audit",
-}
-ALL = {
-    **LEAST,
-    "cloudtrail_kms_awx_enforce_credential": "AWS enforcement",
-    "cloudtrail_kms_awx_report_bucket": "audit-reports",
-    "cloudtrail_kms_awx_accounts": {
-        "url": "https://git.example.com/accounts.git",
-        "path": "production.aws_accounts.yml",
-    },
-    "cloudtrail_kms_awx_notification": {
-        "type": "webhook",
-        "configuration": {"url": "https://chat.example.com/hook", "http_method": "POST", "headers": {}},
-    },
+    name: ALL[name]
+    for name in ("cloudtrail_kms_awx_image", "cloudtrail_kms_awx_region", "cloudtrail_kms_awx_credential")
 }
 JOBS = {"CloudTrail KMS audit", "CloudTrail KMS plan", "CloudTrail KMS enforce", "CloudTrail KMS organization audit"}
 
@@ -48,20 +33,20 @@ def playbooks() -> set[str]:
     return {str(path.relative_to(ROOT)) for path in found if starts.search(path.read_text(encoding="utf-8"))}
 
 
-def configure(awx: AwxStub, variables: Mapping[str, Any], *arguments: str) -> str:
-    command = ["ansible-playbook", "aws_baseline.cloudtrail.awx.configure", *arguments, "-e", json.dumps(variables)]
-    environment = os.environ | awx.environment | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "awx")}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+def configure(awx: AwxStub, folder: Path, variables: Mapping[str, Any], *arguments: str) -> str:
+    """Run the command of the page on variables in the file that it names; return what it prints."""
+    (folder / "awx.yml").write_text(yaml.safe_dump(dict(variables)), encoding="utf-8")
+    done = typed(
+        CONFIGURE, folder, awx.environment | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "awx")}, *arguments
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def awx() -> Iterator[AwxStub]:
+def awx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwxStub]:
     with AwxStub(playbooks()) as stub:
-        configure(stub, ALL)
+        configure(stub, tmp_path_factory.mktemp("awx"), ALL)
         yield stub
 
 
@@ -98,6 +83,19 @@ def test_the_accounts_come_from_the_inventory_of_the_collection_and_are_shared_o
     assert json.loads(job["extra_vars"])["cloudtrail_kms_hosts"] == "all"
 
 
+def test_the_page_names_all_that_is_made(awx: AwxStub) -> None:
+    made = {
+        (kind, name)
+        for kind, endpoint in {
+            "Job template": "job_templates",
+            "Workflow": "workflow_job_templates",
+            "Schedule": "schedules",
+        }.items()
+        for name in awx.named(endpoint)
+    }
+    assert set(re.findall(r"^\| (Job template|Workflow|Schedule) \| ([^|]*) \|", PAGE, re.M)) == made
+
+
 def test_jobs_have_the_region_from_a_credential(awx: AwxStub) -> None:
     assert awx.named("credential_types")["AWS region"]["injectors"] == {"env": {"AWS_REGION": "{{ region }}"}}
     assert awx.named("credentials")["CloudTrail KMS region"]["inputs"] == {"region": "eu-central-1"}
@@ -125,30 +123,30 @@ def test_the_jobs_of_a_sliced_job_put_their_reports_in_one_place(awx: AwxStub) -
     assert told["cloudtrail_kms_report_prefix"] == "cloudtrail-kms/{{ awx_workflow_job_id | default(awx_job_id) }}"
 
 
-def test_a_second_run_sees_what_somebody_has_changed_and_in_check_mode_leaves_it(awx: AwxStub) -> None:
+def test_a_second_run_sees_what_somebody_has_changed_and_in_check_mode_leaves_it(awx: AwxStub, tmp_path: Path) -> None:
     jobs = awx.store.items["job_templates"]
     (audit,) = (number for number, job in jobs.items() if job["name"] == "CloudTrail KMS audit")
     jobs[audit]["job_type"] = "run"
     awx.store.writes.clear()
-    assert re.search(r"\bchanged=1 .*\bfailed=0 ", configure(awx, ALL, "--check"))
+    assert re.search(r"\bchanged=1 .*\bfailed=0 ", configure(awx, tmp_path, ALL, "--check"))
     assert awx.store.writes == []
     assert jobs[audit]["job_type"] == "run"
     jobs[audit]["job_type"] = "check"
 
 
-def test_without_a_credential_that_may_write_there_is_no_template_that_does() -> None:
+def test_without_a_credential_that_may_write_there_is_no_template_that_does(tmp_path: Path) -> None:
     with AwxStub(playbooks()) as stub:
-        configure(stub, LEAST)
+        configure(stub, tmp_path, LEAST)
         assert stub.named("job_templates").keys() == {"CloudTrail KMS audit"}
         assert not stub.named("workflow_job_templates")
         assert json.loads(stub.named("job_templates")["CloudTrail KMS audit"]["extra_vars"]) == {}
 
 
-def test_what_is_missing_is_named_before_anything_is_made() -> None:
+def test_what_is_missing_is_named_before_anything_is_made(tmp_path: Path) -> None:
     with AwxStub(playbooks()) as stub:
         stub.store.writes.clear()
         with pytest.raises(AssertionError, match="missing required arguments: cloudtrail_kms_awx_region"):
-            configure(stub, {name: value for name, value in LEAST.items() if not name.endswith("region")})
+            configure(stub, tmp_path, {name: value for name, value in LEAST.items() if not name.endswith("region")})
         assert stub.store.writes == []
 
 
@@ -188,6 +186,15 @@ def test_the_stub_refuses(endpoint: str, body: Mapping[str, Any], wrong: str, st
     with pytest.raises(RefusedError) as refused:
         store.create(endpoint, body)
     assert wrong in refused.value.answer[1]
+
+
+def test_the_stub_refuses_two_credentials_of_a_type(store: Store) -> None:
+    kind = store.create("credential_types", {"name": "AWS", "kind": "cloud"})["id"]
+    first, second = (store.create("credentials", {"name": name, "credential_type": kind})["id"] for name in "ab")
+    job = store.create("job_templates", AUDIT)["id"]
+    store.link("job_templates", job, "credentials", {"id": first})
+    with pytest.raises(RefusedError):
+        store.link("job_templates", job, "credentials", {"id": second})
 
 
 def test_the_stub_takes_the_template_that_the_refused_ones_differ_from(store: Store) -> None:
