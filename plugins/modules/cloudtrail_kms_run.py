@@ -50,9 +50,10 @@ options:
       - The reports to write to O(report_dir).
       - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
         account after the changes, or before them where they are only planned.
+      - V(html) is the file C(cloudtrail-kms.html), a page for people.
     type: list
     elements: str
-    choices: [json]
+    choices: [json, html]
     default: []
   report_dir:
     description:
@@ -122,7 +123,7 @@ reports:
   sample: [reports/cloudtrail-kms.json]
 uploads:
   description:
-    - The files that are to go into O(report_bucket), the reports and the C(backup_path) of an enforcement that wrote one.
+    - The files that are to go into O(report_bucket), the reports and the backup of an enforcement that wrote one.
       It is empty without O(report_bucket).
   returned: success
   type: list

@@ -146,6 +146,10 @@ def _same(item: Mapping[str, Any], body: Mapping[str, Any], names: Iterable[str]
     return all(item.get(name) == body.get(name) for name in names)
 
 
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item.get("name") or item["identifier"])
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
@@ -270,17 +274,10 @@ class AwxStub:
 
     def named(self, endpoint: str) -> dict[str, dict[str, Any]]:
         """The resources of an endpoint by name, relatives by their names instead of ids."""
-        return {item.get("name", item.get("identifier")): self._told(endpoint, item) for item in self._all(endpoint)}
-
-    def _all(self, endpoint: str) -> list[dict[str, Any]]:
-        return list(self.store.items[endpoint].values())
+        return {_name(item): self._told(endpoint, item) for item in self.store.items[endpoint].values()}
 
     def _told(self, endpoint: str, item: Mapping[str, Any]) -> dict[str, Any]:
-        names = {
-            number: other.get("name", other.get("identifier"))
-            for items in self.store.items.values()
-            for number, other in items.items()
-        }
+        names = {number: _name(other) for items in self.store.items.values() for number, other in items.items()}
         fields = RESOURCES[endpoint].fields
         told = {name: names[value] if isinstance(fields.get(name), Ref) else value for name, value in item.items()}
         for name in RESOURCES[endpoint].associations:

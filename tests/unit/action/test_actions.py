@@ -22,6 +22,7 @@ from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
@@ -264,7 +265,7 @@ class TestTheModule:
     [
         ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, got: destroy"),
         ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
-        ({"reports": ["pdf"]}, "value of reports must be one or more of: json. Got no match for: pdf"),
+        ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
 )
 def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
