@@ -34,10 +34,9 @@ def install_chromium() -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         return
     print("Installing Chromium ...", flush=True)
-    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
-    subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-    install = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *PACKAGES]
-    subprocess.run(install, check=False, **quiet)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", *PACKAGES]):
+        subprocess.run(["apt-get", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def main() -> int:
@@ -48,7 +47,7 @@ def main() -> int:
         print("There is no Chromium on PATH: install it (on Debian: apt-get install chromium).", file=sys.stderr)
         return 1
     set_up(VENV, ROOT / "requirements" / "browser.txt", ("3.13", "3.12"))
-    command = [VENV / "bin" / "python", "-m", *sys.argv[1:]]
+    command = [str(VENV / "bin" / "python"), "-m", *sys.argv[1:]]
     return subprocess.run(command, env=os.environ | {"CHROMIUM": browser}, check=False).returncode
 
 

@@ -29,8 +29,8 @@ WIDTH = 100
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         (PICTURES / "table.svg").write_text(drawn(audited(folder)), encoding="utf-8")
-        report = Path(folder, "cloudtrail-kms.html")
-        photograph = [sys.executable, "-m", "tools.browser", "tools.photograph", report, PICTURES / "report.png"]
+        taken = [str(Path(folder, "cloudtrail-kms.html")), str(PICTURES / "report.png")]
+        photograph = [sys.executable, "-m", "tools.browser", "tools.photograph", *taken]
         return subprocess.run(photograph, check=False).returncode
 
 

@@ -26,5 +26,7 @@ def chromium() -> Iterator[Browser]:
     sandbox = () if os.geteuid() else ("--no-sandbox",)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=[*QUIET, *sandbox])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
