@@ -33,8 +33,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def check(shape: Any, value: Any, where: str = "") -> None:
     """Raise TypeError, naming the member, where a value has not the type that its shape (botocore's) asks for."""
-    expected = _TYPES.get(shape.type_name, (object,))
-    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected and object not in expected):
+    if not _fits(shape.type_name, value):
         raise TypeError(f"{where or 'the whole'} is {type(value).__name__}, not {shape.type_name}")
     if shape.type_name == "structure":
         for name in shape.members.keys() & value.keys():
@@ -45,3 +44,9 @@ def check(shape: Any, value: Any, where: str = "") -> None:
     elif shape.type_name == "list":
         for each in value:
             check(shape.member, each, f"{where}[]")
+
+
+def _fits(type_name: str, value: object) -> bool:
+    """Whether the value is of the type; Python takes true for a number, AWS does not."""
+    expected = _TYPES.get(type_name)
+    return expected is None or (isinstance(value, expected) and isinstance(value, bool) is (bool in expected))
