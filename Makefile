@@ -101,6 +101,7 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
 	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
+	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
 
 pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
 	$(run) python -m tools.pictures
@@ -109,5 +110,8 @@ changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in ga
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
+release: setup ## Build the tarball, install it by itself, import it as Galaxy does, and see that it can be tagged
+	$(run) python -m tools.release
+
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-browser .venv-matrix .venv-mutation .venv-peers .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-browser .venv-matrix .venv-mutation .venv-peers .venv-release .cache .hypothesis .import_linter_cache .ruff_cache build
