@@ -19,6 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
     passing_directory,
@@ -97,7 +98,7 @@ class ActionModule(ActionBase):
         if own["mode"] == "share":
             return {**result, **self._share(task_vars or {})}
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
-        options = {name: value for name, value in self._task.args.items() if name not in others}
+        options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
         told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
@@ -106,13 +107,9 @@ class ActionModule(ActionBase):
         if facts is None:
             # What was refused or failed has its result as well: it is shown first, and stands in `failures`.
             told["failed"] = False
-        waiting = () if self._task.check_mode else told.get("shared_keys", ())
-        if waiting:
-            reasons: tuple[str, ...] = (waits(told["before"]["accounts"][0]["account_id"], waiting),)
-            display.display(reasons[0])
-        else:
-            reasons = (*told.get("refusals", ()), *told.get("errors", ()))
-            _show(partial(_table, facts, told))
+        if told.get("backup") and options.get("backup_path"):
+            told["backup_path"] = options["backup_path"]
+        reasons = self._tell(facts, told)
         judged = facts or last_read(told)
         try:
             reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
@@ -123,18 +120,28 @@ class ActionModule(ActionBase):
             **result,
             **told,
             "reports": reports,
-            **_report_objects(own, task_vars or {}),
+            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failures(judged, own["fail_on"], reasons),
         }
+
+    def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
+        """Show what came of it; return why an enforcement has not done what it should."""
+        waiting = () if self._task.check_mode else told.get("shared_keys", ())
+        if not waiting:
+            _show(partial(_table, facts, told))
+            return (*told.get("refusals", ()), *told.get("errors", ()))
+        reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
+        display.display(reason)
+        return (reason,)
 
     def _share(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
         hostvars = variables["hostvars"]
         results = {host: hostvars[host].get(RESULT, {}) for host in variables["ansible_play_batch"]}
         waiting = {host: result.get("shared_keys", []) for host, result in results.items()}
-        given = {name: value for name, value in self._task.args.items() if name not in OWN_OPTIONS}
+        given = _from_here({name: value for name, value in self._task.args.items() if name not in OWN_OPTIONS})
         told: dict[str, Any] = {"changed": False, "changes": [], "diff": [], "key_arns": []}
         for share in shares_of(variables["inventory_hostname"], waiting):
             module = f"aws_baseline.cloudtrail.{MODULES['share']}"
@@ -149,6 +156,12 @@ class ActionModule(ActionBase):
             if one.get("failed"):
                 return {**told, "failed": True, "msg": one["msg"]}
         return told
+
+
+def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name files from where ansible-playbook was called, as `report_dir` is; the module runs beside the playbook."""
+    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
+    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
 
 
 def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,11 +182,14 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _report_objects(own: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Where in the bucket the reports are to go, for the tasks that put them there."""
-    if not own["reports"] or not own["report_bucket"]:
-        return {}
-    return {"report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables)}
+def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Which files are to go into the bucket, and where, for the tasks that put them there."""
+    if not files or not own["report_bucket"]:
+        return {"uploads": []}
+    return {
+        "uploads": files,
+        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
+    }
 
 
 def _table(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any], paint: Paint) -> str:

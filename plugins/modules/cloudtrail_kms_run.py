@@ -126,9 +126,17 @@ reports:
   type: list
   elements: str
   sample: [reports/cloudtrail-kms.json]
+uploads:
+  description:
+    - The files that are to go into O(report_bucket), the reports and the backup of an enforcement that wrote one.
+      It is empty without O(report_bucket).
+  returned: success
+  type: list
+  elements: str
+  sample: [reports/cloudtrail-kms.json]
 report_objects:
-  description: Where in the bucket the reports are to go, the same for all hosts of a run.
-  returned: when there are reports and O(report_bucket) is given
+  description: Where in the bucket RV(uploads) are to go, the same for all hosts of a run.
+  returned: when RV(uploads) is not empty
   type: dict
   contains:
     bucket:
@@ -161,6 +169,11 @@ failures:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
       The report says what to do about each; fail_on decides what fails a run.
+backup_path:
+  description: The file that holds what an enforcement replaced.
+  returned: when anything was replaced and O(ignore:backup_path) is given
+  type: str
+  sample: /var/backups/cloudtrail-kms.json
 changes:
   description:
     - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here
