@@ -300,15 +300,16 @@ def test_shows_the_statement_that_decides(policy: str | None, rule: str, message
 def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_first() -> None:
     def excepted(name: str, expires: str) -> dict[str, Any]:
         exception = {"status": "fail", "reason": "It moves.", "owner": "security", "expires": expires}
-        covered = finding("key_is_usable", "excepted", evidence={"exception": exception})
-        return trail(name, "compliant", covered, finding("key_in_bucket_region", "pass"))
+        rules = ("key_is_usable", "key_is_approved")
+        covered = [finding(rule, "excepted", evidence={"exception": exception}) for rule in rules]
+        return trail(name, "compliant", *covered, finding("key_in_bucket_region", "pass"))
 
     trails = [excepted("c", "2027-03-31"), excepted("a", "2026-11-23"), excepted("b", "2026-11-24")]
     report = page(audit(account("compliant", *trails)))
     assert [words(row) for row in section(report, "exceptions").one("tbody").all("tr")] == [
-        "a 111111111111 key_is_usable It moves. security 2026-11-23 last day",
-        "b 111111111111 key_is_usable It moves. security 2026-11-24 1 day left",
-        "c 111111111111 key_is_usable It moves. security 2027-03-31 128 days left",
+        "a 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-23 last day",
+        "b 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-24 1 day left",
+        "c 111111111111 key_is_usable, key_is_approved It moves. security 2027-03-31 128 days left",
     ]
     assert "Excepted until 2026-11-23 Reason It moves. Owner security Otherwise fail" in words(report)
 
