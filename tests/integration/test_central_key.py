@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.fakeaws.client import FakeAws
+from tests.integration.test_examples import blocks
 
 HOME = "eu-central-1"
 LOG_ARCHIVE, SECURITY = "444444444444", "555555555555"
@@ -111,3 +112,5 @@ def test_where_the_key_cannot_be_changed_no_account_goes_on(fake_aws: FakeAws, t
     assert (planned.returncode, writes(fake_aws)) == (2, [])
     assert "Changes to the key of account 555555555555 for 3 trails: 3 planned" in planned.stdout
     assert planned.stdout.count(": 1 planned") == 3
+    (shown,) = blocks("text", "docs/landing-zones.md")
+    assert shown in planned.stdout
