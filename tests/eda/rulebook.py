@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs ansible-rulebook as docs/drift.md does, in a process of its own."""
+"""Runs ansible-rulebook by the command of docs/drift.md, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-DRIFT = "aws_baseline.cloudtrail.cloudtrail_kms_drift"
-INVENTORY = "all:\n  hosts:\n    localhost:\n"
-_STOP_SECONDS = 20
+from tests.page import Page
+
+PAGE = Page("drift.md")
+DEPLOY, DEPLOY_ELSEWHERE, LIST_RESOURCES, RUN = PAGE.commands
+NAME = "aws_baseline.cloudtrail.cloudtrail_kms_drift"
+_STOP_SECONDS = 5  # it may be waiting for a message, which it does for longer
 
 
 class Rulebook:
-    """A running ansible-rulebook; whoever started it stops it. What it prints goes to a file in its folder."""
+    """A running ansible-rulebook; whoever started it stops it. What it prints goes to a file in its folder.
 
-    def __init__(
-        self, folder: Path, variables: Mapping[str, Any], environment: Mapping[str, str], rulebook: str = DRIFT
-    ) -> None:
-        (folder / "drift.yml").write_text(yaml.safe_dump(dict(variables)), encoding="utf-8")
-        (folder / "inventory.yml").write_text(INVENTORY, encoding="utf-8")
+    The folder holds drift.yml, as the page has it; the inventory is put there.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], rulebook: str = NAME) -> None:
+        (folder / "inventory.yml").write_text(yaml.safe_dump(PAGE.file("inventory.yml")), encoding="utf-8")
         self._log = folder / "output.txt"
+        command = RUN.removeprefix("$ ").strip()
+        assert NAME in command
         with self._log.open("w", encoding="utf-8") as output:
             self._process = subprocess.Popen(
-                ["ansible-rulebook", "--rulebook", rulebook, "--vars", "drift.yml", "--inventory", "inventory.yml"],
+                ["sh", "-c", f"exec {command.replace(NAME, rulebook)}"],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

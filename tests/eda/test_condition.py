@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.eda.rulebook import ROOT, Rulebook
+from tests.eda.rulebook import PAGE, Rulebook
+from tests.page import ROOT
 from tests.unit.eda.events import ALIAS, BUCKET, ENFORCER, KEY, OURS, RECORDS, TRAIL, event, session
 
 OTHER_KEY = KEY.replace("1234abcd", "9999abcd")
@@ -56,17 +58,27 @@ def local(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rulebook
 
 
+def test_the_template_lets_through_what_the_rule_takes_and_the_page_names_it() -> None:
+    template = yaml.safe_load((ROOT / "docs" / "drift" / "events.yml").read_text(encoding="utf-8"))
+    passed = template["Resources"]["Rule"]["Properties"]["EventPattern"]["detail"]["eventName"]
+    assert passed == list(RECORDS)
+    subprocess.run(["cfn-lint", str(ROOT / "docs" / "drift" / "events.yml")], check=True)
+    table = PAGE.text.partition("| On | Calls |")[2].partition("\n\n")[0]
+    assert re.findall(r"`(\w+)`", table) == passed
+
+
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names of the events that the rule took, of all that it was sent."""
     folder = tmp_path_factory.mktemp("condition")
     named = {name: {**sent, "id": f"<{name}>"} for name, sent in (TAKEN | LEFT).items()}
     (folder / "local.yml").write_text(yaml.safe_dump(local(list(named.values()))), encoding="utf-8")
-    variables = {
+    variables = PAGE.file("drift.yml") | {
         "cloudtrail_kms_drift_resources": [TRAIL, KEY, ALIAS, BUCKET],
         "cloudtrail_kms_drift_enforcers": [ENFORCER],
     }
-    with Rulebook(folder, variables, os.environ, rulebook="local.yml") as rulebook:
+    (folder / "drift.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
+    with Rulebook(folder, os.environ, rulebook="local.yml") as rulebook:
         assert rulebook.wait(60) == 0, rulebook.output
         return set(re.findall(r"<([^>]*)>", rulebook.output))
 
