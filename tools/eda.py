@@ -14,10 +14,15 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 
-from tools.venv import Environment
+from tools.collection import take
+from tools.isolated import ROOT
+from tools.venvs import set_up
 
-EDA = Environment("eda", ansible="14.5.0", pythons=("3.13", "3.12"))
+VENV = ROOT / ".venv-eda"
+PINS = ROOT / "requirements" / "eda.txt"
+RELEASE = "14.5.0"  # of the package ansible, which carries the amazon.aws that has the source
 LEAST_JAVA = 17
 
 
@@ -40,9 +45,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    EDA.set_up()
+    set_up(VENV, PINS, ("3.13", "3.12"), more=RELEASE, finish=partial(take, "amazon.aws", RELEASE))
+    path = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "pytest", "tests/eda", *sys.argv[1:]]
-    return subprocess.run(command, env=os.environ | {"PATH": EDA.path}, check=False).returncode
+    return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -12,27 +12,48 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from tools.venv import Environment, run
+from tools.collection import take
+from tools.isolated import ROOT
+from tools.venvs import run, set_up
 
-# Each with the version of amazon.aws that it has.
-PAIRS: Mapping[Environment, str] = MappingProxyType(
-    {
-        Environment("matrix-oldest", ansible="12.0.0", pythons=("3.10", "3.11", "3.12")): "10.1.1",
-        Environment("matrix-newest", ansible="14.5.0", pythons=("3.13", "3.12")): "11.4.0",
-    }
+
+@dataclass(frozen=True)
+class Pair:
+    """ansible-core as requirements/matrix-NAME.txt pins it, and the release of `ansible` that carries amazon.aws."""
+
+    name: str
+    ansible: str
+    amazon_aws: str
+    pythons: tuple[str, ...]
+
+    @property
+    def pins(self) -> Path:
+        return ROOT / "requirements" / f"matrix-{self.name}.txt"
+
+    @property
+    def venv(self) -> Path:
+        return ROOT / ".venv-matrix" / self.name
+
+
+PAIRS = (
+    Pair("oldest", ansible="12.0.0", amazon_aws="10.1.1", pythons=("3.10", "3.11", "3.12")),
+    Pair("newest", ansible="14.5.0", amazon_aws="11.4.0", pythons=("3.13", "3.12")),
 )
 
 
-def test(pair: Environment) -> int:
-    pair.set_up()
-    version = run(pair.folder / "bin" / "ansible-playbook", "--version").splitlines()[0]
-    python = run(pair.folder / "bin" / "python", "--version")
-    print(f"\n━━ {pair.name}: {version}, amazon.aws {PAIRS[pair]}, {python} ━━", flush=True)
+def test(pair: Pair) -> int:
+    finish = partial(take, "amazon.aws", pair.ansible)
+    set_up(pair.venv, pair.pins, pair.pythons, more=str(pair), finish=finish)
+    path = f"{pair.venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    version = run(pair.venv / "bin" / "ansible-playbook", "--version").splitlines()[0]
+    python = run(pair.venv / "bin" / "python", "--version")
+    print(f"\n━━ {pair.name}: {version}, amazon.aws {pair.amazon_aws}, {python} ━━", flush=True)
     command = [sys.executable, "-m", "pytest", "tests/integration"]
-    return subprocess.run(command, env=os.environ | {"PATH": pair.path}, check=False).returncode
+    return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":

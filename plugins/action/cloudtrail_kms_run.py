@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
     passing_directory,
@@ -82,7 +83,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         own = _own_options(self._task.args)
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
-        options = {name: value for name, value in self._task.args.items() if name not in others}
+        options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
         told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
@@ -91,6 +92,8 @@ class ActionModule(ActionBase):
         if facts is None:
             # What was refused or failed has its result as well: it is shown first, and stands in `failures`.
             told["failed"] = False
+        if told.get("backup") and options.get("backup_path"):
+            told["backup_path"] = options["backup_path"]
         _show(facts, told)
         judged = facts or last_read(told)
         try:
@@ -102,11 +105,17 @@ class ActionModule(ActionBase):
             **result,
             **told,
             "reports": reports,
-            **_for_bucket(own, [*reports, *_backup(told, self._task.args)], task_vars or {}),
+            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
         }
+
+
+def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name files from where ansible-playbook was called, as `report_dir` is; the module runs beside the playbook."""
+    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
+    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
 
 
 def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,11 +134,6 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
             f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
         )
     return own
-
-
-def _backup(told: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """The file with what was replaced, where anything was."""
-    return [os.path.expandvars(os.path.expanduser(given["backup_path"]))] if told.get("backup") else []
 
 
 def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,11 @@ failures:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
       The report says what to do about each; fail_on decides what fails a run.
+backup_path:
+  description: The file that holds what an enforcement replaced.
+  returned: when anything was replaced and O(ignore:backup_path) is given
+  type: str
+  sample: /var/backups/cloudtrail-kms.json
 changes:
   description:
     - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here

@@ -54,13 +54,16 @@ _STATUS_TONES: Mapping[str, Tone] = {
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
-    `enforcement` is a result of cloudtrail_kms_enforce: `before`, `after`, `changes`, `refusals` and `errors`.
+    `enforcement` is a result of cloudtrail_kms_enforce: `before`, `after`, `changes`, `refusals` and `errors`; with
+    `backup_path`, the file that holds what was replaced.
     Where nothing was done, or the account could not be read again, there is nothing to say of after.
     """
     width = legible(width)
     parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
     if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
         parts.append(_after(enforcement, width, paint))
+    if enforcement.get("backup_path"):
+        parts.append(f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)")
     return "\n\n\n".join(parts)
 
 
