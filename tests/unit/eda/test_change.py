@@ -61,7 +61,7 @@ def test_the_principal_of_a_session_is_its_role() -> None:
 
 
 def test_the_collection_is_known_by_the_user_agent_that_its_clients_send() -> None:
-    sent = _access._client_config(None, 1).user_agent_extra
+    sent = vars(_access._client_config(None, 1))["user_agent_extra"]
     assert told("DisableKey", userAgent=f"Boto3/1.44.5 {sent}")["by_collection"] is True
     assert told("DisableKey", userAgent=OURS)["by_collection"] is True
     assert told("DisableKey", userAgent=None)["by_collection"] is False
