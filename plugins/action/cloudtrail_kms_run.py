@@ -20,7 +20,13 @@ from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
+    FAILING,
+    failures,
+    joined,
+    last_read,
+    without_organization_trail,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
     CIS_VERSIONS,
@@ -59,6 +65,7 @@ OWN_OPTIONS: dict[str, Any] = {
     "report_dir": {"type": "path"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "require_organization_trail": {"type": "bool", "default": False},
 }
 
 
@@ -97,7 +104,10 @@ class ActionModule(ActionBase):
             **told,
             "reports": reports,
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
+            "failures": joined(
+                failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
+                without_organization_trail(judged) if own["require_organization_trail"] else {},
+            ),
         }
 
 

@@ -17,7 +17,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
-OWN = {"mode", "fail_on", "reports", "report_dir", "cis_version"}
+OWN = {"mode", "fail_on", "reports", "report_dir", "cis_version", "require_organization_trail"}
+# What an entry point of the role gives in the place of a variable.
+GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}
 
 
 def variables() -> dict[str, Any]:
@@ -48,11 +50,12 @@ def test_choices_are_those_of_the_modules() -> None:
 
 
 def test_every_variable_reaches_its_option() -> None:
-    (run, _judge) = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    (run,) = yaml.safe_load((ROLE / "tasks" / "run.yml").read_text(encoding="utf-8"))
     options = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
     of_modules = {name: value for name, value in options.items() if name not in OWN}
     assert of_modules == {
-        name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in _enforce_arguments.enforce_spec()
+        name: f"{{{{ {GIVEN.get(name, f'cloudtrail_kms_{name}')} | default(omit) }}}}"
+        for name in _enforce_arguments.enforce_spec()
     }
 
 

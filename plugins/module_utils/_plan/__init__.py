@@ -31,6 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
     Wish,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
+    new_bucket_region,
     wished_trail,
     with_wished_trail,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "keys_of_backup",
     "make_plan",
     "make_restore_plan",
+    "new_bucket_region",
     "owner_warning",
     "regions_in_need",
     "touched",
