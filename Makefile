@@ -62,8 +62,9 @@ recorded: ## That the permissions declared are those of the calls that the last 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
-molecule: setup ## The molecule scenarios `audit` and `enforce`
-	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
+molecule: setup ## The molecule scenarios `audit`, `enforce` and `provision`
+	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce \
+		--scenario-name provision
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .

@@ -62,8 +62,8 @@ def without_organization_trail(audit: Mapping[str, Any]) -> dict[str, str]:
     """
     return {
         account["account_id"]: (
-            f"Account {account['account_id']} has no multi-Region trail of its organization that logs. Create one in the "
-            "management account, or give this account a trail of its own by create_trail."
+            f"Account {account['account_id']} has no multi-Region trail of its organization that logs. Create one in "
+            "the management account, or give this account a trail of its own by create_trail."
         )
         for account in audit["accounts"]
         if account["verdict"] != "not_applicable" and not any(map(_covers, account["trails"]))

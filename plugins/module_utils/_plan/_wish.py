@@ -36,8 +36,8 @@ class KeyWish:
 class TrailWish:
     """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
 
-    With `new_bucket` a bucket that does not exist is planned for as if it were there, in `bucket_region`, or else in the
-    home region.
+    With `new_bucket` a bucket that does not exist is planned for as if it were there, in `bucket_region` or else in
+    the home region.
     """
 
     name: str

@@ -93,6 +93,7 @@ CASES = [
     ),
     Case("several", Task(), [], "compliant", "compliant"),
     Case("several", Task(scope=Scope(trails=("team-1-us-east-1",))), [], "compliant", "compliant"),
+    Case("vending", Task(), [], "compliant", "compliant"),
     Case("unreadable-key", Task(), [], "unknown", "unknown"),
     Case("wrong-region", Task(), NEW, "non_compliant", "compliant"),
 ]
