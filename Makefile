@@ -9,8 +9,8 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage recorded molecule docs-lint \
-	test-matrix mutation bench permissions pins changelog clean
+# Every target that `make help` lists is a deed, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -27,13 +27,14 @@ test: setup ## All the checks and tests below, two at a time; some minutes
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 
-lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
+lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form, licences
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
 	$(run) yamllint --strict .
 	$(run) shellcheck tools/*.sh .ci/run
 	$(run) antsibull-changelog lint
+	$(run) reuse lint --quiet
 
 types: setup ## mypy, strict
 	$(run) mypy
@@ -62,12 +63,19 @@ recorded: ## That the permissions declared are those of the calls that the last 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
+test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
+	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
+	$(run) python -m pytest tests/awx
+
 molecule: setup ## The molecule scenarios `audit`, `enforce` and `provision`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce \
 		--scenario-name provision
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+fuzz: setup ## Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
+	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
 mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh

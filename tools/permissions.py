@@ -25,11 +25,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     AUDIT_ACTIONS,
     DEPENDENT_ACTIONS,
     ENFORCEMENT_ACTIONS,
+    INVENTORY_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
 FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
 ROLE_NAMES = {"audit": "CloudTrailKmsAudit", "enforce": "CloudTrailKmsEnforce"}
+PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "audit": AUDIT_ACTIONS,
+    "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
+    "inventory": INVENTORY_ACTIONS,
+}
 _SERVICE_ROLES = "arn:{partition}:iam::*:role/aws-service-role"
 
 # A write reaches resources of the role's own account only, whatever policies of other accounts would allow (IAM guide,
@@ -65,6 +71,7 @@ _READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
 _WRITE_KEYS = Grant("WriteKeys", KEYS, OWN_ACCOUNT)
 _REVIVE = Grant("ReviveKeysIfYouAllowIt", KEYS, OWN_ACCOUNT)
 GRANTS: Mapping[str, Grant] = {
+    **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
     "ec2:DescribeRegions": _LOOK,
     "cloudtrail:DescribeTrails": _LOOK,
     "organizations:ListDelegatedServicesForAccount": _LOOK,
@@ -103,8 +110,8 @@ OF_THE_CALLER = frozenset({("sts", "AssumeRole")})
 
 
 def actions(purpose: str) -> list[str]:
-    """The IAM actions of `audit` or `enforce`, sorted; those of an enforcement hold those of its audits."""
-    calls = AUDIT_ACTIONS if purpose == "audit" else {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS}
+    """The IAM actions of one of PURPOSES, sorted; those of an enforcement hold those of its audits."""
+    calls = PURPOSES[purpose]
     granted = {action for call, action in calls.items() if call not in ANSWERED_TO_EVERYBODY | OF_THE_CALLER}
     dependent = {action for call, needed in DEPENDENT_ACTIONS.items() if call in calls for action in needed}
     return sorted(granted | dependent)
@@ -193,7 +200,7 @@ class _Plain(yaml.SafeDumper):
 
 def files() -> dict[str, str]:
     """The text of every generated file, by its name."""
-    policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in ROLE_NAMES}
+    policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
     note = (
         "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n---\n"
     )

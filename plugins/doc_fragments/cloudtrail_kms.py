@@ -45,6 +45,7 @@ options:
     description:
       - The role to assume in the account that owns the KMS keys, where that is another one.
       - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
+      - An enforcement finds or creates the key in that account, and adds to its policy there.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
     type: dict
     suboptions: *role

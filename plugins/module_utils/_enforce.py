@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     AwsError,
     Pace,
     Scope,
+    SoughtKey,
     apply,
     open_and_read,
     read_ground,
@@ -153,7 +154,8 @@ def _targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
     """What stands behind the wished key in each bucket region that needs one."""
     tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     key_id = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), key_id, tags)
+    sought = SoughtKey(key_id, wish.key_account_id or account.account_id, tags)
+    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought)
 
 
 def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:

@@ -96,6 +96,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
     return Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         kms_key_id=key_id,
+        key_account_id=params["key_assume_role"]["role_arn"].split(":")[4] if params["key_assume_role"] else None,
         trails=tuple(params["trails"] or ()),
         statements=params["statements"],
         replace_compliant_key=params["replace_compliant_key"],

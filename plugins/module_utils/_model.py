@@ -49,6 +49,29 @@ class ReadError:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrganizationAccount:
+    """An account of an organization, and where it stands (Organizations API reference, Account).
+
+    `ou_ids` and `ou_names` run from the root's down to those of the OU that holds it; `tags` is None where they were
+    not read, `state` where the AWS SDK is too old to tell it.
+    """
+
+    account_id: str
+    arn: str
+    name: str
+    email: str
+    state: str | None
+    ou_ids: tuple[str, ...]
+    ou_names: tuple[str, ...]
+    tags: Mapping[str, str] | None = None
+
+    @property
+    def management(self) -> bool:
+        """Whether it is the management account, whose id every ARN of an organization holds."""
+        return self.arn.split(":")[4] == self.account_id
+
+
 def next_step(error: ReadError) -> str:
     """What a person can do about a read that failed, by its code.
 

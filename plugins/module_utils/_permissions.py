@@ -49,6 +49,17 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
     }
 )
+# What the inventory of an organization's accounts asks for, in the management account or a delegated administrator.
+INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("organizations", "ListAccounts"): "organizations:ListAccounts",
+        ("organizations", "ListRoots"): "organizations:ListRoots",
+        ("organizations", "ListOrganizationalUnitsForParent"): "organizations:ListOrganizationalUnitsForParent",
+        ("organizations", "ListAccountsForParent"): "organizations:ListAccountsForParent",
+        ("organizations", "ListParents"): "organizations:ListParents",
+        ("organizations", "ListTagsForResource"): "organizations:ListTagsForResource",
+    }
+)
 # What the creation of a trail asks for beside that.
 PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -60,7 +71,7 @@ PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS}
+    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
 )
 # Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
 # region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and

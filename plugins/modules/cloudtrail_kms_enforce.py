@@ -25,11 +25,13 @@ options:
     description:
       - The key to give to trails that need one, by key id, key ARN, alias name or alias ARN. It must be in the region
         of the trail's bucket. A trail on another good key stays there, see O(replace_compliant_key).
+      - An id or alias name is looked for in the account of the trails, or of O(key_assume_role) where it is given.
       - Mutually exclusive with O(key).
     type: str
   key:
     description:
-      - The key to give to trails that need one, found by its alias in each bucket region, or created there.
+      - The key to give to trails that need one, found by its alias in each bucket region, or created there; in the
+        account of the trails, or of O(key_assume_role) where it is given.
       - Without it and without O(kms_key_id), its defaults.
     type: dict
     suboptions:

@@ -70,12 +70,14 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An AWS account; `closed_regions` are denied by a service control policy."""
+    """An AWS account; `closed_regions` are denied by a service control policy, `ou` are the names of its OUs."""
 
     id: str
     name: str
     partition: str = "aws"
     state: str = "ACTIVE"
+    ou: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = DEFAULT_REGIONS
     closed_regions: tuple[str, ...] = ()
 

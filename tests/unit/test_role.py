@@ -17,7 +17,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
-OWN = {"mode", "fail_on", "reports", "report_dir", "cis_version", "require_organization_trail"}
+OWN = {
+    "mode",
+    "fail_on",
+    "reports",
+    "report_dir",
+    "report_bucket",
+    "report_prefix",
+    "cis_version",
+    "require_organization_trail",
+}
 # What an entry point of the role gives in the place of a variable.
 GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}
 

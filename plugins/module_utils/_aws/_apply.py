@@ -162,7 +162,7 @@ class _Run:
     def _alias_taken(self, change: Change) -> str:
         """What became of our key, where another run was faster: two at once end with one key in use."""
         alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
-        target = _calls.alias_target(self._account.access, change.region, alias)
+        target = _calls.alias_target(access_for(self._account, change), change.region, alias)
         leads_to = target if isinstance(target, str) else "another key"
         return (
             f"{alias} in {change.region} was given to {leads_to} while this run was under way, so that key is used. "
@@ -184,7 +184,7 @@ class _Run:
         """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in range(LOOKS):
-            found = keys_left_behind(self._account, change.region, tags)
+            found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
             keys = () if isinstance(found, ReadError) else found
             ours = [key.arn for key in keys if same_policy(key.policy, change.parameters["Policy"])]
             if len(ours) == 1:

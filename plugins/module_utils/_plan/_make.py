@@ -42,7 +42,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._rem
     unread,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import NEEDED_TO_DELIVER
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, serving_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import (
+    Serving,
+    key_account,
+    serving_key,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     Plan,
@@ -139,7 +143,7 @@ class _Planner:
         found = [candidate.key for candidate in self._targets.values()]
         if self._wish.kms_key_id and found and all(isinstance(key, Missing) for key in found):
             yield (
-                f"There is no key {self._wish.kms_key_id} in {', '.join(self._targets)}, where the buckets of account "
+                f"There is no key {self._wish.key_name} in {', '.join(self._targets)}, where the buckets of account "
                 f"{self._snapshot.account_id} are. Correct kms_key_id."
             )
 
@@ -212,7 +216,7 @@ class _Planner:
     def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
-        found = (rotation(key, self._snapshot.account_id, self._wish) for key in keys)
+        found = (rotation(key, key_account(self._snapshot, self._wish), self._wish) for key in keys)
         return [change for change in found if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:

@@ -31,9 +31,9 @@ class Serving:
     needs_alias: bool = False
 
 
-def placeholder_arn(snapshot: Snapshot, region: str) -> str:
-    """The ARN by which a key that is still to be created in a region goes."""
-    return f"arn:{snapshot.partition}:kms:{region}:{snapshot.account_id}:{PLACEHOLDER}"
+def key_account(snapshot: Snapshot, wish: Wish) -> str:
+    """The account in which keys are found by their alias, or created."""
+    return wish.key_account_id or snapshot.account_id
 
 
 def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Serving:
@@ -44,16 +44,16 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
     key = candidate.key
     if isinstance(key, ReadError):
         raise RefusedError(
-            f"The key {_named(wish)} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
+            f"The key {wish.key_name} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
             f"{next_step(key)} For a key of another account give key_assume_role."
         )
     if isinstance(key, Key):
         _refuse_what_cannot_serve(snapshot, key, region, settings)
         return Serving(key)
     if wish.key is None:
-        raise RefusedError(f"There is no key {_named(wish)} in {region} ({key.message}). Correct kms_key_id.")
-    orphan = _unaliased_key(snapshot, region, candidate, wish.key)
-    key = orphan or _unborn_key(snapshot, region, wish.key)
+        raise RefusedError(f"There is no key {wish.key_name} in {region} ({key.message}). Correct kms_key_id.")
+    orphan = _unaliased_key(snapshot, region, candidate, wish)
+    key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
     if orphan is None:
         _refuse_creation(snapshot, named, region, settings)
@@ -61,14 +61,10 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
     return Serving(key, is_new=orphan is None, needs_alias=True)
 
 
-def _named(wish: Wish) -> str:
-    return wish.kms_key_id or (wish.key.alias if wish.key else "")
-
-
-def _unborn_key(snapshot: Snapshot, region: str, wish: KeyWish) -> Key:
-    """The key that CreateKey will make, still without its policy and its alias."""
+def _unborn_key(place: str, wish: KeyWish) -> Key:
+    """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
     return Key(
-        arn=placeholder_arn(snapshot, region),
+        arn=f"{place}:{PLACEHOLDER}",
         manager="CUSTOMER",
         state="Enabled",
         spec="SYMMETRIC_DEFAULT",
@@ -91,30 +87,30 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
         )
 
 
-def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: KeyWish) -> Key | None:
+def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
-    It is ours only if it is in this account, without alias, tagged by us, of our policy's shape, and the only one.
+    It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     """
     found = candidate.unaliased
     if isinstance(found, ReadError):
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and whether an earlier run left its key behind cannot be read: "
+            f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "
             f"{found.operation} answered {found.code} ({found.message}). {next_step(found)} "
             "Or give the key by kms_key_id."
         )
     unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and the policy of a key that an earlier run may have left behind "
-            f"cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or give the key by "
-            "kms_key_id."
+            f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
+            "Or give the key by kms_key_id."
         )
-    ours = [key for key in found if key.arn.split(":")[4] == snapshot.account_id and is_born_here(key)]
+    ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and is_born_here(key)]
     if len(ours) > 1:
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and {len(ours)} keys carry our tag and no alias: "
-            f"{', '.join(sorted(key.arn for key in ours))}. Give {wish.alias} to the one to use, or give the key by "
+            f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
+            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
             "kms_key_id."
         )
     return ours[0] if ours else None

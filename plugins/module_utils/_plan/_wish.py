@@ -55,17 +55,27 @@ class TrailWish:
 class Wish:
     """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
-    With `create_trail` nothing else is enforced than what this one trail needs.
+    `key_account_id` is the account in which the key is found or created, None for that of the trails. With
+    `create_trail` nothing else is enforced than what this one trail needs.
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
+    key_account_id: str | None = None
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
     create_trail: TrailWish | None = None
+
+    @property
+    def key_name(self) -> str:
+        """The key in words, with its account where that is another one than the trails'."""
+        name = self.kms_key_id or (self.key.alias if self.key else "")
+        return (
+            name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
+        )
 
 
 @dataclass(frozen=True)

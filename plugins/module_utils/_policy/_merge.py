@@ -168,7 +168,8 @@ def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
         if _is_ours(document, sid) and _shape(document) == _shape(addition):
             documents[index] = {**_joined(document, addition), "Sid": document["Sid"]}
             return
-    taken = {document.get("Sid") for document in documents if isinstance(document, Mapping)}
+    # KMS takes text alone, but a Sid that is something else may have got here: it takes no name.
+    taken = [document.get("Sid") for document in documents if isinstance(document, Mapping)]
     numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
     free = next(name for name in (sid, *numbered) if name not in taken)
     documents.append({**addition, "Sid": free})

@@ -37,5 +37,6 @@ class Format:
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "json": Format("cloudtrail-kms.json", "_json"),
+        "html": Format("cloudtrail-kms.html", "_html"),
     }
 )

@@ -63,6 +63,8 @@ def _add_account(world: World, spec: AccountSpec) -> None:
         name=spec.name,
         partition=spec.partition,
         state=spec.state,
+        ou=tuple(spec.ou.split("/")) if spec.ou else (),
+        tags=spec.tags,
         regions=spec.regions,
         closed_regions=spec.closed_regions,
     )

@@ -24,12 +24,17 @@ _Spec = TypeVar("_Spec")
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSpec:
-    """An account and what its administrator may do; the first one is the one that a client speaks for."""
+    """An account and what its administrator may do; the first one is the one that a client speaks for.
+
+    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root.
+    """
 
     id: str
     name: str
     partition: str = "aws"
     state: str = "ACTIVE"
+    ou: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = DEFAULT_REGIONS
     closed_regions: tuple[str, ...] = ()
     allow: tuple[RuleSpec, ...] = ("*",)

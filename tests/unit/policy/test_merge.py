@@ -293,6 +293,11 @@ def test_a_foreign_statement_with_our_sid_is_kept(foreign: dict[str, Any]) -> No
     assert merged(policy, required(SECOND)) == [foreign, ROOT, DESCRIBE, expected]
 
 
+def test_a_sid_that_is_no_text_is_refused_like_all_that_kms_would_not_take() -> None:
+    with pytest.raises(MergeRefusedError, match="Sid"):
+        merge(parse(document({**ROOT, "Sid": []})), required())
+
+
 def test_numbers_of_sids_go_on() -> None:
     """The first that is free."""
     taken = [{**ROOT, "Sid": f"AwsBaselineCloudTrailUse{number}"} for number in ("", 2, 3)]
