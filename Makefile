@@ -83,12 +83,16 @@ mutation: setup ## Change the key-policy engine in every small way, and see that
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
-bench: setup ## Time an audit beside plain boto3, an enforcement beside amazon.aws; some minutes on an idle machine
+bench: setup ## Time the policy engine, an audit beside plain boto3, an enforcement beside amazon.aws; some minutes
+	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
+
+bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
+	@$(run) python -m benchmarks.peers
 
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
@@ -100,4 +104,4 @@ changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in ga
 	@rm -f changelogs/.plugin-cache.yaml
 
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-matrix .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-matrix .venv-mutation .venv-peers .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -114,7 +114,7 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
 def _plan(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, list[str]]:
     """The plan, and all that is to be warned of before it is applied."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
-    unused = unused_exceptions(judged.snapshot, task.settings)
+    unused = unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
     owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
     return plan, [*unused, *plan.warnings, *(warning for warning in owners if warning)]
 

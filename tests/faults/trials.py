@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,12 @@ def _wait_for_a_write(lab: Lab, run: subprocess.Popen[str]) -> None:
 def trials(lab: Lab, folder: Path) -> Iterator[tuple[str, str]]:
     """Every trial by its name, with what went wrong in it; empty where nothing did."""
     for number in range(AT_ONCE_TIMES):
-        yield f"two at once, {number + 1}", _attempt(lambda: two_at_once(lab))
+        yield f"two at once, {number + 1}", _attempt(partial(two_at_once, lab))
     each: list[Callable[[Lab, Path], None]] = [stopped_by(signal.SIGINT), stopped_by(signal.SIGTERM)]
     for trial in each:
         place = folder / trial.__name__
         place.mkdir()
-        yield trial.__name__.replace("_", " "), _attempt(lambda trial=trial, place=place: trial(lab, place))
+        yield trial.__name__.replace("_", " "), _attempt(partial(trial, lab, place))
 
 
 def _attempt(trial: Callable[[], None]) -> str:

@@ -118,9 +118,9 @@ def test_the_landing_zone_of_the_readme_is_compliant(fake_aws: FakeAws, tmp_path
     assert "1 compliant" in run(fake_aws, "organization", tmp_path, AUDIT, "--extra-vars", f"@{landing_zone}")
 
 
-# The first two belong together; the third reads accounts of an organization.
+# The first two belong together; the next two read accounts of an organization.
 @pytest.mark.parametrize(
-    ("scenario", "first", "last"), [("healthy", 0, 2), ("organization", 2, 3), ("healthy", 3, None)]
+    ("scenario", "first", "last"), [("healthy", 0, 2), ("organization", 2, 4), ("healthy", 4, None)]
 )
 def test_the_examples_of_the_module_run(
     scenario: str, first: int, last: int | None, fake_aws: FakeAws, tmp_path: Path

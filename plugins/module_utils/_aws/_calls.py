@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -105,6 +106,23 @@ def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool
 def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
     """The services of one page, and the token of the next."""
     return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken")
+
+
+@dataclass(frozen=True)
+class Member:
+    """What an organization says of an account (Organizations API reference, Account); an old SDK knows no State."""
+
+    state: str | None
+    name: str | None
+
+
+def member(access: Access, region: str, account_id: str) -> Member | ReadError:
+    """The account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
+
+    def known(answer: dict[str, Any]) -> Member:
+        return Member(answer["Account"].get("State"), answer["Account"].get("Name"))
+
+    return access.ask("organizations", region, "DescribeAccount", known, AccountId=account_id)
 
 
 def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | Missing | ReadError:
