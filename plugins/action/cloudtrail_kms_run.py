@@ -139,7 +139,8 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _backup(told: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """The file with what was replaced, where anything was."""
-    return [os.path.expandvars(os.path.expanduser(given["backup_path"]))] if told.get("backup") else []
+    path = given.get("backup_path") if told.get("backup") else None
+    return [os.path.expandvars(os.path.expanduser(path))] if path else []
 
 
 def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
