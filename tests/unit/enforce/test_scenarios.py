@@ -83,6 +83,7 @@ CASES = [
         "compliant",
     ),
     Case("no-trails", Task(), [], "no_trails", "no_trails"),
+    Case("new-bucket", Task(), [], "no_trails", "no_trails"),
     Case("one-trail-17-regions", Task(), [], "compliant", "compliant"),
     Case("organization", Task(), [], "unknown", "unknown"),
     Case(
