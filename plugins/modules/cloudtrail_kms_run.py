@@ -52,7 +52,7 @@ options:
         account after the changes, or before them where they are only planned.
     type: list
     elements: str
-    choices: [json]
+    choices: [json, csv, junit, ocsf, asff]
     default: []
   report_dir:
     description:
