@@ -9,8 +9,8 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults lint types ansible-lint sanity unit integration coverage molecule docs-lint \
-	test-matrix mutation bench pins changelog clean
+.PHONY: help setup demo test test-faults test-awx lint types ansible-lint sanity unit integration coverage recorded molecule \
+	docs-lint test-matrix mutation bench permissions pins changelog clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -22,8 +22,10 @@ setup: ## Make .venv with all that is needed; a second call does nothing
 demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and audit again
 	@$(run) python -m tools.demo
 
+test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
 test: setup ## All the checks and tests below, two at a time; some minutes
-	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage
+	@rm -rf .cache/recorded
+	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 
 lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
 	$(run) ruff check
@@ -54,8 +56,15 @@ coverage: setup ## What the last unit and integration runs covered of plugins/, 
 	@rm -f .cache/coverage/data
 	$(run) python -W 'ignore:Data file' -m coverage report --keep-combined  # Ansible ends some workers as they write
 
+recorded: ## That the permissions declared are those of the calls that the last `make test` made
+	$(run) python -m tools.recorded .cache/recorded
+
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
+
+test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
+	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
+	$(run) python -m pytest tests/awx
 
 molecule: setup ## The molecule scenarios `audit` and `enforce`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
@@ -72,6 +81,9 @@ test-matrix: setup ## The integration tests on the oldest and the newest support
 bench: setup ## Time an audit beside plain boto3, an enforcement beside amazon.aws; some minutes on an idle machine
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.enforce
+
+permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
+	@$(run) python -m tools.permissions
 
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt

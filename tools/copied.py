@@ -26,12 +26,13 @@ from tools.isolated import ROOT
 def run_in_copy(command: Sequence[str]) -> int:
     """The exit code of the command; its variables show it the copy alone, and no git repository."""
     with tempfile.TemporaryDirectory(prefix="collections-") as folder:
-        copy = _copy_collection(Path(folder) / "ansible_collections")
+        copy = copy_collection(Path(folder) / "ansible_collections")
         environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": folder, "GIT_DIR": os.devnull, "PIP_QUIET": "1"}
         return subprocess.run(command, cwd=copy, env=environment, check=False).returncode
 
 
-def _copy_collection(collections: Path) -> Path:
+def copy_collection(collections: Path) -> Path:
+    """Copy what git lists into a folder `ansible_collections`, beside amazon.aws; return where."""
     (collections / "amazon").mkdir(parents=True)
     installed = Path(sysconfig.get_path("purelib"), "ansible_collections")
     (collections / "amazon" / "aws").symlink_to(installed / "amazon" / "aws")

@@ -12,14 +12,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.collection import take
 from tools.isolated import ROOT
-
-AMAZON_AWS = "ansible_collections/amazon/aws/"
 
 
 @dataclass(frozen=True)
@@ -60,19 +57,11 @@ def set_up(pair: Pair) -> None:
     python = pair.venv / "bin" / "python"
     run("uv", "pip", "sync", "--quiet", "--system-certs", "--python", python, pair.pins)
     packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    install_amazon_aws(pair, packages)
+    take("amazon.aws", pair.ansible, packages)
     ours = packages / "ansible_collections" / "aws_baseline" / "cloudtrail"
     ours.parent.mkdir()
     ours.symlink_to(ROOT)
     stamp.write_text(made_from, encoding="utf-8")
-
-
-def install_amazon_aws(pair: Pair, packages: Path) -> None:
-    """Take the collection alone out of the wheel: the rest is large, and wants a newer Python than old cores run on."""
-    with tempfile.TemporaryDirectory() as folder:
-        run("pip", "download", "--quiet", "--no-deps", "--dest", folder, f"ansible=={pair.ansible}")
-        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-            wheel.extractall(packages, [name for name in wheel.namelist() if name.startswith(AMAZON_AWS)])
 
 
 def test(pair: Pair) -> int:

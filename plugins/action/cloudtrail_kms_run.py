@@ -19,6 +19,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
+    passing_directory,
+    report_objects,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
@@ -43,6 +47,7 @@ ENFORCE_OPTIONS = frozenset(
         "allow_cancel_deletion",
         "allow_enable_key",
         "backup_path",
+        "create_trail",
         "key",
         "kms_key_id",
         "replace_compliant_key",
@@ -56,6 +61,8 @@ OWN_OPTIONS: dict[str, Any] = {
     "mode": {"type": "str", "choices": list(MODULES), "default": "audit"},
     "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
     "report_dir": {"type": "path"},
+    "report_bucket": {"type": "str"},
+    "report_prefix": {"type": "str"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
 }
@@ -71,7 +78,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result, an audit less its facts, with `reports`, `verdicts` and `failures`."""
+        """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
         result = super().run(tmp, task_vars)
         own = _own_options(self._task.args)
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
@@ -95,6 +102,8 @@ class ActionModule(ActionBase):
             **result,
             **told,
             "reports": reports,
+            **_report_objects(own, task_vars or {}),
+            "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
         }
@@ -106,6 +115,8 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
+    if own["reports"] and own["report_bucket"] and not own["report_dir"]:
+        own["report_dir"] = passing_directory()
     if own["reports"] and not own["report_dir"]:
         raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
     if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
@@ -114,6 +125,13 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
             f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
         )
     return own
+
+
+def _report_objects(own: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Where in the bucket the reports are to go, for the tasks that put them there."""
+    if not own["reports"] or not own["report_bucket"]:
+        return {}
+    return {"report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables)}
 
 
 def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:

@@ -45,6 +45,7 @@ options:
     description:
       - The role to assume in the account that owns the KMS keys, where that is another one.
       - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
+      - An enforcement finds or creates the key in that account, and adds to its policy there.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
     type: dict
     suboptions: *role
@@ -66,7 +67,11 @@ options:
     type: list
     elements: str
   approved_keys:
-    description: ARNs of the only keys that trails may use.
+    description:
+      - The only keys that trails may use, each by its key ARN, its alias ARN, its alias name (V(alias/...)), or a tag
+        that it carries (V(tag:NAME=VALUE)).
+      - An alias name and a tag approve the key of any account whose keys are read; an alias ARN says whose. They are
+        read with the credentials of the key's account, see O(key_assume_role), else the rule is V(unknown).
     type: list
     elements: str
   rules:
@@ -76,15 +81,23 @@ options:
     type: dict
   exceptions:
     description:
-      - Decisions to live with what some rules find on a trail, until a day.
-      - What is excepted fails nothing, and nothing is enforced because of it.
+      - Decisions to live with what some rules find on some trails, until a day.
+      - What is excepted fails nothing, is shown with the decision, and nothing is enforced because of it, which an
+        enforcement says in a warning. One that matches no trail is warned of.
+      - After its day it covers nothing. An audit fails then as without it, and says until when it was excepted; an
+        enforcement refuses to change what it covered until it is renewed or taken off.
+      - Each names O(exceptions[].trail) or O(exceptions[].account) or both.
     type: list
     elements: dict
     suboptions:
       trail:
-        description: ARN of the trail.
+        description: The name or the ARN of the trail. In it V(*) stands for any characters, and V(?) for one.
         type: str
-        required: true
+      account:
+        description:
+          - The id of the account that owns the trail, or a part of it with V(*) and V(?). The trails of an organization
+            are owned by its management account. Put it in quotes.
+        type: str
       rules:
         description: The rules that are excepted.
         type: list

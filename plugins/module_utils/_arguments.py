@@ -15,13 +15,19 @@ from datetime import date
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    RULES,
+    TAG,
+    Settings,
+    TrailException,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
 
 LEVELS = ("required", "advised", "off")
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
-_TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 PRINCIPAL_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
@@ -31,6 +37,16 @@ PRINCIPAL_ARN = re.compile(
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# KMS API reference, CreateAlias and TagResource.
+_APPROVED_KEY = re.compile(
+    rf"{KEY_ARN.pattern}|(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:)?alias/[A-Za-z0-9/_-]{{1,250}}"
+    rf"|{TAG}[^=]{{1,128}}=.{{0,256}}"
+)
+# Names, ARNs and account ids in which * and ? stand for any characters and for one.
+_TRAIL_PATTERN = re.compile(
+    r"[A-Za-z0-9._*?-]{1,128}|arn:aws[a-z*?-]*:cloudtrail:[a-z0-9*?-]+:[0-9*?]{1,12}:trail/[A-Za-z0-9._*?-]{1,128}"
+)
+_ACCOUNT_PATTERN = re.compile(r"\d{12}|(?=.*[*?])[0-9*?]{1,12}", re.ASCII)
 
 # More reads at once than a machine can hold, hours in a year: beyond these nothing is meant.
 MOST_READS, A_YEAR = 256, 8784
@@ -52,7 +68,12 @@ def audit_spec() -> dict[str, Any]:
         "readers": {"type": "list", "elements": "str"},
         "approved_keys": {"type": "list", "elements": "str", "no_log": False},
         "rules": {"type": "dict"},
-        "exceptions": {"type": "list", "elements": "dict", "options": _exception_spec()},
+        "exceptions": {
+            "type": "list",
+            "elements": "dict",
+            "options": _exception_spec(),
+            "required_one_of": [("trail", "account")],
+        },
         "stale_after_hours": {"type": "int", "default": 24},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
     }
@@ -73,7 +94,8 @@ def _role_spec() -> dict[str, Any]:
 
 def _exception_spec() -> dict[str, Any]:
     return {
-        "trail": {"type": "str", "required": True},
+        "trail": {"type": "str"},
+        "account": {"type": "str"},
         "rules": {"type": "list", "elements": "str", "choices": list(RULES), "required": True},
         "reason": {"type": "str", "required": True},
         "owner": {"type": "str", "required": True},
@@ -84,9 +106,9 @@ def _exception_spec() -> dict[str, Any]:
 def scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read. Raises ArgumentError for a malformed region, trail or role."""
     for trail in params["trails"] or ():
-        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else _TRAIL_NAME, "a trail name or trail ARN")
+        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
-        check("regions", region, re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), "a region name such as eu-central-1")
+        check("regions", region, REGION, "a region name such as eu-central-1")
     return Scope(
         regions=tuple(dict.fromkeys(params["regions"] or ())),
         trails=tuple(params["trails"] or ()),
@@ -94,6 +116,7 @@ def scope(params: Mapping[str, Any]) -> Scope:
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
         concurrency=between(params, "concurrency", MOST_READS),
+        key_tags=any(key.startswith(TAG) for key in params["approved_keys"] or ()),
     )
 
 
@@ -102,7 +125,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
     for reader in params["readers"] or ():
         check("readers", reader, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
     for key in params["approved_keys"] or ():
-        check("approved_keys", key, KEY_ARN, "a key ARN")
+        check("approved_keys", key, _APPROVED_KEY, "a key ARN, an alias (alias/...), an alias ARN, or tag:NAME=VALUE")
     return Settings(
         levels=_levels(params["rules"] or {}),
         readers=tuple(params["readers"] or ()),
@@ -152,7 +175,10 @@ def _level(value: object) -> object:
 
 
 def _exception(row: Mapping[str, Any]) -> TrailException:
-    check("exceptions.trail", row["trail"], TRAIL_ARN, "a trail ARN")
+    if row["trail"] is not None:
+        check("exceptions.trail", row["trail"], _TRAIL_PATTERN, "a trail name or trail ARN, with or without * and ?")
+    if row["account"] is not None:
+        check("exceptions.account", row["account"], _ACCOUNT_PATTERN, "an account id of 12 digits, or with * and ?")
     for name in ("reason", "owner"):
         check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
     check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
@@ -160,4 +186,4 @@ def _exception(row: Mapping[str, Any]) -> TrailException:
         expires = date.fromisoformat(row["expires"])
     except ValueError as error:
         raise ArgumentError(f"Option exceptions.expires: {row['expires']!r} is not a date YYYY-MM-DD.") from error
-    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires)
+    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires, row["account"])

@@ -51,6 +51,8 @@ def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Back
         trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", str),
         key_policies=_replaced(changes, "PutKeyPolicy", "policy", json.loads),
         created_keys=tuple(change.resource for change in changes if change.operation == "CreateKey"),
+        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", json.loads),
+        created_trails=tuple(change.resource for change in changes if change.operation == "CreateTrail"),
     )
 
 
@@ -125,6 +127,11 @@ def read_backup(path: str) -> Backup:
             created_keys=tuple(
                 _fitting(where, arn, _is_key, "a key ARN") for where, arn in _each("created_keys", read["created_keys"])
             ),
+            bucket_policies=tuple(_rows("bucket_policies", read.get("bucket_policies", []), _BUCKET_POLICY)),
+            created_trails=tuple(
+                _fitting(where, arn, _is_trail, "a trail ARN")
+                for where, arn in _each("created_trails", read.get("created_trails", []))
+            ),
         )
     except KeyError as error:
         raise BackupError(f"The backup {path} is not complete: {error}.") from error
@@ -192,10 +199,19 @@ def _is_policy(value: object) -> bool:
         return False
 
 
+def _is_policy_or_none(value: object) -> bool:
+    return value is None or _is_policy(value)
+
+
 _TRAIL_KEY: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "arn": (_is_trail, "a trail ARN"),
     "before": (_is_key_or_none, "a key ARN or null"),
     "after": (_is_key, "a key ARN"),
+}
+_BUCKET_POLICY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "arn": (_is_text, "a bucket ARN"),
+    "before": (_is_policy_or_none, "a bucket policy or null"),
+    "after": (_is_policy, "a bucket policy"),
 }
 _KEY_POLICY: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "arn": (_is_key, "a key ARN"),

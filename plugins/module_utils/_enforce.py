@@ -17,8 +17,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     AwsError,
     Pace,
     Scope,
+    SoughtKey,
     apply,
     open_and_read,
+    read_ground,
     read_keys,
     read_tags,
     read_targets,
@@ -29,11 +31,24 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
     backup_of,
     write_backup,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, Settings, assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Trail, TrailStatus
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    AccountVerdict,
+    Settings,
+    assess,
+    unused_exceptions,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    Change,
+    Missing,
+    Trail,
+    TrailStatus,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     CREATED_FOR_TAG,
     Plan,
+    Targets,
+    TrailWish,
     Wish,
     delivered_since,
     keys_of_backup,
@@ -42,6 +57,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     owner_warning,
     regions_in_need,
     touched,
+    wished_trail,
+    with_wished_trail,
     without_old_errors,
 )
 
@@ -96,16 +113,48 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
 def _plan(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, list[str]]:
     """The plan, and all that is to be warned of before it is applied."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+    unused = unused_exceptions(judged.snapshot, task.settings)
     owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
-    return plan, [*plan.warnings, *(warning for warning in owners if warning)]
+    return plan, [*unused, *plan.warnings, *(warning for warning in owners if warning)]
 
 
 def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     wish = task.wish
+    if wish.create_trail:
+        return _provisioning(account, judged, wish.create_trail, task)
+    return make_plan(judged, _targets(account, judged, wish), wish, task.settings)
+
+
+def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, task: Task) -> Plan:
+    """The plan for one trail, which is judged as if it were there already."""
+    home = trail.home_region or account.access.region
+    trail = replace(trail, home_region=home)
+    snapshot = judged.snapshot
+    ground = read_ground(account, snapshot, home, trail.bucket_name, organization=trail.organization_trail)
+    wish = replace(task.wish, create_trail=trail)
+    wished, refusals = wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
+    if wished is None:
+        return Plan((), refusals, (), snapshot)
+    judged = assess(with_wished_trail(snapshot, ground, wished), task.settings)
+    plan = make_plan(judged, _targets(account, judged, wish), wish, task.settings, wished)
+    if isinstance(ground.bucket, Missing):
+        plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
+    return plan
+
+
+def _to_be_made(trail: TrailWish) -> str:
+    return (
+        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in {trail.bucket_region}, without "
+        "a policy."
+    )
+
+
+def _targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
+    """What stands behind the wished key in each bucket region that needs one."""
     tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     key_id = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    targets = read_targets(account, judged.snapshot, regions_in_need(judged, wish), key_id, tags)
-    return make_plan(judged, targets, wish, task.settings)
+    sought = SoughtKey(key_id, wish.key_account_id or account.account_id, tags)
+    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought)
 
 
 def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:

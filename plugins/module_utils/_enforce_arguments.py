@@ -16,12 +16,14 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import (
     PRINCIPAL_ARN,
+    REGION,
+    TRAIL_NAME,
     ArgumentError,
     audit_spec,
     between,
     check,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, TrailWish, Wish
 
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
@@ -31,6 +33,9 @@ _KEY_ID = re.compile(
 _ALIAS = re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}")
 _TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+# S3 user guide, "General purpose bucket naming rules"; a prefix begins no folder of its own without a name.
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"(?=.{1,200}\Z)[\w!.*'()-]+(/[\w!.*'()-]+)*", re.ASCII)
 _ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
 A_DAY = 86400  # seconds; beyond it no wait is meant
 
@@ -41,6 +46,7 @@ def enforce_spec() -> dict[str, Any]:
         **audit_spec(),
         "kms_key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
+        "create_trail": {"type": "dict", "options": _trail_spec()},
         "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
         "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
         "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
@@ -64,6 +70,19 @@ def _key_spec() -> dict[str, Any]:
     }
 
 
+def _trail_spec() -> dict[str, Any]:
+    return {
+        "name": {"type": "str", "required": True},
+        "bucket_name": {"type": "str", "required": True},
+        "bucket_prefix": {"type": "str"},
+        "bucket_region": {"type": "str"},
+        "home_region": {"type": "str"},
+        "multi_region": {"type": "bool", "default": TrailWish.multi_region},
+        "organization_trail": {"type": "bool", "default": TrailWish.organization_trail},
+        "tags": {"type": "dict"},
+    }
+
+
 def wish(params: Mapping[str, Any]) -> Wish:
     """Return what an enforcement may do.
 
@@ -76,12 +95,35 @@ def wish(params: Mapping[str, Any]) -> Wish:
     return Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         kms_key_id=key_id,
+        key_account_id=params["key_assume_role"]["role_arn"].split(":")[4] if params["key_assume_role"] else None,
         trails=tuple(params["trails"] or ()),
         statements=params["statements"],
         replace_compliant_key=params["replace_compliant_key"],
         allow_enable_key=params["allow_enable_key"],
         allow_cancel_deletion=params["allow_cancel_deletion"],
+        create_trail=_trail_wish(params["create_trail"]) if params["create_trail"] else None,
     )
+
+
+def _trail_wish(given: Mapping[str, Any]) -> TrailWish:
+    fields = {name: value for name, value in given.items() if value is not None}
+    # The home region is that of the connection, where none is given.
+    wished = TrailWish(**{"home_region": "", **fields})
+    check("create_trail.name", wished.name, TRAIL_NAME, "a trail name")
+    check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
+    if wished.bucket_prefix is not None:
+        check("create_trail.bucket_prefix", wished.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters")
+    for option in ("bucket_region", "home_region"):
+        if fields.get(option):
+            check(f"create_trail.{option}", fields[option], REGION, "a region name such as eu-central-1")
+    _check_tags("create_trail.tags", wished.tags)
+    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
+
+
+def _check_tags(option: str, tags: Mapping[str, Any]) -> None:
+    for name, value in tags.items():
+        check(option, name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
+        check(option, str(value), _TAG_VALUE, "a tag value: at most 256 characters")
 
 
 def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
@@ -105,9 +147,7 @@ def _key_wish(given: Mapping[str, Any]) -> KeyWish:
     check("key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)")
     for administrator in wished.administrators:
         check("key.administrators", administrator, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
-    for name, value in wished.tags.items():
-        check("key.tags", name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
-        check("key.tags", str(value), _TAG_VALUE, "a tag value: at most 256 characters")
+    _check_tags("key.tags", wished.tags)
     period = wished.rotation_period_in_days
     if period is not None and period not in _ROTATION_PERIODS:
         raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")

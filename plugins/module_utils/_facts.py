@@ -120,7 +120,7 @@ def _errors(snapshot: Snapshot) -> list[ReadError]:
     """Every read that failed, each once, in the order of account, trails, keys, buckets."""
     found: list[object] = [*snapshot.errors, *snapshot.closed_regions, *(trail.status for trail in snapshot.trails)]
     for key in snapshot.keys.values():
-        found += [key.aliases, key.policy, key.rotation_enabled] if isinstance(key, Key) else [key]
+        found += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
     for bucket in snapshot.buckets.values():
         found += [bucket.policy, bucket.bucket_key_enabled] if isinstance(bucket, Bucket) else [bucket]
     return list(dict.fromkeys(error for error in found if isinstance(error, ReadError)))

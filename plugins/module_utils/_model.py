@@ -25,7 +25,10 @@ Operation: TypeAlias = Literal[
     "PutKeyPolicy",
     "CancelKeyDeletion",
     "EnableKey",
+    "PutBucketPolicy",
+    "CreateTrail",
     "UpdateTrail",
+    "StartLogging",
     "EnableKeyRotation",
 ]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
@@ -44,6 +47,29 @@ class ReadError:
     region: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationAccount:
+    """An account of an organization, and where it stands (Organizations API reference, Account).
+
+    `ou_ids` and `ou_names` run from the root's down to those of the OU that holds it; `tags` is None where they were
+    not read, `state` where the AWS SDK is too old to tell it.
+    """
+
+    account_id: str
+    arn: str
+    name: str
+    email: str
+    state: str | None
+    ou_ids: tuple[str, ...]
+    ou_names: tuple[str, ...]
+    tags: Mapping[str, str] | None = None
+
+    @property
+    def management(self) -> bool:
+        """Whether it is the management account, whose id every ARN of an organization holds."""
+        return self.arn.split(":")[4] == self.account_id
 
 
 def next_step(error: ReadError) -> str:
@@ -115,6 +141,7 @@ class Trail:
     bucket_prefix: str | None
     kms_key_arn: str | None
     status: TrailStatus | ReadError
+    log_file_validation: bool = False
 
     @property
     def account_id(self) -> str:
@@ -124,7 +151,10 @@ class Trail:
 
 @dataclass(frozen=True)
 class Key:
-    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined."""
+    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined.
+
+    Its tags are read where an approval hangs on them, and empty else.
+    """
 
     arn: str
     manager: str
@@ -138,6 +168,7 @@ class Key:
     policy: str | ReadError
     rotation_enabled: bool | ReadError | None
     deletion_date: datetime | None = None
+    tags: Mapping[str, str] | ReadError = field(default_factory=dict)
 
     @property
     def region(self) -> str:
@@ -204,10 +235,31 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Organization:
+    """The organization that an account is in."""
+
+    id: str
+    management_account: str
+
+
+@dataclass(frozen=True)
+class TrailGround:
+    """What a trail that is wished for will stand on, as far as it could be read.
+
+    `bucket_owner` is the account that S3 confirms as the bucket's owner; None where the account and the one of
+    bucket_assume_role are not. `organization` is asked for of organization trails only.
+    """
+
+    bucket: Bucket | Missing | ReadError
+    bucket_owner: str | None = None
+    organization: Organization | ReadError | None = None
+
+
+@dataclass(frozen=True)
 class Change:
     """One write: `operation` is AWS's name of it, `parameters` the request as it is sent.
 
-    `resource` is the ARN of the trail, key or alias. A key that is still to be created goes by an ARN that
+    `resource` is the ARN of the trail, key, alias or bucket. A key that is still to be created goes by an ARN that
     ends in PLACEHOLDER, in any field, until it has one. `before` is None where the resource does not exist yet.
     """
 
@@ -225,7 +277,7 @@ PLACEHOLDER = "key/to-be-created"
 
 @dataclass(frozen=True)
 class Replaced:
-    """One value that an enforcement replaces: the key of a trail, or the policy of a key."""
+    """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket."""
 
     arn: str
     before: str | None
@@ -234,10 +286,12 @@ class Replaced:
 
 @dataclass(frozen=True)
 class Backup:
-    """What an enforcement replaces: the trails' keys and the keys' policies; and the keys that it creates."""
+    """What an enforcement replaces: the trails' keys, the keys' and buckets' policies; and what it creates."""
 
     account_id: str
     taken_at: str
     trail_keys: tuple[Replaced, ...] = ()
     key_policies: tuple[Replaced, ...] = ()
     created_keys: tuple[str, ...] = ()
+    bucket_policies: tuple[Replaced, ...] = ()
+    created_trails: tuple[str, ...] = ()

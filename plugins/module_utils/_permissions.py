@@ -18,7 +18,6 @@ from types import MappingProxyType
 # Most operations share their name with their action; S3 names two of its own differently.
 AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        # Answered to every caller, even where a policy denies it (STS API reference, GetCallerIdentity).
         ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
         ("sts", "AssumeRole"): "sts:AssumeRole",
         ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
@@ -29,6 +28,8 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
         ("kms", "ListAliases"): "kms:ListAliases",
+        # Where keys are approved by their tags; an enforcement asks always.
+        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("s3", "HeadBucket"): "s3:ListBucket",
         ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
@@ -38,7 +39,6 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("kms", "ListKeys"): "kms:ListKeys",
-        ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
         ("kms", "CreateKey"): "kms:CreateKey",
         ("kms", "CreateAlias"): "kms:CreateAlias",
@@ -49,8 +49,40 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
     }
 )
-IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType({**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS})
+# What the inventory of an organization's accounts asks for, in the management account or a delegated administrator.
+INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("organizations", "ListAccounts"): "organizations:ListAccounts",
+        ("organizations", "ListRoots"): "organizations:ListRoots",
+        ("organizations", "ListOrganizationalUnitsForParent"): "organizations:ListOrganizationalUnitsForParent",
+        ("organizations", "ListAccountsForParent"): "organizations:ListAccountsForParent",
+        ("organizations", "ListParents"): "organizations:ListParents",
+        ("organizations", "ListTagsForResource"): "organizations:ListTagsForResource",
+    }
+)
+# What the creation of a trail asks for beside that.
+PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("s3", "PutBucketPolicy"): "s3:PutBucketPolicy",
+        ("cloudtrail", "CreateTrail"): "cloudtrail:CreateTrail",
+        ("cloudtrail", "StartLogging"): "cloudtrail:StartLogging",
+        # Of organization trails only.
+        ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
+    }
+)
+IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
+)
+# Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
+# region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
+# s3:ListBucket would open the names of all objects.
+ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
 _ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
+_OF_ORGANIZATION_TRAILS = {
+    "organizations:DescribeOrganization": _ORGANIZATION,
+    "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
+    "iam:GetRole": _ORGANIZATION,
+}
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
@@ -59,12 +91,11 @@ DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyTyp
             # Of multi-Region keys only.
             "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
         },
-        ("cloudtrail", "UpdateTrail"): {
-            # Of organization trails only.
-            "organizations:DescribeOrganization": _ORGANIZATION,
-            "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
-            "iam:GetRole": _ORGANIZATION,
+        ("cloudtrail", "CreateTrail"): {
+            "cloudtrail:AddTags": "CloudTrail API reference, CreateTrail, TagsList",
+            **_OF_ORGANIZATION_TRAILS,
         },
+        ("cloudtrail", "UpdateTrail"): _OF_ORGANIZATION_TRAILS,
     }
 )
 

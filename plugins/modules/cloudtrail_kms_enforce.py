@@ -18,17 +18,20 @@ description:
     in it is rewritten or removed; a key that can never work is replaced.
   - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops everything
     before the first write, and all refusals are listed; O(trails) narrows the run.
-  - Of a trail nothing but its key is changed. What could not be read never leads to another key.
+  - Of a trail nothing but its key is changed, but for that of O(create_trail). What could not be read never leads to
+    another key.
 options:
   kms_key_id:
     description:
       - The key to give to trails that need one, by key id, key ARN, alias name or alias ARN. It must be in the region
         of the trail's bucket. A trail on another good key stays there, see O(replace_compliant_key).
+      - An id or alias name is looked for in the account of the trails, or of O(key_assume_role) where it is given.
       - Mutually exclusive with O(key).
     type: str
   key:
     description:
-      - The key to give to trails that need one, found by its alias in each bucket region, or created there.
+      - The key to give to trails that need one, found by its alias in each bucket region, or created there; in the
+        account of the trails, or of O(key_assume_role) where it is given.
       - Without it and without O(kms_key_id), its defaults.
     type: dict
     suboptions:
@@ -60,6 +63,48 @@ options:
         description: Whether a key that is created is a multi-Region primary key.
         type: bool
         default: false
+  create_trail:
+    description:
+      - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
+        validation, and logs. Nothing else is enforced than what it needs.
+      - A trail of that name in its home region is adopted. Its key is mended as ever, and multi-Region, log-file
+        validation and logging are turned on; one that differs in anything else is refused.
+      - To the bucket's policy is added what it lacks to take the trail's logs, and the denial of all requests without
+        TLS; nothing of it is rewritten or removed. A bucket of another account needs O(bucket_assume_role), and is only
+        looked at.
+      - Mutually exclusive with O(trails) and O(restore).
+    type: dict
+    suboptions:
+      name:
+        description: The name of the trail.
+        type: str
+        required: true
+      bucket_name:
+        description: The bucket that takes its logs. It must exist.
+        type: str
+        required: true
+      bucket_prefix:
+        description: The prefix of the log files' keys in the bucket.
+        type: str
+      bucket_region:
+        description:
+          - The region that the bucket is in; a bucket in another one is refused.
+          - In check mode a bucket that does not exist is taken to be created there by then, without a policy.
+        type: str
+      home_region:
+        description: The region of the trail. Without it, that of the connection.
+        type: str
+      multi_region:
+        description: Whether the trail logs the events of all regions.
+        type: bool
+        default: true
+      organization_trail:
+        description: Whether it is a trail of the whole organization. This takes the management account's credentials.
+        type: bool
+        default: false
+      tags:
+        description: Tags of a trail that is created.
+        type: dict
   statements:
     description:
       - The form of the statements that let CloudTrail encrypt.
@@ -148,6 +193,12 @@ EXAMPLES = r"""
     backup_path: /var/backups/cloudtrail-kms.json
     wait: true
 
+- name: Give a new account its trail, encrypted from its first log
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    create_trail:
+      name: management-events
+      bucket_name: cloudtrail-logs-111111111111
+
 - name: Use the central key of another account
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     kms_key_id: arn:aws:kms:us-east-1:444444444444:key/11111111-2222-3333-4444-555555555555
@@ -174,11 +225,11 @@ changes:
   contains:
     operation:
       description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
-        C(EnableKey), C(UpdateTrail) and C(EnableKeyRotation).
+        C(EnableKey), C(PutBucketPolicy), C(CreateTrail), C(UpdateTrail), C(StartLogging) and C(EnableKeyRotation).
       type: str
       sample: UpdateTrail
     resource:
-      description: ARN of the trail, key or alias.
+      description: ARN of the trail, key, alias or bucket.
       type: str
     region:
       description: The region it is done in.
@@ -236,6 +287,14 @@ backup:
       description: ARNs of the keys that were created.
       type: list
       elements: str
+    bucket_policies:
+      description: The buckets with their policy, C(arn), C(before) and C(after). A restore leaves them as they are.
+      type: list
+      elements: dict
+    created_trails:
+      description: ARNs of the trails that were created. A restore leaves them as they are.
+      type: list
+      elements: str
 """
 
 from typing import Any
@@ -260,7 +319,11 @@ def main() -> None:
     """Read, judge, plan, apply, report."""
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.enforce_spec(),
-        mutually_exclusive=[("kms_key_id", "key", "restore")],
+        mutually_exclusive=[
+            ("kms_key_id", "key", "restore"),
+            ("create_trail", "restore"),
+            ("create_trail", "trails"),
+        ],
         supports_check_mode=True,
     )
     try:

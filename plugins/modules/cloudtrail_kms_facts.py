@@ -296,8 +296,8 @@ def main() -> None:
         snapshot = read_account(caller, scope)
     except (_arguments.ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
-    for exception in unused_exceptions(snapshot, settings):
-        warn(f"The exception for {exception.trail} matches no trail that was read.")
+    for warning in unused_exceptions(snapshot, settings):
+        warn(warning)
     module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": facts([assess(snapshot, settings)])})
 
 

@@ -56,10 +56,22 @@ options:
     default: []
   report_dir:
     description:
-      - An existing directory on the control node, needed when O(reports) is not empty.
+      - An existing directory on the control node, needed when O(reports) is not empty and there is no O(report_bucket).
       - A relative path starts at the directory that C(ansible-playbook) was called from.
       - A report that is there already is replaced as a whole. Its mode is 0640.
     type: path
+  report_bucket:
+    description:
+      - The S3 bucket that tasks after this one put the reports into, as those of the role do. The action itself writes
+        nothing there.
+      - Without O(report_dir) the reports lie in a directory that Ansible removes when it ends.
+    type: str
+  report_prefix:
+    description:
+      - Under what in O(report_bucket) the reports of this run go. Each host needs a folder of its own below it.
+      - Without it, C(cloudtrail-kms/) and the number of the AWX job, or where that is not known the time at which the
+        run began, such as C(cloudtrail-kms/20261123T232307Z).
+    type: str
   cis_version:
     description:
       - The version of the CIS AWS Foundations Benchmark whose numbers the reports give, beside those of the other
@@ -108,6 +120,26 @@ reports:
   type: list
   elements: str
   sample: [reports/cloudtrail-kms.json]
+report_objects:
+  description: Where in the bucket the reports are to go, the same for all hosts of a run.
+  returned: when there are reports and O(report_bucket) is given
+  type: dict
+  contains:
+    bucket:
+      description: The O(report_bucket).
+      type: str
+      sample: audit-reports
+    prefix:
+      description: The O(report_prefix), or the one that stands for this run, without a slash at its end.
+      type: str
+      sample: cloudtrail-kms/4711
+summary:
+  description:
+    - How many accounts were judged, how many of them have each verdict, and how many trails there are and are excepted.
+    - Of an enforcement it counts the account after the changes, or before them where they are only planned.
+  returned: success
+  type: dict
+  sample: {accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, excepted: 0}
 verdicts:
   description:
     - The verdict on each account, by its id. Of an enforcement it is that after the changes, or before them where

@@ -27,7 +27,7 @@ def main() -> int:
     if options.list:
         return _list()
     try:
-        engine = Engine(options.scenario, Switches(latency_ms=options.latency_ms, log_file=options.log))
+        engine = Engine(options.scenario, _switches(options))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -46,6 +46,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--log", type=Path, help="a file that gets a line of JSON for every call")
     parser.add_argument("--list", action="store_true", help="list the scenarios and stop")
     return parser.parse_args()
+
+
+def _switches(options: argparse.Namespace) -> Switches:
+    """FAKEAWS_RECORD names a folder that gets the kinds of calls the collection makes; see tools/recorded.py."""
+    folder = os.environ.get("FAKEAWS_RECORD")
+    return Switches(latency_ms=options.latency_ms, log_file=options.log, record_folder=Path(folder) if folder else None)
 
 
 def _list() -> int:

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 
 from tests.fakeaws.conditions import matches_pattern
 from tests.fakeaws.errors import AwsError
+from tests.fakeaws.policy import Verdict, evaluate_identity
+from tests.fakeaws.rules.identity_context import identity_context, request_context
 from tests.fakeaws.wire import Call
 from tests.fakeaws.world import Identity, Rule, World
 
@@ -77,20 +79,32 @@ def permit(world: World, identity: Identity, call: Call, resource: str | None) -
     action = iam_action(call)
     if action == "sts:GetCallerIdentity":  # Needs no permission, even where it is denied (STS API reference).
         return
-    reason = identity_refusal(world, identity, action, call.region)
+    reason = identity_refusal(world, identity, action, call, resource or "*")
     if reason:
         raise denied(call.service, identity, action, resource, reason)
 
 
-def identity_refusal(world: World, identity: Identity, action: str, region: str) -> str | None:
-    """Why the identity's side refuses an action in a region, or None if it allows it."""
-    if region in world.accounts[identity.account].closed_regions and not _listed_action(action, _OPEN_EVERYWHERE):
+def identity_refusal(world: World, identity: Identity, action: str, call: Call, resource: str) -> str | None:
+    """Why the identity's side refuses an action on a resource (its ARN, or `*`), or None if it allows it."""
+    closed = world.accounts[identity.account].closed_regions
+    if call.region in closed and not _listed_action(action, _OPEN_EVERYWHERE):
         return "with an explicit deny in a service control policy"
-    if _matches(identity.deny, action, region):
+    verdict = _identity_verdict(world, identity, action, call, resource)
+    if verdict is Verdict.DENIED:
         return "with an explicit deny in an identity-based policy"
-    if not _matches(identity.allow, action, region):
+    if verdict is Verdict.NONE:
         return f"because no identity-based policy allows the {action} action"
     return None
+
+
+def _identity_verdict(world: World, identity: Identity, action: str, call: Call, resource: str) -> Verdict:
+    """What the identity's IAM policy says, or the lists of actions that stand for one."""
+    if identity.policy is not None:
+        context = {**identity_context(world, identity, call.region), **request_context(call, resource)}
+        return evaluate_identity(identity.policy, action, resource, context)
+    if _matches(identity.deny, action, call.region):
+        return Verdict.DENIED
+    return Verdict.ALLOWED if _matches(identity.allow, action, call.region) else Verdict.NONE
 
 
 def _matches(rules: Iterable[Rule], action: str, region: str) -> bool:

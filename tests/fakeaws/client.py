@@ -68,6 +68,10 @@ class FakeAws:
         keys = self.scenario["credentials"][account_id]
         return {"AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"]}
 
+    def secrets(self) -> list[str]:
+        """The secret keys and session tokens of everybody, those of assumed roles among them."""
+        return cast("list[str]", self._control("GET", "secrets"))
+
     def calls(self) -> list[dict[str, Any]]:
         """Every AWS call since the start, the last reset or the last `clear_calls`."""
         return cast("list[dict[str, Any]]", self._control("GET", "calls"))

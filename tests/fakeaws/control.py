@@ -24,6 +24,7 @@ class Control:
         self._engine = engine
         self._endpoints: Mapping[tuple[str, str], Callable[[Body], object]] = {
             ("GET", "scenario"): self._scenario,
+            ("GET", "secrets"): self._secrets,
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
             ("POST", "faults"): self._add_fault,
@@ -54,6 +55,12 @@ class Control:
         main = world.main_account.id
         described = {"name": world.name, "description": world.description, "region": world.region}
         return {**described, "account": main, "credentials": keys, "roles": sorted(world.roles)}
+
+    def _secrets(self, _body: Body) -> object:
+        """All that must not be told: the secret keys and session tokens of everybody, sessions among them."""
+        credentials = self._engine.world.credentials.values()
+        found = {text for each in credentials for text in (each.secret_key, each.token) if text}
+        return sorted(found)
 
     def _calls(self, _body: Body) -> object:
         return list(self._engine.switches.calls)

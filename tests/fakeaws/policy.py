@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A small evaluator of resource policies: what a key policy or a bucket policy says of one request.
+"""A small evaluator of policies: what a key policy, a bucket policy or an IAM policy says of one request.
 
 It is written for the fake AWS alone, on purpose apart from the engine that the collection ships, so
 that the two can disagree. Source: IAM user guide, "Policy evaluation logic", "IAM JSON policy
@@ -54,6 +54,18 @@ def evaluate(policy: str | Document, requester: Requester, action: str, resource
     return found
 
 
+def evaluate_identity(policy: Document, action: str, resource: str, context: Context) -> Verdict:
+    """Judge one request against an identity-based policy, which names no principal: it is that of the one who asks."""
+    found = {
+        statement.get("Effect")
+        for statement in as_list(policy.get("Statement"))
+        if _applies(statement, action, resource, context)
+    }
+    if "Deny" in found:
+        return Verdict.DENIED
+    return Verdict.ALLOWED if found else Verdict.NONE
+
+
 def as_list(value: Any) -> list[Any]:
     """A policy element may stand alone or in a list: return the list."""
     if value is None:
@@ -63,15 +75,18 @@ def as_list(value: Any) -> list[Any]:
 
 def _judge(statement: Document, requester: Requester, action: str, resource: str, context: Context) -> Verdict:
     reached = _principal(statement, requester)
-    if reached is Verdict.NONE:
-        return reached
-    if not _covers(statement, "Action", [action], fold=True):
-        return Verdict.NONE
-    if not _covers(statement, "Resource", [resource], fold=False, context=context):
-        return Verdict.NONE
-    if not conditions.hold(statement.get("Condition", {}), context):
+    if reached is Verdict.NONE or not _applies(statement, action, resource, context):
         return Verdict.NONE
     return Verdict.DENIED if statement.get("Effect") == "Deny" else reached
+
+
+def _applies(statement: Document, action: str, resource: str, context: Context) -> bool:
+    """Whether action, resource and conditions of the statement are those of the request."""
+    return (
+        _covers(statement, "Action", [action], fold=True)
+        and _covers(statement, "Resource", [resource], fold=False, context=context)
+        and conditions.hold(statement.get("Condition", {}), context)
+    )
 
 
 def _principal(statement: Document, requester: Requester) -> Verdict:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from tests.fakeaws.wire import Call
 from tests.fakeaws.world import Identity
 
 _TIMES_FOREVER = -1
+# How the collection's own clients show in the header User-Agent, whoever else calls in a test.
+_OURS = "aws_baseline.cloudtrail/"
 
 
 @dataclass(kw_only=True)
@@ -56,6 +59,8 @@ class Switches:
 
     latency_ms: float = 0.0
     log_file: Path | None = None
+    record_folder: Path | None = None
+    recorded: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     calls: list[Mapping[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,6 +89,16 @@ class Switches:
             if self.log_file:
                 with self.log_file.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(entry) + "\n")
+            if self.record_folder and _OURS in call.request.headers.get("user-agent", ""):
+                self._note(self.record_folder, f"{call.name} {iam_action}")
+
+    def _note(self, folder: Path, kind: str) -> None:
+        """Write down, once for this process, that the collection makes calls of this kind."""
+        if kind not in self.recorded:
+            self.recorded.add(kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / f"{os.getpid()}.txt").open("a", encoding="utf-8") as file:
+                file.write(f"{kind}\n")
 
     def clear(self) -> None:
         """Forget calls and faults; latency and log file stay."""

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tests.fakeaws.policy import Requester
 
@@ -38,7 +38,10 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who makes a call. `arn` is what GetCallerIdentity shows, `iam_arn` the user or role behind it."""
+    """Who makes a call. `arn` is what GetCallerIdentity shows, `iam_arn` the user or role behind it.
+
+    `policy`, an IAM policy document, stands in the place of `allow` and `deny` where it is given.
+    """
 
     account: str
     arn: str
@@ -46,6 +49,7 @@ class Identity:
     user_id: str
     allow: tuple[Rule, ...] = (Rule("*"),)
     deny: tuple[Rule, ...] = ()
+    policy: Mapping[str, Any] | None = None
 
     @property
     def requester(self) -> Requester:
@@ -66,12 +70,14 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An AWS account; `closed_regions` are denied by a service control policy."""
+    """An AWS account; `closed_regions` are denied by a service control policy, `ou` are the names of its OUs."""
 
     id: str
     name: str
     partition: str = "aws"
     state: str = "ACTIVE"
+    ou: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = DEFAULT_REGIONS
     closed_regions: tuple[str, ...] = ()
 
@@ -90,6 +96,7 @@ class Role:
     external_id: str | None = None
     allow: tuple[Rule, ...] = (Rule("*"),)
     deny: tuple[Rule, ...] = ()
+    policy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

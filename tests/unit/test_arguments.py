@@ -21,7 +21,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
-EXCEPTION = {"trail": TRAIL, "rules": ["key_is_usable"], "reason": "x", "owner": "me", "expires": "2026-12-31"}
+DECISION = {"rules": ["key_is_usable"], "reason": "x", "owner": "me", "expires": "2026-12-31"}
+EXCEPTION = {**DECISION, "trail": TRAIL, "account": None}
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -76,7 +77,12 @@ def test_settings_hold_what_was_asked() -> None:
         ({"trails": [""]}, "Option trails: '' is not a trail name or trail ARN."),
         ({"regions": ["USA"]}, "Option regions: 'USA' is not a region name such as eu-central-1."),
         ({"readers": ["Analyst"]}, "Option readers: 'Analyst' is not the ARN of an IAM role, user or account root."),
-        ({"approved_keys": ["alias/x"]}, "Option approved_keys: 'alias/x' is not a key ARN."),
+        (
+            {"approved_keys": ["my-key"]},
+            "Option approved_keys: 'my-key' is not a key ARN, an alias (alias/...), an alias ARN, or tag:NAME=VALUE.",
+        ),
+        ({"approved_keys": ["tag:use"]}, "Option approved_keys: 'tag:use'"),
+        ({"approved_keys": ["arn:aws:s3:::alias/x"]}, "Option approved_keys: 'arn:aws:s3:::alias/x'"),
         (
             {"assume_role": {"role_arn": "Audit", "external_id": None, "session_name": "x"}},
             "Option assume_role.role_arn: 'Audit' is not a role ARN.",
@@ -108,12 +114,35 @@ def test_settings_hold_what_was_asked() -> None:
         ),
         ({"exceptions": [{**EXCEPTION, "reason": " "}]}, "Option exceptions.reason: ' ' is not a text."),
         ({"exceptions": [{**EXCEPTION, "owner": ""}]}, "Option exceptions.owner: '' is not a text."),
-        ({"exceptions": [{**EXCEPTION, "trail": "main"}]}, "Option exceptions.trail: 'main' is not a trail ARN."),
+        (
+            {"exceptions": [{**EXCEPTION, "trail": "ma in"}]},
+            "Option exceptions.trail: 'ma in' is not a trail name or trail ARN, with or without * and ?.",
+        ),
+        ({"exceptions": [{**EXCEPTION, "trail": "arn:aws:s3:::logs"}]}, "Option exceptions.trail: 'arn:aws:s3:::logs'"),
+        ({"exceptions": [{**EXCEPTION, "trail": "trail/[a-z]"}]}, "Option exceptions.trail: 'trail/[a-z]'"),
+        (
+            {"exceptions": [{**EXCEPTION, "account": "11111111111"}]},
+            "Option exceptions.account: '11111111111' is not an account id of 12 digits, or with * and ?.",
+        ),
+        ({"exceptions": [{**EXCEPTION, "account": "production"}]}, "Option exceptions.account: 'production'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
         (_arguments.scope(params(**given)), _arguments.settings(params(**given)))
+
+
+@pytest.mark.parametrize("trail", ["main", "sandbox-*", "m?in", "arn:aws*:cloudtrail:*:1111*:trail/team-?", None])
+@pytest.mark.parametrize("account", ["111111111111", "1111*", "*", None])
+def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None) -> None:
+    (found,) = _arguments.settings(params(exceptions=[{**DECISION, "trail": trail, "account": account}])).exceptions
+    assert (found.trail, found.account) == (trail, account)
+
+
+@pytest.mark.parametrize("alias", ["alias/x", KEY.rpartition(":")[0] + ":alias/x", "tag:use=logs", "tag:use="])
+def test_keys_are_approved_by_alias_or_tag_too(alias: str) -> None:
+    assert _arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
+    assert _arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
 
 
 def test_documented_choices_are_the_rules() -> None:

@@ -17,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
-OWN = {"mode", "fail_on", "reports", "report_dir", "cis_version"}
+OWN = {"mode", "fail_on", "reports", "report_dir", "report_bucket", "report_prefix", "cis_version"}
 
 
 def variables() -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_choices_are_those_of_the_modules() -> None:
 
 
 def test_every_variable_reaches_its_option() -> None:
-    (run, _judge) = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    run = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))[0]
     options = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
     of_modules = {name: value for name, value in options.items() if name not in OWN}
     assert of_modules == {

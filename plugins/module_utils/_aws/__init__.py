@@ -14,6 +14,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
+    open_organization,
+    read_organization,
+    with_tags,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
     Account,
@@ -22,6 +27,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     read_account,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
+    SoughtKey,
+    read_ground,
     read_keys,
     read_tags,
     read_targets,
@@ -35,12 +42,17 @@ __all__ = [
     "Pace",
     "Role",
     "Scope",
+    "SoughtKey",
     "apply",
     "connect",
     "open_and_read",
+    "open_organization",
     "read_account",
+    "read_ground",
     "read_keys",
+    "read_organization",
     "read_tags",
     "read_targets",
     "wait_for_delivery",
+    "with_tags",
 ]

@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writ
     THROTTLING,
     access_for,
     code_of,
+    has_all,
     is_done,
     may_pass,
     no_clear_answer,
@@ -122,10 +123,14 @@ class _Run:
     def _do(self, change: Change) -> None:
         if change.operation == "CreateKey":
             self._created[change.resource] = self._create_key(change)
-        elif change.operation == "PutKeyPolicy":
-            self._put_key_policy(change)
+        elif change.operation in ("PutKeyPolicy", "PutBucketPolicy"):
+            self._put_policy(change)
+        elif change.operation == "CreateTrail":
+            self._replace(change, self._trail_stands)
         elif change.operation == "UpdateTrail":
             self._replace(change, self._key_stands)
+        elif change.operation == "StartLogging":
+            self._replace(change, self._logs)
         else:
             self._persist(change)
         self._fresh.add(self._created.get(change.resource, change.resource))
@@ -149,13 +154,15 @@ class _Run:
             attempt += 1
 
     def _may_pass(self, change: Change, error: Exception) -> bool:
-        key_arn = change.parameters.get("KmsKeyId") or change.parameters.get("TargetKeyId") or change.resource
-        return may_pass(error, change.operation, key_is_fresh=key_arn in self._fresh)
+        sent = change.parameters
+        bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{sent.get('S3BucketName')}"
+        stands_on = {change.resource, sent.get("KmsKeyId"), sent.get("TargetKeyId"), bucket_arn}
+        return may_pass(error, change.operation, is_fresh=bool(stands_on & self._fresh))
 
     def _alias_taken(self, change: Change) -> str:
         """What became of our key, where another run was faster: two at once end with one key in use."""
         alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
-        target = _calls.alias_target(self._account.access, change.region, alias)
+        target = _calls.alias_target(access_for(self._account, change), change.region, alias)
         leads_to = target if isinstance(target, str) else "another key"
         return (
             f"{alias} in {change.region} was given to {leads_to} while this run was under way, so that key is used. "
@@ -177,7 +184,7 @@ class _Run:
         """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in range(LOOKS):
-            found = keys_left_behind(self._account, change.region, tags)
+            found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
             keys = () if isinstance(found, ReadError) else found
             ours = [key.arn for key in keys if same_policy(key.policy, change.parameters["Policy"])]
             if len(ours) == 1:
@@ -186,11 +193,11 @@ class _Run:
                 return None
         return None
 
-    def _put_key_policy(self, change: Change) -> None:
+    def _put_policy(self, change: Change) -> None:
         """Write the policy if it still is what the plan was made from, and look whether ours stands afterwards.
 
-        PutKeyPolicy replaces the whole document and knows no condition (KMS API reference), so this is as near as
-        one can get to not overwriting what somebody else has just written.
+        PutKeyPolicy and PutBucketPolicy replace the whole document and know no condition (KMS and S3 API reference),
+        so this is as near as one can get to not overwriting what somebody else has just written.
         """
         if self._replace(change, self._policy_stands):
             self._verify_policy(change)
@@ -208,6 +215,8 @@ class _Run:
             if not self._may_pass(change, answer) or not self._pace.wait(attempt):
                 if is_done(self._account, change):
                     return True
+                if code_of(answer) == "TrailAlreadyExistsException":
+                    raise _StaleError(f"Somebody else has created {change.resource}.")
                 raise _failed(change, answer)
             attempt += 1
         return False
@@ -232,23 +241,51 @@ class _Run:
             raise _StaleError(f"The policy of {change.resource} was changed by somebody else.", applied=applied)
         return False
 
-    def _policy(self, change: Change) -> str:
-        """The policy as it is now."""
-        present = _calls.key_policy(access_for(self._account, change), change.region, change.resource)
+    def _policy(self, change: Change) -> str | None:
+        """The policy as it is now; a bucket may have none."""
+        access = access_for(self._account, change)
+        present: str | ReadError | None
+        if change.operation == "PutBucketPolicy":
+            present = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
+        else:
+            present = _calls.key_policy(access, change.region, change.resource)
         if isinstance(present, ReadError):
             raise _unseen(f"The policy of {change.resource}", present)
         return present
 
+    def _trail_stands(self, change: Change) -> bool:
+        """Whether the trail is there as planned; raises _StaleError where another of that name is.
+
+        A trail is looked for before each CreateTrail, also the first: its answer may have been lost.
+        """
+        present = self._trail(change)
+        prefix = change.parameters.get("S3KeyPrefix")
+        if present is not None and not (has_all(present, change) and present.get("S3KeyPrefix") == prefix):
+            raise _StaleError(f"Somebody else has created {change.resource}.")
+        return present is not None
+
+    def _logs(self, change: Change) -> bool:
+        """Whether the trail logs already."""
+        return is_done(self._account, change)
+
+    def _trail(self, change: Change) -> dict[str, Any] | None:
+        """The trail as it is now; None where it is not there."""
+        present = _calls.trail_settings(access_for(self._account, change), change.region, change.resource)
+        if isinstance(present, ReadError):
+            raise _unseen(change.resource, present)
+        return present
+
     def _key_stands(self, change: Change) -> bool:
-        """Whether the trail has the planned key; raises _StaleError where it has neither that nor the one before.
+        """Whether the trail is as planned; raises _StaleError where it has neither the planned key nor the one before.
 
         UpdateTrail knows no condition either (CloudTrail API reference).
         """
-        present = _calls.trail_key(access_for(self._account, change), change.region, change.resource)
-        if isinstance(present, ReadError):
-            raise _unseen(f"The key of {change.resource}", present)
-        if present == change.after["kms_key_arn"]:
+        found = self._trail(change) or {}
+        if has_all(found, change):
             return True
+        present = found.get("KmsKeyId")
+        if present == change.after["kms_key_arn"]:
+            return False
         if (present or None) != (change.before or {})["kms_key_arn"]:
             raise _StaleError(f"Somebody else has changed the key of {change.resource} to {present or 'none'}.")
         return False

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Missing,
+    Organization,
     ReadError,
     TrailStatus,
 )
@@ -185,13 +186,23 @@ def trail_tags(access: Access, region: str, trail_arn: str) -> dict[str, str] | 
     )
 
 
-def trail_key(access: Access, region: str, trail_arn: str) -> str | ReadError | None:
-    """The key that a trail encrypts with, as its home region shows it."""
+def trail_settings(access: Access, region: str, trail_arn: str) -> dict[str, Any] | ReadError | None:
+    """A trail as its home region shows it; None where it is not there, which DescribeTrails does not call an error."""
 
-    def key(answer: dict[str, Any]) -> str | None:
-        return next((trail.get("KmsKeyId") for trail in answer["trailList"] if trail["TrailARN"] == trail_arn), None)
+    def settings(answer: dict[str, Any]) -> dict[str, Any] | None:
+        return next((_trail(row) for row in answer["trailList"] if row["TrailARN"] == trail_arn), None)
 
-    return access.ask("cloudtrail", region, "DescribeTrails", key, trailNameList=[trail_arn])
+    return access.ask("cloudtrail", region, "DescribeTrails", settings, trailNameList=[trail_arn])
+
+
+def organization(access: Access, region: str) -> Organization | ReadError:
+    """The account's organization (Organizations API reference, DescribeOrganization)."""
+    return access.ask(
+        "organizations",
+        region,
+        "DescribeOrganization",
+        lambda answer: Organization(answer["Organization"]["Id"], answer["Organization"]["MasterAccountId"]),
+    )
 
 
 def _pages(access: Access, region: str, operation: str, field: str, **parameters: Any) -> list[Any] | ReadError:
@@ -224,6 +235,16 @@ def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | R
 
 def _region_header(answer: dict[str, Any]) -> str:
     return str(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
+
+
+def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:
+    """Whether S3 confirms the account as the bucket's owner; a caller who may not ask gets no confirmation.
+
+    GetBucketPolicy is for the owner alone, and ExpectedBucketOwner answers 403 where it is another (S3 API reference,
+    GetBucketPolicy; S3 user guide, "Verifying bucket ownership").
+    """
+    answer = access.ask("s3", region, "GetBucketPolicy", bool, Bucket=bucket, ExpectedBucketOwner=account_id)
+    return answer is True or (isinstance(answer, ReadError) and answer.code == "NoSuchBucketPolicy")
 
 
 def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError | None:

@@ -34,7 +34,10 @@ SCP_DENIAL = "explicit deny in a service control policy"
 
 @dataclass(frozen=True)
 class Scope:
-    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door."""
+    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
+
+    `key_tags`: the tags of keys too.
+    """
 
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ class Scope:
     key_role: Role | None = None
     bucket_role: Role | None = None
     concurrency: int = 64
+    key_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Account:
     access: Access
     key_accesses: dict[str, Access]
     bucket_accesses: tuple[Access, ...]
+    bucket_account: str | None = None
+    key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""
@@ -109,6 +115,8 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         access=access,
         key_accesses={scope.key_role.account_id: key.result()} if scope.key_role and key else {},
         bucket_accesses=(access, bucket.result()) if bucket else (access,),
+        bucket_account=scope.bucket_role.account_id if scope.bucket_role else None,
+        key_tags=scope.key_tags,
     )
 
 
@@ -221,6 +229,7 @@ def _trails(
             bucket_prefix=record.get("S3KeyPrefix"),
             kms_key_arn=record.get("KmsKeyId") or None,
             status=status.result(),
+            log_file_validation=record.get("LogFileValidationEnabled", False),
         )
         for (_region, record), status in zip(records, statuses, strict=True)
     )
@@ -236,7 +245,7 @@ def _read_keys_and_buckets(
         name: pool.submit(_calls.bucket_region, account.access, region, name) for name, region in sorted(homes.items())
     }
     keys = {arn: KeyReads(pool, account, arn) for arn in key_arns}
-    buckets = {name: _bucket(pool, account, name, region.result()) for name, region in regions.items()}
+    buckets = {name: read_bucket(pool, account, name, region.result()) for name, region in regions.items()}
     for reads in keys.values():
         reads.ask_rotation(pool)
     return {arn: reads.key() for arn, reads in keys.items()}, {name: bucket() for name, bucket in buckets.items()}
@@ -251,6 +260,7 @@ class KeyReads:
         self._metadata = pool.submit(_calls.key_metadata, self._access, region, arn)
         self._aliases = pool.submit(_calls.key_aliases, self._access, region, arn)
         self._policy: Future[str | ReadError] = pool.submit(_calls.key_policy, self._access, region, arn)
+        self._tags = pool.submit(_calls.key_tags, self._access, region, arn) if account.key_tags else None
         self._rotation: Future[bool | ReadError] | None = None
 
     def ask_rotation(self, pool: ThreadPoolExecutor) -> None:
@@ -284,6 +294,7 @@ class KeyReads:
             policy=self._policy.result(),
             rotation_enabled=self._rotation.result() if self._rotation else None,
             deletion_date=metadata.get("DeletionDate"),
+            tags=self._tags.result() if self._tags else {},
         )
 
 
@@ -293,7 +304,7 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
     return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
 
 
-def _bucket(
+def read_bucket(
     pool: ThreadPoolExecutor, account: Account, name: str, region: str | Missing | ReadError
 ) -> Callable[[], Bucket | Missing | ReadError]:
     """Start the reads of one bucket; the function returned waits for them and joins them."""

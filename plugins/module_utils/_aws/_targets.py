@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account, KeyReads
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
+    Account,
+    KeyReads,
+    read_bucket,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,
@@ -19,36 +24,70 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     ReadError,
     Snapshot,
+    TrailGround,
 )
 
 
-def read_targets(
-    account: Account, snapshot: Snapshot, regions: Iterable[str], key_id: str, tags: Mapping[str, str] | None
-) -> dict[str, Candidate]:
-    """What stands behind a key id, key ARN, alias or alias ARN in each region; an ARN is looked up where it says.
+@dataclass(frozen=True)
+class SoughtKey:
+    """The key to look for: an id or alias of the account `owner`, or an ARN, which says whose it is.
 
-    With `tags`, where the key is missing, the keys that carry these tags and no alias are looked for. A key that the
-    snapshot holds is not read again.
+    With `tags`, where the key is missing, those that carry these tags and no alias are looked for.
+    """
+
+    key_id: str
+    owner: str
+    tags: Mapping[str, str] | None = None
+
+
+def read_targets(
+    account: Account, snapshot: Snapshot, regions: Iterable[str], sought: SoughtKey
+) -> dict[str, Candidate]:
+    """What stands behind the key in each region; an ARN is looked up where it says.
+
+    A key that the snapshot holds is not read again.
     """
     with ThreadPoolExecutor() as pool:
-        reads = {region: pool.submit(_candidate, account, snapshot, region, key_id, tags) for region in regions}
+        reads = {region: pool.submit(_candidate, account, snapshot, region, sought) for region in regions}
         return {region: read.result() for region, read in reads.items()}
 
 
-def _candidate(
-    account: Account, snapshot: Snapshot, region: str, key_id: str, tags: Mapping[str, str] | None
-) -> Candidate:
-    access = account.access
-    if key_id.startswith("arn:"):
-        region, owner = key_id.split(":")[3:5]
-        access = account.key_access(owner)
-    metadata = _calls.key_metadata(access, region, key_id)
+def _candidate(account: Account, snapshot: Snapshot, region: str, sought: SoughtKey) -> Candidate:
+    owner = sought.owner
+    if sought.key_id.startswith("arn:"):
+        region, owner = sought.key_id.split(":")[3:5]
+    metadata = _calls.key_metadata(account.key_access(owner), region, sought.key_id)
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
         return Candidate(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
-    if isinstance(metadata, Missing) and tags is not None:
-        return Candidate(metadata, keys_left_behind(account, region, tags))
+    if isinstance(metadata, Missing) and sought.tags is not None:
+        return Candidate(metadata, keys_left_behind(account, owner, region, sought.tags))
     return Candidate(metadata)
+
+
+def read_ground(
+    account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
+) -> TrailGround:
+    """What a trail in a region would stand on: its bucket and who owns that; the organization, where it is one's trail.
+
+    A bucket that the snapshot holds is not read again.
+    """
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(_calls.organization, account.access, region) if organization else None
+        owner = pool.submit(_bucket_owner, account, region, bucket_name)
+        known = snapshot.buckets.get(bucket_name)
+        where = known or _calls.bucket_region(account.access, region, bucket_name)
+        bucket = read_bucket(pool, account, bucket_name, where)() if isinstance(where, str) else where
+        return TrailGround(bucket, owner.result(), asked.result() if asked else None)
+
+
+def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
+    """The account, or that of the bucket role, where S3 confirms it as the bucket's owner."""
+    owners = (account.account_id, account.bucket_account)
+    for access, owner in zip(account.bucket_accesses, owners, strict=False):
+        if owner and _calls.bucket_belongs_to(access, region, bucket_name, owner):
+            return owner
+    return None
 
 
 def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict[str, Key | Missing | ReadError]:
@@ -66,14 +105,15 @@ def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
         return reads.key()
 
 
-def keys_left_behind(account: Account, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
-    """The enabled keys of the account that carry these tags and no alias; an error where that cannot be told."""
-    arns = _calls.keys_without_alias(account.access, region)
+def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
+    """The enabled keys of the account `owner` that carry these tags and no alias; an error where that is not told."""
+    access = account.key_access(owner)
+    arns = _calls.keys_without_alias(access, region)
     if isinstance(arns, ReadError):
         return arns
     found: list[Key] = []
     for arn in arns:
-        carried = _calls.key_tags(account.access, region, arn)
+        carried = _calls.key_tags(access, region, arn)
         if isinstance(carried, ReadError):
             return carried
         if tags.items() <= carried.items():
@@ -86,12 +126,14 @@ def keys_left_behind(account: Account, region: str, tags: Mapping[str, str]) -> 
 
 def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
     """The tags of every trail and key that is to be changed, by ARN; not of what does not exist yet."""
-    resources = {change.resource: change for change in changes if change.operation not in ("CreateKey", "CreateAlias")}
-    present = {arn: change for arn, change in resources.items() if not arn.endswith(PLACEHOLDER)}
+    aside = ("CreateAlias", "PutBucketPolicy")
+    resources = {change.resource: change for change in changes if change.operation not in aside}
+    born = {change.resource for change in changes if change.before is None}
+    present = {arn: change for arn, change in resources.items() if arn not in born and not arn.endswith(PLACEHOLDER)}
     with ThreadPoolExecutor() as pool:
         reads = {
             arn: pool.submit(_calls.trail_tags, account.access, change.region, arn)
-            if change.operation == "UpdateTrail"
+            if change.operation in ("UpdateTrail", "StartLogging")
             else pool.submit(_calls.key_tags, account.key_access(arn.split(":")[4]), change.region, arn)
             for arn, change in present.items()
         }

@@ -14,7 +14,11 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Operation
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Change,
+    Operation,
+    TrailStatus,
+)
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -42,18 +46,35 @@ PROPAGATION: Mapping[Operation, frozenset[str]] = {
         )
     ),
     "EnableKeyRotation": frozenset(("NotFoundException", "DisabledException")),
+    # Of the key as above; and the bucket's policy was written a moment ago.
+    "CreateTrail": frozenset(
+        (
+            "InsufficientEncryptionPolicyException",
+            "InsufficientS3BucketPolicyException",
+            "KmsKeyNotFoundException",
+            "KmsKeyDisabledException",
+            "KmsException",
+        )
+    ),
+    "StartLogging": frozenset(("TrailNotFoundException",)),
+}
+_SERVICES: Mapping[Operation, str] = {
+    "CreateTrail": "cloudtrail",
+    "UpdateTrail": "cloudtrail",
+    "StartLogging": "cloudtrail",
+    "PutBucketPolicy": "s3",
 }
 
 
 def service_of(change: Change) -> str:
     """The AWS service that a change is sent to."""
-    return "cloudtrail" if change.operation == "UpdateTrail" else "kms"
+    return _SERVICES.get(change.operation, "kms")
 
 
 def access_for(account: Account, change: Change) -> Access:
-    """The credentials of the key's owner for a key, those of the trail's account for a trail."""
+    """The credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
-    return account.access if change.operation == "UpdateTrail" else account.key_access(owner)
+    return account.access if change.operation in _SERVICES else account.key_access(owner)
 
 
 def send(account: Account, change: Change) -> dict[str, Any] | Exception:
@@ -79,10 +100,10 @@ def no_clear_answer(error: Exception) -> bool:
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
-def may_pass(error: Exception, operation: Operation, *, key_is_fresh: bool) -> bool:
-    """Whether the same request may succeed later. `key_is_fresh`: this run has written to the key."""
+def may_pass(error: Exception, operation: Operation, *, is_fresh: bool) -> bool:
+    """Whether the same request may succeed later. `is_fresh`: this run has written to what the request stands on."""
     code = code_of(error)
-    return code in PASSING or no_clear_answer(error) or (key_is_fresh and code in PROPAGATION.get(operation, ()))
+    return code in PASSING or no_clear_answer(error) or (is_fresh and code in PROPAGATION.get(operation, ()))
 
 
 def is_done(account: Account, change: Change) -> bool:
@@ -102,7 +123,38 @@ def _state_is(access: Access, change: Change) -> bool:
 
 
 def _trail_is_set(access: Access, change: Change) -> bool:
-    return bool(_calls.trail_key(access, change.region, change.resource) == change.parameters["KmsKeyId"])
+    found = _calls.trail_settings(access, change.region, change.resource)
+    return isinstance(found, dict) and has_all(found, change)
+
+
+def has_all(trail: Mapping[str, Any], change: Change) -> bool:
+    """Whether a trail, as DescribeTrails shows it, has all that the change sends."""
+    return all(trail.get(_SHOWN.get(name, name)) == sent for name, sent in change.parameters.items() if name in _SEEN)
+
+
+# What DescribeTrails shows of what is sent, where it has another name there (CloudTrail API reference, Trail).
+_SHOWN = {"EnableLogFileValidation": "LogFileValidationEnabled"}
+_SEEN = frozenset(
+    (
+        "S3BucketName",
+        "S3KeyPrefix",
+        "IsMultiRegionTrail",
+        "IsOrganizationTrail",
+        "IncludeGlobalServiceEvents",
+        "EnableLogFileValidation",
+        "KmsKeyId",
+    )
+)
+
+
+def _trail_logs(access: Access, change: Change) -> bool:
+    status = _calls.trail_status(access, change.region, change.resource)
+    return isinstance(status, TrailStatus) and status.is_logging
+
+
+def _bucket_policy_is_set(access: Access, change: Change) -> bool:
+    found = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
+    return isinstance(found, str) and same_policy(found, change.after["policy"])
 
 
 def _rotates(access: Access, change: Change) -> bool:
@@ -113,7 +165,10 @@ _LOOKS: Mapping[Operation, Callable[[Access, Change], bool]] = {
     "CreateAlias": _alias_is_set,
     "CancelKeyDeletion": _state_is,
     "EnableKey": _state_is,
+    "PutBucketPolicy": _bucket_policy_is_set,
+    "CreateTrail": _trail_is_set,
     "UpdateTrail": _trail_is_set,
+    "StartLogging": _trail_logs,
     "EnableKeyRotation": _rotates,
 }
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import TAG, is_approved
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     TrailVerdict,
@@ -14,17 +15,21 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
     Settings,
     TrailException,
 )
 
 __all__ = [
     "RULES",
+    "TAG",
     "AccountVerdict",
+    "Result",
     "Rule",
     "Settings",
     "TrailException",
     "TrailVerdict",
     "assess",
+    "is_approved",
     "unused_exceptions",
 ]

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
@@ -81,10 +81,17 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     )
 
 
-def unused_exceptions(snapshot: Snapshot, settings: Settings) -> tuple[TrailException, ...]:
-    """The exceptions that name no trail of the snapshot: a misspelt ARN would otherwise go unnoticed."""
-    arns = {trail.arn for trail in snapshot.trails}
-    return tuple(exception for exception in settings.exceptions if exception.trail not in arns)
+def unused_exceptions(snapshot: Snapshot, settings: Settings) -> tuple[str, ...]:
+    """Warnings of the exceptions that match no trail of the snapshot: a misspelt name would otherwise go unnoticed.
+
+    One that is about other accounts only is not for this one to miss.
+    """
+    return tuple(
+        f"The exception for {exception.subject} matches no trail that was read in account {snapshot.account_id}. "
+        "Correct it, or name the account it is for."
+        for exception in settings.exceptions
+        if exception.may_concern(snapshot.account_id) and not any(map(exception.covers, snapshot.trails))
+    )
 
 
 def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
@@ -114,8 +121,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         remediation=_addressed(result, subject.trail),
         frameworks=rule.frameworks,
     )
-    exception = _exception(subject, rule.name)
-    return _excepted(finding, exception) if exception and finding.status in ("fail", "unknown") else finding
+    return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 
 def _addressed(result: Result, trail: Trail) -> str:
@@ -125,34 +131,35 @@ def _addressed(result: Result, trail: Trail) -> str:
     return f"In account {trail.account_id}, which owns this organization trail: {result.remediation}"
 
 
-def _exception(subject: Subject, rule: str) -> TrailException | None:
-    """The exception that covers a rule on this trail today; an expired one covers nothing."""
-    today: date = subject.read_at.date()
-    matching = (
+def _under_exceptions(finding: Finding, subject: Subject) -> Finding:
+    """The finding as the exceptions leave it: the first that holds today covers it, an expired one is only told."""
+    matching = [
         exception
         for exception in subject.settings.exceptions
-        if exception.trail == subject.trail.arn and rule in exception.rules and today <= exception.expires
-    )
-    return next(matching, None)
+        if finding.rule in exception.rules and exception.covers(subject.trail)
+    ]
+    today = subject.read_at.date()
+    holding = next((exception for exception in matching if today <= exception.expires), None)
+    if holding:
+        return _excepted(finding, holding)
+    return _expired(finding, max(matching, key=lambda each: each.expires)) if matching else finding
 
 
 def _excepted(finding: Finding, exception: TrailException) -> Finding:
     """The finding with the decision to live with it, and what it would have been."""
-    return Finding(
-        rule=finding.rule,
-        status="excepted",
-        level=finding.level,
-        severity=finding.severity,
-        message=finding.message,
-        evidence={
-            **finding.evidence,
-            "exception": {
-                "status": finding.status,
-                "reason": exception.reason,
-                "owner": exception.owner,
-                "expires": exception.expires.isoformat(),
-            },
-        },
-        remediation=finding.remediation,
-        frameworks=finding.frameworks,
+    decision = {"status": finding.status, **_decision(exception)}
+    return replace(finding, status="excepted", evidence={**finding.evidence, "exception": decision})
+
+
+def _expired(finding: Finding, exception: TrailException) -> Finding:
+    """The finding as it is, and that it was excepted once."""
+    return replace(
+        finding,
+        message=f"{finding.message} It was excepted until {exception.expires.isoformat()} by {exception.owner}: "
+        f"{exception.reason}",
+        evidence={**finding.evidence, "expired_exception": _decision(exception)},
     )
+
+
+def _decision(exception: TrailException) -> Mapping[str, str]:
+    return {"reason": exception.reason, "owner": exception.owner, "expires": exception.expires.isoformat()}

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import is_approved
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
     NO_KEY,
     Result,
@@ -13,7 +16,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
     unreadable,
     usable_key,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, Missing, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    KEY_ARN,
+    Key,
+    Missing,
+    ReadError,
+)
 
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
 USABLE_STATES = ("Enabled", "Updating")
@@ -107,7 +115,10 @@ def key_is_approved(subject: Subject) -> Result:
         return Result("not_applicable", "No list of approved keys is given.")
     if subject.trail.kms_key_arn is None:
         return NO_KEY
-    if subject.trail.kms_key_arn in subject.settings.approved_keys:
+    approved = _approval(subject, subject.trail.kms_key_arn, subject.settings.approved_keys)
+    if isinstance(approved, Result):
+        return approved
+    if approved:
         return Result("pass", "The key is approved.", "", {"kms_key": subject.trail.kms_key_arn})
     return Result(
         "fail",
@@ -115,6 +126,14 @@ def key_is_approved(subject: Subject) -> Result:
         "Give the trail an approved key, or add this one to approved_keys.",
         {"kms_key": subject.trail.kms_key_arn, "approved_keys": list(subject.settings.approved_keys)},
     )
+
+
+def _approval(subject: Subject, key_arn: str, approved: Sequence[str]) -> bool | Result:
+    """An ARN needs no read; of a key that is gone, or a list of nothing but key ARNs, it is all there is to ask."""
+    if key_arn in approved or isinstance(subject.key, Missing) or all(map(KEY_ARN.fullmatch, approved)):
+        return key_arn in approved
+    key = usable_key(subject)
+    return key if isinstance(key, Result) else is_approved(key, subject.account_id, approved)
 
 
 def key_rotation_enabled(subject: Subject) -> Result:

@@ -133,17 +133,23 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         for arn in _foreign_trails(policy, key, stranger)
     ]
     readers = list(_foreign_readers(subject, policy, key, stranger))
-    return {
-        FOREIGN_ENCRYPTION: _worst(policy, trails, "kms:GenerateDataKey"),
-        **{f"CloudTrail may {action}": _worst(policy, [own], action) for action in ADMINISTRATION},
-        **{f"any other account may {action}": _worst(policy, readers, action) for action in USE + ADMINISTRATION},
-    }
+    asked = [
+        (FOREIGN_ENCRYPTION, _doors(policy, trails), ("kms:GenerateDataKey",)),
+        ("CloudTrail may {}", _doors(policy, [own]), ADMINISTRATION),
+        ("any other account may {}", _doors(policy, readers), USE + ADMINISTRATION),
+    ]
+    return {name.format(action): _worst(doors, action) for name, doors, actions in asked for action in actions}
 
 
-def _worst(policy: Policy, requests: Iterable[Request], action: str) -> Decision:
+def _doors(policy: Policy, requests: Iterable[Request]) -> list[tuple[Policy, Request]]:
+    """Each request with all of the policy that speaks of its principal, which is the same for every action."""
+    return [(concerning(policy, request), request) for request in requests]
+
+
+def _worst(doors: Iterable[tuple[Policy, Request]], action: str) -> Decision:
     """The decision that is nearest to an allow, over all that a stranger could try."""
     severity = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
-    decisions = (decide(concerning(policy, request), replace(request, action=action)) for request in requests)
+    decisions = (decide(policy, request.asking(action)) for policy, request in doors)
     return min(decisions, key=lambda decision: severity.index(decision.outcome))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
@@ -25,13 +26,35 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 
 @dataclass(frozen=True)
 class TrailException:
-    """A decision to live with what some rules find on one trail, until a day (inclusive, UTC)."""
+    """A decision to live with what some rules find on some trails, until a day (inclusive, UTC).
 
-    trail: str
+    `trail` is the name or the ARN of a trail, `account` the id of the account that owns it; either may hold `*` and
+    `?`, and one of them may be None, which is any.
+    """
+
+    trail: str | None
     rules: tuple[str, ...]
     reason: str
     owner: str
     expires: date
+    account: str | None = None
+
+    def covers(self, trail: Trail) -> bool:
+        """Whether it is about this trail."""
+        pattern = self.trail or "*"
+        name = trail.arn if pattern.startswith("arn:") else trail.name
+        return fnmatchcase(name, pattern) and fnmatchcase(trail.account_id, self.account or "*")
+
+    def may_concern(self, account_id: str) -> bool:
+        """Whether a trail of this account could be meant."""
+        owner = self.trail.split(":")[4] if self.trail and self.trail.startswith("arn:") else "*"
+        return fnmatchcase(account_id, owner) and fnmatchcase(account_id, self.account or "*")
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in words."""
+        trail = f"trail {self.trail}" if self.trail else "every trail"
+        return f"{trail} of account {self.account}" if self.account else trail
 
 
 @dataclass(frozen=True)

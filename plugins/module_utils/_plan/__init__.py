@@ -27,7 +27,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
     KeyWish,
     Plan,
     Targets,
+    TrailWish,
     Wish,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
+    wished_trail,
+    with_wished_trail,
 )
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
     "Plan",
     "Remedy",
     "Targets",
+    "TrailWish",
     "Wish",
     "delivered_since",
     "diff",
@@ -46,5 +52,7 @@ __all__ = [
     "owner_warning",
     "regions_in_need",
     "touched",
+    "wished_trail",
+    "with_wished_trail",
     "without_old_errors",
 ]

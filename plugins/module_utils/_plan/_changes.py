@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, Operation, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Change,
+    Key,
+    Operation,
+    Trail,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_tags
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish
 
 # A policy comes before the trail that needs it; rotation last, since nothing waits for it.
 ORDER: tuple[Operation, ...] = (
@@ -20,7 +26,10 @@ ORDER: tuple[Operation, ...] = (
     "PutKeyPolicy",
     "CancelKeyDeletion",
     "EnableKey",
+    "PutBucketPolicy",
+    "CreateTrail",
     "UpdateTrail",
+    "StartLogging",
     "EnableKeyRotation",
 )
 
@@ -71,15 +80,65 @@ def enable_key(key: Key) -> Change:
     return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
 
 
-def update_trail(trail: Trail, key_arn: str) -> Change:
-    """The trail's key and nothing else, in the home region: what is not sent is kept (API reference, UpdateTrail)."""
+def put_bucket_policy(bucket: Bucket, bucket_arn: str, policy: str) -> Change:
+    """The bucket's policy with more in it."""
+    request = {"Bucket": bucket.name, "Policy": policy}
+    return Change("PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request)
+
+
+def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
+    """The new trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
+    settings = {
+        "bucket_name": trail.bucket_name,
+        "bucket_prefix": trail.bucket_prefix,
+        "multi_region": trail.multi_region,
+        "organization_trail": trail.organization_trail,
+        "log_file_validation": True,
+        "kms_key_arn": key_arn,
+        "tags": dict(wish.tags),
+    }
+    request = {
+        "Name": trail.name,
+        "S3BucketName": trail.bucket_name,
+        "S3KeyPrefix": trail.bucket_prefix,
+        "IsMultiRegionTrail": trail.multi_region,
+        "IsOrganizationTrail": trail.organization_trail,
+        "EnableLogFileValidation": True,
+        "KmsKeyId": key_arn,
+        "TagsList": [{"Key": name, "Value": value} for name, value in sorted(wish.tags.items())],
+    }
+    sent = {name: value for name, value in request.items() if value not in (None, [])}
+    return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
+
+
+# What may be mended of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
+# trail "must include global service events" (CloudTrail API reference, InvalidParameterCombinationException).
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "multi_region": ("IsMultiRegionTrail", "IncludeGlobalServiceEvents"),
+    "log_file_validation": ("EnableLogFileValidation",),
+}
+
+
+def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
+    """The trail's key and what of its settings is turned `on`, in the home region.
+
+    What is not sent is kept (CloudTrail API reference, UpdateTrail).
+    """
+    settings = dict.fromkeys(on, True)
     return Change(
         "UpdateTrail",
         trail.arn,
         trail.home_region,
-        {"kms_key_arn": trail.kms_key_arn},
-        {"kms_key_arn": key_arn},
-        {"Name": trail.arn, "KmsKeyId": key_arn},
+        {"kms_key_arn": trail.kms_key_arn, **{name: getattr(trail, name) for name in settings}},
+        {"kms_key_arn": key_arn, **settings},
+        {"Name": trail.arn, "KmsKeyId": key_arn, **{sent: True for name in settings for sent in SETTINGS[name]}},
+    )
+
+
+def start_logging(trail: Trail) -> Change:
+    """The trail logs (CloudTrail API reference, StartLogging)."""
+    return Change(
+        "StartLogging", trail.arn, trail.home_region, {"is_logging": False}, {"is_logging": True}, {"Name": trail.arn}
     )
 
 

@@ -38,16 +38,25 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._rem
     intents,
     is_named,
     may_write,
+    no_longer_excepted,
     unread,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import NEEDED_TO_DELIVER
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, serving_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import (
+    Serving,
+    key_account,
+    serving_key,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     Plan,
     RefusedError,
     Targets,
     Wish,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
+    WishedTrail,
+    wished_changes,
 )
 
 # Beside these a change of key can only make things better, or it is nothing that a key could mend.
@@ -65,19 +74,30 @@ def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
     return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
 
 
-def make_plan(account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings) -> Plan:
+def make_plan(
+    account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings, wished: WishedTrail | None = None
+) -> Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
-    Pure: the same in, the same out. Every refusal is listed, not only the first.
+    With `wished` only what that trail needs; `account` has it already, see `with_wished_trail`. Pure: the same in, the
+    same out. Every refusal is listed, not only the first.
     """
-    return _Planner(account, targets, wish, settings).plan()
+    return _Planner(account, targets, wish, settings, wished).plan()
 
 
 class _Planner:
     """One plan in the making."""
 
-    def __init__(self, account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings) -> None:
+    def __init__(
+        self,
+        account: AccountVerdict,
+        targets: Targets,
+        wish: Wish,
+        settings: Settings,
+        wished: WishedTrail | None,
+    ) -> None:
         self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
+        self._wished = wished
         self._snapshot: Snapshot = account.snapshot
         self._refusals: list[str] = []
         self._refused: set[str] = set()
@@ -85,11 +105,12 @@ class _Planner:
         self._uses: dict[str, KeyUse] = {}
 
     def plan(self) -> Plan:
-        self._refusals += [*self._refused_trails(), *self._absent_key()]
+        self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
         for intent in intents(self._account, self._wish):
             self._choose(intent)
         keys = {use.key.arn: use.key for use in self._uses.values()}
         changes = [change for use in self._uses.values() for change in self._of_use(use)]
+        changes += self._of_wished()
         predicted = predict(self._snapshot, in_order(changes), keys)
         changes += self._rotations(predicted)
         predicted = predict(self._snapshot, in_order(changes), keys)
@@ -104,15 +125,25 @@ class _Planner:
             if trail.ownership == "inherited" and is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or take it off trails."
+                    "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
+                    "this account administers CloudTrail for the organization, allow the caller "
+                    "organizations:ListDelegatedServicesForAccount, which tells so."
                 )
+
+    def _expired_exceptions(self) -> Iterator[str]:
+        """Whoever listed the exception meant the trail to stay as it is: its day decides nothing for them."""
+        for leave in no_longer_excepted(self._account, self._wish):
+            yield (
+                f"An exception has expired, and what it covered would be changed now: {leave} "
+                "Renew it, or take it off exceptions."
+            )
 
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, whether a trail needs it now or not."""
         found = [candidate.key for candidate in self._targets.values()]
         if self._wish.kms_key_id and found and all(isinstance(key, Missing) for key in found):
             yield (
-                f"There is no key {self._wish.kms_key_id} in {', '.join(self._targets)}, where the buckets of account "
+                f"There is no key {self._wish.key_name} in {', '.join(self._targets)}, where the buckets of account "
                 f"{self._snapshot.account_id} are. Correct kms_key_id."
             )
 
@@ -164,14 +195,28 @@ class _Planner:
             yield from key_changes(use, self._wish, self._settings, self._warnings.append)
         except RefusedError as error:
             self._refuse(use.intents, error)
-        for intent in use.intents:
+        for intent in use.intents if self._wished is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
                 yield update_trail(intent.trail, use.key.arn)
+
+    def _of_wished(self) -> list[Change]:
+        """The changes of the trail that is wished for, and of its bucket, where it has got its key."""
+        wished = self._wished
+        if wished is None or wished.trail.arn in self._refused:
+            return []
+        given = (use.key.arn for use in self._uses.values() for intent in use.intents if intent.needs_key)
+        key_arn = next(given, wished.trail.kms_key_arn) or ""
+        try:
+            return list(wished_changes(self._snapshot, wished, key_arn))
+        except RefusedError as error:
+            self._refusals.append(f"The trail {wished.trail.arn}: {error}")
+            self._refused.add(wished.trail.arn)
+            return []
 
     def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
-        found = (rotation(key, self._snapshot.account_id, self._wish) for key in keys)
+        found = (rotation(key, key_account(self._snapshot, self._wish), self._wish) for key in keys)
         return [change for change in found if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
@@ -179,8 +224,8 @@ class _Planner:
 
         A trail that has a key is not moved unseen either: the logs that it delivers now are at stake.
         """
-        moves = [change for change in changes if change.operation == "UpdateTrail"]
-        had_key = {change.resource: bool((change.before or {})["kms_key_arn"]) for change in moves}
+        moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
+        had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
         for verdict in assess(predicted, _without_leave(self._settings)).trails:
             arn = verdict.trail.arn
             for finding in verdict.findings if arn in had_key.keys() - self._refused else ():

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
     Change,
     Key,
     Missing,
@@ -20,6 +21,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     TrailStatus,
 )
 
+OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
+
 
 def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Key]) -> Snapshot:
     """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
@@ -28,10 +31,13 @@ def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Ke
     """
     known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
     trails = {trail.arn: trail for trail in snapshot.trails}
+    buckets = dict(snapshot.buckets)
     for change in changes:
-        if change.operation == "UpdateTrail":
-            moved = replace(trails[change.resource], kms_key_arn=str(change.after["kms_key_arn"]))
-            trails[change.resource] = moved
+        if change.operation in OF_A_TRAIL:
+            trails[change.resource] = _changed_trail(trails[change.resource], change)
+        elif change.operation == "PutBucketPolicy":
+            name = str(change.parameters["Bucket"])
+            buckets[name] = _with_policy(buckets[name], change)
         else:
             arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
             known[arn] = _changed(known[arn], change)
@@ -40,8 +46,26 @@ def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Ke
         snapshot,
         trails=tuple(trails.values()),
         keys={arn: key for arn, key in known.items() if arn in used},
+        buckets=buckets,
     )
     return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
+
+
+def _changed_trail(trail: Trail, change: Change) -> Trail:
+    """The trail after one change of it; one that is created is in the snapshot as it will be born."""
+    if change.operation == "StartLogging":
+        status = trail.status
+        return replace(trail, status=replace(status, is_logging=True)) if isinstance(status, TrailStatus) else trail
+    return replace(
+        trail,
+        kms_key_arn=str(change.after["kms_key_arn"]),
+        multi_region=bool(change.after.get("multi_region", trail.multi_region)),
+        log_file_validation=bool(change.after.get("log_file_validation", trail.log_file_validation)),
+    )
+
+
+def _with_policy(bucket: Bucket | Missing | ReadError, change: Change) -> Bucket | Missing | ReadError:
+    return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, Bucket) else bucket
 
 
 def _changed(key: Key | Missing | ReadError, change: Change) -> Key | Missing | ReadError:

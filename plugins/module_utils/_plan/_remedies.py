@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, TrailVerdict
@@ -82,7 +82,13 @@ def intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
 
 
 def may_write(trail: Trail, wish: Wish) -> bool:
-    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named."""
+    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
+
+    Who wishes for a trail asks for nothing to be done to any other.
+    """
+    wished = wish.create_trail
+    if wished:
+        return (trail.ownership, trail.name, trail.home_region) == ("owned", wished.name, wished.home_region)
     return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
 
 
@@ -93,10 +99,45 @@ def is_named(trail: Trail, wish: Wish) -> bool:
 
 def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
+    if wish.create_trail and not verdict.trail.kms_key_arn:
+        return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
     if wish.replace_compliant_key and verdict.trail.kms_key_arn:
         return frozenset({Remedy.ANOTHER_KEY})
     found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
     return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A finding that would lead to a change without its exception, and the exception, or the one that has expired."""
+
+    trail: Trail
+    finding: Finding
+    exception: Mapping[str, str]
+
+    def __str__(self) -> str:
+        until, owner, reason = (self.exception[name] for name in ("expires", "owner", "reason"))
+        return f"{self.finding.rule} of {self.trail.arn} until {until} by {owner}: {reason}"
+
+
+def left_alone(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+    """What exceptions keep from being changed, on trails that may be written."""
+    yield from _leaves(account, wish, "exception")
+
+
+def no_longer_excepted(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+    """What expired exceptions kept from being changed, on trails that may be written."""
+    yield from _leaves(account, wish, "expired_exception")
+
+
+def _leaves(account: AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
+    for verdict in account.trails:
+        for finding in verdict.findings if may_write(verdict.trail, wish) else ():
+            exception = finding.evidence.get(kind)
+            if isinstance(exception, Mapping):
+                bare = replace(finding, status=exception.get("status", finding.status))
+                if _leads_to(account, verdict, bare) is not Remedy.REPORT:
+                    yield Leave(verdict.trail, finding, exception)
 
 
 def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -35,6 +36,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._war
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import validate
 
+# The account of a trail, or of a pattern of trails, in a policy.
+_TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
 # Of these a trail that moves back must be sure, whatever it failed on the key that it leaves.
 NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt", "key_policy_allows_describe")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
@@ -140,7 +143,7 @@ def _policy_goes_back(
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         warnings.append(f"The policy of {row.arn} cannot be read, and is left as it is.")
     elif _same(key.policy, row.after):
-        reason = _why_the_policy_stays(snapshot, str(row.before))
+        reason = _why_the_policy_stays(snapshot, row)
         if reason:
             refusals.append(f"The policy of {row.arn}: {reason}")
         else:
@@ -149,7 +152,16 @@ def _policy_goes_back(
         warnings.append(f"Somebody else has changed the policy of {row.arn} since the backup; it is left as it is.")
 
 
-def _why_the_policy_stays(snapshot: Snapshot, before: str) -> str | None:
+def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
+    before = str(row.before)
+    owner = row.arn.split(":")[4]
+    others = {owner} | _owners_of_trails(row.after) - _owners_of_trails(before)
+    if others != {snapshot.account_id}:
+        return (
+            f"the key serves account {', '.join(sorted(others - {snapshot.account_id}))} as well, whose trails cannot "
+            f"be seen from account {snapshot.account_id} and may need what it allows now. Take it off the backup, and "
+            "set it by hand when no trail needs it."
+        )
     unseen = sorted({error.region for error in (*snapshot.errors, *snapshot.closed_regions)})
     if unseen:
         return (
@@ -160,6 +172,11 @@ def _why_the_policy_stays(snapshot: Snapshot, before: str) -> str | None:
     if problems:
         return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
     return None
+
+
+def _owners_of_trails(policy: str) -> set[str]:
+    """The accounts whose trails a policy names."""
+    return set(_TRAILS.findall(policy))
 
 
 def _same(one: str, other: str | None) -> bool:

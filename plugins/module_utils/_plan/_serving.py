@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Result, Settings, is_approved
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,
@@ -17,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     next_step,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_tags, is_born_here
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import is_right_kind
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
 
@@ -31,9 +31,9 @@ class Serving:
     needs_alias: bool = False
 
 
-def placeholder_arn(snapshot: Snapshot, region: str) -> str:
-    """The ARN by which a key that is still to be created in a region goes."""
-    return f"arn:{snapshot.partition}:kms:{region}:{snapshot.account_id}:{PLACEHOLDER}"
+def key_account(snapshot: Snapshot, wish: Wish) -> str:
+    """The account in which keys are found by their alias, or created."""
+    return wish.key_account_id or snapshot.account_id
 
 
 def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Serving:
@@ -44,30 +44,27 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
     key = candidate.key
     if isinstance(key, ReadError):
         raise RefusedError(
-            f"The key {_named(wish)} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
+            f"The key {wish.key_name} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
             f"{next_step(key)} For a key of another account give key_assume_role."
         )
     if isinstance(key, Key):
-        _refuse_what_cannot_serve(key, region, settings)
+        _refuse_what_cannot_serve(snapshot, key, region, settings)
         return Serving(key)
     if wish.key is None:
-        raise RefusedError(f"There is no key {_named(wish)} in {region} ({key.message}). Correct kms_key_id.")
-    orphan = _unaliased_key(snapshot, region, candidate, wish.key)
+        raise RefusedError(f"There is no key {wish.key_name} in {region} ({key.message}). Correct kms_key_id.")
+    orphan = _unaliased_key(snapshot, region, candidate, wish)
+    key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
+    named = replace(key, aliases=(wish.key.alias,))
     if orphan is None:
-        _refuse_creation(region, settings)
-        return Serving(_unborn_key(snapshot, region, wish.key), is_new=True, needs_alias=True)
-    _refuse_what_cannot_serve(orphan, region, settings)
-    return Serving(orphan, needs_alias=True)
+        _refuse_creation(snapshot, named, region, settings)
+    _refuse_what_cannot_serve(snapshot, named, region, settings)
+    return Serving(key, is_new=orphan is None, needs_alias=True)
 
 
-def _named(wish: Wish) -> str:
-    return wish.kms_key_id or (wish.key.alias if wish.key else "")
-
-
-def _unborn_key(snapshot: Snapshot, region: str, wish: KeyWish) -> Key:
-    """The key that CreateKey will make, still without its policy and its alias."""
+def _unborn_key(place: str, wish: KeyWish) -> Key:
+    """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
     return Key(
-        arn=placeholder_arn(snapshot, region),
+        arn=f"{place}:{PLACEHOLDER}",
         manager="CUSTOMER",
         state="Enabled",
         spec="SYMMETRIC_DEFAULT",
@@ -78,54 +75,55 @@ def _unborn_key(snapshot: Snapshot, region: str, wish: KeyWish) -> Key:
         aliases=(),
         policy="",
         rotation_enabled=False,
+        tags=birth_tags(wish),
     )
 
 
-def _refuse_creation(region: str, settings: Settings) -> None:
-    if settings.approved_keys:
+def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
+    if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise RefusedError(
-            f"A key would have to be created in {region}, and a new key cannot be on the list of approved keys. "
-            "Give an approved key by kms_key_id."
+            f"A key would have to be created in {region}, and by its alias and tags it would not be on the list of "
+            "approved keys. Give an approved key by kms_key_id."
         )
 
 
-def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: KeyWish) -> Key | None:
+def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
-    It is ours only if it is in this account, without alias, tagged by us, of our policy's shape, and the only one.
+    It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     """
     found = candidate.unaliased
     if isinstance(found, ReadError):
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and whether an earlier run left its key behind cannot be read: "
+            f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "
             f"{found.operation} answered {found.code} ({found.message}). {next_step(found)} "
             "Or give the key by kms_key_id."
         )
     unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and the policy of a key that an earlier run may have left behind "
-            f"cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or give the key by "
-            "kms_key_id."
+            f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
+            "Or give the key by kms_key_id."
         )
-    ours = [key for key in found if key.arn.split(":")[4] == snapshot.account_id and is_born_here(key)]
+    ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and is_born_here(key)]
     if len(ours) > 1:
         raise RefusedError(
-            f"There is no {wish.alias} in {region}, and {len(ours)} keys carry our tag and no alias: "
-            f"{', '.join(sorted(key.arn for key in ours))}. Give {wish.alias} to the one to use, or give the key by "
+            f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
+            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
             "kms_key_id."
         )
     return ours[0] if ours else None
 
 
-def _refuse_what_cannot_serve(key: Key, region: str, settings: Settings) -> None:
+def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
     """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
-    reason = _why_not(key, region, settings)
+    reason = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
     if reason:
         raise RefusedError(f"The key {key.arn} cannot serve the trails with buckets in {region}: {reason}")
 
 
-def _why_not(key: Key, region: str, settings: Settings) -> str | None:
+def _why_not(key: Key, region: str) -> str | None:
     if key.manager != "CUSTOMER":
         return f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key."
     if not is_right_kind(key):
@@ -135,6 +133,13 @@ def _why_not(key: Key, region: str, settings: Settings) -> str | None:
         )
     if key.region != region:
         return f"it is in {key.region}. Give a key in {region}; CloudTrail uses keys of the bucket's region only."
-    if settings.approved_keys and key.arn not in settings.approved_keys:
+    return None
+
+
+def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> str | None:
+    approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
+    if isinstance(approved, Result):
+        return f"whether it is on the list of approved keys is not known. {approved.message} {approved.remediation}"
+    if not approved:
         return "it is not on the list of approved keys. Give an approved key by kms_key_id, or add it to approved_keys."
     return None

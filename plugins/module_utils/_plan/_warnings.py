@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import may_write
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import left_alone, may_write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     Outcome,
@@ -42,12 +42,19 @@ OWNER_TAGS: Mapping[str, str] = {
 
 def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
-    warnings = [*_left_to_others(account, wish)]
+    changes = tuple(changes)
+    moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
+    warnings = [*_left_to_others(account, wish), *_left_by_exceptions(account, wish, moved)]
     before = {trail.arn: trail for trail in account.snapshot.trails}
     for change in changes:
-        if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn:
+        if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn not in _kept(change):
             warnings += _of_replacement(account.snapshot, predicted, before[change.resource], change)
     return warnings
+
+
+def _kept(change: Change) -> tuple[object, ...]:
+    """The keys that are no loss: none, and the one that the trail has after the change as well."""
+    return (None, change.after["kms_key_arn"])
 
 
 def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
@@ -72,12 +79,19 @@ def _owners(name: str, value: str) -> Iterator[str]:
 def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
     for verdict in account.trails:
         trail = verdict.trail
-        if not may_write(trail, wish) and verdict.verdict == "non_compliant":
+        if trail.ownership != "owned" and not may_write(trail, wish) and verdict.verdict == "non_compliant":
             yield (
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it"
                 + (", or name it in trails." if trail.ownership == "delegated" else ".")
             )
+
+
+def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[str]) -> Iterator[str]:
+    """No exception keeps a trail as it is without a word."""
+    for leave in left_alone(account, wish):
+        if leave.trail.arn not in moved:
+            yield f"Left as it is, under an exception: {leave}"
 
 
 def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:

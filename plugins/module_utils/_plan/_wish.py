@@ -33,16 +33,47 @@ class KeyWish:
 
 
 @dataclass(frozen=True)
+class TrailWish:
+    """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
+
+    `bucket_region` is where a bucket will be that does not exist yet, for a plan that is made before it does.
+    """
+
+    name: str
+    bucket_name: str
+    home_region: str
+    bucket_prefix: str | None = None
+    bucket_region: str | None = None
+    multi_region: bool = True
+    organization_trail: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Wish:
-    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set."""
+    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
+
+    `key_account_id` is the account in which the key is found or created, None for that of the trails. With
+    `create_trail` nothing else is enforced than what this one trail needs.
+    """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
+    key_account_id: str | None = None
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
+    create_trail: TrailWish | None = None
+
+    @property
+    def key_name(self) -> str:
+        """The key in words, with its account where that is another one than the trails'."""
+        name = self.kms_key_id or (self.key.alias if self.key else "")
+        return (
+            name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
+        )
 
 
 @dataclass(frozen=True)

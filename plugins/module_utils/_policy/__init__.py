@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
+    Delivery,
+    merge_bucket_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     Decision,
     concerning,
@@ -34,6 +38,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._v
 __all__ = [
     "MAX_BYTES",
     "Decision",
+    "Delivery",
     "MergeRefusedError",
     "Outcome",
     "Policy",
@@ -45,6 +50,7 @@ __all__ = [
     "decide",
     "delivery_request",
     "merge",
+    "merge_bucket_policy",
     "new_key_policy",
     "parse",
     "reader_request",

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, settle
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import explain
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import Explanation, explain
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -21,13 +23,31 @@ class Decision:
 
     `statements` are those that allow or deny, or that leave the outcome open; an implicit deny has none.
     `reason` names statement and condition, what was expected and what the request carries; `advice` the next
-    step, empty where the request is allowed.
+    step, empty where the request is allowed. They are put into words when somebody asks: a rule that lets many
+    strangers knock wants to hear of those only who get in.
     """
 
     outcome: Outcome
-    statements: tuple[Statement, ...]
-    reason: str
-    advice: str
+    _explain: Callable[[], Explanation] = field(repr=False, compare=False)
+
+    @cached_property
+    def _explanation(self) -> Explanation:
+        return self._explain()
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements that decided."""
+        return self._explanation[0]
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        return self._explanation[1]
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        return self._explanation[2]
 
 
 def decide(policy: Policy, request: Request) -> Decision:
@@ -41,7 +61,7 @@ def decide(policy: Policy, request: Request) -> Decision:
     """
     applied = [each for each in (apply(statement, request) for statement in policy.statements) if each is not None]
     outcome = settle(applied, request)
-    return Decision(outcome, *explain(outcome, applied, policy, request))
+    return Decision(outcome, partial(explain, outcome, applied, policy, request))
 
 
 def concerning(policy: Policy, request: Request) -> Policy:

@@ -18,12 +18,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._r
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]
 Deciding: TypeAlias = tuple[list[Application], Words]
+# The statements that decided, the reason, and the advice.
+Explanation: TypeAlias = tuple[tuple[Statement, ...], str, str]
 _SHOWN = 3
 
 
-def explain(
-    outcome: Outcome, applied: Sequence[Application], policy: Policy, request: Request
-) -> tuple[tuple[Statement, ...], str, str]:
+def explain(outcome: Outcome, applied: Sequence[Application], policy: Policy, request: Request) -> Explanation:
     """The statements that decided, the reason, and the advice."""
     if outcome is Outcome.IMPLICIT_DENY:
         return ((), *_not_allowed(applied, policy, request))

@@ -11,7 +11,7 @@ guide): statements of others keep their order, Sid and values. Only our own, kno
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -79,7 +79,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in _additions(missing, required):
-        _add(documents, addition)
+        add_statement(documents, addition)
     merged = parse({**policy.document, "Statement": documents})
     _prove(merged, required)
     return merged
@@ -115,14 +115,19 @@ def _missing(policy: Policy, required: Required) -> list[Request]:
 
 def _refuse_orphans(policy: Policy, required: Required) -> None:
     """A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy")."""
+    for label, names in orphans(policy):
+        raise _refusal(
+            required,
+            f"{label} names {names}, the id of a user or role that was deleted, and KMS takes no policy "
+            f"with such a principal. Remove it from {label}, or name the new user or role.",
+        )
+
+
+def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Each statement that names principals which no longer exist, by its label, with their unique ids."""
     for statement in policy.statements:
         if statement.principals and statement.principals.orphans:
-            names = ", ".join(statement.principals.orphans)
-            raise _refusal(
-                required,
-                f"{statement.label} names {names}, the id of a user or role that was deleted, and KMS takes no policy "
-                f"with such a principal. Remove it from {statement.label}, or name the new user or role.",
-            )
+            yield statement.label, ", ".join(statement.principals.orphans)
 
 
 def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
@@ -156,7 +161,7 @@ def _account_trails(trail_arn: str) -> str:
     return f"arn:{partition}:cloudtrail:*:{account}:trail/*"
 
 
-def _add(documents: list[Any], addition: dict[str, Any]) -> None:
+def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
     """Extend our own statement of this shape, or append a new one under a Sid that is free."""
     sid = addition["Sid"]
     for index, document in enumerate(documents):

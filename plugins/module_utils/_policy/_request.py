@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -48,3 +49,9 @@ class Request:
         """Prepare what every statement asks for."""
         object.__setattr__(self, "caller", Caller(self.principal))
         object.__setattr__(self, "keys", Context(self.context, self.unknown_keys))
+
+    def asking(self, action: str) -> Request:
+        """The same request for another action, without preparing its context anew."""
+        other = copy(self)
+        object.__setattr__(other, "action", action)
+        return other

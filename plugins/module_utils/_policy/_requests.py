@@ -134,6 +134,25 @@ def delivery_request(
     )
 
 
+def acl_request(*, trail_arn: str, bucket_name: str) -> Request:
+    """CloudTrail's `s3:GetBucketAcl`, which it calls before it delivers (CloudTrail guide, bucket policy page)."""
+    bucket_arn = f"arn:{trail_arn.split(':')[1]}:s3:::{bucket_name}"
+    facts = (*SERVICE_FACTS, Fact("s3:*", UNKNOWN, "Service authorization reference, Amazon S3"))
+    return _request(facts, SERVICE, "s3:GetBucketAcl", bucket_arn, trail_arn=trail_arn)
+
+
+def plain_request(bucket_arn: str) -> Request:
+    """Anybody's `s3:GetObject` without TLS, of which nothing else is known."""
+    return Request(
+        principal=f"arn:{bucket_arn.split(':')[1]}:iam::000000000000:root",
+        action="s3:GetObject",
+        resource=f"{bucket_arn}/object",
+        context={"aws:SecureTransport": "false"},
+        account="000000000000",
+        unknown_keys=frozenset({"*"}),
+    )
+
+
 def reader_request(
     reader_arn: str,
     *,

@@ -96,7 +96,19 @@ def trail_resource(world: World, identity: Identity, call: Call) -> str | None:
     return trails.arn_of(world, identity, call, call.parameters.get("Name", ""))
 
 
+def list_tags(_world: World, identity: Identity, call: Call) -> Answer:
+    """The tags of the account's own trails in this region (ListTags)."""
+    backend = store.cloudtrail(identity.account, call.region)
+    return {"ResourceTagList": backend.list_tags(call.parameters["ResourceIdList"])}
+
+
+def _tagged_resource(_world: World, _identity: Identity, call: Call) -> str | None:
+    """The first of the resources that the call names."""
+    return str(call.parameters["ResourceIdList"][0])
+
+
 OPERATIONS: Mapping[str, Operation] = {
+    "cloudtrail:ListTags": Operation(list_tags, _tagged_resource),
     "cloudtrail:DescribeTrails": Operation(describe_trails),
     "cloudtrail:ListTrails": Operation(list_trails),
     "cloudtrail:GetTrail": Operation(get_trail, trail_resource),

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
+from tests.fakeaws.wire import Call
 from tests.fakeaws.world import Identity, World
 
 
@@ -27,3 +29,27 @@ def identity_context(world: World, identity: Identity, region: str) -> Mapping[s
     }
     organization = world.organization_of(identity.account)
     return {**context, "aws:PrincipalOrgID": organization.id} if organization else context
+
+
+def request_context(call: Call, resource: str) -> Mapping[str, str | Sequence[str]]:
+    """Condition keys that come from what is asked, and of which resource.
+
+    Source: KMS guide, "AWS KMS condition keys" (they have the defaults of parameters that are left out); IAM user
+    guide, "AWS global condition context keys", aws:RequestTag, aws:TagKeys and aws:ResourceAccount.
+    """
+    context: dict[str, str | Sequence[str]] = {}
+    if resource.startswith("arn:") and resource.split(":")[4]:
+        context["aws:ResourceAccount"] = resource.split(":")[4]
+    if call.name in ("kms:CreateKey", "kms:PutKeyPolicy"):
+        bypass = call.parameters.get("BypassPolicyLockoutSafetyCheck", False)
+        context["kms:BypassPolicyLockoutSafetyCheck"] = str(bypass).lower()
+    if call.name == "kms:CreateKey":
+        context["kms:KeySpec"] = call.parameters.get("KeySpec", "SYMMETRIC_DEFAULT")
+        context["kms:KeyUsage"] = call.parameters.get("KeyUsage", "ENCRYPT_DECRYPT")
+        context |= _tags(call.parameters.get("Tags", []))
+    return context
+
+
+def _tags(tags: Sequence[Mapping[str, Any]]) -> Mapping[str, str | Sequence[str]]:
+    named = {f"aws:RequestTag/{tag['TagKey']}": str(tag["TagValue"]) for tag in tags}
+    return {**named, "aws:TagKeys": [str(tag["TagKey"]) for tag in tags]} if tags else {}

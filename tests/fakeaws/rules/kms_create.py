@@ -41,8 +41,8 @@ def create_key(world: World, identity: Identity, call: Call) -> Answer:
     origin, tags = wanted.get("Origin", "AWS_KMS"), wanted.get("Tags", [])
     if origin not in ("AWS_KMS", "EXTERNAL"):
         raise AwsError("UnsupportedOperationException", f"The fake AWS has no key stores for the origin {origin}.")
-    _check_tagging(world, identity, call, tags)
     arn = _new_arn(world, identity, call)
+    _check_tagging(world, identity, call, arn, tags)
     if "Policy" in wanted:
         validate(world, wanted["Policy"])
         if not wanted.get("BypassPolicyLockoutSafetyCheck"):
@@ -76,12 +76,12 @@ def _spec_and_usage(call: Call) -> tuple[str, str]:
     return spec, usage
 
 
-def _check_tagging(world: World, identity: Identity, call: Call, tags: Sequence[Any]) -> None:
+def _check_tagging(world: World, identity: Identity, call: Call, arn: str, tags: Sequence[Any]) -> None:
     """Tags at creation need kms:TagResource in an IAM policy (CreateKey, parameter Tags)."""
     if not tags:
         return
     check_tags(tags)
-    refusal = identity_refusal(world, identity, "kms:TagResource", call.region)
+    refusal = identity_refusal(world, identity, "kms:TagResource", call, arn)
     if refusal:
         raise denied("kms", identity, "kms:TagResource", "*", refusal)
 
@@ -142,9 +142,9 @@ def _alias_call(world: World, identity: Identity, call: Call) -> tuple[str, Key]
     _check_alias_name(name)
     if "alias/" in target:
         raise AwsError("ValidationException", "Aliases must refer to keys. Not aliases")
-    refusal = identity_refusal(world, identity, call.name, call.region)
+    arn = world.accounts[identity.account].arn("kms", name, call.region)
+    refusal = identity_refusal(world, identity, call.name, call, arn)
     if refusal:
-        arn = world.accounts[identity.account].arn("kms", name, call.region)
         raise denied("kms", identity, call.name, arn, refusal)
     key = find_key(world, identity, call, target)
     if key.account_id != identity.account:

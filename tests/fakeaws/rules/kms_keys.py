@@ -80,7 +80,7 @@ def authorize(world: World, identity: Identity, call: Call, key: Key, action: st
     in other accounts to use a KMS key").
     """
     verdict = ask_policy(world, key, identity.requester, action, identity_context(world, identity, call.region))
-    refusal = identity_refusal(world, identity, action, call.region)
+    refusal = identity_refusal(world, identity, action, call, key.arn)
     reason: str | None
     if verdict is Verdict.DENIED:
         reason = "with an explicit deny in a resource-based policy"

@@ -65,11 +65,11 @@ def refuse_unrotatable(key: Key) -> None:
 
 
 def list_aliases(world: World, identity: Identity, call: Call) -> Answer:
-    """The account's own, in this region, AWS's among them; 50 in a page if nothing else is asked (ListAliases)."""
+    """The account's own alone, in this region, AWS's among them; 50 in a page by default (ListAliases)."""
     keys = list(store.kms(identity.account, call.region).keys.values())
     if call.parameters.get("KeyId"):
         keys = [find_key(world, identity, call, call.parameters["KeyId"])]
-    shown = [_alias(world, key, name) for key in keys for name in key.aliases]
+    shown = [_alias(world, key, name) for key in keys for name in key.aliases if key.account_id == identity.account]
     return _page(call, "Aliases", sorted(shown, key=lambda alias: str(alias["AliasName"])), size=50)
 
 

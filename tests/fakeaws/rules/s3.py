@@ -100,7 +100,7 @@ def _authorize(world: World, identity: Identity, call: Call, bucket: FakeBucket)
         raise AwsError("AccessDenied", "Access Denied", status=403, headers=_region(bucket))
     action = iam_action(call)
     arn = f"arn:{bucket.partition}:s3:::{bucket.name}"
-    refusal = identity_refusal(world, identity, action, call.region)
+    refusal = identity_refusal(world, identity, action, call, arn)
     verdict = _bucket_verdict(world, identity, action, arn, bucket)
     reason = _refusal(identity, bucket, refusal, verdict, action)
     if reason:

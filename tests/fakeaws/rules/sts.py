@@ -31,7 +31,7 @@ def assume_role(world: World, identity: Identity, call: Call) -> Answer:
     """Unknown role, untrusting role and wrong external id are refused alike (STS API reference, AssumeRole)."""
     _validate(call)
     role = world.roles.get(call.parameters["RoleArn"])
-    refusal = identity_refusal(world, identity, "sts:AssumeRole", call.region)
+    refusal = identity_refusal(world, identity, "sts:AssumeRole", call, call.parameters["RoleArn"])
     if role is None or refusal or not _trusts(world, role, identity, call.parameters.get("ExternalId")):
         # STS does not say which of these it was, so that nobody can probe for roles; this one refusal gives no reason.
         raise denied("sts", identity, "sts:AssumeRole", call.parameters["RoleArn"], refusal)
@@ -69,6 +69,7 @@ def _session(world: World, role: Role, call: Call) -> Answer:
         user_id=user_id,
         allow=role.allow,
         deny=role.deny,
+        policy=role.policy,
     )
     credentials = world.new_session(identity, int(call.parameters.get("DurationSeconds", _DEFAULT)))
     expires = datetime.fromtimestamp(credentials.expires or 0, tz=timezone.utc)

@@ -63,6 +63,8 @@ def _add_account(world: World, spec: AccountSpec) -> None:
         name=spec.name,
         partition=spec.partition,
         state=spec.state,
+        ou=tuple(spec.ou.split("/")) if spec.ou else (),
+        tags=spec.tags,
         regions=spec.regions,
         closed_regions=spec.closed_regions,
     )
@@ -113,6 +115,7 @@ def _add_roles(world: World, scenario: Scenario) -> None:
                 external_id=spec.external_id,
                 allow=_rules(spec.allow),
                 deny=_rules(spec.deny),
+                policy=spec.policy,
             )
             world.roles[world.accounts[account_id].arn("iam", f"role/{name}")] = role
 

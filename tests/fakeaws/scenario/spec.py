@@ -24,12 +24,17 @@ _Spec = TypeVar("_Spec")
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSpec:
-    """An account and what its administrator may do; the first one is the one that a client speaks for."""
+    """An account and what its administrator may do; the first one is the one that a client speaks for.
+
+    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root.
+    """
 
     id: str
     name: str
     partition: str = "aws"
     state: str = "ACTIVE"
+    ou: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = DEFAULT_REGIONS
     closed_regions: tuple[str, ...] = ()
     allow: tuple[RuleSpec, ...] = ("*",)
@@ -48,13 +53,17 @@ class OrganizationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleSpec:
-    """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all)."""
+    """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all).
+
+    `policy`, an IAM policy document, stands in the place of `allow` and `deny` where it is given.
+    """
 
     accounts: tuple[str, ...] | None = None
     trusts: tuple[str, ...] | None = None
     external_id: str | None = None
     allow: tuple[RuleSpec, ...] = ("*",)
     deny: tuple[RuleSpec, ...] = ()
+    policy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from copy import deepcopy
 from pathlib import Path
@@ -20,6 +21,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
@@ -153,6 +155,32 @@ class TestReport:
             run(NEVER_ASKED, reports=["json"], report_dir=directory)
 
 
+class TestReportObjects:
+    """Where in a bucket the tasks after the action put the reports."""
+
+    def test_are_told_where_there_are_reports_and_a_bucket(self, tmp_path: Path) -> None:
+        given = {"report_dir": str(tmp_path), "report_bucket": "evidence", "report_prefix": "/audits/today/"}
+        result = run(facts_of(RED), reports=["json"], **given)
+        assert result["report_objects"] == {"bucket": "evidence", "prefix": "audits/today"}
+        assert "report_objects" not in run(facts_of(RED), **given)
+        assert "report_objects" not in run(facts_of(RED), reports=["json"], report_dir=str(tmp_path))
+
+    def test_without_a_directory_lie_where_ansible_cleans_up(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+        first = run(facts_of(RED), reports=["json"], report_bucket="evidence")["reports"]
+        second = run(facts_of(RED), reports=["json"], report_bucket="evidence")["reports"]
+        assert first != second
+        assert all(Path(path).is_relative_to(tmp_path) and Path(path).exists() for path in first + second)
+
+    def test_have_the_prefix_of_the_job_or_of_the_time(self) -> None:
+        assert report_objects("evidence", None, {"awx_job_id": 4711})["prefix"] == "cloudtrail-kms/4711"
+        by_time = [report_objects("evidence", prefix, {})["prefix"] for prefix in (None, "")]
+        assert by_time[0] == by_time[1]
+        assert re.fullmatch(r"cloudtrail-kms/\d{8}T\d{6}Z", by_time[0])
+
+
 class TestFailures:
     def test_hold_what_does_not_comply(self) -> None:
         failures = run(facts_of(RED))["failures"]
@@ -217,6 +245,7 @@ class TestTheModule:
         assert run(facts_of(RED)) == {
             "changed": False,
             "reports": [],
+            "summary": RED["summary"],
             "verdicts": {"1" * 12: "non_compliant"},
             "failures": run(facts_of(RED))["failures"],
         }

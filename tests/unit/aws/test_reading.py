@@ -102,9 +102,25 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
     # GetCallerIdentity is missing: the role's ARN tells the account. The README lists what an audit needs.
     assert set(recorded.values()) == {
         *README_ACTIONS,
+        "s3:ListBucket",  # nobody needs it: a refused HeadBucket tells the region as well
         "organizations:ListDelegatedServicesForAccount",
         "sts:AssumeRole",
     }
+
+
+@pytest.mark.parametrize("entry", ["alias/organization-trail", "tag:purpose=cloudtrail"])
+def test_an_alias_or_tag_approves_the_key_of_another_account_where_its_owner_is_asked(
+    entry: str, load: Load, audit: Audit
+) -> None:
+    load("organization")
+
+    def status(**options: Any) -> str:
+        account = audit(account_id=MANAGEMENT, regions=["eu-central-1"], **options)
+        return statuses(account, "organization-trail")["key_is_approved"]
+
+    assert status(approved_keys=[entry]) == "unknown"
+    assert status(approved_keys=[entry], key_assume_role=role(SECURITY)) == "pass"
+    assert status(approved_keys=[f"{entry}s"], key_assume_role=role(SECURITY)) == "fail"
 
 
 def test_a_multi_region_trail_is_seen_once_and_from_any_region(load: Load, audit: Audit) -> None:

@@ -30,9 +30,14 @@ TODAY = NOW.date()
 STRICT = Settings(closed_regions="unknown")
 
 
-def excepting(*rules: str, expires: date = TODAY, trail: str = TRAIL_ARN) -> Settings:
+DECISION = {"reason": "migration", "owner": "ops@example.com"}
+
+
+def excepting(
+    *rules: str, expires: date = TODAY, trail: str | None = TRAIL_ARN, account: str | None = None
+) -> Settings:
     """Settings with one exception."""
-    return Settings(exceptions=(TrailException(trail, rules, "migration", "ops@example.com", expires),))
+    return Settings(exceptions=(TrailException(trail, rules, "migration", "ops@example.com", expires, account),))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +107,58 @@ def test_an_exception_shows_what_it_covers_and_counts_apart() -> None:
     found = next(f for f in trail.findings if f.rule == "key_is_usable")
     assert trail.excepted
     assert found.status == "excepted"
-    assert found.evidence["exception"] == {
-        "status": "fail",
-        "reason": "migration",
-        "owner": "ops@example.com",
-        "expires": "2026-11-23",
-    }
+    assert found.evidence["exception"] == {"status": "fail", **DECISION, "expires": "2026-11-23"}
+
+
+@pytest.mark.parametrize(
+    ("trail", "account", "covers"),
+    [
+        (TRAIL_ARN, None, True),
+        (TRAIL_ARN, ACCOUNT, True),
+        (TRAIL_ARN, "222222222222", False),
+        ("main", None, True),
+        ("mai", None, False),
+        ("Main", None, False),
+        ("ma*", None, True),
+        ("m??n", None, True),
+        ("m?n", None, False),
+        ("arn:aws*:cloudtrail:*:1111*:trail/m*", None, True),
+        ("arn:aws:cloudtrail:eu-*:*:trail/main", None, False),
+        (None, ACCOUNT, True),
+        (None, "1*", True),
+        (None, "2*", False),
+        ("*", "*", True),
+    ],
+)
+def test_an_exception_covers_trails_by_name_arn_or_account(
+    trail: str | None, account: str | None, covers: bool
+) -> None:
+    (judged,) = assess(snapshot(key=DISABLED), excepting("key_is_usable", trail=trail, account=account)).trails
+    assert judged.excepted is covers
+
+
+def test_an_exception_of_an_account_is_of_the_trails_it_owns() -> None:
+    arn = TRAIL_ARN.replace(ACCOUNT, "999999999999")
+    inherited = snapshot({"arn": arn, "ownership": "inherited"}, key=DISABLED)
+    assert not assess(inherited, excepting("key_is_usable", trail=None, account=ACCOUNT)).trails[0].excepted
+    assert assess(inherited, excepting("key_is_usable", trail=None, account="999999999999")).trails[0].excepted
+
+
+def test_an_expired_exception_is_told_with_the_failure_it_hid() -> None:
+    before = date(2026, 11, 22)
+    found = finding("key_is_usable", snapshot(key=DISABLED), excepting("key_is_usable", expires=before))
+    assert found.status == "fail"
+    assert found.message.endswith(" It was excepted until 2026-11-22 by ops@example.com: migration")
+    assert found.evidence["expired_exception"] == {**DECISION, "expires": "2026-11-22"}
+
+
+def test_of_several_exceptions_one_that_holds_counts_and_else_the_last_that_did() -> None:
+    days = (date(2026, 11, 20), TODAY, date(2026, 11, 22))
+    each = [excepting("key_is_usable", expires=day).exceptions[0] for day in days]
+    held = finding("key_is_usable", snapshot(key=DISABLED), Settings(exceptions=tuple(each)))
+    assert held.evidence["exception"] == {"status": "fail", **DECISION, "expires": "2026-11-23"}
+    over = finding("key_is_usable", snapshot(key=DISABLED), Settings(exceptions=(each[0], each[2])))
+    assert over.evidence["expired_exception"] == {**DECISION, "expires": "2026-11-22"}
 
 
 def test_an_exception_does_not_touch_what_passes() -> None:
@@ -115,10 +166,29 @@ def test_an_exception_does_not_touch_what_passes() -> None:
     assert not trail.excepted
 
 
-def test_an_exception_that_names_no_trail_is_told() -> None:
-    settings = excepting("key_is_usable", trail=TRAIL_ARN + "x")
-    assert unused_exceptions(snapshot(), settings) == settings.exceptions
-    assert unused_exceptions(snapshot(), excepting("key_is_usable")) == ()
+@pytest.mark.parametrize(
+    ("trail", "account", "told"),
+    [
+        (TRAIL_ARN, None, None),
+        (TRAIL_ARN + "x", None, f"trail {TRAIL_ARN}x"),
+        ("sandbox-*", None, "trail sandbox-*"),
+        ("sandbox-*", ACCOUNT, f"trail sandbox-* of account {ACCOUNT}"),
+        ("sandbox-*", "222222222222", None),
+        (TRAIL_ARN.replace(ACCOUNT, "222222222222"), None, None),
+        ("arn:aws:cloudtrail:*:*:trail/other", None, "trail arn:aws:cloudtrail:*:*:trail/other"),
+    ],
+)
+def test_an_exception_that_matches_no_trail_is_told_where_it_should(
+    trail: str, account: str | None, told: str | None
+) -> None:
+    found = unused_exceptions(snapshot(), excepting("key_is_usable", trail=trail, account=account))
+    words = f"The exception for {told} matches no trail that was read in account {ACCOUNT}. "
+    assert found == ((words + "Correct it, or name the account it is for.",) if told else ())
+
+
+def test_an_exception_of_an_account_without_trails_is_told() -> None:
+    (found,) = unused_exceptions(several(), excepting("key_is_usable", trail=None, account=ACCOUNT))
+    assert found.startswith(f"The exception for every trail of account {ACCOUNT} matches no trail ")
 
 
 def test_every_rule_that_is_not_off_gives_one_finding() -> None:

@@ -38,6 +38,8 @@ NO_ENCRYPTION = denied("s3", "GetBucketEncryption", "s3:GetEncryptionConfigurati
 NO_HEAD = denied("s3", "HeadBucket", "s3:ListBucket")
 NO_STATUS = denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
 NO_ROTATION = denied("kms", "GetKeyRotationStatus", "kms:GetKeyRotationStatus")
+NO_ALIASES = denied("kms", "ListAliases", "kms:ListAliases")
+NO_TAGS = denied("kms", "ListResourceTags", "kms:ListResourceTags")
 FOREIGN_KEY = "arn:aws:kms:us-east-1:444444444444:key/99999999-2222-3333-4444-555555555555"
 FOREIGN_ROLE = "arn:aws:iam::555555555555:role/Analyst"
 GONE = Missing("gone")
@@ -55,6 +57,11 @@ def reader(*arns: str) -> dict[str, Any]:
         "Resource": "*",
         "Condition": {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}},
     }
+
+
+def approving(*keys: str) -> Settings:
+    """Settings with a list of approved keys."""
+    return Settings(approved_keys=keys)
 
 
 def key_policy(*statements: dict[str, Any]) -> dict[str, str]:
@@ -175,6 +182,36 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ("key_is_approved", snapshot(), Settings(approved_keys=(KEY_ARN,)), "pass", "approved"),
     ("key_is_approved", snapshot(), Settings(approved_keys=(FOREIGN_KEY,)), "fail", "not on the list"),
     ("key_is_approved", snapshot(NO_KEY), Settings(approved_keys=(KEY_ARN,)), "not_applicable", "no KMS key"),
+    ("key_is_approved", snapshot(key=NO_DESCRIBE), Settings(approved_keys=(KEY_ARN,)), "pass", "approved"),
+    ("key_is_approved", snapshot(key=NO_DESCRIBE), Settings(approved_keys=(FOREIGN_KEY,)), "fail", "not on the list"),
+    ("key_is_approved", snapshot(key=NO_DESCRIBE), approving("alias/trail"), "unknown", "kms:DescribeKey"),
+    ("key_is_approved", snapshot(key=GONE), approving("alias/trail"), "fail", "not on the list"),
+    ("key_is_approved", snapshot(), approving("alias/trail"), "pass", "approved"),
+    ("key_is_approved", snapshot(), approving("alias/trails", FOREIGN_KEY), "fail", "not on the list"),
+    ("key_is_approved", snapshot(), approving(f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/trail"), "pass", "approved"),
+    ("key_is_approved", snapshot(), approving("arn:aws:kms:us-east-1:444444444444:alias/trail"), "fail", "not on"),
+    ("key_is_approved", snapshot(), approving(f"arn:aws:kms:us-west-2:{ACCOUNT}:alias/trail"), "fail", "not on"),
+    ("key_is_approved", snapshot(key={"aliases": NO_ALIASES}), approving("alias/trail"), "unknown", "kms:ListAliases"),
+    ("key_is_approved", snapshot(key={"aliases": NO_ALIASES}), approving("alias/trail", KEY_ARN), "pass", "approved"),
+    (
+        "key_is_approved",
+        snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "policy": NO_POLICY, "aliases": ()}),
+        approving("alias/trail"),
+        "unknown",
+        "by key_assume_role, and allow kms:ListAliases",
+    ),
+    (
+        "key_is_approved",
+        snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "aliases": ()}),
+        approving("alias/trail"),
+        "fail",
+        "not on the list",
+    ),
+    ("key_is_approved", snapshot(key={"tags": {"use": "logs"}}), approving("tag:use=logs"), "pass", "approved"),
+    ("key_is_approved", snapshot(key={"tags": {"use": "a=b"}}), approving("tag:use=a=b"), "pass", "approved"),
+    ("key_is_approved", snapshot(key={"tags": {"use": "log"}}), approving("tag:use=logs"), "fail", "not on the list"),
+    ("key_is_approved", snapshot(), approving("tag:use="), "fail", "not on the list"),
+    ("key_is_approved", snapshot(key={"tags": NO_TAGS}), approving("tag:use=logs"), "unknown", "kms:ListResourceTags"),
     ("key_policy_is_scoped", snapshot(), None, "pass", "no stranger"),
     (
         "key_policy_is_scoped",

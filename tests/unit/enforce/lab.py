@@ -41,17 +41,22 @@ class Clock:
 class Lab:
     """A fake AWS with a scenario loaded, and what one does with it."""
 
-    def __init__(self, aws: FakeAws, clock: Clock) -> None:
+    def __init__(self, aws: FakeAws, clock: Clock, account: str | None = None) -> None:
         self.aws, self.clock = aws, clock
+        self._account = account or aws.scenario["account"]
         self.access = self.caller()
 
+    def of(self, account: str) -> Lab:
+        """The same lab, for the administrator of an account."""
+        return Lab(self.aws, self.clock, account)
+
     def caller(self) -> Access:
-        """The access of the scenario's administrator."""
+        """The access of the account's administrator, by default of the scenario's first account."""
         return _caller(self.aws.scenario["region"], self.aws.endpoint, *self._keys)
 
     @property
     def _keys(self) -> tuple[str, str]:
-        keys = self.aws.credentials(self.aws.scenario["account"])
+        keys = self.aws.credentials(self._account)
         return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
 
     def enforce(self, task: Task | None = None, seconds: float = 300, **fields: Any) -> Outcome:

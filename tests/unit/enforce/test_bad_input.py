@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 from tests.unit.aws.conftest import caller
@@ -150,3 +152,17 @@ def lab_keys(lab: Lab, account_id: str) -> list[str]:
     """The ARNs of an account's keys in the home region."""
     access = caller(lab.aws, account_id)
     return [row["KeyArn"] for row in access.send("kms", HOME, "ListKeys")["Keys"]]
+
+
+def test_an_exception_is_never_applied_without_a_word(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    until = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date.max)
+    other = TrailException("mian", ("trail_has_kms_key",), "migration", "ops", date.max)
+    outcome = lab.enforce(settings=Settings(exceptions=(until, other)))
+    assert (outcome.changes, outcome.refusals) == ((), ())
+    unused, left = outcome.warnings
+    assert unused.startswith("The exception for trail mian matches no trail that was read in account 111111111111. ")
+    assert left.startswith("Left as it is, under an exception: trail_has_kms_key of arn:aws:cloudtrail:")
+    expired = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date(2020, 1, 1))
+    assert lab.enforce(settings=Settings(exceptions=(expired,))).refusals
+    assert lab.writes() == []

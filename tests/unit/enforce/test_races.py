@@ -134,14 +134,14 @@ def make_key(lab: Lab, *more: object) -> str:
 def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Act between the plan and the look at the trail's key that comes right before UpdateTrail."""
     left = [act]
-    original = _calls.trail_key
+    original = _calls.trail_settings
 
     def trail_key(*called: Any) -> Any:
         if left:
             left.pop()()
         return original(*called)
 
-    monkeypatch.setattr(_calls, "trail_key", trail_key)
+    monkeypatch.setattr(_calls, "trail_settings", trail_key)
 
 
 @pytest.mark.parametrize("to_the_wished", [False, True])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
@@ -26,6 +26,15 @@ ACCOUNT = "111111111111"
 READER = f"arn:aws:iam::{ACCOUNT}:role/LogAuditor"
 COME_BACK = Wish(allow_enable_key=True, allow_cancel_deletion=True)
 NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
+
+
+CENTRAL = Task(
+    scope=Scope(
+        key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "enforce-2026"),
+        bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
+    ),
+    wish=Wish(key_account_id="555555555555"),
+)
 
 
 class Case(NamedTuple):
@@ -42,6 +51,7 @@ CASES = [
     Case("aws-managed-key", Task(), NEW, "non_compliant", "compliant"),
     Case("bucket-denies-kms", Task(), [], "non_compliant", "non_compliant"),
     Case("bucket-key-without-decrypt", Task(), ["PutKeyPolicy"], "non_compliant", "compliant"),
+    Case("central-key", CENTRAL, NEW, "non_compliant", "compliant"),
     Case("closed-region", Task(), [], "compliant", "compliant"),
     Case("deleted-key", Task(), NEW, "non_compliant", "compliant"),
     Case("delivery-error", Task(), [], "non_compliant", "non_compliant"),

@@ -137,14 +137,14 @@ def test_region_that_is_not_enabled_knows_no_credentials(lab: Lab) -> None:
 
 
 def test_call_without_a_rule_is_answered_by_moto(lab: Lab) -> None:
-    answer = lab.client("cloudtrail").list_tags(ResourceIdList=[trail_arn("main")])
-    assert answer["ResourceTagList"][0]["TagsList"] == [{"Key": "owner", "Value": "audit"}]
+    answer = lab.client("cloudtrail").get_event_selectors(TrailName=trail_arn("main"))
+    assert answer["TrailARN"] == trail_arn("main")
 
 
 def test_call_without_a_rule_needs_permission_too(lab: Lab) -> None:
     client = lab.client("cloudtrail", keys=lab.role("Auditor", by=PARTNER, external_id="audit-2026"))
-    with refused("AccessDeniedException", "cloudtrail:ListTags"):
-        client.list_tags(ResourceIdList=[trail_arn("main")])
+    with refused("AccessDeniedException", "cloudtrail:GetEventSelectors"):
+        client.get_event_selectors(TrailName=trail_arn("main"))
 
 
 def test_moto_does_not_cross_accounts_either(lab: Lab) -> None:

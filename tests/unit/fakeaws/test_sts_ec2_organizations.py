@@ -138,3 +138,61 @@ def test_members_may_not_ask_for_delegated_services(load: Callable[[str], Lab]) 
     client = load("organization").client("organizations", "us-east-1", account=MEMBER)
     with refused("AccessDeniedException"):
         client.list_delegated_services_for_account(AccountId=MEMBER)
+
+
+def names(rows: list[dict[str, Any]], field: str = "Name") -> list[str]:
+    return [row[field] for row in rows]
+
+
+def test_the_tree_of_an_organization(load: Callable[[str], Lab]) -> None:
+    client = load("organization").client("organizations", "us-east-1")
+    (root,) = client.list_roots()["Roots"]
+    units = client.list_organizational_units_for_parent(ParentId=root["Id"])["OrganizationalUnits"]
+    below = client.list_organizational_units_for_parent(ParentId=units[1]["Id"])["OrganizationalUnits"]
+    assert (root["Name"], names(units), names(below)) == ("Root", ["Security", "Workloads"], ["Production", "Staging"])
+    assert names(client.list_accounts_for_parent(ParentId=root["Id"])["Accounts"]) == ["management"]
+    assert names(client.list_accounts_for_parent(ParentId=below[0]["Id"])["Accounts"]) == ["production"]
+    assert client.list_accounts_for_parent(ParentId=units[1]["Id"])["Accounts"] == []
+    assert client.list_parents(ChildId=MEMBER)["Parents"] == [{"Id": below[0]["Id"], "Type": "ORGANIZATIONAL_UNIT"}]
+    assert client.list_parents(ChildId=MANAGEMENT)["Parents"] == [{"Id": root["Id"], "Type": "ROOT"}]
+
+
+def test_tags_of_an_account(load: Callable[[str], Lab]) -> None:
+    client = load("organization").client("organizations", "us-east-1")
+    tags = {row["Key"]: row["Value"] for row in client.list_tags_for_resource(ResourceId=MEMBER)["Tags"]}
+    assert tags == {"environment": "production", "team": "web"}
+    assert client.list_tags_for_resource(ResourceId=MANAGEMENT)["Tags"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "code"),
+    [
+        ("list_organizational_units_for_parent", {"ParentId": "ou-exam-00000000"}, "ParentNotFoundException"),
+        ("list_accounts_for_parent", {"ParentId": "ou-exam-00000000"}, "ParentNotFoundException"),
+        ("list_parents", {"ChildId": "999999999999"}, "ChildNotFoundException"),
+        ("list_tags_for_resource", {"ResourceId": "999999999999"}, "TargetNotFoundException"),
+    ],
+)
+def test_what_is_not_in_the_organization(
+    load: Callable[[str], Lab], operation: str, parameters: dict[str, str], code: str
+) -> None:
+    loaded = load("organization")
+    with refused(code):
+        getattr(loaded.client("organizations", "us-east-1"), operation)(**parameters)
+    with refused("AccessDeniedException", "You don't have permissions"):
+        getattr(loaded.client("organizations", "us-east-1", account=MEMBER), operation)(**parameters)
+
+
+def test_a_page_may_be_empty_while_more_are_to_come(write: Callable[[str], Lab]) -> None:
+    accounts = "".join(f'  - {{id: "{number:012}", name: account-{number}}}\n' for number in range(1, 42))
+    loaded = write(f"description: Many.\naccounts:\n{accounts}organization: {{management: account-1}}\n")
+    client = loaded.client("organizations", "us-east-1", account="000000000001")
+    pages: list[int] = []
+    token: dict[str, str] = {}
+    while len(pages) < 9:
+        page = client.list_accounts(**token)
+        pages.append(len(page["Accounts"]))
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert pages == [0, 20, 20, 1]

@@ -13,8 +13,19 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Missing, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff, owner_warning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Candidate,
+    Missing,
+    ReadError,
+    TrailStatus,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    CREATED_FOR_TAG,
+    KeyWish,
+    Wish,
+    diff,
+    owner_warning,
+)
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,
@@ -115,9 +126,28 @@ def test_an_explicit_deny_is_somebody_s_decision() -> None:
     assert planned.changes == ()
 
 
-def test_a_new_key_cannot_be_approved() -> None:
-    (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(OTHER_ARN,))).refusals
+@pytest.mark.parametrize("entry", [OTHER_ARN, "alias/other", "tag:use=logs"])
+def test_a_new_key_that_would_not_be_approved_is_not_created(entry: str) -> None:
+    (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(entry,))).refusals
     assert "approved key by kms_key_id" in refused
+
+
+@pytest.mark.parametrize(
+    "entry", [ALIAS, f"arn:aws:kms:us-east-1:{build.ACCOUNT}:{ALIAS}", "tag:use=logs", f"tag:{CREATED_FOR_TAG}={ALIAS}"]
+)
+def test_a_new_key_that_is_approved_by_its_alias_or_tags_is_created(entry: str) -> None:
+    settings = Settings(approved_keys=(entry,))
+    planned = plan(build.snapshot(trail=BARE), Wish(key=KeyWish(tags={"use": "logs"})), settings=settings)
+    assert (planned.refusals, verdict(planned, settings)) == ((), "compliant")
+    assert only(planned, "CreateKey")
+
+
+def test_a_key_that_nobody_can_say_is_approved_is_not_used() -> None:
+    settings = Settings(approved_keys=("tag:use=logs",))
+    (refused,) = plan(build.snapshot(trail=BARE), GIVEN, target(tags=TAGS_DENIED), settings).refusals
+    assert "whether it is on the list of approved keys is not known. The tags of the key could not be read" in refused
+    unread = plan(build.snapshot(key={"tags": TAGS_DENIED}), GIVEN, target(tags={"use": "logs"}), settings)
+    assert (unread.changes, verdict(unread, settings)) == ((), "unknown")
 
 
 def test_a_key_that_is_not_approved_is_not_used() -> None:
@@ -184,6 +214,42 @@ def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> N
     settings = Settings(levels={"key_policy_is_scoped": "required"}, exceptions=(exception,) if excepted else ())
     broad = build.policy(build.ROOT, build.service("All", "kms:*"))
     assert (plan(build.snapshot(trail=BARE), GIVEN, target(policy=broad), settings).refusals == ()) is excepted
+
+
+DECISION = f"trail_has_kms_key of {build.TRAIL_ARN} until {{}} by ops: migration"
+
+
+def test_what_an_exception_leaves_alone_is_warned_of() -> None:
+    exception = TrailException("main", ("trail_has_kms_key", "trail_is_delivering"), "migration", "ops", date.max)
+    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
+    assert (planned.changes, planned.refusals) == ((), ())
+    assert planned.warnings == ("Left as it is, under an exception: " + DECISION.format("9999-12-31"),)
+
+
+def test_an_exception_of_what_is_changed_all_the_same_is_no_warning() -> None:
+    exception = TrailException("main", ("key_is_approved",), "migration", "ops", date.max)
+    settings = Settings(approved_keys=(OTHER_ARN,), exceptions=(exception,))
+    assert "exception" in " ".join(plan(build.snapshot(), GIVEN, target(), settings).warnings)
+    moved = plan(build.snapshot(), replace(GIVEN, replace_compliant_key=True), target(), settings)
+    assert only(moved, "UpdateTrail")
+    assert "exception" not in " ".join(moved.warnings)
+
+
+def test_what_an_expired_exception_covered_is_refused_to_be_changed() -> None:
+    exception = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date(2026, 11, 22))
+    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
+    assert planned.refusals == (
+        f"An exception has expired, and what it covered would be changed now: {DECISION.format('2026-11-22')} "
+        "Renew it, or take it off exceptions.",
+    )
+
+
+def test_an_expired_exception_of_what_is_well_or_only_reported_refuses_nothing() -> None:
+    rules = ("trail_has_kms_key", "trail_is_delivering", "key_rotation_enabled")
+    exception = TrailException("main", rules, "migration", "ops", date(2026, 11, 22))
+    broken = TrailStatus(is_logging=True, latest_delivery_error="NoSuchBucket")
+    planned = plan(build.snapshot(trail={"status": broken}), settings=Settings(exceptions=(exception,)))
+    assert (planned.changes, planned.refusals) == ((), ())
 
 
 def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:

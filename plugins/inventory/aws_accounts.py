@@ -1,0 +1,218 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts of an AWS organization as hosts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: aws_accounts
+short_description: The accounts of an AWS organization as hosts
+version_added: 0.1.0
+description:
+  - Reads the accounts of an organization with their OUs and tags, and makes a host of each, named by the account's id,
+    which is unique and never changes.
+  - All of them are in the group C(aws_accounts).
+  - Roles run on the control node, with O(role_name) of the host's account assumed where the role takes it from
+    C(cloudtrail_kms_assume_role), as P(aws_baseline.cloudtrail.cloudtrail_kms#role) does.
+  - Its configuration is a file whose name ends in C(aws_accounts.yml) or C(aws_accounts.yaml).
+  - The credentials must be of the organization's management account or of a delegated administrator, and allow
+    C(organizations:ListAccounts), C(organizations:ListRoots), C(organizations:ListOrganizationalUnitsForParent),
+    C(organizations:ListAccountsForParent), C(organizations:ListParents) and C(organizations:ListTagsForResource).
+extends_documentation_fragment:
+  - amazon.aws.boto3
+  - amazon.aws.common.plugins
+  - amazon.aws.region.plugins
+  - amazon.aws.assume_role.plugins
+  - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
+author:
+  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
+notes:
+  - Without a region V(us-east-1) is asked, which is right for every region of the partition C(aws). In another
+    partition give one of its regions.
+  - The calls are one for twenty accounts, two or more for an OU, and one for each account whose tags are read.
+  - Ansible goes on without an inventory that it cannot read. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to
+    let it stop; the playbooks of this collection stop by themselves when no host is left.
+options:
+  plugin:
+    description: The name of this plugin.
+    type: str
+    required: true
+    choices: [aws_baseline.cloudtrail.aws_accounts]
+  role_name:
+    description:
+      - The role to assume in each account, with its path where it has one, such as V(audit/CloudTrailAudit).
+      - Without it the hosts get no C(cloudtrail_kms_assume_role).
+    type: str
+  external_id:
+    description: The external id that the role's trust policy asks for.
+    type: str
+  ous:
+    description:
+      - Only accounts of these OUs and of those below them, each by its id or by its path from below the root, such as
+        V(/Workloads/Production).
+    type: list
+    elements: str
+    default: []
+  tags:
+    description: Only accounts that have all these tags, each with the value, or one of a list of values.
+    type: dict
+    default: {}
+  states:
+    description:
+      - Only accounts in these states.
+      - Without it all are there, so that none goes missing from a report unseen. The role tells accounts that are not
+        V(ACTIVE) as C(not_applicable), and asks nothing of them.
+    type: list
+    elements: str
+    choices: [PENDING_ACTIVATION, ACTIVE, SUSPENDED, PENDING_CLOSURE, CLOSED]
+    default: []
+  include_accounts:
+    description: Only these accounts, by their ids, in quotes.
+    type: list
+    elements: str
+    default: []
+  exclude_accounts:
+    description: Not these accounts, by their ids, in quotes.
+    type: list
+    elements: str
+    default: []
+  management_account:
+    description: Whether the management account is there as well.
+    type: bool
+    default: true
+  read_tags:
+    description: Whether the tags are read, which takes a call for each account.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+# organization.aws_accounts.yml: all accounts, entered by the role CloudTrailAudit
+plugin: aws_baseline.cloudtrail.aws_accounts
+role_name: CloudTrailAudit
+external_id: audit-2026
+
+---
+# production.aws_accounts.yml: the active accounts of an OU that are tagged as production, in groups
+plugin: aws_baseline.cloudtrail.aws_accounts
+role_name: CloudTrailAudit
+external_id: audit-2026
+ous: [/Workloads]
+tags:
+  environment: [production, staging]
+states: [ACTIVE]
+exclude_accounts: ["333333333333"]
+management_account: false
+keyed_groups:
+  - key: aws_account_tags.environment
+    prefix: environment
+groups:
+  web: aws_account_tags.team == "web"
+compose:
+  cloudtrail_kms_report_dir: "'/srv/reports/' ~ aws_account_name"
+strict: true
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: /var/cache/aws_accounts
+cache_timeout: 3600
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    AwsError,
+    open_organization,
+    read_organization,
+    with_tags,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
+    Selection,
+    SelectionError,
+    host_variables,
+    select,
+    select_by_tags,
+)
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # Before ansible-core 2.19 every text was a template unless it was wrapped.
+    from ansible.utils.unsafe_proxy import wrap_var as no_template
+
+    def trust_as_template(value: str) -> str:
+        """Return the text as it is."""
+        return value
+else:
+
+    def no_template(value: Any) -> Any:
+        """Return the value as it is: no text is a template that was not said to be one."""
+        return value
+
+
+GROUP = "aws_accounts"
+# Of the control node that runs the play, which need not be the one that reads the inventory.
+INTERPRETER = "{{ ansible_playbook_python }}"
+
+
+class InventoryModule(AWSInventoryBase):
+    """Reads the organization, selects, and makes hosts."""
+
+    NAME = "aws_baseline.cloudtrail.aws_accounts"
+    INVENTORY_FILE_SUFFIXES = ("aws_accounts.yml", "aws_accounts.yaml")
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Make the hosts of a configuration file; AnsibleParserError says why there are none."""
+        super().parse(inventory, loader, path, cache=cache)
+        options = self.get_options()
+        try:
+            selection = Selection.from_options({name: options.get(name) for name in Selection.OPTIONS})
+            accounts = self._accounts(selection, path, use_cache=cache)
+        except (AwsError, SelectionError) as error:
+            raise AnsibleParserError(str(error)) from error
+        if any(account.state is None for account in accounts):
+            self.warn(
+                "This AWS SDK is too old to tell the State of accounts: all are taken to be in use. Update boto3."
+            )
+        self.inventory.add_group(GROUP)
+        for account in accounts:
+            self._add(host_variables(account, selection), options)
+
+    def _accounts(self, selection: Selection, path: str, *, use_cache: bool) -> list[OrganizationAccount]:
+        """Take the accounts from the cache, if it holds those of this selection, or from AWS."""
+        asked = selection.fingerprint()
+        found, cached = self.get_cached_result(path, use_cache)
+        if found and cached.get("asked") == asked:
+            return [OrganizationAccount(**row) for row in cached["accounts"]]
+        accounts = self._read(selection)
+        if self.get_option("cache"):
+            self._cache[self.get_cache_key(path)] = {"asked": asked, "accounts": [asdict(row) for row in accounts]}
+        return accounts
+
+    def _read(self, selection: Selection) -> list[OrganizationAccount]:
+        region, endpoint_url, connection = get_aws_connection_info(self)
+        # AWSInventoryBase has assumed the role of assume_role_arn already, if one is given.
+        access = open_organization(region, endpoint_url, {**connection, **self._frozen_credentials})
+        selected = select(read_organization(access), selection)
+        return select_by_tags(with_tags(access, selected), selection) if selection.read_tags else selected
+
+    def _add(self, variables: Mapping[str, Any], options: Any) -> None:
+        host = variables["aws_account_id"]
+        self.inventory.add_host(host, group=GROUP)
+        # Names and tags are other people's words, no templates of ours.
+        for name, value in variables.items():
+            self.inventory.set_variable(host, name, no_template(value))
+        self.inventory.set_variable(host, "ansible_connection", "local")
+        self.inventory.set_variable(host, "ansible_python_interpreter", trust_as_template(INTERPRETER))
+        strict = options.get("strict")
+        self._set_composite_vars(options.get("compose"), variables, host, strict=strict)
+        self._add_host_to_composed_groups(options.get("groups"), variables, host, strict=strict)
+        self._add_host_to_keyed_groups(options.get("keyed_groups"), variables, host, strict=strict)

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read the accounts of an organization: who they are, where they stand, how they are tagged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    OrganizationAccount,
+    ReadError,
+    next_step,
+)
+
+with suppress(ImportError):  # The inventory plugin names the missing library before any of this is used.
+    import botocore.config
+
+Row = TypeVar("Row")
+
+# Every account of the organization shares the rates of these operations (Organizations guide, "Quotas and service
+# limits", throttling limits): more at once would only be turned away.
+READS_AT_ONCE = 4
+# The region that reaches the one endpoint of Organizations where no other is given (General Reference, "AWS
+# Organizations endpoints"); in another partition one of its regions has to be set.
+DEFAULT_REGION = "us-east-1"
+_NOT_IN_USE = "AWSOrganizationsNotInUseException"
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """The root (of no ids), or an OU with the ids and names from below the root down to itself."""
+
+    parent_id: str
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def open_organization(region: str | None, endpoint_url: str | None, connection: Mapping[str, Any]) -> Access:
+    """Return the access to Organizations; the arguments are those of `connect`, and so are the errors.
+
+    Adaptive retries send no faster than AWS lets them (SDK reference, "Retry behavior"): one process reads thousands
+    of tags here, at rates that the whole organization shares.
+    """
+    patient = botocore.config.Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+    given = connection.get("aws_config")
+    config = patient.merge(given) if given else patient
+    return connect(region or DEFAULT_REGION, endpoint_url, {**connection, "aws_config": config}, READS_AT_ONCE)
+
+
+def read_organization(access: Access) -> tuple[OrganizationAccount, ...]:
+    """Return every account of the caller's organization, without tags, in the order of their ids.
+
+    ListAccounts says which accounts there are; the walk down the tree says where they stand, at two calls an OU rather
+    than one an account. Raises AwsError where the organization cannot be read as a whole.
+    """
+    accounts = _list(access, "ListAccounts", "Accounts", _account)
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        units, places = _walk(pool, access)
+    placed = [
+        _in_unit(account, places.get(account.account_id) or _unit_of(access, account, units)) for account in accounts
+    ]
+    return tuple(sorted(placed, key=lambda account: account.account_id))
+
+
+def with_tags(access: Access, accounts: Iterable[OrganizationAccount]) -> tuple[OrganizationAccount, ...]:
+    """Return the accounts with their tags, which costs a call each; raises AwsError where one cannot be read."""
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        return tuple(pool.map(lambda account: replace(account, tags=_tags(access, account.account_id)), accounts))
+
+
+def _account(row: dict[str, Any]) -> OrganizationAccount:
+    """An account as ListAccounts shows it. Its name may be withheld; an SDK of before 2025-09 does not know `State`."""
+    return OrganizationAccount(
+        account_id=row["Id"],
+        arn=row["Arn"],
+        name=row.get("Name", ""),
+        email=row.get("Email", ""),
+        state=row.get("State"),
+        ou_ids=(),
+        ou_names=(),
+    )
+
+
+def _in_unit(account: OrganizationAccount, unit: _Unit) -> OrganizationAccount:
+    return replace(account, ou_ids=unit.ids, ou_names=unit.names)
+
+
+def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], dict[str, _Unit]]:
+    """Return every OU by its id, the root among them, and the OU of every account by the account's id."""
+    units: dict[str, _Unit] = {}
+    places: dict[str, _Unit] = {}
+    level = [_Unit(root_id) for root_id in _list(access, "ListRoots", "Roots", lambda row: str(row["Id"]))]
+    while level:
+        units.update({unit.parent_id: unit for unit in level})
+        below = pool.map(lambda unit: _units_below(access, unit), level)
+        for unit, inside in zip(level, pool.map(lambda unit: _accounts_in(access, unit), level), strict=True):
+            places.update(dict.fromkeys(inside, unit))
+        level = [unit for found in below for unit in found]
+    return units, places
+
+
+def _units_below(access: Access, unit: _Unit) -> list[_Unit]:
+    def child(row: dict[str, Any]) -> _Unit:
+        return _Unit(row["Id"], (*unit.ids, row["Id"]), (*unit.names, row["Name"]))
+
+    return _list(access, "ListOrganizationalUnitsForParent", "OrganizationalUnits", child, ParentId=unit.parent_id)
+
+
+def _accounts_in(access: Access, unit: _Unit) -> list[str]:
+    return _list(access, "ListAccountsForParent", "Accounts", lambda row: str(row["Id"]), ParentId=unit.parent_id)
+
+
+def _unit_of(access: Access, account: OrganizationAccount, units: Mapping[str, _Unit]) -> _Unit:
+    """Where an account stands that the walk did not meet, since it was moved meanwhile."""
+    parents = _list(access, "ListParents", "Parents", lambda row: str(row["Id"]), ChildId=account.account_id)
+    if len(parents) != 1 or parents[0] not in units:
+        raise AwsError(
+            f"Account {account.account_id} ({account.name}) was moved while the organization was being read. Run again."
+        )
+    return units[parents[0]]
+
+
+def _tags(access: Access, account_id: str) -> dict[str, str]:
+    def pair(row: dict[str, Any]) -> tuple[str, str]:
+        return row["Key"], row["Value"]
+
+    return dict(_list(access, "ListTagsForResource", "Tags", pair, ResourceId=account_id))
+
+
+def _list(
+    access: Access, operation: str, member: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
+) -> list[Row]:
+    """Return all rows of a List operation, page after page; raises AwsError where one is refused.
+
+    A page may be empty while more are to come (Organizations API reference, the note on every List operation).
+    """
+
+    def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
+        return [take(row) for row in answer[member]], answer.get("NextToken")
+
+    rows: list[Row] = []
+    token: str | None = None
+    while True:
+        following: dict[str, Any] = {"NextToken": token} if token else {}
+        told = access.ask("organizations", access.region, operation, page, **parameters, **following)
+        if isinstance(told, ReadError):
+            raise AwsError(_refusal(told))
+        rows += told[0]
+        token = told[1]
+        if not token:
+            return rows
+
+
+def _refusal(error: ReadError) -> str:
+    answered = f"{error.operation} answered {error.code} ({error.message})."
+    if error.code == _NOT_IN_USE:
+        return (
+            f"The account of these credentials is in no organization: {answered} Use credentials of the organization's "
+            "management account or of a delegated administrator, or write the accounts into an inventory file yourself."
+        )
+    if error.code == "AccessDeniedException" and error.iam_action not in error.message:
+        # What IAM denies it says with the action's name.
+        return (
+            f"The account of these credentials may not list the accounts of its organization: {answered} Only the "
+            "management account and delegated administrators may. Use credentials of one of them, or let "
+            "assume_role_arn name a role there."
+        )
+    return f"The accounts of the organization cannot be read: {answered} {next_step(error)}"

@@ -1,0 +1,265 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one trail that is wished for: adopted where it is there, planned for as if it were where it is not.
+
+A trail that is still to be created is put into the snapshot, without a key and without logging. From there on it is
+judged, given its key and predicted like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Change,
+    Missing,
+    Organization,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailGround,
+    TrailStatus,
+    next_step,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import RefusedError, TrailWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    Delivery,
+    MergeRefusedError,
+    PolicyError,
+    merge_bucket_policy,
+)
+
+TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
+
+
+@dataclass(frozen=True)
+class WishedTrail:
+    """The trail as it is, or as it will be born; `bucket_is_ours` tells whether the bucket's policy may be written."""
+
+    trail: Trail
+    wish: TrailWish
+    is_new: bool
+    bucket_is_ours: bool
+    organization_id: str | None = None
+
+
+def wished_trail(
+    snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, check_mode: bool
+) -> tuple[WishedTrail | None, tuple[str, ...]]:
+    """The trail, or None with every reason why there can be none.
+
+    In check mode a bucket that does not exist is taken to be created in `bucket_region` before the run.
+    """
+    foreseen = check_mode and wish.bucket_region is not None
+    present = next((trail for trail in _namesakes(snapshot, wish) if trail.home_region == wish.home_region), None)
+    refusals = [*_misplaced(snapshot, wish), *_without_bucket(ground, wish, snapshot.account_id, foreseen=foreseen)]
+    refusals += _different(present, wish) if present else _not_creatable(snapshot, ground, wish)
+    if refusals:
+        return None, tuple(refusals)
+    return (
+        WishedTrail(
+            trail=present or _unborn(snapshot, wish),
+            wish=wish,
+            is_new=present is None,
+            bucket_is_ours=ground.bucket_owner == snapshot.account_id or isinstance(ground.bucket, Missing),
+            organization_id=ground.organization.id if isinstance(ground.organization, Organization) else None,
+        ),
+        (),
+    )
+
+
+def with_wished_trail(snapshot: Snapshot, ground: TrailGround, wished: WishedTrail) -> Snapshot:
+    """The snapshot in which the trail and its bucket are there: as they are, or as they will be born."""
+    others = [trail for trail in snapshot.trails if trail.arn != wished.trail.arn]
+    bucket = ground.bucket
+    if isinstance(bucket, Missing):
+        bucket = Bucket(wished.wish.bucket_name, wished.wish.bucket_region or "", None, bucket_key_enabled=False)
+    return replace(
+        snapshot,
+        trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
+        buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
+    )
+
+
+def _unborn(snapshot: Snapshot, wish: TrailWish) -> Trail:
+    return Trail(
+        arn=f"arn:{snapshot.partition}:cloudtrail:{wish.home_region}:{snapshot.account_id}:trail/{wish.name}",
+        name=wish.name,
+        home_region=wish.home_region,
+        multi_region=wish.multi_region,
+        organization_trail=wish.organization_trail,
+        ownership="owned",
+        bucket_name=wish.bucket_name,
+        bucket_prefix=wish.bucket_prefix,
+        kms_key_arn=None,
+        status=TrailStatus(is_logging=False, region=wish.home_region),
+        log_file_validation=True,
+    )
+
+
+def _namesakes(snapshot: Snapshot, wish: TrailWish) -> Iterator[Trail]:
+    """The account's own trails of that name."""
+    return (trail for trail in snapshot.trails if trail.name == wish.name and trail.ownership == "owned")
+
+
+def _misplaced(snapshot: Snapshot, wish: TrailWish) -> Iterator[str]:
+    """Reasons that lie in where the trail is to be."""
+    if wish.home_region not in snapshot.regions:
+        yield (
+            f"The trail {wish.name} cannot be in {wish.home_region}, which is not among the regions that are read: "
+            f"{', '.join(snapshot.regions)}. Give another home_region, or enable that one."
+        )
+    for error in (*snapshot.errors, *snapshot.closed_regions):
+        if (error.operation, error.region) == ("DescribeTrails", wish.home_region):
+            yield (
+                f"Whether a trail {wish.name} is in {wish.home_region} cannot be told: {error.operation} answered "
+                f"{error.code} ({error.message}). {next_step(error)}"
+            )
+    for trail in snapshot.trails:
+        if trail.name == wish.name and trail.ownership != "owned":
+            yield (
+                f"A trail {wish.name} is inherited from account {trail.account_id} ({trail.arn}). Give create_trail "
+                "another name, or leave it to that account."
+            )
+        elif trail.name == wish.name and trail.home_region != wish.home_region:
+            yield (
+                f"A trail {wish.name} is in {trail.home_region} already ({trail.arn}). To adopt it give home_region "
+                f"{trail.home_region}; for a second one give create_trail another name."
+            )
+
+
+def _without_bucket(ground: TrailGround, wish: TrailWish, account_id: str, *, foreseen: bool) -> Iterator[str]:
+    """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
+    bucket, name = ground.bucket, wish.bucket_name
+    if isinstance(bucket, ReadError):
+        yield (
+            f"The bucket {name} of the trail {wish.name} cannot be read: {bucket.operation} answered {bucket.code} "
+            f"({bucket.message}). {next_step(bucket)}"
+        )
+    elif isinstance(bucket, Missing):
+        if not foreseen:
+            yield f"The trail {wish.name} has no place: {bucket.message}. Create it first, or correct its name."
+    elif ground.bucket_owner is None:
+        yield (
+            f"The bucket {name} of the trail {wish.name} is not shown to belong to account {account_id}, and may be a "
+            "stranger's: whoever owns it would get the logs. Correct bucket_name, give the role of its owner by "
+            "bucket_assume_role, or allow s3:GetBucketPolicy to the principal that asks."
+        )
+    elif wish.bucket_region not in (None, bucket.region):
+        yield (
+            f"The bucket {name} of the trail {wish.name} is in {bucket.region}, not in {wish.bucket_region}. Correct "
+            "bucket_region, or give another bucket."
+        )
+
+
+def _different(trail: Trail, wish: TrailWish) -> Iterator[str]:
+    """What keeps a trail that is there from being the one that is wished for."""
+    pairs = {
+        "bucket_name": (trail.bucket_name, wish.bucket_name),
+        "bucket_prefix": (trail.bucket_prefix, wish.bucket_prefix),
+        "organization_trail": (trail.organization_trail, wish.organization_trail),
+    }
+    if trail.multi_region and not wish.multi_region:
+        pairs["multi_region"] = (True, False)  # the other way round only adds
+    found = [
+        f"{name} is {_word(is_)} and not {_word(wished)}" for name, (is_, wished) in pairs.items() if is_ != wished
+    ]
+    if found:
+        yield (
+            f"The trail {trail.arn} is there and differs from create_trail: {', '.join(found)}. Correct create_trail, "
+            "or give it another name."
+        )
+
+
+def _word(value: str | bool | None) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
+def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> Iterator[str]:
+    """Reasons that lie in the account."""
+    full = [
+        region for region in (snapshot.regions if wish.multi_region else (wish.home_region,)) if _full(snapshot, region)
+    ]
+    if full:
+        yield (
+            f"The trail {wish.name} cannot be created: account {snapshot.account_id} has {TRAILS_PER_REGION} trails in "
+            f"{', '.join(full)}, which is the quota. Delete one that is not needed, or adopt one by its name."
+        )
+    organization = ground.organization
+    if isinstance(organization, ReadError):
+        yield (
+            f"Whether account {snapshot.account_id} manages an organization cannot be told: {organization.operation} "
+            f"answered {organization.code} ({organization.message}). {next_step(organization)}"
+        )
+    elif organization and organization.management_account != snapshot.account_id:
+        yield (
+            f"The organization trail {wish.name} cannot be created from account {snapshot.account_id}: run this with "
+            f"the credentials of the management account, {organization.management_account}."
+        )
+
+
+def _full(snapshot: Snapshot, region: str) -> bool:
+    """Whether the quota is reached: a multi-Region trail counts in every region, an inherited one too (likely)."""
+    return sum(trail.multi_region or trail.home_region == region for trail in snapshot.trails) >= TRAILS_PER_REGION
+
+
+def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
+    """What the trail needs beside its key's own changes: a bucket that takes its logs, to be born or mended, to log.
+
+    Raises RefusedError where the bucket does not take the logs, and cannot be made to.
+    """
+    trail = wished.trail
+    yield from _bucket_change(snapshot, wished, key_arn)
+    if wished.is_new:
+        yield _changes.create_trail(trail, key_arn, wished.wish)
+    else:
+        wanted = {"multi_region": wished.wish.multi_region, "log_file_validation": True}
+        off = [name for name in wanted if wanted[name] and not getattr(trail, name)]
+        if off or trail.kms_key_arn != key_arn:
+            yield _changes.update_trail(trail, key_arn, off)
+    if isinstance(trail.status, TrailStatus) and not trail.status.is_logging:
+        yield _changes.start_logging(trail)
+
+
+def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
+    trail = wished.trail
+    bucket = snapshot.buckets[trail.bucket_name]
+    if not isinstance(bucket, Bucket):
+        return
+    if isinstance(bucket.policy, ReadError):
+        raise RefusedError(
+            f"the policy of its bucket {bucket.name} cannot be read ({bucket.policy.code}: {bucket.policy.message}). "
+            f"{next_step(bucket.policy)}"
+        )
+    delivery = Delivery(
+        trail_arn=trail.arn,
+        key_arn=key_arn,
+        bucket_name=bucket.name,
+        bucket_prefix=trail.bucket_prefix,
+        regions=snapshot.regions if wished.wish.multi_region else (trail.home_region,),
+        organization_id=wished.organization_id,
+    )
+    try:
+        merged = merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
+    except PolicyError as error:
+        raise RefusedError(
+            f"the policy of its bucket {bucket.name} cannot be understood: {error} Repair it."
+        ) from error
+    except MergeRefusedError as error:
+        raise RefusedError(str(error)) from error
+    if merged is None:
+        return
+    if not wished.bucket_is_ours:
+        present = bucket.policy or ""
+        new = [each.document for each in merged.statements if json.dumps(each.document) not in present]
+        raise RefusedError(
+            f"its bucket {bucket.name} is another account's, and its policy does not let CloudTrail deliver. Have its "
+            f"owner add {json.dumps(new)}"
+        )
+    yield _changes.put_bucket_policy(bucket, delivery.bucket_arn, merged.to_json())

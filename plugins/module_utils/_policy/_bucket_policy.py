@@ -1,0 +1,156 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Let CloudTrail deliver a trail's logs to a bucket, over TLS alone, and take nothing from the bucket's policy.
+
+The statements are those of the CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail", with aws:SourceArn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
+    MergeRefusedError,
+    add_statement,
+    orphans,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    SERVICE,
+    acl_request,
+    delivery_request,
+    plain_request,
+)
+
+ACL = "AwsBaselineCloudTrailAcl"
+WRITE = "AwsBaselineCloudTrailWrite"
+TLS_ONLY = "AwsBaselineCloudTrailTlsOnly"
+# S3 user guide, "Policies and permissions in Amazon S3": 20 KB.
+BUCKET_POLICY_BYTES = 20 * 1024
+NOTHING = {"Version": "2012-10-17", "Statement": []}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a bucket's policy must allow: one trail's logs, encrypted under its key, of all the regions it delivers for.
+
+    An organization trail writes below its organization's id as well.
+    """
+
+    trail_arn: str
+    key_arn: str
+    bucket_name: str
+    bucket_prefix: str | None
+    regions: tuple[str, ...]
+    organization_id: str | None = None
+
+    @property
+    def bucket_arn(self) -> str:
+        """The bucket's ARN, in the trail's partition."""
+        return f"arn:{self.trail_arn.split(':')[1]}:s3:::{self.bucket_name}"
+
+    def folders(self) -> list[str]:
+        """The ARN patterns of the objects that the trail writes."""
+        account = self.trail_arn.split(":")[4]
+        owners = [account, *([self.organization_id] if self.organization_id else [])]
+        start = "/".join(part for part in (self.bucket_arn, self.bucket_prefix, "AWSLogs") if part)
+        return [f"{start}/{owner}/*" for owner in owners]
+
+    def requests(self) -> Iterator[Request]:
+        """Every call of CloudTrail that must be allowed."""
+        yield acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
+        for organization in (None, *([self.organization_id] if self.organization_id else [])):
+            for region in self.regions:
+                yield delivery_request(
+                    trail_arn=self.trail_arn,
+                    key_arn=self.key_arn,
+                    bucket_name=self.bucket_name,
+                    bucket_prefix=self.bucket_prefix,
+                    region=region,
+                    organization_id=organization,
+                )
+
+
+def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> Policy | None:
+    """The policy with what is missing in it, with `tls_only` the denial of all requests without TLS; None: nothing is.
+
+    What a condition leaves open is granted beside it. Raises MergeRefusedError where a Deny stands in the way, or
+    S3 would not take the result, PolicyError where the text is no policy.
+    """
+    policy = parse(NOTHING if text is None else text)
+    additions = [*_additions(policy, delivery)]
+    if tls_only and decide(policy, plain_request(delivery.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
+        additions.append(_tls_only(delivery.bucket_arn))
+    listed = policy.document["Statement"]
+    documents = list(listed) if isinstance(listed, list) else [listed]
+    for addition in additions:
+        add_statement(documents, addition)
+    if documents in (listed, [listed]):
+        return None
+    merged = parse({**policy.document, "Statement": documents})
+    _refuse_what_s3_would(merged, delivery)
+    return merged
+
+
+def _additions(policy: Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
+    """Our statements for what is missing."""
+    missing = set()
+    for request in delivery.requests():
+        decision = decide(policy, request)
+        if decision.outcome is Outcome.EXPLICIT_DENY:
+            raise _refusal(delivery, f"{decision.reason} {decision.advice}")
+        if decision.outcome is not Outcome.ALLOWED:
+            missing.add(request.action)
+    source = {"aws:SourceArn": [delivery.trail_arn]}
+    if "s3:GetBucketAcl" in missing:
+        yield _allow(ACL, "s3:GetBucketAcl", delivery.bucket_arn, source)
+    if "s3:PutObject" in missing:
+        yield _allow(WRITE, "s3:PutObject", delivery.folders(), {"s3:x-amz-acl": "bucket-owner-full-control", **source})
+
+
+def _tls_only(bucket_arn: str) -> dict[str, Any]:
+    return {
+        "Sid": TLS_ONLY,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": SERVICE},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"StringEquals": equal},
+    }
+
+
+def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
+    for label, names in orphans(merged):
+        raise _refusal(
+            delivery,
+            f"{label} names {names}, the id of a user or role that was deleted, and S3 takes no policy with such a "
+            f"principal. Remove it from {label}, or name the new user or role.",
+        )
+    size = len(merged.to_json().encode())
+    if size > BUCKET_POLICY_BYTES:
+        raise _refusal(
+            delivery,
+            f"with what is missing it would have {size} bytes, more than the {BUCKET_POLICY_BYTES} that S3 takes. "
+            "Shorten it, or give the trail another bucket.",
+        )
+
+
+def _refusal(delivery: Delivery, why: str) -> MergeRefusedError:
+    return MergeRefusedError(f"The policy of the bucket {delivery.bucket_name} is left as it is: {why}")

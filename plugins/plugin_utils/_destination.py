@@ -1,0 +1,35 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the reports of a run go: a directory and, from there, the S3 bucket that the role puts them into."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible import constants
+
+# Asked when this file is imported, which Ansible does in its main process: it is the same for all hosts of a run.
+STARTED = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+FOLDER = "cloudtrail-kms"
+
+
+def passing_directory() -> str:
+    """Make a directory for reports that are on their way to a bucket: Ansible removes it when it ends."""
+    return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)
+
+
+def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return `bucket` and `prefix`: each host's reports go under `prefix/HOST/`.
+
+    A prefix that is not given is that of the run: AWX tells each of its jobs its number in the variable
+    `awx_job_id` (AWX user guide, "Extra Variables"), elsewhere it is the time at which the run began.
+    """
+    return {
+        "bucket": bucket,
+        "prefix": prefix.strip("/") if prefix else f"{FOLDER}/{variables.get('awx_job_id', STARTED)}",
+    }

@@ -1,0 +1,165 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts of an organization become hosts, and what is told of each. No AWS here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
+
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
+# IAM API reference, CreateRole, RoleName and Path; STS API reference, AssumeRole, ExternalId.
+_ROLE_NAME = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
+
+class SelectionError(ValueError):
+    """An option that cannot be meant, or fits no account; the message names the option and the value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The options of the inventory that say which accounts are wanted, and with what role they are entered."""
+
+    OPTIONS: ClassVar[tuple[str, ...]] = (
+        "role_name",
+        "external_id",
+        "ous",
+        "tags",
+        "states",
+        "include_accounts",
+        "exclude_accounts",
+        "management_account",
+        "read_tags",
+    )
+
+    role_name: str | None = None
+    external_id: str | None = None
+    ous: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[str, ...]]
+    states: tuple[str, ...] = ()
+    include_accounts: tuple[str, ...] = ()
+    exclude_accounts: tuple[str, ...] = ()
+    management_account: bool = True
+    read_tags: bool = True
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Selection:
+        """Return the selection; raises SelectionError for ids, roles or tags that cannot be meant."""
+        for option in ("include_accounts", "exclude_accounts"):
+            for account_id in options[option]:
+                if not ACCOUNT_ID.fullmatch(account_id):
+                    raise SelectionError(
+                        f"Option {option}: {account_id!r} is not an account id. It has 12 digits, and stands in quotes."
+                    )
+        role_name, external_id = options["role_name"], options["external_id"]
+        if role_name is not None and not _ROLE_NAME.fullmatch(role_name):
+            raise SelectionError(f"Option role_name: {role_name!r} is not the name of a role; give no ARN.")
+        if external_id is not None and not _EXTERNAL_ID.fullmatch(external_id):
+            raise SelectionError(f"Option external_id: {external_id!r} is not an external id.")
+        if external_id is not None and role_name is None:
+            raise SelectionError("Option external_id: it goes with a role; give role_name as well.")
+        if options["tags"] and not options["read_tags"]:
+            raise SelectionError("Option tags: accounts cannot be selected by tags that read_tags leaves unread.")
+        lists = ("ous", "states", "include_accounts", "exclude_accounts")
+        tags = {str(name): _values(name, value) for name, value in options["tags"].items()}
+        return cls(**{**options, **{name: tuple(options[name]) for name in lists}, "tags": tags})
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a cache has to have been asked for: all of it, in JSON types."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _values(name: object, value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(each, str) for each in values):
+        # YAML would read 1.10 and yes as something else than the text in the tag.
+        raise SelectionError(f"Option tags: the value of {name} must be a text, in quotes, or a list of texts.")
+    return tuple(values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return {name: list(values) for name, values in value.items()} if isinstance(value, dict) else value
+
+
+def select(accounts: Sequence[OrganizationAccount], selection: Selection) -> list[OrganizationAccount]:
+    """Return the accounts that are wanted by all but their tags.
+
+    Raises SelectionError for an account or OU that the organization has not: nothing is left out by a slip.
+    """
+    ids = {account.account_id for account in accounts}
+    absent = [account_id for account_id in selection.include_accounts if account_id not in ids]
+    if absent:
+        raise SelectionError(f"Option include_accounts: the organization has no account {', '.join(absent)}.")
+    _refuse_unknown_ous(accounts, selection.ous)
+    if selection.states and any(account.state is None for account in accounts):
+        raise SelectionError("Option states: this AWS SDK is too old to tell the State of accounts. Update boto3.")
+    return [account for account in accounts if _wanted(account, selection)]
+
+
+def _refuse_unknown_ous(accounts: Sequence[OrganizationAccount], wanted: Iterable[str]) -> None:
+    known = {place for account in accounts for place in _places(account)}
+    for ou in wanted:
+        if ou not in known:
+            paths = ", ".join(sorted(place for place in known if place.startswith("/")))
+            raise SelectionError(f"Option ous: no account is in an OU {ou}. The OUs of the accounts are {paths}.")
+
+
+def _wanted(account: OrganizationAccount, selection: Selection) -> bool:
+    return (
+        (not selection.include_accounts or account.account_id in selection.include_accounts)
+        and account.account_id not in selection.exclude_accounts
+        and (not selection.ous or not _places(account).isdisjoint(selection.ous))
+        and (not selection.states or account.state in selection.states)
+        and (selection.management_account or not account.management)
+    )
+
+
+def _places(account: OrganizationAccount) -> set[str]:
+    """Return the ids and paths of the account's OU and of those above it; every account is below `/`, the root."""
+    names = account.ou_names
+    return {*account.ou_ids, *(ou_path(names[:depth]) for depth in range(len(names) + 1))}
+
+
+def ou_path(names: Sequence[str]) -> str:
+    """Return the path of an OU from below the root, such as `/Workloads/Production`; `/` is the root."""
+    return f"/{'/'.join(names)}"
+
+
+def select_by_tags(accounts: Iterable[OrganizationAccount], selection: Selection) -> list[OrganizationAccount]:
+    """Return the accounts that have every wanted tag, with one of its wanted values."""
+    return [
+        account
+        for account in accounts
+        if all((account.tags or {}).get(name) in values for name, values in selection.tags.items())
+    ]
+
+
+def host_variables(account: OrganizationAccount, selection: Selection) -> dict[str, Any]:
+    """Return what is told of an account's host, and the role that is assumed for it."""
+    variables: dict[str, Any] = {
+        "aws_account_id": account.account_id,
+        "aws_account_name": account.name,
+        "aws_account_email": account.email,
+        "aws_account_management": account.management,
+        "aws_account_ou_ids": list(account.ou_ids),
+        "aws_account_ou_path": ou_path(account.ou_names),
+    }
+    if account.state is not None:
+        variables["aws_account_state"] = account.state
+    if account.tags is not None:
+        variables["aws_account_tags"] = dict(account.tags)
+    if selection.role_name is not None:
+        partition = account.arn.split(":")[1]
+        role = {"role_arn": f"arn:{partition}:iam::{account.account_id}:role/{selection.role_name}"}
+        external_id = {} if selection.external_id is None else {"external_id": selection.external_id}
+        variables["cloudtrail_kms_assume_role"] = {**role, **external_id}
+    return variables

@@ -1,0 +1,129 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An audit as AWX runs it: by ansible-runner, in check mode, its files gone when it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ansible_runner
+import jq
+import pytest
+import yaml
+
+from tests.fakeaws.client import FakeAws
+
+BUCKET = "audit-logs-111111111111"
+RUN = "aws_baseline.cloudtrail.cloudtrail_kms_run"
+
+
+class Job(NamedTuple):
+    """A job that has ended: its status, its events, and the calls that it made."""
+
+    status: str
+    events: list[dict[str, Any]]
+    calls: list[dict[str, Any]]
+    stored: dict[str, Any]
+
+    def results(self, action: str) -> list[dict[str, Any]]:
+        return [
+            event["event_data"]["res"]
+            for event in self.events
+            if event["event_data"].get("resolved_action") == action and "res" in event["event_data"]
+        ]
+
+    @property
+    def artifacts(self) -> dict[str, Any]:
+        """What AWX keeps of a job beside its events: the data of set_stats."""
+        (stats,) = (event["event_data"] for event in self.events if event["event"] == "playbook_on_stats")
+        artifacts: dict[str, Any] = stats["artifact_data"]
+        return artifacts
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    with FakeAws.start("mixed") as aws:
+        done = ansible_runner.run(
+            private_data_dir=str(tmp_path_factory.mktemp("job")),
+            playbook="aws_baseline.cloudtrail.audit",
+            cmdline="--check",
+            envvars=aws.environment,
+            extravars={
+                "awx_job_id": 4711,
+                "cloudtrail_kms_reports": ["json"],
+                "cloudtrail_kms_report_bucket": BUCKET,
+            },
+            quiet=True,
+        )
+        calls = aws.calls()
+        yield Job(done.status, list(done.events), calls, stored(aws))
+
+
+def stored(aws: FakeAws) -> dict[str, Any]:
+    """The objects of the bucket by key, as the AWS CLI reads them."""
+    listing = json.loads(cli(aws, "s3api", "list-objects-v2", "--bucket", BUCKET))
+    keys = [found["Key"] for found in listing["Contents"]]
+    return {key: json.loads(cli(aws, "s3", "cp", f"s3://{BUCKET}/{key}", "-")) for key in keys}
+
+
+def cli(aws: FakeAws, *arguments: str) -> str:
+    done = subprocess.run(["aws", *arguments], env=aws.environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def test_a_job_fails_when_the_account_does_and_says_why(job: Job) -> None:
+    assert job.status == "failed"
+    (failed,) = (event["event_data"] for event in job.events if event["event"] == "runner_on_failed")
+    assert failed["task"] == "Judge"
+    assert "4 of 6 trails fail" in failed["res"]["msg"]
+
+
+def test_the_artifacts_hold_the_summary_and_where_the_reports_lie(job: Job) -> None:
+    assert job.artifacts == {
+        "cloudtrail_kms_report_files": [],
+        "cloudtrail_kms_report_objects": {"bucket": BUCKET, "prefix": "cloudtrail-kms/4711"},
+        "cloudtrail_kms_summary_accounts": 1,
+        "cloudtrail_kms_summary_compliant": 0,
+        "cloudtrail_kms_summary_excepted": 0,
+        "cloudtrail_kms_summary_no_trails": 0,
+        "cloudtrail_kms_summary_non_compliant": 1,
+        "cloudtrail_kms_summary_trails": 6,
+        "cloudtrail_kms_summary_unknown": 0,
+    }
+
+
+def test_no_artifact_has_the_name_of_a_variable_of_the_role(job: Job) -> None:
+    specs = Path(__file__).parents[2] / "roles" / "cloudtrail_kms" / "meta" / "argument_specs.yml"
+    variables = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    assert not job.artifacts.keys() & variables.keys()  # a later node of a workflow would get it as its own
+
+
+def test_the_report_is_in_the_bucket_and_that_is_the_one_write(job: Job) -> None:
+    ((key, report),) = job.stored.items()
+    assert key == "cloudtrail-kms/4711/localhost/cloudtrail-kms.json"
+    assert report["accounts"][0]["verdict"] == "non_compliant"
+    writes = [(call["action"], call["parameters"]["Key"]) for call in job.calls if call["kind"] == "write"]
+    assert writes == [("PutObject", key)]
+
+
+def test_no_event_holds_the_audit_itself(job: Job) -> None:
+    assert '"findings":' not in json.dumps([event["event_data"] for event in job.events])
+
+
+def test_the_accounts_are_counted_as_nodes(job: Job) -> None:
+    queries = Path(__file__).parents[2] / "extensions" / "audit" / "event_query.yml"
+    query = yaml.safe_load(queries.read_text(encoding="utf-8"))[RUN]["query"]
+    nodes = [node for result in job.results(RUN) for node in jq.compile(query).input_value(result).all()]
+    assert nodes == [
+        {
+            "name": "111111111111",
+            "canonical_facts": {"id": "111111111111"},
+            "facts": {"infra_type": "PublicCloud", "infra_bucket": "Management", "device_type": "AWSAccount"},
+        }
+    ]

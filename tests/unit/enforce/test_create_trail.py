@@ -1,0 +1,489 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A trail that is wished for: created encrypted from its first log, adopted where it is there, or refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
+    IAM_ACTIONS,
+    PROVISIONING_ACTIONS,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
+from tests.unit.aws.conftest import caller
+from tests.unit.enforce.lab import Lab, comparable
+from tests.unit.enforce.test_races import meanwhile
+
+HOME = "eu-central-1"
+ACCOUNT, PRODUCTION, LOG_ARCHIVE = "111111111111", "222222222222", "444444444444"
+BUCKET = "logs-111111111111"
+TRAIL = TrailWish("main", BUCKET, HOME)
+TRAIL_ARN = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/main"
+ALL = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
+FOREIGN = {
+    "Sid": "Somebody else's",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "s3:GetObject",
+    "Resource": f"arn:aws:s3:::{BUCKET}/*",
+}
+
+
+def create(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> Outcome:
+    """One run that makes sure of the trail."""
+    return lab.enforce(fields.pop("task", Task()), wish=Wish(create_trail=trail), **fields)
+
+
+def with_bucket(lab: Lab, *statements: Mapping[str, Any], region: str = HOME, name: str = BUCKET) -> Lab:
+    """The lab with a bucket, whose policy has the statements if there are any; nothing of it stands in the call log."""
+    s3 = lab.client("s3", region)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+    if statements:
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    lab.aws.clear_calls()
+    return lab
+
+
+def bucket_statements(lab: Lab, name: str = BUCKET) -> list[Any]:
+    """The statements of the bucket's policy, in their order."""
+    found: list[Any] = json.loads(lab.client("s3", HOME).get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+    return found
+
+
+def refusal(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> str:
+    """The one refusal, in check mode the same; nothing is written."""
+    refusals = [create(lab, trail, check_mode=check_mode, **fields).refusals for check_mode in (True, False)]
+    assert refusals[0] == refusals[1]
+    assert lab.writes() == []
+    (refused,) = refusals[0]
+    return refused
+
+
+def test_a_trail_is_created_as_check_mode_tells_though_not_even_its_bucket_is_there(load: Callable[[str], Lab]) -> None:
+    lab = load("no-trails")
+    told = create(lab, replace(TRAIL, bucket_region=HOME), check_mode=True)
+    assert (told.refusals, told.errors, lab.writes()) == ((), (), [])
+    assert told.warnings == (
+        f"The bucket {BUCKET} does not exist yet; the plan takes it to be in {HOME}, without a policy.",
+    )
+
+    done = create(with_bucket(lab), replace(TRAIL, bucket_region=HOME))
+    assert ([change.operation for change in done.changes], lab.writes()) == (ALL, ALL)
+    assert comparable(done) == comparable(told)
+    (trail,) = lab.trails().values()
+    assert (trail["IsLogging"], trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"]) == (True, True, True)
+    (created,) = [call["parameters"] for call in lab.aws.calls() if call["action"] == "CreateTrail"]
+    assert created["KmsKeyId"] == trail["KmsKeyId"]
+
+    lab.aws.clear_calls()
+    again = create(lab)
+    assert (again.changes, again.refusals, lab.writes()) == ((), (), [])
+
+
+def test_every_setting_of_the_wish_is_sent(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    wish = replace(TRAIL, bucket_prefix="a/b", multi_region=False, tags={"team": "security"})
+    assert create(lab, wish).errors == ()
+    (trail,) = lab.trails().values()
+    assert (trail["S3KeyPrefix"], trail["IsMultiRegionTrail"]) == ("a/b", False)
+    assert trail["Tags"][0]["TagsList"] == [{"Key": "team", "Value": "security"}]
+    assert bucket_statements(lab)[1]["Resource"] == [f"arn:aws:s3:::{BUCKET}/a/b/AWSLogs/{ACCOUNT}/*"]
+    assert create(lab, wish).changes == ()
+
+
+def test_a_second_trail_shares_bucket_and_key(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    create(lab)
+    lab.aws.clear_calls()
+    assert create(lab, replace(TRAIL, name="second")).errors == ()
+    assert lab.writes() == ["PutKeyPolicy", "PutBucketPolicy", "CreateTrail", "StartLogging"]
+    assert [each["Sid"] for each in bucket_statements(lab)] == [
+        "AwsBaselineCloudTrailAcl",
+        "AwsBaselineCloudTrailWrite",
+        "AwsBaselineCloudTrailTlsOnly",
+    ]
+
+
+def test_the_key_may_be_given(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
+    lab.aws.clear_calls()
+    done = lab.enforce(wish=Wish(key=None, kms_key_id=arn, create_trail=TRAIL))
+    assert (done.refusals, lab.writes()) == ((), ["PutKeyPolicy", "PutBucketPolicy", "CreateTrail", "StartLogging"])
+    assert lab.trails()[TRAIL_ARN]["KmsKeyId"] == arn
+
+
+def test_a_trail_is_encrypted_whatever_the_levels_say(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    done = create(lab, settings=Settings(levels={"trail_has_kms_key": "off"}))
+    assert [change.operation for change in done.changes] == ALL
+
+
+def half_made(lab: Lab, **settings: Any) -> None:
+    """A trail of that name without encryption, as somebody else made it."""
+    with_bucket(lab)
+    create(lab)
+    client = lab.client("cloudtrail", HOME)
+    client.stop_logging(Name="main")
+    client.update_trail(Name="main", KmsKeyId="", EnableLogFileValidation=False, IsMultiRegionTrail=False, **settings)
+    lab.aws.clear_calls()
+
+
+def test_a_trail_that_is_there_is_adopted_and_mended(load: Callable[[str], Lab]) -> None:
+    lab = load("no-trails")
+    half_made(lab, IncludeGlobalServiceEvents=False)
+    told = create(lab, check_mode=True)
+    done = create(lab)
+    assert lab.writes() == ["UpdateTrail", "StartLogging"]
+    assert comparable(done) == comparable(told)
+    assert done.changes[0].before == {"kms_key_arn": None, "multi_region": False, "log_file_validation": False}
+    trail = lab.trails()[TRAIL_ARN]
+    assert (trail["IsLogging"], trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"]) == (True, True, True)
+    assert create(lab).changes == ()
+
+
+def test_settings_are_mended_alone_where_the_key_is_good(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    create(lab)
+    lab.client("cloudtrail", HOME).update_trail(Name="main", EnableLogFileValidation=False)
+    lab.aws.clear_calls()
+    done = create(lab)
+    assert (lab.writes(), done.warnings) == (["UpdateTrail"], ())
+    assert lab.trails()[TRAIL_ARN]["LogFileValidationEnabled"]
+
+
+def test_what_a_tool_owns_is_adopted_with_a_warning(load: Callable[[str], Lab]) -> None:
+    lab = load("no-trails")
+    half_made(lab)
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "baseline"}]
+    lab.client("cloudtrail", HOME).add_tags(ResourceId=TRAIL_ARN, TagsList=tags)
+    assert any("CloudFormation" in warning for warning in create(lab, check_mode=True).warnings)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"bucket_prefix": "audit"}, "bucket_prefix is none and not audit"),
+        ({"multi_region": False}, "multi_region is true and not false"),
+    ],
+)
+def test_a_trail_that_differs_is_refused(load: Callable[[str], Lab], wish: dict[str, Any], words: str) -> None:
+    lab = with_bucket(load("no-trails"))
+    create(lab)
+    lab.aws.clear_calls()
+    assert words in refusal(lab, replace(TRAIL, **wish))
+
+
+def test_a_trail_on_another_bucket_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    create(lab)
+    with_bucket(lab, name="elsewhere-111111111111")
+    refused = refusal(lab, replace(TRAIL, bucket_name="elsewhere-111111111111"))
+    assert f"bucket_name is {BUCKET} and not elsewhere-111111111111" in refused
+
+
+def test_a_trail_of_that_name_in_another_region_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    create(lab)
+    lab.aws.clear_calls()
+    refused = refusal(lab, replace(TRAIL, home_region="eu-west-1"))
+    assert f"in {HOME} already ({TRAIL_ARN}). To adopt it give home_region {HOME}" in refused
+
+
+def test_a_home_region_that_is_not_enabled_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    assert "cannot be in ap-east-1" in refusal(lab, replace(TRAIL, home_region="ap-east-1"))
+
+
+def test_a_home_region_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    lab.aws.add_fault("cloudtrail:DescribeTrails", region=HOME, code="AccessDeniedException", times=-1)
+    assert "cannot be told: DescribeTrails answered AccessDeniedException" in refusal(lab)
+
+
+def test_a_reached_quota_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    for number in range(5):
+        create(lab, replace(TRAIL, name=f"trail-{number}"))
+    lab.aws.clear_calls()
+    assert f"account {ACCOUNT} has 5 trails in ap-northeast-1," in refusal(lab)
+    assert create(lab, replace(TRAIL, name="trail-3")).refusals == ()
+
+
+def test_a_bucket_that_is_not_there_is_refused(load: Callable[[str], Lab]) -> None:
+    assert f"the bucket {BUCKET} does not exist. Create it first" in refusal(load("no-trails"))
+
+
+def test_a_bucket_that_is_not_there_is_taken_for_granted_in_check_mode_alone(load: Callable[[str], Lab]) -> None:
+    lab = load("no-trails")
+    assert "does not exist" in create(lab, replace(TRAIL, bucket_region=HOME)).refusals[0]
+    assert lab.writes() == []
+
+
+def test_a_bucket_in_another_region_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"), region="eu-west-1")
+    assert "is in eu-west-1, not in eu-central-1" in refusal(lab, replace(TRAIL, bucket_region=HOME))
+
+
+def test_the_key_follows_the_bucket(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"), region="eu-west-1")
+    assert create(lab).changes[0].region == "eu-west-1"
+    arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
+    given = Wish(key=None, kms_key_id=arn, create_trail=replace(TRAIL, name="other"))
+    assert "Give a key in eu-west-1" in lab.enforce(wish=given).refusals[0]
+
+
+def test_a_strangers_bucket_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    s3 = boto_of(lab, PRODUCTION)
+    s3("CreateBucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": HOME})
+    open_to_all = {
+        **FOREIGN,
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{BUCKET}", FOREIGN["Resource"]],
+    }
+    s3("PutBucketPolicy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [open_to_all]}))
+    lab.aws.clear_calls()
+    assert "is not shown to belong to account 111111111111, and may be a stranger's" in refusal(lab)
+
+
+def boto_of(lab: Lab, account_id: str) -> Callable[..., Any]:
+    """Send S3 calls as another account of the scenario."""
+    access = caller(lab.aws, account_id)
+    return lambda operation, **parameters: access.send("s3", HOME, operation, **parameters)
+
+
+def test_a_bucket_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    lab.aws.add_fault("s3:HeadBucket", code="InternalError", status=500, times=-1)
+    assert "HeadBucket answered" in refusal(lab)
+
+
+def test_statements_of_others_stay_as_they_are(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"), FOREIGN)
+    done = create(lab)
+    statements = bucket_statements(lab)
+    assert (statements[0], len(statements)) == (FOREIGN, 4)
+    assert done.backup is not None
+    (row,) = done.backup.bucket_policies
+    assert json.loads(row.before or "")["Statement"] == [FOREIGN]
+    assert done.backup.created_trails == (TRAIL_ARN,)
+
+
+def test_a_policy_that_has_all_is_not_written(load: Callable[[str], Lab]) -> None:
+    service = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    place = f"arn:aws:s3:::{BUCKET}"
+    lab = with_bucket(
+        load("no-trails"),
+        {**service, "Sid": "Acl", "Action": "s3:GetBucketAcl", "Resource": place},
+        {**service, "Sid": "Write", "Action": "s3:PutObject", "Resource": f"{place}/AWSLogs/*"},
+        {
+            "Sid": "TLS",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [place, f"{place}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+    create(lab)
+    assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            {
+                "Sid": "Only AES256",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}},
+            },
+            'exempt cloudtrail.amazonaws.com from statement "Only AES256"',
+        ),
+        ({"Sid": "Long", "Condition": {"StringEquals": {"aws:userid": ["x" * 1000] * 20}}}, "more than the 20480"),
+    ],
+    ids=["denies encrypted uploads", "too long"],
+)
+def test_a_bucket_policy_in_the_way_is_refused(
+    load: Callable[[str], Lab], statement: dict[str, Any], words: str
+) -> None:
+    lab = with_bucket(load("no-trails"), {**FOREIGN, **statement})
+    refused = refusal(lab)
+    assert f"The trail {TRAIL_ARN}: The policy of the bucket {BUCKET} is left as it is: " in refused
+    assert words in refused
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("no JSON", "cannot be understood: The policy is no JSON"),
+        (
+            json.dumps({"Statement": [{**FOREIGN, "Sid": "Left", "Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}}]}),
+            'statement "Left" names AIDACKCEVSQ6C2EXAMPLE',
+        ),
+    ],
+)
+def test_a_bucket_policy_that_cannot_be_written_back_is_refused(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, policy: str, words: str
+) -> None:
+    lab = with_bucket(load("no-trails"))
+    monkeypatch.setattr(
+        "ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._calls.bucket_policy",
+        lambda *_called: policy,
+    )
+    assert words in refusal(lab)
+
+
+def test_a_bucket_policy_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    lab.aws.add_fault("s3:GetBucketPolicy", code="AccessDenied", status=403, times=-1)
+    assert "allow s3:GetBucketPolicy to the principal that asks" in refusal(lab)
+
+
+def test_a_bucket_policy_changed_meanwhile_is_planned_anew(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = with_bucket(load("no-trails"))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [FOREIGN]})
+    s3 = lab.client("s3", HOME)
+    meanwhile(monkeypatch, "CreateAlias", lambda: s3.put_bucket_policy(Bucket=BUCKET, Policy=policy))
+    done = create(lab)
+    assert done.after is not None
+    assert (done.after.verdict, bucket_statements(lab)[0]) == ("compliant", FOREIGN)
+    assert any("was changed by somebody else" in warning for warning in done.warnings)
+
+
+def test_a_trail_made_meanwhile_is_planned_anew(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = with_bucket(load("no-trails"))
+    client = lab.client("cloudtrail", HOME)
+
+    def somebody_else_is_faster() -> None:
+        client.create_trail(Name="main", S3BucketName=BUCKET, EnableLogFileValidation=True)
+
+    meanwhile(monkeypatch, "CreateTrail", somebody_else_is_faster)
+    done = create(lab)
+    assert (done.errors, [change.operation for change in done.changes][-3:]) == ((), ["UpdateTrail", *ALL[-2:]])
+    assert lab.trails()[TRAIL_ARN]["KmsKeyId"]
+
+
+def test_a_lost_answer_is_looked_for_before_the_trail_is_created_again(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    for action in ("cloudtrail:CreateTrail", "cloudtrail:StartLogging", "s3:PutBucketPolicy"):
+        lab.aws.add_fault(action, lose_reply=True)
+    done = create(lab)
+    assert (done.errors, lab.writes()) == ((), ALL)
+
+
+def test_services_that_see_late_what_was_written_are_waited_for(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    for nth, code in enumerate(("InsufficientS3BucketPolicyException", "KmsKeyNotFoundException"), start=1):
+        lab.aws.add_fault("cloudtrail:CreateTrail", code=code, nth=nth)
+    lab.aws.add_fault("cloudtrail:StartLogging", code="TrailNotFoundException")
+    done = create(lab)
+    assert done.errors == ()
+    assert lab.writes().count("CreateTrail") == 3
+
+
+def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab = with_bucket(load("no-trails"))
+    lab.aws.add_fault("cloudtrail:CreateTrail", code="AccessDeniedException", message="No.")
+    backup = tmp_path / "backup.json"
+    done = create(lab, backup_path=str(backup))
+    assert [change.status for change in done.changes] == ["applied"] * 3 + ["failed"] + ["not_attempted"] * 2
+    assert "Allow what is missing of cloudtrail:CreateTrail, cloudtrail:AddTags" in done.errors[0]
+    assert read_backup(str(backup)).created_trails == (TRAIL_ARN,)
+    lab.aws.clear_calls()
+    assert create(lab).errors == ()
+    assert lab.writes() == ["CreateTrail", "StartLogging", "EnableKeyRotation"]
+
+
+def test_other_trails_are_left_alone(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    done = create(lab, replace(TRAIL, name="second", bucket_name="logs-111111111111"))
+    assert done.refusals == ()
+    assert {change.resource for change in done.changes if "trail/" in change.resource} == {
+        TRAIL_ARN.replace("main", "second")
+    }
+    assert done.after is not None
+    assert done.after.verdict == "non_compliant"
+
+
+def test_an_organization_trail_is_created_by_the_management_account(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("organization"))
+    wish = replace(TRAIL, name="all-accounts", organization_trail=True)
+    told = create(lab, wish, check_mode=True)
+    done = create(lab, wish)
+    assert done.errors == ()
+    assert comparable(done) == comparable(told)
+    assert bucket_statements(lab)[1]["Resource"] == [
+        f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/*",
+        f"arn:aws:s3:::{BUCKET}/AWSLogs/o-exampleorg1/*",
+    ]
+    recorded = {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}
+    assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
+    assert set(PROVISIONING_ACTIONS) <= set(recorded)
+    assert create(lab, wish).changes == ()
+
+
+def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    s3 = boto_of(lab, PRODUCTION)
+    s3("CreateBucket", Bucket="own-222222222222", CreateBucketConfiguration={"LocationConstraint": HOME})
+    lab.aws.clear_calls()
+    for name, words in {
+        "x-all": "the management account, 111111111111",
+        "organization-trail": "is inherited from",
+    }.items():
+        wish = TrailWish(name, "own-222222222222", HOME, organization_trail=name == "x-all")
+        outcome = enforce(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
+        (refused,) = outcome.refusals
+        assert words in refused
+    assert lab.writes() == []
+
+
+def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    assert "DescribeOrganization answered" in refusal(lab, replace(TRAIL, organization_trail=True))
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str], Lab], *, granted: bool) -> None:
+    lab = load("organization")
+    s3, name = boto_of(lab, LOG_ARCHIVE), "central-444444444444"
+    s3("CreateBucket", Bucket=name, CreateBucketConfiguration={"LocationConstraint": HOME})
+    grant = {
+        **FOREIGN,
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": ["s3:GetBucketAcl", "s3:PutObject"],
+        "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/AWSLogs/*"],
+    }
+    if granted:
+        s3("PutBucketPolicy", Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [grant]}))
+    lab.aws.clear_calls()
+    wish = replace(TRAIL, bucket_name=name)
+    assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
+    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"))
+    if granted:
+        assert create(lab, wish, scope=scope).errors == ()
+        assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]
+    else:
+        refused = refusal(lab, wish, scope=scope)
+        assert "Have its owner add [{" in refused
+        assert "AwsBaselineCloudTrailTlsOnly" not in refused

@@ -1,0 +1,162 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A bucket's policy gets what a trail's delivery lacks, and keeps all that is in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    Delivery,
+    MergeRefusedError,
+    Outcome,
+    PolicyError,
+    decide,
+    merge_bucket_policy,
+    parse,
+)
+
+TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
+DELIVERY = Delivery(
+    trail_arn=TRAIL,
+    key_arn="arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555",
+    bucket_name="logs",
+    bucket_prefix=None,
+    regions=("us-east-1", "eu-west-1"),
+)
+ACL, WRITE, TLS = "AwsBaselineCloudTrailAcl", "AwsBaselineCloudTrailWrite", "AwsBaselineCloudTrailTlsOnly"
+SERVICE = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+ANYBODY_WRITES = {**SERVICE, "Sid": "Write", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::logs/*"}
+
+
+def text(*statements: Any) -> str:
+    """The text of a policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def merged(policy: str | None, delivery: Delivery = DELIVERY, *, tls_only: bool = True) -> list[Any]:
+    """The statements of the merged policy; those that were there if nothing is added."""
+    found = merge_bucket_policy(policy, delivery, tls_only=tls_only)
+    statements: list[Any] = found.document["Statement"] if found else json.loads(policy or text())["Statement"]
+    return statements
+
+
+def sids(statements: list[Any]) -> list[str]:
+    return [statement["Sid"] for statement in statements]
+
+
+@pytest.mark.parametrize(
+    ("policy", "tls_only", "added"),
+    [
+        (None, True, [ACL, WRITE, TLS]),
+        (None, False, [ACL, WRITE]),
+        (text(ANYBODY_WRITES), False, [ACL]),
+        (
+            text({**ANYBODY_WRITES, "Action": "s3:*", "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]}),
+            False,
+            [],
+        ),
+        # Of one region alone: the other one lacks it.
+        (text({**ANYBODY_WRITES, "Resource": "arn:aws:s3:::logs/*/us-east-1/*"}), False, [ACL, WRITE]),
+        # What AWS does not document of CloudTrail's calls leaves it open: it is granted beside that.
+        (
+            text({**ANYBODY_WRITES, "Condition": {"StringEquals": {"aws:SourceOrgID": "o-exampleorg1"}}}),
+            False,
+            [ACL, WRITE],
+        ),
+    ],
+)
+def test_what_is_missing_is_added(policy: str | None, *, tls_only: bool, added: list[str]) -> None:
+    before = sids(json.loads(policy or text())["Statement"])
+    assert sids(merged(policy, tls_only=tls_only)) == [*before, *added]
+
+
+def test_the_form_is_the_one_that_aws_documents() -> None:
+    acl, write, tls = merged(None)
+    source = {"aws:SourceArn": [TRAIL]}
+    assert acl == {
+        **SERVICE,
+        "Sid": ACL,
+        "Action": "s3:GetBucketAcl",
+        "Resource": "arn:aws:s3:::logs",
+        "Condition": {"StringEquals": source},
+    }
+    assert write["Resource"] == ["arn:aws:s3:::logs/AWSLogs/111111111111/*"]
+    assert write["Condition"] == {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", **source}}
+    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
+    delivery = replace(
+        DELIVERY,
+        trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:"),
+        key_arn=DELIVERY.key_arn.replace("arn:aws:", "arn:aws-cn:"),
+        bucket_prefix="audit",
+        organization_id="o-exampleorg1",
+    )
+    assert merged(None, delivery)[1]["Resource"] == [
+        "arn:aws-cn:s3:::logs/audit/AWSLogs/111111111111/*",
+        "arn:aws-cn:s3:::logs/audit/AWSLogs/o-exampleorg1/*",
+    ]
+
+
+def test_a_second_trail_joins_our_statements() -> None:
+    first = text(*merged(None))
+    second = replace(DELIVERY, trail_arn=TRAIL.replace("main", "second"))
+    both = merged(first, second)
+    assert sids(both) == [ACL, WRITE, TLS]
+    assert both[0]["Condition"]["StringEquals"]["aws:SourceArn"] == [TRAIL, second.trail_arn]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ({"Sid": "No", "Effect": "Deny", "Action": "s3:*"}, 'Statement "No" denies s3:GetBucketAcl'),
+        ({"Principal": {"AWS": "AROACKCEVSQ6C2EXAMPLE"}}, "statement 1 names AROACKCEVSQ6C2EXAMPLE"),
+        ({"Sid": "x" * 20480}, "more than the 20480 that S3 takes"),
+    ],
+)
+def test_what_is_in_the_way_is_refused(statement: dict[str, Any], words: str) -> None:
+    policy = text({"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*", **statement})
+    with pytest.raises(MergeRefusedError, match=words):
+        merged(policy)
+
+
+def test_a_text_that_is_no_policy_is_refused() -> None:
+    with pytest.raises(PolicyError):
+        merged("{}")
+
+
+STATEMENTS = st.fixed_dictionaries(
+    {
+        "Effect": st.just("Allow"),
+        "Principal": st.sampled_from(["*", {"AWS": "arn:aws:iam::111111111111:root"}, SERVICE["Principal"]]),
+        "Action": st.sampled_from(["s3:*", "s3:PutObject", "s3:GetBucketAcl", ["s3:GetObject", "s3:Put*"]]),
+        "Resource": st.sampled_from(["arn:aws:s3:::logs", "arn:aws:s3:::logs/*", "arn:aws:s3:::logs/AWSLogs/*"]),
+    },
+    optional={
+        "Sid": st.sampled_from(["One", ACL, WRITE, TLS, f"{WRITE}2"]),
+        "Condition": st.sampled_from(
+            [{"StringEquals": {"aws:SourceArn": TRAIL}}, {"StringEquals": {"s3:x-amz-acl": "private"}}]
+        ),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STATEMENTS, max_size=4))
+def test_nothing_is_lost_and_everything_needed_is_allowed(statements: list[Any]) -> None:
+    found = merged(text(*statements))
+    kept = [each for each in statements if each.get("Sid") not in (ACL, WRITE, TLS, f"{WRITE}2")]
+    assert [each for each in found if each in kept] == kept
+    policy = parse({"Version": "2012-10-17", "Statement": found})
+    assert {decide(policy, request).outcome for request in DELIVERY.requests()} == {Outcome.ALLOWED}
+    assert merge_bucket_policy(policy.to_json(), DELIVERY, tls_only=True) is None

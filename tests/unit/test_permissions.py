@@ -1,0 +1,188 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shipped IAM policies are enough, and nothing in them is idle: each action is missed by its name."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
+from tests.fakeaws.client import FakeAws
+from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
+from tools.permissions import FOLDER, ROLE_NAMES, actions, files, policy
+
+SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
+EXTERNAL_ID = "audit-2026"
+REVIVING = Wish(allow_enable_key=True, allow_cancel_deletion=True)
+# AWS refuses it to members and to those who lack it alike: an audit takes the account for a member, which writes less.
+OF_ADMINISTRATORS = "organizations:ListDelegatedServicesForAccount"
+ADMINISTRATOR = "555555555555"
+
+# The enforcements that need all actions between them.
+ENFORCEMENTS: Mapping[str, Task] = {
+    "fresh": Task(),
+    "policy-lacking": Task(),
+    "pending-deletion": Task(wish=REVIVING),
+    "wrong-region": Task(),
+}
+# Where an action is missed: the scenario, and the account that is audited or enforced.
+MISSED_IN: Mapping[str, str] = {
+    "kms:PutKeyPolicy": "policy-lacking",
+    "kms:EnableKey": "pending-deletion",
+    "kms:CancelKeyDeletion": "pending-deletion",
+    **dict.fromkeys(
+        ("kms:CreateKey", "kms:TagResource", "kms:CreateAlias", "kms:EnableKeyRotation", "kms:ListKeys"), "fresh"
+    ),
+    **dict.fromkeys(("cloudtrail:ListTags", "cloudtrail:UpdateTrail"), "fresh"),
+}
+# AWS asks for these behind UpdateTrail and CreateKey, of organization trails and multi-Region keys; the fake does not.
+BEHIND_OTHER_CALLS = {
+    "organizations:DescribeOrganization",
+    "organizations:ListAWSServiceAccessForOrganization",
+    "iam:GetRole",
+    "iam:CreateServiceLinkedRole",
+}
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A fake AWS whose accounts have the role that the template makes, with a policy that may lack something."""
+
+    lab: Lab
+    folder: Path
+
+    def load(self, scenario: str, document: Mapping[str, Any], account: str = "111111111111") -> Scope:
+        """Load a scenario with the role; returns the scope of a run under it."""
+        spec = yaml.safe_load((SCENARIOS / f"{scenario}.yml").read_text(encoding="utf-8"))
+        names = [row["name"] for row in spec.get("accounts", []) if row["id"] == account]
+        role = {"external_id": EXTERNAL_ID, "policy": document, **({"accounts": names} if names else {})}
+        spec["roles"] = {**spec.get("roles", {}), "Limited": role}
+        path = self.folder / f"{scenario}.yml"
+        path.write_text(yaml.safe_dump(spec), encoding="utf-8")
+        self.lab.aws.reset(str(path))
+        return Scope(role=Role(f"arn:aws:iam::{account}:role/Limited", EXTERNAL_ID))
+
+    def told(self, task: Task) -> str:
+        """All that an enforcement, or in check mode an audit, has to say."""
+        try:
+            outcome = self.lab.enforce(task)
+        except AwsError as error:
+            return str(error)
+        return json.dumps([facts([outcome.before]), outcome.errors, outcome.refusals, outcome.warnings])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeAws]:
+    with FakeAws.start("healthy") as aws:
+        yield aws
+
+
+@pytest.fixture
+def limited(server: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Limited:
+    clock = Clock()
+    no_waiting(monkeypatch, clock)
+    return Limited(Lab(server, clock), tmp_path)
+
+
+def judged(outcome: Outcome) -> dict[str, Any]:
+    """The audit before an enforcement, less the times in it."""
+    audit = facts([outcome.before])
+    for trail in audit["accounts"][0]["trails"]:
+        for finding in trail["findings"]:
+            finding["evidence"].pop("latest_delivery_time", None)
+    return {**audit, "generated_at": None}
+
+
+def test_files_are_as_they_are_generated() -> None:
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == files()
+
+
+def test_template_is_one_that_cloudformation_takes() -> None:
+    subprocess.run(["cfn-lint", str(FOLDER / "member-roles.yml")], check=True)
+
+
+def test_audit_policy_grants_no_write() -> None:
+    verbs = {action.partition(":")[2] for action in actions("audit")}
+    assert all(verb.startswith(("Describe", "Get", "List")) for verb in verbs)
+
+
+@pytest.mark.parametrize("scenario", ["healthy", "fresh", "several", "disabled-key", "policy-lacking"])
+def test_audit_policy_is_enough(limited: Limited, scenario: str) -> None:
+    scope = limited.load(scenario, policy(actions("audit"), "aws"))
+    under_the_policy = limited.lab.enforce(scope=scope, check_mode=True)
+    as_administrator = limited.lab.enforce(check_mode=True)
+    assert judged(under_the_policy) == judged(as_administrator)
+
+
+@pytest.mark.parametrize("scenario", ENFORCEMENTS)
+def test_enforce_policy_is_enough(limited: Limited, scenario: str) -> None:
+    scope = limited.load(scenario, policy(actions("enforce"), "aws"))
+    planned = limited.lab.enforce(ENFORCEMENTS[scenario], check_mode=True)
+    done = limited.lab.enforce(replace(ENFORCEMENTS[scenario], scope=scope))
+    assert (done.errors, done.refusals, done.warnings) == ((), (), planned.warnings)
+    assert done.after is not None
+    assert done.after.verdict == "compliant"
+    assert comparable(done) == comparable(planned)
+
+
+@pytest.mark.parametrize("action", sorted({*actions("audit")} - {OF_ADMINISTRATORS}))
+def test_audit_misses_each_action_by_name(limited: Limited, action: str) -> None:
+    lacking = policy([name for name in actions("audit") if name != action], "aws")
+    scope = replace(limited.load("healthy", lacking), key_tags=True)
+    by_tag = Settings(approved_keys=("tag:purpose=cloudtrail",))
+    assert action in limited.told(Task(scope=scope, settings=by_tag, check_mode=True))
+
+
+def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) -> None:
+    lacking = policy([name for name in actions("enforce") if name != OF_ADMINISTRATORS], "aws")
+    scope = replace(limited.load("organization", lacking, ADMINISTRATOR), trails=("organization-trail",))
+    assert OF_ADMINISTRATORS in limited.told(Task(scope=scope, wish=Wish(trails=scope.trails)))
+
+
+@pytest.mark.parametrize("action", sorted({*actions("enforce")} - {*actions("audit")} - BEHIND_OTHER_CALLS))
+def test_enforcement_misses_each_action_by_name(limited: Limited, action: str) -> None:
+    lacking = policy([name for name in actions("enforce") if name != action], "aws")
+    scope = limited.load(MISSED_IN[action], lacking)
+    assert action in limited.told(replace(ENFORCEMENTS[MISSED_IN[action]], scope=scope))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "kms:CreateKey"),
+        ({"BypassPolicyLockoutSafetyCheck": True}, "kms:CreateKey"),
+        ({"Tags": [{"TagKey": "owner", "TagValue": "somebody"}]}, "kms:CreateKey"),
+    ],
+)
+def test_enforce_policy_creates_no_other_keys(limited: Limited, call: dict[str, Any], words: str) -> None:
+    scope = limited.load("fresh", policy(actions("enforce"), "aws"))
+    assert scope.role is not None
+    tags = [{"TagKey": "aws-baseline:cloudtrail-kms", "TagValue": "alias/x"}]
+    kms = _as_role(limited.lab, scope.role)
+    with pytest.raises(Exception, match=words):
+        kms.create_key(**{"Tags": tags, **call})
+    assert kms.create_key(Tags=tags)["KeyMetadata"]["Arn"]
+
+
+def _as_role(lab: Lab, role: Role) -> Any:
+    return lab.access.assume(role).client("kms", lab.aws.scenario["region"])
+
+
+def test_role_names_of_the_template() -> None:
+    document = yaml.safe_load((FOLDER / "member-roles.yml").read_text(encoding="utf-8"))
+    found = {each["Properties"]["RoleName"] for each in document["Resources"].values()}
+    assert found == set(ROLE_NAMES.values())

@@ -1,0 +1,230 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the IAM policies and the member role template of docs/permissions/, from the table of the AWS calls.
+
+Usage: python -m tools.permissions [--check]. With --check it writes nothing and fails where a file is not as it would
+be written. Which actions there are says plugins/module_utils/_permissions.py alone; here stands on which resources and
+under which conditions each is granted, by the Service Authorization Reference.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
+    ANSWERED_TO_EVERYBODY,
+    AUDIT_ACTIONS,
+    DEPENDENT_ACTIONS,
+    ENFORCEMENT_ACTIONS,
+    INVENTORY_ACTIONS,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
+
+FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
+ROLE_NAMES = {"audit": "CloudTrailKmsAudit", "enforce": "CloudTrailKmsEnforce"}
+PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "audit": AUDIT_ACTIONS,
+    "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
+    "inventory": INVENTORY_ACTIONS,
+}
+_SERVICE_ROLES = "arn:{partition}:iam::*:role/aws-service-role"
+
+# A write reaches resources of the role's own account only, whatever policies of other accounts would allow (IAM guide,
+# "AWS global condition context keys", aws:ResourceAccount).
+OWN_ACCOUNT = {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+# The KMS keys of conditions have the defaults of parameters that are left out (KMS guide, "AWS KMS condition keys").
+NO_LOCKOUT = {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "false"}}
+OUR_TAG = {"Null": {f"aws:RequestTag/{CREATED_FOR_TAG}": "false"}}
+NEW_KEY = {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT", "kms:KeyUsage": "ENCRYPT_DECRYPT"}}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """How an action is granted: under the name of a statement, on resources, under conditions.
+
+    `{partition}` in a resource becomes the partition. An action without a resource type is granted on `*`.
+    """
+
+    sid: str
+    resources: tuple[str, ...] = ("*",)
+    condition: Mapping[str, Any] = field(default_factory=dict)
+
+
+TRAILS = ("arn:{partition}:cloudtrail:*:*:trail/*",)
+KEYS = ("arn:{partition}:kms:*:*:key/*",)
+KEYS_AND_ALIASES = (*KEYS, "arn:{partition}:kms:*:*:alias/*")
+BUCKETS = ("arn:{partition}:s3:::*",)
+
+_LOOK = Grant("LookAround")
+_READ_TRAILS = Grant("ReadTrails", TRAILS)
+_READ_KEYS = Grant("ReadKeys", KEYS)
+_READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
+_WRITE_KEYS = Grant("WriteKeys", KEYS, OWN_ACCOUNT)
+_REVIVE = Grant("ReviveKeysIfYouAllowIt", KEYS, OWN_ACCOUNT)
+GRANTS: Mapping[str, Grant] = {
+    **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
+    "ec2:DescribeRegions": _LOOK,
+    "cloudtrail:DescribeTrails": _LOOK,
+    "organizations:ListDelegatedServicesForAccount": _LOOK,
+    "kms:ListAliases": _LOOK,
+    "cloudtrail:GetTrailStatus": _READ_TRAILS,
+    "kms:DescribeKey": _READ_KEYS,
+    "kms:GetKeyPolicy": _READ_KEYS,
+    "kms:GetKeyRotationStatus": _READ_KEYS,
+    "s3:GetBucketPolicy": _READ_BUCKETS,
+    "s3:GetEncryptionConfiguration": _READ_BUCKETS,
+    "kms:ListKeys": _LOOK,
+    "kms:ListResourceTags": _READ_KEYS,
+    "cloudtrail:ListTags": _READ_TRAILS,
+    "kms:CreateKey": Grant("CreateKeys", condition={**NEW_KEY, **NO_LOCKOUT, **OUR_TAG}),
+    "kms:TagResource": Grant("TagNewKeys", KEYS, OUR_TAG),
+    "kms:CreateAlias": Grant("NameKeys", KEYS_AND_ALIASES, OWN_ACCOUNT),
+    "kms:PutKeyPolicy": Grant("AddToKeyPolicies", KEYS, {**OWN_ACCOUNT, **NO_LOCKOUT}),
+    # Not by the tag of the key: it may take minutes until KMS decides by a new tag (KMS guide, "ABAC for AWS KMS").
+    "kms:EnableKeyRotation": _WRITE_KEYS,
+    "kms:EnableKey": _REVIVE,
+    "kms:CancelKeyDeletion": _REVIVE,
+    "cloudtrail:UpdateTrail": Grant("SetTheKeyOfTrails", TRAILS),
+    "organizations:DescribeOrganization": Grant("OrganizationTrails"),
+    "organizations:ListAWSServiceAccessForOrganization": Grant("OrganizationTrails"),
+    "iam:GetRole": Grant(
+        "OrganizationTrailsRole", (f"{_SERVICE_ROLES}/cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail",)
+    ),
+    "iam:CreateServiceLinkedRole": Grant(
+        "MultiRegionKeys",
+        (f"{_SERVICE_ROLES}/mrk.kms.amazonaws.com/AWSServiceRoleForKeyManagementServiceMultiRegionKeys",),
+        {"StringEquals": {"iam:AWSServiceName": "mrk.kms.amazonaws.com"}},
+    ),
+}
+# Of the principal that starts the run, not of the roles that it assumes: it is granted there, on the roles by name.
+OF_THE_CALLER = frozenset({("sts", "AssumeRole")})
+
+
+def actions(purpose: str) -> list[str]:
+    """The IAM actions of one of PURPOSES, sorted; those of an enforcement hold those of its audits."""
+    calls = PURPOSES[purpose]
+    granted = {action for call, action in calls.items() if call not in ANSWERED_TO_EVERYBODY | OF_THE_CALLER}
+    dependent = {action for call, needed in DEPENDENT_ACTIONS.items() if call in calls for action in needed}
+    return sorted(granted | dependent)
+
+
+def policy(names: Iterable[str], partition: str) -> dict[str, Any]:
+    """The IAM policy that grants these actions. Raises KeyError for one that has no grant in the table."""
+    statements: dict[str, dict[str, Any]] = {}
+    for name in names:
+        grant = GRANTS[name]
+        statement = statements.setdefault(grant.sid, {"Sid": grant.sid, "Effect": "Allow", "Action": []})
+        statement["Action"].append(name)
+        resources = [resource.format(partition=partition) for resource in grant.resources]
+        statement["Resource"] = resources[0] if len(resources) == 1 else resources
+        if grant.condition:
+            statement["Condition"] = dict(grant.condition)
+    return {"Version": "2012-10-17", "Statement": list(statements.values())}
+
+
+def template() -> dict[str, Any]:
+    """The CloudFormation template of the roles in each member account, for a stack set."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "The roles with which aws_baseline.cloudtrail audits and enforces the encryption of trails",
+        "Parameters": {
+            "TrustedPrincipal": {
+                "Type": "String",
+                "Description": "ARN of the role or user that runs the playbooks, or of the root of its account",
+                "AllowedPattern": r"arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)",
+            },
+            "ExternalId": {
+                "Type": "String",
+                "Description": "The external id that the playbooks send",
+                "MinLength": 2,
+                "MaxLength": 1224,
+                "AllowedPattern": r"[\w+=,.@:/-]+",
+            },
+            "Enforce": {
+                "Type": "String",
+                "Description": "Whether the role that enforces is made as well",
+                "AllowedValues": ["true", "false"],
+                "Default": "false",
+            },
+        },
+        "Conditions": {"MakesEnforce": {"Fn::Equals": [{"Ref": "Enforce"}, "true"]}},
+        "Resources": {"Audit": _role("audit"), "Enforcement": {"Condition": "MakesEnforce", **_role("enforce")}},
+    }
+
+
+def _role(purpose: str) -> dict[str, Any]:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": {"Ref": "TrustedPrincipal"}},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}},
+            }
+        ],
+    }
+    name = ROLE_NAMES[purpose]
+    granted = {"PolicyName": name, "PolicyDocument": _with_partition(policy(actions(purpose), "${AWS::Partition}"))}
+    properties = {"RoleName": name, "AssumeRolePolicyDocument": trust, "Policies": [granted]}
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def _with_partition(value: Any) -> Any:
+    """The value with Fn::Sub where CloudFormation is to fill in the partition; IAM's own variables stay."""
+    if isinstance(value, dict):
+        return {name: _with_partition(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with_partition(part) for part in value]
+    return {"Fn::Sub": value} if isinstance(value, str) and "${AWS::Partition}" in value else value
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors, which CloudFormation does not take, and with lists set in, as yamllint wants them."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return data is not self
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless and flow)
+
+
+def files() -> dict[str, str]:
+    """The text of every generated file, by its name."""
+    policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
+    note = (
+        "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n---\n"
+    )
+    return {
+        **{name: json.dumps(document, indent=2) + "\n" for name, document in policies.items()},
+        "member-roles.yml": note + yaml.dump(template(), Dumper=_Plain, sort_keys=False, width=120),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    stale = [name for name, text in files().items() if not _holds(FOLDER / name, text)]
+    if arguments == ["--check"]:
+        for name in stale:
+            print(f"docs/permissions/{name} is not as `make permissions` writes it.")
+        return 1 if stale else 0
+    for name in stale:
+        (FOLDER / name).write_text(files()[name], encoding="utf-8")
+        print(f"docs/permissions/{name} is written.")
+    return 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
