@@ -13,7 +13,7 @@ KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-5555555555
 EXCEPTION = {"status": "fail", "reason": "The archive moves.", "owner": "security", "expires": "2027-03-31"}
 
 
-def finding(rule: str, status: str = "fail", level: str = "required", **fields: str) -> dict[str, Any]:
+def finding(rule: str, status: str = "fail", level: str = "required", **fields: Any) -> dict[str, Any]:
     return {
         "rule": rule,
         "status": status,

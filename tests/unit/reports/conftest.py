@@ -49,20 +49,18 @@ def audits() -> dict[str, dict[str, Any]]:
 
 
 def asked_for(plain: dict[str, Any]) -> dict[str, Any]:
-    """Options that make the audit ask for readers and approved keys, require all, and except half of the rules."""
+    """Options that make the audit ask for readers and approved keys, and require all.
+
+    Half of the rules are excepted, and the other half were.
+    """
+    decision = {"account": None, "reason": "=The archive, moves; soon", "owner": "security@example.com"}
     excepted = [
-        {
-            "trail": trail["arn"],
-            "rules": list(RULES)[::2],
-            "reason": "=The archive, moves; soon",
-            "owner": "security@example.com",
-            "expires": "2999-12-31",
-        }
+        {**decision, "trail": trail["arn"], "rules": rules, "expires": expires}
         for trail in plain["accounts"][0]["trails"]
+        for rules, expires in ((list(RULES)[::2], "2999-12-31"), (list(RULES)[1::2], "2020-12-31"))
     ]
-    approved = ["arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"]
-    levels = dict.fromkeys(RULES, "required")
-    return {**READERS, "approved_keys": approved, "rules": levels, "exceptions": excepted}
+    approved = ["alias/approved", "tag:approved=yes"]
+    return {**READERS, "approved_keys": approved, "rules": dict.fromkeys(RULES, "required"), "exceptions": excepted}
 
 
 @pytest.fixture

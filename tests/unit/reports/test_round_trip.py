@@ -13,11 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from junitparser import JUnitXml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
@@ -42,12 +42,11 @@ def of_csv(text: str) -> Iterator[Known]:
 
 
 def of_junit(text: str) -> Iterator[Known]:
-    for suite in ElementTree.fromstring(text).iter("testsuite"):  # noqa: S314
-        for case in suite.iter("testcase"):
-            status = (case.findtext("system-out") or "").partition("\n")[0].split()[1]
-            of = case.attrib["classname"]
-            account_id = suite.attrib["name"].split()[0]
-            yield account_id, None if of == account_id else of, case.attrib["name"], status
+    for suite in JUnitXml.fromstring(text):
+        for case in suite:
+            status = case.system_out.partition("\n")[0].split()[1]
+            account_id = suite.name.split()[0]
+            yield account_id, None if case.classname == account_id else case.classname, case.name, status
 
 
 def of_ocsf(text: str) -> Iterator[Known]:
