@@ -9,8 +9,8 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-awx lint types ansible-lint sanity unit integration coverage recorded molecule \
-	docs-lint test-matrix mutation bench permissions pins changelog clean
+# Every target that `make help` lists is a deed, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -27,13 +27,14 @@ test: setup ## All the checks and tests below, two at a time; some minutes
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 
-lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form
+lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form, licences
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
 	$(run) yamllint --strict .
 	$(run) shellcheck tools/*.sh .ci/run
 	$(run) antsibull-changelog lint
+	$(run) reuse lint --quiet
 
 types: setup ## mypy, strict
 	$(run) mypy
@@ -66,11 +67,20 @@ test-awx: setup ## Execution environment, ansible-runner, and the job templates 
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx
 
+test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
+	$(run) python -m tools.browser pytest tests/browser
+
 molecule: setup ## The molecule scenarios `audit` and `enforce`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+docs-site: setup ## The documentation as a site, in build/docs-site/html
+	$(run) python -m tools.docs_site
+
+fuzz: setup ## Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
+	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
 mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh
@@ -78,21 +88,34 @@ mutation: setup ## Change the key-policy engine in every small way, and see that
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
-bench: setup ## Time an audit beside plain boto3, an enforcement beside amazon.aws; some minutes on an idle machine
+bench: setup ## Time the policy engine, an audit beside plain boto3, an enforcement beside amazon.aws; some minutes
+	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
 
+bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
+	@$(run) python -m benchmarks.peers
+
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
+	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
+	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
+	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
+
+pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
+	$(run) python -m tools.pictures
 
 changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
+release: setup ## Build the tarball, install it by itself, import it as Galaxy does, and see that it can be tagged
+	$(run) python -m tools.release
+
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-matrix .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-browser .venv-docs .venv-matrix .venv-mutation .venv-peers .venv-release .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -105,8 +105,9 @@ GRANTS: Mapping[str, Grant] = {
         {"StringEquals": {"iam:AWSServiceName": "mrk.kms.amazonaws.com"}},
     ),
 }
-# Of the principal that starts the run, not of the roles that it assumes: it is granted there, on the roles by name.
-OF_THE_CALLER = frozenset({("sts", "AssumeRole")})
+# Of the principal that starts the run, not of the roles that it assumes: it is granted there, on the roles by name; and
+# what an organization says of accounts that a sweep cannot enter, where the principal may know.
+OF_THE_CALLER = frozenset({("sts", "AssumeRole"), ("organizations", "DescribeAccount")})
 
 
 def actions(purpose: str) -> list[str]:

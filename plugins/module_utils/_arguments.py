@@ -10,11 +10,12 @@ What is wrong in an option is said here, before anything is asked of AWS.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import MemberRole, Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
     RULES,
     TAG,
@@ -29,6 +30,9 @@ LEVELS = ("required", "advised", "off")
 TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+# With its path, as it stands in the ARN (IAM guide, "IAM identifiers").
+_ROLE_NAME = re.compile(r"[\w+=,.@-][\w+=,.@/-]*", re.ASCII)
+_ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 PRINCIPAL_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
 )
@@ -79,6 +83,19 @@ def audit_spec() -> dict[str, Any]:
     }
 
 
+def facts_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
+    role = _role_spec()
+    role["options"] = {**role["options"], "role_arn": {"type": "str"}, "role_name": {"type": "str"}}
+    one_role = {"required_one_of": [("role_arn", "role_name")], "mutually_exclusive": [("role_arn", "role_name")]}
+    return {
+        **audit_spec(),
+        "accounts": {"type": "list", "elements": "str"},
+        "assume_role": {**role, **one_role},
+        "progress_path": {"type": "path"},
+    }
+
+
 def _role_spec() -> dict[str, Any]:
     # An external id is no secret (IAM guide, "Access to AWS accounts owned by third parties").
     return {
@@ -104,14 +121,22 @@ def _exception_spec() -> dict[str, Any]:
 
 
 def scope(params: Mapping[str, Any]) -> Scope:
-    """Return what is to be read. Raises ArgumentError for a malformed region, trail or role."""
+    """Return what is to be read.
+
+    Raises ArgumentError for a malformed region, trail, account or role, and for a role that does not fit `accounts`.
+    """
     for trail in params["trails"] or ():
         check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
         check("regions", region, REGION, "a region name such as eu-central-1")
+    accounts = params.get("accounts")
+    if accounts is not None:
+        _check_accounts(accounts)
     return Scope(
         regions=tuple(dict.fromkeys(params["regions"] or ())),
         trails=tuple(params["trails"] or ()),
+        accounts=tuple(accounts or ()),
+        member_role=_member_role(params["assume_role"] or {}, sweeps=accounts is not None),
         role=_role(params, "assume_role"),
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
@@ -149,15 +174,46 @@ def between(params: Mapping[str, Any], option: str, most: int) -> int:
     return int(params[option])
 
 
+def _check_accounts(accounts: Sequence[str]) -> None:
+    if not accounts:
+        raise ArgumentError("Option accounts: the list is empty. Leave it out to read the account of the credentials.")
+    for account_id in accounts:
+        # YAML reads 012345678901 as a number.
+        check("accounts", account_id, _ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
+    twice = [account_id for account_id, times in Counter(accounts).items() if times > 1]
+    if twice:
+        raise ArgumentError(f"Option accounts: more than once in the list: {', '.join(twice)}.")
+
+
+def _member_role(given: Mapping[str, Any], *, sweeps: bool) -> MemberRole | None:
+    """The role that each account of a sweep has. Raises ArgumentError where the role does not fit the accounts."""
+    name = given.get("role_name")
+    if sweeps and given.get("role_arn"):
+        raise ArgumentError("Option assume_role.role_arn: it opens one account; for accounts give role_name.")
+    if sweeps and not name:
+        raise ArgumentError("Option accounts: give assume_role.role_name, the role to assume in each of them.")
+    if name and not sweeps:
+        raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
+    if not name:
+        return None
+    check("assume_role.role_name", name, _ROLE_NAME, "a role name")
+    _check_session("assume_role", given)
+    return MemberRole(name, given["external_id"], given["session_name"])
+
+
 def _role(params: Mapping[str, Any], option: str) -> Role | None:
     given = params[option]
-    if not given:
+    if not given or given.get("role_name"):
         return None
     check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
+    _check_session(option, given)
+    return Role(given["role_arn"], given["external_id"], given["session_name"])
+
+
+def _check_session(option: str, given: Mapping[str, Any]) -> None:
     check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
     if given["external_id"] is not None:
         check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
-    return Role(**given)
 
 
 def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:

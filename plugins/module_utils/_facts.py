@@ -6,11 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, TrailVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    AccountVerdict,
+    TrailVerdict,
+    addressed,
+    roll_up,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Bucket,
     Finding,
@@ -24,27 +31,93 @@ Fact = TypeVar("Fact")
 
 
 def facts(accounts: Sequence[AccountVerdict]) -> dict[str, Any]:
-    """Return the document `cloudtrail_kms`: JSON types only, lists in a stable order.
+    """Return the document `cloudtrail_kms` of accounts that were judged; see `document`."""
+    read_at = max(account.snapshot.read_at for account in accounts)
+    return document([account_row(account) for account in accounts], moment(read_at))
+
+
+def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the one document that a single run over all accounts of several documents would have returned.
+
+    A trail that one document saw as a member does, and whose owner is in another, takes the owner's findings.
+    Raises ValueError where two documents hold the same account, or come from different versions of the collection.
+    """
+    rows = [row for audit in audits for row in audit["accounts"]]
+    twice = [account_id for account_id, times in Counter(row["account_id"] for row in rows).items() if times > 1]
+    if twice:
+        raise ValueError(f"More than one audit holds the account {', '.join(sorted(twice))}. Join each account once.")
+    versions = sorted({audit["collection_version"] for audit in audits})
+    if len(versions) != 1:
+        raise ValueError(f"Audits of different versions cannot be joined: {', '.join(versions) or 'there are none'}.")
+    joined = document(rows, max(audit["generated_at"] for audit in audits))
+    return {**joined, "collection_version": versions[0]}
+
+
+def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:
+    """Return the document of published accounts: JSON types only, lists in a stable order, accounts by their id.
 
     `summary` counts accounts by verdict, and over all of them `trails` and `excepted` trails.
     """
-    verdicts = [account.verdict for account in accounts]
-    trails = [trail for account in accounts for trail in account.trails]
-    counted = ("compliant", "non_compliant", "unknown", "no_trails")
+    owners = {trail["arn"]: row for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
+    told = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
+    verdicts = [row["verdict"] for row in told]
+    trails = [trail for row in told for trail in row["trails"]]
+    counted = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
     return {
-        "generated_at": max(account.snapshot.read_at for account in accounts).isoformat(timespec="seconds"),
+        "generated_at": generated_at,
         "collection_version": VERSION,
         "summary": {
-            "accounts": len(accounts),
+            "accounts": len(told),
             "trails": len(trails),
             **{verdict: verdicts.count(verdict) for verdict in counted},
-            "excepted": sum(trail.excepted for trail in trails),
+            "excepted": sum(any(found["status"] == "excepted" for found in trail["findings"]) for trail in trails),
         },
-        "accounts": [_account(account) for account in accounts],
+        "accounts": told,
     }
 
 
-def _account(account: AccountVerdict) -> dict[str, Any]:
+def moment(read_at: datetime) -> str:
+    """A time as the document has it."""
+    return read_at.isoformat(timespec="seconds")
+
+
+def _told_by(owners: Mapping[str, Mapping[str, Any]], row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The account with what the owners of its organization's trails know of these, their keys and buckets."""
+    foreign = {trail["arn"] for trail in row["trails"] if trail["ownership"] != "owned" and trail["arn"] in owners}
+    if not foreign:
+        return row
+    trails = [_as_owner_sees(owners[t["arn"]], t) if t["arn"] in foreign else t for t in row["trails"]]
+    # The account's own come last, so that what it reads itself of a key that both use stays.
+    sources = [(trail, owners[trail["arn"]]) for trail in trails if trail["arn"] in foreign]
+    sources += [(trail, row) for trail in trails if trail["arn"] not in foreign]
+    told = {
+        **row,
+        "trails": trails,
+        "kms_keys": _entries("kms_keys", "arn", {trail["kms_key_arn"]: source for trail, source in sources}),
+        "buckets": _entries("buckets", "name", {trail["bucket_name"]: source for trail, source in sources}),
+    }
+    verdicts, literal = [trail["verdict"] for trail in trails], [trail["cis_3_5"] for trail in trails]
+    told["verdict"] = roll_up("non_compliant", "compliant", verdicts, complete=row["complete"])
+    told["cis_3_5"] = roll_up("fail", "pass", literal, complete=row["complete"])
+    return told
+
+
+def _as_owner_sees(owner: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
+    seen = next(own for own in owner["trails"] if own["arn"] == trail["arn"])
+    findings = [
+        {**found, "remediation": addressed(found["remediation"], owner["account_id"])} for found in seen["findings"]
+    ]
+    return {**seen, "ownership": trail["ownership"], "findings": findings}
+
+
+def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The keys, or buckets, of these names, each from the row of the account that tells of it."""
+    found = {key: entry for key, source in wanted.items() for entry in source[field] if entry[name] == key}
+    return [found[key] for key in sorted(found, key=str)]
+
+
+def account_row(account: AccountVerdict) -> dict[str, Any]:
+    """Return the published row of one account, as it sees things itself."""
     snapshot = account.snapshot
     keys = {key.arn: key for key in snapshot.keys.values() if isinstance(key, Key)}
     buckets = {bucket.name: bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)}
@@ -55,6 +128,7 @@ def _account(account: AccountVerdict) -> dict[str, Any]:
         "partition": snapshot.partition,
         "verdict": account.verdict,
         "cis_3_5": account.cis_3_5,
+        "complete": account.complete,
         "trails": [_trail(trail) for trail in account.trails],
         "kms_keys": [_key(keys[arn]) for arn in sorted(keys)],
         "buckets": [_bucket(buckets[name]) for name in sorted(buckets)],
@@ -117,10 +191,18 @@ def _known(fact: Fact | ReadError) -> Fact | None:
 
 
 def _errors(snapshot: Snapshot) -> list[ReadError]:
-    """Every read that failed, each once, in the order of account, trails, keys, buckets."""
-    found: list[object] = [*snapshot.errors, *snapshot.closed_regions, *(trail.status for trail in snapshot.trails)]
-    for key in snapshot.keys.values():
+    """Every read of the account that failed, each once, in the order of account, trails, keys, buckets.
+
+    What failed of a trail that another account owns stands in its findings alone: the owner may know better.
+    """
+    own = [trail for trail in snapshot.trails if trail.ownership == "owned"]
+    found: list[object] = [*snapshot.errors, *snapshot.closed_regions, *(trail.status for trail in own)]
+    for key in _of(snapshot.keys, {trail.kms_key_arn for trail in own}):
         found += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
-    for bucket in snapshot.buckets.values():
+    for bucket in _of(snapshot.buckets, {trail.bucket_name for trail in own}):
         found += [bucket.policy, bucket.bucket_key_enabled] if isinstance(bucket, Bucket) else [bucket]
     return list(dict.fromkeys(error for error in found if isinstance(error, ReadError)))
+
+
+def _of(facts_by_name: Mapping[str, Fact], names: Collection[str | None]) -> list[Fact]:
+    return [fact for name, fact in facts_by_name.items() if name in names]

@@ -77,6 +77,16 @@ def next_step(error: ReadError) -> str:
 
     Sources: the "Common errors" pages of the services, and botocore's own exceptions, which end in Error.
     """
+    if error.operation == "AssumeRole" and "Denied" in error.code:
+        # STS does not say which of these it is, so that nobody can probe for roles.
+        return (
+            "Check that the role exists, that its trust policy names the caller and the external id, "
+            "and that the caller is allowed sts:AssumeRole."
+        )
+    return _step_by_code(error)
+
+
+def _step_by_code(error: ReadError) -> str:
     code = error.code
     if any(word in code for word in _BAD_CREDENTIALS):
         return "Renew or correct the credentials, the profile or the region they are used with."
@@ -193,7 +203,8 @@ class Snapshot:
     `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that
     were asked, `errors` the reads that failed for the account as a whole (regions, trails), and
     `closed_regions` those of them that a service control policy denies. Errors of one key, bucket or
-    trail stand in the fact they concern.
+    trail stand in the fact they concern. `state` is that of an account which could not be entered, as its organization
+    knows it (Organizations API reference, Account, State); None where that was not asked or not told.
     """
 
     account_id: str
@@ -206,6 +217,7 @@ class Snapshot:
     regions: tuple[str, ...] = ()
     closed_regions: tuple[ReadError, ...] = ()
     account_name: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
         ("cloudtrail", "GetTrailStatus"): "cloudtrail:GetTrailStatus",
         ("organizations", "ListDelegatedServicesForAccount"): "organizations:ListDelegatedServicesForAccount",
+        # Of the caller of a sweep, for accounts that it cannot enter.
+        ("organizations", "DescribeAccount"): "organizations:DescribeAccount",
         ("kms", "DescribeKey"): "kms:DescribeKey",
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",

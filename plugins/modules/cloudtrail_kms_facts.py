@@ -24,6 +24,42 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.facts
+options:
+  accounts:
+    description:
+      - The ids of the accounts to read, each once, in one sweep. Each is entered by its role of the name in
+        O(assume_role.role_name), but for the account of the credentials, which is read with these.
+      - Without it, one account is read, that of the credentials or of O(assume_role.role_arn).
+      - An account that cannot be entered is V(unknown), with the reason, and the others are read all the same. If the
+        caller may ask C(organizations:DescribeAccount) and the account is not active, it is V(not_applicable).
+      - A trail that another account of the list owns has the owner's findings everywhere. Of a key, and of a bucket,
+        each read once, the owner's account tells if it is in the list, else O(key_assume_role) and
+        O(bucket_assume_role).
+    type: list
+    elements: str
+  assume_role:
+    description:
+      - The role to assume in the account that is to be read, by its ARN, or in each of O(accounts), by its name.
+      - Works in check mode too, since assuming a role changes nothing. It is assumed again before its session ends.
+    type: dict
+    suboptions:
+      role_arn:
+        description: ARN of the role, where one account is read.
+        type: str
+      role_name:
+        description: Name of the role, with its path if it has one, in each of O(accounts).
+        type: str
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
+  progress_path:
+    description:
+      - A file to which a line is added for every finished tenth of O(accounts), such as C(Audited 50 of 500 accounts).
+    type: path
 attributes:
   check_mode:
     support: full
@@ -60,6 +96,13 @@ EXAMPLES = r"""
       external_id: audit-2026
     key_assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailAudit
+      external_id: audit-2026
+
+- name: Judge many accounts at once, each by its own role of one name
+  aws_baseline.cloudtrail.cloudtrail_kms_facts:
+    accounts: ["111111111111", "222222222222", "333333333333", "444444444444", "555555555555"]
+    assume_role:
+      role_name: CloudTrailAudit
       external_id: audit-2026
 
 - name: Ask for readers and approved keys, and live with one finding for a while
@@ -101,12 +144,15 @@ ansible_facts:
         summary:
           description:
             - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted).
-            - How many accounts are C(compliant), C(non_compliant), C(unknown), or have C(no_trails).
+            - How many accounts are C(compliant), C(non_compliant), C(unknown), have C(no_trails), or are
+              C(not_applicable).
           type: dict
-          sample:
-            {accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, excepted: 0}
+          sample: {
+            accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, not_applicable: 0,
+            excepted: 0,
+          }
         accounts:
-          description: One row for each account.
+          description: One row for each account, sorted by their ids.
           type: list
           elements: dict
           contains:
@@ -125,13 +171,17 @@ ansible_facts:
               description:
                 - V(non_compliant) when a required rule fails for one of its trails, else V(unknown) when one could not
                   be judged or not all trails could be seen, V(no_trails) when there is none, else V(compliant).
+                - V(not_applicable) for an account that is closed or suspended.
               type: str
               sample: non_compliant
             cis_3_5:
-              description: The literal benchmark verdict, V(pass), V(fail), V(unknown) or V(no_trails); it asks only
-                whether a key is set.
+              description: The literal benchmark verdict, V(pass), V(fail), V(unknown), V(no_trails) or
+                V(not_applicable); it asks only whether a key is set.
               type: str
               sample: fail
+            complete:
+              description: Whether all regions could be read; if not, there may be trails that were not seen.
+              type: bool
             trails:
               description: The trails, sorted by ARN.
               type: list
@@ -247,7 +297,7 @@ ansible_facts:
                   description: Whether it uses an S3 Bucket Key.
                   type: bool
             errors:
-              description: The reads that failed.
+              description: The reads that failed. Of a trail that another account owns, its findings tell.
               type: list
               elements: dict
               contains:
@@ -280,25 +330,27 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect, read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import assess, unused_exceptions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect
 
 
 def main() -> None:
     """Read, judge, report."""
-    module = AnsibleAWSModule(argument_spec=_arguments.audit_spec(), supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec=_arguments.facts_spec(), supports_check_mode=True)
     try:
         scope, settings = _arguments.scope(module.params), _arguments.settings(module.params)
+        progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
-        snapshot = read_account(caller, scope)
+        found, warnings = audit(caller, scope, settings, progress)
     except (_arguments.ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
-    for warning in unused_exceptions(snapshot, settings):
+    except OSError as error:
+        module.fail_json(msg=f"Option progress_path: {error.filename} cannot be written: {error.strerror}.")
+    for warning in warnings:
         warn(warning)
-    module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": facts([assess(snapshot, settings)])})
+    module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": found})
 
 
 if __name__ == "__main__":

@@ -100,5 +100,7 @@ def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _error_remediation(error: Mapping[str, Any]) -> str:
     step = next_step(ReadError(**error))
+    if error["message"].endswith(step):
+        return ""
     elsewhere = " Or audit other regions only." if error["iam_action"] == "cloudtrail:DescribeTrails" else ""
     return step + (elsewhere if step.startswith("Allow") else "")

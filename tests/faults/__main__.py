@@ -4,7 +4,8 @@
 
 """Run the whole sweep and print how many faults were survived: python -m tests.faults [SCENARIO ...].
 
-Before it, with a clock that does wait, an enforcement for each of some delays after which AWS sees what was written.
+Before it, with a clock that does wait, an enforcement for each of some delays after which AWS sees what was written;
+after it two enforcements at once, twenty times, and runs that are told to stop.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import SUBJECTS, sweep
+from tests.faults.trials import trials
 from tests.unit.enforce.lab import Clock, Lab, no_waiting
 
 DELAYS = (0, 5, 30)  # seconds
@@ -35,6 +37,16 @@ def enforced_with(aws: FakeAws, delay: float) -> bool:
     done = "done" if compliant else "NOT DONE"
     print(f"propagation of {delay:2} s: {done} after {time.monotonic() - began:.0f} s", flush=True)
     return compliant
+
+
+def failed_trials() -> int:
+    """How many of the trials fail; they wait by the real clock."""
+    failed: list[str] = []
+    with FakeAws.start("healthy") as aws, tempfile.TemporaryDirectory() as folder:
+        results = list(trials(Lab(aws, Clock()), Path(folder)))
+    failed += [f"    {name}: {why}" for name, why in results if why]
+    print(f"{'trials':<18}{len(results):5} made, {len(results) - len(failed):16} stood", *failed, sep="\n", flush=True)
+    return len(failed)
 
 
 def main(wanted: list[str]) -> int:
@@ -58,6 +70,7 @@ def main(wanted: list[str]) -> int:
                     print(f"    {fault}: {why}")
     print(f"{'in all':<18}{injected:5} faults injected, {injected - failed:5} survived")
     print(f"{time.monotonic() - began:.0f} s; seconds that the runs would have waited: {clock.now:.0f}")
+    failed += 0 if wanted else failed_trials()
     return 1 if failed else 0
 
 

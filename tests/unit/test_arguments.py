@@ -15,7 +15,7 @@ from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import MemberRole, Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
 
@@ -28,6 +28,11 @@ EXCEPTION = {**DECISION, "trail": TRAIL, "account": None}
 def params(**given: Any) -> dict[str, Any]:
     """The parameters as Ansible fills them in."""
     return {**{name: spec.get("default") for name, spec in _arguments.audit_spec().items()}, **given}
+
+
+def sweep_params(**given: Any) -> dict[str, Any]:
+    """The parameters of cloudtrail_kms_facts as Ansible fills them in."""
+    return {**{name: spec.get("default") for name, spec in _arguments.facts_spec().items()}, **given}
 
 
 def test_defaults_read_everything_and_judge_by_the_table() -> None:
@@ -143,6 +148,51 @@ def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None)
 def test_keys_are_approved_by_alias_or_tag_too(alias: str) -> None:
     assert _arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
     assert _arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
+
+
+MEMBER_ROLE = {"role_name": "audit/Audit", "role_arn": None, "external_id": None, "session_name": "xy"}
+ONE_ROLE = {**MEMBER_ROLE, "role_name": None, "role_arn": "arn:aws:iam::222222222222:role/Audit"}
+
+
+def test_accounts_are_opened_by_the_role_of_one_name() -> None:
+    scope = _arguments.scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
+    assert scope == Scope(accounts=("111111111111", "012345678901"), member_role=MemberRole("audit/Audit", None, "xy"))
+    role = MemberRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
+    assert role == Role("arn:aws-cn:iam::111111111111:role/audit/Audit", "x2", "xy")
+
+
+def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
+    scope = _arguments.scope(sweep_params(assume_role=ONE_ROLE))
+    assert scope == Scope(role=Role("arn:aws:iam::222222222222:role/Audit", None, "xy"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"accounts": []}, "Option accounts: the list is empty. Leave it out to read the account of the credentials."),
+        ({"accounts": ["12345678901"]}, "Option accounts: '12345678901' is not an account id of 12 digits; in YAML"),
+        ({"accounts": ["\u0661" * 12]}, "is not an account id of 12 digits"),
+        (
+            {"accounts": ["111111111111", "222222222222", "111111111111"]},
+            "Option accounts: more than once in the list: 111111111111.",
+        ),
+        ({"assume_role": None}, "Option accounts: give assume_role.role_name, the role to assume in each of them."),
+        ({"assume_role": ONE_ROLE}, "Option assume_role.role_arn: it opens one account; for accounts give role_name."),
+        ({"accounts": None}, "Option assume_role.role_name: it is for accounts; for one account give role_arn."),
+        ({"assume_role": {**MEMBER_ROLE, "role_name": "/x"}}, "Option assume_role.role_name: '/x' is not a role name."),
+        (
+            {"assume_role": {**MEMBER_ROLE, "external_id": ""}},
+            "Option assume_role.external_id: '' is not an external id.",
+        ),
+        (
+            {"assume_role": {**MEMBER_ROLE, "session_name": "x"}},
+            "Option assume_role.session_name: 'x' is not a session",
+        ),
+    ],
+)
+def test_accounts_that_cannot_be_meant_are_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
+        _arguments.scope(sweep_params(**{"accounts": ["111111111111"], "assume_role": MEMBER_ROLE, **given}))
 
 
 def test_documented_choices_are_the_rules() -> None:

@@ -28,7 +28,7 @@ def test_shape() -> None:
     assert list(document) == ["generated_at", "collection_version", "summary", "accounts"]
     (account,) = document["accounts"]
     assert list(account) == [
-        "account_id", "partition", "verdict", "cis_3_5", "trails", "kms_keys", "buckets", "errors",
+        "account_id", "partition", "verdict", "cis_3_5", "complete", "trails", "kms_keys", "buckets", "errors",
     ]  # fmt: skip
     (trail,) = account["trails"]
     assert list(trail) == [
@@ -59,6 +59,7 @@ def test_summary_counts_accounts_by_verdict_and_excepted_trails() -> None:
         "non_compliant": 1,
         "unknown": 0,
         "no_trails": 1,
+        "not_applicable": 0,
         "excepted": 0,
     }
 

@@ -172,14 +172,10 @@ def test_enforce_policy_creates_no_other_keys(limited: Limited, call: dict[str, 
     scope = limited.load("fresh", policy(actions("enforce"), "aws"))
     assert scope.role is not None
     tags = [{"TagKey": "aws-baseline:cloudtrail-kms", "TagValue": "alias/x"}]
-    kms = _as_role(limited.lab, scope.role)
+    access, region = limited.lab.access.assume(scope.role), limited.lab.aws.scenario["region"]
     with pytest.raises(Exception, match=words):
-        kms.create_key(**{"Tags": tags, **call})
-    assert kms.create_key(Tags=tags)["KeyMetadata"]["Arn"]
-
-
-def _as_role(lab: Lab, role: Role) -> Any:
-    return lab.access.assume(role).client("kms", lab.aws.scenario["region"])
+        access.send("kms", region, "CreateKey", **{"Tags": tags, **call})
+    assert access.send("kms", region, "CreateKey", Tags=tags)["KeyMetadata"]["Arn"]
 
 
 def test_role_names_of_the_template() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     Access,
     AwsError,
+    MemberRole,
     Role,
     connect,
 )
@@ -20,12 +21,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
     with_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
-    Account,
     Scope,
+    open_account,
     open_and_read,
     read_account,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
     SoughtKey,
     read_ground,
@@ -39,12 +42,14 @@ __all__ = [
     "Account",
     "Applied",
     "AwsError",
+    "MemberRole",
     "Pace",
     "Role",
     "Scope",
     "SoughtKey",
     "apply",
     "connect",
+    "open_account",
     "open_and_read",
     "open_organization",
     "read_account",
@@ -53,6 +58,7 @@ __all__ = [
     "read_organization",
     "read_tags",
     "read_targets",
+    "sweep",
     "wait_for_delivery",
     "with_tags",
 ]

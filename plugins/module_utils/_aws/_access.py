@@ -7,20 +7,35 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import (
+    CallerCredentials,
+    Credentials,
+    RoleCredentials,
+    Session,
+    SignedByAsker,
+    issued,
+    signed_with,
+    static,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     import botocore.config
+    import botocore.credentials
     import botocore.session
     from botocore import xform_name
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsError
     from botocore.parsers import ResponseParserError
 
 
@@ -29,14 +44,21 @@ Fact = TypeVar("Fact")
 MALFORMED = "MalformedAnswerError"
 # What taking an answer apart raises when it has another shape than AWS's service model says.
 _MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-ROLE_STEP = (
-    "Check that the role exists, that its trust policy names the caller and the external id, "
-    "and that the caller is allowed sts:AssumeRole."
-)
+# The session of an assumed role is over: JSON services, STS and S3, EC2 ("Common errors" pages of the services).
+_EXPIRED = ("ExpiredTokenException", "ExpiredToken", "RequestExpired")
+# Seconds for which a read waits that the SDK gave up on because others used up the retries of the client they share.
+PATIENCE = 60
 
 
 class AwsError(Exception):
-    """AWS cannot be asked what was asked for; the message says why and what to do, and is meant for the user."""
+    """AWS cannot be asked what was asked for; the message says why and what to do, and is meant for the user.
+
+    `errors` are the reads behind it.
+    """
+
+    def __init__(self, message: str, *errors: ReadError) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 @dataclass(frozen=True)
@@ -54,72 +76,110 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """Static credentials; a missing access key means botocore's own chain (environment, profile, instance)."""
+class MemberRole:
+    """The role of one name that every account of a sweep has; `role_name` may start with its path."""
 
-    access_key: str | None = None
-    secret_key: str | None = None
-    session_token: str | None = None
+    role_name: str
+    external_id: str | None = None
+    session_name: str = "aws-baseline-cloudtrail"
+
+    def of(self, partition: str, account_id: str) -> Role:
+        """The role of one account."""
+        arn = f"arn:{partition}:iam::{account_id}:role/{self.role_name}"
+        return Role(arn, self.external_id, self.session_name)
 
 
-class Access:
-    """One principal's way to AWS.
+class Clients:
+    """The clients that all accesses share, made once for each service and region from one botocore session.
 
-    Clients are made once for each service and region from one shared botocore session, since a
-    session costs twenty times a client. Making a client is not thread-safe (boto3 guide,
-    "Multithreading or multiprocessing with clients"), hence the lock; using one is.
+    A session costs twenty times a client. Making a client is not thread-safe (boto3 guide, "Multithreading or
+    multiprocessing with clients"), hence the lock; using one is. Each request is signed with the credentials of
+    whoever asks, see _credentials.py.
     """
 
-    def __init__(
-        self,
-        session: botocore.session.Session,
-        credentials: Credentials,
-        *,
-        region: str,
-        settings: dict[str, Any],
-        lock: threading.Lock,
-    ) -> None:
-        self.region = region
+    def __init__(self, session: botocore.session.Session, settings: dict[str, Any]) -> None:
         self._session = session
-        self._credentials = credentials
         self._settings = settings
-        self._lock = lock
-        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str, bool], Any] = {}
+        session.register_component("credential_provider", SignedByAsker())
 
     def client(self, service: str, region: str, *, retries: bool = True) -> Any:
         """Return the client of a service in a region, made at the first call; with the SDK's retries or without."""
+        made = self._made.get((service, region, retries))
+        if made is not None:
+            return made
         with self._lock:
-            if (service, region, retries) not in self._clients:
-                self._clients[service, region, retries] = self._make_client(service, region, retries=retries)
-            return self._clients[service, region, retries]
+            if (service, region, retries) not in self._made:
+                self._made[service, region, retries] = self._make(service, region, retries=retries)
+            return self._made[service, region, retries]
 
-    def _make_client(self, service: str, region: str, *, retries: bool) -> Any:
+    def _make(self, service: str, region: str, *, retries: bool) -> Any:
+        settings = self._settings if retries else _without_retries(self._settings)
         try:
-            return self._session.create_client(
-                service,
-                region_name=region,
-                aws_access_key_id=self._credentials.access_key,
-                aws_secret_access_key=self._credentials.secret_key,
-                aws_session_token=self._credentials.session_token,
-                **(self._settings if retries else _without_retries(self._settings)),
-            )
+            return self._session.create_client(service, region_name=region, **settings)
         except ValueError as error:
             raise AwsError(f"AWS cannot be asked in {region}: {error}. Correct endpoint_url or the region.") from error
 
+
+class Access:
+    """One principal's way to AWS: the shared clients, and the credentials that sign its requests."""
+
+    def __init__(self, clients: Clients, credentials: Credentials, *, region: str) -> None:
+        self.region = region
+        self.clients = clients
+        self._credentials = credentials
+
+    def prepare(self, service: str) -> None:
+        """Make the client of a service ready; what is wrong with it shows when it is used."""
+        with suppress(AwsError, BotoCoreError):
+            self.clients.client(service, self.region)
+
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request and return its response; raises botocore's ClientError and BotoCoreError."""
-        method = getattr(self.client(service, region), xform_name(operation))
-        response: dict[str, Any] = method(**parameters)
-        return response
+        client, pace = self.clients.client(service, region), Pace(PATIENCE)
+        for attempt in count():
+            asked_at = time.time()
+            try:
+                return self._send(client, operation, parameters)
+            except ClientError as error:
+                if not self._worth_another(error, attempt, asked_at, pace):
+                    raise
+        raise AssertionError  # count() has no end
+
+    def _worth_another(self, error: ClientError, attempt: int, asked_at: float, pace: Pace) -> bool:
+        """Renew a session that is over, once; wait where the SDK would have, had others not used up its retries.
+
+        The SDK grants a client 500 units of retries at a time (botocore/retries/quota.py) and says when they are
+        out (RetryQuotaReached in ResponseMetadata). Here all accounts share the client, and one that is throttled
+        must not take the retries of the others.
+        """
+        detail: Any = error.response
+        if detail.get("Error", {}).get("Code") in _EXPIRED:
+            return attempt == 0 and self._credentials.renew(asked_at)
+        return bool(detail.get("ResponseMetadata", {}).get("RetryQuotaReached")) and pace.wait(attempt)
 
     def send_once(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request once, whatever becomes of it; raises botocore's ClientError and BotoCoreError.
 
         For writes: the SDK cannot know which of them must not be sent twice.
         """
-        method = getattr(self.client(service, region, retries=False), xform_name(operation))
-        response: dict[str, Any] = method(**parameters)
+        return self._send(self.clients.client(service, region, retries=False), operation, parameters)
+
+    def _send(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        response = self._call(client, operation, parameters)
+        shape = client.meta.service_model.operation_model(operation).output_shape
+        if shape is not None:
+            try:
+                check(shape, response)
+            except TypeError as error:
+                raise ResponseParserError(str(error)) from error
         return response
+
+    def _call(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        with signed_with(self._credentials):
+            response: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+            return response
 
     def ask(
         self,
@@ -150,26 +210,22 @@ class Access:
             return ReadError(service, operation, iam_action(service, operation), region, MALFORMED, message)
 
     def assume(self, role: Role) -> Access:
-        """Return the access of an assumed role.
+        """Return the access of an assumed role, which is assumed again before its session ends.
 
         Raises AwsError where STS refuses; AssumeRole runs in check mode too, since it changes nothing.
         """
         request: dict[str, Any] = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
         if role.external_id is not None:
             request["ExternalId"] = role.external_id
-        credentials = self.ask("sts", self.region, "AssumeRole", _issued, **request)
-        if isinstance(credentials, ReadError):
-            step = ROLE_STEP if "Denied" in credentials.code else next_step(credentials)
-            raise AwsError(
-                f"Cannot assume the role {role.role_arn} ({credentials.code}: {credentials.message}). {step}"
-            )
-        return Access(self._session, credentials, region=self.region, settings=self._settings, lock=self._lock)
 
+        def issue() -> Session | ReadError:
+            return self.ask("sts", self.region, "AssumeRole", issued, **request)
 
-def _issued(answer: dict[str, Any]) -> Credentials:
-    """The temporary credentials of an AssumeRole."""
-    issued = answer["Credentials"]
-    return Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+        session = issue()
+        if isinstance(session, ReadError):
+            why = f"Cannot assume the role {role.role_arn} ({session.code}: {session.message}). {next_step(session)}"
+            raise AwsError(why, replace(session, message=why))
+        return Access(self.clients, RoleCredentials(session, issue), region=self.region)
 
 
 def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:
@@ -209,13 +265,18 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
         "verify": connection.get("verify") if isinstance(connection.get("verify"), str) else None,
         "config": _client_config(connection.get("aws_config"), concurrency),
     }
-    credentials = Credentials(
-        connection.get("aws_access_key_id"),
-        connection.get("aws_secret_access_key"),
-        connection.get("aws_session_token"),
-    )
-    lock = threading.Lock()
-    return Access(session, credentials, region=region, settings=settings, lock=lock)
+
+    def load() -> Any:
+        key, secret = connection.get("aws_access_key_id"), connection.get("aws_secret_access_key")
+        if key and secret:
+            return static(key, secret, connection.get("aws_session_token"))
+        if key or secret:
+            absent = "aws_secret_access_key" if key else "aws_access_key_id"
+            raise PartialCredentialsError(provider="explicit", cred_var=absent)
+        # The chain of every SDK: environment, profile, web identity, instance.
+        return botocore.credentials.create_credential_resolver(session, region_name=region).load_credentials()
+
+    return Access(Clients(session, settings), CallerCredentials(load), region=region)
 
 
 def _client_config(user_config: botocore.config.Config | None, concurrency: int) -> botocore.config.Config:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import keys_left_behind
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writes import (
     THROTTLING,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -30,9 +31,15 @@ def caller_arn(access: Access, region: str) -> str | ReadError:
 
 def enabled_regions(access: Access, region: str) -> tuple[str, ...] | ReadError:
     """The regions enabled for the account, sorted (EC2 API reference: DescribeRegions omits disabled ones)."""
-    return access.ask(
-        "ec2", region, "DescribeRegions", lambda answer: tuple(sorted(row["RegionName"] for row in answer["Regions"]))
-    )
+    return access.ask("ec2", region, "DescribeRegions", _region_names)
+
+
+def _region_names(answer: dict[str, Any]) -> tuple[str, ...]:
+    """The names; raises ValueError where there is none, since some regions cannot be disabled (same page)."""
+    names = tuple(sorted(row["RegionName"] for row in answer["Regions"]))
+    if not names:
+        raise ValueError("no region is enabled")
+    return names
 
 
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:
@@ -104,6 +111,23 @@ def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool
 def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
     """The services of one page, and the token of the next."""
     return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken")
+
+
+@dataclass(frozen=True)
+class Member:
+    """What an organization says of an account (Organizations API reference, Account); an old SDK knows no State."""
+
+    state: str | None
+    name: str | None
+
+
+def member(access: Access, region: str, account_id: str) -> Member | ReadError:
+    """The account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
+
+    def known(answer: dict[str, Any]) -> Member:
+        return Member(answer["Account"].get("State"), answer["Account"].get("Name"))
+
+    return access.ask("organizations", region, "DescribeAccount", known, AccountId=account_id)
 
 
 def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | Missing | ReadError:

@@ -12,7 +12,7 @@ from itertools import count
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail, TrailStatus
 
 

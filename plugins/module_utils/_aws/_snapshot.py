@@ -6,18 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
+    Access,
+    AwsError,
+    MemberRole,
+    Role,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
+    Account,
+    Shared,
+    read_keys_and_buckets,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Key,
-    Missing,
     Ownership,
     ReadError,
     Snapshot,
@@ -25,8 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     TrailStatus,
     next_step,
 )
-
-Fact = TypeVar("Fact")
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 # How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
 SCP_DENIAL = "explicit deny in a service control policy"
@@ -36,11 +41,14 @@ SCP_DENIAL = "explicit deny in a service control policy"
 class Scope:
     """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
 
+    A sweep reads `accounts`, each by its `member_role`; without them the account of the caller, or of `role`, is read.
     `key_tags`: the tags of keys too.
     """
 
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    member_role: MemberRole | None = None
     role: Role | None = None
     key_role: Role | None = None
     bucket_role: Role | None = None
@@ -49,20 +57,20 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Account:
-    """The account being read, and the accesses that reach its trails, and keys and buckets of others."""
+class Seen:
+    """What the regions of an account show: its trails as DescribeTrails gives them, each with a region to ask in."""
 
-    account_id: str
-    partition: str
-    access: Access
-    key_accesses: dict[str, Access]
-    bucket_accesses: tuple[Access, ...]
-    bucket_account: str | None = None
-    key_tags: bool = False
+    account: Account
+    regions: tuple[str, ...]
+    records: tuple[tuple[str, dict[str, Any]], ...]
+    foreign: Ownership
+    errors: tuple[ReadError, ...]
+    closed_regions: tuple[ReadError, ...]
 
-    def key_access(self, key_account: str) -> Access:
-        """The access of the key's owner where there is one: key policies are never read across accounts."""
-        return self.key_accesses.get(key_account, self.access)
+    def arns(self, *, owned: bool) -> frozenset[str]:
+        """The ARNs of the trails that the account owns, or of those that it only sees."""
+        arns = {record["TrailARN"] for _region, record in self.records}
+        return frozenset(arn for arn in arns if (arn.split(":")[4] == self.account.account_id) is owned)
 
 
 def read_account(caller: Access, scope: Scope) -> Snapshot:
@@ -80,55 +88,118 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
         listed = pool.submit(_calls.enabled_regions, access, access.region)
-        for service in ("cloudtrail", "kms", "s3"):
-            # The first client of a service loads its model: time that the first answers take anyway.
-            pool.submit(access.client, service, access.region)
+        prepare(pool, access)
         account = opened or _open_account(pool, caller, access, scope)
-        regions, errors = _regions(listed.result(), scope, access.region, account.account_id)
-        seen, failed = _see_trails(pool, account, regions)
-        records = _selected(seen, scope.trails, account.account_id, failed)
-        foreign, unsaid = _foreign_ownership(account, records)
-        statuses = _ask_statuses(pool, account, records)
-        keys, buckets = _read_keys_and_buckets(pool, account, [record for _region, record in records])
-        trails = _trails(account, records, foreign, statuses)
-        return account, Snapshot(
-            account_id=account.account_id,
-            partition=account.partition,
-            read_at=datetime.now(timezone.utc),
-            trails=trails,
-            keys=keys,
-            buckets=buckets,
-            errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
-            regions=regions,
-            closed_regions=tuple(e for e in failed if _closed_by_scp(e)),
-        )
+        seen = see(pool, account, scope, listed)
+        return account, read(pool, seen, Shared())
+
+
+def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
+    """Make the first client of each service, which loads its model: time that the first answers take anyway."""
+    for service in ("cloudtrail", "kms", "s3"):
+        pool.submit(access.prepare, service)
+
+
+def open_account(caller: Access, scope: Scope) -> Account:
+    """Open the account of the caller, or of `scope.role`, and read nothing of it.
+
+    Raises AwsError where credentials or roles are refused.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return _open_account(pool, caller, caller.assume(scope.role) if scope.role else caller, scope)
 
 
 def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> Account:
     """Learn whose account this is, and assume the owners' roles at the same time."""
-    key = pool.submit(caller.assume, scope.key_role) if scope.key_role else None
-    bucket = pool.submit(caller.assume, scope.bucket_role) if scope.bucket_role else None
-    arn = scope.role.role_arn if scope.role else _identity(_calls.caller_arn(access, access.region))
+    owners = OwnerRoles(pool, caller, scope)
+    arn = scope.role.role_arn if scope.role else caller_identity(access)
     return Account(
         account_id=arn.split(":")[4],
         partition=arn.split(":")[1],
         access=access,
-        key_accesses={scope.key_role.account_id: key.result()} if scope.key_role and key else {},
-        bucket_accesses=(access, bucket.result()) if bucket else (access,),
-        bucket_account=scope.bucket_role.account_id if scope.bucket_role else None,
+        key_accesses=owners.of_keys(),
+        bucket_accesses={arn.split(":")[4]: access, **owners.of_buckets()},
         key_tags=scope.key_tags,
     )
 
 
-def _identity(arn: str | ReadError) -> str:
-    """Return the caller's ARN, or say why AWS does not know the caller."""
+class OwnerRoles:
+    """The roles of `scope` in accounts that own keys and buckets, being assumed."""
+
+    def __init__(self, pool: ThreadPoolExecutor, caller: Access, scope: Scope) -> None:
+        self._keys = {role.account_id: pool.submit(caller.assume, role) for role in (scope.key_role,) if role}
+        self._buckets = {role.account_id: pool.submit(caller.assume, role) for role in (scope.bucket_role,) if role}
+
+    def of_keys(self) -> dict[str, Access]:
+        """The access of the keys' owner, by its account id. Raises AwsError where STS refuses."""
+        return {account_id: access.result() for account_id, access in self._keys.items()}
+
+    def of_buckets(self) -> dict[str, Access]:
+        """The access of the buckets' owner, by its account id. Raises AwsError where STS refuses."""
+        return {account_id: access.result() for account_id, access in self._buckets.items()}
+
+
+def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[tuple[str, ...] | ReadError]) -> Seen:
+    """See which trails the account has in its regions, of which `listed` is the answer. Raises AwsError."""
+    regions, errors = _regions(listed.result(), scope, account)
+    found, failed = _see_trails(pool, account, regions)
+    records = _selected(found, scope.trails, account, failed)
+    foreign, unsaid = _foreign_ownership(pool, account, records)
+    return Seen(
+        account=account,
+        regions=regions,
+        records=records,
+        foreign=foreign,
+        errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
+        closed_regions=tuple(e for e in failed if _closed_by_scp(e)),
+    )
+
+
+def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[str] = frozenset()) -> Snapshot:
+    """Read what stands behind the trails that were seen.
+
+    `told` are trails whose owner is read in the same sweep: its account tells of them what this one may not know.
+    """
+    account = seen.account
+    own = [(region, record) for region, record in seen.records if record["TrailARN"] not in told]
+    statuses = _ask_statuses(pool, account, own)
+    keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in own], shared)
+    elsewhere = [record for _region, record in seen.records if record["TrailARN"] in told]
+    return Snapshot(
+        account_id=account.account_id,
+        partition=account.partition,
+        read_at=datetime.now(timezone.utc),
+        trails=tuple(
+            _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
+        ),
+        keys={
+            **{r["KmsKeyId"]: told_by_owner("kms", "DescribeKey", r) for r in elsewhere if r.get("KmsKeyId")},
+            **keys,
+        },
+        buckets={**{r["S3BucketName"]: told_by_owner("s3", "HeadBucket", r) for r in elsewhere}, **buckets},
+        errors=seen.errors,
+        regions=seen.regions,
+        closed_regions=seen.closed_regions,
+    )
+
+
+def told_by_owner(service: str, operation: str, record: dict[str, Any]) -> ReadError:
+    """What stands for a fact that is read in the account of the trail's owner."""
+    owner = record["TrailARN"].split(":")[4]
+    message = f"the account {owner} owns the trail, and its row tells"
+    return ReadError(service, operation, iam_action(service, operation), record["HomeRegion"], "ToldByOwner", message)
+
+
+def caller_identity(access: Access) -> str:
+    """Return the caller's ARN. Raises AwsError that says why AWS does not know the caller."""
+    arn = _calls.caller_arn(access, access.region)
     if isinstance(arn, str):
         return arn
     if arn.code == "NoCredentialsError":
         raise AwsError(
             "No AWS credentials were found. Set access_key and secret_key, profile, or the AWS_* environment."
         )
-    raise AwsError(f"No account can be read: {_refusal(arn)} {next_step(arn)}")
+    raise AwsError(f"No account can be read: {_refusal(arn)} {next_step(arn)}", arn)
 
 
 def _refusal(error: ReadError) -> str:
@@ -136,18 +207,19 @@ def _refusal(error: ReadError) -> str:
 
 
 def _regions(
-    enabled: tuple[str, ...] | ReadError, scope: Scope, fallback: str, account_id: str
+    enabled: tuple[str, ...] | ReadError, scope: Scope, account: Account
 ) -> tuple[tuple[str, ...], tuple[ReadError, ...]]:
     """Return the regions to read, and the error where they are not all that the account has."""
     if isinstance(enabled, ReadError):
         # With the regions given there is nothing to miss; without them one region is all we know of.
-        return (scope.regions, ()) if scope.regions else ((fallback,), (enabled,))
+        return (scope.regions, ()) if scope.regions else ((account.access.region,), (enabled,))
     unknown = [region for region in scope.regions if region not in enabled]
     if unknown:
-        raise AwsError(
-            f"Account {account_id} has no enabled region {', '.join(unknown)}; enabled are: {', '.join(enabled)}. "
-            "Correct the option regions, or enable the region in the account."
+        why = (
+            f"Account {account.account_id} has no enabled region {', '.join(unknown)}; enabled are: "
+            f"{', '.join(enabled)}. Correct the option regions, or enable the region in the account."
         )
+        raise AwsError(why, _no_such("ec2", "DescribeRegions", unknown[0], "RegionNotEnabled", why))
     return scope.regions or enabled, ()
 
 
@@ -169,35 +241,42 @@ def _see_trails(
             if record["TrailARN"] not in seen or record["HomeRegion"] == region:
                 seen[record["TrailARN"]] = (region, record)
     if len(failed) == len(regions):
-        raise AwsError(
-            f"No region of account {account.account_id} could be read: {_refusal(failed[0])} {next_step(failed[0])}"
-        )
+        why = f"No region of account {account.account_id} could be read: {_refusal(failed[0])} {next_step(failed[0])}"
+        raise AwsError(why, *failed)
     return seen, failed
 
 
 def _selected(
-    seen: dict[str, tuple[str, dict[str, Any]]], wanted: tuple[str, ...], account_id: str, failed: list[ReadError]
-) -> list[tuple[str, dict[str, Any]]]:
+    seen: dict[str, tuple[str, dict[str, Any]]], wanted: tuple[str, ...], account: Account, failed: list[ReadError]
+) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Return the trails asked for, sorted by ARN; a trail that is not there is the caller's mistake."""
     present = {name for _region, record in seen.values() for name in (record["TrailARN"], record["Name"])}
     absent = [trail for trail in wanted if trail not in present]
     if absent:
         blind = f" Not readable: {', '.join(e.region for e in failed)}." if failed else ""
-        raise AwsError(
-            f"Account {account_id} has no trail {', '.join(absent)} in the regions read; "
+        why = (
+            f"Account {account.account_id} has no trail {', '.join(absent)} in the regions read; "
             f"it has: {', '.join(sorted(seen)) or 'none'}.{blind} Correct the option trails."
         )
-    rows = [seen[arn] for arn in sorted(seen)]
-    return [row for row in rows if not wanted or row[1]["TrailARN"] in wanted or row[1]["Name"] in wanted]
+        no_trail = _no_such("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
+        raise AwsError(why, *failed, no_trail)
+    rows = (seen[arn] for arn in sorted(seen))
+    return tuple(row for row in rows if not wanted or row[1]["TrailARN"] in wanted or row[1]["Name"] in wanted)
+
+
+def _no_such(service: str, operation: str, region: str, code: str, why: str) -> ReadError:
+    """An answer that does not hold what was asked for."""
+    return ReadError(service, operation, iam_action(service, operation), region, code, why)
 
 
 def _foreign_ownership(
-    account: Account, records: list[tuple[str, dict[str, Any]]]
+    pool: ThreadPoolExecutor, account: Account, records: tuple[tuple[str, dict[str, Any]], ...]
 ) -> tuple[Ownership, tuple[ReadError, ...]]:
     """What the account is to trails of others, and the error where that could not be told."""
     if all(record["TrailARN"].split(":")[4] == account.account_id for _region, record in records):
         return "inherited", ()
-    administers = _calls.administers_cloudtrail(account.access, account.access.region, account.account_id)
+    region = account.access.region
+    administers = pool.submit(_calls.administers_cloudtrail, account.access, region, account.account_id).result()
     if isinstance(administers, ReadError):
         return "inherited", (administers,)
     return ("delegated" if administers else "inherited"), ()
@@ -205,125 +284,29 @@ def _foreign_ownership(
 
 def _ask_statuses(
     pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
-) -> list[Future[TrailStatus | ReadError]]:
+) -> dict[str, Future[TrailStatus | ReadError]]:
     """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
-    return [pool.submit(_calls.trail_status, account.access, region, r["TrailARN"]) for region, r in records]
+    asked = {record["TrailARN"]: region for region, record in records}
+    return {arn: pool.submit(_calls.trail_status, account.access, region, arn) for arn, region in asked.items()}
 
 
-def _trails(
-    account: Account,
-    records: list[tuple[str, dict[str, Any]]],
-    foreign: Ownership,
-    statuses: list[Future[TrailStatus | ReadError]],
-) -> tuple[Trail, ...]:
-    """Join each trail with its status and with who may change it."""
-    return tuple(
-        Trail(
-            arn=record["TrailARN"],
-            name=record["Name"],
-            home_region=record["HomeRegion"],
-            multi_region=record["IsMultiRegionTrail"],
-            organization_trail=record["IsOrganizationTrail"],
-            ownership="owned" if record["TrailARN"].split(":")[4] == account.account_id else foreign,
-            bucket_name=record["S3BucketName"],
-            bucket_prefix=record.get("S3KeyPrefix"),
-            kms_key_arn=record.get("KmsKeyId") or None,
-            status=status.result(),
-            log_file_validation=record.get("LogFileValidationEnabled", False),
-        )
-        for (_region, record), status in zip(records, statuses, strict=True)
+def _trail(
+    account: Account, record: dict[str, Any], foreign: Ownership, status: Future[TrailStatus | ReadError] | None
+) -> Trail:
+    """Join a trail with its status and with who may change it."""
+    return Trail(
+        arn=record["TrailARN"],
+        name=record["Name"],
+        home_region=record["HomeRegion"],
+        multi_region=record["IsMultiRegionTrail"],
+        organization_trail=record["IsOrganizationTrail"],
+        ownership="owned" if record["TrailARN"].split(":")[4] == account.account_id else foreign,
+        bucket_name=record["S3BucketName"],
+        bucket_prefix=record.get("S3KeyPrefix"),
+        kms_key_arn=record.get("KmsKeyId") or None,
+        status=status.result() if status else told_by_owner("cloudtrail", "GetTrailStatus", record),
+        log_file_validation=record.get("LogFileValidationEnabled", False),
     )
-
-
-def _read_keys_and_buckets(
-    pool: ThreadPoolExecutor, account: Account, records: list[dict[str, Any]]
-) -> tuple[dict[str, Key | Missing | ReadError], dict[str, Bucket | Missing | ReadError]]:
-    """Read every key and every bucket of the trails once, side by side."""
-    key_arns = sorted({record["KmsKeyId"] for record in records if record.get("KmsKeyId")})
-    homes = {record["S3BucketName"]: record["HomeRegion"] for record in records}
-    regions = {
-        name: pool.submit(_calls.bucket_region, account.access, region, name) for name, region in sorted(homes.items())
-    }
-    keys = {arn: KeyReads(pool, account, arn) for arn in key_arns}
-    buckets = {name: read_bucket(pool, account, name, region.result()) for name, region in regions.items()}
-    for reads in keys.values():
-        reads.ask_rotation(pool)
-    return {arn: reads.key() for arn, reads in keys.items()}, {name: bucket() for name, bucket in buckets.items()}
-
-
-class KeyReads:
-    """The reads of one key under way."""
-
-    def __init__(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> None:
-        region, owner = arn.split(":")[3:5]
-        self._access = account.key_access(owner)
-        self._metadata = pool.submit(_calls.key_metadata, self._access, region, arn)
-        self._aliases = pool.submit(_calls.key_aliases, self._access, region, arn)
-        self._policy: Future[str | ReadError] = pool.submit(_calls.key_policy, self._access, region, arn)
-        self._tags = pool.submit(_calls.key_tags, self._access, region, arn) if account.key_tags else None
-        self._rotation: Future[bool | ReadError] | None = None
-
-    def ask_rotation(self, pool: ThreadPoolExecutor) -> None:
-        """Ask for the rotation of a key that KMS can rotate; of a replica, at its primary.
-
-        KMS rotates symmetric keys of its own material (KMS guide, "Rotate AWS KMS keys"), and a replica
-        follows its primary (KMS guide, "Rotating multi-Region keys").
-        """
-        metadata = self._metadata.result()
-        if not isinstance(metadata, dict) or metadata["KeyManager"] != "CUSTOMER":
-            return
-        if metadata["Origin"] == "AWS_KMS" and metadata["KeySpec"] == "SYMMETRIC_DEFAULT":
-            arn = _primary_arn(metadata) or metadata["Arn"]
-            self._rotation = pool.submit(_calls.key_rotation, self._access, arn.split(":")[3], arn)
-
-    def key(self) -> Key | Missing | ReadError:
-        """Wait for the reads and join them."""
-        metadata = self._metadata.result()
-        if not isinstance(metadata, dict):
-            return metadata
-        return Key(
-            arn=metadata["Arn"],
-            manager=metadata["KeyManager"],
-            state=metadata["KeyState"],
-            spec=metadata["KeySpec"],
-            usage=metadata["KeyUsage"],
-            origin=metadata["Origin"],
-            multi_region=metadata["MultiRegion"],
-            primary_arn=_primary_arn(metadata),
-            aliases=self._aliases.result(),
-            policy=self._policy.result(),
-            rotation_enabled=self._rotation.result() if self._rotation else None,
-            deletion_date=metadata.get("DeletionDate"),
-            tags=self._tags.result() if self._tags else {},
-        )
-
-
-def _primary_arn(metadata: dict[str, Any]) -> str | None:
-    """The ARN of a replica's primary key; None for every other key (KMS shape MultiRegionConfiguration)."""
-    configuration = metadata.get("MultiRegionConfiguration", {})
-    return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
-
-
-def read_bucket(
-    pool: ThreadPoolExecutor, account: Account, name: str, region: str | Missing | ReadError
-) -> Callable[[], Bucket | Missing | ReadError]:
-    """Start the reads of one bucket; the function returned waits for them and joins them."""
-    if not isinstance(region, str):
-        return lambda: region
-    policy = pool.submit(_first_answer, account.bucket_accesses, _calls.bucket_policy, region, name)
-    bucket_key = pool.submit(_first_answer, account.bucket_accesses, _calls.bucket_key_enabled, region, name)
-    return lambda: Bucket(name, region, policy.result(), bucket_key.result())
-
-
-def _first_answer(
-    accesses: tuple[Access, ...], read: Callable[[Access, str, str], Fact | ReadError], region: str, name: str
-) -> Fact | ReadError:
-    """Ask each access in turn until one is answered: a bucket's name does not tell its owner."""
-    answer = read(accesses[0], region, name)
-    for access in accesses[1:]:
-        if isinstance(answer, ReadError):
-            answer = read(access, region, name)
-    return answer
 
 
 def _closed_by_scp(error: ReadError) -> bool:

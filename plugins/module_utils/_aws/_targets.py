@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
     Account,
+    BucketReads,
     KeyReads,
-    read_bucket,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
@@ -76,16 +76,14 @@ def read_ground(
         asked = pool.submit(_calls.organization, account.access, region) if organization else None
         owner = pool.submit(_bucket_owner, account, region, bucket_name)
         known = snapshot.buckets.get(bucket_name)
-        where = known or _calls.bucket_region(account.access, region, bucket_name)
-        bucket = read_bucket(pool, account, bucket_name, where)() if isinstance(where, str) else where
+        bucket = known or BucketReads(pool, account, bucket_name, region, set()).bucket()
         return TrailGround(bucket, owner.result(), asked.result() if asked else None)
 
 
 def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
     """The account, or that of the bucket role, where S3 confirms it as the bucket's owner."""
-    owners = (account.account_id, account.bucket_account)
-    for access, owner in zip(account.bucket_accesses, owners, strict=False):
-        if owner and _calls.bucket_belongs_to(access, region, bucket_name, owner):
+    for owner, access in account.bucket_accesses.items():
+        if _calls.bucket_belongs_to(access, region, bucket_name, owner):
             return owner
     return None
 
@@ -100,9 +98,7 @@ def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict
 def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
     """All that is to be known of one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:
-        reads = KeyReads(pool, account, key_arn)
-        reads.ask_rotation(pool)
-        return reads.key()
+        return KeyReads(pool, account, key_arn).key()
 
 
 def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:

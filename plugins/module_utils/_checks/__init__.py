@@ -10,7 +10,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     TrailVerdict,
+    addressed,
     assess,
+    roll_up,
     unused_exceptions,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
@@ -29,7 +31,9 @@ __all__ = [
     "Settings",
     "TrailException",
     "TrailVerdict",
+    "addressed",
     "assess",
     "is_approved",
+    "roll_up",
     "unused_exceptions",
 ]

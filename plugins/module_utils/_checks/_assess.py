@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
     Settings,
     Subject,
     TrailException,
@@ -55,7 +54,10 @@ class AccountVerdict:
 
     @property
     def verdict(self) -> str:
-        """The worst of the trails; without any, `no_trails`, or `unknown` where not everything was seen."""
+        """The worst of the trails; without any, `no_trails`, or `unknown` where not everything was seen.
+
+        An account that is closed or suspended is `not_applicable`: nothing of it can be entered, nor does it run.
+        """
         return self._roll_up("non_compliant", "compliant", [trail.verdict for trail in self.trails])
 
     @property
@@ -64,11 +66,18 @@ class AccountVerdict:
         return self._roll_up("fail", "pass", [trail.cis_3_5 for trail in self.trails])
 
     def _roll_up(self, bad: str, good: str, verdicts: list[str]) -> str:
-        if bad in verdicts:
-            return bad
-        if not self.complete or "unknown" in verdicts:
-            return "unknown"
-        return good if verdicts else "no_trails"
+        if self.snapshot.state not in (None, "ACTIVE"):
+            return "not_applicable"
+        return roll_up(bad, good, verdicts, complete=self.complete)
+
+
+def roll_up(bad: str, good: str, verdicts: list[str], *, complete: bool) -> str:
+    """The verdict of an account by those of its trails; `complete` is false where there may be more of them."""
+    if bad in verdicts:
+        return bad
+    if not complete or "unknown" in verdicts:
+        return "unknown"
+    return good if verdicts else "no_trails"
 
 
 def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
@@ -81,16 +90,17 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     )
 
 
-def unused_exceptions(snapshot: Snapshot, settings: Settings) -> tuple[str, ...]:
-    """Warnings of the exceptions that match no trail of the snapshot: a misspelt name would otherwise go unnoticed.
+def unused_exceptions(trails: Collection[Trail], account_ids: Collection[str], settings: Settings) -> tuple[str, ...]:
+    """Warnings of the exceptions that match none of the trails of these accounts: a misspelt name is not unnoticed.
 
-    One that is about other accounts only is not for this one to miss.
+    One that is about other accounts only is not for these to miss.
     """
+    where = f"account {next(iter(account_ids))}" if len(account_ids) == 1 else f"the {len(account_ids)} accounts"
     return tuple(
-        f"The exception for {exception.subject} matches no trail that was read in account {snapshot.account_id}. "
+        f"The exception for {exception.subject} matches no trail that was read in {where}. "
         "Correct it, or name the account it is for."
         for exception in settings.exceptions
-        if exception.may_concern(snapshot.account_id) and not any(map(exception.covers, snapshot.trails))
+        if any(map(exception.may_concern, account_ids)) and not any(map(exception.covers, trails))
     )
 
 
@@ -110,7 +120,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
-    result = rule.judge(subject)
+    result, trail = rule.judge(subject), subject.trail
     finding = Finding(
         rule=rule.name,
         status=result.status,
@@ -118,17 +128,19 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         severity="low" if result.advice else rule.severity,
         message=result.message,
         evidence=result.evidence,
-        remediation=_addressed(result, subject.trail),
+        remediation=addressed(result.remediation, "" if trail.ownership == "owned" else trail.account_id),
         frameworks=rule.frameworks,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 
-def _addressed(result: Result, trail: Trail) -> str:
-    """Say who has to act, where that is not the account that was read."""
-    if trail.ownership == "owned" or not result.remediation:
-        return result.remediation
-    return f"In account {trail.account_id}, which owns this organization trail: {result.remediation}"
+def addressed(remediation: str, owner: str) -> str:
+    """Say who has to act, where that is an owner that is not the account itself."""
+    return (
+        f"In account {owner}, which owns this organization trail: {remediation}"
+        if owner and remediation
+        else remediation
+    )
 
 
 def _under_exceptions(finding: Finding, subject: Subject) -> Finding:

@@ -159,6 +159,7 @@ def _deliveries(subject: Subject, policy: str) -> Iterator[Request]:
 def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
     name, folder = subject.trail.bucket_name, request.resource.partition(":::")[2].rpartition("/20")[0]
     return _as_result(
+        policy,
         decide(policy, request),
         f"The policy of the bucket {name} lets CloudTrail upload logs encrypted under this key.",
         f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key to {folder}.",
@@ -178,6 +179,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."
         return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
     return _as_result(
+        policy,
         decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn)),
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
@@ -186,10 +188,15 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     )
 
 
-def _as_result(decision: Decision, passed: str, failed: str, grant: str) -> Result:
+def _as_result(policy: Policy, decision: Decision, passed: str, failed: str, grant: str) -> Result:
     """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add."""
     labels = [statement.label for statement in decision.statements]
-    evidence = {"outcome": decision.outcome.name.lower(), "statements": labels, "reason": decision.reason}
+    evidence: dict[str, object] = {
+        "outcome": decision.outcome.name.lower(),
+        "statements": labels,
+        "reason": decision.reason,
+        **({"warnings": list(policy.warnings)} if policy.warnings else {}),
+    }
     if decision.outcome is Outcome.ALLOWED:
         return Result("pass", passed, "", evidence)
     if decision.outcome is Outcome.INDETERMINATE:
@@ -216,4 +223,4 @@ def _parsed(text: str) -> Policy | Result:
     try:
         return parse(text)
     except PolicyError as error:
-        return Result("unknown", f"The policy cannot be understood: {error}.", "Look at the policy in AWS.")
+        return Result("unknown", f"The policy cannot be understood: {error}", "Look at the policy in AWS.")

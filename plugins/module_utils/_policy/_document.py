@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,16 @@ _ALL = pieces_of("*")
 
 class PolicyError(ValueError):
     """The text is no policy at all."""
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which of its names stood in it more than once; of these the last value is left."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        """`pairs` are the names and values in the order of the text."""
+        super().__init__(pairs)
+        times = Counter(name for name, _value in pairs)
+        self.repeated = [name for name in times if times[name] > 1]
 
 
 class Names:
@@ -84,7 +94,8 @@ class Names:
 class Statement:
     """One statement. An element that is missing is None; `document` is the statement as it was read.
 
-    `label` is how messages name it: by its Sid, or by its place counted from 1.
+    `label` is how messages name it: by its Sid, or by its place counted from 1. `repeated` are the names that stood
+    more than once in one of its objects, so that `document` does not hold all that was read.
     """
 
     label: str
@@ -96,6 +107,7 @@ class Statement:
     conditions: tuple[Condition, ...]
     document: Any
     malformed: bool = False
+    repeated: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The label."""
@@ -104,11 +116,15 @@ class Statement:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy. `document` is the JSON object as it was read and must not be changed."""
+    """A policy. `document` is the JSON object as it was read and must not be changed.
+
+    `repeated` are the names that stood more than once in that object itself.
+    """
 
     statements: tuple[Statement, ...]
     warnings: tuple[str, ...]
     document: Mapping[str, Any]
+    repeated: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The policy as compact JSON, the form in which it is sent."""
@@ -125,8 +141,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
 
     Raises PolicyError when it is no policy at all: no JSON, no object, or an object without Statement.
     """
-    repeated: list[str] = []
-    document = _load(text, repeated) if isinstance(text, str) else text
+    document = _load(text) if isinstance(text, str) else text
     if not isinstance(document, Mapping):
         raise PolicyError("The policy is no JSON object.")
     if "Statement" not in document:
@@ -134,24 +149,28 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     listed = document["Statement"]
     variables = document.get("Version") == VERSIONS[0]
     statements: list[Statement] = []
-    warnings = [f"The element {name} stands twice in one object; the last one counts." for name in repeated]
+    repeated = tuple(document.repeated) if isinstance(document, _Object) else ()
+    warnings = [f"The element {name} of the policy stands twice; the last one counts." for name in repeated]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         statement, oddities = _statement(each, number, variables=variables)
         statements.append(statement)
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
-    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document)
+    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, repeated)
 
 
-def _load(text: str, repeated: list[str]) -> Any:
-    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        times = Counter(name for name, _value in pairs)
-        repeated.extend(name for name in times if times[name] > 1)
-        return dict(pairs)
-
+def _load(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=collect)
+        return json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"The policy is no JSON: {error}.") from error
+
+
+def _repeated(value: Any) -> Iterator[str]:
+    """The names that stood more than once in one of the objects of a value."""
+    if isinstance(value, _Object):
+        yield from value.repeated
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _repeated(part)
 
 
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
@@ -179,12 +198,14 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
         conditions=conditions,
         document=document,
         malformed=any(name in document and f"Not{name}" in document for name in ("Principal", "Action", "Resource")),
+        repeated=tuple(_repeated(document)),
     )
     return statement, oddities + _statement_oddities(statement, document)
 
 
 def _statement_oddities(statement: Statement, document: Mapping[str, Any]) -> list[str]:
-    found = [f"AWS documents no element {name}" for name in document if name not in ELEMENTS]
+    found = [f"{name} stands twice in it; the last one counts" for name in statement.repeated]
+    found += [f"AWS documents no element {name}" for name in document if name not in ELEMENTS]
     parts = {
         "Effect": statement.effect,
         "Principal": statement.principals,

@@ -76,6 +76,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     if not missing:
         return policy
     _refuse_orphans(policy, required)
+    _refuse_repeated(policy, required)
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in _additions(missing, required):
@@ -130,6 +131,17 @@ def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
             yield statement.label, ", ".join(statement.principals.orphans)
 
 
+def _refuse_repeated(policy: Policy, required: Required) -> None:
+    """Of names that stand twice in one object only the last value is read: written back, the others would be lost."""
+    for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
+        if names:
+            raise _refusal(
+                required,
+                f"in {owner} the element {names[0]} stands twice, and only the last of them could be written back. "
+                f"Write it once in {owner}, with all that it is to hold.",
+            )
+
+
 def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
     service = [call for call in missing if call.principal == SERVICE]
@@ -168,7 +180,8 @@ def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
         if _is_ours(document, sid) and _shape(document) == _shape(addition):
             documents[index] = {**_joined(document, addition), "Sid": document["Sid"]}
             return
-    taken = {document.get("Sid") for document in documents if isinstance(document, Mapping)}
+    # KMS takes text alone, but a Sid that is something else may have got here: it takes no name.
+    taken = [document.get("Sid") for document in documents if isinstance(document, Mapping)]
     numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
     free = next(name for name in (sid, *numbered) if name not in taken)
     documents.append({**addition, "Sid": free})

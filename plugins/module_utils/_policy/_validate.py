@@ -55,8 +55,10 @@ def validate(policy: Policy | Mapping[str, Any] | str) -> list[str]:
             policy = parse(policy)
         except PolicyError as error:
             return [str(error)]
-    found = [*_document(policy.document)]
+    found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
+    found += _document(policy.document)
     for statement in policy.statements:
+        found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
         found.extend(f"{statement.label}: {problem}." for problem in _statement(statement))
     return found + _form(policy)
 

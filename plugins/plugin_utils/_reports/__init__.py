@@ -36,6 +36,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
+        "html": Format("cloudtrail-kms.html", "_html"),
         "json": Format("cloudtrail-kms.json", "_json"),
         "csv": Format("cloudtrail-kms.csv", "_csv"),
         "junit": Format("cloudtrail-kms-junit.xml", "_junit"),

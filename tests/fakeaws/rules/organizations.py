@@ -126,6 +126,14 @@ def _page(call: Call, member: str, rows: Sequence[Any]) -> Answer:
     return answer
 
 
+def describe_account(world: World, identity: Identity, call: Call) -> Answer:
+    """For the same callers (Organizations API reference, DescribeAccount)."""
+    organization = _privileged(world, identity)
+    if call.parameters["AccountId"] not in organization.accounts:
+        raise AwsError("AccountNotFoundException", "You specified an account that doesn't exist.")
+    return {"Account": _account(world, organization, call.parameters["AccountId"])}
+
+
 def list_delegated_services(world: World, identity: Identity, call: Call) -> Answer:
     """Same callers; an account that administers nothing is not registered (ListDelegatedServicesForAccount)."""
     organization = _privileged(world, identity)
@@ -174,6 +182,7 @@ def _arn(world: World, organization: Organization, kind: str, name: str) -> str:
 
 OPERATIONS: Mapping[str, Operation] = {
     "organizations:DescribeOrganization": Operation(describe_organization, any_resource),
+    "organizations:DescribeAccount": Operation(describe_account, any_resource),
     "organizations:ListAccounts": Operation(list_accounts, any_resource),
     "organizations:ListAccountsForParent": Operation(list_accounts_for_parent, any_resource),
     "organizations:ListDelegatedServicesForAccount": Operation(list_delegated_services, any_resource),

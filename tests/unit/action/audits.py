@@ -61,8 +61,21 @@ def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) 
         "partition": "aws",
         "verdict": verdict,
         "cis_3_5": "pass",
+        "complete": True,
         "trails": list(trails),
-        "kms_keys": [{"arn": KEY, "aliases": ["alias/trail"]}],
+        "kms_keys": [
+            {
+                "arn": KEY,
+                "aliases": ["alias/trail"],
+                "manager": "CUSTOMER",
+                "state": "Enabled",
+                "spec": "SYMMETRIC_DEFAULT",
+                "usage": "ENCRYPT_DECRYPT",
+                "multi_region": False,
+                "rotation_enabled": True,
+                "policy": None,
+            }
+        ],
         "buckets": [],
         "errors": [],
         **fields,

@@ -22,6 +22,7 @@ from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
@@ -162,8 +163,19 @@ class TestReportObjects:
         given = {"report_dir": str(tmp_path), "report_bucket": "evidence", "report_prefix": "/audits/today/"}
         result = run(facts_of(RED), reports=["json"], **given)
         assert result["report_objects"] == {"bucket": "evidence", "prefix": "audits/today"}
+        assert result["uploads"] == result["reports"] == [str(tmp_path / "cloudtrail-kms.json")]
         assert "report_objects" not in run(facts_of(RED), **given)
         assert "report_objects" not in run(facts_of(RED), reports=["json"], report_dir=str(tmp_path))
+
+    @pytest.mark.parametrize(("backup", "uploads"), [({"changes": []}, ["/var/backups/b.json"]), (None, [])])
+    def test_hold_the_backup_where_one_was_written(self, backup: Any, uploads: list[str]) -> None:
+        given = {"report_bucket": "evidence", "backup_path": "/var/backups/b.json"}
+        assert run(enforcement("applied", backup=backup), mode="enforce", **given)["uploads"] == uploads
+        assert run(enforcement("applied", backup=backup), mode="enforce", backup_path="b")["uploads"] == []
+
+    def test_hold_no_backup_where_none_was_asked_for(self) -> None:
+        told = run(enforcement("applied", backup={"changes": []}), mode="enforce", report_bucket="evidence")
+        assert (told["uploads"], "backup_path" in told) == ([], False)
 
     def test_without_a_directory_lie_where_ansible_cleans_up(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -245,6 +257,7 @@ class TestTheModule:
         assert run(facts_of(RED)) == {
             "changed": False,
             "reports": [],
+            "uploads": [],
             "summary": RED["summary"],
             "verdicts": {"1" * 12: "non_compliant"},
             "failures": run(facts_of(RED))["failures"],
@@ -254,11 +267,29 @@ class TestTheModule:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, got: destroy"),
+        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, share, got: destroy"),
         ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
-        ({"reports": ["pdf"]}, "value of reports must be one or more of: json, .*asff. Got no match for: pdf"),
+        ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
 )
 def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail, match=message):
         run(NEVER_ASKED, **arguments)
+
+
+class TestFiles:
+    """A path is one from where ansible-playbook was called, and the person who runs it is told where the backup is."""
+
+    @pytest.mark.parametrize("option", ["backup_path", "restore"])
+    def test_are_named_from_where_ansible_was_called(
+        self, option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **{option: "backups/b.json"})
+        assert asked[0][1][option] == str(tmp_path / "backups" / "b.json")
+
+    def test_backup_is_shown(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = str(tmp_path / "b.json")
+        told = run(enforcement("applied", backup={"changes": []}), mode="enforce", backup_path=path)
+        assert told["backup_path"] == path
+        assert f"Backup    {path} (cloudtrail_kms_restore puts it back)" in capsys.readouterr().out

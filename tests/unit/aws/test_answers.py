@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, _calls, _snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, _calls, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 
@@ -46,6 +46,7 @@ READS: list[Callable[[Access], Any]] = [
     lambda access: _calls.trails_seen_in(access, "us-east-1"),
     lambda access: _calls.trail_status(access, "us-east-1", TRAIL),
     lambda access: _calls.administers_cloudtrail(access, "us-east-1", MANAGEMENT),
+    lambda access: _calls.member(access, "us-east-1", MANAGEMENT),
     lambda access: _calls.key_metadata(access, "us-east-1", REPLICA),
     lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
     lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
@@ -135,11 +136,9 @@ class ReplicaAccess(Access):
 
 def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
     access = ReplicaAccess()
-    account = _snapshot.Account(MANAGEMENT, "aws", access, {}, (access,))
+    account = _resources.Account(MANAGEMENT, "aws", access, {}, {MANAGEMENT: access})
     with ThreadPoolExecutor(1) as pool:
-        reads = _snapshot.KeyReads(pool, account, REPLICA)
-        reads.ask_rotation(pool)
-        key = reads.key()
+        key = _resources.KeyReads(pool, account, REPLICA).key()
     assert isinstance(key, Key)
     assert (key.primary_arn, key.rotation_enabled) == (PRIMARY, True)
     assert access.rotation_asked == [("eu-west-1", PRIMARY)]

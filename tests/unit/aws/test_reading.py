@@ -13,12 +13,12 @@ from datetime import timezone
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     AwsError,
-    Role,
     Scope,
     connect,
     read_account,
@@ -340,12 +340,30 @@ def test_unknown_credentials_are_named(load: Load) -> None:
 
 def test_expired_credentials_are_named(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    sts: Any = boto3.client("sts", endpoint_url=aws.endpoint, region_name="us-east-1", **signing_keys(aws))
+    given = sts.assume_role(RoleArn=role(PRODUCTION)["role_arn"], RoleSessionName="test", ExternalId="audit-2026")
+    keys = given["Credentials"]
     aws.expire_sessions()
+    session = {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }
     with pytest.raises(
         AwsError, match=r"No account can be read: GetCallerIdentity in .* answered ExpiredToken .* Renew"
     ):
-        read_account(session, Scope())
+        read_account(connect("us-east-1", aws.endpoint, session, 4), Scope())
+
+
+def signing_keys(aws: FakeAws) -> dict[str, Any]:
+    """The administrator's keys as boto3 takes them."""
+    return {name.lower(): value for name, value in aws.credentials(MANAGEMENT).items()}
+
+
+def test_half_of_a_key_is_named(load: Load) -> None:
+    half = {"aws_access_key_id": "AKIAUNKNOWN"}
+    with pytest.raises(AwsError, match="Partial credentials found in explicit, missing: aws_secret_access_key"):
+        read_account(connect("us-east-1", load("healthy").endpoint, half, 4), Scope())
 
 
 def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,5 +401,5 @@ def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
 
 
 def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
-    client = caller(load("healthy")).client("kms", "us-east-1")
+    client = caller(load("healthy")).clients.client("kms", "us-east-1")
     assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra

@@ -355,6 +355,15 @@ def test_what_is_open_is_counted_in_the_message_and_listed_in_the_evidence() -> 
     assert "any other account may kms:DeleteImportedKeyMaterial" in allowed
 
 
+def test_what_is_odd_in_a_policy_is_evidence_and_blinds_nobody() -> None:
+    """JSON leaves open which of two elements counts: the last is judged, and that is said."""
+    text = policy(ROOT, ENCRYPT).replace('"Sid": "Encrypt",', '"Sid": "Encrypt", "Effect": "Deny",')
+    found = finding("key_policy_allows_encrypt", snapshot(key={"policy": text}))
+    assert found.status == "pass"
+    assert found.evidence["warnings"] == ['statement "Encrypt": Effect stands twice in it; the last one counts.']
+    assert "warnings" not in finding("key_policy_allows_encrypt", snapshot()).evidence
+
+
 def bucket_statement(effect: str, folder: str) -> dict[str, Any]:
     """A statement on uploads below a folder of the bucket."""
     resource = f"arn:aws:s3:::logs/{folder}"

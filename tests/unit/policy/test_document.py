@@ -140,12 +140,20 @@ def test_oddities_become_warnings(policy: dict[str, Any], warnings: list[str]) -
 
 
 def test_elements_that_stand_twice_are_named() -> None:
-    """JSON leaves open which of them counts; AWS refuses them, so none should ever be read."""
-    text = '{"Statement": [{"Effect": "Allow", "Sid": "a", "Effect": "Deny"}], "Id": "x", "Id": "y"}'
-    assert parse(text).warnings[:2] == (
-        "The element Effect stands twice in one object; the last one counts.",
-        "The element Id stands twice in one object; the last one counts.",
+    """JSON leaves open which of them counts; the audit goes on with the last, as most readers do."""
+    text = (
+        '{"Id": "x", "Id": "y", "Statement": [{"Effect": "Deny", "Sid": "a", "Effect": "Allow", "Principal": "*", '
+        '"Action": "kms:*", "Resource": "*", "Condition": {"Bool": {"k": "true"}, "Bool": {"l": "true", "l": "a"}}}]}'
     )
+    policy = parse(text)
+    assert policy.warnings == (
+        "The element Id of the policy stands twice; the last one counts.",
+        'statement "a": Effect stands twice in it; the last one counts.',
+        'statement "a": Bool stands twice in it; the last one counts.',
+        'statement "a": l stands twice in it; the last one counts.',
+    )
+    assert (policy.statements[0].effect, [each.key for each in policy.statements[0].conditions]) == ("Allow", ["l"])
+    assert (policy.repeated, policy.statements[0].repeated) == (("Id",), ("Effect", "Bool", "l"))
 
 
 def test_compact_json_keeps_characters_and_order() -> None:

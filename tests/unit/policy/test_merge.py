@@ -293,6 +293,11 @@ def test_a_foreign_statement_with_our_sid_is_kept(foreign: dict[str, Any]) -> No
     assert merged(policy, required(SECOND)) == [foreign, ROOT, DESCRIBE, expected]
 
 
+def test_a_sid_that_is_no_text_is_refused_like_all_that_kms_would_not_take() -> None:
+    with pytest.raises(MergeRefusedError, match="Sid"):
+        merge(parse(document({**ROOT, "Sid": []})), required())
+
+
 def test_numbers_of_sids_go_on() -> None:
     """The first that is free."""
     taken = [{**ROOT, "Sid": f"AwsBaselineCloudTrailUse{number}"} for number in ("", 2, 3)]
@@ -351,6 +356,27 @@ def test_refusals_name_the_statement(before: list[Any], wanted: Required, why: s
     with pytest.raises(MergeRefusedError) as raised:
         merge(parse(document(*before)), wanted)
     assert str(raised.value) == f"The policy of {KEY} is left as it is: {why}"
+
+
+@pytest.mark.parametrize(
+    ("written", "repeated", "owner", "element"),
+    [
+        ('"Effect":"Allow"', '"Effect":"Deny","Effect":"Allow"', 'statement "Enable IAM User Permissions"', "Effect"),
+        ('{"AWS":', '{"AWS":"111122223333","AWS":', 'statement "Enable IAM User Permissions"', "AWS"),
+        ('"Statement":', '"Statement":[],"Statement":', "the policy", "Statement"),
+    ],
+)
+def test_what_stands_twice_is_not_written_back(written: str, repeated: str, owner: str, element: str) -> None:
+    """Only the last was read, and the others would be lost; while nothing is missing there is nothing to write."""
+    text = parse(document(ROOT)).to_json().replace(written, repeated)
+    with pytest.raises(MergeRefusedError) as raised:
+        merge(parse(text), required())
+    assert str(raised.value) == (
+        f"The policy of {KEY} is left as it is: in {owner} the element {element} stands twice, and only the last of "
+        f"them could be written back. Write it once in {owner}, with all that it is to hold."
+    )
+    complete = parse(parse(document(ROOT, USE, DESCRIBE)).to_json().replace(written, repeated, 1))
+    assert merge(complete, required()) is complete
 
 
 def test_a_policy_that_grows_too_long_is_refused_in_full_sentences() -> None:

@@ -178,6 +178,14 @@ def test_not_principal_with_allow() -> None:
         (document(ALLOW, Version="2020-01-01"), ["The Version must be one of 2012-10-17 and 2008-10-17."]),
         ({"Statement": [ALLOW]}, ["The Version must be one of 2012-10-17 and 2008-10-17."]),
         (document(ALLOW, "x"), ["statement 2: it is not an object."]),
+        (
+            json.dumps(document(ALLOW, Id="a")).replace('"Id":', '"Id": "b", "Id":'),
+            ["The element Id of the policy stands twice."],
+        ),
+        (
+            json.dumps(document(ALLOW)).replace('"Sid":', '"Sid": "b", "Sid":'),
+            ['statement "A": Sid stands twice in it.'],
+        ),
         (document(ALLOW, Id="Ω"), ["The policy holds the character 'Ω'; KMS takes Latin-1 only."]),
         (document(ALLOW, Id="a\u0080b"), ["The policy holds the character '\\x80'; KMS takes Latin-1 only."]),
     ],

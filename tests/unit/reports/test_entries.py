@@ -30,16 +30,17 @@ KEY_READ = {**error("us-east-1"), "service": "kms", "operation": "ListAliases", 
         (account("no_trails"), "fail", "No trail was found in the regions that were read."),
         (account("not_applicable"), "not_applicable", "The account is not judged."),
         (
-            account("unknown", errors=[error("eu-west-1"), error("eu-west-3")]),
+            account("unknown", complete=False, errors=[error("eu-west-1"), error("eu-west-3")]),
             "unknown",
-            "Not all of the account could be read. cloudtrail:DescribeTrails in eu-west-1, eu-west-3: "
+            "Not all trails of the account could be seen. cloudtrail:DescribeTrails in eu-west-1, eu-west-3: "
             "AccessDeniedException: No.",
         ),
-        (account("unknown"), "unknown", "Not all of the account could be read."),
+        (account("unknown", complete=False), "unknown", "Not all trails of the account could be seen."),
         (
-            account("non_compliant", trail(verdict="non_compliant"), errors=[error("eu-west-1")]),
+            account("non_compliant", trail(verdict="non_compliant"), complete=False, errors=[error("eu-west-1")]),
             "unknown",
-            "Not all of the account could be read. cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.",
+            "Not all trails of the account could be seen. cloudtrail:DescribeTrails in eu-west-1: "
+            "AccessDeniedException: No.",
         ),
         # A key that could not be read hides no trail.
         (

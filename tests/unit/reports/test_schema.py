@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from tests.unit.checks.build import snapshot
+from tests.unit.checks.build import denied, snapshot
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
@@ -58,6 +60,18 @@ def test_the_scenarios_show_every_rule_in_every_status_that_it_knows(audits: dic
     never = {(rule, status) for rule in RULES for status in ("pass", "fail")} - seen
     # The second round of audits excepts what these find.
     assert never <= {(rule, "fail") for rule in list(RULES)[::2]} | {("key_is_approved", "pass")}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        replace(snapshot(), trails=(), keys={}, buckets={}, state="SUSPENDED", account_name="old"),
+        replace(snapshot(), trails=(), keys={}, buckets={}, errors=(denied("sts", "AssumeRole", "sts:AssumeRole"),)),
+        snapshot(key=denied("kms", "DescribeKey", "kms:DescribeKey")),
+    ],
+)
+def test_the_audit_of_an_account_that_cannot_be_read_keeps_to_it(read: Snapshot) -> None:
+    assert [error.message for error in VALIDATOR.iter_errors(facts([assess(read, Settings())]))] == []
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:

@@ -1,0 +1,247 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read many accounts at once: their reads side by side in one pool, each account by itself.
+
+An account is seen first (its regions and trails), then read (what stands behind the trails). A trail that belongs to
+another account of the sweep is left to its owner, so an account that sees such a trail is read when the owner has
+been seen; no account waits for anything else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timezone
+from queue import SimpleQueue
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Shared
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
+    OwnerRoles,
+    Scope,
+    Seen,
+    caller_identity,
+    prepare,
+    read,
+    see,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError, Snapshot
+
+# So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
+# those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.
+MOST_SEARCHED = 10
+
+
+def sweep(caller: Access, scope: Scope) -> Iterator[Snapshot]:
+    """Read every account of `scope.accounts` and yield each once, as it is done.
+
+    An account that cannot be entered or read, or that has gone, is a Snapshot of nothing but its errors. The caller's
+    own account is read with the caller's own credentials. Raises AwsError where AWS does not know the caller, or
+    refuses the roles of the keys' and buckets' owners.
+    """
+    with ThreadPoolExecutor(scope.concurrency) as pool, ThreadPoolExecutor(scope.concurrency) as accounts:
+        prepare(pool, caller)
+        owners = OwnerRoles(pool, caller, scope)
+        doors = Doors(caller, caller_identity(caller), scope, owners.of_keys())
+        yield from _Sweep(pool, accounts, doors, scope, owners.of_buckets()).run()
+
+
+class Doors(Mapping[str, Access]):
+    """The accesses to the accounts of a sweep, by account id, each opened when it is first needed.
+
+    As a mapping it holds the accounts that can be entered, and the owner of keys that has a role of its own.
+    """
+
+    def __init__(self, caller: Access, identity: str, scope: Scope, key_accesses: Mapping[str, Access]) -> None:
+        self._caller, self._key_accesses = caller, key_accesses
+        self.partition, self._own_id = identity.split(":")[1], identity.split(":")[4]
+        self._role = scope.member_role
+        self._opened: dict[str, Access | AwsError] = {}
+        self._locks = {account_id: threading.Lock() for account_id in scope.accounts}
+        self._closed_book: list[ReadError] = []
+
+    def open(self, account_id: str) -> Access:
+        """The access to an account of the sweep. Raises AwsError where its role cannot be assumed."""
+        with self._locks[account_id]:
+            if account_id not in self._opened:
+                self._opened[account_id] = self._try(account_id)
+            opened = self._opened[account_id]
+        if isinstance(opened, AwsError):
+            raise opened
+        return opened
+
+    def _try(self, account_id: str) -> Access | AwsError:
+        if account_id == self._own_id or self._role is None:
+            return self._caller
+        try:
+            return self._caller.assume(self._role.of(self.partition, account_id))
+        except AwsError as error:
+            return error
+
+    def organization_says(self, account_id: str) -> _calls.Member | ReadError:
+        """What the organization says of an account. Where it refuses the caller to ask, it is not asked again."""
+        if self._closed_book:
+            return self._closed_book[0]
+        answer = _calls.member(self._caller, self._caller.region, account_id)
+        if isinstance(answer, ReadError) and answer.code in _calls.NO_ADMINISTRATOR:
+            self._closed_book.append(answer)
+        return answer
+
+    def __getitem__(self, account_id: str) -> Access:
+        if account_id in self._key_accesses:
+            return self._key_accesses[account_id]
+        if account_id not in self._locks:
+            raise KeyError(account_id)
+        try:
+            return self.open(account_id)
+        except AwsError as error:
+            raise KeyError(account_id) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._locks)
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+
+class _Sweep:
+    """A sweep under way: which accounts are still to be seen, which to be read, and which wait for an owner."""
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        accounts: ThreadPoolExecutor,
+        doors: Doors,
+        scope: Scope,
+        buckets: Mapping[str, Access],
+    ) -> None:
+        self._pool, self._accounts, self._doors, self._scope, self._buckets = pool, accounts, doors, scope, buckets
+        self._shared = Shared()
+        self._requested = frozenset(scope.accounts)
+        self._unseen, self._ready = deque(scope.accounts), deque[Seen]()
+        self._done: SimpleQueue[tuple[str, Future[Seen | Snapshot]]] = SimpleQueue()
+        self._under_way = 0
+        self._owned: dict[str, frozenset[str]] = {}
+        self._waiting: dict[str, list[Seen]] = {}
+        self._deliveries: Counter[str] = Counter()
+        self._held: list[Snapshot] = []
+
+    def run(self) -> Iterator[Snapshot]:
+        """Yield each account as it is done; those with a central bucket that none could read, at the end."""
+        while self._unseen or self._ready or self._under_way:
+            self._fill()
+            account_id, job = self._done.get()
+            self._under_way -= 1
+            result = job.result()
+            if isinstance(result, Seen):
+                self._take(result)
+                continue
+            if account_id not in self._owned:
+                self._release(account_id, frozenset())
+            if _refused(result):
+                self._held.append(result)
+            else:
+                yield result
+        yield from self._with_central_buckets()
+
+    def _fill(self) -> None:
+        """Start as many accounts as there are threads, and finish what was begun before beginning more."""
+        while self._under_way < self._scope.concurrency and (self._ready or self._unseen):
+            if self._ready:
+                seen = self._ready.popleft()
+                self._start(seen.account.account_id, self._read, seen)
+            else:
+                account_id = self._unseen.popleft()
+                self._start(account_id, self._see, account_id)
+
+    def _start(self, account_id: str, job: Callable[..., Seen | Snapshot], argument: str | Seen) -> None:
+        self._under_way += 1
+        self._accounts.submit(job, argument).add_done_callback(lambda done: self._done.put((account_id, done)))
+
+    def _see(self, account_id: str) -> Seen | Snapshot:
+        try:
+            access = self._pool.submit(self._doors.open, account_id).result()
+        except AwsError as error:
+            return self._not_entered(account_id, error)
+        partition, tags = self._doors.partition, self._scope.key_tags
+        account = Account(account_id, partition, access, self._doors, {account_id: access, **self._buckets}, tags)
+        listed = self._pool.submit(_calls.enabled_regions, access, access.region)
+        try:
+            return see(self._pool, account, self._scope, listed)
+        except AwsError as error:
+            return self._unread(account_id, error.errors)
+
+    def _not_entered(self, account_id: str, error: AwsError) -> Snapshot:
+        """An account that is closed, or suspended, need not comply; of any other nothing is known."""
+        member = self._pool.submit(self._doors.organization_says, account_id).result()
+        if isinstance(member, ReadError):
+            return self._unread(account_id, (*error.errors, member))
+        return replace(self._unread(account_id, error.errors), state=member.state, account_name=member.name)
+
+    def _unread(self, account_id: str, errors: tuple[ReadError, ...]) -> Snapshot:
+        return Snapshot(account_id, self._doors.partition, datetime.now(timezone.utc), errors=errors)
+
+    def _take(self, seen: Seen) -> None:
+        """Note what an account owns, which those wait for that see it; then it is read, or waits in its turn."""
+        for _region, record in seen.records:
+            if record["TrailARN"] in seen.arns(owned=True):
+                # An organization trail delivers for many.
+                self._deliveries[record["S3BucketName"]] += 2 if record["IsOrganizationTrail"] else 1
+        self._release(seen.account.account_id, seen.arns(owned=True))
+        self._queue(seen)
+
+    def _release(self, owner: str, owned: frozenset[str]) -> None:
+        self._owned[owner] = owned
+        for seen in self._waiting.pop(owner, ()):
+            self._queue(seen)
+
+    def _queue(self, seen: Seen) -> None:
+        unknown = (owner for owner in _owners(seen) if owner in self._requested and owner not in self._owned)
+        owner = next(unknown, None)
+        if owner is None:
+            self._ready.append(seen)
+        else:
+            self._waiting.setdefault(owner, []).append(seen)
+
+    def _read(self, seen: Seen) -> Snapshot:
+        told = frozenset(arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ()))
+        return read(self._pool, seen, self._shared, told)
+
+    def _with_central_buckets(self) -> Iterator[Snapshot]:
+        """The accounts that were held back, with the buckets whose owner is found among all accounts of the sweep."""
+        refused = {name: bucket for held in self._held for name, bucket in _refused(held)}
+        central = [name for name in refused if self._deliveries[name] > 1]
+        central.sort(key=lambda name: (-self._deliveries[name], name))
+        found = {name: self._search(refused[name]) for name in central[:MOST_SEARCHED]}
+        for held in self._held:
+            better = {name: found[name] for name, _bucket in _refused(held) if name in found}
+            yield replace(held, buckets={**held.buckets, **better})
+
+    def _search(self, bucket: Bucket) -> Bucket:
+        """Ask every account for the policy, as many at once as there are threads, until the owner answers."""
+        accesses = [access for access in map(self._doors.get, self._scope.accounts) if access]
+        for start in range(0, len(accesses), self._scope.concurrency):
+            asked = accesses[start : start + self._scope.concurrency]
+            answers = self._pool.map(lambda access: _calls.bucket_policy(access, bucket.region, bucket.name), asked)
+            for access, policy in zip(asked, answers, strict=True):
+                if not isinstance(policy, ReadError):
+                    enabled = _calls.bucket_key_enabled(access, bucket.region, bucket.name)
+                    return replace(bucket, policy=policy, bucket_key_enabled=enabled)
+        return bucket
+
+
+def _owners(seen: Seen) -> Iterator[str]:
+    """The accounts that own the trails which this one only sees."""
+    return (arn.split(":")[4] for arn in sorted(seen.arns(owned=False)))
+
+
+def _refused(snapshot: Snapshot) -> list[tuple[str, Bucket]]:
+    """The buckets whose policy nobody was shown."""
+    buckets = [(name, bucket) for name, bucket in snapshot.buckets.items() if isinstance(bucket, Bucket)]
+    return [(name, bucket) for name, bucket in buckets if isinstance(bucket.policy, ReadError)]

@@ -1,0 +1,79 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report for people: one HTML file that needs no other, loads nothing, and is readable without its script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_view import TONES, VERDICTS, page
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+
+_FOLDER = Path(__file__).parent
+
+
+def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
+    """Return the report of an audit, which has the shape of `ansible_facts.cloudtrail_kms`.
+
+    Whatever the audit holds comes out as text: markup is escaped, and a character that would not show as itself, or
+    that turns the direction of writing, is written as an escape. The same audit gives the same report.
+    """
+    said = page(audit, cis_version=cis_version)
+    # The layout of the matrix has to know its columns; attributes of style are what the policy below forbids.
+    style = f":root {{ --rules: {max(len(said.columns), 1)}; }}\n{_file('report.css')}"
+    script = _file("report.js")
+    return _template().render(
+        page=said,
+        kinds=KINDS,
+        tones=TONES,
+        verdicts=VERDICTS,
+        style=style,
+        script=script,
+        policy=_content_security_policy(style, script),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_file("report.html.j2"))
+
+
+def _shown(value: object) -> object:
+    """Make text harmless to read, which is escaped after. What a macro has laid out is Markup, and done already."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return printable(value)
+
+
+def _content_security_policy(style: str, script: str) -> str:
+    """Nothing may be loaded, and nothing run but our own script, whatever finds its way into the page.
+
+    Source: W3C, Content Security Policy Level 3, "Hash usage".
+    """
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _file(name: str) -> str:
+    """Return a file that lies here, without the notice on its top: the report is the user's."""
+    return (_FOLDER / name).read_text(encoding="utf-8").partition("\n\n")[2]

@@ -1,0 +1,290 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the HTML report says of an audit, in the order in which it says it. No markup: the template lays it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import (
+    KINDS,
+    TrailView,
+    kind_of,
+    trail_view,
+)
+
+# Worst first: the order of the bars and of the entries.
+VERDICTS: Mapping[str, str] = {
+    "non_compliant": "Non-compliant",
+    "no_trails": "No trails",
+    "unknown": "Unknown",
+    "compliant": "Compliant",
+    "not_applicable": "Not applicable",
+}
+# What a verdict looks like: as the findings that lead to it.
+TONES: Mapping[str, str] = {
+    "non_compliant": "fail",
+    "no_trails": "fail",
+    "unknown": "unknown",
+    "compliant": "pass",
+    "not_applicable": "not_applicable",
+}
+_ORDER = {verdict: place for place, verdict in enumerate(VERDICTS)}
+# So many trails with a problem are shown open; more would bury the list.
+_OPEN = 8
+_FRAMEWORKS: Mapping[str, str] = {
+    "aws_security_hub": "AWS Security Hub",
+    "aws_config": "AWS Config",
+    "nist_800_53_r5": "NIST SP 800-53 Rev. 5",
+    "nist_800_171_r2": "NIST SP 800-171 Rev. 2",
+    "pci_dss_4.0.1": "PCI DSS 4.0.1",
+    "iso_27001_2022": "ISO/IEC 27001:2022",
+    "soc_2": "SOC 2",
+    "hipaa": "HIPAA",
+}
+_CIS = "cis_aws_foundations_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a bar: so many of one kind, from `start` on, in hundredths of the bar's length."""
+
+    kind: str
+    label: str
+    number: int
+    start: float
+    length: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """One of the figures on top: so many of so many, and the parts that all of them fall into."""
+
+    label: str
+    number: int
+    whole: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleLine:
+    """One rule over all trails. `found` are the parts of the bar that are problems."""
+
+    name: str
+    parts: tuple[Part, ...]
+    found: tuple[Part, ...]
+
+    @property
+    def problems(self) -> int:
+        """On how many trails it finds something."""
+        return sum(part.number for part in self.found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the matrix: a trail, or an account of which more is to be said than its trails tell."""
+
+    number: int
+    account_id: str
+    account_name: str
+    verdict: str
+    trail: TrailView | None = None
+    notes: tuple[Note, ...] = ()
+    opened: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionLine:
+    """One exception in force, with the rules of one trail that it covers. `days` are left, from the audit on."""
+
+    entry: Entry
+    rules: tuple[str, ...]
+    reason: str
+    owner: str
+    expires: str
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The whole report. `columns` are all rules, `rules` those that found something, worst first."""
+
+    generated_at: datetime
+    collection_version: str
+    benchmark: str
+    verdict: str
+    headline: str
+    literally: str
+    totals: tuple[Total, ...]
+    columns: tuple[str, ...]
+    rules: tuple[RuleLine, ...]
+    entries: tuple[Entry, ...]
+    exceptions: tuple[ExceptionLine, ...]
+    not_read: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
+    controls: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
+    """Return what the report says of an audit, which has the shape of `ansible_facts.cloudtrail_kms`."""
+    accounts = audit["accounts"]
+    trails = [trail for account in accounts for trail in account["trails"]]
+    entries = _entries(accounts)
+    generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
+    control = ", ".join(RULES["trail_has_kms_key"].frameworks[f"{_CIS}{cis_version}"])
+    rules = tuple(_rule_lines(trails))
+    return Page(
+        generated_at=generated_at,
+        collection_version=audit["collection_version"],
+        benchmark=f"CIS AWS Foundations {cis_version}, control {control}",
+        verdict=min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable"),
+        headline=_headline(accounts, trails),
+        literally=_literally(trails, control),
+        totals=tuple(_totals(accounts, trails, control)),
+        columns=tuple(rule.name for rule in rules),
+        rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
+        entries=entries,
+        exceptions=tuple(_exceptions(entries, generated_at.date())),
+        not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
+        controls=tuple(_controls(trails, f"{_CIS}{cis_version}")),
+    )
+
+
+def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> str:
+    """Say in a sentence what the verdict rests on."""
+    verdicts = Counter(trail["verdict"] for trail in trails)
+    empty = sum(account["verdict"] == "no_trails" for account in accounts)
+    unseen = sum(account["verdict"] == "unknown" for account in accounts)
+    clauses = []
+    if verdicts["non_compliant"]:
+        clauses.append(f"{verdicts['non_compliant']} of {count(len(trails), 'trail')} break a required rule")
+    if verdicts["unknown"]:
+        clauses.append(f"{verdicts['unknown']} of {count(len(trails), 'trail')} could not be judged")
+    if empty:
+        clauses.append(f"{count(empty, 'account')} without a trail")
+    if not clauses and unseen:
+        clauses.append(f"{count(unseen, 'account')} could not be read in full")
+    if not clauses and trails:
+        clauses.append(f"Every one of {count(len(trails), 'trail')} can deliver logs under a customer managed key")
+    return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
+
+
+def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
+    """Say what the benchmark alone would have said."""
+    failing = sum(trail["cis_3_5"] == "fail" for trail in trails)
+    found = f"{failing} of {count(len(trails), 'trail')} would fail" if failing else "no trail would fail"
+    return f"By the letter of CIS {control}, which only asks whether a key is set, {found}." if trails else ""
+
+
+def _totals(
+    accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]], control: str
+) -> Iterator[Total]:
+    for label, judged in (("Compliant accounts", accounts), ("Compliant trails", trails)):
+        verdicts = Counter(one["verdict"] for one in judged)
+        parts = _parts([(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()])
+        yield Total(label=label, number=verdicts["compliant"], whole=len(judged), parts=parts)
+    literal = Counter(trail["cis_3_5"] for trail in trails)
+    parts = _parts([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
+    yield Total(label=f"Pass CIS {control} to the letter", number=literal["pass"], whole=len(trails), parts=parts)
+    excepted = sum(any(finding["status"] == "excepted" for finding in trail["findings"]) for trail in trails)
+    if excepted:
+        parts = _parts([("excepted", "excepted", excepted), ("not_applicable", "without", len(trails) - excepted)])
+        yield Total(label="Trails under an exception", number=excepted, whole=len(trails), parts=parts)
+
+
+def _parts(counts: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
+    """Return the parts of a bar from kinds, labels and numbers; what there is none of has no part."""
+    whole, start, parts = sum(number for _kind, _label, number in counts), 0, []
+    for kind, label, number in counts:
+        if number:
+            length = {"start": round(100 * start / whole, 2), "length": round(100 * number / whole, 2)}
+            parts.append(Part(kind=kind, label=label, number=number, **length))
+            start += number
+    return tuple(parts)
+
+
+def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
+    counts: dict[str, Counter[str]] = {}
+    for finding in (finding for trail in trails for finding in trail["findings"]):
+        counts.setdefault(finding["rule"], Counter())[kind_of(finding)] += 1
+    for name, kinds in counts.items():
+        parts = _parts([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
+        found = tuple(part for part in parts if part.kind not in ("pass", "not_applicable"))
+        yield RuleLine(name=name, parts=parts, found=found)
+
+
+def _worst(rule: RuleLine) -> tuple[int, ...]:
+    found = {part.kind: part.number for part in rule.found}
+    return tuple(-found.get(kind, 0) for kind in KINDS)
+
+
+def _entries(accounts: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+    """Return the entries, worst first; where few have a problem, these are opened."""
+    found = sorted(
+        ((account, trail) for account in accounts for trail in _trails(account)),
+        key=lambda pair: (_ORDER[(pair[1] or pair[0])["verdict"]], pair[0]["account_id"]),
+    )
+    bad = sum((trail or account)["verdict"] not in ("compliant", "not_applicable") for account, trail in found)
+    return tuple(
+        Entry(
+            number=number,
+            account_id=account["account_id"],
+            account_name=account.get("account_name", ""),
+            verdict=(trail or account)["verdict"],
+            trail=trail_view(trail, account) if trail else None,
+            notes=() if trail else tuple(account_notes(account)),
+            opened=number <= bad <= _OPEN,
+        )
+        for number, (account, trail) in enumerate(found, start=1)
+    )
+
+
+def _trails(account: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
+    """The trails, and None for the account itself where they do not account for its verdict."""
+    explained = account["verdict"] in {trail["verdict"] for trail in account["trails"]}
+    return [*account["trails"]] if explained else [*account["trails"], None]
+
+
+def _exceptions(entries: Sequence[Entry], today: date) -> Iterator[ExceptionLine]:
+    """The next to expire first; the rules of a trail that one exception covers share a line."""
+    covered: dict[tuple[str, int, str, str], list[str]] = {}
+    for place, entry in enumerate(entries):
+        for problem in entry.trail.problems if entry.trail else ():
+            if problem.exception:
+                expires, reason, owner = (problem.exception[name] for name in ("expires", "reason", "owner"))
+                covered.setdefault((expires, place, reason, owner), []).extend(problem.rules)
+    for expires, place, reason, owner in sorted(covered):
+        yield ExceptionLine(
+            entry=entries[place],
+            rules=tuple(covered[expires, place, reason, owner]),
+            reason=reason,
+            owner=owner,
+            expires=expires,
+            days=(date.fromisoformat(expires) - today).days,
+        )
+
+
+def _not_read(account: Mapping[str, Any]) -> tuple[Note, ...]:
+    return tuple(note for note in account_notes(account) if note.tone == "doubt")
+
+
+def _controls(trails: Sequence[Mapping[str, Any]], cis: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield frameworks, their controls and the rules that speak to them; of CIS benchmarks the one asked for."""
+    named = {cis: cis.replace(_CIS, "CIS AWS Foundations "), **_FRAMEWORKS}
+    asked: dict[tuple[str, str], dict[str, None]] = {}
+    for finding in (finding for trail in trails for finding in trail["findings"]):
+        for framework, controls in finding["frameworks"].items():
+            if framework in named or not framework.startswith(_CIS):
+                place = (framework, ", ".join(controls))
+                asked.setdefault(place, {})[finding["rule"]] = None
+    order = {framework: place for place, framework in enumerate(named)}
+    for framework, controls in sorted(asked, key=lambda place: (order.get(place[0], len(order)), place)):
+        yield named.get(framework, framework), controls, tuple(asked[framework, controls])

@@ -1,0 +1,400 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The HTML report: it says all that the audit says, whatever names it holds, and loads and runs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+from tests.unit.action.audits import KEY, account, audit, error, finding, trail
+from tests.unit.reports.organization import organization
+from tests.unit.reports.pages import Element, read
+
+ORGANIZATION = organization(100)
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</style><img src=x onerror=alert(1)>",
+    "\"'><b>&amp;",
+    "{{ 7 * 7 }}{% raw %}",
+    "a\u202egpj.exe\u2066 \u200f",
+    "line\nbreak\tand\x1b[31m",
+    "عربي and עברית",
+    "\ud800",
+    "n" * 128,
+)
+
+
+def page(document: dict[str, Any], cis_version: str = "3.0") -> Element:
+    return read(render(document, cis_version=cis_version))
+
+
+def judged(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [found for one in document["accounts"] for found in one["trails"]]
+
+
+def words(element: Element) -> str:
+    return " ".join(element.text().split())
+
+
+def with_every(text: str, document: Any) -> Any:
+    """The document with the text in every name, message and value that AWS or a user may choose."""
+    kept = {"account_id", "cis_3_5", "expires", "frameworks", "generated_at", "level", "ownership", "rule", "severity"}
+    if isinstance(document, dict):
+        return {
+            name: value if name in {*kept, "status", "verdict"} else with_every(text, value)
+            for name, value in document.items()
+        }
+    if isinstance(document, list):
+        return [with_every(text, value) for value in document]
+    return text if isinstance(document, str) else document
+
+
+EXAMPLE = audit(
+    account(
+        "non_compliant",
+        trail(
+            "main",
+            "non_compliant",
+            finding("key_is_usable", evidence={"state": "Disabled"}),
+            finding("trail_is_delivering", "excepted"),
+            finding("key_policy_is_scoped", level="advised"),
+            finding("trail_has_kms_key", "pass", evidence={"kms_key": KEY}),
+        ),
+        account_name="production",
+        errors=[error("us-west-1")],
+        buckets=[{"name": "logs", "region": "us-east-1", "bucket_key_enabled": None}],
+    ),
+    account("no_trails"),
+)
+
+
+def shown_findings(report: Element) -> list[tuple[tuple[str, str], ...]]:
+    """Rule and status of each cell of each line of the matrix, of trails alone."""
+    matrix = report.one("table", id="matrix")
+    columns = [words(head).replace(" ", "_") for head in matrix.all("th", class_="rule")]
+    lines = []
+    for row in matrix.one("tbody").all("tr"):
+        status = [words(cell).removesuffix(", advised").replace(" ", "_") for cell in row.all("td")[2:]]
+        lines.append(tuple((rule, word) for rule, word in zip(columns, status, strict=True) if word))
+    return [line for line in lines if line]
+
+
+def test_the_matrix_holds_every_finding() -> None:
+    told = [tuple((one["rule"], one["status"]) for one in found["findings"]) for found in judged(ORGANIZATION)]
+    assert Counter(shown_findings(page(ORGANIZATION))) == Counter(told)
+
+
+def test_each_trail_has_every_message_remedy_and_rule() -> None:
+    report = page(ORGANIZATION)
+    entries = {words(one.all("dd")[0]): one for one in report.one("div", id="entries").all("details") if one.all("dd")}
+    assert entries.keys() == {found["arn"] for found in judged(ORGANIZATION)}
+    for found in judged(ORGANIZATION):
+        text = words(entries[found["arn"]])
+        for one in found["findings"]:
+            assert one["message"] in text
+            assert one["remediation"] in text
+            assert one["rule"] in text
+
+
+def test_every_line_of_the_matrix_leads_to_its_details() -> None:
+    report = page(ORGANIZATION)
+    links = [link.attributes["href"] for link in report.one("table", id="matrix").all("a")]
+    targets = [f"#{one.attributes['id']}" for one in report.all("details")]
+    assert links == targets == list(dict.fromkeys(links))
+    assert len(links) == len(judged(ORGANIZATION)) + sum(not one["trails"] for one in ORGANIZATION["accounts"])
+
+
+def test_the_worst_come_first() -> None:
+    rows = page(ORGANIZATION).one("table", id="matrix").one("tbody").all("tr")
+    verdicts = [row.attributes["data-verdict"] for row in rows]
+    assert list(dict.fromkeys(verdicts)) == ["non_compliant", "no_trails", "unknown", "compliant"]
+    assert verdicts == sorted(verdicts, key=["non_compliant", "no_trails", "unknown", "compliant"].index)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_whatever_a_name_holds_is_text(text: str) -> None:
+    harmless, hostile = page(with_every("harmless", EXAMPLE)), page(with_every(text, EXAMPLE))
+    assert skeleton(hostile) == skeleton(harmless)
+    assert printable(text) in hostile.one("div", id="entries").text()
+    assert printable(text) in hostile.one("table", id="matrix").text()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_name_is_text(text: str) -> None:
+    assert skeleton(page(with_every(text, EXAMPLE))) == skeleton(page(with_every("harmless", EXAMPLE)))
+
+
+def skeleton(element: Element) -> Any:
+    """The elements with their attributes, less all text."""
+    inside = [skeleton(each) for each in element.inside if isinstance(each, Element)]
+    return element.tag, element.attributes, inside
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_character_forges_the_page(text: str) -> None:
+    """Nothing in the file turns the direction of writing or ends a line but the template's own line feeds."""
+    assert render(with_every(text, EXAMPLE), cis_version="3.0").replace("\n", "").isprintable()
+
+
+def test_the_same_audit_gives_the_same_page() -> None:
+    turned = json.loads(json.dumps(ORGANIZATION), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    turned["accounts"] = [{**one, "trails": _ordered(one["trails"])} for one in turned["accounts"]]
+    assert render(turned, cis_version="3.0") == render(
+        {**ORGANIZATION, "accounts": [{**one, "trails": _ordered(one["trails"])} for one in ORGANIZATION["accounts"]]},
+        cis_version="3.0",
+    )
+
+
+def test_only_the_style_and_the_script_of_the_page_may_run() -> None:
+    report = page(EXAMPLE)
+    (policy,) = (one.attributes["content"] for one in report.all("meta") if "http-equiv" in one.attributes)
+    hashes = {
+        tag: base64.b64encode(hashlib.sha256(report.one(tag).text().encode()).digest()).decode()
+        for tag in ("style", "script")
+    }
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_nothing_is_loaded_and_no_attribute_holds_style_or_script() -> None:
+    report = page(ORGANIZATION)
+    for element in report.all():
+        assert not {"src", "srcset", "style", "action", "data"} & element.attributes.keys()
+        assert not [name for name in element.attributes if name.startswith("on")]
+        assert element.attributes.get("href", "#").startswith("#")
+    assert not re.search(r"url\(|@import|https?:", report.one("style").text())
+
+
+def test_the_report_is_the_users() -> None:
+    """The notices on top of our files stay in our files."""
+    assert "Copyright" not in render(EXAMPLE, cis_version="3.0")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "verdict", "headline"),
+    [
+        ([], "Not applicable", "There was nothing to judge."),
+        ([account("compliant", trail())], "Compliant", "Every one of 1 trail can deliver logs under"),
+        ([account("non_compliant", trail("a", "non_compliant"), trail())], "Non-compliant", "1 of 2 trails break"),
+        ([account("unknown", trail("a", "unknown"))], "Unknown", "1 of 1 trail could not be judged."),
+        ([account("no_trails"), account("compliant", trail())], "No trails", "1 account without a trail."),
+        ([account("unknown", errors=[error("us-east-1")])], "Unknown", "1 account could not be read in full."),
+        ([account("not_applicable")], "Not applicable", "There was nothing to judge."),
+        (
+            [account("non_compliant", trail("a", "non_compliant"), trail("b", "unknown")), account("no_trails")],
+            "Non-compliant",
+            "1 of 2 trails break a required rule; 1 of 2 trails could not be judged; 1 account without a trail.",
+        ),
+    ],
+)
+def test_says_the_verdict_and_what_it_rests_on(accounts: list[Any], verdict: str, headline: str) -> None:
+    report = page(audit(*accounts))
+    assert words(report.one("header").all("p")[-2 if judged(audit(*accounts)) else -1]).startswith(
+        f"{verdict} {headline}"
+    )
+    assert words(report.one("title")) == f"CloudTrail encryption: {verdict.lower()}, 2026-11-23"
+
+
+def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:
+    keyless = trail("a", "non_compliant", cis_3_5="fail", kms_key_arn=None)
+    excepted = trail("b", "compliant", finding("key_is_usable", "excepted"))
+    report = page(audit(account("non_compliant", keyless, excepted, trail("c"))), "7.0")
+    assert [words(card) for card in report.all("div", class_="card")] == [
+        "Compliant accounts 0 of 1 1 non-compliant",
+        "Compliant trails 2 of 3 1 non-compliant 2 compliant",
+        "Pass CIS 4.5 to the letter 2 of 3 1 without a key 2 with a key",
+        "Trails under an exception 1 of 3 1 excepted 2 without",
+    ]
+    assert "By the letter of CIS 4.5, which only asks whether a key is set, 1 of 3 trails would fail." in words(report)
+
+
+def test_a_bar_is_as_long_as_its_parts() -> None:
+    for drawn in page(ORGANIZATION).all("svg"):
+        places = [(float(one.attributes["x"]), float(one.attributes["width"])) for one in drawn.all("rect")]
+        ends = [0, *(round(start + length, 1) for start, length in places)]
+        assert ends[:-1] == [round(start, 1) for start, _length in places]
+        assert ends[-1] == 100
+
+
+def test_rules_without_findings_are_only_named() -> None:
+    report = page(EXAMPLE)
+    assert [words(row) for row in report.one("table", class_="rules").one("tbody").all("tr")] == [
+        "key_is_usable 1 fail",
+        "trail_is_delivering 1 excepted",
+        "key_policy_is_scoped 1 advice",
+    ]
+    assert words(report.one("p", class_="quiet")) == "Nothing to mend by trail_has_kms_key."
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    return [words(one) for one in page(document).one("ol", class_="problems").all("li")]
+
+
+def test_a_problem_has_its_evidence_and_what_to_do() -> None:
+    found = finding(
+        "key_is_usable", evidence={"state": "Disabled", "usage": None, "enabled": False, "keys": ["a", "b"]}
+    )
+    assert problems(audit(account("non_compliant", trail("main", "non_compliant", found)))) == [
+        "fail key_is_usable high What key_is_usable found. To do What mends key_is_usable. "
+        "enabled no keys a, b state Disabled"
+    ]
+
+
+def test_evidence_within_evidence_is_told_too() -> None:
+    reader = {"arn:aws:iam::111111111111:role/Analyst": {"outcome": "implicit_deny", "reason": "Nothing allows it."}}
+    (told,) = problems(
+        audit(account("unknown", trail("a", "non_compliant", finding("readers_can_decrypt", evidence=reader))))
+    )
+    assert "arn:aws:iam::111111111111:role/Analyst outcome: implicit_deny; reason: Nothing allows it." in told
+
+
+def test_what_rules_say_alike_stands_once_under_the_worst_severity() -> None:
+    same = {"message": "The key cannot be read.", "remediation": "Allow it."}
+    low = finding("key_is_usable", "unknown", **same, severity="low")
+    high = finding("key_is_approved", "unknown", **same, severity="critical")
+    assert problems(audit(account("unknown", trail("main", "unknown", low, high)))) == [
+        "unknown key_is_usable, key_is_approved critical The key cannot be read. To do Allow it."
+    ]
+
+
+def policy_with(*sids: str | None) -> str:
+    return json.dumps({"Statement": [{**({"Sid": sid} if sid else {}), "Effect": "Deny"} for sid in sids]})
+
+
+@pytest.mark.parametrize(
+    ("policy", "rule", "message", "shown"),
+    [
+        (policy_with("One", "Two"), "key_policy_allows_encrypt", 'Statement "Two" denies it.', ["Two"]),
+        (policy_with("One", "Two"), "key_policy_is_scoped", 'statement "One", statement "Two"', ["One", "Two"]),
+        (policy_with("One", "Two"), "bucket_policy_accepts_key", 'Statement "Two" denies it.', []),
+        (policy_with(*[None] * 12), "key_policy_allows_encrypt", "Statement 12 denies it.", ["12"]),
+        ("no policy", "key_policy_allows_encrypt", "It cannot be understood.", []),
+        (None, "key_policy_allows_encrypt", "It cannot be read.", []),
+    ],
+)
+def test_shows_the_statement_that_decides(policy: str | None, rule: str, message: str, shown: list[str]) -> None:
+    one = account("non_compliant", trail("main", "non_compliant", finding(rule, message=message)))
+    one["kms_keys"][0]["policy"] = policy
+    statements = page(audit(one)).all("pre")
+    assert len(statements) == len(shown)
+    assert all(name == "12" or name in statement.text() for name, statement in zip(shown, statements, strict=True))
+
+
+def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_first() -> None:
+    def excepted(name: str, expires: str) -> dict[str, Any]:
+        exception = {"status": "fail", "reason": "It moves.", "owner": "security", "expires": expires}
+        rules = ("key_is_usable", "key_is_approved")
+        covered = [finding(rule, "excepted", evidence={"exception": exception}) for rule in rules]
+        return trail(name, "compliant", *covered, finding("key_in_bucket_region", "pass"))
+
+    trails = [excepted("c", "2027-03-31"), excepted("a", "2026-11-23"), excepted("b", "2026-11-24")]
+    report = page(audit(account("compliant", *trails)))
+    assert [words(row) for row in section(report, "exceptions").one("tbody").all("tr")] == [
+        "a 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-23 last day",
+        "b 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-24 1 day left",
+        "c 111111111111 key_is_usable, key_is_approved It moves. security 2027-03-31 128 days left",
+    ]
+    assert "Excepted until 2026-11-23 Reason It moves. Owner security Otherwise fail" in words(report)
+
+
+def section(report: Element, title: str) -> Element:
+    return report.one("div", aria_labelledby=title)
+
+
+def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
+    denied = [error("us-west-1"), error("us-west-2"), error("eu-west-1", "ThrottlingException")]
+    read_in_part = account("unknown", trail("main"), errors=denied, account_name="production")
+    report = page(audit(read_in_part, account("compliant", trail("x"))))
+    action = "111111111111 production cloudtrail:DescribeTrails in"
+    assert [words(row) for row in section(report, "not-read").one("tbody").all("tr")] == [
+        f"{action} us-west-1, us-west-2 AccessDeniedException: No. Allow cloudtrail:DescribeTrails to the principal "
+        "that asks. Or audit other regions only.",
+        f"{action} eu-west-1 ThrottlingException: No. AWS asks to slow down: run again later, or with a lower "
+        "concurrency.",
+    ]
+    first, second, _other = report.one("table", id="matrix").one("tbody").all("tr")
+    assert words(first) == "production 111111111111 The account as a whole Unknown"
+    assert words(second).startswith("production 111111111111 main us-east-1 Compliant")
+
+
+def test_the_controls_are_those_of_the_version_asked_for() -> None:
+    controls = section(page(ORGANIZATION, "1.4"), "controls").one("tbody").all("tr")
+    told = [words(row) for row in controls]
+    assert told[:3] == [
+        "CIS AWS Foundations 1.4 3.7 trail_has_kms_key, key_is_customer_managed",
+        "CIS AWS Foundations 1.4 3.8 key_rotation_enabled",
+        "AWS Security Hub CloudTrail.2 trail_has_kms_key, key_is_customer_managed",
+    ]
+    assert not [row for row in told[2:] if "CIS" in row]
+    assert "CIS AWS Foundations 1.4, control 3.7" in words(page(ORGANIZATION, "1.4"))
+
+
+@pytest.mark.parametrize(("bad", "opened"), [(0, 0), (1, 1), (8, 8), (9, 0)])
+def test_few_problems_are_open_and_many_are_not(bad: int, opened: int) -> None:
+    trails = [trail(f"bad-{number}", "non_compliant") for number in range(bad)]
+    report = page(audit(account("non_compliant" if bad else "compliant", *trails, trail("good"))))
+    states = ["open" in one.attributes for one in report.all("details")]
+    assert states == [True] * opened + [False] * (bad + 1 - opened)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"multi_region": False}, "Records us-east-1 alone Bucket"),
+        (
+            {"ownership": "inherited", "organization_trail": True},
+            "an organization trail of another account, seen from a",
+        ),
+        ({"ownership": "delegated", "organization_trail": True}, "an organization trail, seen by a delegated admin"),
+        ({"organization_trail": True}, "every region, with its home in us-east-1; an organization trail Bucket"),
+        ({"bucket_name": "elsewhere"}, "Bucket elsewhere Key"),
+        ({"bucket_name": "plain"}, "Bucket plain; in us-east-1; S3 Bucket Key off Key"),
+        ({"bucket_name": "thrifty"}, "Bucket thrifty; in us-east-1; S3 Bucket Key on Key"),
+        ({"bucket_name": "closed"}, "Bucket closed; in us-east-1; S3 Bucket Key unknown Key"),
+        ({"kms_key_arn": None, "cis_3_5": "fail"}, "Key none Benchmark fails: no key is set"),
+        ({}, "Key is alias/trail; Enabled, SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT; managed by CUSTOMER; rotation on"),
+    ],
+)
+def test_the_facts_of_a_trail(fields: dict[str, Any], told: str) -> None:
+    buckets = [
+        {"name": name, "region": "us-east-1", "bucket_key_enabled": enabled}
+        for name, enabled in (("plain", False), ("thrifty", True), ("closed", None))
+    ]
+    report = page(audit(account("compliant", trail("main", "compliant", **fields), buckets=buckets)))
+    assert told in words(report.one("dl", class_="facts"))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda one: one.update(aliases=[]), KEY.rpartition("/")[2]),
+        (lambda one: one.update(aliases=None, multi_region=True, rotation_enabled=None), KEY.rpartition("/")[2]),
+        (lambda one: one.update(arn="arn:of:another"), KEY.rpartition("/")[2]),
+        (lambda one: one.update(state="Enabled"), "alias/trail"),
+    ],
+)
+def test_a_key_goes_by_its_alias_where_it_has_one(change: Callable[[dict[str, Any]], None], name: str) -> None:
+    one = account("compliant", trail("main"))
+    change(one["kms_keys"][0])
+    assert words(page(audit(one)).one("span", class_="place")) == f"111111111111, us-east-1, {name}"
+
+
+def _ordered(trails: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(trails, key=lambda one: str(one["arn"]))
