@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 from tests.unit.action.audits import KEY, account, audit, error, finding, trail
 from tests.unit.reports.organization import organization
 from tests.unit.reports.pages import Element, read
 
+ROOT = Path(__file__).parents[3]
 ORGANIZATION = organization(100)
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -180,6 +183,13 @@ def test_nothing_is_loaded_and_no_attribute_holds_style_or_script() -> None:
         assert not [name for name in element.attributes if name.startswith("on")]
         assert element.attributes.get("href", "#").startswith("#")
     assert not re.search(r"url\(|@import|https?:", report.one("style").text())
+
+
+def test_the_page_on_reports_has_every_mark() -> None:
+    style = page(EXAMPLE).one("style").text()
+    marks = [re.findall(rf'\.mark\.{kind}::before {{ content: "(.)"', style) for kind in KINDS]
+    told = re.findall(r"^\| (.) ([a-z ]+) \|", (ROOT / "docs" / "reports.md").read_text(encoding="utf-8"), re.M)
+    assert told == [(mark, label) for (mark,), label in zip(marks, KINDS.values(), strict=True)]
 
 
 def test_the_report_is_the_users() -> None:
