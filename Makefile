@@ -73,8 +73,9 @@ test-eda: setup ## The rulebook by ansible-rulebook, events to playbook on the f
 test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
-molecule: setup ## The molecule scenarios `audit` and `enforce`
-	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
+molecule: setup ## The molecule scenarios `audit`, `enforce` and `provision`
+	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce \
+		--scenario-name provision
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destinati
     report_objects,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
+    FAILING,
+    failures,
+    joined,
+    last_read,
+    without_organization_trail,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
     CIS_VERSIONS,
@@ -33,6 +40,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
     FORMATS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
+    key_options,
+    shares_of,
+    waits,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
 display = Display()
@@ -41,7 +53,13 @@ display = Display()
 # no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
 WIDTH = display.columns if sys.stdout.isatty() else 100
 
-MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
+# What the role registers the result of a run under.
+RESULT = "__cloudtrail_kms_run"
+MODULES = {
+    "audit": "cloudtrail_kms_facts",
+    "enforce": "cloudtrail_kms_enforce",
+    "share": "cloudtrail_kms_central_key",
+}
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(
     {
@@ -50,6 +68,7 @@ ENFORCE_OPTIONS = frozenset(
         "backup_path",
         "create_trail",
         "key",
+        "key_is_shared",
         "kms_key_id",
         "replace_compliant_key",
         "restore",
@@ -66,6 +85,7 @@ OWN_OPTIONS: dict[str, Any] = {
     "report_prefix": {"type": "str"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "require_organization_trail": {"type": "bool", "default": False},
 }
 
 
@@ -82,6 +102,8 @@ class ActionModule(ActionBase):
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
         result = super().run(tmp, task_vars)
         own = _own_options(self._task.args)
+        if own["mode"] == "share":
+            return {**result, **self._share(task_vars or {})}
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
         options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
         told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
@@ -94,7 +116,7 @@ class ActionModule(ActionBase):
             told["failed"] = False
         if told.get("backup") and options.get("backup_path"):
             told["backup_path"] = options["backup_path"]
-        _show(facts, told)
+        reasons = self._tell(facts, told)
         judged = facts or last_read(told)
         try:
             reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
@@ -108,8 +130,42 @@ class ActionModule(ActionBase):
             **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
+            "failures": joined(
+                failures(judged, own["fail_on"], reasons),
+                without_organization_trail(judged) if own["require_organization_trail"] else {},
+            ),
         }
+
+    def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
+        """Show what came of it; return why an enforcement has not done what it should."""
+        waiting = () if self._task.check_mode else told.get("shared_keys", ())
+        if not waiting:
+            _show(partial(_table, facts, told))
+            return (*told.get("refusals", ()), *told.get("errors", ()))
+        reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
+        display.display(reason)
+        return (reason,)
+
+    def _share(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
+        hostvars = variables["hostvars"]
+        results = {host: hostvars[host].get(RESULT, {}) for host in variables["ansible_play_batch"]}
+        waiting = {host: result.get("shared_keys", []) for host, result in results.items()}
+        given = _from_here({name: value for name, value in self._task.args.items() if name not in OWN_OPTIONS})
+        told: dict[str, Any] = {"changed": False, "changes": [], "diff": [], "key_arns": []}
+        for share in shares_of(variables["inventory_hostname"], waiting):
+            module = f"aws_baseline.cloudtrail.{MODULES['share']}"
+            one = self._execute_module(module, key_options(given, share), task_vars=variables)
+            if "changes" not in one:
+                return {**told, **one}
+            _show(partial(_key_table, {**one, "trails": share["trails"]}))
+            told["changed"] = told["changed"] or one["changed"]
+            told["changes"] += one["changes"]
+            told["diff"] += one["diff"]
+            told["key_arns"].append(one["key_arn"])
+            if one.get("failed"):
+                return {**told, "failed": True, "msg": one["msg"]}
+        return told
 
 
 def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +202,26 @@ def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str
     }
 
 
-def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:
+def _table(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any], paint: Paint) -> str:
+    if facts is not None:
+        return render(facts, width=WIDTH, paint=paint)
+    # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
+    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
+        render_enforcement,
+    )
+
+    return render_enforcement(enforcement, width=WIDTH, paint=paint)
+
+
+def _key_table(told: Mapping[str, Any], paint: Paint) -> str:
+    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
+        render_key,
+    )
+
+    return render_key(told, width=WIDTH, paint=paint)
+
+
+def _show(table: Callable[[Paint], str]) -> None:
     """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
@@ -159,16 +234,6 @@ def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> No
     def paint(text: str, tone: Tone) -> str:
         painted: str = stringc(text, tones[tone])
         return painted
-
-    def table(paint: Paint) -> str:
-        if facts is not None:
-            return render(facts, width=WIDTH, paint=paint)
-        # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
-        from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
-            render_enforcement,
-        )
-
-        return render_enforcement(enforcement, width=WIDTH, paint=paint)
 
     display.display(table(paint), screen_only=True)
     display.display(table(lambda text, _tone: text), log_only=True)

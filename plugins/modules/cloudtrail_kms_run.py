@@ -42,8 +42,12 @@ options:
     description:
       - V(audit) reads and judges, V(enforce) changes what does not comply as well.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
+      - V(share) is the role's own. It has the keys changed that hosts of the play share, once for all of them, by
+        M(aws_baseline.cloudtrail.cloudtrail_kms_central_key), whose options it takes but for its trails and readers.
+        These come from the hosts that an enforcement with C(key_is_shared) has left waiting. Each key has one host that
+        sees to it.
     type: str
-    choices: [audit, enforce]
+    choices: [audit, enforce, share]
     default: audit
   reports:
     description:
@@ -53,7 +57,7 @@ options:
       - V(html) is the file C(cloudtrail-kms.html), a page for people.
     type: list
     elements: str
-    choices: [json, html]
+    choices: [html, json, csv, junit, ocsf, asff]
     default: []
   report_dir:
     description:
@@ -89,7 +93,14 @@ options:
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
       never: No verdict.
     default: unknown
+  require_organization_trail:
+    description:
+      - Whether RV(failures) holds every account that no multi-Region trail of its organization covers, or one that is
+        switched off, whatever O(fail_on) says.
+    type: bool
+    default: false
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_central_key
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 """
@@ -173,7 +184,12 @@ changes:
   description:
     - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here
       too.
-  returned: when O(mode=enforce)
+  returned: when O(mode=enforce) or O(mode=share)
   type: list
   elements: dict
+key_arns:
+  description: The keys that this host saw to.
+  returned: when O(mode=share)
+  type: list
+  elements: str
 """

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -49,6 +50,8 @@ _STATUS_TONES: Mapping[str, Tone] = {
     "failed": "bad",
     "not_attempted": "quiet",
 }
+# What refusals ask for is told by the options of the module; who runs the role sets its variables.
+_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
 
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
@@ -59,7 +62,10 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     Where nothing was done, or the account could not be read again, there is nothing to say of after.
     """
     width = legible(width)
-    parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
+    parts = [render(enforcement["before"], width=width, paint=paint)]
+    (account,) = enforcement["before"]["accounts"]
+    account_id = account["account_id"]
+    parts.append(_changes(f"Changes to account {account_id}", account_id, enforcement, width, paint))
     if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
         parts.append(_after(enforcement, width, paint))
     if enforcement.get("backup_path"):
@@ -67,19 +73,32 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     return "\n\n\n".join(parts)
 
 
+def render_key(told: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return the changes to a key that accounts share, as lines of at most `width` columns (79 to 120).
+
+    `told` is a result of cloudtrail_kms_central_key, with the `trails` it was asked for.
+    """
+    title = f"Changes to the key of account {told['account_id']} for {count(len(told['trails']), 'trail')}"
+    return _changes(title, told["account_id"], told, legible(width), paint)
+
+
 def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
     return {change["status"] for change in enforcement["changes"]}
 
 
-def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
+def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     changes = enforcement["changes"]
-    (account,) = enforcement["before"]["accounts"]
     statuses = Counter(change["status"] for change in changes)
     tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
-    lines = [f"Changes to account {account['account_id']}: {tally}", ""]
+    lines = [f"{title}: {tally}", ""]
     if changes:
-        lines += [*_change_lines(changes, account["account_id"], width, paint), ""]
-    return "\n".join([*lines, *note_lines(_reasons(enforcement), width, paint)]).rstrip()
+        lines += [*_change_lines(changes, account_id, width, paint), ""]
+    lines += note_lines(_reasons(enforcement), width, paint)
+    options = {option: None for text in enforcement["refusals"] for option in _OPTION.findall(text)}
+    if options:
+        variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+        lines += detail_lines(f"As variables of the role: {variables}.", width)
+    return "\n".join(lines).rstrip()
 
 
 def _change_lines(changes: Sequence[Mapping[str, Any]], account_id: str, width: int, paint: Paint) -> Iterator[str]:

@@ -36,7 +36,8 @@ class KeyWish:
 class TrailWish:
     """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
 
-    `bucket_region` is where a bucket will be that does not exist yet, for a plan that is made before it does.
+    With `new_bucket` a bucket that does not exist is planned for as if it were there, in `bucket_region` or else in
+    the home region.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TrailWish:
     home_region: str
     bucket_prefix: str | None = None
     bucket_region: str | None = None
+    new_bucket: bool = False
     multi_region: bool = True
     organization_trail: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -53,13 +55,15 @@ class TrailWish:
 class Wish:
     """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
-    `key_account_id` is the account in which the key is found or created, None for that of the trails. With
-    `create_trail` nothing else is enforced than what this one trail needs.
+    `key_account_id` is the account in which the key is found or created, None for that of the trails; with
+    `key_is_shared` other accounts use the keys of that account at the same time, and no run for one of them writes to
+    them. With `create_trail` nothing else is enforced than what this one trail needs.
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
     key_account_id: str | None = None
+    key_is_shared: bool = False
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
@@ -77,16 +81,30 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class SharedKey:
+    """A key that has to be changed before the trails of an account can use it, and that other accounts use as well.
+
+    `alias` is its alias, where it is found by that or created. `trails` are the ARNs that its policy must allow.
+    """
+
+    key_arn: str
+    alias: str | None
+    trails: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """The changes in the order in which they are applied; with a refusal none of them is.
 
-    `predicted` is the account as it will be once they are.
+    `predicted` is the account as it will be once they are, and `shared_keys` are as the changes need them.
     """
 
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     predicted: Snapshot
+    shared_keys: tuple[SharedKey, ...] = ()
 
 
 class RefusedError(Exception):

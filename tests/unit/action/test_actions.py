@@ -267,7 +267,7 @@ class TestTheModule:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, got: destroy"),
+        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, share, got: destroy"),
         ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
         ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
