@@ -159,7 +159,15 @@ summary:
     - Of an enforcement it counts the account after the changes, or before them where they are only planned.
   returned: success
   type: dict
-  sample: {accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, excepted: 0}
+  sample:
+    accounts: 1
+    trails: 6
+    compliant: 0
+    non_compliant: 1
+    unknown: 0
+    no_trails: 0
+    not_applicable: 0
+    excepted: 0
 verdicts:
   description:
     - The verdict on each account, by its id. Of an enforcement it is that after the changes, or before them where

@@ -117,6 +117,7 @@ def test_what_a_job_is_told_are_variables_of_the_role_with_values_that_it_takes(
         assert question["choices"] == variables[variable].get("choices", ["false", "true"])
     assert told.get("cloudtrail_kms_fail_on", "unknown") in variables["cloudtrail_kms_fail_on"]["choices"]
     assert told["cloudtrail_kms_report_bucket"] == "audit-reports"
+    assert set(told["cloudtrail_kms_reports"]) <= set(variables["cloudtrail_kms_reports"]["choices"])
 
 
 def test_the_jobs_of_a_sliced_job_put_their_reports_in_one_place(awx: AwxStub) -> None:
