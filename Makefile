@@ -67,6 +67,9 @@ test-awx: setup ## Execution environment, ansible-runner, and the job templates 
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx
 
+test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
+	$(run) python -m tools.browser pytest tests/browser
+
 molecule: setup ## The molecule scenarios `audit` and `enforce`
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
 
@@ -98,10 +101,14 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
+	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
+
+pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
+	$(run) python -m tools.pictures
 
 changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-matrix .venv-mutation .venv-peers .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-browser .venv-matrix .venv-mutation .venv-peers .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -6,19 +6,23 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 
 from tests.fakeaws.client import FakeAws
+from tools.isolated import ROOT
 
 AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
 REPORT_ONLY = ["-e", "cloudtrail_kms_fail_on=never"]
 # Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
 ALLOWED = ["-e", "cloudtrail_kms_allow_enable_key=true"]
+REPORTS = "build/demo"
+REPORT = ["-e", json.dumps({"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": REPORTS})]
 STEPS = {
-    "1. What is wrong?": [AUDIT, *REPORT_ONLY],
+    "1. What is wrong?": [AUDIT, *REPORT_ONLY, *REPORT],
     "2. What would mend it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
     "3. Mend it, and wait until every changed trail has delivered.": [
         ENFORCE,
@@ -29,6 +33,10 @@ STEPS = {
     "4. Is it mended? An audit that fails where it is not.": [AUDIT],
 }
 NEXT = f"""
+The report of what was wrong, for a browser:
+
+    {ROOT / REPORTS / "cloudtrail-kms.html"}
+
 That was a fake AWS on this machine. An audit of your own account, which only reads, and the plan for it, which only
 reads as well:
 
@@ -38,6 +46,7 @@ reads as well:
 
 
 def main() -> int:
+    (ROOT / REPORTS).mkdir(parents=True, exist_ok=True)
     with FakeAws.start("mixed") as aws:
         for title, arguments in STEPS.items():
             code = play(title, arguments, aws.environment)

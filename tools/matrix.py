@@ -13,10 +13,12 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tools.collection import take
 from tools.isolated import ROOT
+from tools.venvs import run, set_up
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,9 @@ PAIRS = (
 )
 
 
-def run(*command: str | Path) -> str:
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
-def set_up(pair: Pair) -> None:
-    """Make the pair's virtual environment, unless it is there as its pins have it."""
-    stamp = pair.venv / ".set-up"
-    made_from = f"{pair}\n{ROOT}\n{pair.pins.read_text(encoding='utf-8')}"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
-        return
-    run(run(ROOT / "tools" / "find_python.sh", *pair.pythons), "-m", "venv", "--clear", pair.venv)
-    python = pair.venv / "bin" / "python"
-    run("uv", "pip", "sync", "--quiet", "--system-certs", "--python", python, pair.pins)
-    packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    take("amazon.aws", pair.ansible, packages)
-    ours = packages / "ansible_collections" / "aws_baseline" / "cloudtrail"
-    ours.parent.mkdir()
-    ours.symlink_to(ROOT)
-    stamp.write_text(made_from, encoding="utf-8")
-
-
 def test(pair: Pair) -> int:
-    set_up(pair)
+    finish = partial(take, "amazon.aws", pair.ansible)
+    set_up(pair.venv, pair.pins, pair.pythons, more=str(pair), finish=finish)
     path = f"{pair.venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
     version = run(pair.venv / "bin" / "ansible-playbook", "--version").splitlines()[0]
     python = run(pair.venv / "bin" / "python", "--version")

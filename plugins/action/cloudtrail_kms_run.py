@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
             **result,
             **told,
             "reports": reports,
-            **_report_objects(own, task_vars or {}),
+            **_for_bucket(own, [*reports, *_backup(told, self._task.args)], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
@@ -127,11 +127,19 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _report_objects(own: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Where in the bucket the reports are to go, for the tasks that put them there."""
-    if not own["reports"] or not own["report_bucket"]:
-        return {}
-    return {"report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables)}
+def _backup(told: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """The file with what was replaced, where anything was."""
+    return [os.path.expandvars(os.path.expanduser(given["backup_path"]))] if told.get("backup") else []
+
+
+def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Which files are to go into the bucket, and where, for the tasks that put them there."""
+    if not files or not own["report_bucket"]:
+        return {"uploads": []}
+    return {
+        "uploads": files,
+        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
+    }
 
 
 def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:

@@ -121,9 +121,17 @@ reports:
   type: list
   elements: str
   sample: [reports/cloudtrail-kms.json]
+uploads:
+  description:
+    - The files that are to go into O(report_bucket), the reports and the backup of an enforcement that wrote one.
+      It is empty without O(report_bucket).
+  returned: success
+  type: list
+  elements: str
+  sample: [reports/cloudtrail-kms.json]
 report_objects:
-  description: Where in the bucket the reports are to go, the same for all hosts of a run.
-  returned: when there are reports and O(report_bucket) is given
+  description: Where in the bucket RV(uploads) are to go, the same for all hosts of a run.
+  returned: when RV(uploads) is not empty
   type: dict
   contains:
     bucket:

@@ -42,13 +42,20 @@ def fake_aws() -> Iterator[FakeAws]:
 
 @pytest.fixture(scope="module")
 def demonstration() -> str:
-    """What the demonstration prints."""
+    """What the demonstration prints; the report of an earlier one would not do."""
+    (ROOT / "build" / "demo" / "cloudtrail-kms.html").unlink(missing_ok=True)
     command = [sys.executable, "-m", "tools.demo"]
     return timeless(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 def test_the_table_is_the_one_that_the_demonstration_prints(demonstration: str) -> None:
     assert timeless(blocks("text")[0]) in demonstration
+
+
+def test_the_demonstration_leaves_a_report_and_says_where(demonstration: str) -> None:
+    report = ROOT / "build" / "demo" / "cloudtrail-kms.html"
+    assert str(report) in demonstration
+    assert "4 of 6 trails break a required rule." in report.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -163,8 +163,15 @@ class TestReportObjects:
         given = {"report_dir": str(tmp_path), "report_bucket": "evidence", "report_prefix": "/audits/today/"}
         result = run(facts_of(RED), reports=["json"], **given)
         assert result["report_objects"] == {"bucket": "evidence", "prefix": "audits/today"}
+        assert result["uploads"] == result["reports"] == [str(tmp_path / "cloudtrail-kms.json")]
         assert "report_objects" not in run(facts_of(RED), **given)
         assert "report_objects" not in run(facts_of(RED), reports=["json"], report_dir=str(tmp_path))
+
+    @pytest.mark.parametrize(("backup", "uploads"), [({"changes": []}, ["/var/backups/b.json"]), (None, [])])
+    def test_hold_the_backup_where_one_was_written(self, backup: Any, uploads: list[str]) -> None:
+        given = {"report_bucket": "evidence", "backup_path": "/var/backups/b.json"}
+        assert run(enforcement("applied", backup=backup), mode="enforce", **given)["uploads"] == uploads
+        assert run(enforcement("applied", backup=backup), mode="enforce", backup_path="b")["uploads"] == []
 
     def test_without_a_directory_lie_where_ansible_cleans_up(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -246,6 +253,7 @@ class TestTheModule:
         assert run(facts_of(RED)) == {
             "changed": False,
             "reports": [],
+            "uploads": [],
             "summary": RED["summary"],
             "verdicts": {"1" * 12: "non_compliant"},
             "failures": run(facts_of(RED))["failures"],

@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     Policy,
     Request,
     Required,
+    concerning,
     decide,
     merge,
     parse,
@@ -252,3 +253,21 @@ def test_reading_what_was_written(document: dict[str, Any], request: Request) ->
     assert again.document == document
     assert again.warnings == policy.warnings
     assert decide(again, request).reason == decide(policy, request).reason
+
+
+@given(documents(), requests())
+def test_what_does_not_concern_the_caller_decides_nothing(document: dict[str, Any], request: Request) -> None:
+    """The statements left out are those of others, and all of those."""
+    policy = parse(document)
+    left = concerning(policy, request)
+    assert decide(left, request).outcome is decide(policy, request).outcome
+    assert all(each.principals is not None for each in left.statements)
+    assert concerning(left, request).statements == left.statements
+
+
+def test_statements_of_others_are_left_out() -> None:
+    ours, theirs = ({"Effect": "Allow", "Principal": {"Service": name}} for name in (SERVICE, "config.amazonaws.com"))
+    nobodys = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    policy = parse({"Version": "2012-10-17", "Statement": [ours, theirs, nobodys]})
+    asked = service_request("kms:Decrypt", trail_arn=f"arn:aws:cloudtrail:us-east-1:{OWNER}:trail/main", key_arn=KEY)
+    assert [each.document for each in concerning(policy, asked).statements] == [ours]

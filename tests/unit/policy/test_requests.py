@@ -181,6 +181,8 @@ def test_what_is_not_known_of_some_readers() -> None:
     china = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-cn:"))
     assert china.keys.get("kms:viaservice") is UNKNOWN
     assert china.keys.get("aws:principalarn") == (ROLE,)
+    government = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-us-gov:"))
+    assert government.keys.get("kms:viaservice") == ("s3.us-east-1.amazonaws.com",)
     assert (
         reader("444455556666", KEY.replace("arn:aws:", "arn:aws-cn:")).principal == "arn:aws-cn:iam::444455556666:root"
     )
@@ -193,6 +195,22 @@ def test_identity_is_passed_on() -> None:
     )
     assert known.identity_allows is False
     assert known.keys.get("kms:encryptioncontext:aws:s3:arn") == ("arn:aws:s3:::logs", LOG_FILE.replace("/audit", ""))
+
+
+def test_where_a_log_file_of_another_region_or_of_the_organization_goes() -> None:
+    """The folders of "CloudTrail log file name format", and below the organization's id."""
+    one = partial(delivery_request, trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=None)
+    account = TRAIL.split(":")[4]
+    assert f"logs/AWSLogs/{account}/CloudTrail/eu-west-1/" in one(region="eu-west-1").resource
+    assert f"logs/AWSLogs/o-a/{account}/CloudTrail/us-east-1/" in one(organization_id="o-a").resource
+
+
+def test_a_request_asks_for_another_action_in_the_same_context() -> None:
+    asked = service("kms:Decrypt")
+    other = asked.asking("kms:Encrypt")
+    assert (asked.action, other.action) == ("kms:Decrypt", "kms:Encrypt")
+    assert (other.caller, other.keys) == (asked.caller, asked.keys)
+    assert other == replace(asked, action="kms:Encrypt")
 
 
 def test_a_changed_request_is_prepared_anew() -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = {"input", "meta", "rect"}
+# What stands in a line of its own, or a cell, and so apart from what follows.
+BLOCKS = {"dd", "dt", "li", "td", "th"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Element:
 
     def text(self) -> str:
         """The text of the element, with what is inside it."""
-        return "".join(each if isinstance(each, str) else each.text() for each in self.inside)
+        text = "".join(each if isinstance(each, str) else each.text() for each in self.inside)
+        return f"{text} " if self.tag in BLOCKS else text
 
     def all(self, tag: str = "", **attributes: str) -> list[Element]:
         """The elements inside, at any depth, of this tag and with these attributes; `class` goes by `class_`."""

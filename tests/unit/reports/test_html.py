@@ -314,7 +314,7 @@ def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_
 
 
 def section(report: Element, title: str) -> Element:
-    return report.one("section", aria_labelledby=title)
+    return report.one("div", aria_labelledby=title)
 
 
 def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
