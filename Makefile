@@ -76,6 +76,9 @@ molecule: setup ## The molecule scenarios `audit` and `enforce`
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
+docs-site: setup ## The documentation as a site, in build/docs-site/html
+	$(run) python -m tools.docs_site
+
 fuzz: setup ## Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
 	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
@@ -102,6 +105,8 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
 	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
+	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
+	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
 
 pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
 	$(run) python -m tools.pictures
@@ -110,5 +115,8 @@ changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in ga
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
+release: setup ## Build the tarball, install it by itself, import it as Galaxy does, and see that it can be tagged
+	$(run) python -m tools.release
+
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-browser .venv-matrix .venv-mutation .venv-peers .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-browser .venv-docs .venv-matrix .venv-mutation .venv-peers .venv-release .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
     passing_directory,
@@ -32,6 +34,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
     FORMATS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
+    key_options,
+    shares_of,
+    waits,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
 display = Display()
@@ -40,7 +47,13 @@ display = Display()
 # no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
 WIDTH = display.columns if sys.stdout.isatty() else 100
 
-MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
+# What the role registers the result of a run under.
+RESULT = "__cloudtrail_kms_run"
+MODULES = {
+    "audit": "cloudtrail_kms_facts",
+    "enforce": "cloudtrail_kms_enforce",
+    "share": "cloudtrail_kms_central_key",
+}
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(
     {
@@ -49,6 +62,7 @@ ENFORCE_OPTIONS = frozenset(
         "backup_path",
         "create_trail",
         "key",
+        "key_is_shared",
         "kms_key_id",
         "replace_compliant_key",
         "restore",
@@ -81,8 +95,10 @@ class ActionModule(ActionBase):
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
         result = super().run(tmp, task_vars)
         own = _own_options(self._task.args)
+        if own["mode"] == "share":
+            return {**result, **self._share(task_vars or {})}
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
-        options = {name: value for name, value in self._task.args.items() if name not in others}
+        options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
         told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
@@ -91,7 +107,9 @@ class ActionModule(ActionBase):
         if facts is None:
             # What was refused or failed has its result as well: it is shown first, and stands in `failures`.
             told["failed"] = False
-        _show(facts, told)
+        if told.get("backup") and options.get("backup_path"):
+            told["backup_path"] = options["backup_path"]
+        reasons = self._tell(facts, told)
         judged = facts or last_read(told)
         try:
             reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
@@ -102,11 +120,48 @@ class ActionModule(ActionBase):
             **result,
             **told,
             "reports": reports,
-            **_for_bucket(own, [*reports, *_backup(told, self._task.args)], task_vars or {}),
+            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": failures(judged, own["fail_on"], (*told.get("refusals", ()), *told.get("errors", ()))),
+            "failures": failures(judged, own["fail_on"], reasons),
         }
+
+    def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
+        """Show what came of it; return why an enforcement has not done what it should."""
+        waiting = () if self._task.check_mode else told.get("shared_keys", ())
+        if not waiting:
+            _show(partial(_table, facts, told))
+            return (*told.get("refusals", ()), *told.get("errors", ()))
+        reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
+        display.display(reason)
+        return (reason,)
+
+    def _share(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
+        hostvars = variables["hostvars"]
+        results = {host: hostvars[host].get(RESULT, {}) for host in variables["ansible_play_batch"]}
+        waiting = {host: result.get("shared_keys", []) for host, result in results.items()}
+        given = _from_here({name: value for name, value in self._task.args.items() if name not in OWN_OPTIONS})
+        told: dict[str, Any] = {"changed": False, "changes": [], "diff": [], "key_arns": []}
+        for share in shares_of(variables["inventory_hostname"], waiting):
+            module = f"aws_baseline.cloudtrail.{MODULES['share']}"
+            one = self._execute_module(module, key_options(given, share), task_vars=variables)
+            if "changes" not in one:
+                return {**told, **one}
+            _show(partial(_key_table, {**one, "trails": share["trails"]}))
+            told["changed"] = told["changed"] or one["changed"]
+            told["changes"] += one["changes"]
+            told["diff"] += one["diff"]
+            told["key_arns"].append(one["key_arn"])
+            if one.get("failed"):
+                return {**told, "failed": True, "msg": one["msg"]}
+        return told
+
+
+def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name files from where ansible-playbook was called, as `report_dir` is; the module runs beside the playbook."""
+    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
+    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
 
 
 def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,11 +182,6 @@ def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _backup(told: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """The file with what was replaced, where anything was."""
-    return [os.path.expandvars(os.path.expanduser(given["backup_path"]))] if told.get("backup") else []
-
-
 def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
     """Which files are to go into the bucket, and where, for the tasks that put them there."""
     if not files or not own["report_bucket"]:
@@ -142,7 +192,26 @@ def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str
     }
 
 
-def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> None:
+def _table(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any], paint: Paint) -> str:
+    if facts is not None:
+        return render(facts, width=WIDTH, paint=paint)
+    # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
+    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
+        render_enforcement,
+    )
+
+    return render_enforcement(enforcement, width=WIDTH, paint=paint)
+
+
+def _key_table(told: Mapping[str, Any], paint: Paint) -> str:
+    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
+        render_key,
+    )
+
+    return render_key(told, width=WIDTH, paint=paint)
+
+
+def _show(table: Callable[[Paint], str]) -> None:
     """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,
@@ -155,16 +224,6 @@ def _show(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> No
     def paint(text: str, tone: Tone) -> str:
         painted: str = stringc(text, tones[tone])
         return painted
-
-    def table(paint: Paint) -> str:
-        if facts is not None:
-            return render(facts, width=WIDTH, paint=paint)
-        # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
-        from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
-            render_enforcement,
-        )
-
-        return render_enforcement(enforcement, width=WIDTH, paint=paint)
 
     display.display(table(paint), screen_only=True)
     display.display(table(lambda text, _tone: text), log_only=True)

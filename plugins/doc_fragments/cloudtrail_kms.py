@@ -141,3 +141,62 @@ options:
     choices: [advise, unknown]
     default: advise
 """
+
+    KEY = r"""
+options:
+  key:
+    description:
+      - The key, found by its alias in the region where trails need one, or created there.
+      - Without it and without O(kms_key_id), its defaults.
+    type: dict
+    suboptions:
+      alias:
+        description: The alias by which the key is found, or which it gets.
+        type: str
+        default: alias/aws-baseline-cloudtrail
+      description:
+        description: The description of a key that is created.
+        type: str
+        default: Encrypts the logs of CloudTrail trails
+      tags:
+        description:
+          - Tags of a key that is created. The tag C(aws-baseline:cloudtrail-kms) is added, by which a key is known
+            again that an interrupted run has left without its alias.
+        type: dict
+      administrators:
+        description: ARNs of the principals that may administer a key that is created, beside its account's root.
+        type: list
+        elements: str
+      rotation:
+        description: Whether the key with this alias rotates automatically. It is never turned off.
+        type: bool
+        default: true
+      rotation_period_in_days:
+        description: The rotation period, 90 to 2560 days, where rotation is turned on. Without it KMS takes 365.
+        type: int
+      multi_region:
+        description: Whether a key that is created is a multi-Region primary key.
+        type: bool
+        default: false
+  statements:
+    description:
+      - The form of the statements that let CloudTrail encrypt.
+      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context, V(cis) is the
+        form of the CIS benchmark, by the encryption context alone.
+    type: str
+    choices: [strict, cis]
+    default: strict
+  allow_enable_key:
+    description: Whether a disabled key may be enabled.
+    type: bool
+    default: false
+  allow_cancel_deletion:
+    description: Whether a scheduled deletion may be cancelled. The key is disabled then, so this needs
+      O(allow_enable_key) too.
+    type: bool
+    default: false
+  wait_timeout:
+    description: How many seconds the run may wait in all, for retries and for the delivery.
+    type: int
+    default: 300
+"""

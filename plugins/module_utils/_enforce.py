@@ -13,23 +13,16 @@ from datetime import datetime, timezone
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     Access,
     Account,
-    Applied,
     AwsError,
     Pace,
     Scope,
     SoughtKey,
-    apply,
     open_and_read,
     read_ground,
     read_keys,
     read_tags,
     read_targets,
     wait_for_delivery,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    BackupError,
-    backup_of,
-    write_backup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
     AccountVerdict,
@@ -47,6 +40,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     CREATED_FOR_TAG,
     Plan,
+    SharedKey,
     Targets,
     TrailWish,
     Wish,
@@ -61,9 +55,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     with_wished_trail,
     without_old_errors,
 )
-
-# How often to plan anew because somebody else changes what is being changed.
-ROUNDS = 3
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it. `after` is predicted in check mode, and None where the account could not be read again."""
+    """What came of it. `after` is predicted in check mode, and None where the account could not be read again.
+
+    With `shared_keys` nothing was done, since these have to be changed first, for all accounts that use them.
+    """
 
     before: AccountVerdict
     after: AccountVerdict | None
@@ -89,6 +84,7 @@ class Outcome:
     refusals: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    shared_keys: tuple[SharedKey, ...] = ()
     backup: Backup | None = None
 
 
@@ -101,12 +97,14 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
     account, snapshot = open_and_read(caller, task.scope)
     before = assess(snapshot, task.settings)
     plan, warnings = _plan(account, before, task)
-    if plan.refusals:
+    if plan.refusals or (plan.shared_keys and not task.check_mode):
         kept = tuple(replace(change, status="not_attempted") for change in plan.changes)
-        return Outcome(before, before, kept, plan.refusals, warnings=tuple(warnings))
+        shared_keys = () if plan.refusals else plan.shared_keys
+        return Outcome(before, before, kept, plan.refusals, (), tuple(warnings), shared_keys)
     if task.check_mode or not plan.changes:
         after = assess(plan.predicted, task.settings)
-        return Outcome(before, after, plan.changes, warnings=(*warnings, *_open_questions(after)))
+        told = (*warnings, *_open_questions(after))
+        return Outcome(before, after, plan.changes, warnings=told, shared_keys=plan.shared_keys)
     return _Application(caller, account, task, pace).run(before, plan, warnings)
 
 
@@ -162,6 +160,13 @@ def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: T
     return make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
+def _not_ready(shared: SharedKey) -> str:
+    return (
+        f"The key {shared.key_arn} does not serve {', '.join(shared.trails) or 'its trails'} yet, and its policy is "
+        "written for all accounts that share it at once, not from here. Run again."
+    )
+
+
 def _open_questions(after: AccountVerdict) -> Iterator[str]:
     """What leaves the account's verdict unknown."""
     if after.verdict != "unknown":
@@ -177,57 +182,29 @@ def _open_questions(after: AccountVerdict) -> Iterator[str]:
 
 
 class _Application:
-    """A plan being applied to an account, and made anew where somebody else changes what it was made from."""
+    """A plan being applied to an account, and the account judged anew afterwards."""
 
     def __init__(self, caller: Access, account: Account, task: Task, pace: Pace) -> None:
         self._caller, self._account, self._task, self._pace = caller, account, task, pace
-        self._changes: list[Change] = []
-        self._errors: list[str] = []
-        self._warnings: list[str] = []
+        self._rounds = Rounds(account, pace, task.backup_path, self._planned_anew)
 
     def run(self, before: AccountVerdict, plan: Plan, warnings: Sequence[str]) -> Outcome:
-        self._warnings += warnings
-        self._save(plan.changes, keep_older=True)
+        rounds = self._rounds
+        rounds.warnings += warnings
         try:
-            self._apply(plan)
+            rounds.apply(plan)
             after: AccountVerdict | None = self._prove(datetime.now(timezone.utc))
         except AwsError as error:
-            self._errors.append(f"The account could not be read again. {error}")
+            rounds.errors.append(f"The account could not be read again. {error}")
             after = None
-        backup = self._saved_at_the_end()
-        return Outcome(before, after, tuple(self._changes), (), tuple(self._errors), tuple(self._warnings), backup)
+        backup = rounds.saved_at_the_end()
+        return Outcome(
+            before, after, tuple(rounds.changes), (), tuple(rounds.errors), tuple(rounds.warnings), backup=backup
+        )
 
-    def _apply(self, plan: Plan) -> None:
-        for __ in range(ROUNDS):
-            applied = apply(self._account, plan.changes, self._pace)
-            self._changes += applied.changes
-            self._errors += applied.errors
-            if applied.stale is None:
-                return
-            plan = self._plan_anew(applied)
-            if plan.refusals or not plan.changes:
-                break
-        else:
-            self._errors.append("Somebody else keeps changing what is being changed. Agree with them, and run again.")
-        self._errors += plan.refusals
-        self._changes += [replace(change, status="not_attempted") for change in plan.changes]
-
-    def _plan_anew(self, applied: Applied) -> Plan:
-        """The plan for what the account is now, with the backup of what it will replace; refused without that."""
-        try:
-            plan = _plan(self._account, self._judged(), self._task)[0]
-        except AwsError:
-            self._errors.append(str(applied.stale))
-            self._changes += applied.rest
-            raise
-        self._warnings.append(f"{applied.stale} The rest was planned anew.")
-        if plan.refusals or not plan.changes:
-            return plan
-        try:
-            self._save([*self._changes, *plan.changes], keep_older=False)
-        except BackupError as error:
-            return replace(plan, refusals=(str(error),))
-        return plan
+    def _planned_anew(self) -> Plan:
+        plan = _plan(self._account, self._judged(), self._task)[0]
+        return replace(plan, refusals=(*plan.refusals, *map(_not_ready, plan.shared_keys)))
 
     def _judged(self) -> AccountVerdict:
         """The account, read again."""
@@ -236,32 +213,17 @@ class _Application:
     def _prove(self, changed_at: datetime) -> AccountVerdict:
         """Read and judge again; where asked to, after the changed trails have delivered."""
         snapshot = self._judged().snapshot
-        done = [change for change in self._changes if change.status == "applied"]
+        done = [change for change in self._rounds.changes if change.status == "applied"]
         reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
         if self._task.wait and reached:
             wait_for_delivery(self._account, reached, changed_at, self._pace)
             snapshot = self._judged().snapshot
             reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
-            self._warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
+            self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
         snapshot = without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
         after = assess(snapshot, self._task.settings)
-        self._warnings += _open_questions(after)
+        self._rounds.warnings += _open_questions(after)
         return after
-
-    def _save(self, changes: Sequence[Change], *, keep_older: bool) -> Backup:
-        backup = backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
-        if self._task.backup_path:
-            write_backup(self._task.backup_path, backup, keep_older=keep_older)
-        return backup
-
-    def _saved_at_the_end(self) -> Backup:
-        """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
-        tried = [change for change in self._changes if change.status != "not_attempted"]
-        try:
-            return self._save(tried, keep_older=False)
-        except BackupError as error:
-            self._warnings.append(f"{error} What it held before the first write is still there.")
-            return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))
 
 
 def _has_delivered(trail: Trail, since: datetime) -> bool:

@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments
     between,
     check,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, TrailWish, Wish
 
 _KEY_ID = re.compile(
@@ -46,6 +47,7 @@ def enforce_spec() -> dict[str, Any]:
         **audit_spec(),
         "kms_key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
+        "key_is_shared": {"type": "bool", "default": False, "no_log": False},
         "create_trail": {"type": "dict", "options": _trail_spec()},
         "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
         "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
@@ -56,6 +58,23 @@ def enforce_spec() -> dict[str, Any]:
         "wait": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 300},
     }
+
+
+def central_key_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_central_key` beside amazon.aws's connection options."""
+    of_both = (
+        "assume_role",
+        "kms_key_id",
+        "key",
+        "readers",
+        "statements",
+        "allow_enable_key",
+        "allow_cancel_deletion",
+        "backup_path",
+        "wait_timeout",
+    )
+    spec = enforce_spec()
+    return {**{name: spec[name] for name in of_both}, "trails": {"type": "list", "elements": "str", "default": []}}
 
 
 def _key_spec() -> dict[str, Any]:
@@ -83,6 +102,19 @@ def _trail_spec() -> dict[str, Any]:
     }
 
 
+def trails_to_serve(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN."""
+    for trail in params["trails"]:
+        check("trails", trail, TRAIL_ARN, "a trail ARN")
+    return tuple(dict.fromkeys(params["trails"]))
+
+
+def of_the_key_s_account(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `cloudtrail_kms_central_key` as those of an enforcement in the key's own account."""
+    defaults = {name: spec.get("default") for name, spec in enforce_spec().items()}
+    return {**defaults, **params, "trails": None}
+
+
 def wish(params: Mapping[str, Any]) -> Wish:
     """Return what an enforcement may do.
 
@@ -95,6 +127,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
     return Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         kms_key_id=key_id,
+        key_is_shared=params["key_is_shared"],
         key_account_id=params["key_assume_role"]["role_arn"].split(":")[4] if params["key_assume_role"] else None,
         trails=tuple(params["trails"] or ()),
         statements=params["statements"],

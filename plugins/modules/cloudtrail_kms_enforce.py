@@ -28,41 +28,6 @@ options:
       - An id or alias name is looked for in the account of the trails, or of O(key_assume_role) where it is given.
       - Mutually exclusive with O(key).
     type: str
-  key:
-    description:
-      - The key to give to trails that need one, found by its alias in each bucket region, or created there; in the
-        account of the trails, or of O(key_assume_role) where it is given.
-      - Without it and without O(kms_key_id), its defaults.
-    type: dict
-    suboptions:
-      alias:
-        description: The alias by which the key is found, or which it gets.
-        type: str
-        default: alias/aws-baseline-cloudtrail
-      description:
-        description: The description of a key that is created.
-        type: str
-        default: Encrypts the logs of CloudTrail trails
-      tags:
-        description:
-          - Tags of a key that is created. The tag C(aws-baseline:cloudtrail-kms) is added, by which a key is known
-            again that an interrupted run has left without its alias.
-        type: dict
-      administrators:
-        description: ARNs of the principals that may administer a key that is created, beside its account's root.
-        type: list
-        elements: str
-      rotation:
-        description: Whether the key with this alias rotates automatically. It is never turned off.
-        type: bool
-        default: true
-      rotation_period_in_days:
-        description: The rotation period, 90 to 2560 days, where rotation is turned on. Without it KMS takes 365.
-        type: int
-      multi_region:
-        description: Whether a key that is created is a multi-Region primary key.
-        type: bool
-        default: false
   create_trail:
     description:
       - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
@@ -105,27 +70,20 @@ options:
       tags:
         description: Tags of a trail that is created.
         type: dict
-  statements:
+  key_is_shared:
     description:
-      - The form of the statements that let CloudTrail encrypt.
-      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context, V(cis) is the
-        form of the CIS benchmark, by the encryption context alone.
-    type: str
-    choices: [strict, cis]
-    default: strict
+      - Whether the keys of the account of O(key_assume_role) are shared by accounts that are enforced at the same time,
+        so that nothing is written to them from here.
+      - Where such a key has to be changed before a trail can use it, nothing is done, and RV(shared_keys) says what the
+        key needs. M(aws_baseline.cloudtrail.cloudtrail_kms_central_key) does that for all accounts at once; then run
+        again. In check mode the rest is predicted as it will be by then.
+      - The role sees to all this where a play has several hosts.
+    type: bool
+    default: false
   replace_compliant_key:
     description:
       - Whether trails that have a key move to O(kms_key_id) or O(key) as well.
       - Logs that are already delivered still need the old key.
-    type: bool
-    default: false
-  allow_enable_key:
-    description: Whether a disabled key of a trail may be enabled.
-    type: bool
-    default: false
-  allow_cancel_deletion:
-    description: Whether a scheduled deletion may be cancelled. The key is disabled then, so this needs
-      O(allow_enable_key) too.
     type: bool
     default: false
   backup_path:
@@ -146,12 +104,9 @@ options:
     description: Whether to wait, after the changes, until each changed trail has delivered without error.
     type: bool
     default: false
-  wait_timeout:
-    description: How many seconds the run may wait in all, for retries and for the delivery.
-    type: int
-    default: 300
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
+  - aws_baseline.cloudtrail.cloudtrail_kms.key
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -254,6 +209,26 @@ after:
     could not be read again.
   returned: always
   type: dict
+shared_keys:
+  description: With O(key_is_shared), the keys that have to be changed before trails of the account can use them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    key_arn:
+      description: ARN of the key; it ends in C(key/to-be-created) where there is none yet.
+      type: str
+    alias:
+      description: The alias by which it is found or created; null for a key that is found by a trail or by its id.
+      type: str
+    trails:
+      description: ARNs of the trails that its policy must allow.
+      type: list
+      elements: str
+    readers:
+      description: ARNs of the readers that its policy must allow.
+      type: list
+      elements: str
 refusals:
   description: Why nothing was done; the module fails then.
   returned: always
@@ -297,6 +272,7 @@ backup:
       elements: str
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.common.warnings import warn
@@ -312,7 +288,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
 
 
 def main() -> None:
@@ -324,6 +300,7 @@ def main() -> None:
             ("create_trail", "restore"),
             ("create_trail", "trails"),
         ],
+        required_if=[("key_is_shared", True, ["key_assume_role"])],
         supports_check_mode=True,
     )
     try:
@@ -358,19 +335,10 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     """The published shape of what came of it."""
     return {
         "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
-        "changes": [
-            {
-                "operation": change.operation,
-                "resource": change.resource,
-                "region": change.region,
-                "before": change.before,
-                "after": change.after,
-                "status": change.status,
-            }
-            for change in outcome.changes
-        ],
+        "changes": rows(outcome.changes),
         "before": facts([outcome.before]),
         "after": facts([outcome.after]) if outcome.after else None,
+        "shared_keys": [asdict(key) for key in outcome.shared_keys],
         "refusals": list(outcome.refusals),
         "errors": list(outcome.errors),
         "diff": diff(outcome.changes),

@@ -42,8 +42,12 @@ options:
     description:
       - V(audit) reads and judges, V(enforce) changes what does not comply as well.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
+      - V(share) is the role's own. It has the keys changed that hosts of the play share, once for all of them, by
+        M(aws_baseline.cloudtrail.cloudtrail_kms_central_key), whose options it takes but for its trails and readers.
+        These come from the hosts that an enforcement with C(key_is_shared) has left waiting. Each key has one host that
+        sees to it.
     type: str
-    choices: [audit, enforce]
+    choices: [audit, enforce, share]
     default: audit
   reports:
     description:
@@ -90,6 +94,7 @@ options:
       never: No verdict.
     default: unknown
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_central_key
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 """
@@ -164,11 +169,21 @@ failures:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
       The report says what to do about each; fail_on decides what fails a run.
+backup_path:
+  description: The file that holds what an enforcement replaced.
+  returned: when anything was replaced and O(ignore:backup_path) is given
+  type: str
+  sample: /var/backups/cloudtrail-kms.json
 changes:
   description:
     - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here
       too.
-  returned: when O(mode=enforce)
+  returned: when O(mode=enforce) or O(mode=share)
   type: list
   elements: dict
+key_arns:
+  description: The keys that this host saw to.
+  returned: when O(mode=share)
+  type: list
+  elements: str
 """

@@ -54,28 +54,42 @@ _STATUS_TONES: Mapping[str, Tone] = {
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
-    `enforcement` is a result of cloudtrail_kms_enforce: `before`, `after`, `changes`, `refusals` and `errors`.
+    `enforcement` is a result of cloudtrail_kms_enforce: `before`, `after`, `changes`, `refusals` and `errors`; with
+    `backup_path`, the file that holds what was replaced.
     Where nothing was done, or the account could not be read again, there is nothing to say of after.
     """
     width = legible(width)
-    parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
+    parts = [render(enforcement["before"], width=width, paint=paint)]
+    (account,) = enforcement["before"]["accounts"]
+    account_id = account["account_id"]
+    parts.append(_changes(f"Changes to account {account_id}", account_id, enforcement, width, paint))
     if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
         parts.append(_after(enforcement, width, paint))
+    if enforcement.get("backup_path"):
+        parts.append(f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)")
     return "\n\n\n".join(parts)
+
+
+def render_key(told: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return the changes to a key that accounts share, as lines of at most `width` columns (79 to 120).
+
+    `told` is a result of cloudtrail_kms_central_key, with the `trails` it was asked for.
+    """
+    title = f"Changes to the key of account {told['account_id']} for {count(len(told['trails']), 'trail')}"
+    return _changes(title, told["account_id"], told, legible(width), paint)
 
 
 def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
     return {change["status"] for change in enforcement["changes"]}
 
 
-def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
+def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     changes = enforcement["changes"]
-    (account,) = enforcement["before"]["accounts"]
     statuses = Counter(change["status"] for change in changes)
     tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
-    lines = [f"Changes to account {account['account_id']}: {tally}", ""]
+    lines = [f"{title}: {tally}", ""]
     if changes:
-        lines += [*_change_lines(changes, account["account_id"], width, paint), ""]
+        lines += [*_change_lines(changes, account_id, width, paint), ""]
     return "\n".join([*lines, *note_lines(_reasons(enforcement), width, paint)]).rstrip()
 
 

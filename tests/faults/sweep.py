@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, AwsError, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
@@ -32,13 +33,24 @@ OURS = "AwsBaselineCloudTrail"
 
 @dataclass(frozen=True)
 class Subject:
-    """An enforcement to disturb; its bucket, and so its key, is in `region`."""
+    """An enforcement to disturb; its bucket, and so its key, is in `region`, the key in the account `keys_of`."""
 
     scenario: str
     task: Task
     region: str = HOME
+    keys_of: str = "111111111111"
 
 
+SECURITY = "555555555555"
+# The key of another account, which is changed for all who share it before the trail is.
+SHARED = Task(
+    replace(
+        HERE,
+        key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "enforce-2026"),
+        bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
+    ),
+    wish=Wish(key_account_id=SECURITY, key_is_shared=True),
+)
 SUBJECTS = (
     Subject("fresh", Task(HERE)),
     Subject("policy-lacking", Task(HERE)),
@@ -46,6 +58,7 @@ SUBJECTS = (
     Subject("pending-deletion", Task(HERE, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))),
     Subject("wrong-region", Task(HERE), "eu-west-1"),
     Subject("healthy", Task(HERE, wish=Wish(replace_compliant_key=True))),
+    Subject("central-key", SHARED, keys_of=SECURITY),
 )
 KILLED = "killed right after"
 FAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -75,10 +88,29 @@ class Fault:
         return f"{self.action} {self.nth} {self.kind}"
 
 
+def enforced(lab: Lab, task: Task) -> Outcome:
+    """An enforcement; of a key that is shared, that of the key as well, as the role does it."""
+    first = lab.enforce(task)
+    if not first.shared_keys:
+        return first
+    (shared,) = first.shared_keys
+    wish = Wish() if shared.alias else Wish(key=None, kms_key_id=shared.key_arn)
+    scope = Scope(role=task.scope.key_role)
+    of_key = KeyTask(HOME, shared.trails, scope, wish=wish, backup_path=task.backup_path)
+    key = serve(lab.access, of_key, lab.clock.pace())
+    if key.refusals or key.errors:
+        return replace(first, changes=key.changes, refusals=key.refusals, errors=key.errors, shared_keys=())
+    try:
+        then = lab.enforce(task)
+    except AwsError as error:
+        return replace(first, changes=key.changes, errors=(str(error),), shared_keys=())
+    return replace(then, changes=(*key.changes, *then.changes))
+
+
 def faults(lab: Lab, subject: Subject, *, writes_only: bool = False) -> list[Fault]:
     """Every fault of an enforcement, from the log of its calls."""
     lab.aws.clear_calls()
-    assert_compliant(lab.enforce(subject.task))
+    assert_compliant(enforced(lab, subject.task))
     counted: Counter[str] = Counter()
     points = []
     for call in lab.aws.calls():
@@ -100,9 +132,10 @@ def survive(lab: Lab, subject: Subject, fault: Fault, backup: Path) -> None:
     assert_reported(outcome, done, fault, backup)
     assert foreign_statements(lab, subject) == foreign, "a foreign statement is lost"
     assert_deliverable(lab, trails)
-    assert_compliant(lab.enforce(subject.task))
+    assert_compliant(enforced(lab, subject.task))
     assert foreign_statements(lab, subject) == foreign, "a foreign statement is lost"
-    ours = [arn for arn, key in lab.keys(subject.region).items() if CREATED_FOR_TAG in key["tags"]]
+    keys = lab.of(subject.keys_of).keys(subject.region)
+    ours = [arn for arn, key in keys.items() if CREATED_FOR_TAG in key["tags"]]
     assert len(ours) <= 1, f"a second key: {ours}"
     lab.aws.clear_calls()
     assert lab.enforce(subject.task).changes == ()
@@ -121,7 +154,7 @@ def disturbed(lab: Lab, task: Task, fault: Fault) -> Outcome | None:
         lab.aws.add_fault(action=fault.action, nth=fault.nth, **FAULTS[fault.kind])
     try:
         with deadly:
-            return lab.enforce(task)
+            return enforced(lab, task)
     except (AwsError, KilledError):
         return None
 
@@ -165,7 +198,8 @@ def assert_compliant(outcome: Outcome) -> None:
 
 def foreign_statements(lab: Lab, subject: Subject) -> dict[str, list[Any]]:
     """The statements that are not ours of every key that is not ours, in their order."""
-    found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in lab.keys(region).items()}
+    owner = lab.of(subject.keys_of)
+    found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in owner.keys(region).items()}
     return {
         arn: [each for each in key["policy"]["Statement"] if not str(each.get("Sid")).startswith(OURS)]
         for arn, key in found.items()

@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Arbitrary JSON, and JSON that is nearly a policy."""
+"""Arbitrary JSON, JSON that is nearly a policy, and answers of AWS with something wrong in them."""
 
 from __future__ import annotations
 
+import copy
 import json
+from datetime import datetime, timezone
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -54,3 +57,73 @@ NEAR_POLICIES = st.fixed_dictionaries(
     optional={"Version": st.sampled_from(["2012-10-17", "2008-10-17"]) | JSON, "Id": JSON},
 )
 POLICY_TEXTS = NEAR_POLICIES.map(json.dumps) | JSON.map(json.dumps) | st.text(max_size=60)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+# What AWS answers of one healthy trail, in the words of the service models, by operation.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "GetCallerIdentity": {
+        "Arn": f"arn:aws:iam::{build.ACCOUNT}:user/auditor",
+        "Account": build.ACCOUNT,
+        "UserId": "AIDAX",
+    },
+    "DescribeRegions": {"Regions": [{"RegionName": "us-east-1"}]},
+    "DescribeTrails": {
+        "trailList": [
+            {
+                "TrailARN": build.TRAIL_ARN,
+                "Name": "main",
+                "HomeRegion": "us-east-1",
+                "IsMultiRegionTrail": True,
+                "IsOrganizationTrail": False,
+                "S3BucketName": "logs",
+                "KmsKeyId": build.KEY_ARN,
+            }
+        ]
+    },
+    "GetTrailStatus": {"IsLogging": True, "LatestDeliveryTime": NOW},
+    "DescribeKey": {
+        "KeyMetadata": {
+            "Arn": build.KEY_ARN,
+            "KeyManager": "CUSTOMER",
+            "KeyState": "Enabled",
+            "KeySpec": "SYMMETRIC_DEFAULT",
+            "KeyUsage": "ENCRYPT_DECRYPT",
+            "Origin": "AWS_KMS",
+            "MultiRegion": False,
+        }
+    },
+    "GetKeyPolicy": {"Policy": build.KEY.policy},
+    "ListAliases": {"Aliases": [{"AliasName": "alias/trail"}]},
+    "GetKeyRotationStatus": {"KeyRotationEnabled": True},
+    "HeadBucket": {"ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": "us-east-1"}}},
+    "GetBucketPolicy": {"Policy": build.BUCKET_POLICY},
+    "GetBucketEncryption": {"ServerSideEncryptionConfiguration": {"Rules": [{"BucketKeyEnabled": False}]}},
+    "ListDelegatedServicesForAccount": {"DelegatedServices": []},
+    "AssumeRole": {
+        "Credentials": {"AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": NOW}
+    },
+}
+
+
+@st.composite
+def damaged_answers(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """The answers of AWS, in some of which something is missing or is something else."""
+    answers = copy.deepcopy(ANSWERS)
+    for operation in draw(st.lists(st.sampled_from(sorted(answers)), min_size=1, max_size=3, unique=True)):
+        answers[operation] = draw(_damaged(answers[operation]))
+    return answers
+
+
+@st.composite
+def _damaged(draw: st.DrawFn, value: Any) -> Any:
+    """The value with one part of it, however deep, taken out or replaced."""
+    parts = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    if not parts or draw(st.integers(0, 3)) == 0:
+        return draw(JSON | POLICY_TEXTS)
+    part = draw(st.sampled_from(parts))
+    changed = copy.copy(value)
+    if draw(st.integers(0, 4)) == 0:
+        del changed[part]
+    else:
+        changed[part] = draw(_damaged(value[part]))
+    return changed

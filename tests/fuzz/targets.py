@@ -10,16 +10,20 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, AwsError, Role, Scope, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     MergeRefusedError,
     PolicyError,
@@ -32,11 +36,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.fuzz.strategies import JSON, POLICY_TEXTS
+from tests.fuzz.strategies import JSON, POLICY_TEXTS, damaged_answers
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
 
 SETTINGS = Settings(readers=(build.ROLE_ARN,))
+KEYS = {"aws_access_key_id": "AKIAX", "aws_secret_access_key": "x"}
+CALLER = connect("us-east-1", "http://127.0.0.1:9", KEYS, 4)
 
 
 def policies(text: str, request: Request) -> None:
@@ -64,7 +70,41 @@ def _ours(sid: object) -> bool:
 
 def judged_policies(text: str, bucket: bool) -> None:
     """Key policies and bucket policies are judged and shown, whatever they are."""
-    _show(build.snapshot(bucket={"policy": text}) if bucket else build.snapshot(key={"policy": text}))
+    snapshot = build.snapshot(bucket={"policy": text}) if bucket else build.snapshot(key={"policy": text})
+    _show(facts([assess(snapshot, SETTINGS)]))
+
+
+class Answers(Access):
+    """An access whose answers are given, by operation."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(CALLER.clients, CallerCredentials(lambda: None), region="us-east-1")
+        self._given = given
+
+    def _call(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        # What is asked fits the service's model, whatever was answered before.
+        validate_parameters(parameters, client.meta.service_model.operation_model(operation).input_shape)
+        answer: dict[str, Any] = self._given[operation]
+        return answer
+
+    def assume(self, role: Role) -> Access:
+        """The same answers again, if the role is given."""
+        if isinstance(error := self.ask("sts", self.region, "AssumeRole", issued), ReadError):
+            raise AwsError(f"{role.role_arn}: {error.message}", error)
+        return self
+
+
+def answers(given: Mapping[str, Any], accounts: tuple[str, ...]) -> None:
+    """An account, or each of many, is read, judged and shown, or the module fails with a message of ours."""
+    scope = Scope(concurrency=4, accounts=accounts, member_role=MemberRole("Audit") if accounts else None)
+    try:
+        found, _warnings = audit(Answers(given), scope, SETTINGS, lambda _done: None)
+    except AwsError as error:
+        if not str(error):
+            raise
+        return
+    _show(found)
+    assert not accounts or [row["account_id"] for row in found["accounts"]] == sorted(accounts)
 
 
 def backups(content: Any) -> None:
@@ -76,9 +116,9 @@ def backups(content: Any) -> None:
             read_backup(str(path))
 
 
-def _show(snapshot: Snapshot) -> None:
-    """Judge the snapshot, and put the audit into every form it has."""
-    document = json.loads(json.dumps(facts([assess(replace(snapshot), SETTINGS)])))
+def _show(audited: Mapping[str, Any]) -> None:
+    """Put the audit into every form it has."""
+    document = json.loads(json.dumps(audited))
     table = render(document, width=100, paint=lambda text, _tone: text)
     assert not any(ord(character) < ord(" ") for character in table.replace("\n", ""))
     for report in FORMATS.values():
@@ -88,5 +128,6 @@ def _show(snapshot: Snapshot) -> None:
 TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     policies: (POLICY_TEXTS, requests()),
     judged_policies: (POLICY_TEXTS, st.booleans()),
+    answers: (damaged_answers(), st.sampled_from([(), ("111111111111", "222222222222")])),
     backups: (JSON,),
 }

@@ -109,7 +109,7 @@ def play(content: list[dict[str, Any]], folder: Path) -> str:
     return str(playbook)
 
 
-PAGES = ("README.md", "roles/cloudtrail_kms/README.md")
+PAGES = ("README.md", "roles/cloudtrail_kms/README.md", "docs/reports.md")
 PLAYS = [block for page in PAGES for block in blocks("yaml", page) if block.startswith("- name:")]
 
 

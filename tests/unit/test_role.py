@@ -18,6 +18,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
 OWN = {"mode", "fail_on", "reports", "report_dir", "report_bucket", "report_prefix", "cis_version"}
+# What it gives to an option by itself.
+DERIVED = {"key_is_shared"}
 
 
 def variables() -> dict[str, Any]:
@@ -36,7 +38,7 @@ def shape(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_every_option_of_the_modules_is_a_variable() -> None:
-    of_modules = {name: shape(spec) for name, spec in _enforce_arguments.enforce_spec().items()}
+    of_modules = {name: shape(spec) for name, spec in _enforce_arguments.enforce_spec().items() if name not in DERIVED}
     assert {name: shape(spec) for name, spec in variables().items() if name not in OWN} == of_modules
 
 
@@ -48,12 +50,28 @@ def test_choices_are_those_of_the_modules() -> None:
 
 
 def test_every_variable_reaches_its_option() -> None:
-    run = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))[0]
-    options = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
-    of_modules = {name: value for name, value in options.items() if name not in OWN}
-    assert of_modules == {
-        name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in _enforce_arguments.enforce_spec()
-    }
+    options = options_of("run.yml")
+    of_modules = {name: value for name, value in options.items() if name not in OWN | DERIVED}
+    assert of_modules == {name: variable(name) for name in _enforce_arguments.enforce_spec() if name not in DERIVED}
+
+
+def test_every_variable_of_a_shared_key_reaches_its_option() -> None:
+    options = options_of("shared_key.yml")
+    assert (options.pop("mode"), options.pop("assume_role")) == ("share", "{{ cloudtrail_kms_key_assume_role }}")
+    given = _enforce_arguments.central_key_spec().keys() - {"assume_role", "trails", "readers", "kms_key_id"}
+    assert options == {name: variable(name) for name in given}
+
+
+def options_of(tasks: str) -> dict[str, Any]:
+    """The options that the first task of a file gives to the action."""
+    run = yaml.safe_load((ROLE / "tasks" / tasks).read_text(encoding="utf-8"))[0]
+    options: dict[str, Any] = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
+    return options
+
+
+def variable(name: str) -> str:
+    """An option's variable, as the tasks give it."""
+    return f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}"
 
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:

@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
     Scope,
+    open_account,
     open_and_read,
     read_account,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "SoughtKey",
     "apply",
     "connect",
+    "open_account",
     "open_and_read",
     "open_organization",
     "read_account",

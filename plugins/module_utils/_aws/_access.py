@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._cred
     static,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
@@ -166,6 +167,16 @@ class Access:
         return self._send(self.clients.client(service, region, retries=False), operation, parameters)
 
     def _send(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        response = self._call(client, operation, parameters)
+        shape = client.meta.service_model.operation_model(operation).output_shape
+        if shape is not None:
+            try:
+                check(shape, response)
+            except TypeError as error:
+                raise ResponseParserError(str(error)) from error
+        return response
+
+    def _call(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with signed_with(self._credentials):
             response: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
             return response

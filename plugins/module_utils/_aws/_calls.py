@@ -31,9 +31,15 @@ def caller_arn(access: Access, region: str) -> str | ReadError:
 
 def enabled_regions(access: Access, region: str) -> tuple[str, ...] | ReadError:
     """The regions enabled for the account, sorted (EC2 API reference: DescribeRegions omits disabled ones)."""
-    return access.ask(
-        "ec2", region, "DescribeRegions", lambda answer: tuple(sorted(row["RegionName"] for row in answer["Regions"]))
-    )
+    return access.ask("ec2", region, "DescribeRegions", _region_names)
+
+
+def _region_names(answer: dict[str, Any]) -> tuple[str, ...]:
+    """The names; raises ValueError where there is none, since some regions cannot be disabled (same page)."""
+    names = tuple(sorted(row["RegionName"] for row in answer["Regions"]))
+    if not names:
+        raise ValueError("no region is enabled")
+    return names
 
 
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:

@@ -100,6 +100,15 @@ def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
         pool.submit(access.prepare, service)
 
 
+def open_account(caller: Access, scope: Scope) -> Account:
+    """Open the account of the caller, or of `scope.role`, and read nothing of it.
+
+    Raises AwsError where credentials or roles are refused.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return _open_account(pool, caller, caller.assume(scope.role) if scope.role else caller, scope)
+
+
 def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> Account:
     """Learn whose account this is, and assume the owners' roles at the same time."""
     owners = OwnerRoles(pool, caller, scope)

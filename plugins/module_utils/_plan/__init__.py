@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff, rows
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import (
     delivered_since,
@@ -21,11 +21,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._res
     keys_of_backup,
     make_restore_plan,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._shared import make_key_plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     CREATED_FOR_TAG,
     KeyWish,
     Plan,
+    SharedKey,
     Targets,
     TrailWish,
     Wish,
@@ -41,16 +43,19 @@ __all__ = [
     "KeyWish",
     "Plan",
     "Remedy",
+    "SharedKey",
     "Targets",
     "TrailWish",
     "Wish",
     "delivered_since",
     "diff",
     "keys_of_backup",
+    "make_key_plan",
     "make_plan",
     "make_restore_plan",
     "owner_warning",
     "regions_in_need",
+    "rows",
     "touched",
     "wished_trail",
     "with_wished_trail",

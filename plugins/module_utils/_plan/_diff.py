@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A plan as a person wants to read it, in the form of Ansible's diff."""
+"""A plan as it is returned, and as a person wants to read it: in the form of Ansible's diff."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ import json
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+
+
+def rows(changes: Iterable[Change]) -> list[dict[str, object]]:
+    """The changes in the shape in which modules return them."""
+    return [
+        {
+            "operation": change.operation,
+            "resource": change.resource,
+            "region": change.region,
+            "before": change.before,
+            "after": change.after,
+            "status": change.status,
+        }
+        for change in changes
+    ]
 
 
 def diff(changes: Iterable[Change]) -> list[dict[str, str]]:

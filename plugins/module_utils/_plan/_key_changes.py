@@ -29,10 +29,14 @@ USABLE_STATES = ("Enabled", "Updating")
 
 @dataclass(frozen=True)
 class KeyUse:
-    """A key, and what is to be done about the trails that use it or are to use it."""
+    """A key, and what is to be done about the trails that use it or are to use it.
+
+    `others` are the ARNs of trails that it is to serve as well, and of which no more is known.
+    """
 
     serving: Serving
-    intents: tuple[Intent, ...]
+    intents: tuple[Intent, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -46,7 +50,7 @@ class KeyUse:
 
     def required(self, wish: Wish, settings: Settings) -> Required:
         """What the key's policy must allow."""
-        trails = tuple(sorted(each.trail.arn for each in self.granted))
+        trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
         return Required(self.key.arn, trails, settings.readers, wish.statements)
 
 
@@ -54,11 +58,11 @@ def key_changes(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str
     """What is done to the key. Raises RefusedError where it cannot be, or not unasked."""
     if use.serving.is_new and wish.key:
         yield _changes.create_key(use.key, _birth(use.required(wish, settings), wish.key), wish.key)
-    elif use.granted:
+    elif use.granted or use.others:
         yield from _grants(use, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
         yield _changes.create_alias(use.key, wish.key.alias)
-    if any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
+    if use.others or any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
         yield from _revival(use.key, wish)
 
 
@@ -86,7 +90,7 @@ def _grants(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], N
     except PolicyError as error:
         raise RefusedError(f"To the policy of {key.arn} nothing can be added: {error}") from error
     except MergeRefusedError as error:
-        if any(each.fails for each in use.granted):
+        if use.others or any(each.fails for each in use.granted):
             raise RefusedError(str(error)) from error
         warn(str(error))
         return

@@ -47,10 +47,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._ser
     key_account,
     serving_key,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._shared import (
+    is_left_to_the_key,
+    left_to_the_key,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     Plan,
     RefusedError,
+    SharedKey,
     Targets,
     Wish,
 )
@@ -115,8 +120,16 @@ class _Planner:
         changes += self._rotations(predicted)
         predicted = predict(self._snapshot, in_order(changes), keys)
         self._prove(predicted, changes)
+        left, changes = self._left_and_own(changes)
         self._warnings += plan_warnings(self._account, predicted, in_order(changes), self._wish)
-        return Plan(in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted)
+        return Plan(in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
+
+    def _left_and_own(self, changes: list[Change]) -> tuple[tuple[SharedKey, ...], list[Change]]:
+        """The shared keys that are changed for all accounts at once, and the changes that are this account's own."""
+        account = key_account(self._snapshot, self._wish)
+        left = [change for change in changes if is_left_to_the_key(change, account, self._wish)]
+        keys = left_to_the_key(left, self._uses, account, self._wish, self._settings)
+        return keys, [change for change in changes if change not in left]
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""

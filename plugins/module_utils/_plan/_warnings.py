@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import left_alone, may_write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    MAX_BYTES,
     Outcome,
     Policy,
     PolicyError,
@@ -40,11 +41,14 @@ OWNER_TAGS: Mapping[str, str] = {
 }
 
 
+NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
+
+
 def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
-    warnings = [*_left_to_others(account, wish), *_left_by_exceptions(account, wish, moved)]
+    warnings = [*_left_to_others(account, wish), *_left_by_exceptions(account, wish, moved), *size_warnings(changes)]
     before = {trail.arn: trail for trail in account.snapshot.trails}
     for change in changes:
         if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn not in _kept(change):
@@ -55,6 +59,17 @@ def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterabl
 def _kept(change: Change) -> tuple[object, ...]:
     """The keys that are no loss: none, and the one that the trail has after the change as well."""
     return (None, change.after["kms_key_arn"])
+
+
+def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
+    """Policies that will not take many more accounts. A merge that finds no room is refused, and that is too late."""
+    for change in changes:
+        size = len(str(change.parameters.get("Policy", "")).encode())
+        if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
+            yield (
+                f"The policy of {change.resource} will have {size} of the {MAX_BYTES} bytes that KMS takes. Before it "
+                "is full, give further accounts another key, or let statements=cis allow whole accounts."
+            )
 
 
 def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:

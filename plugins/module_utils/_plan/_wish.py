@@ -53,13 +53,15 @@ class TrailWish:
 class Wish:
     """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
-    `key_account_id` is the account in which the key is found or created, None for that of the trails. With
-    `create_trail` nothing else is enforced than what this one trail needs.
+    `key_account_id` is the account in which the key is found or created, None for that of the trails; with
+    `key_is_shared` other accounts use the keys of that account at the same time, and no run for one of them writes to
+    them. With `create_trail` nothing else is enforced than what this one trail needs.
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     kms_key_id: str | None = None
     key_account_id: str | None = None
+    key_is_shared: bool = False
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
@@ -77,16 +79,30 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class SharedKey:
+    """A key that has to be changed before the trails of an account can use it, and that other accounts use as well.
+
+    `alias` is its alias, where it is found by that or created. `trails` are the ARNs that its policy must allow.
+    """
+
+    key_arn: str
+    alias: str | None
+    trails: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """The changes in the order in which they are applied; with a refusal none of them is.
 
-    `predicted` is the account as it will be once they are.
+    `predicted` is the account as it will be once they are, and `shared_keys` are as the changes need them.
     """
 
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     predicted: Snapshot
+    shared_keys: tuple[SharedKey, ...] = ()
 
 
 class RefusedError(Exception):

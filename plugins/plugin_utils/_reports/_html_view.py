@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
@@ -107,7 +107,6 @@ class ExceptionLine:
     """One exception in force, with the rules of one trail that it covers. `days` are left, from the audit on."""
 
     entry: Entry
-    trail: str
     rules: tuple[str, ...]
     reason: str
     owner: str
@@ -254,24 +253,23 @@ def _trails(account: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
     return [*account["trails"]] if explained else [*account["trails"], None]
 
 
-def _exceptions(entries: Iterable[Entry], today: date) -> Iterator[ExceptionLine]:
-    """The next to expire first."""
-    lines = [
-        ExceptionLine(
-            entry=entry,
-            trail=entry.trail.name,
-            rules=problem.rules,
-            reason=problem.exception["reason"],
-            owner=problem.exception["owner"],
-            expires=problem.exception["expires"],
-            days=(date.fromisoformat(problem.exception["expires"]) - today).days,
+def _exceptions(entries: Sequence[Entry], today: date) -> Iterator[ExceptionLine]:
+    """The next to expire first; the rules of a trail that one exception covers share a line."""
+    covered: dict[tuple[str, int, str, str], list[str]] = {}
+    for place, entry in enumerate(entries):
+        for problem in entry.trail.problems if entry.trail else ():
+            if problem.exception:
+                expires, reason, owner = (problem.exception[name] for name in ("expires", "reason", "owner"))
+                covered.setdefault((expires, place, reason, owner), []).extend(problem.rules)
+    for expires, place, reason, owner in sorted(covered):
+        yield ExceptionLine(
+            entry=entries[place],
+            rules=tuple(covered[expires, place, reason, owner]),
+            reason=reason,
+            owner=owner,
+            expires=expires,
+            days=(date.fromisoformat(expires) - today).days,
         )
-        for entry in entries
-        if entry.trail
-        for problem in entry.trail.problems
-        if problem.exception
-    ]
-    yield from sorted(lines, key=lambda line: line.expires)
 
 
 def _not_read(account: Mapping[str, Any]) -> tuple[Note, ...]:

@@ -173,6 +173,10 @@ class TestReportObjects:
         assert run(enforcement("applied", backup=backup), mode="enforce", **given)["uploads"] == uploads
         assert run(enforcement("applied", backup=backup), mode="enforce", backup_path="b")["uploads"] == []
 
+    def test_hold_no_backup_where_none_was_asked_for(self) -> None:
+        told = run(enforcement("applied", backup={"changes": []}), mode="enforce", report_bucket="evidence")
+        assert (told["uploads"], "backup_path" in told) == ([], False)
+
     def test_without_a_directory_lie_where_ansible_cleans_up(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
@@ -263,7 +267,7 @@ class TestTheModule:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, got: destroy"),
+        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, share, got: destroy"),
         ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
         ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
@@ -271,3 +275,21 @@ class TestTheModule:
 def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail, match=message):
         run(NEVER_ASKED, **arguments)
+
+
+class TestFiles:
+    """A path is one from where ansible-playbook was called, and the person who runs it is told where the backup is."""
+
+    @pytest.mark.parametrize("option", ["backup_path", "restore"])
+    def test_are_named_from_where_ansible_was_called(
+        self, option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **{option: "backups/b.json"})
+        assert asked[0][1][option] == str(tmp_path / "backups" / "b.json")
+
+    def test_backup_is_shown(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = str(tmp_path / "b.json")
+        told = run(enforcement("applied", backup={"changes": []}), mode="enforce", backup_path=path)
+        assert told["backup_path"] == path
+        assert f"Backup    {path} (cloudtrail_kms_restore puts it back)" in capsys.readouterr().out

@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 from tests.unit.action.audits import KEY, account, audit, error, finding, trail
 from tests.unit.reports.organization import organization
 from tests.unit.reports.pages import Element, read
 
+ROOT = Path(__file__).parents[3]
 ORGANIZATION = organization(100)
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -182,6 +185,13 @@ def test_nothing_is_loaded_and_no_attribute_holds_style_or_script() -> None:
     assert not re.search(r"url\(|@import|https?:", report.one("style").text())
 
 
+def test_the_page_on_reports_has_every_mark() -> None:
+    style = page(EXAMPLE).one("style").text()
+    marks = [re.findall(rf'\.mark\.{kind}::before {{ content: "(.)"', style) for kind in KINDS]
+    told = re.findall(r"^\| (.) ([a-z ]+) \|", (ROOT / "docs" / "reports.md").read_text(encoding="utf-8"), re.M)
+    assert told == [(mark, label) for (mark,), label in zip(marks, KINDS.values(), strict=True)]
+
+
 def test_the_report_is_the_users() -> None:
     """The notices on top of our files stay in our files."""
     assert "Copyright" not in render(EXAMPLE, cis_version="3.0")
@@ -300,15 +310,16 @@ def test_shows_the_statement_that_decides(policy: str | None, rule: str, message
 def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_first() -> None:
     def excepted(name: str, expires: str) -> dict[str, Any]:
         exception = {"status": "fail", "reason": "It moves.", "owner": "security", "expires": expires}
-        covered = finding("key_is_usable", "excepted", evidence={"exception": exception})
-        return trail(name, "compliant", covered, finding("key_in_bucket_region", "pass"))
+        rules = ("key_is_usable", "key_is_approved")
+        covered = [finding(rule, "excepted", evidence={"exception": exception}) for rule in rules]
+        return trail(name, "compliant", *covered, finding("key_in_bucket_region", "pass"))
 
     trails = [excepted("c", "2027-03-31"), excepted("a", "2026-11-23"), excepted("b", "2026-11-24")]
     report = page(audit(account("compliant", *trails)))
     assert [words(row) for row in section(report, "exceptions").one("tbody").all("tr")] == [
-        "a 111111111111 key_is_usable It moves. security 2026-11-23 last day",
-        "b 111111111111 key_is_usable It moves. security 2026-11-24 1 day left",
-        "c 111111111111 key_is_usable It moves. security 2027-03-31 128 days left",
+        "a 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-23 last day",
+        "b 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-24 1 day left",
+        "c 111111111111 key_is_usable, key_is_approved It moves. security 2027-03-31 128 days left",
     ]
     assert "Excepted until 2026-11-23 Reason It moves. Owner security Otherwise fail" in words(report)
 

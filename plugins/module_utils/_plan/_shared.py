@@ -1,0 +1,97 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A key that many accounts use: what a run for one of them leaves to a run for the key, and the plan of that one.
+
+PutKeyPolicy replaces the whole document and knows no condition (KMS API reference), so the policy of such a key is
+written once for all of its accounts, never from several runs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Change,
+    Operation,
+    Snapshot,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import in_order
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import (
+    KeyUse,
+    key_changes,
+    rotation,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import key_account, serving_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import size_warnings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
+    Plan,
+    RefusedError,
+    SharedKey,
+    Targets,
+    Wish,
+)
+
+OF_A_KEY: tuple[Operation, ...] = (
+    "CreateKey",
+    "CreateAlias",
+    "PutKeyPolicy",
+    "CancelKeyDeletion",
+    "EnableKey",
+    "EnableKeyRotation",
+)
+
+
+def left_to_the_key(
+    changes: Iterable[Change], uses: Mapping[str, KeyUse], account: str, wish: Wish, settings: Settings
+) -> tuple[SharedKey, ...]:
+    """The keys of the account that these changes are about, each with what its policy must allow."""
+    arns = (_key_of(change) for change in changes if is_left_to_the_key(change, account, wish))
+    return tuple(_shared(arn, uses.get(arn), wish, settings) for arn in dict.fromkeys(arns))
+
+
+def is_left_to_the_key(change: Change, account: str, wish: Wish) -> bool:
+    """Whether a change is one of a shared key of the account."""
+    return wish.key_is_shared and change.operation in OF_A_KEY and change.resource.split(":")[4] == account
+
+
+def _key_of(change: Change) -> str:
+    return str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
+
+
+def _shared(arn: str, use: KeyUse | None, wish: Wish, settings: Settings) -> SharedKey:
+    # Without a use the key works, and only its rotation is to be turned on: that is done to the key of our alias.
+    alias = wish.key.alias if wish.key else None
+    if use is None:
+        return SharedKey(arn, alias, ())
+    is_ours = use.serving.needs_alias or alias in (use.key.aliases if isinstance(use.key.aliases, tuple) else ())
+    return SharedKey(arn, alias if is_ours else None, use.required(wish, settings).trail_arns, settings.readers)
+
+
+def make_key_plan(
+    snapshot: Snapshot, targets: Targets, trails: tuple[str, ...], wish: Wish, settings: Settings
+) -> Plan:
+    """Plan what lets the wished key serve the trails, whosever they are.
+
+    `snapshot` is that of the key's account, `targets` has the one region of the key. Pure: the same in, the same out.
+    """
+    ((region, candidate),) = targets.items()
+    warnings: list[str] = []
+    try:
+        serving = serving_key(snapshot, region, candidate, wish, settings)
+        changes = list(key_changes(KeyUse(serving, others=trails), wish, settings, warnings.append))
+    except RefusedError as error:
+        return Plan((), (str(error),), (), snapshot)
+    named = (wish.key.alias,) if wish.key else ()
+    rotated = rotation(replace(serving.key, aliases=named), key_account(snapshot, wish), wish)
+    changes += [rotated] if rotated else []
+    return Plan(
+        changes=in_order(changes),
+        refusals=(),
+        warnings=(*warnings, *size_warnings(changes)),
+        predicted=snapshot,
+        shared_keys=(SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
+    )

@@ -1,0 +1,94 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply a plan with its backup, and make it anew where somebody else changes what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    Account,
+    Applied,
+    AwsError,
+    Pace,
+    apply,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
+    BackupError,
+    backup_of,
+    write_backup,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Plan
+
+# How often to plan anew because somebody else changes what is being changed.
+ROUNDS = 3
+
+
+class Rounds:
+    """A plan being applied to an account; `changes`, `errors` and `warnings` tell what became of it.
+
+    `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read.
+    """
+
+    def __init__(self, account: Account, pace: Pace, backup_path: str | None, planned_anew: Callable[[], Plan]) -> None:
+        self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
+        self.changes: list[Change] = []
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+
+    def apply(self, plan: Plan) -> None:
+        """Apply the plan, whose backup is written first.
+
+        Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
+        """
+        self._save(plan.changes, keep_older=True)
+        for __ in range(ROUNDS):
+            applied = apply(self._account, plan.changes, self._pace)
+            self.changes += applied.changes
+            self.errors += applied.errors
+            if applied.stale is None:
+                return
+            plan = self._plan_anew(applied)
+            if plan.refusals or not plan.changes:
+                break
+        else:
+            self.errors.append("Somebody else keeps changing what is being changed. Agree with them, and run again.")
+        self.errors += plan.refusals
+        self.changes += [replace(change, status="not_attempted") for change in plan.changes]
+
+    def _plan_anew(self, applied: Applied) -> Plan:
+        """The plan for what the account is now, with the backup of what it will replace; refused without that."""
+        try:
+            plan = self._planned_anew()
+        except AwsError:
+            self.errors.append(str(applied.stale))
+            self.changes += applied.rest
+            raise
+        self.warnings.append(f"{applied.stale} The rest was planned anew.")
+        if plan.refusals or not plan.changes:
+            return plan
+        try:
+            self._save([*self.changes, *plan.changes], keep_older=False)
+        except BackupError as error:
+            return replace(plan, refusals=(str(error),))
+        return plan
+
+    def _save(self, changes: Sequence[Change], *, keep_older: bool) -> Backup:
+        backup = backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
+        if self._backup_path:
+            write_backup(self._backup_path, backup, keep_older=keep_older)
+        return backup
+
+    def saved_at_the_end(self) -> Backup:
+        """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
+        tried = [change for change in self.changes if change.status != "not_attempted"]
+        try:
+            return self._save(tried, keep_older=False)
+        except BackupError as error:
+            self.warnings.append(f"{error} What it held before the first write is still there.")
+            return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Let one KMS key serve the CloudTrail trails of many accounts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudtrail_kms_central_key
+short_description: Let one KMS key serve the CloudTrail trails of many accounts
+version_added: 0.1.0
+description:
+  - Finds or creates the key in its own account, and adds to its policy what CloudTrail and the readers of the logs
+    lack to use it for the given trails, all in one write. A second run changes nothing.
+  - KMS has no conditional write of a key policy, so the policy of a key that many accounts use is written here, once
+    for all of them, before M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) gives the key to their trails.
+  - No trail is read or changed. Nothing in the policy is rewritten or removed.
+  - A key policy has room for 32,768 bytes, some 280 trails of as many accounts in the strict form, or 700 accounts in
+    the form of the CIS benchmark. Beyond that the module refuses; it warns when four fifths are full.
+options:
+  assume_role:
+    description:
+      - The role to assume in the account of the key. Without it, the account of the credentials.
+      - Works in check mode too, since assuming a role changes nothing.
+    type: dict
+    suboptions:
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
+  kms_key_id:
+    description:
+      - The key, by key id, key ARN, alias name or alias ARN. It must be in the region of the connection, as the buckets
+        of the trails are.
+      - Mutually exclusive with O(key).
+    type: str
+  trails:
+    description: ARNs of the trails that the key is to serve, of any account.
+    type: list
+    elements: str
+    default: []
+  readers:
+    description:
+      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
+      - A reader of another account needs the permission of its own account as well.
+    type: list
+    elements: str
+  backup_path:
+    description:
+      - A file on the host that holds the policy before and after, readable by its owner alone. It is written before the
+        first write to AWS. A file that is there keeps its content under a name with its time.
+      - Nothing is written in check mode, nor where nothing changes.
+    type: path
+extends_documentation_fragment:
+  - aws_baseline.cloudtrail.cloudtrail_kms.key
+  - aws_baseline.cloudtrail.attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+    details: No write call is made.
+  diff_mode:
+    support: full
+  platform:
+    platforms: all
+  idempotent:
+    support: full
+notes:
+  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
+author:
+  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
+"""
+
+EXAMPLES = r"""
+- name: Let the key of the security account serve the trails of three accounts
+  aws_baseline.cloudtrail.cloudtrail_kms_central_key:
+    region: eu-central-1
+    assume_role:
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
+      external_id: enforce-2026
+    key:
+      alias: alias/organization-trails
+    trails:
+      - arn:aws:cloudtrail:eu-central-1:111111111111:trail/production-trail
+      - arn:aws:cloudtrail:eu-central-1:222222222222:trail/staging-trail
+      - arn:aws:cloudtrail:us-east-1:333333333333:trail/sandbox-trail
+  register: central
+
+- name: Give it to a trail
+  aws_baseline.cloudtrail.cloudtrail_kms_enforce:
+    region: eu-central-1
+    kms_key_id: "{{ central.key_arn }}"
+    trails: [production-trail]
+    key_assume_role:
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
+      external_id: enforce-2026
+"""
+
+RETURN = r"""
+key_arn:
+  description: ARN of the key. In check mode it ends in C(key/to-be-created) where there is none yet. Null where the
+    module was refused.
+  returned: always
+  type: str
+  sample: arn:aws:kms:eu-central-1:555555555555:key/11111111-2222-3333-4444-555555555555
+account_id:
+  description: The account of the key.
+  returned: always
+  type: str
+  sample: "555555555555"
+changes:
+  description: What is done, in order, in the shape of
+    RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:changes).
+  returned: always
+  type: list
+  elements: dict
+refusals:
+  description: Why nothing was done; the module fails then.
+  returned: always
+  type: list
+  elements: str
+errors:
+  description: Why changes failed; the module fails then. The next run carries on.
+  returned: always
+  type: list
+  elements: str
+backup:
+  description: What was replaced, in the shape of
+    RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:backup). Null where nothing was written.
+  returned: always
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.common.warnings import warn
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, document
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import (
+    KeyOutcome,
+    KeyTask,
+    serve,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
+
+
+def main() -> None:
+    """Look, plan, apply, report."""
+    module = AnsibleAWSModule(
+        argument_spec=_enforce_arguments.central_key_spec(),
+        mutually_exclusive=[("kms_key_id", "key")],
+        supports_check_mode=True,
+    )
+    try:
+        timeout = _enforce_arguments.wait_timeout(module.params)
+        region, endpoint_url, connection = get_aws_connection_info(module)
+        task = _task(module, region or "")
+        outcome = serve(connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout))
+    except (_arguments.ArgumentError, AwsError, BackupError) as error:
+        module.fail_json(msg=str(error))
+    for warning in dict.fromkeys(outcome.warnings):
+        warn(warning)
+    reasons = [*outcome.refusals, *outcome.errors]
+    if reasons:
+        module.fail_json(msg=" ".join(reasons), **_result(outcome))
+    module.exit_json(**_result(outcome))
+
+
+def _task(module: Any, region: str) -> KeyTask:
+    params = _enforce_arguments.of_the_key_s_account(module.params)
+    return KeyTask(
+        region=region,
+        trails=_enforce_arguments.trails_to_serve(module.params),
+        scope=_arguments.scope(params),
+        settings=_arguments.settings(params),
+        wish=_enforce_arguments.wish(params),
+        check_mode=module.check_mode,
+        backup_path=module.params["backup_path"],
+    )
+
+
+def _result(outcome: KeyOutcome) -> dict[str, Any]:
+    return {
+        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
+        "key_arn": outcome.key_arn,
+        "account_id": outcome.account_id,
+        "changes": rows(outcome.changes),
+        "refusals": list(outcome.refusals),
+        "errors": list(outcome.errors),
+        "diff": diff(outcome.changes),
+        "backup": document(outcome.backup) if outcome.backup else None,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many accounts, one key: the playbook over an inventory of accounts writes its policy once, before any trail moves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.fakeaws.client import FakeAws
+
+HOME = "eu-central-1"
+LOG_ARCHIVE, SECURITY = "444444444444", "555555555555"
+TWENTY = [f"{100_000_000_000 + number}" for number in range(20)]
+
+
+@pytest.fixture(scope="module")
+def fake_aws() -> Iterator[FakeAws]:
+    with FakeAws.start("central-key") as aws:
+        yield aws
+
+
+def scenario() -> dict[str, Any]:
+    """Twenty accounts with a trail each and no key, their logs in one bucket."""
+    names = {account: f"account-{number}" for number, account in enumerate(TWENTY)}
+    accounts = [{"id": account, "name": name, "regions": [HOME]} for account, name in names.items()]
+    return {
+        "description": "Twenty accounts without keys.",
+        "accounts": [*accounts, {"id": LOG_ARCHIVE, "name": "log-archive"}, {"id": SECURITY, "name": "security"}],
+        "roles": {
+            "CloudTrailKmsEnforce": {"accounts": [*names.values(), "security"], "external_id": "enforce-2026"},
+            "CloudTrailKmsAudit": {"accounts": ["log-archive"], "external_id": "audit-2026"},
+        },
+        "buckets": {"central-logs": {"account": "log-archive"}},
+        "trails": {f"{name}-trail": {"account": name, "bucket": "central-logs"} for name in names.values()},
+    }
+
+
+def inventory(accounts: list[str], folder: Path) -> str:
+    """An inventory in which each host is an account; returns its path."""
+
+    def role(account: str, purpose: str) -> dict[str, str]:
+        arn = f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}"
+        return {"role_arn": arn, "external_id": f"{purpose}-2026"}
+
+    variables = {
+        "cloudtrail_kms_assume_role": role("{{ inventory_hostname }}", "enforce"),
+        "cloudtrail_kms_key_assume_role": role(SECURITY, "enforce"),
+        "cloudtrail_kms_bucket_assume_role": role(LOG_ARCHIVE, "audit"),
+        "cloudtrail_kms_key": {"alias": "alias/organization-trails"},
+        "cloudtrail_kms_backup_path": str(folder / "{{ inventory_hostname }}.json"),
+    }
+    path = folder / "inventory.yml"
+    content = {"all": {"hosts": dict.fromkeys(accounts), "vars": variables}}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return str(path)
+
+
+def enforce(aws: FakeAws, hosts: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the playbook over all hosts of an inventory; returns what came of it."""
+    command = ["ansible-playbook", "aws_baseline.cloudtrail.enforce", "-i", hosts, "-e", "cloudtrail_kms_hosts=all"]
+    environment = {**aws.environment, "ANSIBLE_FORKS": "20"}
+    return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def writes(aws: FakeAws) -> list[str]:
+    """The writes that were done since the log was emptied, in order."""
+    return [call["action"] for call in aws.calls() if call["kind"] == "write" and call["result"] == "ok"]
+
+
+def test_twenty_accounts_at_once_on_one_key(fake_aws: FakeAws, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yml"
+    path.write_text(yaml.safe_dump(scenario()), encoding="utf-8")
+    fake_aws.reset(str(path))
+    hosts = inventory(TWENTY, tmp_path)
+    done = enforce(fake_aws, hosts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert writes(fake_aws) == ["CreateKey", "CreateAlias", "EnableKeyRotation", *["UpdateTrail"] * 20]
+    assert "Changes to the key of account 555555555555 for 20 trails: 3 applied" in done.stdout
+    (born,) = (json.loads(call["parameters"]["Policy"]) for call in fake_aws.calls() if call["action"] == "CreateKey")
+    use = next(each for each in born["Statement"] if each["Sid"] == "AwsBaselineCloudTrailUse")
+    assert [len(arns) for condition in use["Condition"].values() for arns in condition.values()] == [20, 20]
+    backups = Counter("central-key" in path.name for path in tmp_path.glob("1*.json"))
+    assert backups == {False: 20, True: 1}
+
+    fake_aws.clear_calls()
+    again = enforce(fake_aws, hosts, "--limit", ",".join(TWENTY[:2]))
+    assert (again.returncode, writes(fake_aws)) == (0, []), again.stdout
+
+
+def test_where_the_key_cannot_be_changed_no_account_goes_on(fake_aws: FakeAws, tmp_path: Path) -> None:
+    fake_aws.reset("central-key")
+    fake_aws.add_fault("kms:CreateKey", code="AccessDeniedException", status=400, message="No.")
+    hosts = inventory(["111111111111", "222222222222", "333333333333"], tmp_path)
+    failed = enforce(fake_aws, hosts)
+    assert (failed.returncode, writes(fake_aws)) == (2, []), failed.stdout
+    assert (
+        "CreateKey of arn:aws:kms:eu-central-1:555555555555:key/to-be-created in eu-central-1 failed" in failed.stdout
+    )
+
+    planned = enforce(fake_aws, hosts, "--check")
+    assert (planned.returncode, writes(fake_aws)) == (2, [])
+    assert "Changes to the key of account 555555555555 for 3 trails: 3 planned" in planned.stdout
+    assert planned.stdout.count(": 1 planned") == 3
