@@ -6,8 +6,8 @@
 
 It asks what the sweep asks, of the accounts in its arguments: a role in each, its regions, trails, their status, keys
 with policy, rotation and aliases, buckets with policy and encryption. As the boto3 guide has it, one session serves
-all, clients are made one at a time and dropped when their account is done, and as many accounts are read at once as there are
-threads.
+all and clients are made one at a time; they go when their account is done. As many accounts are read at once as there
+are threads.
 """
 
 from __future__ import annotations
