@@ -103,8 +103,8 @@ def main(account_ids: list[str]) -> None:
     sts = SESSION.client("sts", config=CONFIG)
     sts.get_caller_identity()
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda account_id: read(sts, home, lock, account_id), account_ids))
-    print(json.dumps({"trails": sum(trails for trails, _ in found), "answers": sum(answers for _, answers in found)}))
+        trails, answers = zip(*pool.map(lambda account_id: read(sts, home, lock, account_id), account_ids), strict=True)
+    print(json.dumps({"trails": sum(trails), "answers": sum(answers)}))
 
 
 if __name__ == "__main__":
