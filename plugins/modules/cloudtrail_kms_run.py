@@ -57,7 +57,7 @@ options:
       - V(html) is the file C(cloudtrail-kms.html), a page for people.
     type: list
     elements: str
-    choices: [json, html]
+    choices: [html, json, csv, junit, ocsf, asff]
     default: []
   report_dir:
     description:
