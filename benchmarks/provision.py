@@ -5,8 +5,8 @@
 """How long and how many calls it takes to provision new accounts, beside the same job by amazon.aws's modules.
 
 Usage: python -m benchmarks.provision [--accounts N] [--runs N]. Everything runs on the fake AWS in one go; the figures
-to quote are the calls and the ratios, since absolute times move with the machine. Each account gets a bucket, a key and a
-multi-Region trail; the first account is a batch of its own, the others follow. It fails where a second run of ours
+to quote are the calls and the ratios, since absolute times move with the machine. Each account gets a bucket, a key and
+a multi-Region trail; the first account is a batch of its own, the others follow. It fails where a second run of ours
 writes anything, or an account does not get its trail.
 """
 
