@@ -70,8 +70,9 @@ test-awx: setup ## Execution environment, ansible-runner, and the job templates 
 test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
-molecule: setup ## The molecule scenarios `audit` and `enforce`
-	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce
+molecule: setup ## The molecule scenarios `audit`, `enforce` and `provision`
+	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce \
+		--scenario-name provision
 
 docs-lint: setup ## The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .

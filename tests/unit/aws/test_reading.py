@@ -273,6 +273,23 @@ def test_a_bucket_that_is_gone_is_a_fact_and_one_that_does_not_answer_is_not(
     assert in_region.evidence.get("iam_action") == (None if status == "fail" else "s3:ListBucket")
 
 
+@pytest.mark.parametrize(
+    ("region", "domain"),
+    [
+        ("cn-north-1", "amazonaws.com.cn"),
+        ("us-gov-west-1", "amazonaws.com"),
+        ("eu-central-1", "amazonaws.com"),
+    ],
+)
+@pytest.mark.parametrize("service", ["cloudtrail", "kms", "sts", "ec2"])
+def test_endpoints_are_those_of_the_partition(
+    service: str, region: str, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    access = connect(region, None, {"aws_access_key_id": "x", "aws_secret_access_key": "x"}, 1)
+    assert access.clients.client(service, region).meta.endpoint_url == f"https://{service}.{region}.{domain}"
+
+
 def test_an_endpoint_that_is_none_is_named() -> None:
     with pytest.raises(AwsError, match=r"asked in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
         read_account(connect("us-east-1", "foo", connection(), 4), Scope())

@@ -111,6 +111,8 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
         {("key_policy_allows_decrypt", "fail", "required"), ("trail_is_delivering", "fail", "required")},
     ),
     "central-key": ("non_compliant", "fail", {("trail_has_kms_key", "fail", "required")}),
+    "china": ("non_compliant", "fail", {("trail_has_kms_key", "fail", "required")}),
+    "govcloud": ("non_compliant", "fail", {("trail_has_kms_key", "fail", "required")}),
     "delivery-error": (
         "non_compliant",
         "pass",

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +54,7 @@ CASES = [
     Case("bucket-denies-kms", Task(), [], "non_compliant", "non_compliant"),
     Case("bucket-key-without-decrypt", Task(), ["PutKeyPolicy"], "non_compliant", "compliant"),
     Case("central-key", CENTRAL, NEW, "non_compliant", "compliant"),
+    Case("china", Task(), NEW, "non_compliant", "compliant"),
     Case("closed-region", Task(), [], "compliant", "compliant"),
     Case("deleted-key", Task(), NEW, "non_compliant", "compliant"),
     Case("delivery-error", Task(), [], "non_compliant", "non_compliant"),
@@ -62,6 +65,7 @@ CASES = [
     Case("fresh", Task(wish=Wish(statements="cis")), NEW, "non_compliant", "compliant"),
     Case("fresh", Task(wish=Wish(key=KeyWish(multi_region=True))), NEW, "non_compliant", "compliant"),
     Case("fresh", Task(wish=Wish(key=KeyWish(rotation=False))), NEW[:3], "non_compliant", "compliant"),
+    Case("govcloud", Task(), NEW, "non_compliant", "compliant"),
     Case("healthy", Task(), [], "compliant", "compliant"),
     Case("healthy", Task(wish=Wish(replace_compliant_key=True)), NEW, "compliant", "compliant"),
     Case(
@@ -83,6 +87,7 @@ CASES = [
         "compliant",
     ),
     Case("no-trails", Task(), [], "no_trails", "no_trails"),
+    Case("new-bucket", Task(), [], "no_trails", "no_trails"),
     Case("one-trail-17-regions", Task(), [], "compliant", "compliant"),
     Case("organization", Task(), [], "unknown", "unknown"),
     Case(
@@ -103,9 +108,23 @@ CASES = [
     ),
     Case("several", Task(), [], "compliant", "compliant"),
     Case("several", Task(scope=Scope(trails=("team-1-us-east-1",))), [], "compliant", "compliant"),
+    Case("vending", Task(), [], "compliant", "compliant"),
     Case("unreadable-key", Task(), [], "unknown", "unknown"),
     Case("wrong-region", Task(), NEW, "non_compliant", "compliant"),
 ]
+
+
+@pytest.mark.parametrize(("scenario", "partition"), [("china", "aws-cn"), ("govcloud", "aws-us-gov")])
+def test_a_partition_is_kept_to(load: Callable[[str], Lab], scenario: str, partition: str) -> None:
+    lab = load(scenario)
+    readers = (f"arn:{partition}:iam::{ACCOUNT}:root",)
+    done = lab.enforce(Task(settings=Settings(readers=readers)))
+    assert (done.errors, done.refusals) == ((), ())
+    assert {change.resource.split(":")[1] for change in done.changes} == {partition}
+    (key,) = lab.keys(lab.aws.scenario["region"]).values()
+    assert set(re.findall(r"arn:([a-z-]+):", json.dumps(key["policy"]))) == {partition}
+
+
 REFUSED = ["disabled-key", "disabled-key-silent", "mixed", "pending-deletion", "policy-denying"]
 UNREADABLE = ["no-permissions"]
 

@@ -1,0 +1,93 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Organization trails: changed in the management account, or by a delegated administrator who names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+from tests.unit.enforce.lab import Lab
+
+MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "1245")
+HOME = "eu-central-1"
+NAME = "organization-trail"
+TRAIL = f"arn:aws:cloudtrail:{HOME}:{MANAGEMENT}:trail/{NAME}"
+NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
+SCOPE = Scope(
+    regions=(HOME,),
+    key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "enforce-2026"),
+    bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"),
+)
+MOVE = Wish(key=KeyWish(alias="alias/new"), key_account_id=SECURITY, replace_compliant_key=True)
+
+
+def enforced(lab: Lab, account: str, task: Task) -> Outcome:
+    """An enforcement by the administrator of an account."""
+    return enforce(lab.of(account).access, task, lab.clock.pace())
+
+
+def verdicts(outcome: Outcome) -> dict[str, tuple[str, str]]:
+    """Ownership and verdict of each trail, as it is now."""
+    assert outcome.after is not None
+    return {judged.trail.name: (judged.trail.ownership, judged.verdict) for judged in outcome.after.trails}
+
+
+def assert_management_s(lab: Lab, key_arn: str) -> None:
+    """The key of the security account is for the trail under the management account's id."""
+    policy = lab.of(SECURITY).keys(HOME)[key_arn]["policy"]
+    (use,) = (each for each in policy["Statement"] if each["Sid"] == "AwsBaselineCloudTrailUse")
+    assert use["Condition"] == {
+        "StringEquals": {"aws:SourceArn": [TRAIL]},
+        "StringLike": {
+            "kms:EncryptionContext:aws:cloudtrail:arn": [f"arn:aws:cloudtrail:*:{MANAGEMENT}:trail/*"],
+        },
+    }
+
+
+def test_the_management_account_moves_it_and_members_inherit_it(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    assert enforced(lab, MANAGEMENT, Task(SCOPE, wish=replace(MOVE, replace_compliant_key=False))).changes == ()
+    done = enforced(lab, MANAGEMENT, Task(SCOPE, wish=MOVE))
+    assert (done.refusals, done.errors, lab.writes()) == ((), (), NEW)
+    assert verdicts(done) == {NAME: ("owned", "compliant")}
+    key_arn = next(change.resource for change in done.changes if change.operation == "CreateKey")
+    assert_management_s(lab, key_arn)
+
+    lab.aws.clear_calls()
+    member = enforced(lab, PRODUCTION, Task(SCOPE, wish=Wish(key_account_id=SECURITY)))
+    assert (verdicts(member), lab.writes()) == ({NAME: ("inherited", "compliant")}, [])
+    assert member.after is not None
+    assert [judged.trail.kms_key_arn for judged in member.after.trails] == [key_arn]
+
+
+def test_a_delegated_administrator_moves_it_where_it_is_named(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    wish = replace(MOVE, key_account_id=None)
+    scope = replace(SCOPE, key_role=None)
+    left = enforced(lab, SECURITY, Task(scope, wish=wish))
+    assert (left.changes, lab.writes()) == ((), [])
+    named = Task(replace(scope, trails=(NAME,)), wish=replace(wish, trails=(NAME,)))
+    done = enforced(lab, SECURITY, named)
+    assert (done.refusals, done.errors, lab.writes()) == ((), (), NEW)
+    assert verdicts(done) == {NAME: ("delegated", "compliant")}
+    assert_management_s(lab, next(change.resource for change in done.changes if change.operation == "CreateKey"))
+    lab.aws.clear_calls()
+    again = replace(named, wish=replace(named.wish, replace_compliant_key=False))
+    assert (enforced(lab, SECURITY, again).changes, lab.writes()) == ((), [])
+
+
+@pytest.mark.parametrize("name", [NAME, TRAIL])
+def test_a_member_is_refused_what_it_names(load: Callable[[str], Lab], name: str) -> None:
+    lab = load("organization")
+    task = Task(replace(SCOPE, trails=(name,)), wish=replace(MOVE, trails=(name,)))
+    (refused,) = enforced(lab, PRODUCTION, task).refusals
+    assert f"The trail {TRAIL} belongs to account {MANAGEMENT}, and a member of its organization cannot" in refused
+    assert lab.writes() == []
