@@ -67,6 +67,9 @@ test-awx: setup ## Execution environment, ansible-runner, and the job templates 
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx
 
+test-eda: setup ## The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
+	@$(run) python -m tools.eda
+
 test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
@@ -104,6 +107,7 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
+	cd requirements && $(pin) --python-version 3.12 eda.in --output-file eda.txt
 	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
 	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
 	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
@@ -119,4 +123,4 @@ release: setup ## Build the tarball, install it by itself, import it as Galaxy d
 	$(run) python -m tools.release
 
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-browser .venv-docs .venv-matrix .venv-mutation .venv-peers .venv-release .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-* .cache .hypothesis .import_linter_cache .ruff_cache build
