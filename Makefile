@@ -92,9 +92,10 @@ mutation: setup ## Change the key-policy engine in every small way, and see that
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
-bench: setup ## Time the policy engine, an audit beside plain boto3, an enforcement beside amazon.aws; some minutes
+bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes
 	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
+	@$(run) python -m benchmarks.sweep
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
