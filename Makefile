@@ -67,11 +67,14 @@ test-awx: setup ## Execution environment, ansible-runner, and the job templates 
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx
 
+test-eda: setup ## The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
+	@$(run) python -m tools.eda
+
 test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
-molecule: setup ## The molecule scenarios: an audit, an enforcement, a central key, an organization, exceptions
-	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce \
+molecule: setup ## The molecule scenarios: audit, enforce, provision, central_key, organization, exceptions
+	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce --scenario-name provision \
 		--scenario-name central_key --scenario-name organization --scenario-name exceptions
 
 docs-lint: setup ## The documentation of modules, plugins and the role
@@ -89,9 +92,10 @@ mutation: setup ## Change the key-policy engine in every small way, and see that
 test-matrix: setup ## The integration tests on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
-bench: setup ## Time the policy engine, an audit beside plain boto3, an enforcement beside amazon.aws; some minutes
+bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes
 	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
+	@$(run) python -m benchmarks.sweep
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
@@ -104,6 +108,7 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
+	cd requirements && $(pin) --python-version 3.12 eda.in --output-file eda.txt
 	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
 	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
 	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
@@ -119,4 +124,4 @@ release: setup ## Build the tarball, install it by itself, import it as Galaxy d
 	$(run) python -m tools.release
 
 clean: ## Remove all that the targets above made
-	rm -rf .venv .venv-browser .venv-docs .venv-matrix .venv-mutation .venv-peers .venv-release .cache .hypothesis .import_linter_cache .ruff_cache build
+	rm -rf .venv .venv-* .cache .hypothesis .import_linter_cache .ruff_cache build

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import Timed, in_turn, paired
 from tests.fakeaws.client import FakeAws
@@ -56,7 +57,7 @@ def _measure(scenario: str, meaning: str, latency: int, runs: int, scratch: Path
     with FakeAws.start(scenario, latency_ms=latency) as aws:
         environment = playbook_environment(aws.environment, scratch)
         floor = Timed("floor", [sys.executable, "-m", "benchmarks.floor_account"])
-        module = Timed("module", [sys.executable, str(_ansiballz(environment, scratch))])
+        module = Timed("module", [sys.executable, str(ansiballz(environment, scratch))])
         no_op = Timed("no-op", [str(PLAYBOOK), str(write_file(scratch, "noop.yml", NO_OP))])
         audit = [str(PLAYBOOK), "aws_baseline.cloudtrail.audit", "-e", "cloudtrail_kms_fail_on=never"]
         playbook = Timed("playbook", audit)
@@ -89,13 +90,14 @@ def playbook_environment(environment: Mapping[str, str], scratch: Path) -> dict[
     }
 
 
-def _ansiballz(environment: Mapping[str, str], scratch: Path) -> Path:
-    """The module as Ansible ships it to a host, kept from one real run."""
+def ansiballz(environment: Mapping[str, str], scratch: Path, options: Mapping[str, Any] | None = None) -> Path:
+    """The module as Ansible ships it to a host with these options, kept from one real run."""
     for old in scratch.glob("remote/*/AnsiballZ_*.py"):
         old.unlink()
-    task = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - aws_baseline.cloudtrail.cloudtrail_kms_facts:\n"
+    task = {"aws_baseline.cloudtrail.cloudtrail_kms_facts": options or {}}
+    play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
     subprocess.run(
-        [str(PLAYBOOK), str(write_file(scratch, "keep.yml", task))],
+        [str(PLAYBOOK), str(write_file(scratch, "keep.yml", play))],
         env={**environment, "ANSIBLE_KEEP_REMOTE_FILES": "1"},
         check=True,
         stdout=subprocess.DEVNULL,

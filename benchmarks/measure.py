@@ -16,17 +16,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Timed:
-    """One command and its finished runs: wall seconds, and the peak memory of its largest process in MB."""
+    """One command and its finished runs: wall and CPU seconds, and the peak memory of its largest process in MB."""
 
     name: str
     command: Sequence[str]
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
         """Median wall seconds."""
         return statistics.median(self.seconds)
+
+    @property
+    def cpu(self) -> float:
+        """Median CPU seconds, of the process and those it waited for."""
+        return statistics.median(self.cpu_seconds)
 
     @property
     def memory(self) -> float:
@@ -46,6 +52,7 @@ class Timed:
         if process.returncode != 0:
             raise RuntimeError(f"{self.name} failed with {process.returncode}:\n{output.decode(errors='replace')}")
         self.seconds.append(seconds)
+        self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
         self.megabytes.append(usage.ru_maxrss / 1024)
 
 
@@ -56,6 +63,7 @@ def in_turn(commands: Sequence[Timed], environment: Mapping[str, str], runs: int
             command.run(environment)
             if number == 0:
                 command.seconds.clear()
+                command.cpu_seconds.clear()
                 command.megabytes.clear()
 
 

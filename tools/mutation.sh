@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Mutation testing of the key-policy engine: change it in a thousand small ways, and see that its tests notice.
-# Takes about an hour of one core, so it is no part of `make test`. Prints the survivors, which
+# Takes half an hour to an hour of one core, so it is no part of `make test`. Prints the survivors, which
 # docs/key-policy-engine.md explains, and fails when less than 90 % are killed.
 
 set -eu

@@ -26,7 +26,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destinati
     report_objects,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING, failures, last_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
+    FAILING,
+    failures,
+    joined,
+    last_read,
+    without_organization_trail,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
     CIS_VERSIONS,
@@ -79,6 +85,7 @@ OWN_OPTIONS: dict[str, Any] = {
     "report_prefix": {"type": "str"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "require_organization_trail": {"type": "bool", "default": False},
 }
 
 
@@ -123,7 +130,10 @@ class ActionModule(ActionBase):
             **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": failures(judged, own["fail_on"], reasons),
+            "failures": joined(
+                failures(judged, own["fail_on"], reasons),
+                without_organization_trail(judged) if own["require_organization_trail"] else {},
+            ),
         }
 
     def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:

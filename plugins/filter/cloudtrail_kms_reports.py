@@ -42,3 +42,5 @@ def _report(name: str, audit: Any, cis_version: Any = DEFAULT_CIS_VERSION) -> st
         return FORMATS[name].render(audit, cis_version=str(cis_version))
     except KeyError as error:
         raise AnsibleFilterError(f"The audit is not complete: it has no {error}.") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"The audit has not the shape of one: {error}.") from error

@@ -38,7 +38,7 @@ def audit(
     for snapshot in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
         rows.append(account_row(assess(snapshot, settings)))
-        trails += snapshot.trails
+        trails += snapshot.trails if settings.exceptions else ()
         read_at = max(read_at, moment(snapshot.read_at))
         tell(len(rows))
     return document(rows, read_at), unused_exceptions(trails, scope.accounts, settings)

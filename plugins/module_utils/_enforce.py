@@ -48,6 +48,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     keys_of_backup,
     make_plan,
     make_restore_plan,
+    new_bucket_region,
     owner_warning,
     regions_in_need,
     touched,
@@ -142,8 +143,8 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
 
 def _to_be_made(trail: TrailWish) -> str:
     return (
-        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in {trail.bucket_region}, without "
-        "a policy."
+        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in {new_bucket_region(trail)}, "
+        "without a policy."
     )
 
 

@@ -95,6 +95,7 @@ def _trail_spec() -> dict[str, Any]:
         "bucket_name": {"type": "str", "required": True},
         "bucket_prefix": {"type": "str"},
         "bucket_region": {"type": "str"},
+        "new_bucket": {"type": "bool", "default": TrailWish.new_bucket},
         "home_region": {"type": "str"},
         "multi_region": {"type": "bool", "default": TrailWish.multi_region},
         "organization_trail": {"type": "bool", "default": TrailWish.organization_trail},

@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    RULES,
     AccountVerdict,
     TrailVerdict,
     addressed,
@@ -162,8 +164,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "evidence": dict(finding.evidence),
         "remediation": finding.remediation,
-        "frameworks": {name: list(controls) for name, controls in finding.frameworks.items()},
+        "frameworks": _frameworks(finding.rule),
     }
+
+
+@cache
+def _frameworks(rule: str) -> dict[str, list[str]]:
+    """The controls that ask for a rule; one object for all findings, since of many accounts these are most of it."""
+    return {name: list(controls) for name, controls in RULES[rule].frameworks.items()}
 
 
 def _key(key: Key) -> dict[str, Any]:

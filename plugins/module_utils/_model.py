@@ -135,6 +135,7 @@ class TrailStatus:
     latest_delivery_error: str | None = None
     latest_digest_delivery_error: str | None = None
     region: str = ""
+    logging_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,15 @@ options:
         description: The prefix of the log files' keys in the bucket.
         type: str
       bucket_region:
-        description:
-          - The region that the bucket is in; a bucket in another one is refused.
-          - In check mode a bucket that does not exist is taken to be created there by then, without a policy.
+        description: The region that the bucket is in. A bucket in another one is refused.
         type: str
+      new_bucket:
+        description:
+          - Whether check mode takes a bucket that does not exist to be created before the run, without a policy, in
+            O(create_trail.bucket_region) or else in O(create_trail.home_region).
+          - A run refuses it all the same.
+        type: bool
+        default: false
       home_region:
         description: The region of the trail. Without it, that of the connection.
         type: str

@@ -57,7 +57,7 @@ options:
       - V(html) is the file C(cloudtrail-kms.html), a page for people.
     type: list
     elements: str
-    choices: [json, html]
+    choices: [html, json, csv, junit, ocsf, asff]
     default: []
   report_dir:
     description:
@@ -93,6 +93,12 @@ options:
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
       never: No verdict.
     default: unknown
+  require_organization_trail:
+    description:
+      - Whether RV(failures) holds every account that no multi-Region trail of its organization covers, or one that is
+        switched off, whatever O(fail_on) says.
+    type: bool
+    default: false
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_central_key
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
@@ -153,7 +159,15 @@ summary:
     - Of an enforcement it counts the account after the changes, or before them where they are only planned.
   returned: success
   type: dict
-  sample: {accounts: 1, trails: 6, compliant: 0, non_compliant: 1, unknown: 0, no_trails: 0, excepted: 0}
+  sample:
+    accounts: 1
+    trails: 6
+    compliant: 0
+    non_compliant: 1
+    unknown: 0
+    no_trails: 0
+    not_applicable: 0
+    excepted: 0
 verdicts:
   description:
     - The verdict on each account, by its id. Of an enforcement it is that after the changes, or before them where

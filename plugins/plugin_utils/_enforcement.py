@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -49,6 +50,8 @@ _STATUS_TONES: Mapping[str, Tone] = {
     "failed": "bad",
     "not_attempted": "quiet",
 }
+# What refusals ask for is told by the options of the module; who runs the role sets its variables.
+_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
 
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
@@ -90,7 +93,12 @@ def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width:
     lines = [f"{title}: {tally}", ""]
     if changes:
         lines += [*_change_lines(changes, account_id, width, paint), ""]
-    return "\n".join([*lines, *note_lines(_reasons(enforcement), width, paint)]).rstrip()
+    lines += note_lines(_reasons(enforcement), width, paint)
+    options = {option: None for text in enforcement["refusals"] for option in _OPTION.findall(text)}
+    if options:
+        variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+        lines += detail_lines(f"As variables of the role: {variables}.", width)
+    return "\n".join(lines).rstrip()
 
 
 def _change_lines(changes: Sequence[Mapping[str, Any]], account_id: str, width: int, paint: Paint) -> Iterator[str]:

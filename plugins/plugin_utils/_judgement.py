@@ -48,6 +48,33 @@ def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()
     return {account["account_id"]: f"{_account_sentence(account)} {_NEXT_STEP}" for account in failing}
 
 
+def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return the messages of both, one text an account."""
+    accounts = [*one, *(account for account in other if account not in one)]
+    return {account: " ".join(each[account] for each in (one, other) if account in each) for account in accounts}
+
+
+def without_organization_trail(audit: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by account id, the message for each account that no trail of its organization covers.
+
+    What covers it is a multi-Region trail that is not known to be off; whether its logs are encrypted and readable its
+    verdict says.
+    """
+    return {
+        account["account_id"]: (
+            f"Account {account['account_id']} has no multi-Region trail of its organization that logs. Create one in "
+            "the management account, or give this account a trail of its own by create_trail."
+        )
+        for account in audit["accounts"]
+        if account["verdict"] != "not_applicable" and not any(map(_covers, account["trails"]))
+    }
+
+
+def _covers(trail: Mapping[str, Any]) -> bool:
+    off = any(finding["evidence"].get("is_logging") is False for finding in trail["findings"])
+    return trail["organization_trail"] and trail["multi_region"] and not off
+
+
 def _account_sentence(account: Mapping[str, Any]) -> str:
     account_id, verdict, trails = account["account_id"], account["verdict"], account["trails"]
     if verdict == "no_trails":

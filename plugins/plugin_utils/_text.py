@@ -19,6 +19,8 @@ def printable(text: str) -> str:
     sequence, or a mark that turns the direction of writing could forge a line of the table:
     they come out as `\n`, `\x1b` and `\u202e`.
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.awx.page import BUILD, typed
+from tests.awx.page import BUILD
+from tests.page import typed
 from tools.copied import copy_collection
 
 OURS = "aws_baseline/cloudtrail"

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from operator import itemgetter
@@ -18,8 +17,9 @@ import jq
 import pytest
 import yaml
 
-from tests.awx.page import PAGE, RUN, typed
+from tests.awx.page import PAGE, RUN
 from tests.fakeaws.client import FakeAws
+from tests.page import typed
 
 BUCKET = "audit-reports"
 ACTION = "aws_baseline.cloudtrail.cloudtrail_kms_run"
@@ -81,7 +81,7 @@ def test_a_job_fails_when_the_account_does_and_says_why(job: Job) -> None:
 
 
 def test_the_artifacts_hold_the_summary_and_where_the_reports_lie(job: Job) -> None:
-    (shown,) = re.findall(r"^```json\n(\{\n  \"cloudtrail_kms_report_files.*?)^```$", PAGE, re.M | re.S)
+    shown = PAGE.shown("json", '{\n  "cloudtrail_kms_report_files"')
     assert job.artifacts == json.loads(shown)
     assert job.artifacts["cloudtrail_kms_report_objects"]["bucket"] == BUCKET
 

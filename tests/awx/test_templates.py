@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.awx.page import CONFIGURE, PAGE, ROOT, file, typed
+from tests.awx.page import CONFIGURE, PAGE
 from tests.awx.stub import AwxStub, RefusedError, Store
+from tests.page import ROOT, typed
 
-ALL = file("awx.yml")
+ALL = PAGE.file("awx.yml")
 LEAST = {
     name: ALL[name]
     for name in ("cloudtrail_kms_awx_image", "cloudtrail_kms_awx_region", "cloudtrail_kms_awx_credential")
@@ -93,7 +94,7 @@ def test_the_page_names_all_that_is_made(awx: AwxStub) -> None:
         }.items()
         for name in awx.named(endpoint)
     }
-    assert set(re.findall(r"^\| (Job template|Workflow|Schedule) \| ([^|]*) \|", PAGE, re.M)) == made
+    assert set(re.findall(r"^\| (Job template|Workflow|Schedule) \| ([^|]*) \|", PAGE.text, re.M)) == made
 
 
 def test_jobs_have_the_region_from_a_credential(awx: AwxStub) -> None:
@@ -116,6 +117,7 @@ def test_what_a_job_is_told_are_variables_of_the_role_with_values_that_it_takes(
         assert question["choices"] == variables[variable].get("choices", ["false", "true"])
     assert told.get("cloudtrail_kms_fail_on", "unknown") in variables["cloudtrail_kms_fail_on"]["choices"]
     assert told["cloudtrail_kms_report_bucket"] == "audit-reports"
+    assert set(told["cloudtrail_kms_reports"]) <= set(variables["cloudtrail_kms_reports"]["choices"])
 
 
 def test_the_jobs_of_a_sliced_job_put_their_reports_in_one_place(awx: AwxStub) -> None:

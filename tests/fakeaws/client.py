@@ -16,6 +16,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -50,18 +51,7 @@ class FakeAws:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of this process without any AWS_*, and with all that leads to the fake AWS alone."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return {
-            **kept,
-            **self.credentials(self.scenario["account"]),
-            # boto3 itself reads AWS_DEFAULT_REGION only.
-            "AWS_REGION": self.scenario["region"],
-            "AWS_DEFAULT_REGION": self.scenario["region"],
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return environment(self.endpoint, self.scenario["region"], self.credentials(self.scenario["account"]))
 
     def credentials(self, account_id: str) -> dict[str, str]:
         """The environment variables that speak for an account's administrator."""
@@ -117,17 +107,68 @@ class FakeAws:
         self.stop()
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
-        place = urlsplit(self.endpoint)
-        connection = HTTPConnection(place.hostname or "", place.port, timeout=_START_SECONDS)
-        try:
-            connection.request(method, f"/_fakeaws/{path}", body=None if body is None else json.dumps(body))
-            reply = connection.getresponse()
-            answer = json.loads(reply.read())
-        finally:
-            connection.close()
-        if reply.status != 200:
+        status, answer = _http(self.endpoint, method, f"/_fakeaws/{path}", body)
+        if status != 200:
             raise ValueError(answer["error"])
         return answer
+
+
+class ReplayedAws:
+    """A server that answers the reads of any number of accounts after the model of one; see replay.py."""
+
+    def __init__(self, scenario: str, *options: str) -> None:
+        """Start it; RuntimeError if it does not come up."""
+        command = [sys.executable, "-m", "tests.fakeaws.replay", "--scenario", scenario, *options]
+        with TemporaryFile("w+", encoding="utf-8") as errors:
+            self._process = subprocess.Popen(
+                command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+            self.endpoint = _endpoint(self._process, errors)
+
+    def environment(self, region: str, caller: str) -> dict[str, str]:
+        """As that of a FakeAws; `caller` is the account whose administrator asks."""
+        keys = {"AWS_ACCESS_KEY_ID": f"AKIA{caller}ADMN", "AWS_SECRET_ACCESS_KEY": "not-checked-here"}
+        return environment(self.endpoint, region, keys)
+
+    def counts(self) -> dict[str, int]:
+        """How often each operation was answered, `throttled NAME` or `denied NAME`, since the start."""
+        return cast("dict[str, int]", _http(self.endpoint, "GET", "/_replay/counts")[1])
+
+    def __enter__(self) -> ReplayedAws:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=_START_SECONDS)
+
+
+def _http(endpoint: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    """The status and the JSON of an answer that is not AWS's."""
+    place = urlsplit(endpoint)
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=_START_SECONDS)
+    try:
+        connection.request(method, path, body=None if body is None else json.dumps(body))
+        reply = connection.getresponse()
+        return reply.status, json.loads(reply.read())
+    finally:
+        connection.close()
+
+
+def environment(endpoint: str, region: str, credentials: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process without any AWS_*, and with all that leads to the fake AWS alone."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        **credentials,
+        # boto3 itself reads AWS_DEFAULT_REGION only.
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def _endpoint(process: subprocess.Popen[str], errors: TextIO) -> str:

@@ -46,6 +46,19 @@ _S3_OPERATIONS = {
     ("GET", "tagging"): "GetBucketTagging",
     ("PUT", "tagging"): "PutBucketTagging",
     ("GET", "versioning"): "GetBucketVersioning",
+    ("PUT", "versioning"): "PutBucketVersioning",
+    ("GET", "publicAccessBlock"): "GetPublicAccessBlock",
+    ("PUT", "publicAccessBlock"): "PutPublicAccessBlock",
+    ("GET", "object-lock"): "GetObjectLockConfiguration",
+    ("PUT", "object-lock"): "PutObjectLockConfiguration",
+    ("GET", "lifecycle"): "GetBucketLifecycleConfiguration",
+    ("PUT", "lifecycle"): "PutBucketLifecycleConfiguration",
+    ("GET", "ownershipControls"): "GetBucketOwnershipControls",
+    ("GET", "requestPayment"): "GetBucketRequestPayment",
+    ("GET", "accelerate"): "GetBucketAccelerateConfiguration",
+    ("GET", "inventory"): "ListBucketInventoryConfigurations",
+    ("GET", "logging"): "GetBucketLogging",
+    ("GET", "acl"): "GetBucketAcl",
 }
 _READS = ("Get", "List", "Describe", "Head", "Lookup")
 

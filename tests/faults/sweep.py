@@ -4,12 +4,13 @@
 
 """The fault sweep: its points are taken from the call log of an enforcement in which nothing goes wrong.
 
-After each fault: no foreign statement is lost, no trail is on a key that does not work, what was done is reported, and
-the next run brings the account to compliance without a second key.
+After each fault: no foreign statement is lost, no trail is on a key that does not work, no trail came without one, what
+was done is reported, and the next run brings the account to compliance without a second key.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, TrailWish, Wish
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"
@@ -58,6 +59,7 @@ SUBJECTS = (
     Subject("pending-deletion", Task(HERE, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))),
     Subject("wrong-region", Task(HERE), "eu-west-1"),
     Subject("healthy", Task(HERE, wish=Wish(replace_compliant_key=True))),
+    Subject("new-bucket", Task(HERE, wish=Wish(create_trail=TrailWish("main", "logs-111111111111", HOME)))),
     Subject("central-key", SHARED, keys_of=SECURITY),
 )
 KILLED = "killed right after"
@@ -197,13 +199,16 @@ def assert_compliant(outcome: Outcome) -> None:
 
 
 def foreign_statements(lab: Lab, subject: Subject) -> dict[str, list[Any]]:
-    """The statements that are not ours of every key that is not ours, in their order."""
+    """The statements that are not ours of every key that is not ours, and of every bucket, in their order."""
     owner = lab.of(subject.keys_of)
     found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in owner.keys(region).items()}
+    policies = {arn: key["policy"] for arn, key in found.items() if CREATED_FOR_TAG not in key["tags"]}
+    s3 = lab.client("s3", HOME)
+    for bucket in s3.list_buckets()["Buckets"]:
+        policies[bucket["Name"]] = json.loads(s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"])
     return {
-        arn: [each for each in key["policy"]["Statement"] if not str(each.get("Sid")).startswith(OURS)]
-        for arn, key in found.items()
-        if CREATED_FOR_TAG not in key["tags"]
+        name: [each for each in policy["Statement"] if not str(each.get("Sid")).startswith(OURS)]
+        for name, policy in policies.items()
     }
 
 
@@ -214,10 +219,10 @@ def trail_keys(lab: Lab) -> dict[str, str | None]:
 
 
 def assert_deliverable(lab: Lab, before: Mapping[str, str | None]) -> None:
-    """Every trail whose key has changed delivers, as AWS sees it."""
+    """Every trail whose key has changed, or that is new, has a key and delivers, as AWS sees it."""
     client = lab.client("cloudtrail", HOME)
     for arn, key_arn in trail_keys(lab).items():
-        if key_arn != before[arn]:
+        if arn not in before or key_arn != before[arn]:
             assert key_arn, f"{arn} has lost its key"
             assert client.get_trail_status(Name=arn).get("LatestDeliveryError") is None, f"{arn} is on a dead key"
 

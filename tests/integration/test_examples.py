@@ -81,6 +81,29 @@ def test_what_the_page_on_enforcing_shows_was_printed(block: str, demonstration:
     assert timeless(block) in demonstration or timeless(block) in troubles
 
 
+@pytest.fixture(scope="module")
+def provisioned(fake_aws: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the provisioning of an empty account prints, with the page's variables: the plan, and the run."""
+    (variables,) = (block for block in blocks("yaml", "docs/provision.md") if block.startswith("# account.yml"))
+    account = tmp_path_factory.mktemp("account") / "account.yml"
+    account.write_text(variables, encoding="utf-8")
+    fake_aws.reset("no-trails")
+    command = ["ansible-playbook", "aws_baseline.cloudtrail.provision_account", "--extra-vars", f"@{account}"]
+    told = [
+        subprocess.run([*command, *check], env=fake_aws.environment, capture_output=True, text=True, check=False).stdout
+        for check in (["--check"], [])
+    ]
+    return timeless("".join(told))
+
+
+PROVISIONED = [block for block in blocks("text", "docs/provision.md") if block.startswith(("Changes", "CloudTrail"))]
+
+
+@pytest.mark.parametrize("block", PROVISIONED, ids=lambda block: block.partition("\n")[0])
+def test_what_the_page_on_provisioning_shows_was_printed(block: str, provisioned: str) -> None:
+    assert timeless(block) in provisioned
+
+
 def run(aws: FakeAws, scenario: str, folder: Path, *arguments: str) -> str:
     """Run ansible-playbook on a scenario, with the profile of the examples; return what it prints."""
     aws.reset(scenario)

@@ -17,7 +17,18 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ar
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
-OWN = {"mode", "fail_on", "reports", "report_dir", "report_bucket", "report_prefix", "cis_version"}
+OWN = {
+    "mode",
+    "fail_on",
+    "reports",
+    "report_dir",
+    "report_bucket",
+    "report_prefix",
+    "cis_version",
+    "require_organization_trail",
+}
+# What an entry point of the role gives in the place of a variable.
+GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}
 # What it gives to an option by itself.
 DERIVED = {"key_is_shared"}
 
@@ -71,7 +82,7 @@ def options_of(tasks: str) -> dict[str, Any]:
 
 def variable(name: str) -> str:
     """An option's variable, as the tasks give it."""
-    return f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}"
+    return f"{{{{ {GIVEN.get(name, f'cloudtrail_kms_{name}')} | default(omit) }}}}"
 
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:

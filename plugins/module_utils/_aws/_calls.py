@@ -83,6 +83,7 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
             latest_delivery_error=answer.get("LatestDeliveryError") or None,
             latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
             region=region,
+            logging_since=_utc(answer.get("StartLoggingTime")),
         )
 
     return access.ask("cloudtrail", region, "GetTrailStatus", status, Name=trail_arn)

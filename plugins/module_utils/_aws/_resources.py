@@ -64,31 +64,47 @@ class KeyReads:
     def __init__(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> None:
         region, owner = arn.split(":")[3:5]
         access = account.key_access(owner)
-        self._described = pool.submit(_described, access, region, arn)
-        self._aliases = pool.submit(_calls.key_aliases, access, region, arn)
-        self._policy = pool.submit(_calls.key_policy, access, region, arn)
-        self._tags = pool.submit(_calls.key_tags, access, region, arn) if account.key_tags else None
+        self._reads: tuple[Future[Any], ...] = (
+            pool.submit(_described, access, region, arn),
+            pool.submit(_calls.key_aliases, access, region, arn),
+            pool.submit(_calls.key_policy, access, region, arn),
+            *([pool.submit(_calls.key_tags, access, region, arn)] if account.key_tags else ()),
+        )
+        self._key: KeyFact | None = None
 
     def key(self) -> KeyFact:
-        """Wait for the reads and join them."""
-        metadata, rotation = self._described.result()
-        if not isinstance(metadata, dict):
-            return metadata
-        return Key(
-            arn=metadata["Arn"],
-            manager=metadata["KeyManager"],
-            state=metadata["KeyState"],
-            spec=metadata["KeySpec"],
-            usage=metadata["KeyUsage"],
-            origin=metadata["Origin"],
-            multi_region=metadata["MultiRegion"],
-            primary_arn=_primary_arn(metadata),
-            aliases=self._aliases.result(),
-            policy=self._policy.result(),
-            rotation_enabled=rotation,
-            deletion_date=metadata.get("DeletionDate"),
-            tags=self._tags.result() if self._tags else {},
-        )
+        """Wait for the reads and join them; what is no longer needed for that is let go."""
+        reads = self._reads
+        if self._key is None:
+            self._key = _joined(*(read.result() for read in reads))
+            self._reads = ()
+        return self._key
+
+
+def _joined(
+    described: tuple[dict[str, Any] | Missing | ReadError, bool | ReadError | None],
+    aliases: tuple[str, ...] | ReadError,
+    policy: str | ReadError,
+    tags: Mapping[str, str] | ReadError | None = None,
+) -> KeyFact:
+    metadata, rotation = described
+    if not isinstance(metadata, dict):
+        return metadata
+    return Key(
+        arn=metadata["Arn"],
+        manager=metadata["KeyManager"],
+        state=metadata["KeyState"],
+        spec=metadata["KeySpec"],
+        usage=metadata["KeyUsage"],
+        origin=metadata["Origin"],
+        multi_region=metadata["MultiRegion"],
+        primary_arn=_primary_arn(metadata),
+        aliases=aliases,
+        policy=policy,
+        rotation_enabled=rotation,
+        deletion_date=metadata.get("DeletionDate"),
+        tags=tags or {},
+    )
 
 
 def _described(

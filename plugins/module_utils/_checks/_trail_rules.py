@@ -86,7 +86,8 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
     where = f" in {status.region}" if status.region else ""
     hours = subject.settings.stale_after_hours
     latest = status.latest_delivery_time
-    if latest is None or subject.read_at - latest > timedelta(hours=hours):
+    since = max((moment for moment in (latest, status.logging_since) if moment), default=None)
+    if since is None or subject.read_at - since > timedelta(hours=hours):
         age = "ever" if latest is None else f"since {latest.isoformat(timespec='seconds')}"
         return Result(
             "fail",
@@ -96,4 +97,8 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
             evidence,
             advice=True,
         )
+    if since != latest:
+        # CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
+        began = since.isoformat(timespec="seconds")
+        return Result("pass", f"Logging began at {began}; no delivery since then is known{where} yet.", "", evidence)
     return Result("pass", f"CloudTrail reports a recent delivery without error{where}.", "", evidence)

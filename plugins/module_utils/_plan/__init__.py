@@ -33,6 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
     Wish,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
+    new_bucket_region,
     wished_trail,
     with_wished_trail,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "make_key_plan",
     "make_plan",
     "make_restore_plan",
+    "new_bucket_region",
     "owner_warning",
     "regions_in_need",
     "rows",

@@ -34,7 +34,7 @@ def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Ke
     buckets = dict(snapshot.buckets)
     for change in changes:
         if change.operation in OF_A_TRAIL:
-            trails[change.resource] = _changed_trail(trails[change.resource], change)
+            trails[change.resource] = _changed_trail(trails[change.resource], change, snapshot.read_at)
         elif change.operation == "PutBucketPolicy":
             name = str(change.parameters["Bucket"])
             buckets[name] = _with_policy(buckets[name], change)
@@ -51,11 +51,12 @@ def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Ke
     return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
 
 
-def _changed_trail(trail: Trail, change: Change) -> Trail:
+def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
     """The trail after one change of it; one that is created is in the snapshot as it will be born."""
     if change.operation == "StartLogging":
-        status = trail.status
-        return replace(trail, status=replace(status, is_logging=True)) if isinstance(status, TrailStatus) else trail
+        if not isinstance(trail.status, TrailStatus):
+            return trail
+        return replace(trail, status=replace(trail.status, is_logging=True, logging_since=now))
     return replace(
         trail,
         kms_key_arn=str(change.after["kms_key_arn"]),

@@ -36,7 +36,8 @@ class KeyWish:
 class TrailWish:
     """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
 
-    `bucket_region` is where a bucket will be that does not exist yet, for a plan that is made before it does.
+    With `new_bucket` a bucket that does not exist is planned for as if it were there, in `bucket_region` or else in
+    the home region.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TrailWish:
     home_region: str
     bucket_prefix: str | None = None
     bucket_region: str | None = None
+    new_bucket: bool = False
     multi_region: bool = True
     organization_trail: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -54,9 +54,9 @@ def wished_trail(
 ) -> tuple[WishedTrail | None, tuple[str, ...]]:
     """The trail, or None with every reason why there can be none.
 
-    In check mode a bucket that does not exist is taken to be created in `bucket_region` before the run.
+    Only in check mode may a bucket still be missing.
     """
-    foreseen = check_mode and wish.bucket_region is not None
+    foreseen = check_mode and wish.new_bucket
     present = next((trail for trail in _namesakes(snapshot, wish) if trail.home_region == wish.home_region), None)
     refusals = [*_misplaced(snapshot, wish), *_without_bucket(ground, wish, snapshot.account_id, foreseen=foreseen)]
     refusals += _different(present, wish) if present else _not_creatable(snapshot, ground, wish)
@@ -79,12 +79,17 @@ def with_wished_trail(snapshot: Snapshot, ground: TrailGround, wished: WishedTra
     others = [trail for trail in snapshot.trails if trail.arn != wished.trail.arn]
     bucket = ground.bucket
     if isinstance(bucket, Missing):
-        bucket = Bucket(wished.wish.bucket_name, wished.wish.bucket_region or "", None, bucket_key_enabled=False)
+        bucket = Bucket(wished.wish.bucket_name, new_bucket_region(wished.wish), None, bucket_key_enabled=False)
     return replace(
         snapshot,
         trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
         buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
     )
+
+
+def new_bucket_region(wish: TrailWish) -> str:
+    """The region of a bucket that is still to be created."""
+    return wish.bucket_region or wish.home_region
 
 
 def _unborn(snapshot: Snapshot, wish: TrailWish) -> Trail:

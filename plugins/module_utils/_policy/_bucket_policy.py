@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     MergeRefusedError,
     add_statement,
     orphans,
+    why_not_written_back,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
@@ -93,6 +94,9 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
         add_statement(documents, addition)
     if documents in (listed, [listed]):
         return None
+    lossy = why_not_written_back(policy)
+    if lossy:
+        raise _refusal(delivery, lossy)
     merged = parse({**policy.document, "Statement": documents})
     _refuse_what_s3_would(merged, delivery)
     return merged

@@ -76,7 +76,9 @@ def merge(policy: Policy, required: Required) -> Policy:
     if not missing:
         return policy
     _refuse_orphans(policy, required)
-    _refuse_repeated(policy, required)
+    lossy = why_not_written_back(policy)
+    if lossy:
+        raise _refusal(required, lossy)
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in _additions(missing, required):
@@ -131,15 +133,15 @@ def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
             yield statement.label, ", ".join(statement.principals.orphans)
 
 
-def _refuse_repeated(policy: Policy, required: Required) -> None:
+def why_not_written_back(policy: Policy) -> str | None:
     """Of names that stand twice in one object only the last value is read: written back, the others would be lost."""
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
         if names:
-            raise _refusal(
-                required,
+            return (
                 f"in {owner} the element {names[0]} stands twice, and only the last of them could be written back. "
-                f"Write it once in {owner}, with all that it is to hold.",
+                f"Write it once in {owner}, with all that it is to hold."
             )
+    return None
 
 
 def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:

@@ -36,7 +36,11 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "json": Format("cloudtrail-kms.json", "_json"),
         "html": Format("cloudtrail-kms.html", "_html"),
+        "json": Format("cloudtrail-kms.json", "_json"),
+        "csv": Format("cloudtrail-kms.csv", "_csv"),
+        "junit": Format("cloudtrail-kms-junit.xml", "_junit"),
+        "ocsf": Format("cloudtrail-kms-ocsf.json", "_ocsf"),
+        "asff": Format("cloudtrail-kms-asff.json", "_asff"),
     }
 )

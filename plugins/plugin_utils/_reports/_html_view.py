@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen, title
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import (
     KINDS,
     TrailView,
@@ -41,17 +42,6 @@ TONES: Mapping[str, str] = {
 _ORDER = {verdict: place for place, verdict in enumerate(VERDICTS)}
 # So many trails with a problem are shown open; more would bury the list.
 _OPEN = 8
-_FRAMEWORKS: Mapping[str, str] = {
-    "aws_security_hub": "AWS Security Hub",
-    "aws_config": "AWS Config",
-    "nist_800_53_r5": "NIST SP 800-53 Rev. 5",
-    "nist_800_171_r2": "NIST SP 800-171 Rev. 2",
-    "pci_dss_4.0.1": "PCI DSS 4.0.1",
-    "iso_27001_2022": "ISO/IEC 27001:2022",
-    "soc_2": "SOC 2",
-    "hipaa": "HIPAA",
-}
-_CIS = "cis_aws_foundations_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +129,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     trails = [trail for account in accounts for trail in account["trails"]]
     entries = _entries(accounts)
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
-    control = ", ".join(RULES["trail_has_kms_key"].frameworks[f"{_CIS}{cis_version}"])
+    control = ", ".join(RULES["trail_has_kms_key"].frameworks[f"cis_aws_foundations_{cis_version}"])
     rules = tuple(_rule_lines(trails))
     return Page(
         generated_at=generated_at,
@@ -154,7 +144,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
-        controls=tuple(_controls(trails, f"{_CIS}{cis_version}")),
+        controls=tuple(_controls(trails, cis_version)),
     )
 
 
@@ -276,15 +266,12 @@ def _not_read(account: Mapping[str, Any]) -> tuple[Note, ...]:
     return tuple(note for note in account_notes(account) if note.tone == "doubt")
 
 
-def _controls(trails: Sequence[Mapping[str, Any]], cis: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield frameworks, their controls and the rules that speak to them; of CIS benchmarks the one asked for."""
-    named = {cis: cis.replace(_CIS, "CIS AWS Foundations "), **_FRAMEWORKS}
-    asked: dict[tuple[str, str], dict[str, None]] = {}
+def _controls(trails: Sequence[Mapping[str, Any]], cis_version: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield each framework with its controls and the rules that speak to them, the benchmark of CIS first."""
+    asked: dict[tuple[bool, str, str], dict[str, None]] = {}
     for finding in (finding for trail in trails for finding in trail["findings"]):
-        for framework, controls in finding["frameworks"].items():
-            if framework in named or not framework.startswith(_CIS):
-                place = (framework, ", ".join(controls))
-                asked.setdefault(place, {})[finding["rule"]] = None
-    order = {framework: place for place, framework in enumerate(named)}
-    for framework, controls in sorted(asked, key=lambda place: (order.get(place[0], len(order)), place)):
-        yield named.get(framework, framework), controls, tuple(asked[framework, controls])
+        for framework, controls in chosen(finding["frameworks"], cis_version).items():
+            place = (not framework.startswith("cis_"), title(framework), ", ".join(controls))
+            asked.setdefault(place, {})[finding["rule"]] = None
+    for place in sorted(asked):
+        yield place[1], place[2], tuple(asked[place])

@@ -58,6 +58,20 @@ def get_bucket_encryption(world: World, identity: Identity, call: Call) -> HttpR
     return s3_xml("ServerSideEncryptionConfiguration", configuration, _region(bucket))
 
 
+def get_object_lock_configuration(world: World, identity: Identity, call: Call) -> HttpReply:
+    """An error where it is off; the retention has days or years, never both (GetObjectLockConfiguration)."""
+    bucket = _open(world, identity, call)
+    if not bucket.object_lock_enabled:
+        message = "Object Lock configuration does not exist for this bucket"
+        raise AwsError("ObjectLockConfigurationNotFoundError", message, status=404, headers=_region(bucket))
+    configuration: dict[str, Any] = {"ObjectLockEnabled": "Enabled"}
+    periods = {"Days": bucket.default_lock_days, "Years": bucket.default_lock_years}
+    if bucket.default_lock_mode:
+        retention = {"Mode": bucket.default_lock_mode, **{unit: number for unit, number in periods.items() if number}}
+        configuration["Rule"] = {"DefaultRetention": retention}
+    return s3_xml("ObjectLockConfiguration", configuration, _region(bucket))
+
+
 def put_bucket_encryption(world: World, identity: Identity, call: Call) -> HttpReply:
     """AES256, aws:kms and aws:kms:dsse exist; only the KMS ones take a key (PutBucketEncryption)."""
     bucket = _open(world, identity, call)
@@ -141,6 +155,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "s3:HeadBucket": Operation(head_bucket, None),
     "s3:GetBucketPolicy": Operation(get_bucket_policy, None),
     "s3:PutBucketPolicy": Operation(put_bucket_policy, None),
+    "s3:GetObjectLockConfiguration": Operation(get_object_lock_configuration, None),
     "s3:GetBucketEncryption": Operation(get_bucket_encryption, None),
     "s3:PutBucketEncryption": Operation(put_bucket_encryption, None),
 }

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
+    failures,
+    joined,
+    without_organization_trail,
+)
 from tests.unit.action.audits import account, audit, error, finding, trail
 
 NEXT = " The report says what to do about each; fail_on decides what fails a run."
@@ -82,3 +86,28 @@ def test_many_trails_are_counted_beyond_the_tenth() -> None:
     assert "12 of 12 trails fail" in message
     assert "trail t9 in us-east-1: key_is_usable; and 2 more)." in message
     assert "trail t10" not in message
+
+
+@pytest.mark.parametrize(
+    ("seen", "covered"),
+    [
+        ({}, True),
+        ({"organization_trail": False}, False),
+        ({"multi_region": False}, False),
+        ({"findings": [{**finding("trail_is_delivering"), "evidence": {"is_logging": False}}]}, False),
+        ({"findings": [finding("trail_is_delivering", "unknown")]}, True),
+    ],
+)
+def test_what_covers_an_account(seen: dict[str, Any], *, covered: bool) -> None:
+    organizations = {**trail("main", "compliant"), "organization_trail": True, "multi_region": True, **seen}
+    found = without_organization_trail(audit(account("compliant", organizations)))
+    assert list(found) == ([] if covered else ["111111111111"])
+
+
+def test_accounts_without_any_trail_are_not_covered_and_closed_ones_are_not_asked() -> None:
+    (told,) = without_organization_trail(audit(account("no_trails"), account("not_applicable"))).values()
+    assert told.startswith("Account 111111111111 has no multi-Region trail of its organization that logs.")
+
+
+def test_messages_of_one_account_are_one_text() -> None:
+    assert joined({"1": "a", "2": "b"}, {"2": "c", "3": "d"}) == {"1": "a", "2": "b c", "3": "d"}

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import CredentialRetrievalError
+from botocore.retries.quota import RetryQuota
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Role, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    AwsError,
+    Role,
+    _credentials,
+    connect,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from tests.fakeaws.client import FakeAws
 from tests.unit.aws.conftest import caller
 from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
@@ -37,7 +46,9 @@ def swept(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> di
 
 
 def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    given = sweep_params(**{"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, **options})
+    # Where the trails and buckets are; of all regions one test is enough.
+    given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
+    given = sweep_params(**{**given, **options})
     scope, settings = _arguments.scope(given), _arguments.settings(given)
     return audit(caller(aws, SECURITY), scope, settings, lambda _done: None)
 
@@ -68,7 +79,7 @@ def changed(server: FakeAws, tmp_path: Path) -> Callable[[Change], FakeAws]:
 
 
 def test_a_landing_zone_is_judged_everywhere_by_what_each_owner_knows(load: Load) -> None:
-    document = swept(load("organization"))
+    document = swept(load("organization"), regions=None)
     assert verdicts(document) == {**dict.fromkeys(EVERYBODY, "compliant"), STAGING: "non_compliant"}
     assert document["summary"] == {
         "accounts": 5,
@@ -255,7 +266,7 @@ def test_where_organizations_is_not_in_use_a_closed_account_is_unknown(changed: 
 def test_a_region_that_an_scp_closes_is_told_and_no_verdict_unless_asked(changed: Callable[[Change], FakeAws]) -> None:
     aws = changed(lambda scenario: scenario["accounts"][2].update(closed_regions=["sa-east-1"]))
     for closed, complete in (("advise", True), ("unknown", False)):
-        staging = row(swept(aws, closed_regions=closed), STAGING)
+        staging = row(swept(aws, closed_regions=closed, regions=["eu-central-1", "sa-east-1"]), STAGING)
         assert [(error["region"], error["iam_action"]) for error in staging["errors"]] == [
             ("sa-east-1", "cloudtrail:DescribeTrails")
         ]
@@ -307,8 +318,9 @@ def test_an_exception_is_unused_only_if_no_account_of_the_sweep_has_its_trail(lo
 
 
 def slices() -> list[tuple[list[str], list[str]]]:
-    """Every way to divide the accounts among two, one with two of them."""
-    return [(list(pair), [a for a in EVERYBODY if a not in pair]) for pair in combinations(EVERYBODY, 2)]
+    """The accounts divided among two: the trail's owner with each of the others."""
+    pairs = [[MANAGEMENT, other] for other in EVERYBODY[1:]]
+    return [(pair, [account_id for account_id in EVERYBODY if account_id not in pair]) for pair in pairs]
 
 
 @pytest.mark.parametrize(("first", "second"), slices())
@@ -343,6 +355,43 @@ def test_sessions_that_are_over_in_the_middle_of_a_sweep_harm_no_account(load: L
     for account_id in (MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE):
         aws.add_fault("cloudtrail:DescribeTrails", code="ExpiredTokenException", account=account_id)
     assert verdicts(swept(aws)) == {**dict.fromkeys(EVERYBODY, "compliant"), STAGING: "non_compliant"}
+
+
+def test_a_session_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(_credentials, "time", SimpleNamespace(time=lambda: now))
+    refused = ReadError("sts", "AssumeRole", "sts:AssumeRole", "us-east-1", "AccessDenied", "not any more")
+    answers: list[Session | ReadError] = [Session("second", 8000.0, 4400.0), refused, refused]
+    credentials = RoleCredentials(Session("first", 4600.0, 1000.0), lambda: answers.pop(0))
+    now = 4299.0
+    assert credentials.frozen() == "first"
+    now = 4301.0
+    assert (credentials.frozen(), credentials.frozen()) == ("second", "second")
+    now = 7999.0  # refused, but it lasts for another second
+    assert credentials.frozen() == "second"
+    now = 8000.0
+    with pytest.raises(CredentialRetrievalError, match="AccessDenied: not any more"):
+        credentials.frozen()
+
+
+def test_a_refused_renewal_is_an_error_of_what_was_asked(load: Load) -> None:
+    aws = load("organization")
+    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    aws.expire_sessions()
+    aws.add_fault("sts:AssumeRole", code="AccessDenied", status=403)
+    error = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", dict)
+    assert isinstance(error, ReadError)
+    assert (error.code, error.iam_action) == ("ExpiredTokenException", "cloudtrail:DescribeTrails")
+
+
+def test_others_throttling_does_not_take_the_retries_of_an_account(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = load("organization")
+    monkeypatch.setattr(RetryQuota, "acquire", lambda _quota, _amount: False)  # as if all were used up
+    for account_id in (MANAGEMENT, PRODUCTION):
+        aws.add_fault("cloudtrail:DescribeTrails", code="ThrottlingException", account=account_id)
+    assert verdicts(
+        swept(aws, regions=["eu-central-1"], accounts=[MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY])
+    ) == dict.fromkeys((MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY), "compliant")
 
 
 def test_progress_is_a_line_for_every_tenth(tmp_path: Path) -> None:

@@ -151,6 +151,20 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ("trail_is_delivering", snapshot(delivery(latest_delivery_time=None)), None, "fail", "delivered ever"),
     (
         "trail_is_delivering",
+        snapshot(delivery(latest_delivery_time=None, logging_since=NOW - timedelta(hours=23))),
+        None,
+        "pass",
+        "Logging began at 2026-11-22T13:00:00+00:00",
+    ),
+    (
+        "trail_is_delivering",
+        snapshot(delivery(latest_delivery_time=None, logging_since=NOW - timedelta(hours=25))),
+        None,
+        "fail",
+        "delivered ever",
+    ),
+    (
+        "trail_is_delivering",
         snapshot(delivery(latest_delivery_time=NOW - timedelta(hours=25))),
         None,
         "fail",

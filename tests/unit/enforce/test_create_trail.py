@@ -74,13 +74,13 @@ def refusal(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> str:
 
 def test_a_trail_is_created_as_check_mode_tells_though_not_even_its_bucket_is_there(load: Callable[[str], Lab]) -> None:
     lab = load("no-trails")
-    told = create(lab, replace(TRAIL, bucket_region=HOME), check_mode=True)
+    told = create(lab, replace(TRAIL, new_bucket=True), check_mode=True)
     assert (told.refusals, told.errors, lab.writes()) == ((), (), [])
     assert told.warnings == (
         f"The bucket {BUCKET} does not exist yet; the plan takes it to be in {HOME}, without a policy.",
     )
 
-    done = create(with_bucket(lab), replace(TRAIL, bucket_region=HOME))
+    done = create(with_bucket(lab), replace(TRAIL, new_bucket=True))
     assert ([change.operation for change in done.changes], lab.writes()) == (ALL, ALL)
     assert comparable(done) == comparable(told)
     (trail,) = lab.trails().values()
@@ -229,7 +229,7 @@ def test_a_bucket_that_is_not_there_is_refused(load: Callable[[str], Lab]) -> No
 
 def test_a_bucket_that_is_not_there_is_taken_for_granted_in_check_mode_alone(load: Callable[[str], Lab]) -> None:
     lab = load("no-trails")
-    assert "does not exist" in create(lab, replace(TRAIL, bucket_region=HOME)).refusals[0]
+    assert "does not exist" in create(lab, replace(TRAIL, new_bucket=True)).refusals[0]
     assert lab.writes() == []
 
 
@@ -239,8 +239,10 @@ def test_a_bucket_in_another_region_is_refused(load: Callable[[str], Lab]) -> No
 
 
 def test_the_key_follows_the_bucket(load: Callable[[str], Lab]) -> None:
-    lab = with_bucket(load("no-trails"), region="eu-west-1")
-    assert create(lab).changes[0].region == "eu-west-1"
+    lab = load("no-trails")
+    elsewhere = replace(TRAIL, new_bucket=True, bucket_region="eu-west-1")
+    assert create(lab, elsewhere, check_mode=True).changes[0].region == "eu-west-1"
+    assert create(with_bucket(lab, region="eu-west-1"), elsewhere).changes[0].region == "eu-west-1"
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     given = Wish(key=None, kms_key_id=arn, create_trail=replace(TRAIL, name="other"))
     assert "Give a key in eu-west-1" in lab.enforce(wish=given).refusals[0]

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.sweep import FAULTS, SUBJECTS, Subject, faults, sweep
 from tests.unit.enforce.lab import Lab
 
-WRITES = {"fresh": 4, "policy-lacking": 1, "pending-deletion": 2, "central-key": 4}
+WRITES = {"fresh": 4, "policy-lacking": 1, "pending-deletion": 2, "new-bucket": 6, "central-key": 4}
 
 
 SOME = [subject for subject in SUBJECTS if subject.scenario in WRITES]

@@ -87,6 +87,7 @@ CASES = [
         "compliant",
     ),
     Case("no-trails", Task(), [], "no_trails", "no_trails"),
+    Case("new-bucket", Task(), [], "no_trails", "no_trails"),
     Case("one-trail-17-regions", Task(), [], "compliant", "compliant"),
     Case("organization", Task(), [], "unknown", "unknown"),
     Case(
@@ -107,6 +108,7 @@ CASES = [
     ),
     Case("several", Task(), [], "compliant", "compliant"),
     Case("several", Task(scope=Scope(trails=("team-1-us-east-1",))), [], "compliant", "compliant"),
+    Case("vending", Task(), [], "compliant", "compliant"),
     Case("unreadable-key", Task(), [], "unknown", "unknown"),
     Case("wrong-region", Task(), NEW, "non_compliant", "compliant"),
 ]

@@ -201,3 +201,19 @@ def test_client_that_expects_to_be_told_to_continue_does_not_wait(lab: Lab) -> N
     lab.client("s3").put_object(Bucket=bucket_name("logs"), Key="AWSLogs/log.json.gz", Body=b"log")
     assert time.perf_counter() - start < 0.9
     assert lab.client("s3").list_objects_v2(Bucket=bucket_name("logs"))["KeyCount"] == 1
+
+
+def test_object_lock_that_is_off_is_an_error(lab: Lab) -> None:
+    with refused("ObjectLockConfigurationNotFoundError"):
+        lab.client("s3").get_object_lock_configuration(Bucket=bucket_name("logs"))
+
+
+def test_object_lock_has_the_period_it_was_given(lab: Lab) -> None:
+    client = lab.client("s3")
+    place = {"LocationConstraint": HOME}
+    client.create_bucket(Bucket="locked-logs", CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+    asked: dict[str, Any] = {"ObjectLockEnabled": "Enabled"}
+    assert client.get_object_lock_configuration(Bucket="locked-logs")["ObjectLockConfiguration"] == asked
+    asked |= {"Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 30}}}
+    client.put_object_lock_configuration(Bucket="locked-logs", ObjectLockConfiguration=asked)
+    assert client.get_object_lock_configuration(Bucket="locked-logs")["ObjectLockConfiguration"] == asked

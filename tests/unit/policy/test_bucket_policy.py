@@ -36,6 +36,15 @@ ACL, WRITE, TLS = "AwsBaselineCloudTrailAcl", "AwsBaselineCloudTrailWrite", "Aws
 SERVICE = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
 ANYBODY_WRITES = {**SERVICE, "Sid": "Write", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::logs/*"}
 
+DENY_WITHOUT_TLS = {
+    "Sid": TLS,
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
 
 def text(*statements: Any) -> str:
     """The text of a policy."""
@@ -91,7 +100,7 @@ def test_the_form_is_the_one_that_aws_documents() -> None:
     }
     assert write["Resource"] == ["arn:aws:s3:::logs/AWSLogs/111111111111/*"]
     assert write["Condition"] == {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", **source}}
-    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert tls == DENY_WITHOUT_TLS
 
 
 def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
@@ -127,6 +136,28 @@ def test_a_second_trail_joins_our_statements() -> None:
 def test_what_is_in_the_way_is_refused(statement: dict[str, Any], words: str) -> None:
     policy = text({"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*", **statement})
     with pytest.raises(MergeRefusedError, match=words):
+        merged(policy)
+
+
+@pytest.mark.parametrize(
+    ("difference", "added"),
+    [
+        ({}, []),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}, []),
+        ({"Action": "s3:PutObject"}, [TLS]),
+        ({"Principal": {"AWS": "arn:aws:iam::222222222222:root"}}, [TLS]),
+    ],
+)
+def test_somebody_elses_denial_without_tls_is_enough_if_it_denies_everybody(
+    difference: dict[str, Any], added: list[str]
+) -> None:
+    assert sids(merged(text({**DENY_WITHOUT_TLS, "Sid": "Theirs", **difference}))) == ["Theirs", ACL, WRITE, *added]
+
+
+def test_what_stands_twice_is_not_written_back() -> None:
+    """Only the last was read, and the others would be lost."""
+    policy = text(ANYBODY_WRITES).replace('"Effect":', '"Effect": "Deny", "Effect":')
+    with pytest.raises(MergeRefusedError, match='in statement "Write" the element Effect stands twice'):
         merged(policy)
 
 

@@ -205,6 +205,27 @@ def test_where_a_log_file_of_another_region_or_of_the_organization_goes() -> Non
     assert f"logs/AWSLogs/o-a/{account}/CloudTrail/us-east-1/" in one(organization_id="o-a").resource
 
 
+def test_cloudtrail_asks_for_the_acl_of_a_bucket_in_the_partition_of_its_trail() -> None:
+    """As CloudTrail itself, for the trail; what else S3 is told is not known."""
+    call = table.acl_request(trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:"), bucket_name="logs")
+    assert (call.principal, call.action, call.resource) == (table.SERVICE, "s3:GetBucketAcl", "arn:aws-cn:s3:::logs")
+    assert call.keys.get("aws:sourcearn") == (TRAIL.replace("arn:aws:", "arn:aws-cn:"),)
+    assert (call.keys.get("s3:any"), call.keys.get("aws:username"), call.keys.get("kms:any")) == (
+        UNKNOWN,
+        ABSENT,
+        ABSENT,
+    )
+
+
+def test_a_stranger_without_tls_reads_an_object() -> None:
+    """Of whom nothing else is known."""
+    call = table.plain_request("arn:aws-cn:s3:::logs")
+    stranger = "arn:aws-cn:iam::000000000000:root"
+    assert (call.principal, call.action, call.resource) == (stranger, "s3:GetObject", "arn:aws-cn:s3:::logs/object")
+    assert (call.account, call.caller.account) == ("000000000000", "000000000000")
+    assert (call.keys.get("aws:securetransport"), call.keys.get("aws:sourceip")) == (("false",), UNKNOWN)
+
+
 def test_a_request_asks_for_another_action_in_the_same_context() -> None:
     asked = service("kms:Decrypt")
     other = asked.asking("kms:Encrypt")

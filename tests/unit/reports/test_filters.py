@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.report import ModuleDocFragment
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
@@ -24,13 +25,19 @@ FILTERS = FilterModule().filters()
 AUDIT = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
 
 
-def test_each_format_has_its_filter_with_the_same_options_in_its_documentation() -> None:
+def test_each_format_has_its_filter_and_its_documentation() -> None:
     assert list(FILTERS) == [f"cloudtrail_kms_{name}" for name in FORMATS]
     for name in FILTERS:
-        page = yaml.safe_load((ROOT / "plugins" / "filter" / f"{name}.yml").read_text(encoding="utf-8"))
-        told = page["DOCUMENTATION"]
+        told = yaml.safe_load((ROOT / "plugins" / "filter" / f"{name}.yml").read_text(encoding="utf-8"))[
+            "DOCUMENTATION"
+        ]
         assert (told["name"], told["positional"]) == (name, "cis_version")
-        assert told["options"]["cis_version"]["choices"] == list(CIS_VERSIONS)
+        assert told["extends_documentation_fragment"] == ["aws_baseline.cloudtrail.report"]
+
+
+def test_the_versions_of_the_documentation_are_all_that_there_are() -> None:
+    options = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert options["cis_version"]["choices"] == list(CIS_VERSIONS)
 
 
 @pytest.mark.parametrize("place", ["modules/cloudtrail_kms_run.py", "../roles/cloudtrail_kms/meta/argument_specs.yml"])

@@ -1,0 +1,110 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every report lists: one entry for each finding of a trail, and one for each account itself.
+
+An account's own entry is there in every audit, so that a program which keeps the findings of earlier runs sees it
+change: what failed yesterday for want of a trail passes today, under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+
+# The one thing that is judged of an account rather than of a trail.
+ACCOUNT_RULE = "account_has_trails"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One finding, with the account and the trail it is of, each in the shape of the published facts.
+
+    `trail` is None where the finding is of the account itself. The `frameworks` of the finding hold one version of
+    the CIS benchmark. Texts are written as they show, line breaks and marks of direction as escapes.
+    """
+
+    account: Mapping[str, Any]
+    trail: Mapping[str, Any] | None
+    finding: Mapping[str, Any]
+
+    @property
+    def uid(self) -> str:
+        """The id of the finding, the same in every audit: account, trail and rule."""
+        of = self.trail["arn"] if self.trail else "account"
+        return f"{self.account['account_id']}/{of}/{self.finding['rule']}"
+
+    @property
+    def exception(self) -> Mapping[str, str] | None:
+        """What excepts the finding, with `status`, `reason`, `owner` and `expires`; None where nothing does."""
+        if self.finding["status"] != "excepted":
+            return None
+        exception: Mapping[str, str] = self.finding["evidence"]["exception"]
+        return exception
+
+    @property
+    def message(self) -> str:
+        """What was found, and of what is excepted until when, by whom and why."""
+        if self.exception is None:
+            return str(self.finding["message"])
+        until = "Excepted until {expires} by {owner}: {reason}".format_map(self.exception)
+        return f"{self.finding['message']} {until}"
+
+
+def read_at(audit: Mapping[str, Any]) -> datetime:
+    """Return when the audit was read, in UTC; ValueError where that is no time in ISO 8601."""
+    return datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
+
+
+def entries(audit: Mapping[str, Any], cis_version: str) -> Iterator[Entry]:
+    """Yield the entries of an audit in its order, each account before its trails."""
+    for account in _shown(audit["accounts"]):
+        yield Entry(account=account, trail=None, finding=_account_finding(account))
+        for trail in account["trails"]:
+            for finding in trail["findings"]:
+                narrowed = {**finding, "frameworks": chosen(finding["frameworks"], cis_version)}
+                yield Entry(account=account, trail=trail, finding=narrowed)
+
+
+def _shown(value: Any) -> Any:
+    """Return the value with every text in it, at any depth, as it shows."""
+    if isinstance(value, Mapping):
+        return {_shown(name): _shown(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return printable(value) if isinstance(value, str) else value
+
+
+def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
+    """Judge whether the account has trails and all of them were seen, in the shape of a finding."""
+    notes = list(account_notes(account))
+    status, said = _account_status(account)
+    told = [f"{note.subject}: {note.text}" for note in notes if note.mark == "not read"]
+    return {
+        "rule": ACCOUNT_RULE,
+        "status": status,
+        "level": "required",
+        "severity": "high",
+        "message": " ".join([said, *told]),
+        "evidence": {"verdict": account["verdict"], "cis_3_5": account["cis_3_5"], "errors": account["errors"]},
+        "remediation": " ".join(dict.fromkeys(note.remediation for note in notes)),
+        "frameworks": {},
+    }
+
+
+def _account_status(account: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the status of the account's own finding, and its sentence."""
+    if account["verdict"] == "not_applicable":
+        return "not_applicable", "The account is not judged."
+    if not account["complete"]:
+        return "unknown", "Not all trails of the account could be seen."
+    if account["verdict"] == "no_trails":
+        return "fail", "No trail was found in the regions that were read."
+    return "pass", f"Trails that were found: {len(account['trails'])}."

@@ -1,0 +1,80 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table: its cells are data to every spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._csv import COLUMNS
+from tests.unit.action.audits import KEY, account, audit, finding, trail
+
+
+def rows(document: dict[str, Any]) -> list[dict[str, str]]:
+    text = FORMATS["csv"].render(document)
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"])
+def test_no_cell_is_a_formula(name: str) -> None:
+    cell = rows(audit(account("compliant", trail(name, "compliant", finding("key_is_usable")))))[1]["trail_name"]
+    assert cell == f"'{name}"
+
+
+@pytest.mark.parametrize(("name", "shown"), [("\t=1", r"\t=1"), ("\r=1", r"\r=1"), ("\n=1", r"\n=1")])
+def test_what_would_start_a_cell_or_a_line_anew_is_an_escape(name: str, shown: str) -> None:
+    cell = rows(audit(account("compliant", trail(name, "compliant", finding("key_is_usable")))))[1]["trail_name"]
+    assert cell == shown
+
+
+def test_a_hostile_audit_has_no_formula_and_one_line_for_each_row(hostile: dict[str, Any]) -> None:
+    found = rows(hostile)
+    assert len(found) == FORMATS["csv"].render(hostile).count("\n") - 1
+    for row in found:
+        assert list(row) == list(COLUMNS)
+        assert not [cell for cell in row.values() if cell[:1] in {"=", "+", "-", "@", "\t", "\r"}]
+
+
+def test_a_row_has_all_of_a_finding() -> None:
+    found = finding("key_is_usable", "excepted", frameworks={"hipaa": ["1"], "soc_2": ["CC6.1", "CC6.2"]})
+    own, row = rows(audit(account("compliant", trail("main", "compliant", found), account_name="logs")))
+    assert row == {
+        "generated_at": "2026-11-23T08:00:00+00:00",
+        "account_id": "111111111111",
+        "account_name": "logs",
+        "account_verdict": "compliant",
+        "trail_arn": "arn:aws:cloudtrail:us-east-1:111111111111:trail/main",
+        "trail_name": "main",
+        "home_region": "us-east-1",
+        "ownership": "owned",
+        "bucket_name": "logs",
+        "kms_key_arn": KEY,
+        "trail_verdict": "compliant",
+        "cis_3_5": "pass",
+        "rule": "key_is_usable",
+        "status": "excepted",
+        "level": "required",
+        "severity": "high",
+        "message": "What key_is_usable found.",
+        "remediation": "What mends key_is_usable.",
+        "exception_reason": "The archive moves.",
+        "exception_owner": "security",
+        "exception_expires": "2027-03-31",
+        "frameworks": "SOC 2 CC6.1; SOC 2 CC6.2; HIPAA Security Rule 1",
+        "evidence": '{"exception": {"expires": "2027-03-31", "owner": "security", "reason": "The archive moves.", '
+        '"status": "fail"}}',
+    }
+    assert {column: own[column] for column in ("rule", "status", "trail_arn", "kms_key_arn", "exception_owner")} == {
+        "rule": "account_has_trails",
+        "status": "pass",
+        "trail_arn": "",
+        "kms_key_arn": "",
+        "exception_owner": "",
+    }

@@ -1,0 +1,102 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The published JSON Schema: real audits keep to it, and it refuses what is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from tests.unit.checks.build import denied, snapshot
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_every_object_of_the_schema_is_closed() -> None:
+    def objects(schema: Any) -> list[dict[str, Any]]:
+        if isinstance(schema, list):
+            return [found for one in schema for found in objects(one)]
+        if not isinstance(schema, dict):
+            return []
+        own = [schema] if schema.get("type") == "object" else []
+        return own + [found for one in schema.values() for found in objects(one)]
+
+    assert [one for one in objects(SCHEMA) if "propertyNames" not in one and one["additionalProperties"]] == []
+
+
+def test_the_audit_of_every_scenario_keeps_to_it(audits: dict[str, dict[str, Any]]) -> None:
+    for name, audit in audits.items():
+        written = json.loads(FORMATS["json"].render(audit))
+        assert [f"{name}: {error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(written)] == []
+
+
+def test_the_scenarios_show_every_rule_in_every_status_that_it_knows(audits: dict[str, dict[str, Any]]) -> None:
+    """So that no evidence escapes the test above."""
+    seen = {
+        (finding["rule"], finding["status"])
+        for audit in audits.values()
+        for account in audit["accounts"]
+        for trail in account["trails"]
+        for finding in trail["findings"]
+    }
+    never = {(rule, status) for rule in RULES for status in ("pass", "fail")} - seen
+    # The second round of audits excepts what these find.
+    assert never <= {(rule, "fail") for rule in list(RULES)[::2]} | {("key_is_approved", "pass")}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        replace(snapshot(), trails=(), keys={}, buckets={}, state="SUSPENDED", account_name="old"),
+        replace(snapshot(), trails=(), keys={}, buckets={}, errors=(denied("sts", "AssumeRole", "sts:AssumeRole"),)),
+        snapshot(key=denied("kms", "DescribeKey", "kms:DescribeKey")),
+    ],
+)
+def test_the_audit_of_an_account_that_cannot_be_read_keeps_to_it(read: Snapshot) -> None:
+    assert [error.message for error in VALIDATOR.iter_errors(facts([assess(read, Settings())]))] == []
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    document = deepcopy(facts([assess(snapshot(), Settings())]))
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda audit: audit.pop("summary"),
+        lambda audit: audit.update(more=1),
+        lambda audit: audit.update(generated_at="yesterday"),
+        lambda audit: audit["summary"].update(trails=-1),
+        lambda audit: audit["accounts"][0].update(account_id="11111111111"),
+        lambda audit: audit["accounts"][0].update(verdict="green"),
+        lambda audit: audit["accounts"][0]["trails"][0].pop("kms_key_arn"),
+        lambda audit: audit["accounts"][0]["trails"][0]["findings"][0].update(status="excepted"),
+        lambda audit: audit["accounts"][0]["trails"][0]["findings"][0]["evidence"].update(more=1),
+        lambda audit: audit["accounts"][0]["trails"][0]["findings"][0]["evidence"].update(exception={}),
+        lambda audit: audit["accounts"][0]["trails"][0]["findings"][0]["frameworks"].update(iso_9001=["1"]),
+        lambda audit: audit["accounts"][0]["kms_keys"][0].update(policy={}),
+    ],
+)
+def test_it_refuses_what_is_no_audit(change: Callable[[dict[str, Any]], object]) -> None:
+    assert VALIDATOR.is_valid(changed(lambda _audit: None))
+    assert not VALIDATOR.is_valid(changed(change))
