@@ -23,7 +23,7 @@ SHOWN = re.findall(r"^```text\n(.*?)^```$", PAGE, re.M | re.S)
 
 
 class Typed(NamedTuple):
-    """All commands of the page, typed one after the other: their exit codes, what they printed, and who changed a trail."""
+    """The commands of the page, typed one after the other: exit codes, what they printed, and who changed a trail."""
 
     codes: list[int]
     printed: str
