@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destinati
     passing_directory,
     report_objects,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
     FAILING,
@@ -32,6 +35,19 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement
     joined,
     last_read,
     without_organization_trail,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import (
+    Member,
+    MembersError,
+    are_swept,
+    by_use,
+    host_failures,
+    member,
+    of_account,
+    refuse_another_role,
+    refuse_differences,
+    sweep_options,
+    with_names,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
@@ -60,6 +76,7 @@ MODULES = {
     "enforce": "cloudtrail_kms_enforce",
     "share": "cloudtrail_kms_central_key",
 }
+JOIN = "join"
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(
     {
@@ -78,13 +95,15 @@ ENFORCE_OPTIONS = frozenset(
     }
 )
 OWN_OPTIONS: dict[str, Any] = {
-    "mode": {"type": "str", "choices": list(MODULES), "default": "audit"},
+    "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
     "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
     "report_dir": {"type": "path"},
     "report_bucket": {"type": "str"},
     "report_prefix": {"type": "str"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "audits": {"type": "list", "elements": "path", "default": []},
     "require_organization_trail": {"type": "bool", "default": False},
 }
 
@@ -106,7 +125,11 @@ class ActionModule(ActionBase):
             return {**result, **self._share(task_vars or {})}
         others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
         options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
-        told = self._execute_module(f"aws_baseline.cloudtrail.{MODULES[own['mode']]}", options, task_vars=task_vars)
+        try:
+            members = self._members(own, task_vars or {})
+            told = self._ask(own, members, options, task_vars)
+        except MembersError as error:
+            raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
         if facts is None and "before" not in told:
@@ -116,6 +139,8 @@ class ActionModule(ActionBase):
             told["failed"] = False
         if told.get("backup") and options.get("backup_path"):
             told["backup_path"] = options["backup_path"]
+        for audit in (facts, told.get("before"), told.get("after")):
+            with_names(audit, members)
         reasons = self._tell(facts, told)
         judged = facts or last_read(told)
         try:
@@ -123,6 +148,10 @@ class ActionModule(ActionBase):
         except ReportError as error:
             # What was changed, and its backup, stays in the result all the same.
             return {**result, **told, "failed": True, "msg": str(error)}
+        failing = joined(
+            failures(judged, own["fail_on"], reasons),
+            without_organization_trail(judged) if own["require_organization_trail"] else {},
+        )
         return {
             **result,
             **told,
@@ -130,11 +159,60 @@ class ActionModule(ActionBase):
             **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": joined(
-                failures(judged, own["fail_on"], reasons),
-                without_organization_trail(judged) if own["require_organization_trail"] else {},
-            ),
+            "failures": failing,
+            "host_failures": host_failures(members, judged, failing),
         }
+
+    def _members(self, own: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Member]:
+        """The accounts of the hosts. Raises MembersError where one run cannot serve them all."""
+        variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
+        if not variables:
+            return []
+        if own["mode"] == "audit":
+            refuse_differences(variables, (f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS))
+        # Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
+        templated = {host for host, found in variables.items() if self._templar.is_template(of_account(found))}
+        return [
+            member(host, task_vars["hostvars"][host] if host in templated else found)
+            for host, found in variables.items()
+        ]
+
+    def _ask(
+        self,
+        own: Mapping[str, Any],
+        members: Sequence[Member],
+        options: dict[str, Any],
+        task_vars: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """What the module answers; of accounts that are not in use nothing is asked, and to join asks nobody."""
+        if own["mode"] == JOIN:
+            return {"changed": False, "ansible_facts": {"cloudtrail_kms": _of_reports(own["audits"])}}
+        module = f"aws_baseline.cloudtrail.{MODULES[own['mode']]}"
+        if not members:
+            return self._execute(module, options, task_vars)
+        active, unused = by_use(members)
+        if own["mode"] == "audit" and are_swept(members):
+            refuse_another_role(options.get("assume_role"), members, (task_vars or {})["inventory_hostname"])
+            options = {**options, **sweep_options(members)}
+        told = self._execute(module, options, task_vars) if active else {"changed": False}
+        if told.get("failed") or not unused:
+            return told
+        # Ansible compiles a collection anew at each run: who has no such accounts does not wait for it.
+        from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._unused import (  # noqa: PLC0415
+            with_unused,
+        )
+
+        return with_unused(told, unused)
+
+    def _execute(self, module: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Run the module; while it sweeps, show how far it is, where it runs on this machine."""
+        with ExitStack() as stack:
+            if "accounts" in options and self._connection.transport == "local":
+                path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
+                stack.enter_context(following(Path(path), display.display))
+                options = {**options, "progress_path": path}
+            told: dict[str, Any] = self._execute_module(module, options, task_vars=task_vars)
+            return told
 
     def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
         """Show what came of it; return why an enforcement has not done what it should."""
@@ -174,12 +252,28 @@ def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
 
 
+def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
+    """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
+    # Ansible compiles a collection anew at each run: who joins nothing does not wait for it.
+    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import (  # noqa: PLC0415
+        JoinError,
+        joined_reports,
+    )
+
+    try:
+        return joined_reports(paths)
+    except JoinError as error:
+        raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
+
+
 def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check the options that are not the module's; the module checks the others."""
     checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
+    if own["mode"] == "enforce" and len(own["hosts"]) > 1:
+        raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
     if own["reports"] and own["report_bucket"] and not own["report_dir"]:
         own["report_dir"] = passing_directory()
     if own["reports"] and not own["report_dir"]:

@@ -177,7 +177,7 @@ class InventoryModule(AWSInventoryBase):
             selection = Selection.from_options({name: options.get(name) for name in Selection.OPTIONS})
             accounts = self._accounts(selection, path, use_cache=cache)
         except (AwsError, SelectionError) as error:
-            raise AnsibleParserError(str(error)) from error
+            raise AnsibleParserError(str(error)) from None  # Ansible would say it twice
         if any(account.state is None for account in accounts):
             self.warn(
                 "This AWS SDK is too old to tell the State of accounts: all are taken to be in use. Update boto3."

@@ -40,15 +40,36 @@ attributes:
 options:
   mode:
     description:
-      - V(audit) reads and judges, V(enforce) changes what does not comply as well.
+      - V(audit) reads and judges, V(enforce) changes what does not comply as well, V(join) makes one audit of the JSON
+        reports in O(audits) and asks nothing of AWS.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
       - V(share) is the role's own. It has the keys changed that hosts of the play share, once for all of them, by
         M(aws_baseline.cloudtrail.cloudtrail_kms_central_key), whose options it takes but for its trails and readers.
         These come from the hosts that an enforcement with C(key_is_shared) has left waiting. Each key has one host that
         sees to it.
     type: str
-    choices: [audit, enforce, share]
+    choices: [audit, enforce, share, join]
     default: audit
+  hosts:
+    description:
+      - The hosts of the play that this run is about. Each stands for the account in which its variable
+        C(cloudtrail_kms_assume_role) names a role.
+      - Of one host the account of C(assume_role), or of the credentials, is read, as without this option.
+      - Of several hosts, and of one with the variable C(aws_account_id), which the inventory plugin
+        P(aws_baseline.cloudtrail.aws_accounts#inventory) sets, the accounts are read in one sweep, and one that cannot
+        be entered is C(unknown).
+      - An account whose host has an C(aws_account_state) other than V(ACTIVE) is C(not_applicable); nothing is asked of
+        it. C(aws_account_name) names the account in table and reports.
+      - A sweep judges all accounts by the same options. Hosts between which a variable of the role differs are refused.
+      - With O(mode=enforce) there is one host.
+    type: list
+    elements: str
+    default: []
+  audits:
+    description: The JSON reports to join with O(mode=join), no account in two of them.
+    type: list
+    elements: path
+    default: []
   reports:
     description:
       - The reports to write to O(report_dir).
@@ -119,6 +140,13 @@ EXAMPLES = r"""
     that: not audit.failures
     fail_msg: "{{ audit.failures.values() | join(' ') }}"
 
+- name: Make one report of those of two slices
+  aws_baseline.cloudtrail.cloudtrail_kms_run:
+    mode: join
+    audits: [slice-1/cloudtrail-kms.json, slice-2/cloudtrail-kms.json]
+    reports: [json]
+    report_dir: reports
+
 - name: Plan what it takes to bring the account to compliance, and show the plan
   aws_baseline.cloudtrail.cloudtrail_kms_run:
     mode: enforce
@@ -183,6 +211,13 @@ failures:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
       The report says what to do about each; fail_on decides what fails a run.
+host_failures:
+  description:
+    - Why each of O(hosts) fails, by its name, an empty text where it does not. A host of a sweep fails by its own
+      account, every other by any account of the audit. M(aws_baseline.cloudtrail.cloudtrail_kms_judge) fails them.
+  returned: success
+  type: dict
+  sample: {"111111111111": "", "222222222222": "Account 222222222222 is no_trails: no trail was found."}
 backup_path:
   description: The file that holds what an enforcement replaced.
   returned: when anything was replaced and O(ignore:backup_path) is given

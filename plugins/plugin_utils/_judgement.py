@@ -76,9 +76,11 @@ def _covers(trail: Mapping[str, Any]) -> bool:
 
 
 def _account_sentence(account: Mapping[str, Any]) -> str:
-    account_id, verdict, trails = account["account_id"], account["verdict"], account["trails"]
+    verdict, trails = account["verdict"], account["trails"]
+    name = printable(f" ({account['account_name']})") if account.get("account_name") else ""
+    subject = f"Account {account['account_id']}{name}"
     if verdict == "no_trails":
-        return f"Account {account_id} is no_trails: no trail was found in the regions that were read."
+        return f"{subject} is no_trails: no trail was found in the regions that were read."
     named = [trail for trail in trails if trail["verdict"] == verdict]
     status, wording = ("fail", "fail") if verdict == "non_compliant" else ("unknown", "could not be judged")
     reasons = [_trail_reason(trail, status) for trail in named]
@@ -87,7 +89,7 @@ def _account_sentence(account: Mapping[str, Any]) -> str:
     more = [f"and {len(reasons) - _NAMED} more"] if len(reasons) > _NAMED else []
     listed = "; ".join([*reasons[:_NAMED], *more])
     counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
-    return f"Account {account_id} is {verdict}: {counted} ({listed})."
+    return f"{subject} is {verdict}: {counted} ({listed})."
 
 
 def _trail_reason(trail: Mapping[str, Any], status: str) -> str:

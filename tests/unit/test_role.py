@@ -26,6 +26,8 @@ OWN = {
     "report_prefix",
     "cis_version",
     "require_organization_trail",
+    "hosts",
+    "audits",
 }
 # What an entry point of the role gives in the place of a variable.
 GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}

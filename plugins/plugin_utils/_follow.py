@@ -1,0 +1,50 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tell the lines of a file while another process writes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Who waits no longer than this wants no news of how far it is.
+PATIENCE = 5.0
+
+
+@contextmanager
+def following(
+    path: Path, tell: Callable[[str], None], *, patience: float = PATIENCE, every: float = 0.25
+) -> Iterator[None]:
+    """Call `tell` with each line of the file, in a thread, until the block ends; the last lines are told then.
+
+    Nothing is told of what is done within `patience` seconds, and of the lines written until then only the last.
+    """
+    ended = threading.Event()
+
+    def follow() -> None:
+        if ended.wait(patience):
+            return
+        with path.open(encoding="utf-8") as file:
+            # Each line is written at once, so that none is seen in part.
+            for line in file.read().splitlines()[-1:]:
+                tell(line)
+            while not ended.wait(every):
+                _tell_all(file.read(), tell)
+            _tell_all(file.read(), tell)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _tell_all(text: str, tell: Callable[[str], None]) -> None:
+    for line in text.splitlines():
+        tell(line)

@@ -1,0 +1,173 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts that the hosts of a play stand for, and the options with which one sweep reads them all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+PREFIX = "cloudtrail_kms_"
+ROLE = f"{PREFIX}assume_role"
+# What the inventory plugin aws_accounts says of a host, or whoever writes an inventory by hand.
+ID, NAME, STATE = "aws_account_id", "aws_account_name", "aws_account_state"
+# Of more accounts a message only says how many there are.
+_TOLD = 5
+_TWO_RUNS = "Audit them in two runs, each with its hosts in cloudtrail_kms_hosts."
+_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(.+)")
+
+
+class MembersError(ValueError):
+    """Hosts that cannot be read in one sweep; the message names them, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A host and its account. `role` is the host's `cloudtrail_kms_assume_role`, `named` that it has an account id."""
+
+    host: str
+    role: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    state: str | None = None
+    named: bool = False
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that the host stands for, or None where it is that of the credentials."""
+        return self._part(2)
+
+    @property
+    def partition(self) -> str:
+        """The partition of the account."""
+        return self._part(1) or "aws"
+
+    @property
+    def entrance(self) -> dict[str, Any]:
+        """How the account is entered, which is the same for all accounts of a sweep: the role by its name."""
+        others = {name: value for name, value in self.role.items() if name != "role_arn" and value is not None}
+        return {"role_name": self._part(3), **others}
+
+    @property
+    def active(self) -> bool:
+        """Whether the account is in use, so far as is known; nothing is asked of one that is not."""
+        return self.state in (None, "ACTIVE")
+
+    def _part(self, number: int) -> str | None:
+        found = _ROLE_ARN.fullmatch(str(self.role.get("role_arn")))
+        return found[number] if found else None
+
+
+def of_account(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a host's variables that say which account it stands for."""
+    return {name: variables[name] for name in (ROLE, ID, NAME, STATE) if name in variables}
+
+
+def member(host: str, variables: Mapping[str, Any]) -> Member:
+    """Return what a host's variables say of its account. Raises MembersError where they contradict themselves."""
+    said = of_account(variables)
+    found = Member(host=host, role=said.get(ROLE) or {}, name=said.get(NAME), state=said.get(STATE), named=ID in said)
+    if found.named and found.account_id != str(said[ID]):
+        raise MembersError(
+            f"The host {host} stands for account {said[ID]}, but {ROLE} names no role there. Give role_name in the "
+            f"file of the inventory, or set {ROLE} for the host."
+        )
+    return found
+
+
+def by_use(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
+    """Return the members that stand for accounts in use, and those that do not, each account once."""
+    accounts = {each.account_id: each for each in members}
+    active = [each for each in accounts.values() if each.active]
+    return active, [each for each in accounts.values() if not each.active]
+
+
+def are_swept(members: Sequence[Member]) -> bool:
+    """Whether the accounts are read by their ids; one host without an id is the account of the credentials, or role."""
+    return len(members) > 1 or members[0].named
+
+
+def sweep_options(members: Sequence[Member]) -> dict[str, Any]:
+    """Return the options `accounts` and `assume_role` that read all accounts in use at once, each once.
+
+    Raises MembersError for a host that names no account, and for accounts that are entered in different ways.
+    """
+    nameless = [each.host for each in members if each.account_id is None]
+    if nameless:
+        raise MembersError(
+            f"It is not known which account the host {', '.join(nameless)} stands for. Set {ROLE}.role_arn, the role "
+            "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
+        )
+    first = members[0]
+    for other in members:
+        if other.entrance != first.entrance:
+            raise MembersError(
+                f"One run reads all accounts by a role of one name, but {ROLE} of the hosts {first.host} and "
+                f"{other.host} differ in more than the account. {_TWO_RUNS}"
+            )
+    return {"accounts": [each.account_id for each in by_use(members)[0]], "assume_role": first.entrance}
+
+
+def refuse_another_role(given: object, members: Iterable[Member], host: str) -> None:
+    """Raise MembersError where the task of a host is given another role than the host's variables name."""
+    for each in members:
+        if each.host == host and (given or {}) != each.role:
+            raise MembersError(
+                f"{ROLE} is set for the task, or the role, and not as the variable that the host {host} has. Each "
+                "account is entered by that of its own host; set it there."
+            )
+
+
+def host_failures(members: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str]) -> dict[str, str]:
+    """Return why each host fails, an empty text where it does not. `failing` says so of accounts, by their ids.
+
+    A host of a sweep is judged by its own account, every other by all of the audit. Raises MembersError where an
+    account is not in the audit: it must not pass unseen.
+    """
+    if not members or not are_swept(members):
+        return {each.host: _in_short(audit, failing) for each in members}
+    found = {row["account_id"] for row in audit["accounts"]}
+    missing = [each.host for each in members if each.account_id not in found]
+    if missing:
+        raise MembersError(f"The audit does not hold the account of the host {', '.join(missing)}.")
+    return {each.host: failing.get(str(each.account_id), "") for each in members}
+
+
+def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
+    if len(failing) <= _TOLD:
+        return " ".join(failing.values())
+    verdicts = Counter(row["verdict"] for row in audit["accounts"] if row["account_id"] in failing)
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
+    return f"{len(failing)} of {len(audit['accounts'])} accounts fail: {counted}. The table and the reports name each."
+
+
+def refuse_differences(variables: Mapping[str, Mapping[str, Any]], apart: Iterable[str]) -> None:
+    """Raise MembersError where a variable of the role differs between hosts: one run judges all by the same.
+
+    `variables` are those of each host, `apart` those that an audit does not look at.
+    """
+    unasked = {ROLE, *apart}
+    compared = {
+        host: {name: value for name, value in found.items() if name.startswith(PREFIX) and name not in unasked}
+        for host, found in variables.items()
+    }
+    first, expected = next(iter(compared.items()))
+    for host, found in compared.items():
+        if found != expected:
+            name = next(name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name))
+            raise MembersError(
+                f"One run judges all accounts by the same, but {name} differs between the hosts {first} and {host}. "
+                + _TWO_RUNS
+            )
+
+
+def with_names(audit: Mapping[str, Any] | None, members: Iterable[Member]) -> None:
+    """Give the accounts of an audit the names that the inventory has for them."""
+    names = {each.account_id: each.name for each in members if each.name}
+    for row in cast("list[dict[str, Any]]", (audit or {}).get("accounts", [])):
+        if row["account_id"] in names:
+            row["account_name"] = names[row["account_id"]]

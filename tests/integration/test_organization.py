@@ -1,0 +1,207 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks over the accounts of an organization: one sweep, each host by its own account, canaries."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.fakeaws.client import FakeAws
+
+MANAGEMENT, PRODUCTION, STAGING, ARCHIVE, SECURITY, SANDBOX = (f"{digit}" * 12 for digit in range(1, 7))
+ALL = [MANAGEMENT, PRODUCTION, STAGING, ARCHIVE, SECURITY, SANDBOX]
+SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
+INVENTORY = {"plugin": "aws_baseline.cloudtrail.aws_accounts", "external_id": "audit-2026"}
+
+
+class Played(NamedTuple):
+    """A run of ansible-playbook that has ended: its exit code, what it printed, and its calls."""
+
+    code: int
+    printed: str
+    calls: list[dict[str, Any]]
+
+    def recap(self, count: str) -> set[str]:
+        """The hosts that have a count of at least one in the recap."""
+        return set(re.findall(rf"^(\S+) +: .*\b{count}=[1-9]", self.printed, re.M))
+
+
+class Organization:
+    """The landing zone, as the security account sees and runs it."""
+
+    def __init__(self, aws: FakeAws, folder: Path) -> None:
+        self.aws, self.folder = aws, folder
+
+    def play(
+        self,
+        playbook: str,
+        *arguments: str,
+        role: str = "CloudTrailKmsAudit",
+        caller: str = SECURITY,
+        **variables: Any,
+    ) -> Played:
+        """Run a playbook over all accounts with the credentials of one."""
+        path = self.folder / "organization.aws_accounts.yml"
+        path.write_text(yaml.safe_dump({**INVENTORY, "role_name": role}), encoding="utf-8")
+        self.aws.clear_calls()
+        given = json.dumps({"cloudtrail_kms_hosts": "aws_accounts", **variables})
+        command = ["ansible-playbook", "--inventory", str(path), playbook, "--extra-vars", given, *arguments]
+        environment = self.aws.environment | self.aws.credentials(caller)
+        played = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        return Played(played.returncode, played.stdout, self.aws.calls())
+
+    def report(self) -> dict[str, Any]:
+        """The JSON report of the last run."""
+        content: dict[str, Any] = json.loads((self.folder / "cloudtrail-kms.json").read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def reporting(self) -> dict[str, Any]:
+        return {"cloudtrail_kms_reports": ["json"], "cloudtrail_kms_report_dir": str(self.folder)}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeAws]:
+    with FakeAws.start("landing-zone") as aws:
+        yield aws
+
+
+@pytest.fixture
+def organization(server: FakeAws, tmp_path: Path) -> Organization:
+    server.reset("landing-zone")
+    return Organization(server, tmp_path)
+
+
+def verdicts(report: Mapping[str, Any]) -> dict[str, str]:
+    return {account["account_id"]: account["verdict"] for account in report["accounts"]}
+
+
+AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
+
+
+def test_an_audit_reads_all_in_one_run_and_reports_before_it_fails(organization: Organization) -> None:
+    played = organization.play(AUDIT, "--check", **organization.reporting)
+    assert played.code == 2, played.printed
+    report = organization.report()
+    # The suspended account is asked nothing.
+    assert verdicts(report) == {
+        **dict.fromkeys(ALL, "compliant"),
+        STAGING: "non_compliant",
+        SANDBOX: "not_applicable",
+    }
+    assert [account["account_name"] for account in report["accounts"]] == [
+        "management", "production", "staging", "log-archive", "security", "sandbox",
+    ]  # fmt: skip
+    assert (played.recap("failed"), played.recap("ok")) == ({STAGING}, {*ALL} - {STAGING})
+    assert "Account 333333333333 (staging) is non_compliant: 1 of 2 trails fail" in played.printed
+    assert {call["kind"] for call in played.calls} == {"read"}
+    asked = Counter(call["parameters"]["RoleArn"] for call in played.calls if call["action"] == "AssumeRole")
+    assert asked == {f"arn:aws:iam::{account}:role/CloudTrailKmsAudit": 1 for account in ALL[:4]}
+    assert Counter(call["action"] for call in played.calls if call["account"] == PRODUCTION) == {
+        "DescribeRegions": 1,
+        "DescribeTrails": 17,
+        "GetTrailStatus": 1,
+        **dict.fromkeys(("DescribeKey", "ListAliases", "GetKeyPolicy", "GetKeyRotationStatus"), 1),
+        **dict.fromkeys(("HeadBucket", "GetBucketPolicy", "GetBucketEncryption"), 1),
+        "ListDelegatedServicesForAccount": 1,
+    }
+
+
+def test_a_part_of_the_inventory_is_a_part_of_the_report(organization: Organization) -> None:
+    hosts = f"{STAGING},{SANDBOX}"
+    played = organization.play(AUDIT, "--limit", hosts, **organization.reporting, cloudtrail_kms_fail_on="never")
+    assert played.code == 0, played.printed
+    assert verdicts(organization.report()) == {STAGING: "non_compliant", SANDBOX: "not_applicable"}
+
+
+def test_the_inventory_of_the_role_s_page_is_read(organization: Organization) -> None:
+    page = (Path(__file__).parents[2] / "roles" / "cloudtrail_kms" / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(# accounts.yml\n.*?)^```$", page, re.M | re.S)
+    path = organization.folder / "accounts.yml"
+    path.write_text(shown, encoding="utf-8")
+    played = organization.play(AUDIT, "--inventory", str(path), cloudtrail_kms_hosts="payments,archive")
+    assert played.recap("failed") == {"payments", "archive"}, played.printed
+    # The owners of the trail's key and bucket are not among them.
+    assert "Account 222222222222 is unknown: 1 of 2 trails could not be judged" in played.printed
+
+
+def test_in_batches_every_batch_has_the_whole_report(organization: Organization) -> None:
+    playbook = organization.folder / "batches.yml"
+    audit = {"name": "aws_baseline.cloudtrail.cloudtrail_kms", "tasks_from": "audit"}
+    play = {"hosts": "aws_accounts", "serial": 3, "gather_facts": False, "tasks": [{"import_role": audit}]}
+    playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    played = organization.play(str(playbook), **organization.reporting, cloudtrail_kms_fail_on="never")
+    assert played.code == 0, played.printed
+    assert played.recap("ok") == set(ALL)
+    assert list(verdicts(organization.report())) == ALL
+
+
+def test_accounts_that_cannot_be_entered_are_unknown_and_the_rest_is_judged(organization: Organization) -> None:
+    played = organization.play(AUDIT, role="Misspelt", **organization.reporting)
+    assert played.code == 2
+    assert verdicts(organization.report()) == {
+        **dict.fromkeys(ALL, "unknown"),
+        SECURITY: "unknown",  # its own trail none, that of the organization is not to be seen as its owner does
+        SANDBOX: "not_applicable",
+    }
+
+
+@pytest.mark.parametrize(("scenario", "hosts"), [("landing-zone", "nobody"), ("no-trails", "aws_accounts")])
+def test_no_host_is_no_success(scenario: str, hosts: str, organization: Organization) -> None:
+    """Neither a name that the inventory does not have, nor an inventory that cannot be read, as of no organization."""
+    organization.aws.reset(scenario)
+    played = organization.play(AUDIT, caller=organization.aws.scenario["account"], cloudtrail_kms_hosts=hosts)
+    assert played.code == 2
+    assert "so no account would be looked at" in " ".join(played.printed.split())
+    assert "DescribeTrails" not in {call["action"] for call in played.calls}
+
+
+OWNERS: dict[str, Any] = {
+    "cloudtrail_kms_bucket_assume_role": {
+        "role_arn": f"arn:aws:iam::{ARCHIVE}:role/CloudTrailKmsEnforce",
+        "external_id": "audit-2026",
+    }
+}
+
+
+def writes(played: Played) -> list[tuple[str, str]]:
+    """The account and the action of every write."""
+    return [(call["account"], call["action"]) for call in played.calls if call["kind"] == "write"]
+
+
+def test_an_enforcement_changes_each_trail_in_its_account_alone_and_the_organizations_once(
+    organization: Organization,
+) -> None:
+    content = yaml.safe_load((SCENARIOS / "landing-zone.yml").read_text(encoding="utf-8"))
+    del content["trails"]["organization-trail"]["key"]
+    scenario = organization.folder / "keyless.yml"
+    scenario.write_text(yaml.safe_dump(content), encoding="utf-8")
+    organization.aws.reset(str(scenario))
+    role = "CloudTrailKmsEnforce"
+    played = organization.play(ENFORCE, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    made = writes(played)
+    assert Counter(account for account, action in made if action == "UpdateTrail") == {MANAGEMENT: 1, STAGING: 1}
+    assert {account for account, _action in made} == {MANAGEMENT, STAGING}
+    again = organization.play(ENFORCE, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    assert (again.code, writes(again)) == (0, []), again.printed
+
+
+def test_canaries_stop_an_enforcement(organization: Organization) -> None:
+    """The first account cannot be judged without the owner of its trail's key: nobody else is touched."""
+    canaries: dict[str, Any] = {"cloudtrail_kms_serial": [1, "100%"], "cloudtrail_kms_max_fail_percentage": 0}
+    played = organization.play(ENFORCE, role="CloudTrailKmsEnforce", **canaries)
+    assert (played.code, played.recap("failed")) == (2, {MANAGEMENT})
+    assert {call["account"] for call in played.calls if call["action"] == "DescribeTrails"} == {MANAGEMENT}

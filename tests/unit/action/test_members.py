@@ -1,0 +1,160 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts the hosts of a play stand for, and what one sweep of them is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import (
+    Member,
+    MembersError,
+    are_swept,
+    by_use,
+    host_failures,
+    member,
+    refuse_another_role,
+    refuse_differences,
+    sweep_options,
+    with_names,
+)
+from tests.unit.action.audits import account, audit
+
+ONE, TWO, THREE = ("1" * 12, "2" * 12, "3" * 12)
+
+
+def role(account_id: str, name: str = "Audit", **others: Any) -> dict[str, Any]:
+    return {"role_arn": f"arn:aws:iam::{account_id}:role/{name}", **others}
+
+
+def host(account_id: str, state: str = "ACTIVE", **others: Any) -> Member:
+    """The host of an account, as the inventory plugin describes it."""
+    variables = {
+        "aws_account_id": account_id,
+        "aws_account_name": f"name-{account_id[0]}",
+        "aws_account_state": state,
+        "cloudtrail_kms_assume_role": role(account_id),
+        **others,
+    }
+    return member(account_id, variables)
+
+
+LOCALHOST = member("localhost", {"inventory_hostname": "localhost"})
+
+
+def test_a_host_of_the_inventory() -> None:
+    found = host(ONE, cloudtrail_kms_assume_role=role(ONE, "path/Audit", external_id="audit-2026"))
+    assert (found.account_id, found.partition, found.name, found.active) == (ONE, "aws", "name-1", True)
+    assert found.entrance == {"role_name": "path/Audit", "external_id": "audit-2026"}
+
+
+def test_a_host_of_another_partition() -> None:
+    found = host(ONE, cloudtrail_kms_assume_role={"role_arn": f"arn:aws-cn:iam::{ONE}:role/Audit"})
+    assert (found.account_id, found.partition) == (ONE, "aws-cn")
+
+
+def test_localhost_is_the_account_of_the_credentials() -> None:
+    assert (LOCALHOST.account_id, LOCALHOST.active, are_swept([LOCALHOST])) == (None, True, False)
+
+
+@pytest.mark.parametrize("given", [None, role(TWO), {"role_arn": "nonsense"}])
+def test_an_account_id_and_a_role_elsewhere_contradict_each_other(given: Any) -> None:
+    with pytest.raises(MembersError, match=f"stands for account {ONE}, but .* names no role there"):
+        host(ONE, cloudtrail_kms_assume_role=given)
+
+
+@pytest.mark.parametrize(
+    ("members", "swept"),
+    [
+        ([host(ONE)], True),
+        ([host(ONE), host(TWO)], True),
+        ([member("a", {"cloudtrail_kms_assume_role": role(ONE)})], False),
+        ([LOCALHOST, member("a", {})], True),
+    ],
+)
+def test_what_is_swept(members: list[Member], swept: bool) -> None:
+    assert are_swept(members) is swept
+
+
+def test_options_of_a_sweep() -> None:
+    members = [
+        host(TWO),
+        host(ONE),
+        host(THREE, "SUSPENDED"),
+        member("again", {"cloudtrail_kms_assume_role": role(ONE)}),
+    ]
+    assert sweep_options(members) == {"accounts": [TWO, ONE], "assume_role": {"role_name": "Audit"}}
+    active, unused = by_use(members)
+    assert ([each.account_id for each in active], [each.account_id for each in unused]) == ([TWO, ONE], [THREE])
+
+
+def test_a_host_without_account_is_named() -> None:
+    with pytest.raises(MembersError, match="which account the host localhost stands for"):
+        sweep_options([host(ONE), LOCALHOST])
+
+
+@pytest.mark.parametrize("other", [role(TWO, "Other"), role(TWO, external_id="x")])
+def test_accounts_that_are_entered_in_different_ways_are_named(other: dict[str, Any]) -> None:
+    with pytest.raises(MembersError, match=f"of the hosts {ONE} and {TWO} differ in more than the account"):
+        sweep_options([host(ONE), host(TWO, cloudtrail_kms_assume_role=other)])
+
+
+def test_the_role_is_that_of_the_host() -> None:
+    refuse_another_role(role(ONE), [host(TWO), host(ONE)], ONE)
+    refuse_another_role(None, [LOCALHOST], "localhost")
+    with pytest.raises(MembersError, match=f"not as the variable that the host {ONE} has"):
+        refuse_another_role(role(ONE, "Other"), [host(ONE)], ONE)
+
+
+def test_variables_that_differ_are_named_but_for_those_of_each_host() -> None:
+    hosts: dict[str, dict[str, Any]] = {
+        "a": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(ONE), "other": 1},
+        "b": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(TWO), "other": 2},
+    }
+    refuse_differences(hosts, ())
+    hosts["b"]["cloudtrail_kms_backup_path"] = "/b"
+    refuse_differences(hosts, ["cloudtrail_kms_backup_path"])
+    with pytest.raises(MembersError, match="cloudtrail_kms_backup_path differs between the hosts a and b"):
+        refuse_differences(hosts, ())
+    with pytest.raises(MembersError, match="cloudtrail_kms_rules differs between the hosts a and c"):
+        refuse_differences({"a": hosts["a"], "c": {}}, ())
+
+
+def test_names_go_to_their_accounts() -> None:
+    found = audit(account("unknown"), account("unknown"))
+    found["accounts"][1]["account_id"] = TWO
+    with_names(found, [host(TWO), LOCALHOST])
+    with_names(None, [host(TWO)])
+    assert [row.get("account_name") for row in found["accounts"]] == [None, "name-2"]
+
+
+def rows(*verdicts: str) -> dict[str, Any]:
+    """An audit of accounts with these verdicts, by ids of one digit."""
+    found = audit(*(account(verdict) for verdict in verdicts))
+    for number, row in enumerate(found["accounts"], start=1):
+        row["account_id"] = f"{number}" * 12
+    return found
+
+
+def test_each_host_of_a_sweep_is_judged_by_its_account() -> None:
+    judged = host_failures([host(ONE), host(TWO)], rows("unknown", "compliant"), {ONE: "One is unknown."})
+    assert judged == {ONE: "One is unknown.", TWO: ""}
+
+
+def test_no_host_passes_whose_account_is_missing() -> None:
+    with pytest.raises(MembersError, match=f"does not hold the account of the host {THREE}"):
+        host_failures([host(ONE), host(THREE)], rows("compliant", "compliant"), {})
+
+
+def test_one_host_is_judged_by_all_accounts() -> None:
+    found = rows("compliant", "unknown", *["non_compliant"] * 6)
+    assert host_failures([LOCALHOST], found, {}) == {"localhost": ""}
+    assert host_failures([LOCALHOST], found, {TWO: "Two.", THREE: "Three."}) == {"localhost": "Two. Three."}
+    failing = {f"{number}" * 12: "x" for number in range(2, 9)}
+    assert host_failures([LOCALHOST], found, failing)["localhost"].startswith(
+        "7 of 8 accounts fail: 6 non_compliant, 1 unknown."
+    )
