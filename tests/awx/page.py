@@ -9,4 +9,4 @@ from __future__ import annotations
 from tests.page import Page
 
 PAGE = Page("awx.md")
-BUILD, CONFIGURE, RUN = PAGE.commands
+BUILD, CONFIGURE, JOIN, RUN = PAGE.commands

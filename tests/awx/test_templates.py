@@ -24,7 +24,10 @@ LEAST = {
     name: ALL[name]
     for name in ("cloudtrail_kms_awx_image", "cloudtrail_kms_awx_region", "cloudtrail_kms_awx_credential")
 }
-JOBS = {"CloudTrail KMS audit", "CloudTrail KMS plan", "CloudTrail KMS enforce", "CloudTrail KMS organization audit"}
+JOBS = {
+    *("CloudTrail KMS audit", "CloudTrail KMS plan", "CloudTrail KMS enforce"),
+    *("CloudTrail KMS organization audit", "CloudTrail KMS organization report"),
+}
 
 
 def playbooks() -> set[str]:
@@ -54,15 +57,18 @@ def awx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwxStub]:
 def test_the_audits_only_check_and_run_on_schedule(awx: AwxStub) -> None:
     audits = {"CloudTrail KMS audit", "CloudTrail KMS organization audit"}
     jobs = awx.named("job_templates")
-    assert {name for name, job in jobs.items() if job["job_type"] == "check"} == audits | {"CloudTrail KMS plan"}
-    assert {schedule["unified_job_template"] for schedule in awx.named("schedules").values()} == audits
+    assert {name for name, job in jobs.items() if job["job_type"] == "run"} == {"CloudTrail KMS enforce"}
+    started = {schedule["unified_job_template"] for schedule in awx.named("schedules").values()}
+    assert started == {"CloudTrail KMS audit", "CloudTrail KMS organization"}
     assert all(jobs[name]["credentials"] == ["AWS audit", "CloudTrail KMS region"] for name in audits)
     assert all(jobs[name]["notification_templates_error"] == ["CloudTrail KMS"] for name in audits)
 
 
 def test_nothing_is_enforced_before_somebody_has_seen_the_plan(awx: AwxStub) -> None:
     nodes = awx.named("workflow_job_template_nodes")
-    paths = {name: (node["unified_job_template"], node["success_nodes"]) for name, node in nodes.items()}
+    name = "CloudTrail KMS enforce after approval"
+    nodes = {step: node for step, node in nodes.items() if node["workflow_job_template"] == name}
+    paths = {step: (node["unified_job_template"], node["success_nodes"]) for step, node in nodes.items()}
     assert paths == {
         "plan": ("CloudTrail KMS plan", ["approve"]),
         "approve": ("Approve the CloudTrail KMS plan", ["enforce"]),
@@ -95,6 +101,15 @@ def test_the_page_names_all_that_is_made(awx: AwxStub) -> None:
         for name in awx.named(endpoint)
     }
     assert set(re.findall(r"^\| (Job template|Workflow|Schedule) \| ([^|]*) \|", PAGE.text, re.M)) == made
+
+
+def test_the_reports_of_the_organization_are_joined_whatever_became_of_the_audit(awx: AwxStub) -> None:
+    nodes = awx.named("workflow_job_template_nodes")
+    assert nodes["audit"]["unified_job_template"] == "CloudTrail KMS organization audit"
+    assert (nodes["audit"]["always_nodes"], nodes["audit"]["success_nodes"]) == (["join"], [])
+    assert nodes["join"]["unified_job_template"] == "CloudTrail KMS organization report"
+    report = awx.named("job_templates")["CloudTrail KMS organization report"]
+    assert report["inventory"] == "CloudTrail KMS accounts"  # which tells whether one is missing
 
 
 def test_jobs_have_the_region_from_a_credential(awx: AwxStub) -> None:
