@@ -75,7 +75,9 @@ options:
       - The reports to write to O(report_dir).
       - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
         account after the changes, or before them where they are only planned.
-      - V(html) is the file C(cloudtrail-kms.html), a page for people.
+      - V(html) is the file C(cloudtrail-kms.html), a page for people; V(csv) C(cloudtrail-kms.csv), for spreadsheets;
+        V(junit) C(cloudtrail-kms-junit.xml), for CI; V(ocsf) C(cloudtrail-kms-ocsf.json), Compliance Findings of the
+        Open Cybersecurity Schema Framework 1.5.0; V(asff) C(cloudtrail-kms-asff.json), for AWS Security Hub.
     type: list
     elements: str
     choices: [html, json, csv, junit, ocsf, asff]
