@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore import xform_name
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
@@ -264,9 +266,16 @@ def test_a_strangers_bucket_is_refused(load: Callable[[str], Lab]) -> None:
 
 
 def boto_of(lab: Lab, account_id: str) -> Callable[..., Any]:
-    """Send S3 calls as another account of the scenario."""
-    access = caller(lab.aws, account_id)
-    return lambda operation, **parameters: access.send("s3", HOME, operation, **parameters)
+    """Send S3 calls as another account of the scenario, not as this collection does."""
+    keys = lab.aws.credentials(account_id)
+    client = boto3.client(
+        "s3",
+        region_name=HOME,
+        endpoint_url=lab.aws.endpoint,
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    return lambda operation, **parameters: getattr(client, xform_name(operation))(**parameters)
 
 
 def test_a_bucket_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
