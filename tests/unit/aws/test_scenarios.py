@@ -121,7 +121,7 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
     "reader-missing": ("non_compliant", "pass", {("readers_can_decrypt", "fail", "required")}),
 }
 # Scenarios with several trails or accounts, with none that may be read, or with none yet, have tests of their own.
-ELSEWHERE = {"mixed", "organization", "no-permissions", "new-bucket", "vending"}
+ELSEWHERE = {"landing-zone", "mixed", "organization", "no-permissions", "new-bucket", "vending"}
 
 
 def noted(account: AccountVerdict) -> set[tuple[str, str, str]]:
