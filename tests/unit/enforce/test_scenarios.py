@@ -97,6 +97,7 @@ CASES = [
         "non_compliant",
         "compliant",
     ),
+    Case("landing-zone", Task(), [], "unknown", "unknown"),
     Case("policy-lacking", Task(), ["PutKeyPolicy"], "non_compliant", "compliant"),
     Case("policy-unscoped", Task(), [], "compliant", "compliant"),
     Case(
