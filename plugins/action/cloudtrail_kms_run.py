@@ -141,22 +141,31 @@ class ActionModule(ActionBase):
             told["backup_path"] = options["backup_path"]
         for audit in (facts, told.get("before"), told.get("after")):
             with_names(audit, members)
+        outcome = self._outcome(own, members, facts, told, task_vars or {})
+        return {**result, **told, **outcome}
+
+    def _outcome(
+        self,
+        own: Mapping[str, Any],
+        members: list[Member],
+        facts: Mapping[str, Any] | None,
+        told: dict[str, Any],
+        task_vars: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Show it, report it, judge it. Where a report fails, what was changed and its backup are told all the same."""
         reasons = self._tell(facts, told)
         judged = facts or last_read(told)
         try:
             reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
         except ReportError as error:
-            # What was changed, and its backup, stays in the result all the same.
-            return {**result, **told, "failed": True, "msg": str(error)}
+            return {"failed": True, "msg": str(error)}
         failing = joined(
             failures(judged, own["fail_on"], reasons),
             without_organization_trail(judged) if own["require_organization_trail"] else {},
         )
         return {
-            **result,
-            **told,
             "reports": reports,
-            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars or {}),
+            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failing,
