@@ -31,6 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     Delivery,
     MergeRefusedError,
+    Policy,
     PolicyError,
     merge_bucket_policy,
 )
@@ -261,10 +262,15 @@ def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
     if merged is None:
         return
     if not wished.bucket_is_ours:
-        present = bucket.policy or ""
-        new = [each.document for each in merged.statements if json.dumps(each.document) not in present]
-        raise RefusedError(
-            f"its bucket {bucket.name} is another account's, and its policy does not let CloudTrail deliver. Have its "
-            f"owner add {json.dumps(new)}"
-        )
+        raise _for_its_owner(bucket, merged)
     yield _changes.put_bucket_policy(bucket, delivery.bucket_arn, merged.to_json())
+
+
+def _for_its_owner(bucket: Bucket, merged: Policy) -> RefusedError:
+    """The refusal to write the policy of another account's bucket, with what its owner has to add."""
+    present = str(bucket.policy or "")
+    new = [each.document for each in merged.statements if json.dumps(each.document) not in present]
+    return RefusedError(
+        f"its bucket {bucket.name} is another account's, and its policy does not let CloudTrail deliver. Have its "
+        f"owner add {json.dumps(new)}"
+    )
