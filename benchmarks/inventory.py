@@ -22,9 +22,8 @@ import yaml
 
 from benchmarks.audit import PLAYBOOK, write_file
 from benchmarks.measure import Timed, in_turn
-from benchmarks.sweep import LATENCIES_MS, Lab
+from benchmarks.sweep import CASES, LATENCIES_MS, Lab
 
-ACCOUNTS = 50
 FORKS = 10
 NO_OP = """
 - hosts: aws_accounts
@@ -38,17 +37,18 @@ NO_OP = """
 
 
 def main() -> None:
-    """Measure at every latency and print one table."""
+    """Measure every number of accounts and regions at every latency."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=3)
     runs: int = parser.parse_args().runs
-    print(f"Medians of {runs} runs, {ACCOUNTS} accounts, one region, {FORKS} forks; wall seconds, ratios run by run.")
+    print(f"Medians of {runs} runs, {FORKS} forks; wall seconds, ratios run by run.")
     print("(a) plain boto3, (b) a playbook with an action that does nothing on each host.\n")
     bounds = f"{'audit/(1.3(a)+1.3(b))':>22} {'audit/((a)+1.3(b))':>19}"
-    print(f"{'ms':>4} {'(a)':>6} {'module':>7} {'(b)':>6} {'audit':>6} {bounds}")
+    print(f"{'accounts':>8} {'regions':>7} {'ms':>4} {'(a)':>6} {'module':>7} {'(b)':>6} {'audit':>6} {bounds}")
     with tempfile.TemporaryDirectory() as scratch:
-        for latency in LATENCIES_MS:
-            print(measure(Lab(ACCOUNTS, 1, latency, Path(scratch)), runs), flush=True)
+        for accounts, regions in CASES:
+            for latency in LATENCIES_MS:
+                print(measure(Lab(accounts, regions, latency, Path(scratch)), runs), flush=True)
 
 
 def measure(lab: Lab, runs: int) -> str:
@@ -66,8 +66,8 @@ def measure(lab: Lab, runs: int) -> str:
     triples = list(zip(floor.seconds, no_op.seconds, audit.seconds, strict=True))
     shares = [statistics.median(took / (share * a + 1.3 * b) for a, b, took in triples) for share in (1.3, 1.0)]
     return (
-        f"{lab.latency_ms:>4} {floor.median:>6.2f} {module.median:>7.2f} {no_op.median:>6.2f} {audit.median:>6.2f}"
-        f" {shares[0]:>22.2f} {shares[1]:>19.2f}"
+        f"{lab.accounts:>8} {lab.regions:>7} {lab.latency_ms:>4} {floor.median:>6.2f} {module.median:>7.2f}"
+        f" {no_op.median:>6.2f} {audit.median:>6.2f} {shares[0]:>22.2f} {shares[1]:>19.2f}"
     )
 
 
