@@ -223,10 +223,11 @@ class TestFailures:
     [
         (enforcement("applied"), GREEN),
         (enforcement("planned"), RED),
+        (enforcement(shared_keys=[{"key_arn": KEY, "alias": None, "trails": [], "readers": []}]), RED),
         (enforcement(), GREEN),
         (enforcement("failed", after=None), RED),
     ],
-    ids=["after a run", "before a plan", "nothing to do", "not read again"],
+    ids=["after a run", "before a plan", "before a plan for a shared key", "nothing to do", "not read again"],
 )
 def test_an_enforcement_is_reported_and_judged_by_what_was_read(
     enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
