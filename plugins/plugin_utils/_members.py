@@ -146,7 +146,7 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
 
 
 def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
-    """Return the variables of the role that are the same for all hosts of a run; those `apart` an audit leaves aside."""
+    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside."""
     unasked = {ROLE, *apart}
     return {name: value for name, value in variables.items() if name.startswith(PREFIX) and name not in unasked}
 
