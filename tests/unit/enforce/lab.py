@@ -43,7 +43,7 @@ class Lab:
 
     def __init__(self, aws: FakeAws, clock: Clock, account: str | None = None) -> None:
         self.aws, self.clock = aws, clock
-        self._account = account or aws.scenario["account"]
+        self.account: str = account or aws.scenario["account"]
         self.access = self.caller()
 
     def of(self, account: str) -> Lab:
@@ -56,7 +56,7 @@ class Lab:
 
     @property
     def _keys(self) -> tuple[str, str]:
-        keys = self.aws.credentials(self._account)
+        keys = self.aws.credentials(self.account)
         return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
 
     def enforce(self, task: Task | None = None, seconds: float = 300, **fields: Any) -> Outcome:
@@ -72,7 +72,7 @@ class Lab:
         return [call["action"] for call in self.aws.calls() if call["kind"] == "write"]
 
     def trails(self) -> dict[str, dict[str, Any]]:
-        """Everything about every trail, by ARN, as its home region shows it."""
+        """Everything about every trail, by ARN, as its home region shows it; of another account's what that shows."""
         region = self.aws.scenario["region"]
         rows = self.client("cloudtrail", region).describe_trails(includeShadowTrails=True)["trailList"]
         regional = {row["TrailARN"]: row for row in rows}
@@ -85,12 +85,16 @@ class Lab:
         return {arn: row | self._of_trail(arn, row["HomeRegion"]) for arn, row in regional.items()}
 
     def _of_trail(self, arn: str, region: str) -> dict[str, Any]:
+        if arn.split(":")[4] != self.account:
+            return {}
         client = self.client("cloudtrail", region)
-        status = client.get_trail_status(Name=arn)
+        status, selectors = client.get_trail_status(Name=arn), client.get_event_selectors(TrailName=arn)
         return {
             "IsLogging": status["IsLogging"],
             "LatestDeliveryError": status.get("LatestDeliveryError"),
-            "EventSelectors": client.get_event_selectors(TrailName=arn).get("EventSelectors"),
+            "EventSelectors": selectors.get("EventSelectors"),
+            "AdvancedEventSelectors": selectors.get("AdvancedEventSelectors"),
+            "InsightSelectors": client.get_insight_selectors(TrailName=arn).get("InsightSelectors"),
             "Tags": client.list_tags(ResourceIdList=[arn])["ResourceTagList"],
         }
 
