@@ -96,6 +96,7 @@ bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an
 	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.sweep
+	@$(run) python -m benchmarks.inventory
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
