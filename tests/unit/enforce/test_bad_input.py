@@ -307,7 +307,9 @@ UNUSABLE = {
     ),
     "a deleted user": (
         json.dumps({"Statement": [{**SHOWN, "Principal": {"AWS": ORPHANED}}]}),
-        '{trail}: The policy of {key} is left as it is: statement "Show" names ' + ORPHANED + ", which",
+        '{trail}: The policy of {key} is left as it is: statement "Show" names '
+        + ORPHANED
+        + ", the id of a user or role that was deleted",
     ),
 }
 
