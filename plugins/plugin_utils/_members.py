@@ -145,16 +145,17 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
     return f"{len(failing)} of {len(audit['accounts'])} accounts fail: {counted}. The table and the reports name each."
 
 
-def refuse_differences(variables: Mapping[str, Mapping[str, Any]], apart: Iterable[str]) -> None:
-    """Raise MembersError where a variable of the role differs between hosts: one run judges all by the same.
-
-    `variables` are those of each host, `apart` those that an audit does not look at.
-    """
+def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
+    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside."""
     unasked = {ROLE, *apart}
-    compared = {
-        host: {name: value for name, value in found.items() if name.startswith(PREFIX) and name not in unasked}
-        for host, found in variables.items()
-    }
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX) and name not in unasked}
+
+
+def refuse_differences(compared: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise MembersError where a variable differs between hosts: one run judges all by the same.
+
+    `compared` are those of each host, see `of_the_run`.
+    """
     first, expected = next(iter(compared.items()))
     for host, found in compared.items():
         if found != expected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyOutcome, KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import SharedKey, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import last_read
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes
 from tests.unit.enforce.seen import assert_works
@@ -150,6 +152,28 @@ def test_a_policy_that_lacks_an_account_is_told_with_the_key_that_the_trail_has(
     assert waiting.shared_keys == (SharedKey(arn, None, TRAILS[:1], (reader,)),)
     done = served(lab, trails=TRAILS[:1], wish=Wish(key=None, kms_key_id=arn), settings=Settings(readers=(reader,)))
     assert (done.key_arn, lab.writes()) == (arn, ["PutKeyPolicy"])
+
+
+def test_check_mode_judges_an_account_that_only_its_key_keeps_from_delivering_by_how_things_are(
+    load: Callable[[str], Lab],
+) -> None:
+    lab = load("central-key")
+    lab.enforce(central())
+    ((arn, key),) = of_security(lab).items()
+    root, *_others = key["policy"]["Statement"]
+    stripped = json.dumps({**key["policy"], "Statement": [root]})
+    lab.of(SECURITY).client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=stripped)
+    told = lab.enforce(central(wish=SHARED), check_mode=True)
+    # The key's change is planned in a run of its own, so that this one has none to show.
+    assert (told.changes, [shared.key_arn for shared in told.shared_keys]) == ((), [arn])
+    assert told.after is not None
+    document = {
+        "before": facts([told.before]),
+        "after": facts([told.after]),
+        "changes": [],
+        "shared_keys": [asdict(shared) for shared in told.shared_keys],
+    }
+    assert last_read(document)["accounts"][0]["verdict"] == "non_compliant"
 
 
 def test_an_account_that_is_refused_asks_nothing_of_the_key(load: Callable[[str], Lab]) -> None:
