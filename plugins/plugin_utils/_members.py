@@ -131,8 +131,8 @@ def refuse_another_account(given: Mapping[str, Any] | None, host: Member) -> Non
     """Raise MembersError where the role that a task is given is not one of the host's account: it would be changed."""
     if host.named and replace(host, role=given or {}).account_id != host.account_id:
         raise MembersError(
-            f"The host {host.host} stands for account {host.account_id}, but the {ROLE} of the task, or the role, names "
-            "no role there. Set it for the host."
+            f"The host {host.host} stands for account {host.account_id}, but the {ROLE} of the task, or the role, "
+            "names no role there. Set it for the host."
         )
 
 
