@@ -91,7 +91,7 @@ EXAMPLES = r"""
     region: eu-central-1
     assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
-      external_id: enforce-2026
+      external_id: audit-2026
     key:
       alias: alias/organization-trails
     trails:
@@ -107,7 +107,7 @@ EXAMPLES = r"""
     trails: [production-trail]
     key_assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
-      external_id: enforce-2026
+      external_id: audit-2026
 """
 
 RETURN = r"""
@@ -180,7 +180,7 @@ def main() -> None:
         warn(warning)
     reasons = [*outcome.refusals, *outcome.errors]
     if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
+        module.fail_json(msg="\n".join(reasons), **_result(outcome))
     module.exit_json(**_result(outcome))
 
 

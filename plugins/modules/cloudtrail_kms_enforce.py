@@ -161,9 +161,10 @@ EXAMPLES = r"""
 
 - name: Use the central key of another account
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
-    kms_key_id: arn:aws:kms:us-east-1:444444444444:key/11111111-2222-3333-4444-555555555555
+    kms_key_id: arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555
     key_assume_role:
-      role_arn: arn:aws:iam::444444444444:role/CloudTrailEnforce
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
+      external_id: audit-2026
 
 - name: Put back what an earlier run has replaced
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
@@ -320,7 +321,7 @@ def main() -> None:
         warn(warning)
     reasons = [*outcome.refusals, *outcome.errors]
     if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
+        module.fail_json(msg="\n".join(reasons), **_result(outcome))
     module.exit_json(**_result(outcome))
 
 

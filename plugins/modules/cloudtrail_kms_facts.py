@@ -92,17 +92,17 @@ EXAMPLES = r"""
     regions: [eu-central-1]
     trails: [organization-trail]
     assume_role:
-      role_arn: arn:aws:iam::222222222222:role/CloudTrailAudit
+      role_arn: arn:aws:iam::222222222222:role/CloudTrailKmsAudit
       external_id: audit-2026
     key_assume_role:
-      role_arn: arn:aws:iam::555555555555:role/CloudTrailAudit
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsAudit
       external_id: audit-2026
 
 - name: Judge many accounts at once, each by its own role of one name
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
     accounts: ["111111111111", "222222222222", "333333333333", "444444444444", "555555555555"]
     assume_role:
-      role_name: CloudTrailAudit
+      role_name: CloudTrailKmsAudit
       external_id: audit-2026
 
 - name: Ask for readers and approved keys, and live with one finding for a while

@@ -215,7 +215,7 @@ class TestFailures:
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
         failures = run(enforced, fail_on=fail_on)["failures"]
-        assert failures == {"1" * 12: "Refused. Failed. Failed too."}
+        assert failures == {"1" * 12: "Refused.\nFailed.\nFailed too."}
 
     def test_hold_nothing_where_nothing_is_to_fail(self) -> None:
         assert run(facts_of(RED), fail_on="never")["failures"] == {}
@@ -467,7 +467,7 @@ class TestJoin:
         path = self.report(tmp_path, "1.json", GREEN)
         with pytest.raises(AnsibleActionFail, match=r"cannot be joined\. More than one audit holds the account 1111"):
             run(NEVER_ASKED, mode="join", audits=[path, path])
-        with pytest.raises(AnsibleActionFail, match="give the JSON reports to join"):
+        with pytest.raises(AnsibleActionFail, match="No report is there to join"):
             run(NEVER_ASKED, mode="join")
 
 

@@ -139,7 +139,7 @@ def test_a_member_cannot_change_the_trail_of_its_organization(load: Callable[[st
 def test_the_owner_of_a_central_key_opens_it(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
     (arn,) = lab_keys(lab, SECURITY)
-    role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailAudit", "audit-2026")
+    role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsAudit", "audit-2026")
     task = Task(
         Scope(trails=("organization-trail",), key_role=role, regions=(HOME,)),
         wish=Wish(key=None, kms_key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),

@@ -490,7 +490,7 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
     lab.aws.clear_calls()
     wish = replace(TRAIL, bucket_name=name)
     assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
-    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"))
+    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"))
     if granted:
         assert create(lab, wish, scope=scope).errors == ()
         assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]
