@@ -20,48 +20,15 @@ description:
   - A key policy has room for 32,768 bytes, some 280 trails of as many accounts in the strict form, or 700 accounts in
     the form of the CIS benchmark. Beyond that the module refuses; it warns when four fifths are full.
 options:
-  assume_role:
-    description:
-      - The role to assume in the account of the key. Without it, the account of the credentials.
-      - Works in check mode too, since assuming a role changes nothing.
-    type: dict
-    suboptions:
-      role_arn:
-        description: ARN of the role.
-        type: str
-        required: true
-      external_id:
-        description: The external id that the role's trust policy asks for.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
-  kms_key_id:
-    description:
-      - The key, by key id, key ARN, alias name or alias ARN. It must be in the region of the connection, as the buckets
-        of the trails are.
-      - Mutually exclusive with O(key).
-    type: str
   trails:
     description: ARNs of the trails that the key is to serve, of any account.
     type: list
     elements: str
     default: []
-  readers:
-    description:
-      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
-      - A reader of another account needs the permission of its own account as well.
-    type: list
-    elements: str
-  backup_path:
-    description:
-      - A file on the host that holds the policy before and after, readable by its owner alone. It is written before the
-        first write to AWS. A file that is there keeps its content under a name with its time.
-      - Nothing is written in check mode, nor where nothing changes.
-    type: path
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms.key
+  - aws_baseline.cloudtrail.principals
+  - aws_baseline.cloudtrail.principals.role
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -78,7 +45,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+  - The key is looked for, and created, in the region of the connection.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
 author:
