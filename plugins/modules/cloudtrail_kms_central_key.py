@@ -114,19 +114,14 @@ backup:
 
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import (
-    KeyOutcome,
-    KeyTask,
-    serve,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 
 
 def main() -> None:
@@ -143,12 +138,7 @@ def main() -> None:
         outcome = serve(connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout))
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    for warning in dict.fromkeys(outcome.warnings):
-        warn(warning)
-    reasons = [*outcome.refusals, *outcome.errors]
-    if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
-    module.exit_json(**_result(outcome))
+    end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 
 
 def _task(module: Any, region: str) -> KeyTask:
@@ -162,19 +152,6 @@ def _task(module: Any, region: str) -> KeyTask:
         check_mode=module.check_mode,
         backup_path=module.params["backup_path"],
     )
-
-
-def _result(outcome: KeyOutcome) -> dict[str, Any]:
-    return {
-        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
-        "key_arn": outcome.key_arn,
-        "account_id": outcome.account_id,
-        "changes": rows(outcome.changes),
-        "refusals": list(outcome.refusals),
-        "errors": list(outcome.errors),
-        "diff": diff(outcome.changes),
-        "backup": document(outcome.backup) if outcome.backup else None,
-    }
 
 
 if __name__ == "__main__":

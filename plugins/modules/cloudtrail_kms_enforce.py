@@ -269,20 +269,15 @@ backup:
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    BackupError,
-    document,
-    read_backup,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
 
 
 def main() -> None:
@@ -305,12 +300,7 @@ def main() -> None:
         outcome = enforce(caller, task, Pace(timeout))
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    for warning in dict.fromkeys(outcome.warnings):
-        warn(warning)
-    reasons = [*outcome.refusals, *outcome.errors]
-    if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
-    module.exit_json(**_result(outcome))
+    end(module, outcome, **_own(outcome))
 
 
 def _task(module: Any) -> Task:
@@ -325,18 +315,11 @@ def _task(module: Any) -> Task:
     )
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
-    """The published shape of what came of it."""
+def _own(outcome: Outcome) -> dict[str, Any]:
     return {
-        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
-        "changes": rows(outcome.changes),
         "before": facts([outcome.before]),
         "after": facts([outcome.after]) if outcome.after else None,
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
-        "refusals": list(outcome.refusals),
-        "errors": list(outcome.errors),
-        "diff": diff(outcome.changes),
-        "backup": document(outcome.backup) if outcome.backup else None,
     }
 
 
