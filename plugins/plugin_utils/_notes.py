@@ -13,6 +13,9 @@ from typing import Any, Literal, TypeAlias
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
+# The one thing that is judged of an account rather than of a trail.
+ACCOUNT_RULE = "account_has_trails"
+
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
 
 # By status and level, in the order of the notes. What passes or does not apply needs no words.
@@ -67,7 +70,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield Note(
             mark="FAIL",
             tone="bad",
-            subject="no_trails",
+            subject=ACCOUNT_RULE,
             text="No trail was found in the regions that were read.",
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )
