@@ -6,30 +6,13 @@
 
 from __future__ import annotations
 
-_SESSION = """
-      external_id:
-        description: The external id that the role's trust policy asks for.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
-"""
-_ROLE = f"""
-    type: dict
-    suboptions:
-      role_arn:
-        description: ARN of the role.
-        type: str
-        required: true
-{_SESSION}
-"""
+# ansible-test reads each fragment as one text, so the options of a role stand in three of them.
 
 
 class ModuleDocFragment:
     """The readers; the role in one account, those of the owners of keys and buckets, and that in many accounts."""
 
-    DOCUMENTATION = """
+    DOCUMENTATION = r"""
 options:
   readers:
     description:
@@ -43,16 +26,28 @@ notes:
   - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
 """
 
-    ROLE = f"""
+    ROLE = r"""
 options:
   assume_role:
     description:
       - The role to assume in the account that the module works in. Without it, that of the credentials.
       - Works in check mode too, since assuming a role changes nothing.
-{_ROLE}
+    type: dict
+    suboptions:
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
 """
 
-    OWNERS = f"""
+    OWNERS = r"""
 options:
   key_assume_role:
     description:
@@ -60,16 +55,29 @@ options:
       - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
       - An enforcement looks for a key by its id or alias in that account, or creates it there, and adds to its policy.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
-{_ROLE}
+    type: dict
+    suboptions: &role
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
   bucket_assume_role:
     description:
       - The role to assume in the account that owns the S3 buckets, where that is another one.
       - It is asked where the credentials of the trail's account are refused.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
-{_ROLE}
+    type: dict
+    suboptions: *role
 """
 
-    SWEEP = f"""
+    SWEEP = r"""
 options:
   assume_role:
     description:
@@ -83,5 +91,11 @@ options:
       role_name:
         description: Name of the role, with its path if it has one, in each of O(accounts).
         type: str
-{_SESSION}
+      external_id:
+        description: The external id that the role's trust policy asks for.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
 """
