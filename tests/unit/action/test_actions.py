@@ -24,6 +24,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
@@ -118,9 +119,7 @@ class TestReport:
     def test_shows_and_logs_the_table_in_one_piece_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown: list[tuple[str, dict[str, bool]]] = []
         monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
-        monkeypatch.setattr(
-            cloudtrail_kms_run.display, "display", lambda text, **options: shown.append((text, options))
-        )
+        monkeypatch.setattr(_screen.display, "display", lambda text, **options: shown.append((text, options)))
         run(facts_of(RED))
         (screen, screen_options), (log, log_options) = shown
         assert (screen_options, log_options) == ({"screen_only": True}, {"log_only": True})
