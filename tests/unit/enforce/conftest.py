@@ -10,8 +10,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, no_waiting
+
+
+@pytest.fixture(scope="session")
+def aws_cli() -> Iterator[AwsCli]:
+    with AwsCli() as cli:
+        yield cli
 
 
 @pytest.fixture
