@@ -55,7 +55,7 @@ class Lab:
 
     def caller(self) -> Access:
         """The access of the account's administrator, by default of the scenario's first account."""
-        return caller(self.aws, self._account)
+        return caller(self.aws, self.account)
 
     @property
     def _keys(self) -> tuple[str, str]:
