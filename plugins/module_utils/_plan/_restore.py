@@ -126,14 +126,15 @@ def _somebody_elses(trail: Trail) -> str:
 def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing | ReadError]) -> str | None:
     if row.before is None:
         return (
-            "it had no key before the backup, and encryption is never removed from here. If that is what you want: "
+            "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
+            "trail off the backup. To remove its encryption all the same: "
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
     if isinstance(key, Key):
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
-    return f"its key {row.before} cannot be found ({why}). Leave the trail on the key it has."
+    return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
 
 
 def _policy_goes_back(
@@ -199,7 +200,8 @@ def _would_go_blind(
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 yield (
                     f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
-                    f"key {trail.kms_key_arn} as it was: {finding.message} Leave it as it is, or mend that first."
+                    f"key {trail.kms_key_arn} as it was: {finding.message} "
+                    "Take the trail and the key off the backup, or mend that first."
                 )
 
 
