@@ -33,6 +33,9 @@ Operation: TypeAlias = Literal[
 ]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
+# The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
+# somebody says of an account, or AWS one day, it is looked at.
+NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
 TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 

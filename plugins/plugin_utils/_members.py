@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
+
 PREFIX = "cloudtrail_kms_"
 ROLE = f"{PREFIX}assume_role"
 # What the inventory plugin aws_accounts says of a host, or whoever writes an inventory by hand.
@@ -55,7 +57,7 @@ class Member:
     @property
     def active(self) -> bool:
         """Whether the account is in use, so far as is known; nothing is asked of one that is not."""
-        return self.state in (None, "ACTIVE")
+        return self.state not in NOT_IN_USE
 
     def _part(self, number: int) -> str | None:
         found = _ROLE_ARN.fullmatch(str(self.role.get("role_arn")))
@@ -80,8 +82,11 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
 
 
 def by_use(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """Return the members that stand for accounts in use, and those that do not, each account once."""
-    accounts = {each.account_id: each for each in members}
+    """Return the members that stand for accounts in use, and those that do not, each account once.
+
+    An account that one of its hosts has in use is in use.
+    """
+    accounts = {each.account_id: each for each in sorted(members, key=lambda each: each.active)}
     active = [each for each in accounts.values() if each.active]
     return active, [each for each in accounts.values() if not each.active]
 

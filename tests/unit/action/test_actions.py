@@ -463,6 +463,27 @@ class TestJoin:
         with pytest.raises(AnsibleActionFail, match=message):
             run(NEVER_ASKED, mode="join", audits=[str(path)])
 
+    def test_refuses_what_is_left_of_an_earlier_run(self, tmp_path: Path) -> None:
+        """A job that died has left its report of the day before where the others put theirs."""
+        old = {**audit(account("compliant", trail(), account_id="2" * 12)), "generated_at": "2026-11-22T08:00:00+00:00"}
+        paths = [self.report(tmp_path, "1.json", GREEN), self.report(tmp_path, "2.json", old)]
+        words = r"lie more than 12 hours apart \(2026-11-22T08:00:00\+00:00, 2026-11-23T08:00:00\+00:00\)"
+        with pytest.raises(AnsibleActionFail, match=words):
+            run(NEVER_ASKED, mode="join", audits=paths)
+        soon = {**old, "generated_at": "2026-11-22T21:00:00+00:00"}
+        paths[1] = self.report(tmp_path, "2.json", soon)
+        assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+
+    @pytest.mark.parametrize(
+        "rows",
+        [[{"account_id": "1" * 12}], [None], [account("Compliant")], None],
+        ids=["half a row", "no row", "no verdict of ours", "no rows"],
+    )
+    def test_refuses_rows_that_no_audit_writes(self, rows: Any, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "1.json", {**GREEN, "accounts": rows})
+        with pytest.raises(AnsibleActionFail, match=f"{path} cannot be joined"):
+            run(NEVER_ASKED, mode="join", audits=[path])
+
     def test_refuses_the_same_account_twice_and_nothing_at_all(self, tmp_path: Path) -> None:
         path = self.report(tmp_path, "1.json", GREEN)
         with pytest.raises(AnsibleActionFail, match=r"cannot be joined\. More than one audit holds the account 1111"):

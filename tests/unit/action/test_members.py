@@ -68,6 +68,17 @@ def test_an_account_id_and_a_role_elsewhere_contradict_each_other(given: Any) ->
         host(ONE, cloudtrail_kms_assume_role=given)
 
 
+@pytest.mark.parametrize(("state", "asked"), [("active", True), ("Suspended", True), ("", True), ("CLOSED", False)])
+def test_only_a_state_that_accounts_have_excuses_one(state: str, asked: bool) -> None:
+    assert host(ONE, state).active is asked
+
+
+def test_an_account_that_one_of_its_hosts_has_in_use_is_asked() -> None:
+    for members in ([host(ONE), host(ONE, "SUSPENDED")], [host(ONE, "SUSPENDED"), host(ONE)]):
+        active, unused = by_use(members)
+        assert ([each.account_id for each in active], unused) == ([ONE], [])
+
+
 @pytest.mark.parametrize(
     ("members", "swept"),
     [
