@@ -23,7 +23,7 @@ demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and au
 	@$(run) python -m tools.demo
 
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
-test: setup ## All the checks and tests below, two at a time; some minutes
+test: setup ## lint, types, ansible-lint, sanity, unit, integration, molecule, docs-lint, recorded: two at a time; some minutes
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 

@@ -79,7 +79,7 @@ def hosts(lab: Lab) -> dict[str, object]:
             "aws_account_name": f"account-{account_id[-3:]}",
             "aws_account_state": "ACTIVE",
             "ansible_connection": "local",
-            "cloudtrail_kms_assume_role": {"role_arn": f"arn:aws:iam::{account_id}:role/CloudTrailAudit"},
+            "cloudtrail_kms_assume_role": {"role_arn": f"arn:aws:iam::{account_id}:role/CloudTrailKmsAudit"},
         }
         for account_id in lab.account_ids
     }

@@ -213,7 +213,7 @@ failures:
   sample:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
-      The report says what to do about each; fail_on decides what fails a run.
+      The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
 host_failures:
   description:
     - Why each of O(hosts) fails, by its name, an empty text where it does not. A host of a sweep fails by its own

@@ -28,7 +28,7 @@ def joined_reports(paths: Sequence[str]) -> dict[str, Any]:
     Raises JoinError for a file that is no JSON report of this collection, and for reports that do not fit together.
     """
     if not paths:
-        raise JoinError("Option audits: give the JSON reports to join.")
+        raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
     audits = [_report(path) for path in paths]
     try:
         _refuse_earlier_runs([audit["generated_at"] for audit in audits])

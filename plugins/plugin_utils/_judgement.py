@@ -22,7 +22,9 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 # A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
 _NAMED = 10
-_NEXT_STEP = "The report says what to do about each; fail_on decides what fails a run."
+_NEXT_STEP = (
+    "The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
+)
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,7 +47,7 @@ def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()
     under it are left out. `reasons`, what an enforcement was refused or failed to do, fail it whatever its verdict.
     """
     if reasons:
-        return {account["account_id"]: " ".join(reasons) for account in audit["accounts"]}
+        return {account["account_id"]: "\n".join(reasons) for account in audit["accounts"]}
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
     return {account["account_id"]: f"{_account_sentence(account)} {_NEXT_STEP}" for account in failing}
 

@@ -29,13 +29,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._cred
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
 from tests.unit.test_arguments import sweep_params
 
 STAGING = "333333333333"
 EVERYBODY = [MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY]
-MEMBER_ROLE = {"role_name": "CloudTrailAudit", "role_arn": None, "external_id": "audit-2026", "session_name": "test"}
+MEMBER_ROLE = {"role_name": "CloudTrailKmsAudit", "role_arn": None, "external_id": "audit-2026", "session_name": "test"}
 SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 Change = Callable[[dict[str, Any]], None]
 
@@ -179,7 +179,7 @@ def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(
 def test_members_look_for_themselves_where_the_owner_cannot_be_entered(changed: Callable[[Change], FakeAws]) -> None:
     members = [PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY]
     names = ["production", "staging", "log-archive", "security"]
-    aws = changed(lambda scenario: scenario["roles"]["CloudTrailAudit"].update(accounts=names))
+    aws = changed(lambda scenario: scenario["roles"]["CloudTrailKmsAudit"].update(accounts=names))
     document = swept(aws)
     assert verdicts(document)[MANAGEMENT] == "unknown"
     assert [row(document, member)["verdict"] for member in members] == [
@@ -193,12 +193,13 @@ def test_members_look_for_themselves_where_the_owner_cannot_be_entered(changed: 
 # Bad input of a list of accounts: what is wrong with one of them is its own row.
 def test_an_account_whose_role_does_not_exist_is_one_unknown_row(changed: Callable[[Change], FakeAws]) -> None:
     others = ["management", "staging", "log-archive", "security"]
-    document = swept(changed(lambda scenario: scenario["roles"]["CloudTrailAudit"].update(accounts=others)))
+    document = swept(changed(lambda scenario: scenario["roles"]["CloudTrailKmsAudit"].update(accounts=others)))
     not_entered = row(document, PRODUCTION)
     assert (not_entered["verdict"], not_entered["cis_3_5"], not_entered["complete"]) == ("unknown", "unknown", False)
     (error,) = not_entered["errors"]
     assert (error["service"], error["operation"], error["iam_action"]) == ("sts", "AssumeRole", "sts:AssumeRole")
-    assert f"Cannot assume the role arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit (AccessDenied: " in error["message"]
+    role = f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit"
+    assert f"Cannot assume the role {role} (AccessDenied: " in error["message"]
     assert error["message"].endswith("and that the caller is allowed sts:AssumeRole.")
     assert verdicts(document) == {
         **dict.fromkeys(EVERYBODY, "compliant"),
@@ -350,7 +351,7 @@ def timeless(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_session_that_is_over_is_renewed(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
     aws.expire_sessions()
     answer = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", lambda answer: len(answer["trailList"]))
     assert answer == 1
@@ -384,7 +385,7 @@ def test_a_session_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_refused_renewal_is_an_error_of_what_was_asked(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
     aws.expire_sessions()
     aws.add_fault("sts:AssumeRole", code="AccessDenied", status=403)
     error = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", dict)

@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"
@@ -373,7 +373,7 @@ def test_a_trail_that_is_not_there(load: Callable[[str], Lab]) -> None:
 def test_the_owner_of_a_central_key_opens_it(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
     (arn,) = lab_keys(lab, SECURITY)
-    role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailAudit", "audit-2026")
+    role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsAudit", "audit-2026")
     task = Task(
         Scope(trails=("organization-trail",), key_role=role, regions=(HOME,)),
         wish=Wish(key=None, kms_key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),

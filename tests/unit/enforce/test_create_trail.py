@@ -25,7 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.test_races import meanwhile
 
@@ -515,7 +515,7 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
     lab.aws.clear_calls()
     wish = replace(TRAIL, bucket_name=name)
     assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
-    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"))
+    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"))
     if granted:
         assert create(lab, wish, scope=scope).errors == ()
         assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]

@@ -29,7 +29,7 @@ NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
 
 def role(account: str, purpose: str = "enforce") -> Role:
     """The role of the scenario in an account."""
-    return Role(f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}", f"{purpose}-2026")
+    return Role(f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}", "audit-2026")
 
 
 SCOPE = Scope(key_role=role(SECURITY), bucket_role=role(LOG_ARCHIVE, "audit"))

@@ -36,7 +36,7 @@ BORN = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogg
 
 CENTRAL = Task(
     scope=Scope(
-        key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "enforce-2026"),
+        key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "audit-2026"),
         bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
     ),
     wish=Wish(key_account_id="555555555555"),
