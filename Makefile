@@ -104,6 +104,7 @@ permissions: setup ## Write the IAM policies and the role template in docs/permi
 
 bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
 	@$(run) python -m benchmarks.peers
+	@$(run) python -m benchmarks.peers_sweep
 
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt

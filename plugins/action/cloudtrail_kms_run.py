@@ -44,6 +44,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     host_failures,
     member,
     of_account,
+    of_the_run,
     refuse_another_role,
     refuse_differences,
     sweep_options,
@@ -94,6 +95,7 @@ ENFORCE_OPTIONS = frozenset(
         "wait_timeout",
     }
 )
+ENFORCE_VARIABLES = frozenset(f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS)
 OWN_OPTIONS: dict[str, Any] = {
     "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
     "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
@@ -177,14 +179,33 @@ class ActionModule(ActionBase):
         variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
         if not variables:
             return []
-        if own["mode"] == "audit":
-            refuse_differences(variables, (f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS))
+        if own["mode"] == "audit" and len(variables) > 1:
+            refuse_differences({host: of_the_run(found, ENFORCE_VARIABLES) for host, found in variables.items()})
+            refuse_differences(self._come_to(variables, task_vars))
         # Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
         templated = {host for host, found in variables.items() if self._templar.is_template(of_account(found))}
         return [
             member(host, task_vars["hostvars"][host] if host in templated else found)
             for host, found in variables.items()
         ]
+
+    def _come_to(
+        self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """What the templates among the role's variables come to for each host; the task's own are those of the first.
+
+        They may stand in the play or in a group, and be one text that says something else of each host.
+        """
+        asked = of_the_run(task_vars, ENFORCE_VARIABLES)
+        written = {name: value for name, value in asked.items() if self._templar.is_template(value)}
+        own = variables.get(task_vars["inventory_hostname"], {})
+        common = {name: value for name, value in task_vars.items() if name not in own} if written else {}
+        return {
+            host: self._templar.copy_with_new_env(available_variables={**common, **found}).template(written)
+            if written
+            else {}
+            for host, found in variables.items()
+        }
 
     def _ask(
         self,

@@ -37,6 +37,7 @@ class Rounds:
 
     def __init__(self, account: Account, pace: Pace, backup_path: str | None, planned_anew: Callable[[], Plan]) -> None:
         self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
+        self._saved: Backup | None = None
         self.changes: list[Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
@@ -46,7 +47,7 @@ class Rounds:
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
         """
-        self._save(plan.changes, keep_older=True)
+        self._save(plan.changes)
         for __ in range(ROUNDS):
             applied = apply(self._account, plan.changes, self._pace)
             self.changes += applied.changes
@@ -73,22 +74,23 @@ class Rounds:
         if plan.refusals or not plan.changes:
             return plan
         try:
-            self._save([*self.changes, *plan.changes], keep_older=False)
+            self._save([*self.changes, *plan.changes])
         except BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
 
-    def _save(self, changes: Sequence[Change], *, keep_older: bool) -> Backup:
+    def _save(self, changes: Sequence[Change]) -> Backup:
         backup = backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
         if self._backup_path:
-            write_backup(self._backup_path, backup, keep_older=keep_older)
+            write_backup(self._backup_path, backup, own=self._saved)
+            self._saved = backup
         return backup
 
     def saved_at_the_end(self) -> Backup:
         """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
-            return self._save(tried, keep_older=False)
+            return self._save(tried)
         except BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
             return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

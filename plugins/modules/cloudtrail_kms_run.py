@@ -58,8 +58,9 @@ options:
       - Of several hosts, and of one with the variable C(aws_account_id), which the inventory plugin
         P(aws_baseline.cloudtrail.aws_accounts#inventory) sets, the accounts are read in one sweep, and one that cannot
         be entered is C(unknown).
-      - An account whose host has an C(aws_account_state) other than V(ACTIVE) is C(not_applicable); nothing is asked of
-        it. C(aws_account_name) names the account in table and reports.
+      - An account whose host has an C(aws_account_state) of V(SUSPENDED), V(CLOSED), V(PENDING_CLOSURE) or
+        V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. C(aws_account_name) names the account in
+        table and reports.
       - A sweep judges all accounts by the same options. Hosts between which a variable of the role differs are refused.
       - With O(mode=enforce) there is one host.
     type: list

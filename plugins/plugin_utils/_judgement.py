@@ -30,10 +30,12 @@ _NEXT_STEP = (
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the audit of an enforcement that says how things are.
 
-    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
-    after where the account could not be read again.
+    A plan only predicts what comes after: it must not turn a failing account green. So does the plan of a key that
+    accounts share, which is none of the account's own changes. Nor is there anything to say of after where the account
+    could not be read again.
     """
-    planned = any(change["status"] == "planned" for change in enforcement["changes"])
+    statuses = {change["status"] for change in enforcement["changes"]}
+    planned = "planned" in statuses or bool(enforcement.get("shared_keys"))
     told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
     return cast("Mapping[str, Any]", told)
 

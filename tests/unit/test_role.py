@@ -91,3 +91,12 @@ def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
     assert (
         _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == cloudtrail_kms_run.ENFORCE_OPTIONS
     )
+
+
+def test_no_playbook_ends_green_where_it_has_no_host() -> None:
+    found = ROLE.parents[1].glob("playbooks/*.yml")
+    books = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in found}
+    of_hosts = {name: book for name, book in books.items() if "cloudtrail_kms_hosts" in book[-1]["hosts"]}
+    assert of_hosts.keys() - {"hosts"} == {"audit", "enforce", "provision_account", "restore"}
+    for name in of_hosts.keys() - {"hosts"}:
+        assert of_hosts[name][0]["ansible.builtin.import_playbook"] == "hosts.yml", name

@@ -29,6 +29,7 @@ _SERVICE = "cloudtrail.amazonaws.com"
 _ATTRIBUTES = {
     "S3BucketName": "bucket_name",
     "S3KeyPrefix": "s3_key_prefix",
+    "SnsTopicName": "sns_topic_name",
     "IncludeGlobalServiceEvents": "include_global_service_events",
     "IsMultiRegionTrail": "is_multi_region",
     "EnableLogFileValidation": "log_validation",

@@ -19,6 +19,8 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
@@ -64,10 +66,11 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: `task_vars`, the connection's `transport`, and what happens `meanwhile` the module
-    runs with its options.
+    Beside the arguments of the task: `task_vars`, the connection's `transport`, the `templar`, and what happens
+    `meanwhile` the module runs with its options.
     """
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
+    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda variables: "{{" in str(variables)))
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
     asked: list[Any] = []
 
@@ -82,7 +85,7 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=""), transport=transport),
         play_context=None,
         loader=None,
-        templar=SimpleNamespace(is_template=lambda variables: "{{" in str(variables)),
+        templar=templar,
         shared_loader_obj=None,
     )
     result: dict[str, Any] = action.run(task_vars=task_vars)
@@ -223,10 +226,11 @@ class TestFailures:
     [
         (enforcement("applied"), GREEN),
         (enforcement("planned"), RED),
+        (enforcement(shared_keys=[{"key_arn": KEY, "alias": None, "trails": [], "readers": []}]), RED),
         (enforcement(), GREEN),
         (enforcement("failed", after=None), RED),
     ],
-    ids=["after a run", "before a plan", "nothing to do", "not read again"],
+    ids=["after a run", "before a plan", "before a plan for a shared key", "nothing to do", "not read again"],
 )
 def test_an_enforcement_is_reported_and_judged_by_what_was_read(
     enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
@@ -346,6 +350,24 @@ class TestHosts:
         with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_readers differs between the hosts"):
             self.sweep(host(self.ONE), host(self.TWO, cloudtrail_kms_readers=["x"]), told=NEVER_ASKED)
 
+    @pytest.mark.parametrize(
+        ("sandbox", "other"),
+        [(True, {}), (False, {"sandbox": True})],
+        ids=["of the first host", "of another"],
+    )
+    def test_are_refused_where_a_template_of_the_play_comes_to_something_else(self, sandbox: bool, other: Any) -> None:
+        one, two = host(self.ONE, sandbox=sandbox), host(self.TWO, **other)
+        found = HostVars({self.ONE: one, self.TWO: two})
+        rules = trust_as_template("{{ {'key_is_usable': 'off' if sandbox | default(false) else 'required'} }}")
+        given = {"hosts": list(found), "assume_role": one["cloudtrail_kms_assume_role"]}
+        task_vars = {"hostvars": found, "inventory_hostname": self.ONE, "cloudtrail_kms_rules": rules, **one}
+        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_rules differs between the hosts"):
+            run_and_ask(NEVER_ASKED, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        two["sandbox"] = sandbox
+        told = facts_of(self.BOTH)
+        _result, asked = run_and_ask(told, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
+
     def test_with_templates_are_taken_for_what_these_come_to(self) -> None:
         written = host(self.ONE, cloudtrail_kms_assume_role={"role_arn": "{{ of_the_group }}"})
         found = HostVars({self.ONE: host(self.ONE), self.TWO: host(self.TWO)})
@@ -440,6 +462,27 @@ class TestJoin:
             path.write_text(content, encoding="utf-8")
         with pytest.raises(AnsibleActionFail, match=message):
             run(NEVER_ASKED, mode="join", audits=[str(path)])
+
+    def test_refuses_what_is_left_of_an_earlier_run(self, tmp_path: Path) -> None:
+        """A job that died has left its report of the day before where the others put theirs."""
+        old = {**audit(account("compliant", trail(), account_id="2" * 12)), "generated_at": "2026-11-22T08:00:00+00:00"}
+        paths = [self.report(tmp_path, "1.json", GREEN), self.report(tmp_path, "2.json", old)]
+        words = r"lie more than 12 hours apart \(2026-11-22T08:00:00\+00:00, 2026-11-23T08:00:00\+00:00\)"
+        with pytest.raises(AnsibleActionFail, match=words):
+            run(NEVER_ASKED, mode="join", audits=paths)
+        soon = {**old, "generated_at": "2026-11-22T21:00:00+00:00"}
+        paths[1] = self.report(tmp_path, "2.json", soon)
+        assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+
+    @pytest.mark.parametrize(
+        "rows",
+        [[{"account_id": "1" * 12}], [None], [account("Compliant")], None],
+        ids=["half a row", "no row", "no verdict of ours", "no rows"],
+    )
+    def test_refuses_rows_that_no_audit_writes(self, rows: Any, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "1.json", {**GREEN, "accounts": rows})
+        with pytest.raises(AnsibleActionFail, match=f"{path} cannot be joined"):
+            run(NEVER_ASKED, mode="join", audits=[path])
 
     def test_refuses_the_same_account_twice_and_nothing_at_all(self, tmp_path: Path) -> None:
         path = self.report(tmp_path, "1.json", GREEN)

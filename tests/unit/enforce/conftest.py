@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, no_waiting
 
@@ -18,6 +19,12 @@ from tests.unit.enforce.lab import Clock, Lab, no_waiting
 def server() -> Iterator[FakeAws]:
     with FakeAws.start("healthy") as aws:
         yield aws
+
+
+@pytest.fixture(scope="session")
+def aws_cli() -> Iterator[AwsCli]:
+    with AwsCli() as cli:
+        yield cli
 
 
 @pytest.fixture

@@ -202,12 +202,12 @@ def test_a_trail_of_that_name_in_another_region_is_refused(load: Callable[[str],
     create(lab)
     lab.aws.clear_calls()
     refused = refusal(lab, replace(TRAIL, home_region="eu-west-1"))
-    assert f"in {HOME} already ({TRAIL_ARN}). To adopt it give home_region {HOME}" in refused
+    assert f"in {HOME} already ({TRAIL_ARN}), not in eu-west-1. To adopt it give home_region {HOME}" in refused
 
 
 def test_a_home_region_that_is_not_enabled_is_refused(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
-    assert "cannot be in ap-east-1" in refusal(lab, replace(TRAIL, home_region="ap-east-1"))
+    assert "ap-east-1 is not among the regions" in refusal(lab, replace(TRAIL, home_region="ap-east-1"))
 
 
 def test_a_home_region_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
@@ -226,7 +226,7 @@ def test_a_reached_quota_is_refused(load: Callable[[str], Lab]) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_refused(load: Callable[[str], Lab]) -> None:
-    assert f"the bucket {BUCKET} does not exist. Create it first" in refusal(load("no-trails"))
+    assert f"its bucket {BUCKET} does not exist. Create it first" in refusal(load("no-trails"))
 
 
 def test_a_bucket_that_is_not_there_is_taken_for_granted_in_check_mode_alone(load: Callable[[str], Lab]) -> None:
@@ -460,7 +460,7 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
     lab.aws.clear_calls()
     for name, words in {
         "x-all": "the management account, 111111111111",
-        "organization-trail": "is inherited from",
+        "organization-trail": "already, inherited from account 111111111111",
     }.items():
         wish = TrailWish(name, "own-222222222222", HOME, organization_trail=name == "x-all")
         outcome = enforce(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
@@ -470,8 +470,10 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
 
 
 def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:
-    lab = with_bucket(load("no-trails"))
-    assert "DescribeOrganization answered" in refusal(lab, replace(TRAIL, organization_trail=True))
+    lab = with_bucket(load("organization"))
+    lab.aws.add_fault("organizations:DescribeOrganization", code="AccessDeniedException", times=-1)
+    wish = replace(TRAIL, organization_trail=True)
+    assert "Allow organizations:DescribeOrganization to the principal" in refusal(lab, wish)
 
 
 @pytest.mark.parametrize("granted", [True, False])

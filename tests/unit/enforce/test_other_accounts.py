@@ -140,9 +140,12 @@ def test_a_lost_answer_is_looked_for_in_the_key_s_account(load: Callable[[str], 
     [
         (
             "alias/nothing",
-            f"There is no key alias/nothing of account {SECURITY} in {HOME}, where the buckets of account",
+            f"production-trail: There is no key alias/nothing of account {SECURITY} in {HOME} (Alias ",
         ),
-        (f"arn:aws:kms:{HOME}:{SANDBOX}:alias/central", f"{SANDBOX}:alias/central cannot be read in {HOME}"),
+        (
+            f"arn:aws:kms:{HOME}:{SANDBOX}:alias/central",
+            f"{SANDBOX}:alias/central cannot be read: DescribeKey in {HOME}",
+        ),
     ],
 )
 def test_refusals_name_the_key_s_account(load: Callable[[str], Lab], key_id: str, words: str) -> None:
