@@ -17,6 +17,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text impo
 # What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
 _OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
+# The one thing that is judged of an account rather than of a trail.
+ACCOUNT_RULE = "account_has_trails"
+
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
 
 # By status and level, in the order of the notes. What passes or does not apply needs no words.
@@ -78,7 +81,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield Note(
             mark="FAIL",
             tone="bad",
-            subject="no_trails",
+            subject=ACCOUNT_RULE,
             text="No trail was found in the regions that were read.",
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,16 +85,11 @@ class Limited:
         return json.dumps([facts([outcome.before]), outcome.errors, outcome.refusals, outcome.warnings])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeAws]:
-    with FakeAws.start("healthy") as aws:
-        yield aws
-
-
 @pytest.fixture
 def limited(server: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Limited:
     clock = Clock()
     no_waiting(monkeypatch, clock)
+    server.reset("healthy")
     return Limited(Lab(server, clock), tmp_path)
 
 

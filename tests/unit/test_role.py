@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import ENFORCE_OPTIONS
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
@@ -88,9 +88,7 @@ def variable(name: str) -> str:
 
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
-    assert (
-        _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == cloudtrail_kms_run.ENFORCE_OPTIONS
-    )
+    assert _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == ENFORCE_OPTIONS
 
 
 def test_no_playbook_ends_green_where_it_has_no_host() -> None:

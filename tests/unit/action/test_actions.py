@@ -24,6 +24,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
@@ -118,9 +119,7 @@ class TestReport:
     def test_shows_and_logs_the_table_in_one_piece_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown: list[tuple[str, dict[str, bool]]] = []
         monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
-        monkeypatch.setattr(
-            cloudtrail_kms_run.display, "display", lambda text, **options: shown.append((text, options))
-        )
+        monkeypatch.setattr(_screen.display, "display", lambda text, **options: shown.append((text, options)))
         run(facts_of(RED))
         (screen, screen_options), (log, log_options) = shown
         assert (screen_options, log_options) == ({"screen_only": True}, {"log_only": True})
@@ -384,6 +383,18 @@ class TestHosts:
         result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
         assert "accounts" not in asked[0][1]
         assert result["after"]["accounts"][0]["account_name"] == "name-1"
+
+    def test_are_not_enforced_in_the_account_of_another(self) -> None:
+        """A role that the play names goes before that of the host, and may lead elsewhere."""
+        elsewhere = host(self.TWO)["cloudtrail_kms_assume_role"]
+        for given in (elsewhere, None):
+            with pytest.raises(AnsibleActionFail, match=f"host {self.ONE} stands for account {self.ONE}"):
+                self.sweep(host(self.ONE), told=NEVER_ASKED, mode="enforce", assume_role=given)
+        other_role = {"role_arn": f"arn:aws:iam::{self.ONE}:role/Enforce"}
+        _result, asked = self.sweep(
+            host(self.ONE), told=enforcement("applied", changed=True), mode="enforce", assume_role=other_role
+        )
+        assert asked[0][1]["assume_role"] == other_role
 
     def test_of_a_long_sweep_hear_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -86,7 +86,7 @@ def test_an_account_with_something_of_everything() -> None:
                       proxy and aws_ca_bundle.
 
         222222222222  -             -       -            no_trails
-            FAIL      no_trails: No trail was found in the regions that were read.
+            FAIL      account_has_trails: No trail was found in the regions that were read.
                       To do: Create a multi-region trail whose logs are encrypted under a customer managed
                       KMS key.
 

@@ -31,7 +31,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 from tests.fakeaws.client import FakeAws
-from tests.unit.aws.conftest import Audit, caller
+from tests.unit.access import caller
+from tests.unit.aws.conftest import Audit
 
 Load = Callable[[str], FakeAws]
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"

@@ -29,7 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._cred
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from tests.fakeaws.client import FakeAws
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
 from tests.unit.test_arguments import sweep_params
 

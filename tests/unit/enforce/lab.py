@@ -17,12 +17,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
 from tests.fakeaws.client import FakeAws
+from tests.unit.access import caller
 
 
 class Clock:
@@ -54,7 +55,7 @@ class Lab:
 
     def caller(self) -> Access:
         """The access of the account's administrator, by default of the scenario's first account."""
-        return _caller(self.aws.scenario["region"], self.aws.endpoint, *self._keys)
+        return caller(self.aws, self.account)
 
     @property
     def _keys(self) -> tuple[str, str]:
@@ -113,12 +114,6 @@ class Lab:
             "policy": json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]),
             "tags": {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=arn)["Tags"]},
         }
-
-
-@cache
-def _caller(region: str, endpoint: str, access_key: str, secret_key: str) -> Access:
-    connection = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
-    return connect(region, endpoint, connection, 8)
 
 
 @cache

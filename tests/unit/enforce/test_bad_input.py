@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"

@@ -25,7 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.test_races import meanwhile
 

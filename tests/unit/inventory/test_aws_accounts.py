@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,12 +45,6 @@ class Plugin(aws_accounts.InventoryModule):
     def get_option(self, option: str, hostvars: Any = None) -> Any:
         del hostvars
         return self._given.get(option)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeAws]:
-    with FakeAws.start("organization") as aws:
-        yield aws
 
 
 @pytest.fixture
