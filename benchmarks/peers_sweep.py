@@ -95,7 +95,7 @@ def _row(aws: ReplayedAws, lab: Lab, name: str, command: Sequence[str]) -> None:
 
 
 def _role(account_id: str) -> str:
-    return f"arn:aws:iam::{account_id}:role/CloudTrailAudit"
+    return f"arn:aws:iam::{account_id}:role/CloudTrailKmsAudit"
 
 
 def _custodian(lab: Lab) -> list[str]:

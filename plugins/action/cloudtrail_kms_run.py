@@ -34,6 +34,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     member,
     of_account,
     of_the_run,
+    refuse_another_account,
     refuse_another_role,
     refuse_differences,
     sweep_options,
@@ -173,6 +174,8 @@ class ActionModule(ActionBase):
         if own["mode"] == "audit" and are_swept(members):
             refuse_another_role(options.get("assume_role"), members, (task_vars or {})["inventory_hostname"])
             options = {**options, **sweep_options(members)}
+        if own["mode"] == "enforce":
+            refuse_another_account(options.get("assume_role"), members[0])
         told = self._execute(module, options, task_vars) if active else {"changed": False}
         if told.get("failed") or not unused:
             return told

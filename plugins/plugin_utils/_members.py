@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
@@ -125,6 +125,15 @@ def refuse_another_role(given: object, members: Iterable[Member], host: str) -> 
                 f"{ROLE} is set for the task, or the role, and not as the variable that the host {host} has. Each "
                 "account is entered by that of its own host; set it there."
             )
+
+
+def refuse_another_account(given: Mapping[str, Any] | None, host: Member) -> None:
+    """Raise MembersError where the role that a task is given is not one of the host's account: it would be changed."""
+    if host.named and replace(host, role=given or {}).account_id != host.account_id:
+        raise MembersError(
+            f"The host {host.host} stands for account {host.account_id}, but the {ROLE} of the task, or the role, "
+            "names no role there. Set it for the host."
+        )
 
 
 def host_failures(members: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str]) -> dict[str, str]:

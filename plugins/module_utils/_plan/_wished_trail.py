@@ -213,8 +213,9 @@ def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> 
         )
     elif isinstance(organization, ReadError):
         yield (
-            f"Whether account {snapshot.account_id} manages an organization cannot be told: {organization.operation} "
-            f"answered {organization.code} ({organization.message}). {next_step(organization)}"
+            f"The organization trail {_arn(snapshot, wish)} cannot be created: whether account {snapshot.account_id} "
+            f"manages an organization is not told, {organization.operation} answered {organization.code} "
+            f"({organization.message}). {next_step(organization)}"
         )
     elif organization and organization.management_account != snapshot.account_id:
         yield (

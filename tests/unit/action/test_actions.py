@@ -384,6 +384,18 @@ class TestHosts:
         assert "accounts" not in asked[0][1]
         assert result["after"]["accounts"][0]["account_name"] == "name-1"
 
+    def test_are_not_enforced_in_the_account_of_another(self) -> None:
+        """A role that the play names goes before that of the host, and may lead elsewhere."""
+        elsewhere = host(self.TWO)["cloudtrail_kms_assume_role"]
+        for given in (elsewhere, None):
+            with pytest.raises(AnsibleActionFail, match=f"host {self.ONE} stands for account {self.ONE}"):
+                self.sweep(host(self.ONE), told=NEVER_ASKED, mode="enforce", assume_role=given)
+        other_role = {"role_arn": f"arn:aws:iam::{self.ONE}:role/Enforce"}
+        _result, asked = self.sweep(
+            host(self.ONE), told=enforcement("applied", changed=True), mode="enforce", assume_role=other_role
+        )
+        assert asked[0][1]["assume_role"] == other_role
+
     def test_of_a_long_sweep_hear_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
@@ -220,7 +220,11 @@ def test_an_account_that_does_not_exist_is_unknown_and_the_organization_says_so(
     assume, member = row(document, "999999999999")["errors"]
     assert (assume["operation"], member["operation"]) == ("AssumeRole", "DescribeAccount")
     assert (member["code"], member["iam_action"]) == ("AccountNotFoundException", "organizations:DescribeAccount")
-    assert verdicts(document)["999999999999"] == "unknown"
+    assert next_step(ReadError(**member)) == (
+        "Correct the account id: there is no such account in the organization of who asks."
+    )
+    assert verdicts(document) == {PRODUCTION: "unknown", "999999999999": "unknown"}
+    assert row(document, PRODUCTION)["errors"] == []  # its key and bucket are others', who are not in the sweep
 
 
 def test_a_suspended_account_is_not_applicable(changed: Callable[[Change], FakeAws]) -> None:
@@ -261,7 +265,11 @@ def test_where_organizations_is_not_in_use_a_closed_account_is_unknown(changed: 
 
     document = swept(changed(no_organization))
     assert verdicts(document)[PRODUCTION] == "unknown"
-    assert row(document, PRODUCTION)["errors"][1]["code"] == "AWSOrganizationsNotInUseException"
+    error = row(document, PRODUCTION)["errors"][1]
+    assert error["code"] == "AWSOrganizationsNotInUseException"
+    assert next_step(ReadError(**error)) == (
+        "The account that asks is in no organization: ask from the management account or a delegated administrator."
+    )
 
 
 def test_a_region_that_an_scp_closes_is_told_and_no_verdict_unless_asked(changed: Callable[[Change], FakeAws]) -> None:

@@ -66,11 +66,12 @@ def bucket_statements(lab: Lab, name: str = BUCKET) -> list[Any]:
 
 
 def refusal(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> str:
-    """The one refusal, in check mode the same; nothing is written."""
+    """The one refusal, in check mode the same; it names trail and account, and nothing is written."""
     refusals = [create(lab, trail, check_mode=check_mode, **fields).refusals for check_mode in (True, False)]
     assert refusals[0] == refusals[1]
     assert lab.writes() == []
     (refused,) = refusals[0]
+    assert f":{ACCOUNT}:trail/{trail.name}" in refused
     return refused
 
 
@@ -425,6 +426,20 @@ def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[
     assert lab.writes() == ["CreateTrail", "StartLogging", "EnableKeyRotation"]
 
 
+def test_a_quota_that_is_reached_where_nobody_could_look_is_told(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    code, message = "MaximumNumberOfTrailsExceededException", "User already has 5 trails."
+    lab.aws.add_fault("cloudtrail:CreateTrail", code=code, message=message)
+    done = create(lab)
+    assert done.errors == (
+        f"CreateTrail of {TRAIL_ARN} in {HOME} failed: {code}: User already has 5 trails. A quota of the account is "
+        "reached: delete what is not needed, or have it raised, and run again.",
+    )
+    assert (lab.writes().count("CreateTrail"), lab.trails()) == (1, {})
+    lab.aws.clear_calls()
+    assert (create(lab).errors, lab.writes()) == ((), ["CreateTrail", "StartLogging", "EnableKeyRotation"])
+
+
 def test_other_trails_are_left_alone(load: Callable[[str], Lab]) -> None:
     lab = load("fresh")
     done = create(lab, replace(TRAIL, name="second", bucket_name="logs-111111111111"))
@@ -467,6 +482,14 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
         (refused,) = outcome.refusals
         assert words in refused
     assert lab.writes() == []
+
+
+def test_without_an_organization_there_is_no_trail_of_one(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    assert refusal(lab, replace(TRAIL, organization_trail=True)) == (
+        f"The organization trail {TRAIL_ARN} cannot be created: account {ACCOUNT} is in no organization. Create it "
+        "from the management account of one, or set organization_trail to false."
+    )
 
 
 def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:

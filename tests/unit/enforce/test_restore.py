@@ -220,6 +220,30 @@ def test_a_policy_stays_where_not_every_trail_can_be_seen(load: Callable[[str], 
     assert lab.writes() == []
 
 
+@pytest.mark.parametrize("slip", ["less", "more", "another version"])
+def test_a_backup_that_differs_in_what_no_enforcement_writes_is_refused(load: Callable[[str], Lab], slip: str) -> None:
+    """Cut down too far, or mended by hand: statements of others would go, or come."""
+    lab = load("healthy")
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    others = {**key["policy"]["Statement"][0], "Sid": "Readers", "Action": "kms:Decrypt"}
+    ours = {**others, "Sid": "AwsBaselineCloudTrailReaders"}
+    present = {**key["policy"], "Statement": [*key["policy"]["Statement"], others, ours]}
+    lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(present))
+    before = {
+        "less": {**present, "Statement": key["policy"]["Statement"]},
+        "more": {**present, "Statement": [*present["Statement"][:-1], {**others, "Sid": "More"}]},
+        "another version": {**present, "Version": "2008-10-17", "Statement": present["Statement"][:-1]},
+    }[slip]
+    row = Replaced(arn, json.dumps(before), json.dumps(present))
+    lab.aws.clear_calls()
+    (refused,) = lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(row,))).refusals
+    assert f"The policy of {arn}: before and after differ in the backup in what no enforcement writes" in refused
+    assert lab.writes() == []
+    right = replace(row, before=json.dumps({**present, "Statement": present["Statement"][:-1]}))
+    assert lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(right,))).refusals == ()
+    assert lab.writes() == ["PutKeyPolicy"]
+
+
 def test_a_policy_that_kms_would_not_take_is_refused(load: Callable[[str], Lab]) -> None:
     lab = load("healthy")
     (arn, key) = next(iter(lab.keys(HOME).items()))

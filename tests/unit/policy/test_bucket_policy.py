@@ -117,6 +117,22 @@ def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
     ]
 
 
+def test_the_folders_of_an_organization_are_those_of_its_members_too() -> None:
+    of_one_account = {
+        **SERVICE,
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:GetBucketAcl"],
+        "Resource": [
+            "arn:aws:s3:::logs",
+            "arn:aws:s3:::logs/AWSLogs/111111111111/*",
+            "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/111111111111/*",
+        ],
+    }
+    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    (_theirs, ours, _tls) = merged(text(of_one_account), delivery)
+    assert (ours["Sid"], ours["Resource"][1]) == (WRITE, "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/*")
+
+
 ORGANIZATION = replace(DELIVERY, bucket_prefix="audit", organization_id="o-exampleorg1")
 OF_ACCOUNT, OF_ORGANIZATION = (f"arn:aws:s3:::logs/audit/AWSLogs/{owner}/*" for owner in ("111111111111", "o-*"))
 UNDER_THE_KEY = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": DELIVERY.key_arn}}
