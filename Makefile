@@ -23,7 +23,7 @@ demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and au
 	@$(run) python -m tools.demo
 
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
-test: setup ## All the checks and tests below, two at a time; some minutes
+test: setup ## lint, types, ansible-lint, sanity, unit, integration, molecule, docs-lint, recorded: two at a time; some minutes
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint coverage,recorded
 
@@ -96,6 +96,7 @@ bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an
 	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.sweep
+	@$(run) python -m benchmarks.inventory
 	@$(run) python -m benchmarks.enforce
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
@@ -103,6 +104,7 @@ permissions: setup ## Write the IAM policies and the role template in docs/permi
 
 bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
 	@$(run) python -m benchmarks.peers
+	@$(run) python -m benchmarks.peers_sweep
 
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long and how many calls it takes to enforce one new account, beside amazon.aws's kms_key and cloudtrail.
+"""How long and how many calls it takes to enforce new accounts, beside amazon.aws's kms_key and cloudtrail.
 
-Usage: python -m benchmarks.enforce [--runs N]. Everything runs on the fake AWS in one go; the figures to
-quote are the calls and the ratios, since absolute times move with the machine. It fails where a run writes
-anything else than it should.
+Usage: python -m benchmarks.enforce [--runs N] [--accounts N]. Everything runs on the fake AWS in one go; the figures
+to quote are the calls and the ratios, since absolute times move with the machine. With --accounts that many are
+enforced, each a host of one play, instead of one. It fails where a run writes anything else than it should.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from benchmarks.audit import PLAYBOOK, playbook_environment, write_file
 from benchmarks.measure import Timed, paired
@@ -65,6 +68,8 @@ WITH_AMAZON_AWS = """
         enable_log_file_validation: true
         kms_key_id: "{{ key.key_arn }}"
 """
+FORKS = 10
+MANAGEMENT, ROLE = "111111111111", "Enforcement"
 FIRST_WRITES = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
 
 
@@ -88,9 +93,13 @@ def main() -> int:
     """Measure at every latency, print one table each, and say whether the writes are what they should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    runs: int = parser.parse_args().runs
-    print(f"One new account with one trail. Medians of {runs} runs; seconds of wall time of the whole playbook.\n")
+    parser.add_argument("--accounts", type=int, default=1)
+    given = parser.parse_args()
+    runs: int = given.runs
     with tempfile.TemporaryDirectory() as scratch:
+        if given.accounts > 1:
+            return 0 if _measure_many(given.accounts, runs, Path(scratch)) else 1
+        print(f"One new account with one trail. Medians of {runs} runs; seconds of wall time of the whole playbook.\n")
         kept = [_measure(latency, runs, Path(scratch)) for latency in LATENCIES_MS]
     return 0 if all(kept) else 1
 
@@ -119,12 +128,57 @@ def _measure(latency: int, runs: int, scratch: Path) -> bool:
     return (first.writes, second.writes) == (FIRST_WRITES, [])
 
 
-def _playbook(name: str, playbook: str) -> Counted:
-    return _counted(name, f"aws_baseline.cloudtrail.{playbook}")
+def _measure_many(accounts: int, runs: int, scratch: Path) -> bool:
+    """As many new accounts, ten at a time: what each of them takes."""
+    account_ids = [f"7{number:011}" for number in range(accounts)]
+    scenario = str(write_file(scratch, "scenario.yml", yaml.safe_dump(_scenario(account_ids))))
+    inventory = write_file(scratch, "inventory.yml", yaml.safe_dump(_inventory(account_ids)))
+    of_all = ["--inventory", str(inventory), "--forks", str(FORKS), "--extra-vars", "cloudtrail_kms_hosts=all"]
+    first, second = (
+        _playbook("enforce, first run", "enforce", of_all),
+        _playbook("enforce, second run", "enforce", of_all),
+    )
+    audit = _playbook("audit", "audit", of_all)
+    with FakeAws.start(scenario) as aws:
+        environment = playbook_environment(aws.environment, scratch)
+        for _run in range(runs):
+            aws.reset(scenario)
+            for command in (first, second, audit):
+                command.run(aws, environment)
+    print(f"{accounts} new accounts with one trail each, {FORKS} forks. Medians of {runs} runs, for each account.")
+    print(f"{'s':>30} {'CPU s':>6} {'calls':>6} {'writes':>7}")
+    for command in (first, second, audit):
+        wall, cpu = (figure / accounts for figure in (command.timed.median, command.timed.cpu))
+        calls, writes = (number / accounts for number in (command.calls, len(command.writes)))
+        print(f"{command.timed.name:<24}{wall:>6.2f} {cpu:>6.2f} {calls:>6.1f} {writes:>7.1f}")
+    return (sorted(first.writes), second.writes) == (sorted(FIRST_WRITES * accounts), [])
 
 
-def _counted(name: str, playbook: str | Path) -> Counted:
-    return Counted(Timed(name, [str(PLAYBOOK), str(playbook)]))
+def _scenario(account_ids: list[str]) -> dict[str, Any]:
+    """Accounts with one trail each that has no key, and one of which all may be entered."""
+    return {
+        "description": "Many accounts without encryption.",
+        "accounts": [{"id": account_id, "name": account_id} for account_id in (MANAGEMENT, *account_ids)],
+        "roles": {ROLE: {"accounts": account_ids, "trusts": [MANAGEMENT]}},
+        "buckets": {f"logs-{account_id}": {"account": account_id} for account_id in account_ids},
+        "trails": {
+            f"main-{account_id}": {"account": account_id, "bucket": f"logs-{account_id}"} for account_id in account_ids
+        },
+    }
+
+
+def _inventory(account_ids: list[str]) -> dict[str, Any]:
+    roles = {account_id: {"role_arn": f"arn:aws:iam::{account_id}:role/{ROLE}"} for account_id in account_ids}
+    hosts = {account_id: {"cloudtrail_kms_assume_role": role} for account_id, role in roles.items()}
+    return {"all": {"hosts": hosts}}
+
+
+def _playbook(name: str, playbook: str, options: Sequence[str] = ()) -> Counted:
+    return _counted(name, f"aws_baseline.cloudtrail.{playbook}", options)
+
+
+def _counted(name: str, playbook: str | Path, options: Sequence[str] = ()) -> Counted:
+    return Counted(Timed(name, [str(PLAYBOOK), str(playbook), *options]))
 
 
 if __name__ == "__main__":

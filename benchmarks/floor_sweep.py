@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ROLE = "CloudTrailAudit"
+ROLE = "CloudTrailKmsAudit"
 THREADS = 64
 SESSION: Any = boto3.session.Session()  # its client is typed by service name, ours is any
 CONFIG = Config(max_pool_connections=THREADS, retries={"mode": "standard", "total_max_attempts": 5})

@@ -53,15 +53,15 @@ class Scanner:
             return self.failing(Path(folder))
 
 
-def installed(release: str) -> Path:
-    """The folder of a release's programs, in a virtual environment that is made where it is not there."""
-    venv = VENVS / release
+def installed(*releases: str) -> Path:
+    """The folder of their programs, in a virtual environment that is made where it is not there."""
+    venv = VENVS / "-".join(releases)
     stamp = venv / ".installed"
     if not stamp.exists():
-        print(f"Installing {release} into {venv} ...", file=sys.stderr)
+        print(f"Installing {' '.join(releases)} into {venv} ...", file=sys.stderr)
         uv, python = str(Path(sys.executable).with_name("uv")), str(venv / "bin" / "python")
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--system-certs", "--python", python, release], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--system-certs", "--python", python, *releases], check=True)
         stamp.touch()
     return venv / "bin"
 

@@ -122,7 +122,7 @@ def _measure(accounts: list[str], runs: int, scratch: Path) -> bool:
     inventory = str(write_file(scratch, "inventory.yml", yaml.safe_dump(_inventory(accounts))))
     theirs = str(write_file(scratch, "theirs.yml", WITH_AMAZON_AWS))
     ours = ["aws_baseline.cloudtrail.provision_account", "--extra-vars", '{"cloudtrail_kms_hosts": "all"}']
-    batches = ["--extra-vars", '{"cloudtrail_kms_batches": [1, "100%"]}']
+    batches = ["--extra-vars", '{"cloudtrail_kms_serial": [1, "100%"]}']
     play = [str(PLAYBOOK), "--inventory", inventory, "--forks", "10"]
     first = Timed("provision_account, first run", [*play, *ours, *batches])
     second = Timed("provision_account, second run", [*play, *ours, *batches])

@@ -87,7 +87,7 @@ class Lab:
 
     def module(self, environment: Mapping[str, str]) -> list[str]:
         """The command that sweeps them."""
-        options = {"accounts": self.account_ids, "assume_role": {"role_name": "CloudTrailAudit"}}
+        options = {"accounts": self.account_ids, "assume_role": {"role_name": "CloudTrailKmsAudit"}}
         return [sys.executable, str(ansiballz(environment, self.scratch, options))]
 
 
@@ -99,7 +99,7 @@ def _organization(regions: int) -> dict[str, Any]:
         "description": "A member account, the model of many.",
         "accounts": [{**account, "regions": names} for account in accounts],
         "organization": {"management": "management"},
-        "roles": {"CloudTrailAudit": {"accounts": ["member"]}},
+        "roles": {"CloudTrailKmsAudit": {"accounts": ["member"]}},
         "buckets": {"logs": {"account": "member"}},
         "keys": {"trail-key": {"account": "member", "alias": "alias/cloudtrail"}},
         "trails": {"main": {"account": "member", "bucket": "logs", "key": "trail-key"}},

@@ -40,8 +40,8 @@ The report of what was wrong, for a browser:
 That was a fake AWS on this machine. An audit of your own account, which only reads, and the plan for it, which only
 reads as well:
 
-    AWS_PROFILE=your-profile .venv/bin/ansible-playbook {AUDIT}
-    AWS_PROFILE=your-profile .venv/bin/ansible-playbook {ENFORCE} --check --diff
+    AWS_PROFILE=your-profile AWS_REGION=your-region .venv/bin/ansible-playbook {AUDIT}
+    AWS_PROFILE=your-profile AWS_REGION=your-region .venv/bin/ansible-playbook {ENFORCE} --check --diff
 """
 
 

@@ -23,7 +23,6 @@ from tools.demo import AUDIT, REPORT_ONLY
 from tools.isolated import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
-WIDTH = 100
 
 
 def main() -> int:
@@ -46,8 +45,10 @@ def audited(folder: str) -> str:
 def drawn(printed: str) -> str:
     """The table of what was printed, as SVG that needs no font of others."""
     (table,) = re.findall(r"CloudTrail KMS audit of.*?^CIS [^\n]*", printed, re.M | re.S)
-    console = Console(record=True, width=WIDTH, file=io.StringIO())
-    console.print(Text.from_ansi(table))
+    text = Text.from_ansi(table)
+    # The argument of a command may be wider than the rest, and Rich would break it.
+    console = Console(record=True, width=max(line.cell_len for line in text.split()), file=io.StringIO())
+    console.print(text)
     title = f"ansible-playbook {AUDIT}"
     svg = console.export_svg(title=title, theme=MONOKAI, unique_id="table")
     svg = re.sub(r"\s*@font-face \{.*?\}|\s*<!--.*?-->", "", svg, flags=re.S)

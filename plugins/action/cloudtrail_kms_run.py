@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,20 +15,11 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible.utils.color import stringc
-from ansible.utils.display import Display
-from ansible.utils.path import unfrackpath
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
-    passing_directory,
-    report_objects,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import Paint
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
-    FAILING,
     failures,
     joined,
     last_read,
@@ -44,18 +33,23 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     host_failures,
     member,
     of_account,
+    of_the_run,
+    refuse_another_account,
     refuse_another_role,
     refuse_differences,
     sweep_options,
     with_names,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
-    CIS_VERSIONS,
-    DEFAULT_CIS_VERSION,
-    FORMATS,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
+    ENFORCE_VARIABLES,
+    JOIN,
+    MODULES,
+    module_options,
+    own_options,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, show
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
     key_options,
     shares_of,
@@ -63,49 +57,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_ke
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 
-display = Display()
-
-# Asked when this file is imported, which Ansible does in its main process: the worker that runs the action has
-# no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
-WIDTH = display.columns if sys.stdout.isatty() else 100
-
 # What the role registers the result of a run under.
 RESULT = "__cloudtrail_kms_run"
-MODULES = {
-    "audit": "cloudtrail_kms_facts",
-    "enforce": "cloudtrail_kms_enforce",
-    "share": "cloudtrail_kms_central_key",
-}
-JOIN = "join"
-# Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
-ENFORCE_OPTIONS = frozenset(
-    {
-        "allow_cancel_deletion",
-        "allow_enable_key",
-        "backup_path",
-        "create_trail",
-        "key",
-        "key_is_shared",
-        "kms_key_id",
-        "replace_compliant_key",
-        "restore",
-        "statements",
-        "wait",
-        "wait_timeout",
-    }
-)
-OWN_OPTIONS: dict[str, Any] = {
-    "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
-    "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
-    "report_dir": {"type": "path"},
-    "report_bucket": {"type": "str"},
-    "report_prefix": {"type": "str"},
-    "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
-    "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
-    "hosts": {"type": "list", "elements": "str", "default": []},
-    "audits": {"type": "list", "elements": "path", "default": []},
-    "require_organization_trail": {"type": "bool", "default": False},
-}
 
 
 class ActionModule(ActionBase):
@@ -120,11 +73,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
         result = super().run(tmp, task_vars)
-        own = _own_options(self._task.args)
+        own = own_options(self._task.args)
+        options = module_options(self._task.args, own["mode"])
         if own["mode"] == "share":
-            return {**result, **self._share(task_vars or {})}
-        others = OWN_OPTIONS.keys() if own["mode"] == "enforce" else OWN_OPTIONS.keys() | ENFORCE_OPTIONS
-        options = _from_here({name: value for name, value in self._task.args.items() if name not in others})
+            return {**result, **self._share(options, task_vars or {})}
         try:
             members = self._members(own, task_vars or {})
             told = self._ask(own, members, options, task_vars)
@@ -165,7 +117,7 @@ class ActionModule(ActionBase):
         )
         return {
             "reports": reports,
-            **_for_bucket(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars),
+            **uploads(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failing,
@@ -177,14 +129,33 @@ class ActionModule(ActionBase):
         variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
         if not variables:
             return []
-        if own["mode"] == "audit":
-            refuse_differences(variables, (f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS))
+        if own["mode"] == "audit" and len(variables) > 1:
+            refuse_differences({host: of_the_run(found, ENFORCE_VARIABLES) for host, found in variables.items()})
+            refuse_differences(self._come_to(variables, task_vars))
         # Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
         templated = {host for host, found in variables.items() if self._templar.is_template(of_account(found))}
         return [
             member(host, task_vars["hostvars"][host] if host in templated else found)
             for host, found in variables.items()
         ]
+
+    def _come_to(
+        self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """What the templates among the role's variables come to for each host; the task's own are those of the first.
+
+        They may stand in the play or in a group, and be one text that says something else of each host.
+        """
+        asked = of_the_run(task_vars, ENFORCE_VARIABLES)
+        written = {name: value for name, value in asked.items() if self._templar.is_template(value)}
+        own = variables.get(task_vars["inventory_hostname"], {})
+        common = {name: value for name, value in task_vars.items() if name not in own} if written else {}
+        return {
+            host: self._templar.copy_with_new_env(available_variables={**common, **found}).template(written)
+            if written
+            else {}
+            for host, found in variables.items()
+        }
 
     def _ask(
         self,
@@ -203,15 +174,13 @@ class ActionModule(ActionBase):
         if own["mode"] == "audit" and are_swept(members):
             refuse_another_role(options.get("assume_role"), members, (task_vars or {})["inventory_hostname"])
             options = {**options, **sweep_options(members)}
+        if own["mode"] == "enforce":
+            refuse_another_account(options.get("assume_role"), members[0])
         told = self._execute(module, options, task_vars) if active else {"changed": False}
         if told.get("failed") or not unused:
             return told
-        # Ansible compiles a collection anew at each run: who has no such accounts does not wait for it.
-        from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._unused import (  # noqa: PLC0415
-            with_unused,
-        )
-
-        return with_unused(told, unused)
+        with_all: dict[str, Any] = on_demand("_unused").with_unused(told, unused)
+        return with_all
 
     def _execute(self, module: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; while it sweeps, show how far it is, where it runs on this machine."""
@@ -226,26 +195,25 @@ class ActionModule(ActionBase):
     def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
         """Show what came of it; return why an enforcement has not done what it should."""
         waiting = () if self._task.check_mode else told.get("shared_keys", ())
-        if not waiting:
-            _show(partial(_table, facts, told))
-            return (*told.get("refusals", ()), *told.get("errors", ()))
-        reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
-        display.display(reason)
-        return (reason,)
+        if waiting:
+            reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
+            display.display(reason)
+            return (reason,)
+        show(partial(render, facts) if facts else partial(on_demand("_enforcement").render_enforcement, told))
+        return (*told.get("refusals", ()), *told.get("errors", ()))
 
-    def _share(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _share(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
         hostvars = variables["hostvars"]
         results = {host: hostvars[host].get(RESULT, {}) for host in variables["ansible_play_batch"]}
         waiting = {host: result.get("shared_keys", []) for host, result in results.items()}
-        given = _from_here({name: value for name, value in self._task.args.items() if name not in OWN_OPTIONS})
         told: dict[str, Any] = {"changed": False, "changes": [], "diff": [], "key_arns": []}
         for share in shares_of(variables["inventory_hostname"], waiting):
             module = f"aws_baseline.cloudtrail.{MODULES['share']}"
-            one = self._execute_module(module, key_options(given, share), task_vars=variables)
+            one = self._execute_module(module, key_options(options, share), task_vars=variables)
             if "changes" not in one:
                 return {**told, **one}
-            _show(partial(_key_table, {**one, "trails": share["trails"]}))
+            show(partial(on_demand("_enforcement").render_key, {**one, "trails": share["trails"]}))
             told["changed"] = told["changed"] or one["changed"]
             told["changes"] += one["changes"]
             told["diff"] += one["diff"]
@@ -255,88 +223,11 @@ class ActionModule(ActionBase):
         return told
 
 
-def _from_here(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Name files from where ansible-playbook was called, as `report_dir` is; the module runs beside the playbook."""
-    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
-    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
-
-
 def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
     """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
-    # Ansible compiles a collection anew at each run: who joins nothing does not wait for it.
-    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import (  # noqa: PLC0415
-        JoinError,
-        joined_reports,
-    )
-
+    joining = on_demand("_joined")
     try:
-        return joined_reports(paths)
-    except JoinError as error:
+        audit: dict[str, Any] = joining.joined_reports(paths)
+    except joining.JoinError as error:
         raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
-
-
-def _own_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options that are not the module's; the module checks the others."""
-    checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
-    if checked.error_messages:
-        raise AnsibleActionFail(" ".join(checked.error_messages))
-    own: dict[str, Any] = checked.validated_parameters
-    if own["mode"] == "enforce" and len(own["hosts"]) > 1:
-        raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
-    if own["reports"] and own["report_bucket"] and not own["report_dir"]:
-        own["report_dir"] = passing_directory()
-    if own["reports"] and not own["report_dir"]:
-        raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
-    if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
-        # Found out now, not when all accounts have been read, or changed.
-        raise AnsibleActionFail(
-            f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
-        )
-    return own
-
-
-def _for_bucket(own: Mapping[str, Any], files: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Which files are to go into the bucket, and where, for the tasks that put them there."""
-    if not files or not own["report_bucket"]:
-        return {"uploads": []}
-    return {
-        "uploads": files,
-        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
-    }
-
-
-def _table(facts: Mapping[str, Any] | None, enforcement: Mapping[str, Any], paint: Paint) -> str:
-    if facts is not None:
-        return render(facts, width=WIDTH, paint=paint)
-    # Ansible compiles a collection anew at each run: an audit does not wait for the policy engine.
-    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
-        render_enforcement,
-    )
-
-    return render_enforcement(enforcement, width=WIDTH, paint=paint)
-
-
-def _key_table(told: Mapping[str, Any], paint: Paint) -> str:
-    from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (  # noqa: PLC0415
-        render_key,
-    )
-
-    return render_key(told, width=WIDTH, paint=paint)
-
-
-def _show(table: Callable[[Paint], str]) -> None:
-    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
-    tones = {
-        "strong": constants.COLOR_HIGHLIGHT,
-        "good": constants.COLOR_OK,
-        "bad": constants.COLOR_ERROR,
-        "doubt": constants.COLOR_WARN,
-        "quiet": constants.COLOR_SKIP,
-    }
-
-    def paint(text: str, tone: Tone) -> str:
-        painted: str = stringc(text, tones[tone])
-        return painted
-
-    display.display(table(paint), screen_only=True)
-    display.display(table(lambda text, _tone: text), log_only=True)
+    return audit

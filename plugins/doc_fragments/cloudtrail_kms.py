@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that say what is read, with whose credentials, and how it is judged."""
+    """Options that say what is read, and how it is judged; and with which key, and how, keys are changed."""
 
     DOCUMENTATION = r"""
 options:
@@ -24,48 +24,10 @@ options:
       - Without it, every trail that the account sees, its organization's trails among them.
     type: list
     elements: str
-  assume_role:
-    description:
-      - The role to assume in the account that is to be read. Without it, the account of the credentials is read.
-      - Works in check mode too, since assuming a role changes nothing.
-    type: dict
-    suboptions: &role
-      role_arn:
-        description: ARN of the role.
-        type: str
-        required: true
-      external_id:
-        description: The external id that the role's trust policy asks for.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
-  key_assume_role:
-    description:
-      - The role to assume in the account that owns the KMS keys, where that is another one.
-      - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
-      - An enforcement finds or creates the key in that account, and adds to its policy there.
-      - It is assumed with the credentials of the module, not with those of O(assume_role).
-    type: dict
-    suboptions: *role
-  bucket_assume_role:
-    description:
-      - The role to assume in the account that owns the S3 buckets, where that is another one.
-      - It is asked where the credentials of the trail's account are refused.
-      - It is assumed with the credentials of the module, not with those of O(assume_role).
-    type: dict
-    suboptions: *role
   concurrency:
     description: How many reads may be under way at once.
     type: int
     default: 64
-  readers:
-    description:
-      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
-      - Judged by what the key policy says. A reader that only the delegation to the account covers is V(unknown).
-    type: list
-    elements: str
   approved_keys:
     description:
       - The only keys that trails may use, each by its key ARN, its alias ARN, its alias name (V(alias/...)), or a tag
@@ -144,6 +106,11 @@ options:
 
     KEY = r"""
 options:
+  kms_key_id:
+    description:
+      - The key to use, by key id, key ARN, alias name or alias ARN. It must be in the region of the trails' buckets.
+      - Mutually exclusive with O(key).
+    type: str
   key:
     description:
       - The key, found by its alias in the region where trails need one, or created there.
@@ -195,6 +162,12 @@ options:
       O(allow_enable_key) too.
     type: bool
     default: false
+  backup_path:
+    description:
+      - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
+        written before the first write to AWS. A file that is there keeps its content under a name with its time.
+      - Nothing is written in check mode, nor where nothing changes.
+    type: path
   wait_timeout:
     description: How many seconds the run may wait in all, for retries and for the delivery.
     type: int

@@ -43,7 +43,7 @@ options:
     choices: [aws_baseline.cloudtrail.aws_accounts]
   role_name:
     description:
-      - The role to assume in each account, with its path where it has one, such as V(audit/CloudTrailAudit).
+      - The role to assume in each account, with its path where it has one, such as V(audit/CloudTrailKmsAudit).
       - Without it the hosts get no C(cloudtrail_kms_assume_role).
     type: str
   external_id:
@@ -90,15 +90,15 @@ options:
 """
 
 EXAMPLES = r"""
-# organization.aws_accounts.yml: all accounts, entered by the role CloudTrailAudit
+# organization.aws_accounts.yml: all accounts, entered by the role CloudTrailKmsAudit
 plugin: aws_baseline.cloudtrail.aws_accounts
-role_name: CloudTrailAudit
+role_name: CloudTrailKmsAudit
 external_id: audit-2026
 
 ---
 # production.aws_accounts.yml: the active accounts of an OU that are tagged as production, in groups
 plugin: aws_baseline.cloudtrail.aws_accounts
-role_name: CloudTrailAudit
+role_name: CloudTrailKmsAudit
 external_id: audit-2026
 ous: [/Workloads]
 tags:
@@ -112,7 +112,7 @@ keyed_groups:
 groups:
   web: aws_account_tags.team == "web"
 compose:
-  cloudtrail_kms_report_dir: "'/srv/reports/' ~ aws_account_name"
+  cloudtrail_kms_backup_path: "'/srv/backups/' ~ aws_account_id ~ '.json'"
 strict: true
 cache: true
 cache_plugin: ansible.builtin.jsonfile

@@ -63,7 +63,7 @@ def _replaced(
     found: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
-            before = _text((change.before or {}).get(field))
+            before = _or_none((change.before or {}).get(field))
             earlier = found.get(change.resource)
             if earlier and before is not None and meaning(earlier.after) == meaning(before):
                 before = earlier.before
@@ -71,16 +71,17 @@ def _replaced(
     return tuple(found.values())
 
 
-def _text(value: object) -> str | None:
+def _or_none(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def write_backup(path: str, backup: Backup, *, keep_older: bool) -> None:
+def write_backup(path: str, backup: Backup, *, own: Backup | None) -> None:
     """Write the whole file or none of it, readable by its owner alone (0600).
 
-    With `keep_older` a file that is there stays beside it, with the time it was written at the end of its name:
-    it may be all that is left of a run that was ended. Raises BackupError, also where anything but a regular file
-    is there: a directory or a link would be moved aside like an older backup.
+    Only the backup `own`, which the same run has written there, is replaced. Any other file that is there stays beside
+    it, with the time it was written at the end of its name: it may be all that is left of a run that was ended, or
+    that of a run for another account which was given the same name. Raises BackupError, also where anything but a
+    regular file is there: a directory or a link would be moved aside like an older backup.
     """
     target = Path(path)
     try:
@@ -89,14 +90,19 @@ def write_backup(path: str, backup: Backup, *, keep_older: bool) -> None:
                 f"The backup {path} cannot be written: what is there is no regular file. "
                 "Give backup_path the name of a file, not of a directory, a link or a device."
             )
-        if keep_older and target.exists():
+        if target.exists() and not (own and target.read_bytes() == _text(own).encode()):
             written = datetime.fromtimestamp(target.stat().st_mtime, timezone.utc)
             target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))
-        _write(target, json.dumps(document(backup), indent=2, sort_keys=True) + "\n")
+        _write(target, _text(backup))
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be written: {error.strerror}. Its directory must exist and be writable."
         ) from error
+
+
+def _text(backup: Backup) -> str:
+    """What stands in the file."""
+    return json.dumps(document(backup), indent=2, sort_keys=True) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,30 +6,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     Access,
     Account,
-    AwsError,
     Pace,
     Scope,
-    SoughtKey,
     open_account,
-    read_tags,
     read_targets,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    CREATED_FOR_TAG,
-    Plan,
-    Wish,
-    make_key_plan,
-    owner_warning,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Plan, Wish, make_key_plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import (
+    Done,
+    Rounds,
+    owner_warnings,
+    sought_key,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,12 @@ class KeyTask:
     backup_path: str | None = None
 
 
-@dataclass(frozen=True)
-class KeyOutcome:
+@dataclass(frozen=True, kw_only=True)
+class KeyOutcome(Done):
     """What came of it. A key that check mode would create, or that could not be, has a placeholder for its ARN."""
 
     account_id: str
     key_arn: str | None
-    changes: tuple[Change, ...] = ()
-    refusals: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    backup: Backup | None = None
 
 
 def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
@@ -66,43 +57,16 @@ def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
     """
     account = open_account(caller, task.scope)
     plan = _plan(account, task)
-    key_arn = next((shared.key_arn for shared in plan.shared_keys), None)
-    owners = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, plan.changes).items()))
-    told = KeyOutcome(
-        account_id=account.account_id,
-        key_arn=key_arn,
-        changes=plan.changes,
-        refusals=plan.refusals,
-        warnings=(*plan.warnings, *(warning for warning in owners if warning)),
-    )
-    if plan.refusals or task.check_mode or not plan.changes:
-        return told
-    return _applied(account, task, pace, plan, told)
+    warnings = (*plan.warnings, *owner_warnings(account, plan.changes))
+    done = Done(changes=plan.changes, refusals=plan.refusals, warnings=warnings)
+    if plan.changes and not plan.refusals and not task.check_mode:
+        done = Rounds(account, pace, task.backup_path, lambda: _plan(account, task)).run(plan, warnings, "The key")
+    created = (change.resource for change in done.changes if change.operation == "CreateKey")
+    planned = (shared.key_arn for shared in plan.shared_keys)
+    return KeyOutcome(account_id=account.account_id, key_arn=next(created, next(planned, None)), **vars(done))
 
 
 def _plan(account: Account, task: KeyTask) -> Plan:
     snapshot = Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
-    wish = task.wish
-    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
-    name = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    sought = SoughtKey(name, account.account_id, tags)
-    targets = read_targets(account, snapshot, [task.region], sought)
-    return make_key_plan(snapshot, targets, task.trails, wish, task.settings)
-
-
-def _applied(account: Account, task: KeyTask, pace: Pace, plan: Plan, told: KeyOutcome) -> KeyOutcome:
-    rounds = Rounds(account, pace, task.backup_path, lambda: _plan(account, task))
-    try:
-        rounds.apply(plan)
-    except AwsError as error:
-        rounds.errors.append(f"The key could not be read again. {error}")
-    created = (change.resource for change in rounds.changes if change.operation == "CreateKey")
-    backup = rounds.saved_at_the_end()
-    return replace(
-        told,
-        key_arn=next(created, told.key_arn),
-        changes=tuple(rounds.changes),
-        errors=tuple(rounds.errors),
-        warnings=(*told.warnings, *rounds.warnings),
-        backup=backup,
-    )
+    targets = read_targets(account, snapshot, [task.region], sought_key(account, task.wish))
+    return make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)

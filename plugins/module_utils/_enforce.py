@@ -13,14 +13,11 @@ from datetime import datetime, timezone
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     Access,
     Account,
-    AwsError,
     Pace,
     Scope,
-    SoughtKey,
     open_and_read,
     read_ground,
     read_keys,
-    read_tags,
     read_targets,
     wait_for_delivery,
 )
@@ -32,13 +29,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks im
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Backup,
-    Change,
     Missing,
     Trail,
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    CREATED_FOR_TAG,
     Plan,
     SharedKey,
     Targets,
@@ -49,14 +44,18 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     make_plan,
     make_restore_plan,
     new_bucket_region,
-    owner_warning,
     regions_in_need,
     touched,
     wished_trail,
     with_wished_trail,
     without_old_errors,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import (
+    Done,
+    Rounds,
+    owner_warnings,
+    sought_key,
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ class Task:
     restore: Backup | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Done):
     """What came of it. `after` is predicted in check mode, and None where the account could not be read again.
 
     With `shared_keys` nothing was done, since these have to be changed first, for all accounts that use them.
@@ -81,12 +80,7 @@ class Outcome:
 
     before: AccountVerdict
     after: AccountVerdict | None
-    changes: tuple[Change, ...] = ()
-    refusals: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     shared_keys: tuple[SharedKey, ...] = ()
-    backup: Backup | None = None
 
 
 def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
@@ -100,12 +94,13 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
     plan, warnings = _plan(account, before, task)
     if plan.refusals or (plan.shared_keys and not task.check_mode):
         kept = tuple(replace(change, status="not_attempted") for change in plan.changes)
+        done = Done(changes=kept, refusals=plan.refusals, warnings=tuple(warnings))
         shared_keys = () if plan.refusals else plan.shared_keys
-        return Outcome(before, before, kept, plan.refusals, (), tuple(warnings), shared_keys)
+        return Outcome(before=before, after=before, shared_keys=shared_keys, **vars(done))
     if task.check_mode or not plan.changes:
         after = assess(plan.predicted, task.settings)
-        told = (*warnings, *_open_questions(after))
-        return Outcome(before, after, plan.changes, warnings=told, shared_keys=plan.shared_keys)
+        done = Done(changes=plan.changes, warnings=(*warnings, *_open_questions(after)))
+        return Outcome(before=before, after=after, shared_keys=plan.shared_keys, **vars(done))
     return _Application(caller, account, task, pace).run(before, plan, warnings)
 
 
@@ -113,8 +108,7 @@ def _plan(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, l
     """The plan, and all that is to be warned of before it is applied."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
     unused = unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
-    owners = (owner_warning(arn, found) for arn, found in sorted(read_tags(account, plan.changes).items()))
-    return plan, [*unused, *plan.warnings, *(warning for warning in owners if warning)]
+    return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
 
 
 def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
@@ -150,10 +144,7 @@ def _to_be_made(trail: TrailWish) -> str:
 
 def _targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
     """What stands behind the wished key in each bucket region that needs one."""
-    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
-    key_id = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    sought = SoughtKey(key_id, wish.key_account_id or account.account_id, tags)
-    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought)
+    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought_key(account, wish))
 
 
 def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:
@@ -188,20 +179,11 @@ class _Application:
     def __init__(self, caller: Access, account: Account, task: Task, pace: Pace) -> None:
         self._caller, self._account, self._task, self._pace = caller, account, task, pace
         self._rounds = Rounds(account, pace, task.backup_path, self._planned_anew)
+        self._after: AccountVerdict | None = None
 
     def run(self, before: AccountVerdict, plan: Plan, warnings: Sequence[str]) -> Outcome:
-        rounds = self._rounds
-        rounds.warnings += warnings
-        try:
-            rounds.apply(plan)
-            after: AccountVerdict | None = self._prove(datetime.now(timezone.utc))
-        except AwsError as error:
-            rounds.errors.append(f"The account could not be read again. {error}")
-            after = None
-        backup = rounds.saved_at_the_end()
-        return Outcome(
-            before, after, tuple(rounds.changes), (), tuple(rounds.errors), tuple(rounds.warnings), backup=backup
-        )
+        done = self._rounds.run(plan, warnings, "The account", self._prove)
+        return Outcome(before=before, after=self._after, **vars(done))
 
     def _planned_anew(self) -> Plan:
         plan = _plan(self._account, self._judged(), self._task)[0]
@@ -211,8 +193,9 @@ class _Application:
         """The account, read again."""
         return assess(open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings)
 
-    def _prove(self, changed_at: datetime) -> AccountVerdict:
+    def _prove(self) -> None:
         """Read and judge again; where asked to, after the changed trails have delivered."""
+        changed_at = datetime.now(timezone.utc)
         snapshot = self._judged().snapshot
         done = [change for change in self._rounds.changes if change.status == "applied"]
         reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
@@ -222,9 +205,8 @@ class _Application:
             reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
         snapshot = without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
-        after = assess(snapshot, self._task.settings)
-        self._rounds.warnings += _open_questions(after)
-        return after
+        self._after = assess(snapshot, self._task.settings)
+        self._rounds.warnings += _open_questions(self._after)
 
 
 def _has_delivered(trail: Trail, since: datetime) -> bool:

@@ -125,6 +125,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
     key_id = params["kms_key_id"]
     if key_id is not None:
         check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+        _refuse_aws_s_own(key_id)
     return Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         kms_key_id=key_id,
@@ -137,6 +138,15 @@ def wish(params: Mapping[str, Any]) -> Wish:
         allow_cancel_deletion=params["allow_cancel_deletion"],
         create_trail=_trail_wish(params["create_trail"]) if params["create_trail"] else None,
     )
+
+
+def _refuse_aws_s_own(key_id: str) -> None:
+    """To look at an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
+    if re.search(r"(^|:)alias/aws/", key_id):
+        raise ArgumentError(
+            f"Option kms_key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
+            "customer managed key."
+        )
 
 
 def _trail_wish(given: Mapping[str, Any]) -> TrailWish:

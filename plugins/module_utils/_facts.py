@@ -31,6 +31,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version i
 
 Fact = TypeVar("Fact")
 
+VERDICTS = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
+
 
 def facts(accounts: Sequence[AccountVerdict]) -> dict[str, Any]:
     """Return the document `cloudtrail_kms` of accounts that were judged; see `document`."""
@@ -42,7 +44,8 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the one document that a single run over all accounts of several documents would have returned.
 
     A trail that one document saw as a member does, and whose owner is in another, takes the owner's findings.
-    Raises ValueError where two documents hold the same account, or come from different versions of the collection.
+    Raises ValueError where two documents hold the same account, or come from different versions of the collection, and
+    for a verdict that there is none of.
     """
     rows = [row for audit in audits for row in audit["accounts"]]
     twice = [account_id for account_id, times in Counter(row["account_id"] for row in rows).items() if times > 1]
@@ -51,6 +54,9 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     versions = sorted({audit["collection_version"] for audit in audits})
     if len(versions) != 1:
         raise ValueError(f"Audits of different versions cannot be joined: {', '.join(versions) or 'there are none'}.")
+    strange = sorted({str(row["verdict"]) for row in rows} - {*VERDICTS})
+    if strange:
+        raise ValueError(f"There is no verdict {', '.join(strange)}.")
     joined = document(rows, max(audit["generated_at"] for audit in audits))
     return {**joined, "collection_version": versions[0]}
 
@@ -64,14 +70,13 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
     told = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
     verdicts = [row["verdict"] for row in told]
     trails = [trail for row in told for trail in row["trails"]]
-    counted = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
     return {
         "generated_at": generated_at,
         "collection_version": VERSION,
         "summary": {
             "accounts": len(told),
             "trails": len(trails),
-            **{verdict: verdicts.count(verdict) for verdict in counted},
+            **{verdict: verdicts.count(verdict) for verdict in VERDICTS},
             "excepted": sum(any(found["status"] == "excepted" for found in trail["findings"]) for trail in trails),
         },
         "accounts": told,

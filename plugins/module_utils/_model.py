@@ -33,6 +33,9 @@ Operation: TypeAlias = Literal[
 ]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
+# The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
+# somebody says of an account, or AWS one day, it is looked at.
+NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
 TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
@@ -77,6 +80,8 @@ def next_step(error: ReadError) -> str:
 
     Sources: the "Common errors" pages of the services, and botocore's own exceptions, which end in Error.
     """
+    if error.code in _ORGANIZATION_STEPS:
+        return _ORGANIZATION_STEPS[error.code]
     if error.operation == "AssumeRole" and "Denied" in error.code:
         # STS does not say which of these it is, so that nobody can probe for roles.
         return (
@@ -84,6 +89,16 @@ def next_step(error: ReadError) -> str:
             "and that the caller is allowed sts:AssumeRole."
         )
     return _step_by_code(error)
+
+
+ORGANIZATIONS_NOT_IN_USE = "AWSOrganizationsNotInUseException"
+# What Organizations answers (its API reference, DescribeAccount), where asking again would not help.
+_ORGANIZATION_STEPS = {
+    ORGANIZATIONS_NOT_IN_USE: (
+        "The account that asks is in no organization: ask from the management account or a delegated administrator."
+    ),
+    "AccountNotFoundException": "Correct the account id: there is no such account in the organization of who asks.",
+}
 
 
 def _step_by_code(error: ReadError) -> str:

@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply a plan with its backup, and make it anew where somebody else changes what it was made from."""
+"""What all that writes goes through: the wished key sought, a plan applied with its backup, and what came of it told.
+
+A plan is made anew where somebody else changes what it was made from.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
@@ -15,7 +18,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     Applied,
     AwsError,
     Pace,
+    SoughtKey,
     apply,
+    read_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
     BackupError,
@@ -23,10 +28,39 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
     write_backup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    CREATED_FOR_TAG,
+    Plan,
+    Wish,
+    owner_warning,
+)
 
 # How often to plan anew because somebody else changes what is being changed.
 ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
+
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    backup: Backup | None = None
+
+
+def sought_key(account: Account, wish: Wish) -> SoughtKey:
+    """Return what the wished key is looked for by, in its own account where that is another one."""
+    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
+    name = wish.kms_key_id or (wish.key.alias if wish.key else "")
+    return SoughtKey(name, wish.key_account_id or account.account_id, tags)
+
+
+def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
+    """Return what the tags of the resources that are to change say of who else manages them."""
+    found = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
+    return [warning for warning in found if warning]
 
 
 class Rounds:
@@ -37,16 +71,33 @@ class Rounds:
 
     def __init__(self, account: Account, pace: Pace, backup_path: str | None, planned_anew: Callable[[], Plan]) -> None:
         self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
+        self._saved: Backup | None = None
         self.changes: list[Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
-    def apply(self, plan: Plan) -> None:
+    def run(self, plan: Plan, warnings: Sequence[str], of: str, prove: Callable[[], None] = lambda: None) -> Done:
+        """Apply the plan and have it proven; `warnings` were told before, `of` names what is changed.
+
+        Raises BackupError where the backup cannot be written, before anything is changed.
+        """
+        self.warnings += warnings
+        try:
+            self._apply(plan)
+            prove()
+        except AwsError as error:
+            self.errors.append(f"{of} could not be read again. {error}")
+        backup = self._saved_at_the_end()
+        return Done(
+            changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
+        )
+
+    def _apply(self, plan: Plan) -> None:
         """Apply the plan, whose backup is written first.
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
         """
-        self._save(plan.changes, keep_older=True)
+        self._save(plan.changes)
         for __ in range(ROUNDS):
             applied = apply(self._account, plan.changes, self._pace)
             self.changes += applied.changes
@@ -73,22 +124,23 @@ class Rounds:
         if plan.refusals or not plan.changes:
             return plan
         try:
-            self._save([*self.changes, *plan.changes], keep_older=False)
+            self._save([*self.changes, *plan.changes])
         except BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
 
-    def _save(self, changes: Sequence[Change], *, keep_older: bool) -> Backup:
+    def _save(self, changes: Sequence[Change]) -> Backup:
         backup = backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
         if self._backup_path:
-            write_backup(self._backup_path, backup, keep_older=keep_older)
+            write_backup(self._backup_path, backup, own=self._saved)
+            self._saved = backup
         return backup
 
-    def saved_at_the_end(self) -> Backup:
+    def _saved_at_the_end(self) -> Backup:
         """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
-            return self._save(tried, keep_older=False)
+            return self._save(tried)
         except BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
             return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

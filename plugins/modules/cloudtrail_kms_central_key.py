@@ -20,48 +20,15 @@ description:
   - A key policy has room for 32,768 bytes, some 280 trails of as many accounts in the strict form, or 700 accounts in
     the form of the CIS benchmark. Beyond that the module refuses; it warns when four fifths are full.
 options:
-  assume_role:
-    description:
-      - The role to assume in the account of the key. Without it, the account of the credentials.
-      - Works in check mode too, since assuming a role changes nothing.
-    type: dict
-    suboptions:
-      role_arn:
-        description: ARN of the role.
-        type: str
-        required: true
-      external_id:
-        description: The external id that the role's trust policy asks for.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
-  kms_key_id:
-    description:
-      - The key, by key id, key ARN, alias name or alias ARN. It must be in the region of the connection, as the buckets
-        of the trails are.
-      - Mutually exclusive with O(key).
-    type: str
   trails:
     description: ARNs of the trails that the key is to serve, of any account.
     type: list
     elements: str
     default: []
-  readers:
-    description:
-      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
-      - A reader of another account needs the permission of its own account as well.
-    type: list
-    elements: str
-  backup_path:
-    description:
-      - A file on the host that holds the policy before and after, readable by its owner alone. It is written before the
-        first write to AWS. A file that is there keeps its content under a name with its time.
-      - Nothing is written in check mode, nor where nothing changes.
-    type: path
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms.key
+  - aws_baseline.cloudtrail.principals
+  - aws_baseline.cloudtrail.principals.role
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -78,7 +45,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+  - The key is looked for, and created, in the region of the connection.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
 author:
@@ -91,7 +58,7 @@ EXAMPLES = r"""
     region: eu-central-1
     assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
-      external_id: enforce-2026
+      external_id: audit-2026
     key:
       alias: alias/organization-trails
     trails:
@@ -107,7 +74,7 @@ EXAMPLES = r"""
     trails: [production-trail]
     key_assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
-      external_id: enforce-2026
+      external_id: audit-2026
 """
 
 RETURN = r"""
@@ -147,19 +114,14 @@ backup:
 
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import (
-    KeyOutcome,
-    KeyTask,
-    serve,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 
 
 def main() -> None:
@@ -176,12 +138,7 @@ def main() -> None:
         outcome = serve(connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout))
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    for warning in dict.fromkeys(outcome.warnings):
-        warn(warning)
-    reasons = [*outcome.refusals, *outcome.errors]
-    if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
-    module.exit_json(**_result(outcome))
+    end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 
 
 def _task(module: Any, region: str) -> KeyTask:
@@ -195,19 +152,6 @@ def _task(module: Any, region: str) -> KeyTask:
         check_mode=module.check_mode,
         backup_path=module.params["backup_path"],
     )
-
-
-def _result(outcome: KeyOutcome) -> dict[str, Any]:
-    return {
-        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
-        "key_arn": outcome.key_arn,
-        "account_id": outcome.account_id,
-        "changes": rows(outcome.changes),
-        "refusals": list(outcome.refusals),
-        "errors": list(outcome.errors),
-        "diff": diff(outcome.changes),
-        "backup": document(outcome.backup) if outcome.backup else None,
-    }
 
 
 if __name__ == "__main__":

@@ -21,13 +21,6 @@ description:
   - Of a trail nothing but its key is changed, but for that of O(create_trail). What could not be read never leads to
     another key.
 options:
-  kms_key_id:
-    description:
-      - The key to give to trails that need one, by key id, key ARN, alias name or alias ARN. It must be in the region
-        of the trail's bucket. A trail on another good key stays there, see O(replace_compliant_key).
-      - An id or alias name is looked for in the account of the trails, or of O(key_assume_role) where it is given.
-      - Mutually exclusive with O(key).
-    type: str
   create_trail:
     description:
       - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
@@ -87,16 +80,10 @@ options:
     default: false
   replace_compliant_key:
     description:
-      - Whether trails that have a key move to O(kms_key_id) or O(key) as well.
+      - Whether trails that have a key move to O(kms_key_id) or O(key) as well. Else one on a good key stays there.
       - Logs that are already delivered still need the old key.
     type: bool
     default: false
-  backup_path:
-    description:
-      - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
-        written before the first write to AWS. A file that is there keeps its content under a name with its time.
-      - Nothing is written in check mode, nor where nothing changes.
-    type: path
   restore:
     description:
       - A file that an earlier run wrote to O(backup_path). What it replaced goes back, and nothing else is enforced.
@@ -112,6 +99,9 @@ options:
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.cloudtrail_kms.key
+  - aws_baseline.cloudtrail.principals
+  - aws_baseline.cloudtrail.principals.role
+  - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -128,7 +118,6 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
   - Objects that are already in the bucket keep the encryption they have.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
@@ -161,9 +150,10 @@ EXAMPLES = r"""
 
 - name: Use the central key of another account
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
-    kms_key_id: arn:aws:kms:us-east-1:444444444444:key/11111111-2222-3333-4444-555555555555
+    kms_key_id: arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555
     key_assume_role:
-      role_arn: arn:aws:iam::444444444444:role/CloudTrailEnforce
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
+      external_id: audit-2026
 
 - name: Put back what an earlier run has replaced
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
@@ -280,20 +270,15 @@ backup:
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    BackupError,
-    document,
-    read_backup,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
 
 
 def main() -> None:
@@ -316,12 +301,7 @@ def main() -> None:
         outcome = enforce(caller, task, Pace(timeout))
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    for warning in dict.fromkeys(outcome.warnings):
-        warn(warning)
-    reasons = [*outcome.refusals, *outcome.errors]
-    if reasons:
-        module.fail_json(msg=" ".join(reasons), **_result(outcome))
-    module.exit_json(**_result(outcome))
+    end(module, outcome, **_own(outcome))
 
 
 def _task(module: Any) -> Task:
@@ -336,18 +316,11 @@ def _task(module: Any) -> Task:
     )
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
-    """The published shape of what came of it."""
+def _own(outcome: Outcome) -> dict[str, Any]:
     return {
-        "changed": any(change.status in ("planned", "applied") for change in outcome.changes),
-        "changes": rows(outcome.changes),
         "before": facts([outcome.before]),
         "after": facts([outcome.after]) if outcome.after else None,
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
-        "refusals": list(outcome.refusals),
-        "errors": list(outcome.errors),
-        "diff": diff(outcome.changes),
-        "backup": document(outcome.backup) if outcome.backup else None,
     }
 
 

@@ -18,6 +18,9 @@ description:
   - It changes nothing, in check mode or not.
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
+  - aws_baseline.cloudtrail.principals
+  - aws_baseline.cloudtrail.principals.sweep
+  - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -37,25 +40,6 @@ options:
         O(bucket_assume_role).
     type: list
     elements: str
-  assume_role:
-    description:
-      - The role to assume in the account that is to be read, by its ARN, or in each of O(accounts), by its name.
-      - Works in check mode too, since assuming a role changes nothing. It is assumed again before its session ends.
-    type: dict
-    suboptions:
-      role_arn:
-        description: ARN of the role, where one account is read.
-        type: str
-      role_name:
-        description: Name of the role, with its path if it has one, in each of O(accounts).
-        type: str
-      external_id:
-        description: The external id that the role's trust policy asks for.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
   progress_path:
     description:
       - A file to which a line is added for every finished tenth of O(accounts), such as C(Audited 50 of 500 accounts).
@@ -72,8 +56,6 @@ attributes:
     platforms: all
   idempotent:
     support: full
-notes:
-  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 """
@@ -92,17 +74,17 @@ EXAMPLES = r"""
     regions: [eu-central-1]
     trails: [organization-trail]
     assume_role:
-      role_arn: arn:aws:iam::222222222222:role/CloudTrailAudit
+      role_arn: arn:aws:iam::222222222222:role/CloudTrailKmsAudit
       external_id: audit-2026
     key_assume_role:
-      role_arn: arn:aws:iam::555555555555:role/CloudTrailAudit
+      role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsAudit
       external_id: audit-2026
 
 - name: Judge many accounts at once, each by its own role of one name
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
     accounts: ["111111111111", "222222222222", "333333333333", "444444444444", "555555555555"]
     assume_role:
-      role_name: CloudTrailAudit
+      role_name: CloudTrailKmsAudit
       external_id: audit-2026
 
 - name: Ask for readers and approved keys, and live with one finding for a while

@@ -58,8 +58,9 @@ options:
       - Of several hosts, and of one with the variable C(aws_account_id), which the inventory plugin
         P(aws_baseline.cloudtrail.aws_accounts#inventory) sets, the accounts are read in one sweep, and one that cannot
         be entered is C(unknown).
-      - An account whose host has an C(aws_account_state) other than V(ACTIVE) is C(not_applicable); nothing is asked of
-        it. C(aws_account_name) names the account in table and reports.
+      - An account whose host has an C(aws_account_state) of V(SUSPENDED), V(CLOSED), V(PENDING_CLOSURE) or
+        V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. C(aws_account_name) names the account in
+        table and reports.
       - A sweep judges all accounts by the same options. Hosts between which a variable of the role differs are refused.
       - With O(mode=enforce) there is one host.
     type: list
@@ -212,7 +213,7 @@ failures:
   sample:
     "111111111111": >-
       Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
-      The report says what to do about each; fail_on decides what fails a run.
+      The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
 host_failures:
   description:
     - Why each of O(hosts) fails, by its name, an empty text where it does not. A host of a sweep fails by its own

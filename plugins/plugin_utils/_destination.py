@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -32,4 +32,17 @@ def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]
     return {
         "bucket": bucket,
         "prefix": prefix.strip("/") if prefix else f"{FOLDER}/{variables.get('awx_job_id', STARTED)}",
+    }
+
+
+def uploads(own: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which files are to go into the bucket, and where, for the tasks that put them there.
+
+    `own` are the options of the run.
+    """
+    if not files or not own["report_bucket"]:
+        return {"uploads": []}
+    return {
+        "uploads": [*files],
+        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
     }

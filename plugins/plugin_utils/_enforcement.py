@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid impo
     legible,
     note_lines,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone, as_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import (
     VERDICT_TONES,
     account_rows,
@@ -50,8 +49,6 @@ _STATUS_TONES: Mapping[str, Tone] = {
     "failed": "bad",
     "not_attempted": "quiet",
 }
-# What refusals ask for is told by the options of the module; who runs the role sets its variables.
-_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
 
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
@@ -94,10 +91,8 @@ def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width:
     if changes:
         lines += [*_change_lines(changes, account_id, width, paint), ""]
     lines += note_lines(_reasons(enforcement), width, paint)
-    options = {option: None for text in enforcement["refusals"] for option in _OPTION.findall(text)}
-    if options:
-        variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
-        lines += detail_lines(f"As variables of the role: {variables}.", width)
+    asked = as_variables(enforcement["refusals"])
+    lines += detail_lines(asked, width) if asked else ()
     return "\n".join(lines).rstrip()
 
 

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, wrap
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, wrap, wrap_with_command
 
 # Colours a piece of text that is laid out already, so that its escape sequences are never measured.
 Paint: TypeAlias = Callable[[str, Tone], str]
@@ -80,11 +80,14 @@ def _column_widths(layout: Sequence[Column], table: Sequence[Sequence[str]], wid
 
 
 def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]:
-    """Yield the lines of the notes under a row, and an empty one where there are any."""
+    """Yield the lines of the notes under a row, and an empty one where there are any.
+
+    They take `width` columns at most, but for an argument of a command that is longer.
+    """
     margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
     for note, to_do in zip(notes, _to_dos(notes), strict=True):
-        text = wrap(f"{note.subject}: {note.text}" if note.subject else note.text, width - len(margin))
-        first, *others = [*text, *wrap(to_do, width - len(margin))]
+        text = wrap_with_command(f"{note.subject}: {note.text}" if note.subject else note.text, width - len(margin))
+        first, *others = [*text, *wrap_with_command(to_do, width - len(margin))]
         yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
         yield from (margin + line for line in others if line)
     if notes:

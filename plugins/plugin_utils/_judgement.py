@@ -22,16 +22,20 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 # A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
 _NAMED = 10
-_NEXT_STEP = "The report says what to do about each; fail_on decides what fails a run."
+_NEXT_STEP = (
+    "The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
+)
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the audit of an enforcement that says how things are.
 
-    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
-    after where the account could not be read again.
+    A plan only predicts what comes after: it must not turn a failing account green. So does the plan of a key that
+    accounts share, which is none of the account's own changes. Nor is there anything to say of after where the account
+    could not be read again.
     """
-    planned = any(change["status"] == "planned" for change in enforcement["changes"])
+    statuses = {change["status"] for change in enforcement["changes"]}
+    planned = "planned" in statuses or bool(enforcement.get("shared_keys"))
     told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
     return cast("Mapping[str, Any]", told)
 
@@ -43,7 +47,7 @@ def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()
     under it are left out. `reasons`, what an enforcement was refused or failed to do, fail it whatever its verdict.
     """
     if reasons:
-        return {account["account_id"]: " ".join(reasons) for account in audit["accounts"]}
+        return {account["account_id"]: "\n".join(reasons) for account in audit["accounts"]}
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
     return {account["account_id"]: f"{_account_sentence(account)} {_NEXT_STEP}" for account in failing}
 

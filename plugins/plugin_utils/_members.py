@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
 
 PREFIX = "cloudtrail_kms_"
 ROLE = f"{PREFIX}assume_role"
@@ -55,7 +57,7 @@ class Member:
     @property
     def active(self) -> bool:
         """Whether the account is in use, so far as is known; nothing is asked of one that is not."""
-        return self.state in (None, "ACTIVE")
+        return self.state not in NOT_IN_USE
 
     def _part(self, number: int) -> str | None:
         found = _ROLE_ARN.fullmatch(str(self.role.get("role_arn")))
@@ -80,8 +82,11 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
 
 
 def by_use(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """Return the members that stand for accounts in use, and those that do not, each account once."""
-    accounts = {each.account_id: each for each in members}
+    """Return the members that stand for accounts in use, and those that do not, each account once.
+
+    An account that one of its hosts has in use is in use.
+    """
+    accounts = {each.account_id: each for each in sorted(members, key=lambda each: each.active)}
     active = [each for each in accounts.values() if each.active]
     return active, [each for each in accounts.values() if not each.active]
 
@@ -122,6 +127,15 @@ def refuse_another_role(given: object, members: Iterable[Member], host: str) -> 
             )
 
 
+def refuse_another_account(given: Mapping[str, Any] | None, host: Member) -> None:
+    """Raise MembersError where the role that a task is given is not one of the host's account: it would be changed."""
+    if host.named and replace(host, role=given or {}).account_id != host.account_id:
+        raise MembersError(
+            f"The host {host.host} stands for account {host.account_id}, but the {ROLE} of the task, or the role, "
+            "names no role there. Set it for the host."
+        )
+
+
 def host_failures(members: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str]) -> dict[str, str]:
     """Return why each host fails, an empty text where it does not. `failing` says so of accounts, by their ids.
 
@@ -145,16 +159,17 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
     return f"{len(failing)} of {len(audit['accounts'])} accounts fail: {counted}. The table and the reports name each."
 
 
-def refuse_differences(variables: Mapping[str, Mapping[str, Any]], apart: Iterable[str]) -> None:
-    """Raise MembersError where a variable of the role differs between hosts: one run judges all by the same.
-
-    `variables` are those of each host, `apart` those that an audit does not look at.
-    """
+def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
+    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside."""
     unasked = {ROLE, *apart}
-    compared = {
-        host: {name: value for name, value in found.items() if name.startswith(PREFIX) and name not in unasked}
-        for host, found in variables.items()
-    }
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX) and name not in unasked}
+
+
+def refuse_differences(compared: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise MembersError where a variable differs between hosts: one run judges all by the same.
+
+    `compared` are those of each host, see `of_the_run`.
+    """
     first, expected = next(iter(compared.items()))
     for host, found in compared.items():
         if found != expected:

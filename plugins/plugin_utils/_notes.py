@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+
+# What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
+_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
+
+# The one thing that is judged of an account rather than of a trail.
+ACCOUNT_RULE = "account_has_trails"
 
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
 
@@ -36,6 +43,13 @@ class Note:
     subject: str
     text: str
     remediation: str
+
+
+def as_variables(texts: Iterable[str]) -> str:
+    """Return a sentence that names the role's variables for the options that the texts ask for, or an empty text."""
+    options = dict.fromkeys(option for text in texts for option in _OPTION.findall(text))
+    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+    return f"As variables of the role: {variables}." if variables else ""
 
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
@@ -68,7 +82,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield Note(
             mark="FAIL",
             tone="bad",
-            subject="no_trails",
+            subject=ACCOUNT_RULE,
             text="No trail was found in the regions that were read.",
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )

@@ -16,6 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid impo
     Grid,
     Paint,
     count,
+    detail_lines,
     legible,
     note_lines,
 )
@@ -23,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes imp
     Note,
     Tone,
     account_notes,
+    as_variables,
     finding_notes,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
@@ -70,6 +72,8 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     ]
     for row in rows:
         lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
+    asked = as_variables(note.remediation for row in rows for note in row.notes)
+    lines += [*detail_lines(asked, width), ""] if asked else []
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit))
 
 

@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
 _SEPARATORS = "/:-_.,"
+# The command of the AWS CLI that a text ends with, of nothing that a shell would take for more than an argument; and
+# where it may break.
+_COMMAND = re.compile(r'(?<=: )aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && aws [a-z]+ [a-z-]+)+$', re.ASCII)
+_PART = re.compile(r" (?=--|&& )")
 
 
 def printable(text: str) -> str:
@@ -64,6 +69,26 @@ def wrap(text: str, width: int) -> list[str]:
         else:
             lines.append(rest)
     return [line for line in lines if line] or [""]
+
+
+def wrap_with_command(text: str, width: int) -> list[str]:
+    """Return the text as `wrap` does; the command that it ends with, after a colon, is for a shell as it stands.
+
+    It starts a line, breaks before its options, and its lines go on after a backslash. An argument stays whole: where
+    it is wider than the line, the terminal breaks it, and copies it as one.
+    """
+    command = _COMMAND.search(text)
+    if not command:
+        return wrap(text, width)
+    first, *parts = _PART.split(text[command.start() :])
+    lines = [first]
+    for part in parts:
+        joined = f"{lines[-1]} {part}"
+        if columns(joined) <= width - len(" \\"):
+            lines[-1] = joined
+        else:
+            lines.append(f"  {part}")
+    return [*wrap(text[: command.start()], width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _pieces(word: str, width: int) -> list[str]:

@@ -47,7 +47,7 @@ SECURITY = "555555555555"
 SHARED = Task(
     replace(
         HERE,
-        key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "enforce-2026"),
+        key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "audit-2026"),
         bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
     ),
     wish=Wish(key_account_id=SECURITY, key_is_shared=True),

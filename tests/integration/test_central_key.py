@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def scenario() -> dict[str, Any]:
         "description": "Twenty accounts without keys.",
         "accounts": [*accounts, {"id": LOG_ARCHIVE, "name": "log-archive"}, {"id": SECURITY, "name": "security"}],
         "roles": {
-            "CloudTrailKmsEnforce": {"accounts": [*names.values(), "security"], "external_id": "enforce-2026"},
+            "CloudTrailKmsEnforce": {"accounts": [*names.values(), "security"], "external_id": "audit-2026"},
             "CloudTrailKmsAudit": {"accounts": ["log-archive"], "external_id": "audit-2026"},
         },
         "buckets": {"central-logs": {"account": "log-archive"}},
@@ -47,21 +48,12 @@ def scenario() -> dict[str, Any]:
 
 
 def inventory(accounts: list[str], folder: Path) -> str:
-    """An inventory in which each host is an account; returns its path."""
-
-    def role(account: str, purpose: str) -> dict[str, str]:
-        arn = f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}"
-        return {"role_arn": arn, "external_id": f"{purpose}-2026"}
-
-    variables = {
-        "cloudtrail_kms_assume_role": role("{{ inventory_hostname }}", "enforce"),
-        "cloudtrail_kms_key_assume_role": role(SECURITY, "enforce"),
-        "cloudtrail_kms_bucket_assume_role": role(LOG_ARCHIVE, "audit"),
-        "cloudtrail_kms_key": {"alias": "alias/organization-trails"},
-        "cloudtrail_kms_backup_path": str(folder / "{{ inventory_hostname }}.json"),
-    }
+    """The inventory of the page on landing zones, of these accounts and with backups; returns its path."""
+    (page,) = (block for block in blocks("yaml", "docs/landing-zones.md") if block.startswith("# accounts.yml"))
+    content = yaml.safe_load(page)
+    content["all"]["hosts"] = dict.fromkeys(accounts)
+    content["all"]["vars"]["cloudtrail_kms_backup_path"] = str(folder / "{{ inventory_hostname }}.json")
     path = folder / "inventory.yml"
-    content = {"all": {"hosts": dict.fromkeys(accounts), "vars": variables}}
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return str(path)
 
@@ -114,3 +106,18 @@ def test_where_the_key_cannot_be_changed_no_account_goes_on(fake_aws: FakeAws, t
     assert planned.stdout.count(": 1 planned") == 3
     (shown,) = blocks("text", "docs/landing-zones.md")
     assert shown in planned.stdout
+
+
+def test_the_page_on_provisioning_plans_for_many_accounts(fake_aws: FakeAws, tmp_path: Path) -> None:
+    fake_aws.reset("central-key")
+    (page,) = (block for block in blocks("yaml", "docs/provision.md") if block.startswith("# accounts.yml"))
+    (tmp_path / "accounts.yml").write_text(page, encoding="utf-8")
+    (command,) = (
+        line for block in blocks("console", "docs/provision.md") for line in block.splitlines() if " -i " in line
+    )
+    arguments = [*shlex.split(command.removeprefix("$ ")), "--check", "-e", "cloudtrail_kms_fail_on=never"]
+    planned = subprocess.run(
+        arguments, cwd=tmp_path, env=fake_aws.environment, capture_output=True, text=True, check=False
+    )
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert planned.stdout.count("6 planned") == 2

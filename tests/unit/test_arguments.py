@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
@@ -137,6 +138,18 @@ def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message:
         (_arguments.scope(params(**given)), _arguments.settings(params(**given)))
 
 
+@pytest.mark.parametrize("absent", ["rules", "reason", "owner", "expires"])
+def test_an_exception_without_what_decides_it_is_refused(absent: str) -> None:
+    row = {name: value for name, value in {**DECISION, "trail": TRAIL}.items() if name != absent}
+    refused = ArgumentSpecValidator(_arguments.facts_spec()).validate({"exceptions": [row]})
+    assert refused.error_messages == [f"missing required arguments: {absent} found in exceptions"]
+
+
+def test_an_exception_of_nothing_is_refused() -> None:
+    refused = ArgumentSpecValidator(_arguments.facts_spec()).validate({"exceptions": [DECISION]})
+    assert refused.error_messages == ["one of the following is required: trail, account found in exceptions"]
+
+
 @pytest.mark.parametrize("trail", ["main", "sandbox-*", "m?in", "arn:aws*:cloudtrail:*:1111*:trail/team-?", None])
 @pytest.mark.parametrize("account", ["111111111111", "1111*", "*", None])
 def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None) -> None:
@@ -232,6 +245,8 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
     [
         ({"kms_key_id": ""}, "kms_key_id: ''"),
         ({"kms_key_id": "my-key"}, "kms_key_id: 'my-key'"),
+        ({"kms_key_id": "alias/aws/cloudtrail"}, "kms_key_id: 'alias/aws/cloudtrail' leads to a key that AWS manages"),
+        ({"kms_key_id": f"{KEY.rpartition(':')[0]}:alias/aws/s3"}, ":alias/aws/s3' leads to a key that AWS manages"),
         ({"key": {"alias": "alias/aws/cloudtrail"}}, "key.alias: 'alias/aws/cloudtrail'"),
         ({"key": {"alias": "logs"}}, "key.alias: 'logs'"),
         ({"key": {"administrators": ["me"]}}, "key.administrators: 'me'"),

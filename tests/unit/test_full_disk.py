@@ -35,7 +35,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 def test_a_backup_that_does_not_fit_stops_the_run_before_its_first_write(tmp_path: Path) -> None:
     path = tmp_path / "backup.json"
     with no_file_larger_than(16), pytest.raises(BackupError, match=f"The backup {path} cannot be written: "):
-        write_backup(str(path), Backup("111111111111", "2026-11-23T08:00:00+00:00"), keep_older=True)
+        write_backup(str(path), Backup("111111111111", "2026-11-23T08:00:00+00:00"), own=None)
     assert list(tmp_path.iterdir()) == []
 
 

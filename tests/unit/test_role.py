@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import ENFORCE_OPTIONS
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
@@ -88,6 +88,13 @@ def variable(name: str) -> str:
 
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
-    assert (
-        _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == cloudtrail_kms_run.ENFORCE_OPTIONS
-    )
+    assert _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == ENFORCE_OPTIONS
+
+
+def test_no_playbook_ends_green_where_it_has_no_host() -> None:
+    found = ROLE.parents[1].glob("playbooks/*.yml")
+    books = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in found}
+    of_hosts = {name: book for name, book in books.items() if "cloudtrail_kms_hosts" in book[-1]["hosts"]}
+    assert of_hosts.keys() - {"hosts"} == {"audit", "enforce", "provision_account", "restore"}
+    for name in of_hosts.keys() - {"hosts"}:
+        assert of_hosts[name][0]["ansible.builtin.import_playbook"] == "hosts.yml", name

@@ -36,6 +36,8 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
 
 # How often to look for a key whose CreateKey was not answered, or for a policy that was just written.
 LOOKS = 5
+# What waiting does not mend (KMS API reference, CreateKey and CreateAlias; CloudTrail API reference, CreateTrail).
+QUOTA_REACHED = ("LimitExceededException", "MaximumNumberOfTrailsExceededException")
 
 
 @dataclass(frozen=True)
@@ -301,13 +303,20 @@ def _unseen(what: str, error: ReadError) -> _FailedError:
 
 def _failed(change: Change, error: Exception) -> _FailedError:
     """The failure in words: what was asked of AWS, its answer, and the next step."""
-    denied = "Denied" in code_of(error)
-    operation = (service_of(change), change.operation)
-    actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
-    step = f"Allow what is missing of {actions} to the caller" if denied else "Mend what it names"
     lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
-    return _FailedError(f"{what} failed: {_words(error)}.{lost} {step}, and run again.")
+    return _FailedError(f"{what} failed: {_words(error)}.{lost} {_step(change, code_of(error))}, and run again.")
+
+
+def _step(change: Change, code: str) -> str:
+    """What to do before the next run, by the code of AWS's answer."""
+    if "Denied" in code:
+        operation = (service_of(change), change.operation)
+        actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
+        return f"Allow what is missing of {actions} to the caller"
+    if code in QUOTA_REACHED:
+        return "A quota of the account is reached: delete what is not needed, or have it raised"
+    return "Mend what it names"
 
 
 def _words(error: Exception) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ORGANIZATIONS_NOT_IN_USE,
     OrganizationAccount,
     ReadError,
     next_step,
@@ -30,7 +31,6 @@ READS_AT_ONCE = 4
 # The region that reaches the one endpoint of Organizations where no other is given (General Reference, "AWS
 # Organizations endpoints"); in another partition one of its regions has to be set.
 DEFAULT_REGION = "us-east-1"
-_NOT_IN_USE = "AWSOrganizationsNotInUseException"
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _list(
 
 def _refusal(error: ReadError) -> str:
     answered = f"{error.operation} answered {error.code} ({error.message})."
-    if error.code == _NOT_IN_USE:
+    if error.code == ORGANIZATIONS_NOT_IN_USE:
         return (
             f"The account of these credentials is in no organization: {answered} Use credentials of the organization's "
             "management account or of a delegated administrator, or write the accounts into an inventory file yourself."

@@ -15,7 +15,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
     Subject,
     TrailException,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Level, Snapshot, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    NOT_IN_USE,
+    Finding,
+    Level,
+    Snapshot,
+    Trail,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class AccountVerdict:
         return self._roll_up("fail", "pass", [trail.cis_3_5 for trail in self.trails])
 
     def _roll_up(self, bad: str, good: str, verdicts: list[str]) -> str:
-        if self.snapshot.state not in (None, "ACTIVE"):
+        if self.snapshot.state in NOT_IN_USE:
             return "not_applicable"
         return roll_up(bad, good, verdicts, complete=self.complete)
 

@@ -26,9 +26,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
 USABLE_STATES = ("Enabled", "Updating")
 STATE_REMEDIES = {
-    "Disabled": "Enable it: aws kms enable-key --region {region} --key-id {arn}.",
-    "PendingDeletion": "Cancel the deletion while there is time (aws kms cancel-key-deletion --region {region} "
-    "--key-id {arn}), then enable the key: without it the logs it encrypted are lost as well.",
+    "Disabled": "Enable it: aws kms enable-key --region {region} --key-id {arn}",
+    "PendingDeletion": "Without the key the logs it encrypted are lost as well. Cancel the deletion while there is "
+    "time, and enable the key, which is disabled then: aws kms cancel-key-deletion --region {region} --key-id {arn} && "
+    "aws kms enable-key --region {region} --key-id {arn}",
     "PendingImport": "Import its key material, or give the trail another key.",
 }
 
@@ -154,6 +155,6 @@ def key_rotation_enabled(subject: Subject) -> Result:
     return Result(
         "fail",
         "The key does not rotate automatically.",
-        f"Turn it on: aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}.",
+        f"Turn it on: aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}",
         {"rotation_enabled": False},
     )

@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, Missing, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    ANY_MEMBER,
     Decision,
     Outcome,
     Policy,
@@ -136,15 +137,16 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
 def _deliveries(subject: Subject, policy: str) -> Iterator[Request]:
     """A log file in every folder the trail delivers to.
 
-    A multi-region trail has a folder for each region, an organization trail also one below the organization's id
-    (CloudTrail guide, "CloudTrail log file name format"). Which id that is the trail does not tell: the policy's
-    own is taken, and where it names none, any.
+    A multi-region trail has a folder for each region, an organization trail also one for each account below the
+    organization's id (CloudTrail guide, "CloudTrail log file name format"). Which id that is the trail does not tell:
+    the policy's own is taken, and where it names none, any.
     """
     regions = (subject.regions if subject.trail.multi_region else ()) or (subject.trail.home_region,)
-    organizations: list[str | None] = [None]
+    owners: list[tuple[str | None, str | None]] = [(None, None)]
     if subject.trail.organization_trail:
-        organizations += [*dict.fromkeys(_ORGANIZATION_ID.findall(policy))] or ["o-0000000000"]
-    for organization in organizations:
+        organizations = [*dict.fromkeys(_ORGANIZATION_ID.findall(policy))] or ["o-0000000000"]
+        owners += [(organization, member) for organization in organizations for member in (None, ANY_MEMBER)]
+    for organization, member in owners:
         for region in regions:
             yield delivery_request(
                 trail_arn=subject.trail.arn,
@@ -153,14 +155,27 @@ def _deliveries(subject: Subject, policy: str) -> Iterator[Request]:
                 bucket_prefix=subject.trail.bucket_prefix,
                 region=region,
                 organization_id=organization,
+                member=member,
             )
 
 
 def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
     name, folder = subject.trail.bucket_name, request.resource.partition(":::")[2].rpartition("/20")[0]
+    decision = decide(policy, request)
+    below, of_any_member, _rest = folder.partition(f"/{ANY_MEMBER}/CloudTrail/")
+    if of_any_member and decision.outcome is Outcome.IMPLICIT_DENY:
+        below = below.removeprefix(f"{name}/")
+        return Result(
+            "unknown",
+            f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether these are all "
+            "of its accounts the trail does not tell, and one that joins later could not deliver.",
+            f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
+            f"{below}/* where aws:SourceArn is {subject.trail.arn}.",
+            {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
+        )
     return _as_result(
         policy,
-        decide(policy, request),
+        decision,
         f"The policy of the bucket {name} lets CloudTrail upload logs encrypted under this key.",
         f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key to {folder}.",
         f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "

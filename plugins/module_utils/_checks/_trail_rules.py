@@ -30,9 +30,10 @@ def trail_has_kms_key(subject: Subject) -> Result:
         "fail",
         "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and whoever may read the bucket "
         "may read them.",
+        "Logs that are already delivered stay as they are. "
         f"Take a customer managed key in {region}, let its key policy allow CloudTrail, then set it: "
         f"aws cloudtrail update-trail --region {subject.trail.home_region} --name {subject.trail.arn} "
-        "--kms-key-id KEY_ARN. Logs that are already delivered stay as they are.",
+        "--kms-key-id KEY_ARN",
     )
 
 
@@ -78,7 +79,7 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
         return Result(
             "fail",
             "Logging is off, so nothing new is recorded.",
-            f"Start it: aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}.",
+            f"Start it: aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}",
             evidence,
             advice=True,
         )

@@ -72,7 +72,7 @@ def is_born_here(key: Key) -> bool:
     if policy is None or not policy.statements:
         return False
     root, *others = policy.statements
-    return _is_root(root.document, key) and bool(others) and all(_is_ours(each.sid) for each in others)
+    return _is_root(root.document, key) and bool(others) and all(is_our_sid(each.sid) for each in others)
 
 
 def _is_root(document: Any, key: Key) -> bool:
@@ -81,5 +81,6 @@ def _is_root(document: Any, key: Key) -> bool:
     return (document.get("Effect"), document.get("Principal"), document.get("Action")) == ("Allow", root, "kms:*")
 
 
-def _is_ours(sid: str | None) -> bool:
+def is_our_sid(sid: str | None) -> bool:
+    """Whether a statement of this Sid is one that we write."""
     return (sid or "").startswith("AwsBaselineCloudTrail")

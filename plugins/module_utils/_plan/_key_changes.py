@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError, next_step
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, step_of_owner
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     MergeRefusedError,
@@ -54,12 +54,14 @@ class KeyUse:
         return Required(self.key.arn, trails, settings.readers, wish.statements)
 
 
-def key_changes(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], None]) -> Iterator[Change]:
-    """What is done to the key. Raises RefusedError where it cannot be, or not unasked."""
+def key_changes(
+    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[Change]:
+    """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     if use.serving.is_new and wish.key:
         yield _changes.create_key(use.key, _birth(use.required(wish, settings), wish.key), wish.key)
     elif use.granted or use.others:
-        yield from _grants(use, wish, settings, warn)
+        yield from _grants(use, account_id, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
         yield _changes.create_alias(use.key, wish.key.alias)
     if use.others or any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
@@ -73,7 +75,9 @@ def _birth(required: Required, wish: KeyWish) -> str:
         raise RefusedError(f"The new key cannot be given its policy. {error}") from error
 
 
-def _grants(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], None]) -> Iterator[Change]:
+def _grants(
+    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[Change]:
     """The policy with what is missing in it, if anything is.
 
     Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
@@ -82,13 +86,15 @@ def _grants(use: KeyUse, wish: Wish, settings: Settings, warn: Callable[[str], N
     if isinstance(key.policy, ReadError):
         raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"{next_step(key.policy)} For a key of another account give key_assume_role."
+            f"{step_of_owner(account_id, key.arn, key.policy, wish)}"
         )
     try:
         present = parse(key.policy)
         merged = merge(present, use.required(wish, settings))
     except PolicyError as error:
-        raise RefusedError(f"To the policy of {key.arn} nothing can be added: {error}") from error
+        raise RefusedError(
+            f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by kms_key_id."
+        ) from error
     except MergeRefusedError as error:
         if use.others or any(each.fails for each in use.granted):
             raise RefusedError(str(error)) from error

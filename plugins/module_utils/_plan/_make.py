@@ -152,12 +152,13 @@ class _Planner:
             )
 
     def _absent_key(self) -> Iterator[str]:
-        """A given key that is nowhere is the user's mistake, whether a trail needs it now or not."""
+        """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [candidate.key for candidate in self._targets.values()]
-        if self._wish.kms_key_id and found and all(isinstance(key, Missing) for key in found):
+        is_needed = any(intent.needs_key for intent in intents(self._account, self._wish))
+        if self._wish.kms_key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
             yield (
-                f"There is no key {self._wish.key_name} in {', '.join(self._targets)}, where the buckets of account "
-                f"{self._snapshot.account_id} are. Correct kms_key_id."
+                f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
+                f"{self._snapshot.account_id}. Correct kms_key_id."
             )
 
     def _choose(self, intent: Intent) -> None:
@@ -205,7 +206,7 @@ class _Planner:
     def _of_use(self, use: KeyUse) -> Iterator[Change]:
         """The changes of one key and of the trails that move to it."""
         try:
-            yield from key_changes(use, self._wish, self._settings, self._warnings.append)
+            yield from key_changes(use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append)
         except RefusedError as error:
             self._refuse(use.intents, error)
         for intent in use.intents if self._wished is None else ():

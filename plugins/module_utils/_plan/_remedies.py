@@ -117,7 +117,7 @@ class Leave:
 
     def __str__(self) -> str:
         until, owner, reason = (self.exception[name] for name in ("expires", "owner", "reason"))
-        return f"{self.finding.rule} of {self.trail.arn} until {until} by {owner}: {reason}"
+        return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
 def left_alone(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:

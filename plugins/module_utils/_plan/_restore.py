@@ -29,12 +29,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here, is_our_sid
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy, update_trail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import parse, validate
 
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
@@ -126,14 +126,15 @@ def _somebody_elses(trail: Trail) -> str:
 def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing | ReadError]) -> str | None:
     if row.before is None:
         return (
-            "it had no key before the backup, and encryption is never removed from here. If that is what you want: "
+            "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
+            "trail off the backup. To remove its encryption all the same: "
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
     if isinstance(key, Key):
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
-    return f"its key {row.before} cannot be found ({why}). Leave the trail on the key it has."
+    return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
 
 
 def _policy_goes_back(
@@ -171,7 +172,19 @@ def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
     problems = validate(before)
     if problems:
         return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
+    if _of_others(before) != _of_others(row.after):
+        return (
+            "before and after differ in the backup in what no enforcement writes, so that statements of others would "
+            "go or come. Take the file as it was written, or set the policy by hand."
+        )
     return None
+
+
+def _of_others(text: str) -> dict[str, object]:
+    """The policy without the statements that an enforcement writes, which is all that it changes."""
+    policy = parse(text)
+    others = [each.document for each in policy.statements if not is_our_sid(each.sid)]
+    return {**policy.document, "Statement": others}
 
 
 def _owners_of_trails(policy: str) -> set[str]:
@@ -199,7 +212,8 @@ def _would_go_blind(
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 yield (
                     f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
-                    f"key {trail.kms_key_arn} as it was: {finding.message} Leave it as it is, or mend that first."
+                    f"key {trail.kms_key_arn} as it was: {finding.message} "
+                    "Take the trail and the key off the backup, or mend that first."
                 )
 
 

@@ -44,21 +44,37 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
     key = candidate.key
     if isinstance(key, ReadError):
         raise RefusedError(
-            f"The key {wish.key_name} cannot be read in {region}: {key.operation} answered {key.code} ({key.message}). "
-            f"{next_step(key)} For a key of another account give key_assume_role."
+            f"The key {wish.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
+            f"({key.message}). {step_of_owner(snapshot.account_id, wish.key_name, key, wish)}"
         )
     if isinstance(key, Key):
-        _refuse_what_cannot_serve(snapshot, key, region, settings)
+        _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, wish))
         return Serving(key)
     if wish.key is None:
-        raise RefusedError(f"There is no key {wish.key_name} in {region} ({key.message}). Correct kms_key_id.")
+        raise RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct kms_key_id.")
     orphan = _unaliased_key(snapshot, region, candidate, wish)
     key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
     if orphan is None:
         _refuse_creation(snapshot, named, region, settings)
-    _refuse_what_cannot_serve(snapshot, named, region, settings)
+    _refuse_what_cannot_serve(snapshot, named, region, settings, key.arn)
     return Serving(key, is_new=orphan is None, needs_alias=True)
+
+
+def step_of_owner(account_id: str, key_id: str, error: ReadError, wish: Wish) -> str:
+    """What to do about a read of a key that failed: one of another account shows itself to that account's roles."""
+    owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
+    if "Denied" not in error.code or owner in (account_id, wish.key_account_id):
+        return next_step(error)
+    return (
+        f"The key belongs to account {owner}: give a role of that account by key_assume_role, "
+        f"and allow {error.iam_action} there."
+    )
+
+
+def _as_found(key: Key, wish: Wish) -> str:
+    """The key's ARN, with the alias that leads to it where it is wished for by one."""
+    return f"{key.arn}, to which {wish.key_name} leads," if "alias/" in wish.key_name else key.arn
 
 
 def _unborn_key(place: str, wish: KeyWish) -> Key:
@@ -116,23 +132,29 @@ def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: 
     return ours[0] if ours else None
 
 
-def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
+def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings, named: str) -> None:
     """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
     reason = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
     if reason:
-        raise RefusedError(f"The key {key.arn} cannot serve the trails with buckets in {region}: {reason}")
+        raise RefusedError(f"The key {named} cannot serve the trails with buckets in {region}: {reason}")
 
 
 def _why_not(key: Key, region: str) -> str | None:
     if key.manager != "CUSTOMER":
-        return f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key."
+        return (
+            f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key by "
+            "kms_key_id, or another alias by key."
+        )
     if not is_right_kind(key):
         return (
-            f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT; "
-            "CloudTrail uses no other."
+            f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, since "
+            "CloudTrail uses no other, by kms_key_id, or another alias by key."
         )
     if key.region != region:
-        return f"it is in {key.region}. Give a key in {region}; CloudTrail uses keys of the bucket's region only."
+        return (
+            f"it is in {key.region}. Give a key in {region} by kms_key_id; CloudTrail uses keys of the bucket's region "
+            "only."
+        )
     return None
 
 

@@ -82,7 +82,9 @@ def make_key_plan(
     warnings: list[str] = []
     try:
         serving = serving_key(snapshot, region, candidate, wish, settings)
-        changes = list(key_changes(KeyUse(serving, others=trails), wish, settings, warnings.append))
+        changes = list(
+            key_changes(KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append)
+        )
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
     named = (wish.key.alias,) if wish.key else ()

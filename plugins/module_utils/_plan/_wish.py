@@ -79,6 +79,11 @@ class Wish:
             name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
         )
 
+    def key_in(self, *regions: str) -> str:
+        """The key in words, and the regions in which it is looked for; an ARN says its own."""
+        name = self.key_name
+        return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
+
 
 @dataclass(frozen=True)
 class SharedKey:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ORGANIZATIONS_NOT_IN_USE,
     Bucket,
     Change,
     Missing,
@@ -59,7 +60,7 @@ def wished_trail(
     """
     foreseen = check_mode and wish.new_bucket
     present = next((trail for trail in _namesakes(snapshot, wish) if trail.home_region == wish.home_region), None)
-    refusals = [*_misplaced(snapshot, wish), *_without_bucket(ground, wish, snapshot.account_id, foreseen=foreseen)]
+    refusals = [*_misplaced(snapshot, wish), *_without_bucket(snapshot, ground, wish, foreseen=foreseen)]
     refusals += _different(present, wish) if present else _not_creatable(snapshot, ground, wish)
     if refusals:
         return None, tuple(refusals)
@@ -93,9 +94,14 @@ def new_bucket_region(wish: TrailWish) -> str:
     return wish.bucket_region or wish.home_region
 
 
+def _arn(snapshot: Snapshot, wish: TrailWish) -> str:
+    """The ARN that the trail has, or will have."""
+    return f"arn:{snapshot.partition}:cloudtrail:{wish.home_region}:{snapshot.account_id}:trail/{wish.name}"
+
+
 def _unborn(snapshot: Snapshot, wish: TrailWish) -> Trail:
     return Trail(
-        arn=f"arn:{snapshot.partition}:cloudtrail:{wish.home_region}:{snapshot.account_id}:trail/{wish.name}",
+        arn=_arn(snapshot, wish),
         name=wish.name,
         home_region=wish.home_region,
         multi_region=wish.multi_region,
@@ -118,49 +124,50 @@ def _misplaced(snapshot: Snapshot, wish: TrailWish) -> Iterator[str]:
     """Reasons that lie in where the trail is to be."""
     if wish.home_region not in snapshot.regions:
         yield (
-            f"The trail {wish.name} cannot be in {wish.home_region}, which is not among the regions that are read: "
-            f"{', '.join(snapshot.regions)}. Give another home_region, or enable that one."
+            f"The trail {_arn(snapshot, wish)} cannot be created: {wish.home_region} is not among the regions that are "
+            f"read, {', '.join(snapshot.regions)}. Give another home_region, or enable that one in the account."
         )
     for error in (*snapshot.errors, *snapshot.closed_regions):
         if (error.operation, error.region) == ("DescribeTrails", wish.home_region):
             yield (
-                f"Whether a trail {wish.name} is in {wish.home_region} cannot be told: {error.operation} answered "
+                f"Whether there is a trail {_arn(snapshot, wish)} cannot be told: {error.operation} answered "
                 f"{error.code} ({error.message}). {next_step(error)}"
             )
     for trail in snapshot.trails:
         if trail.name == wish.name and trail.ownership != "owned":
             yield (
-                f"A trail {wish.name} is inherited from account {trail.account_id} ({trail.arn}). Give create_trail "
-                "another name, or leave it to that account."
+                f"Account {snapshot.account_id} has a trail {wish.name} already, inherited from account "
+                f"{trail.account_id} ({trail.arn}). Give create_trail another name, or leave it to that account."
             )
         elif trail.name == wish.name and trail.home_region != wish.home_region:
             yield (
-                f"A trail {wish.name} is in {trail.home_region} already ({trail.arn}). To adopt it give home_region "
-                f"{trail.home_region}; for a second one give create_trail another name."
+                f"Account {snapshot.account_id} has a trail {wish.name} in {trail.home_region} already ({trail.arn}), "
+                f"not in {wish.home_region}. To adopt it give home_region {trail.home_region}; for a second one give "
+                "create_trail another name."
             )
 
 
-def _without_bucket(ground: TrailGround, wish: TrailWish, account_id: str, *, foreseen: bool) -> Iterator[str]:
+def _without_bucket(snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, foreseen: bool) -> Iterator[str]:
     """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
-    bucket, name = ground.bucket, wish.bucket_name
+    bucket, of_trail = ground.bucket, f"The trail {_arn(snapshot, wish)}: its bucket {wish.bucket_name}"
     if isinstance(bucket, ReadError):
         yield (
-            f"The bucket {name} of the trail {wish.name} cannot be read: {bucket.operation} answered {bucket.code} "
-            f"({bucket.message}). {next_step(bucket)}"
+            f"{of_trail} cannot be read: {bucket.operation} answered {bucket.code} ({bucket.message}). "
+            f"{next_step(bucket)}"
         )
     elif isinstance(bucket, Missing):
         if not foreseen:
-            yield f"The trail {wish.name} has no place: {bucket.message}. Create it first, or correct its name."
+            yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
     elif ground.bucket_owner is None:
         yield (
-            f"The bucket {name} of the trail {wish.name} is not shown to belong to account {account_id}, and may be a "
-            "stranger's: whoever owns it would get the logs. Correct bucket_name, give the role of its owner by "
-            "bucket_assume_role, or allow s3:GetBucketPolicy to the principal that asks."
+            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: whoever "
+            "owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, or "
+            "allow s3:GetBucketPolicy to the principal that asks."
         )
     elif wish.bucket_region not in (None, bucket.region):
         yield (
-            f"The bucket {name} of the trail {wish.name} is in {bucket.region}, not in {wish.bucket_region}. Correct "
-            "bucket_region, or give another bucket."
+            f"{of_trail} is in {bucket.region}, not in {wish.bucket_region}. Correct bucket_region, or give another "
+            "bucket."
         )
 
 
@@ -194,19 +201,26 @@ def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> 
     ]
     if full:
         yield (
-            f"The trail {wish.name} cannot be created: account {snapshot.account_id} has {TRAILS_PER_REGION} trails in "
-            f"{', '.join(full)}, which is the quota. Delete one that is not needed, or adopt one by its name."
+            f"The trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} has "
+            f"{TRAILS_PER_REGION} trails in {', '.join(full)}, which is the quota. Delete one that is not needed, or "
+            "adopt one by its name."
         )
     organization = ground.organization
-    if isinstance(organization, ReadError):
+    if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
         yield (
-            f"Whether account {snapshot.account_id} manages an organization cannot be told: {organization.operation} "
-            f"answered {organization.code} ({organization.message}). {next_step(organization)}"
+            f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is in no "
+            "organization. Create it from the management account of one, or set organization_trail to false."
+        )
+    elif isinstance(organization, ReadError):
+        yield (
+            f"The organization trail {_arn(snapshot, wish)} cannot be created: whether account {snapshot.account_id} "
+            f"manages an organization is not told, {organization.operation} answered {organization.code} "
+            f"({organization.message}). {next_step(organization)}"
         )
     elif organization and organization.management_account != snapshot.account_id:
         yield (
-            f"The organization trail {wish.name} cannot be created from account {snapshot.account_id}: run this with "
-            f"the credentials of the management account, {organization.management_account}."
+            f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is a "
+            f"member. Run this with the credentials of the management account, {organization.management_account}."
         )
 
 

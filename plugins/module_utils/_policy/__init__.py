@@ -29,6 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    ANY_MEMBER,
     delivery_request,
     reader_request,
     service_request,
@@ -36,6 +37,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES, validate
 
 __all__ = [
+    "ANY_MEMBER",
     "MAX_BYTES",
     "Decision",
     "Delivery",

@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    ANY_MEMBER,
     SERVICE,
     acl_request,
     delivery_request,
@@ -66,7 +67,10 @@ class Delivery:
     def requests(self) -> Iterator[Request]:
         """Every call of CloudTrail that must be allowed."""
         yield acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
-        for organization in (None, *([self.organization_id] if self.organization_id else [])):
+        owners: list[tuple[str | None, str | None]] = [(None, None)]
+        if self.organization_id:
+            owners += [(self.organization_id, None), (self.organization_id, ANY_MEMBER)]
+        for organization, member in owners:
             for region in self.regions:
                 yield delivery_request(
                     trail_arn=self.trail_arn,
@@ -75,6 +79,7 @@ class Delivery:
                     bucket_prefix=self.bucket_prefix,
                     region=region,
                     organization_id=organization,
+                    member=member,
                 )
 
 

@@ -19,6 +19,9 @@ SERVICE = "cloudtrail.amazonaws.com"
 TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
 
+# An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
+ANY_MEMBER = "000000000000"
+
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None
 
@@ -122,13 +125,14 @@ def delivery_request(
     bucket_prefix: str | None,
     region: str | None = None,
     organization_id: str | None = None,
+    member: str | None = None,
 ) -> Request:
     """CloudTrail's `s3:PutObject` of an encrypted log file, to be judged on the bucket's policy.
 
     `region` is the one whose events the file holds, by default the trail's home; with `organization_id` the file
-    is one of those that an organization trail writes below that id.
+    is one of those that an organization trail writes below that id, of the account `member` or else of the trail's.
     """
-    log_file = _log_file(trail_arn, bucket_name, bucket_prefix, region, organization_id)
+    log_file = _log_file(trail_arn, bucket_name, (bucket_prefix, "AWSLogs", organization_id), region, member)
     return _request(
         SERVICE_FACTS + DELIVERY_FACTS, SERVICE, "s3:PutObject", log_file, trail_arn=trail_arn, key_arn=key_arn
     )
@@ -182,7 +186,7 @@ def reader_request(
         principal_arn=reader_arn,
         bucket_region=bucket_region,
         bucket_arn=f"arn:{partition}:s3:::{bucket_name}",
-        log_file=_log_file(trail_arn, str(bucket_name), bucket_prefix),
+        log_file=_log_file(trail_arn, str(bucket_name), (bucket_prefix, "AWSLogs")),
     )
 
 
@@ -199,14 +203,14 @@ def _reader_facts(reader_arn: str, partition: str, bucket_name: str | None) -> l
 def _log_file(
     trail_arn: str,
     bucket_name: str,
-    bucket_prefix: str | None,
+    folders: tuple[str | None, ...],
     region: str | None = None,
-    organization_id: str | None = None,
+    member: str | None = None,
 ) -> str:
-    """The ARN of a log file, named as in "CloudTrail log file name format", of the trail's own account."""
-    _arn, partition, _service, home, account = trail_arn.split(":")[:5]
-    region = region or home
-    folder = "/".join(part for part in (bucket_prefix, "AWSLogs", organization_id) if part)
+    """The ARN of a log file below these folders, named as in "CloudTrail log file name format"."""
+    _arn, partition, _service, home, owner = trail_arn.split(":")[:5]
+    region, account = region or home, member or owner
+    folder = "/".join(part for part in folders if part)
     name = f"{account}_CloudTrail_{region}_20260101T0000Z_0123456789abcdef.json.gz"
     return f"arn:{partition}:s3:::{bucket_name}/{folder}/{account}/CloudTrail/{region}/2026/01/01/{name}"
 

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import ACCOUNT_RULE, account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
-
-# The one thing that is judged of an account rather than of a trail.
-ACCOUNT_RULE = "account_has_trails"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 _CIS = "cis_aws_foundations_"
+_CIS_NAME = "CIS AWS Foundations"
 _NAMES: Mapping[str, str] = MappingProxyType(
     {
         "aws_security_hub": "AWS Security Hub",
@@ -22,6 +23,16 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "hipaa": "HIPAA Security Rule",
     }
 )
+
+
+def benchmark(cis_version: str) -> str:
+    """Return the CIS benchmark's name as it stands before a control."""
+    return f"{_CIS_NAME} {cis_version}"
+
+
+def cis_controls(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> str:
+    """Return the controls of the CIS benchmark among those of all frameworks."""
+    return ", ".join(frameworks[f"{_CIS}{cis_version}"])
 
 
 def chosen(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> dict[str, Sequence[str]]:
@@ -37,7 +48,7 @@ def chosen(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> dict[st
 def title(framework: str) -> str:
     """Return a framework's name for people; one that is not known keeps its key."""
     if framework.startswith(_CIS):
-        return f"CIS AWS Foundations Benchmark {framework.removeprefix(_CIS)}"
+        return f"{_CIS_NAME} Benchmark {framework.removeprefix(_CIS)}"
     return _NAMES.get(framework, framework)
 
 

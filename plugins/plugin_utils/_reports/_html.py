@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import ACCOUNT_RULE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_view import TONES, VERDICTS, page
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
@@ -38,6 +39,7 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
         kinds=KINDS,
         tones=TONES,
         verdicts=VERDICTS,
+        account_rule=ACCOUNT_RULE,
         style=style,
         script=script,
         policy=_content_security_policy(style, script),

@@ -15,7 +15,12 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen, title
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import (
+    benchmark,
+    chosen,
+    cis_controls,
+    title,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import (
     KINDS,
     TrailView,
@@ -129,12 +134,12 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     trails = [trail for account in accounts for trail in account["trails"]]
     entries = _entries(accounts)
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
-    control = ", ".join(RULES["trail_has_kms_key"].frameworks[f"cis_aws_foundations_{cis_version}"])
+    control = cis_controls(RULES["trail_has_kms_key"].frameworks, cis_version)
     rules = tuple(_rule_lines(trails))
     return Page(
         generated_at=generated_at,
         collection_version=audit["collection_version"],
-        benchmark=f"CIS AWS Foundations {cis_version}, control {control}",
+        benchmark=f"{benchmark(cis_version)}, control {control}",
         verdict=min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable"),
         headline=_headline(accounts, trails),
         literally=_literally(trails, control),

@@ -19,9 +19,12 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
@@ -64,10 +67,11 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: `task_vars`, the connection's `transport`, and what happens `meanwhile` the module
-    runs with its options.
+    Beside the arguments of the task: `task_vars`, the connection's `transport`, the `templar`, and what happens
+    `meanwhile` the module runs with its options.
     """
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
+    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda variables: "{{" in str(variables)))
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
     asked: list[Any] = []
 
@@ -82,7 +86,7 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=""), transport=transport),
         play_context=None,
         loader=None,
-        templar=SimpleNamespace(is_template=lambda variables: "{{" in str(variables)),
+        templar=templar,
         shared_loader_obj=None,
     )
     result: dict[str, Any] = action.run(task_vars=task_vars)
@@ -115,9 +119,7 @@ class TestReport:
     def test_shows_and_logs_the_table_in_one_piece_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown: list[tuple[str, dict[str, bool]]] = []
         monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
-        monkeypatch.setattr(
-            cloudtrail_kms_run.display, "display", lambda text, **options: shown.append((text, options))
-        )
+        monkeypatch.setattr(_screen.display, "display", lambda text, **options: shown.append((text, options)))
         run(facts_of(RED))
         (screen, screen_options), (log, log_options) = shown
         assert (screen_options, log_options) == ({"screen_only": True}, {"log_only": True})
@@ -212,7 +214,7 @@ class TestFailures:
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
         failures = run(enforced, fail_on=fail_on)["failures"]
-        assert failures == {"1" * 12: "Refused. Failed. Failed too."}
+        assert failures == {"1" * 12: "Refused.\nFailed.\nFailed too."}
 
     def test_hold_nothing_where_nothing_is_to_fail(self) -> None:
         assert run(facts_of(RED), fail_on="never")["failures"] == {}
@@ -223,10 +225,11 @@ class TestFailures:
     [
         (enforcement("applied"), GREEN),
         (enforcement("planned"), RED),
+        (enforcement(shared_keys=[{"key_arn": KEY, "alias": None, "trails": [], "readers": []}]), RED),
         (enforcement(), GREEN),
         (enforcement("failed", after=None), RED),
     ],
-    ids=["after a run", "before a plan", "nothing to do", "not read again"],
+    ids=["after a run", "before a plan", "before a plan for a shared key", "nothing to do", "not read again"],
 )
 def test_an_enforcement_is_reported_and_judged_by_what_was_read(
     enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
@@ -346,6 +349,24 @@ class TestHosts:
         with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_readers differs between the hosts"):
             self.sweep(host(self.ONE), host(self.TWO, cloudtrail_kms_readers=["x"]), told=NEVER_ASKED)
 
+    @pytest.mark.parametrize(
+        ("sandbox", "other"),
+        [(True, {}), (False, {"sandbox": True})],
+        ids=["of the first host", "of another"],
+    )
+    def test_are_refused_where_a_template_of_the_play_comes_to_something_else(self, sandbox: bool, other: Any) -> None:
+        one, two = host(self.ONE, sandbox=sandbox), host(self.TWO, **other)
+        found = HostVars({self.ONE: one, self.TWO: two})
+        rules = trust_as_template("{{ {'key_is_usable': 'off' if sandbox | default(false) else 'required'} }}")
+        given = {"hosts": list(found), "assume_role": one["cloudtrail_kms_assume_role"]}
+        task_vars = {"hostvars": found, "inventory_hostname": self.ONE, "cloudtrail_kms_rules": rules, **one}
+        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_rules differs between the hosts"):
+            run_and_ask(NEVER_ASKED, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        two["sandbox"] = sandbox
+        told = facts_of(self.BOTH)
+        _result, asked = run_and_ask(told, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
+
     def test_with_templates_are_taken_for_what_these_come_to(self) -> None:
         written = host(self.ONE, cloudtrail_kms_assume_role={"role_arn": "{{ of_the_group }}"})
         found = HostVars({self.ONE: host(self.ONE), self.TWO: host(self.TWO)})
@@ -362,6 +383,18 @@ class TestHosts:
         result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
         assert "accounts" not in asked[0][1]
         assert result["after"]["accounts"][0]["account_name"] == "name-1"
+
+    def test_are_not_enforced_in_the_account_of_another(self) -> None:
+        """A role that the play names goes before that of the host, and may lead elsewhere."""
+        elsewhere = host(self.TWO)["cloudtrail_kms_assume_role"]
+        for given in (elsewhere, None):
+            with pytest.raises(AnsibleActionFail, match=f"host {self.ONE} stands for account {self.ONE}"):
+                self.sweep(host(self.ONE), told=NEVER_ASKED, mode="enforce", assume_role=given)
+        other_role = {"role_arn": f"arn:aws:iam::{self.ONE}:role/Enforce"}
+        _result, asked = self.sweep(
+            host(self.ONE), told=enforcement("applied", changed=True), mode="enforce", assume_role=other_role
+        )
+        assert asked[0][1]["assume_role"] == other_role
 
     def test_of_a_long_sweep_hear_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -441,11 +474,32 @@ class TestJoin:
         with pytest.raises(AnsibleActionFail, match=message):
             run(NEVER_ASKED, mode="join", audits=[str(path)])
 
+    def test_refuses_what_is_left_of_an_earlier_run(self, tmp_path: Path) -> None:
+        """A job that died has left its report of the day before where the others put theirs."""
+        old = {**audit(account("compliant", trail(), account_id="2" * 12)), "generated_at": "2026-11-22T08:00:00+00:00"}
+        paths = [self.report(tmp_path, "1.json", GREEN), self.report(tmp_path, "2.json", old)]
+        words = r"lie more than 12 hours apart \(2026-11-22T08:00:00\+00:00, 2026-11-23T08:00:00\+00:00\)"
+        with pytest.raises(AnsibleActionFail, match=words):
+            run(NEVER_ASKED, mode="join", audits=paths)
+        soon = {**old, "generated_at": "2026-11-22T21:00:00+00:00"}
+        paths[1] = self.report(tmp_path, "2.json", soon)
+        assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+
+    @pytest.mark.parametrize(
+        "rows",
+        [[{"account_id": "1" * 12}], [None], [account("Compliant")], None],
+        ids=["half a row", "no row", "no verdict of ours", "no rows"],
+    )
+    def test_refuses_rows_that_no_audit_writes(self, rows: Any, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "1.json", {**GREEN, "accounts": rows})
+        with pytest.raises(AnsibleActionFail, match=f"{path} cannot be joined"):
+            run(NEVER_ASKED, mode="join", audits=[path])
+
     def test_refuses_the_same_account_twice_and_nothing_at_all(self, tmp_path: Path) -> None:
         path = self.report(tmp_path, "1.json", GREEN)
         with pytest.raises(AnsibleActionFail, match=r"cannot be joined\. More than one audit holds the account 1111"):
             run(NEVER_ASKED, mode="join", audits=[path, path])
-        with pytest.raises(AnsibleActionFail, match="give the JSON reports to join"):
+        with pytest.raises(AnsibleActionFail, match="No report is there to join"):
             run(NEVER_ASKED, mode="join")
 
 

@@ -17,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement
 )
 from tests.unit.action.audits import account, audit, error, finding, trail
 
-NEXT = " The report says what to do about each; fail_on decides what fails a run."
+NEXT = " The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
 
 
 @pytest.mark.parametrize(

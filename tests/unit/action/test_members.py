@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     by_use,
     host_failures,
     member,
+    of_the_run,
     refuse_another_role,
     refuse_differences,
     sweep_options,
@@ -67,6 +68,17 @@ def test_an_account_id_and_a_role_elsewhere_contradict_each_other(given: Any) ->
         host(ONE, cloudtrail_kms_assume_role=given)
 
 
+@pytest.mark.parametrize(("state", "asked"), [("active", True), ("Suspended", True), ("", True), ("CLOSED", False)])
+def test_only_a_state_that_accounts_have_excuses_one(state: str, asked: bool) -> None:
+    assert host(ONE, state).active is asked
+
+
+def test_an_account_that_one_of_its_hosts_has_in_use_is_asked() -> None:
+    for members in ([host(ONE), host(ONE, "SUSPENDED")], [host(ONE, "SUSPENDED"), host(ONE)]):
+        active, unused = by_use(members)
+        assert ([each.account_id for each in active], unused) == ([ONE], [])
+
+
 @pytest.mark.parametrize(
     ("members", "swept"),
     [
@@ -115,13 +127,18 @@ def test_variables_that_differ_are_named_but_for_those_of_each_host() -> None:
         "a": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(ONE), "other": 1},
         "b": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(TWO), "other": 2},
     }
-    refuse_differences(hosts, ())
+
+    def compare(*apart: str) -> None:
+        refuse_differences({name: of_the_run(found, apart) for name, found in hosts.items()})
+
+    compare()
     hosts["b"]["cloudtrail_kms_backup_path"] = "/b"
-    refuse_differences(hosts, ["cloudtrail_kms_backup_path"])
+    compare("cloudtrail_kms_backup_path")
     with pytest.raises(MembersError, match="cloudtrail_kms_backup_path differs between the hosts a and b"):
-        refuse_differences(hosts, ())
+        compare()
+    hosts = {"a": hosts["a"], "c": {}}
     with pytest.raises(MembersError, match="cloudtrail_kms_rules differs between the hosts a and c"):
-        refuse_differences({"a": hosts["a"], "c": {}}, ())
+        compare()
 
 
 def test_names_go_to_their_accounts() -> None:

@@ -88,7 +88,7 @@ def test_an_account_with_something_of_everything() -> None:
                       proxy and aws_ca_bundle.
 
         222222222222  -             -       -            no_trails
-            FAIL      no_trails: No trail was found in the regions that were read.
+            FAIL      account_has_trails: No trail was found in the regions that were read.
                       To do: Create a multi-region trail whose logs are encrypted under a customer managed
                       KMS key.
 
@@ -134,6 +134,23 @@ def test_aliases_that_are_not_there_or_could_not_be_read(aliases: list[str] | No
 
 def notes(*findings: dict[str, Any], **fields: Any) -> list[str]:
     return body(audit(account("non_compliant", trail("main", "non_compliant", *findings), **fields)))[1:]
+
+
+def test_a_command_is_shown_so_that_it_can_be_pasted() -> None:
+    command = f"aws kms enable-key --region us-east-1 --key-id {KEY}"
+    assert notes(finding("a", remediation=f"Enable it: {command}"))[1:] == [
+        "              To do: Enable it:",
+        "              aws kms enable-key --region us-east-1 \\",
+        f"                --key-id {KEY}",
+    ]
+
+
+def test_an_option_that_is_asked_for_is_told_as_a_variable_of_the_role() -> None:
+    unread = finding("a", remediation="Read it by key_assume_role.")
+    lines = shown(audit(account("unknown", trail("main", "unknown", unread)))).splitlines()
+    told = lines.index("    As variables of the role: cloudtrail_kms_key_assume_role.")
+    assert lines[told - 1] == lines[told + 1] == ""
+    assert lines[told + 2].startswith("Accounts")
 
 
 def test_what_mends_several_findings_is_said_once() -> None:

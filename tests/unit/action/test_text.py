@@ -6,11 +6,19 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, printable, wrap
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import (
+    columns,
+    pad,
+    printable,
+    wrap,
+    wrap_with_command,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,40 @@ def test_wrapping_keeps_the_width_and_every_character(text: str, width: int) -> 
     lines = wrap(text, width)
     assert max(columns(line) for line in lines) <= width
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+KEY = "arn:aws:kms:eu-west-1:111111111111:key/a6c807e1-d164-55a9-a303-183bb94fac78"
+TRAIL = f"arn:aws:cloudtrail:eu-west-1:111111111111:trail/{'t' * 128}"
+
+
+@pytest.mark.parametrize("width", [65, 86, 106])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws sts get-caller-identity --region eu-west-1",
+        f"aws kms enable-key --region eu-west-1 --key-id {KEY}",
+        f"aws kms cancel-key-deletion --key-id {KEY} && aws kms enable-key --key-id {KEY}",
+        f'aws cloudtrail update-trail --region eu-west-1 --name {TRAIL} --kms-key-id ""',
+    ],
+)
+def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command: str, width: int) -> None:
+    lines = wrap_with_command(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", width)
+    start = next(number for number, line in enumerate(lines) if line.startswith("aws "))
+    pasted = "\n".join(f"              {line}" for line in lines[start:])
+    assert shlex.split(pasted.replace("\\\n", "")) == shlex.split(command)
+    wide = [line.removesuffix(" \\").split() for line in lines if len(line) > width]
+    assert all(len(words) == 2 and words[0].startswith("--") for words in wide), "an option and its argument"
+    assert " ".join(lines[:start]).endswith("Enable it:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Enable it: aws kms enable-key --key-id key; rm",
+        "Enable it: aws kms enable-key --key-id $(rm)",
+        "Refused: aws is not asked",
+        "No statement names aws kms enable-key --key-id key",
+    ],
+)
+def test_what_is_no_command_wraps_as_any_text(text: str) -> None:
+    assert wrap_with_command(text, 20) == wrap(text, 20)

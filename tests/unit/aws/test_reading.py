@@ -32,14 +32,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 from tests.fakeaws.client import FakeAws
-from tests.unit.aws.conftest import Audit, caller
+from tests.unit.access import caller
+from tests.unit.aws.conftest import Audit
 
 Load = Callable[[str], FakeAws]
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
 TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
 
 
-def role(account: str, external_id: str | None = "audit-2026", name: str = "CloudTrailAudit") -> dict[str, Any]:
+def role(account: str, external_id: str | None = "audit-2026", name: str = "CloudTrailKmsAudit") -> dict[str, Any]:
     """An option such as assume_role."""
     return {"role_arn": f"arn:aws:iam::{account}:role/{name}", "external_id": external_id, "session_name": "test"}
 
@@ -327,7 +328,7 @@ def test_a_dropped_connection_is_tried_again(load: Load, audit: Audit) -> None:
         (
             "organization",
             {"assume_role": role(PRODUCTION, external_id="wrong")},
-            f"Cannot assume the role arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit (AccessDenied",
+            f"Cannot assume the role arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit (AccessDenied",
         ),
         ("organization", {"assume_role": role(PRODUCTION, name="Nobody")}, "role/Nobody (AccessDenied"),
         ("organization", {"key_assume_role": role(SECURITY, external_id=None)}, "Check that the role exists"),

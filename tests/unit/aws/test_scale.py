@@ -31,7 +31,7 @@ ORGANIZATION = {
         {"id": MODEL, "name": "member", "regions": ["eu-central-1"]},
     ],
     "organization": {"management": "management"},
-    "roles": {"CloudTrailAudit": {"accounts": ["member"]}},
+    "roles": {"CloudTrailKmsAudit": {"accounts": ["member"]}},
     "buckets": {"logs": {"account": "member"}},
     "keys": {"trail-key": {"account": "member"}},
     "trails": {"main": {"account": "member", "bucket": "logs", "key": "trail-key"}},
@@ -49,7 +49,7 @@ def replayed(folder: Path, *options: str) -> Iterator[ReplayedAws]:
 def swept(aws: ReplayedAws) -> tuple[dict[str, Any], list[int]]:
     """The audit of all accounts, and what was told of its progress."""
     keys = {"aws_access_key_id": f"AKIA{CALLER}ADMN", "aws_secret_access_key": "not-checked-here"}
-    scope = Scope(accounts=ACCOUNTS, member_role=MemberRole("CloudTrailAudit"))
+    scope = Scope(accounts=ACCOUNTS, member_role=MemberRole("CloudTrailKmsAudit"))
     told: list[int] = []
     document, _warnings = audit(connect("eu-central-1", aws.endpoint, keys, 64), scope, Settings(), told.append)
     return document, told

@@ -27,15 +27,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
 from tests.unit.test_arguments import sweep_params
 
 STAGING = "333333333333"
 EVERYBODY = [MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY]
-MEMBER_ROLE = {"role_name": "CloudTrailAudit", "role_arn": None, "external_id": "audit-2026", "session_name": "test"}
+MEMBER_ROLE = {"role_name": "CloudTrailKmsAudit", "role_arn": None, "external_id": "audit-2026", "session_name": "test"}
 SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 Change = Callable[[dict[str, Any]], None]
 
@@ -179,7 +179,7 @@ def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(
 def test_members_look_for_themselves_where_the_owner_cannot_be_entered(changed: Callable[[Change], FakeAws]) -> None:
     members = [PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY]
     names = ["production", "staging", "log-archive", "security"]
-    aws = changed(lambda scenario: scenario["roles"]["CloudTrailAudit"].update(accounts=names))
+    aws = changed(lambda scenario: scenario["roles"]["CloudTrailKmsAudit"].update(accounts=names))
     document = swept(aws)
     assert verdicts(document)[MANAGEMENT] == "unknown"
     assert [row(document, member)["verdict"] for member in members] == [
@@ -193,12 +193,13 @@ def test_members_look_for_themselves_where_the_owner_cannot_be_entered(changed: 
 # Bad input of a list of accounts: what is wrong with one of them is its own row.
 def test_an_account_whose_role_does_not_exist_is_one_unknown_row(changed: Callable[[Change], FakeAws]) -> None:
     others = ["management", "staging", "log-archive", "security"]
-    document = swept(changed(lambda scenario: scenario["roles"]["CloudTrailAudit"].update(accounts=others)))
+    document = swept(changed(lambda scenario: scenario["roles"]["CloudTrailKmsAudit"].update(accounts=others)))
     not_entered = row(document, PRODUCTION)
     assert (not_entered["verdict"], not_entered["cis_3_5"], not_entered["complete"]) == ("unknown", "unknown", False)
     (error,) = not_entered["errors"]
     assert (error["service"], error["operation"], error["iam_action"]) == ("sts", "AssumeRole", "sts:AssumeRole")
-    assert f"Cannot assume the role arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit (AccessDenied: " in error["message"]
+    role = f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit"
+    assert f"Cannot assume the role {role} (AccessDenied: " in error["message"]
     assert error["message"].endswith("and that the caller is allowed sts:AssumeRole.")
     assert verdicts(document) == {
         **dict.fromkeys(EVERYBODY, "compliant"),
@@ -219,7 +220,11 @@ def test_an_account_that_does_not_exist_is_unknown_and_the_organization_says_so(
     assume, member = row(document, "999999999999")["errors"]
     assert (assume["operation"], member["operation"]) == ("AssumeRole", "DescribeAccount")
     assert (member["code"], member["iam_action"]) == ("AccountNotFoundException", "organizations:DescribeAccount")
-    assert verdicts(document)["999999999999"] == "unknown"
+    assert next_step(ReadError(**member)) == (
+        "Correct the account id: there is no such account in the organization of who asks."
+    )
+    assert verdicts(document) == {PRODUCTION: "unknown", "999999999999": "unknown"}
+    assert row(document, PRODUCTION)["errors"] == []  # its key and bucket are others', who are not in the sweep
 
 
 def test_a_suspended_account_is_not_applicable(changed: Callable[[Change], FakeAws]) -> None:
@@ -260,7 +265,11 @@ def test_where_organizations_is_not_in_use_a_closed_account_is_unknown(changed: 
 
     document = swept(changed(no_organization))
     assert verdicts(document)[PRODUCTION] == "unknown"
-    assert row(document, PRODUCTION)["errors"][1]["code"] == "AWSOrganizationsNotInUseException"
+    error = row(document, PRODUCTION)["errors"][1]
+    assert error["code"] == "AWSOrganizationsNotInUseException"
+    assert next_step(ReadError(**error)) == (
+        "The account that asks is in no organization: ask from the management account or a delegated administrator."
+    )
 
 
 def test_a_region_that_an_scp_closes_is_told_and_no_verdict_unless_asked(changed: Callable[[Change], FakeAws]) -> None:
@@ -342,7 +351,7 @@ def timeless(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_session_that_is_over_is_renewed(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
     aws.expire_sessions()
     answer = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", lambda answer: len(answer["trailList"]))
     assert answer == 1
@@ -376,7 +385,7 @@ def test_a_session_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_refused_renewal_is_an_error_of_what_was_asked(load: Load) -> None:
     aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailAudit", "audit-2026"))
+    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
     aws.expire_sessions()
     aws.add_fault("sts:AssumeRole", code="AccessDenied", status=403)
     error = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", dict)

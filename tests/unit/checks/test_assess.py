@@ -85,6 +85,8 @@ def several(*reads: Snapshot, **fields: Any) -> Snapshot:
         (several(snapshot(), snapshot()), Settings(), "compliant", "pass"),
         (several(), Settings(), "no_trails", "no_trails"),
         (several(errors=(REGION_DENIED,)), Settings(), "unknown", "unknown"),
+        (several(errors=(REGION_DENIED,), state="SUSPENDED"), Settings(), "not_applicable", "not_applicable"),
+        (several(errors=(REGION_DENIED,), state="NEW_WITH_AWS"), Settings(), "unknown", "unknown"),
         (several(snapshot(), errors=(REGION_DENIED,)), Settings(), "unknown", "unknown"),
         (several(snapshot(NO_KEY), errors=(REGION_DENIED,)), Settings(), "non_compliant", "fail"),
         (several(snapshot(), closed_regions=(REGION_DENIED,)), Settings(), "compliant", "pass"),

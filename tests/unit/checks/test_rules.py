@@ -406,6 +406,16 @@ EVERYWHERE = bucket_statement("Allow", "*")
             "pass",
             "lets CloudTrail",
         ),
+        (
+            ORGANIZATION,
+            [
+                bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"),
+                bucket_statement("Allow", f"AWSLogs/o-abcdefghij/{ACCOUNT}/*"),
+            ],
+            "unknown",
+            "names accounts of the organization below AWSLogs/o-abcdefghij/",
+        ),
+        (ORGANIZATION, [EVERYWHERE, bucket_statement("Deny", "*/o-*/0*/CloudTrail/*")], "fail", "DenyUpload"),
     ],
 )
 def test_every_folder_that_the_trail_delivers_to_is_judged(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One fake AWS for the folder."""
+"""The fake AWS as a laboratory, under a clock that never waits."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, no_waiting
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[FakeAws]:
-    with FakeAws.start("healthy") as aws:
-        yield aws
+def aws_cli() -> Iterator[AwsCli]:
+    with AwsCli() as cli:
+        yield cli
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
@@ -16,11 +17,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
 from tests.fakeaws.client import FakeAws
+from tests.unit.access import caller
 
 
 class Clock:
@@ -43,7 +46,7 @@ class Lab:
 
     def __init__(self, aws: FakeAws, clock: Clock, account: str | None = None) -> None:
         self.aws, self.clock = aws, clock
-        self._account = account or aws.scenario["account"]
+        self.account: str = account or aws.scenario["account"]
         self.access = self.caller()
 
     def of(self, account: str) -> Lab:
@@ -52,11 +55,11 @@ class Lab:
 
     def caller(self) -> Access:
         """The access of the account's administrator, by default of the scenario's first account."""
-        return _caller(self.aws.scenario["region"], self.aws.endpoint, *self._keys)
+        return caller(self.aws, self.account)
 
     @property
     def _keys(self) -> tuple[str, str]:
-        keys = self.aws.credentials(self._account)
+        keys = self.aws.credentials(self.account)
         return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
 
     def enforce(self, task: Task | None = None, seconds: float = 300, **fields: Any) -> Outcome:
@@ -72,7 +75,7 @@ class Lab:
         return [call["action"] for call in self.aws.calls() if call["kind"] == "write"]
 
     def trails(self) -> dict[str, dict[str, Any]]:
-        """Everything about every trail, by ARN, as its home region shows it."""
+        """Everything about every trail, by ARN, as its home region shows it; of another account's what that shows."""
         region = self.aws.scenario["region"]
         rows = self.client("cloudtrail", region).describe_trails(includeShadowTrails=True)["trailList"]
         regional = {row["TrailARN"]: row for row in rows}
@@ -85,12 +88,16 @@ class Lab:
         return {arn: row | self._of_trail(arn, row["HomeRegion"]) for arn, row in regional.items()}
 
     def _of_trail(self, arn: str, region: str) -> dict[str, Any]:
+        if arn.split(":")[4] != self.account:
+            return {}
         client = self.client("cloudtrail", region)
-        status = client.get_trail_status(Name=arn)
+        status, selectors = client.get_trail_status(Name=arn), client.get_event_selectors(TrailName=arn)
         return {
             "IsLogging": status["IsLogging"],
             "LatestDeliveryError": status.get("LatestDeliveryError"),
-            "EventSelectors": client.get_event_selectors(TrailName=arn).get("EventSelectors"),
+            "EventSelectors": selectors.get("EventSelectors"),
+            "AdvancedEventSelectors": selectors.get("AdvancedEventSelectors"),
+            "InsightSelectors": client.get_insight_selectors(TrailName=arn).get("InsightSelectors"),
             "Tags": client.list_tags(ResourceIdList=[arn])["ResourceTagList"],
         }
 
@@ -110,12 +117,6 @@ class Lab:
 
 
 @cache
-def _caller(region: str, endpoint: str, access_key: str, secret_key: str) -> Access:
-    connection = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
-    return connect(region, endpoint, connection, 8)
-
-
-@cache
 def _client(service: Any, region: str, endpoint: str, access_key: str, secret_key: str) -> Any:
     return boto3.client(
         service,
@@ -131,10 +132,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep))
 
 
-def comparable(outcome: Outcome) -> dict[str, Any]:
+def comparable(outcome: Outcome, *born: str) -> dict[str, Any]:
     """What check mode and run must agree on: changes, diff and the account afterwards.
 
-    Delivery stands aside, the status of the changes does, and the ARN of a new key is its placeholder.
+    Delivery stands aside, the status of the changes does, and the ARN of a new key is its placeholder; `born` are new
+    keys that another run has created.
     """
     assert outcome.after is not None
     after = facts([outcome.after])
@@ -147,12 +149,27 @@ def comparable(outcome: Outcome) -> dict[str, Any]:
         if key["arn"] in kept:  # while its deletion is scheduled KMS does not show whether it rotates
             del key["rotation_enabled"]
         key["policy"] = key["policy"] and json.loads(key["policy"])  # KMS lays it out anew
-    changes = [replace(change, status="planned") for change in outcome.changes]
-    told = {"after": after, "changes": [vars(change) for change in changes], "diff": diff(changes)}
-    text = json.dumps(told)
-    for change in outcome.changes:
-        if change.operation == "CreateKey":
-            text = text.replace(change.resource, f"{change.resource.rpartition('/')[0]}/to-be-created")
-    result: dict[str, Any] = json.loads(text)
+    result = _unborn({"after": after, **comparable_changes(outcome.changes)}, born_in(outcome.changes) | {*born})
     result["after"]["accounts"][0]["kms_keys"].sort(key=lambda key: key["arn"])
+    return result
+
+
+def comparable_changes(changes: Iterable[Change]) -> dict[str, Any]:
+    """Changes and diff, as check mode and run must agree on them."""
+    changes = [replace(change, status="planned") for change in changes]
+    told = {"changes": [vars(change) for change in changes], "diff": diff(changes)}
+    return _unborn(told, born_in(changes))
+
+
+def born_in(changes: Iterable[Change]) -> set[str]:
+    """The ARNs of the keys that are created."""
+    return {change.resource for change in changes if change.operation == "CreateKey"}
+
+
+def _unborn(told: object, keys: set[str]) -> dict[str, Any]:
+    """What is told, with the placeholder in the place of each of these keys."""
+    text = json.dumps(told)
+    for arn in keys:
+        text = text.replace(arn, f"{arn.rpartition('/')[0]}/to-be-created")
+    result: dict[str, Any] = json.loads(text)
     return result

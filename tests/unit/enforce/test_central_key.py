@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,12 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyOutcome, KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import SharedKey, Wish
-from tests.unit.enforce.lab import Lab, comparable
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import last_read
+from tests.aws_cli import AwsCli
+from tests.unit.enforce.lab import Lab, comparable, comparable_changes
+from tests.unit.enforce.seen import assert_works
 from tests.unit.enforce.test_other_accounts import (
     ALIAS,
     HOME,
@@ -70,7 +74,7 @@ def test_one_write_for_all_and_the_accounts_update_their_trails_alone(load: Call
     done = served(lab)
     assert (done.refusals, done.errors, lab.writes()) == ((), (), OF_THE_KEY)
     assert [done.key_arn] == list(of_security(lab))
-    assert [replace(change, status="planned").operation for change in done.changes] == OF_THE_KEY
+    assert comparable_changes(done.changes) == comparable_changes(told.changes)
 
     lab.aws.clear_calls()
     for account in (PRODUCTION, STAGING, SANDBOX):
@@ -88,8 +92,10 @@ def test_more_accounts_extend_the_same_statements(load: Callable[[str], Lab]) ->
     lab = load("central-key")
     served(lab)
     lab.aws.clear_calls()
+    told = served(lab, trails=many(20), check_mode=True)
     done = served(lab, trails=many(20))
     assert (done.errors, lab.writes()) == ((), ["PutKeyPolicy"])
+    assert comparable_changes(done.changes) == comparable_changes(told.changes)
     assert set(lists(lab).values()) == {23}
     lab.aws.clear_calls()
     assert (served(lab, trails=many(20)).changes, lab.writes()) == ((), [])
@@ -114,7 +120,7 @@ def test_the_form_of_the_benchmark_has_room_for_more(load: Callable[[str], Lab])
     assert (done.refusals, done.errors, done.warnings) == ((), (), ())
 
 
-def test_an_account_of_many_writes_nothing_to_the_key(load: Callable[[str], Lab]) -> None:
+def test_an_account_of_many_writes_nothing_to_the_key(load: Callable[[str], Lab], aws_cli: AwsCli) -> None:
     lab = load("central-key")
     told = lab.enforce(central(wish=SHARED), check_mode=True)
     assert told.after is not None
@@ -125,11 +131,11 @@ def test_an_account_of_many_writes_nothing_to_the_key(load: Callable[[str], Lab]
     assert (waiting.refusals, waiting.errors, lab.writes()) == ((), (), [])
     assert waiting.shared_keys == told.shared_keys == (SharedKey(UNBORN, ALIAS, TRAILS[:1]),)
 
-    served(lab)
+    key_arn = served(lab, trails=TRAILS[:1]).key_arn
     done = lab.enforce(central(wish=SHARED))
     assert lab.writes() == [*OF_THE_KEY, "UpdateTrail"]
-    assert comparable(told)["after"]["accounts"][0]["trails"][0]["verdict"] == "compliant"
-    assert [change.operation for change in done.changes] == ["UpdateTrail"]
+    assert comparable(done, str(key_arn)) == comparable(told)
+    assert_works(aws_cli, lab, done)
 
 
 def test_a_policy_that_lacks_an_account_is_told_with_the_key_that_the_trail_has(load: Callable[[str], Lab]) -> None:
@@ -146,6 +152,28 @@ def test_a_policy_that_lacks_an_account_is_told_with_the_key_that_the_trail_has(
     assert waiting.shared_keys == (SharedKey(arn, None, TRAILS[:1], (reader,)),)
     done = served(lab, trails=TRAILS[:1], wish=Wish(key=None, kms_key_id=arn), settings=Settings(readers=(reader,)))
     assert (done.key_arn, lab.writes()) == (arn, ["PutKeyPolicy"])
+
+
+def test_check_mode_judges_an_account_that_only_its_key_keeps_from_delivering_by_how_things_are(
+    load: Callable[[str], Lab],
+) -> None:
+    lab = load("central-key")
+    lab.enforce(central())
+    ((arn, key),) = of_security(lab).items()
+    root, *_others = key["policy"]["Statement"]
+    stripped = json.dumps({**key["policy"], "Statement": [root]})
+    lab.of(SECURITY).client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=stripped)
+    told = lab.enforce(central(wish=SHARED), check_mode=True)
+    # The key's change is planned in a run of its own, so that this one has none to show.
+    assert (told.changes, [shared.key_arn for shared in told.shared_keys]) == ((), [arn])
+    assert told.after is not None
+    document = {
+        "before": facts([told.before]),
+        "after": facts([told.after]),
+        "changes": [],
+        "shared_keys": [asdict(shared) for shared in told.shared_keys],
+    }
+    assert last_read(document)["accounts"][0]["verdict"] == "non_compliant"
 
 
 def test_an_account_that_is_refused_asks_nothing_of_the_key(load: Callable[[str], Lab]) -> None:

@@ -25,7 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
-from tests.unit.aws.conftest import caller
+from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.test_races import meanwhile
 
@@ -66,11 +66,12 @@ def bucket_statements(lab: Lab, name: str = BUCKET) -> list[Any]:
 
 
 def refusal(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> str:
-    """The one refusal, in check mode the same; nothing is written."""
+    """The one refusal, in check mode the same; it names trail and account, and nothing is written."""
     refusals = [create(lab, trail, check_mode=check_mode, **fields).refusals for check_mode in (True, False)]
     assert refusals[0] == refusals[1]
     assert lab.writes() == []
     (refused,) = refusals[0]
+    assert f":{ACCOUNT}:trail/{trail.name}" in refused
     return refused
 
 
@@ -202,12 +203,12 @@ def test_a_trail_of_that_name_in_another_region_is_refused(load: Callable[[str],
     create(lab)
     lab.aws.clear_calls()
     refused = refusal(lab, replace(TRAIL, home_region="eu-west-1"))
-    assert f"in {HOME} already ({TRAIL_ARN}). To adopt it give home_region {HOME}" in refused
+    assert f"in {HOME} already ({TRAIL_ARN}), not in eu-west-1. To adopt it give home_region {HOME}" in refused
 
 
 def test_a_home_region_that_is_not_enabled_is_refused(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
-    assert "cannot be in ap-east-1" in refusal(lab, replace(TRAIL, home_region="ap-east-1"))
+    assert "ap-east-1 is not among the regions" in refusal(lab, replace(TRAIL, home_region="ap-east-1"))
 
 
 def test_a_home_region_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
@@ -226,7 +227,7 @@ def test_a_reached_quota_is_refused(load: Callable[[str], Lab]) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_refused(load: Callable[[str], Lab]) -> None:
-    assert f"the bucket {BUCKET} does not exist. Create it first" in refusal(load("no-trails"))
+    assert f"its bucket {BUCKET} does not exist. Create it first" in refusal(load("no-trails"))
 
 
 def test_a_bucket_that_is_not_there_is_taken_for_granted_in_check_mode_alone(load: Callable[[str], Lab]) -> None:
@@ -425,6 +426,20 @@ def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[
     assert lab.writes() == ["CreateTrail", "StartLogging", "EnableKeyRotation"]
 
 
+def test_a_quota_that_is_reached_where_nobody_could_look_is_told(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("no-trails"))
+    code, message = "MaximumNumberOfTrailsExceededException", "User already has 5 trails."
+    lab.aws.add_fault("cloudtrail:CreateTrail", code=code, message=message)
+    done = create(lab)
+    assert done.errors == (
+        f"CreateTrail of {TRAIL_ARN} in {HOME} failed: {code}: User already has 5 trails. A quota of the account is "
+        "reached: delete what is not needed, or have it raised, and run again.",
+    )
+    assert (lab.writes().count("CreateTrail"), lab.trails()) == (1, {})
+    lab.aws.clear_calls()
+    assert (create(lab).errors, lab.writes()) == ((), ["CreateTrail", "StartLogging", "EnableKeyRotation"])
+
+
 def test_other_trails_are_left_alone(load: Callable[[str], Lab]) -> None:
     lab = load("fresh")
     done = create(lab, replace(TRAIL, name="second", bucket_name="logs-111111111111"))
@@ -460,7 +475,7 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
     lab.aws.clear_calls()
     for name, words in {
         "x-all": "the management account, 111111111111",
-        "organization-trail": "is inherited from",
+        "organization-trail": "already, inherited from account 111111111111",
     }.items():
         wish = TrailWish(name, "own-222222222222", HOME, organization_trail=name == "x-all")
         outcome = enforce(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
@@ -469,9 +484,19 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
     assert lab.writes() == []
 
 
-def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:
+def test_without_an_organization_there_is_no_trail_of_one(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
-    assert "DescribeOrganization answered" in refusal(lab, replace(TRAIL, organization_trail=True))
+    assert refusal(lab, replace(TRAIL, organization_trail=True)) == (
+        f"The organization trail {TRAIL_ARN} cannot be created: account {ACCOUNT} is in no organization. Create it "
+        "from the management account of one, or set organization_trail to false."
+    )
+
+
+def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:
+    lab = with_bucket(load("organization"))
+    lab.aws.add_fault("organizations:DescribeOrganization", code="AccessDeniedException", times=-1)
+    wish = replace(TRAIL, organization_trail=True)
+    assert "Allow organizations:DescribeOrganization to the principal" in refusal(lab, wish)
 
 
 @pytest.mark.parametrize("granted", [True, False])
@@ -490,7 +515,7 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
     lab.aws.clear_calls()
     wish = replace(TRAIL, bucket_name=name)
     assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
-    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"))
+    scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"))
     if granted:
         assert create(lab, wish, scope=scope).errors == ()
         assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]

@@ -23,8 +23,8 @@ TRAIL = f"arn:aws:cloudtrail:{HOME}:{MANAGEMENT}:trail/{NAME}"
 NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
 SCOPE = Scope(
     regions=(HOME,),
-    key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "enforce-2026"),
-    bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailAudit", "audit-2026"),
+    key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "audit-2026"),
+    bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"),
 )
 MOVE = Wish(key=KeyWish(alias="alias/new"), key_account_id=SECURITY, replace_compliant_key=True)
 

@@ -29,7 +29,7 @@ NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
 
 def role(account: str, purpose: str = "enforce") -> Role:
     """The role of the scenario in an account."""
-    return Role(f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}", f"{purpose}-2026")
+    return Role(f"arn:aws:iam::{account}:role/CloudTrailKms{purpose.capitalize()}", "audit-2026")
 
 
 SCOPE = Scope(key_role=role(SECURITY), bucket_role=role(LOG_ARCHIVE, "audit"))
@@ -140,9 +140,12 @@ def test_a_lost_answer_is_looked_for_in_the_key_s_account(load: Callable[[str], 
     [
         (
             "alias/nothing",
-            f"There is no key alias/nothing of account {SECURITY} in {HOME}, where the buckets of account",
+            f"production-trail: There is no key alias/nothing of account {SECURITY} in {HOME} (Alias ",
         ),
-        (f"arn:aws:kms:{HOME}:{SANDBOX}:alias/central", f"{SANDBOX}:alias/central cannot be read in {HOME}"),
+        (
+            f"arn:aws:kms:{HOME}:{SANDBOX}:alias/central",
+            f"{SANDBOX}:alias/central cannot be read: DescribeKey in {HOME}",
+        ),
     ],
 )
 def test_refusals_name_the_key_s_account(load: Callable[[str], Lab], key_id: str, words: str) -> None:

@@ -26,6 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce i
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
 from tests.unit.enforce.lab import Lab, comparable
+from tests.unit.enforce.test_races import meanwhile
 
 HOME = "eu-central-1"
 READER = Task(settings=Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",)))
@@ -219,6 +220,30 @@ def test_a_policy_stays_where_not_every_trail_can_be_seen(load: Callable[[str], 
     assert lab.writes() == []
 
 
+@pytest.mark.parametrize("slip", ["less", "more", "another version"])
+def test_a_backup_that_differs_in_what_no_enforcement_writes_is_refused(load: Callable[[str], Lab], slip: str) -> None:
+    """Cut down too far, or mended by hand: statements of others would go, or come."""
+    lab = load("healthy")
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    others = {**key["policy"]["Statement"][0], "Sid": "Readers", "Action": "kms:Decrypt"}
+    ours = {**others, "Sid": "AwsBaselineCloudTrailReaders"}
+    present = {**key["policy"], "Statement": [*key["policy"]["Statement"], others, ours]}
+    lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(present))
+    before = {
+        "less": {**present, "Statement": key["policy"]["Statement"]},
+        "more": {**present, "Statement": [*present["Statement"][:-1], {**others, "Sid": "More"}]},
+        "another version": {**present, "Version": "2008-10-17", "Statement": present["Statement"][:-1]},
+    }[slip]
+    row = Replaced(arn, json.dumps(before), json.dumps(present))
+    lab.aws.clear_calls()
+    (refused,) = lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(row,))).refusals
+    assert f"The policy of {arn}: before and after differ in the backup in what no enforcement writes" in refused
+    assert lab.writes() == []
+    right = replace(row, before=json.dumps({**present, "Statement": present["Statement"][:-1]}))
+    assert lab.enforce(RESTORE, restore=Backup("111111111111", "", key_policies=(right,))).refusals == ()
+    assert lab.writes() == ["PutKeyPolicy"]
+
+
 def test_a_policy_that_kms_would_not_take_is_refused(load: Callable[[str], Lab]) -> None:
     lab = load("healthy")
     (arn, key) = next(iter(lab.keys(HOME).items()))
@@ -247,6 +272,23 @@ def test_a_key_of_an_ended_run_is_known_again(load: Callable[[str], Lab], by_who
     assert (lab.trails()[TRAIL]["KmsKeyId"] == old) is not bool(refused)
 
 
+def test_a_backup_does_not_replace_that_of_another_run_at_the_same_time(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where the hosts of a play were given one backup_path: a run that is ended later has nothing but its file."""
+    lab, path, other = load("fresh"), tmp_path / "backup.json", Backup("222222222222", "2026-11-23T08:00:00+00:00")
+
+    def another_run() -> None:
+        write_backup(str(path), other, own=None)
+
+    meanwhile(monkeypatch, "UpdateTrail", another_run)
+    lab.enforce(backup_path=str(path))
+    kept = [read_backup(str(file)) for file in sorted(tmp_path.iterdir())]
+    assert [backup.account_id for backup in kept].count("222222222222") == 1
+    assert read_backup(str(path)).account_id == "111111111111"
+    assert len(kept) == 3  # ours from before the first write, too
+
+
 @pytest.mark.parametrize("kind", ["directory", "link", "dangling link"])
 def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Path, kind: str) -> None:
     lab, path, other = load("fresh"), tmp_path / "backup.json", tmp_path / "other"
@@ -261,7 +303,7 @@ def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Pat
         lab.enforce(backup_path=str(path))
     assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
     with pytest.raises(BackupError):
-        write_backup(str(path), Backup("111111111111", ""), keep_older=False)
+        write_backup(str(path), Backup("111111111111", ""), own=None)
 
 
 @pytest.mark.parametrize(

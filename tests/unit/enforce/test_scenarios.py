@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,18 +21,22 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     ENFORCEMENT_ACTIONS,
     IAM_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, TrailWish, Wish
+from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable
+from tests.unit.enforce.seen import assert_works
 
-ACCOUNT = "111111111111"
+ACCOUNT, STAGING, NEWCOMER = "111111111111", "333333333333", "777777777777"
+HOME = "eu-central-1"
 READER = f"arn:aws:iam::{ACCOUNT}:role/LogAuditor"
 COME_BACK = Wish(allow_enable_key=True, allow_cancel_deletion=True)
 NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
-
+NEW_SECOND = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
+BORN = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
 
 CENTRAL = Task(
     scope=Scope(
-        key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "enforce-2026"),
+        key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "audit-2026"),
         bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
     ),
     wish=Wish(key_account_id="555555555555"),
@@ -40,13 +44,19 @@ CENTRAL = Task(
 
 
 class Case(NamedTuple):
-    """A scenario, what is asked for, the write calls, and the verdict before and after."""
+    """A scenario, what is asked for, the write calls, the verdict before and after, and the account (or the first)."""
 
     scenario: str
     task: Task
     writes: list[str]
     before: str
     after: str
+    account: str | None = None
+
+
+def provisioning(trail: str, bucket: str, **fields: Any) -> Task:
+    """The task to make sure of a trail."""
+    return Task(wish=Wish(create_trail=TrailWish(trail, bucket, HOME)), **fields)
 
 
 CASES = [
@@ -88,8 +98,10 @@ CASES = [
     ),
     Case("no-trails", Task(), [], "no_trails", "no_trails"),
     Case("new-bucket", Task(), [], "no_trails", "no_trails"),
+    Case("new-bucket", provisioning("main", "logs-111111111111"), BORN, "no_trails", "compliant"),
     Case("one-trail-17-regions", Task(), [], "compliant", "compliant"),
     Case("organization", Task(), [], "unknown", "unknown"),
+    Case("organization", Task(), NEW, "non_compliant", "unknown", STAGING),
     Case(
         "pending-deletion",
         Task(wish=COME_BACK),
@@ -98,6 +110,7 @@ CASES = [
         "compliant",
     ),
     Case("landing-zone", Task(), [], "unknown", "unknown"),
+    Case("landing-zone", Task(), NEW, "non_compliant", "unknown", STAGING),
     Case("policy-lacking", Task(), ["PutKeyPolicy"], "non_compliant", "compliant"),
     Case("policy-unscoped", Task(), [], "compliant", "compliant"),
     Case(
@@ -110,6 +123,7 @@ CASES = [
     Case("several", Task(), [], "compliant", "compliant"),
     Case("several", Task(scope=Scope(trails=("team-1-us-east-1",))), [], "compliant", "compliant"),
     Case("vending", Task(), [], "compliant", "compliant"),
+    Case("vending", provisioning("second", "organization-logs-111111111111"), NEW_SECOND, "compliant", "compliant"),
     Case("unreadable-key", Task(), [], "unknown", "unknown"),
     Case("wrong-region", Task(), NEW, "non_compliant", "compliant"),
 ]
@@ -136,8 +150,9 @@ def test_every_scenario_is_enforced() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)
-def test_a_run_does_what_check_mode_tells(load: Callable[[str], Lab], case: Case) -> None:
+def test_a_run_does_what_check_mode_tells(load: Callable[[str], Lab], aws_cli: AwsCli, case: Case) -> None:
     lab, task = load(case.scenario), case.task
+    lab = lab.of(case.account) if case.account else lab
     trails = lab.trails()
     lab.aws.clear_calls()
     told = lab.enforce(task, check_mode=True)
@@ -154,9 +169,11 @@ def test_a_run_does_what_check_mode_tells(load: Callable[[str], Lab], case: Case
     updates = [call["parameters"] for call in lab.aws.calls() if call["action"] == "UpdateTrail"]
     assert all(set(sent) == {"Name", "KmsKeyId"} and sent["KmsKeyId"] for sent in updates)
     assert all("BypassPolicyLockoutSafetyCheck" not in call["parameters"] for call in lab.aws.calls())
-    moved = {change.resource for change in done.changes if change.operation == "UpdateTrail"}
-    assert _without_key(lab.trails()) == _without_key(trails)
-    assert {arn for arn, trail in lab.trails().items() if trail.get("KmsKeyId") != trails[arn].get("KmsKeyId")} == moved
+    moved = {change.resource for change in done.changes if change.operation in ("CreateTrail", "UpdateTrail")}
+    seen = lab.trails()
+    assert _without_key({arn: seen[arn] for arn in trails}) == _without_key(trails)
+    assert {arn for arn in seen if seen[arn].get("KmsKeyId") != trails.get(arn, {}).get("KmsKeyId")} == moved
+    assert_works(aws_cli, lab, done)
 
     lab.aws.clear_calls()
     again = lab.enforce(task)
@@ -166,6 +183,69 @@ def test_a_run_does_what_check_mode_tells(load: Callable[[str], Lab], case: Case
 def _without_key(trails: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
     aside = ("KmsKeyId", "LatestDeliveryError")
     return {arn: {name: value for name, value in row.items() if name not in aside} for arn, row in trails.items()}
+
+
+def furnished(lab: Lab, name: str) -> dict[str, Any]:
+    """Give a trail every setting that a trail can have, and turn it off; the trail."""
+    client, s3 = lab.client("cloudtrail", HOME), lab.client("s3", HOME)
+    bucket = client.describe_trails(trailNameList=[name])["trailList"][0]["S3BucketName"]
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy.replace("/AWSLogs/", "/audit/prefix/AWSLogs/"))
+    client.update_trail(
+        Name=name,
+        S3KeyPrefix="audit/prefix",
+        SnsTopicName="log-files",
+        IncludeGlobalServiceEvents=True,
+        EnableLogFileValidation=True,
+        CloudWatchLogsLogGroupArn=f"arn:aws:logs:{HOME}:{ACCOUNT}:log-group:audit:*",
+        CloudWatchLogsRoleArn=f"arn:aws:iam::{ACCOUNT}:role/ToCloudWatchLogs",
+    )
+    data = {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::secrets/"]}
+    selector = {"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True, "DataResources": [data]}
+    client.put_event_selectors(TrailName=name, EventSelectors=[selector])
+    client.put_insight_selectors(TrailName=name, InsightSelectors=[{"InsightType": "ApiErrorRateInsight"}])
+    ((arn, trail),) = lab.trails().items()
+    client.add_tags(ResourceId=arn, TagsList=[{"Key": "team", "Value": "security"}])
+    client.stop_logging(Name=name)
+    ((arn, trail),) = lab.trails().items()
+    return trail
+
+
+SETTINGS = {
+    "S3KeyPrefix",
+    "SnsTopicName",
+    "SnsTopicARN",
+    "IncludeGlobalServiceEvents",
+    "IsMultiRegionTrail",
+    "LogFileValidationEnabled",
+    "CloudWatchLogsLogGroupArn",
+    "CloudWatchLogsRoleArn",
+    "HasCustomEventSelectors",
+    "HasInsightSelectors",
+    "EventSelectors",
+    "InsightSelectors",
+    "Tags",
+}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "name", "task"),
+    [("fresh", "main", Task()), ("vending", "organization-trail", Task(wish=Wish(replace_compliant_key=True)))],
+    ids=["of an account", "of an organization"],
+)
+def test_every_other_attribute_of_a_trail_stays(
+    load: Callable[[str], Lab], scenario: str, name: str, task: Task
+) -> None:
+    lab = load(scenario)
+    before = furnished(lab, name)
+    assert {setting for setting in SETTINGS if not before.get(setting)} == set()
+    assert (before["IsLogging"], before["IsOrganizationTrail"]) == (False, scenario == "vending")
+    lab.aws.clear_calls()
+    done = lab.enforce(task)
+    assert (done.refusals, done.errors, lab.writes()) == ((), (), NEW)
+    (after,) = lab.trails().values()
+    assert {field for field in after if after[field] != before.get(field)} == {"KmsKeyId"}
+    assert after.keys() == before.keys() | {"KmsKeyId"}
 
 
 def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable[[str], Lab]) -> None:

@@ -92,7 +92,7 @@ def test_mixed_has_trails_of_every_kind(load: Callable[[str], Lab]) -> None:
 def test_organization_roles_need_the_external_id(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
     for digit in "12345":
-        keys = lab.role("CloudTrailAudit", account=digit * 12, by="111111111111", external_id="audit-2026")
+        keys = lab.role("CloudTrailKmsAudit", account=digit * 12, by="111111111111", external_id="audit-2026")
         assert lab.client("cloudtrail", keys=keys).describe_trails()["trailList"]
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,12 +47,6 @@ class Plugin(aws_accounts.InventoryModule):
         return self._given.get(option)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeAws]:
-    with FakeAws.start("organization") as aws:
-        yield aws
-
-
 @pytest.fixture
 def aws(server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     """The organization, and an environment that leads to its management account."""
@@ -93,13 +86,13 @@ def hosts(inventory: InventoryData, group: str = "aws_accounts") -> list[str]:
 
 @pytest.mark.usefixtures("aws")
 def test_accounts_are_hosts_with_variables(parse: Parse) -> None:
-    inventory = parse(role_name="CloudTrailAudit", external_id="audit-2026")
+    inventory = parse(role_name="CloudTrailKmsAudit", external_id="audit-2026")
     assert hosts(inventory) == [f"{digit}" * 12 for digit in range(1, 6)]
     variables = inventory.hosts[MEMBER].vars
     assert variables["aws_account_name"] == "production"
     assert variables["aws_account_tags"] == {"environment": "production", "team": "web"}
     assert variables["ansible_connection"] == "local"
-    assert variables["cloudtrail_kms_assume_role"]["role_arn"] == f"arn:aws:iam::{MEMBER}:role/CloudTrailAudit"
+    assert variables["cloudtrail_kms_assume_role"]["role_arn"] == f"arn:aws:iam::{MEMBER}:role/CloudTrailKmsAudit"
 
 
 @pytest.mark.usefixtures("aws")

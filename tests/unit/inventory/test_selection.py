@@ -122,7 +122,7 @@ def test_states_need_an_sdk_that_knows_them() -> None:
 
 
 def test_variables_of_a_host() -> None:
-    assert host_variables(ACCOUNTS[1], selection(role_name="audit/CloudTrailAudit", external_id="audit-2026")) == {
+    assert host_variables(ACCOUNTS[1], selection(role_name="audit/CloudTrailKmsAudit", external_id="audit-2026")) == {
         "aws_account_id": "222222222222",
         "aws_account_name": "name-2",
         "aws_account_email": "2@example.com",
@@ -132,7 +132,7 @@ def test_variables_of_a_host() -> None:
         "aws_account_ou_path": "/Workloads/Production",
         "aws_account_tags": {"env": "production", "team": "web"},
         "cloudtrail_kms_assume_role": {
-            "role_arn": "arn:aws:iam::222222222222:role/audit/CloudTrailAudit",
+            "role_arn": "arn:aws:iam::222222222222:role/audit/CloudTrailKmsAudit",
             "external_id": "audit-2026",
         },
     }

@@ -56,11 +56,11 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         (target(manager="AWS"), ["managed by AWS", "customer managed"]),
         (target(spec="RSA_2048", usage="SIGN_VERIFY"), ["RSA_2048 for SIGN_VERIFY", "SYMMETRIC_DEFAULT"]),
         (target(arn=OTHER_ARN.replace("us-east-1", "eu-west-1")), ["in eu-west-1", "a key in us-east-1"]),
-        (target(policy=POLICY_DENIED), ["kms:GetKeyPolicy", "key_assume_role"]),
-        (target(policy="{}"), ["no Statement"]),
+        (target(policy=POLICY_DENIED), ["Allow kms:GetKeyPolicy to the principal"]),
+        (target(policy="{}"), ["no Statement", "Repair it, or give another key"]),
         (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
         (Candidate(Missing("no such key")), ["There is no key", "Correct kms_key_id"]),
-        (Candidate(KEY_DENIED), ["kms:DescribeKey", "key_assume_role"]),
+        (Candidate(KEY_DENIED), ["Allow kms:DescribeKey to the principal"]),
     ],
     ids=[
         "disabled",
@@ -216,7 +216,7 @@ def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> N
     assert (plan(build.snapshot(trail=BARE), GIVEN, target(policy=broad), settings).refusals == ()) is excepted
 
 
-DECISION = f"trail_has_kms_key of {build.TRAIL_ARN} until {{}} by ops: migration"
+DECISION = f"trail_has_kms_key of {build.TRAIL_ARN}, excepted until {{}} by ops (migration)."
 
 
 def test_what_an_exception_leaves_alone_is_warned_of() -> None:
@@ -273,7 +273,7 @@ def test_every_refusal_is_listed() -> None:
 
 def test_a_given_key_that_is_nowhere_is_refused_even_if_nothing_needs_it() -> None:
     (refused,) = plan(build.snapshot(), GIVEN, Candidate(Missing("no"))).refusals
-    assert refused.startswith(f"There is no key {OTHER_ARN} in us-east-1")
+    assert refused == f"There is no key {OTHER_ARN} for the buckets of account {build.ACCOUNT}. Correct kms_key_id."
 
 
 def test_old_keys_and_their_readers_are_not_forgotten() -> None:

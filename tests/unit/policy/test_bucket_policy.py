@@ -98,7 +98,7 @@ def test_the_form_is_the_one_that_aws_documents() -> None:
         "Resource": "arn:aws:s3:::logs",
         "Condition": {"StringEquals": source},
     }
-    assert write["Resource"] == ["arn:aws:s3:::logs/AWSLogs/111111111111/*"]
+    assert (write["Action"], write["Resource"]) == ("s3:PutObject", ["arn:aws:s3:::logs/AWSLogs/111111111111/*"])
     assert write["Condition"] == {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", **source}}
     assert tls == DENY_WITHOUT_TLS
 
@@ -115,6 +115,60 @@ def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
         "arn:aws-cn:s3:::logs/audit/AWSLogs/111111111111/*",
         "arn:aws-cn:s3:::logs/audit/AWSLogs/o-exampleorg1/*",
     ]
+
+
+def test_the_folders_of_an_organization_are_those_of_its_members_too() -> None:
+    of_one_account = {
+        **SERVICE,
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:GetBucketAcl"],
+        "Resource": [
+            "arn:aws:s3:::logs",
+            "arn:aws:s3:::logs/AWSLogs/111111111111/*",
+            "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/111111111111/*",
+        ],
+    }
+    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    (_theirs, ours, _tls) = merged(text(of_one_account), delivery)
+    assert (ours["Sid"], ours["Resource"][1]) == (WRITE, "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/*")
+
+
+ORGANIZATION = replace(DELIVERY, bucket_prefix="audit", organization_id="o-exampleorg1")
+OF_ACCOUNT, OF_ORGANIZATION = (f"arn:aws:s3:::logs/audit/AWSLogs/{owner}/*" for owner in ("111111111111", "o-*"))
+UNDER_THE_KEY = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": DELIVERY.key_arn}}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "allowed", "added"),
+    [
+        (ORGANIZATION, {"Resource": [OF_ACCOUNT, OF_ORGANIZATION]}, [ACL]),
+        (ORGANIZATION, {"Resource": [OF_ACCOUNT]}, [ACL, WRITE]),
+        (ORGANIZATION, {"Resource": [OF_ORGANIZATION]}, [ACL, WRITE]),
+        (ORGANIZATION, {"Resource": ["arn:aws:s3:::logs/AWSLogs/*"]}, [ACL, WRITE]),
+        (replace(ORGANIZATION, organization_id=None), {"Resource": [OF_ACCOUNT]}, [ACL]),
+        (DELIVERY, {"Condition": UNDER_THE_KEY}, [ACL]),
+        (replace(DELIVERY, key_arn=f"{DELIVERY.key_arn}6"), {"Condition": UNDER_THE_KEY}, [ACL, WRITE]),
+    ],
+)
+def test_every_folder_is_asked_for_under_the_trails_own_key(
+    delivery: Delivery, allowed: dict[str, Any], added: list[str]
+) -> None:
+    assert sids(merged(text({**ANYBODY_WRITES, **allowed}), delivery, tls_only=False)) == ["Write", *added]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_policy_may_be_as_long_as_s3_takes_and_no_longer(more: int) -> None:
+    other = {**ANYBODY_WRITES, "Sid": "", "Action": "s3:ListBucket"}
+    shortest = merge_bucket_policy(text(other), DELIVERY, tls_only=False)
+    assert shortest is not None
+    room = 20480 - len(shortest.to_json().encode())
+    policy = text({**other, "Sid": "x" * (room + more)})
+    if not more:
+        assert merge_bucket_policy(policy, DELIVERY, tls_only=False) is not None
+        return
+    words = "more than the 20480 that S3 takes. Shorten it, or give the trail another bucket."
+    with pytest.raises(MergeRefusedError, match=f"it would have 20481 bytes, {words}$"):
+        merge_bucket_policy(policy, DELIVERY, tls_only=False)
 
 
 def test_a_second_trail_joins_our_statements() -> None:
@@ -152,6 +206,13 @@ def test_somebody_elses_denial_without_tls_is_enough_if_it_denies_everybody(
     difference: dict[str, Any], added: list[str]
 ) -> None:
     assert sids(merged(text({**DENY_WITHOUT_TLS, "Sid": "Theirs", **difference}))) == ["Theirs", ACL, WRITE, *added]
+
+
+def test_a_statement_that_stands_alone_is_kept() -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": ANYBODY_WRITES})
+    assert merged(policy, tls_only=False)[0] == ANYBODY_WRITES
+    everything = {**ANYBODY_WRITES, "Action": "s3:*", "Resource": "*"}
+    assert merge_bucket_policy(json.dumps({"Statement": everything}), DELIVERY, tls_only=False) is None
 
 
 def test_what_stands_twice_is_not_written_back() -> None:

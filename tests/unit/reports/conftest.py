@@ -15,8 +15,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from tests.fakeaws.client import FakeAws
+from tests.unit.access import caller
 from tests.unit.action.audits import account, audit, error, finding, trail
-from tests.unit.aws.conftest import caller
 from tests.unit.aws.test_scenarios import READERS, SCENARIOS
 from tests.unit.test_arguments import params
 
@@ -32,19 +32,18 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="session")
-def audits() -> dict[str, dict[str, Any]]:
+def audits(server: FakeAws) -> dict[str, dict[str, Any]]:
     """Every scenario's audit, as it comes and with all that can be asked for."""
     read: dict[str, dict[str, Any]] = {}
-    with FakeAws.start("healthy") as aws:
-        for scenario in sorted(SCENARIOS):
-            aws.reset(scenario)
-            try:
-                snapshot = read_account(caller(aws), _arguments.scope(params()))
-            except AwsError:
-                continue
-            plain = facts([assess(snapshot, Settings())])
-            demanding = _arguments.settings(params(**asked_for(plain)))
-            read |= {scenario: plain, f"{scenario}, all asked for": facts([assess(snapshot, demanding)])}
+    for scenario in sorted(SCENARIOS):
+        server.reset(scenario)
+        try:
+            snapshot = read_account(caller(server), _arguments.scope(params()))
+        except AwsError:
+            continue
+        plain = facts([assess(snapshot, Settings())])
+        demanding = _arguments.settings(params(**asked_for(plain)))
+        read |= {scenario: plain, f"{scenario}, all asked for": facts([assess(snapshot, demanding)])}
     return read
 
 

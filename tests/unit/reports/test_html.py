@@ -353,7 +353,7 @@ def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
         "concurrency.",
     ]
     first, second, _other = report.one("table", id="matrix").one("tbody").all("tr")
-    assert words(first) == "production 111111111111 The account as a whole Unknown"
+    assert words(first) == "production 111111111111 account_has_trails Unknown"
     assert words(second).startswith("production 111111111111 main us-east-1 Compliant")
 
 

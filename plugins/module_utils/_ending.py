@@ -1,0 +1,34 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.common.warnings import warn
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import document
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Done
+
+
+def end(module: Any, done: Done, **own: Any) -> None:
+    """Leave the module; `own` is what it returns beside what all return that write."""
+    for warning in dict.fromkeys(done.warnings):
+        warn(warning)
+    result = {
+        "changed": any(change.status in ("planned", "applied") for change in done.changes),
+        "changes": rows(done.changes),
+        "refusals": list(done.refusals),
+        "errors": list(done.errors),
+        "diff": diff(done.changes),
+        "backup": document(done.backup) if done.backup else None,
+        **own,
+    }
+    reasons = [*done.refusals, *done.errors]
+    if reasons:
+        module.fail_json(msg="\n".join(reasons), **result)
+    module.exit_json(**result)

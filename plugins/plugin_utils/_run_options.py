@@ -1,0 +1,94 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a run: its own, and those that it hands to a module, by its mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.utils.path import unfrackpath
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import passing_directory
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
+    CIS_VERSIONS,
+    DEFAULT_CIS_VERSION,
+    FORMATS,
+)
+
+MODULES = {
+    "audit": "cloudtrail_kms_facts",
+    "enforce": "cloudtrail_kms_enforce",
+    "share": "cloudtrail_kms_central_key",
+}
+JOIN = "join"
+# Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
+ENFORCE_OPTIONS = frozenset(
+    {
+        "allow_cancel_deletion",
+        "allow_enable_key",
+        "backup_path",
+        "create_trail",
+        "key",
+        "key_is_shared",
+        "kms_key_id",
+        "replace_compliant_key",
+        "restore",
+        "statements",
+        "wait",
+        "wait_timeout",
+    }
+)
+ENFORCE_VARIABLES = frozenset(f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS)
+OWN_OPTIONS: dict[str, Any] = {
+    "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
+    "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
+    "report_dir": {"type": "path"},
+    "report_bucket": {"type": "str"},
+    "report_prefix": {"type": "str"},
+    "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
+    "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "audits": {"type": "list", "elements": "path", "default": []},
+    "require_organization_trail": {"type": "bool", "default": False},
+}
+
+
+def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the run itself; the module checks the others.
+
+    Raises AnsibleActionFail for what cannot be meant, and for a directory that takes no reports.
+    """
+    checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
+    if checked.error_messages:
+        raise AnsibleActionFail(" ".join(checked.error_messages))
+    own: dict[str, Any] = checked.validated_parameters
+    if own["mode"] == "enforce" and len(own["hosts"]) > 1:
+        raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
+    if own["reports"] and own["report_bucket"] and not own["report_dir"]:
+        own["report_dir"] = passing_directory()
+    if own["reports"] and not own["report_dir"]:
+        raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
+    if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
+        # Found out now, not when all accounts have been read, or changed.
+        raise AnsibleActionFail(
+            f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
+        )
+    return own
+
+
+def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
+
+    So is `report_dir`; a module runs beside the playbook.
+    """
+    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in ("audit", JOIN) else OWN_OPTIONS.keys()
+    options = {name: value for name, value in given.items() if name not in aside}
+    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
+    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}

@@ -1,0 +1,19 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One fake AWS for all that the collection's own code asks; whoever asks loads a scenario first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakeaws.client import FakeAws
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[FakeAws]:
+    with FakeAws.start("healthy") as aws:
+        yield aws
