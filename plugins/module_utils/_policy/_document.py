@@ -39,7 +39,7 @@ ELEMENTS = frozenset(
 )
 # The first of them brought policy variables.
 VERSIONS = ("2012-10-17", "2008-10-17")
-# The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB (S3 guide, "Bucket policies").
+# The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB at most (S3 guide).
 MAX_CHARACTERS = 131_072
 _ALL = pieces_of("*")
 

@@ -425,7 +425,7 @@ def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None
 
 
 def test_a_policy_of_a_megabyte_is_unknown(load: Load, audit: Audit, tmp_path: Path) -> None:
-    statement = {"Sid": "s" * 2**20, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": "*"}
+    statement = {"Sid": "s" * 2**20, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Resource": "*"}
     huge = {"Version": "2012-10-17", "Statement": [statement]}
     spec = {
         "description": "Policies that no AWS would hold.",
