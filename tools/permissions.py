@@ -26,6 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     DEPENDENT_ACTIONS,
     ENFORCEMENT_ACTIONS,
     INVENTORY_ACTIONS,
+    PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
@@ -34,8 +35,31 @@ ROLE_NAMES = {"audit": "CloudTrailKmsAudit", "enforce": "CloudTrailKmsEnforce"}
 PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "audit": AUDIT_ACTIONS,
     "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
+    "provision": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS},
     "inventory": INVENTORY_ACTIONS,
 }
+# What amazon.aws.s3_bucket asks for where the role makes sure of a bucket: seen in its calls, and named by the Service
+# Authorization Reference. community.aws.s3_lifecycle asks for the last two.
+BUCKET_ACTIONS = (
+    "s3:CreateBucket",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucketAcl",
+    "s3:GetBucketLogging",
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketRequestPayment",
+    "s3:GetBucketTagging",
+    "s3:GetBucketVersioning",
+    "s3:GetInventoryConfiguration",
+    "s3:ListBucket",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketTagging",
+    "s3:PutBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration",
+)
 _SERVICE_ROLES = "arn:{partition}:iam::*:role/aws-service-role"
 
 # A write reaches resources of the role's own account only, whatever policies of other accounts would allow (IAM guide,
@@ -71,6 +95,13 @@ _READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
 _WRITE_KEYS = Grant("WriteKeys", KEYS, OWN_ACCOUNT)
 _REVIVE = Grant("ReviveKeysIfYouAllowIt", KEYS, OWN_ACCOUNT)
 GRANTS: Mapping[str, Grant] = {
+    # A bucket that is not there yet is nobody's.
+    **{name: Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
+    **dict.fromkeys(("s3:CreateBucket", "s3:ListBucket"), Grant("CreateTheBucket", BUCKETS)),
+    "s3:PutBucketPolicy": Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT),
+    "cloudtrail:CreateTrail": Grant("CreateTheTrail", TRAILS),
+    "cloudtrail:AddTags": Grant("CreateTheTrail", TRAILS),
+    "cloudtrail:StartLogging": Grant("CreateTheTrail", TRAILS),
     **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
     "ec2:DescribeRegions": _LOOK,
     "cloudtrail:DescribeTrails": _LOOK,
@@ -115,7 +146,7 @@ def actions(purpose: str) -> list[str]:
     calls = PURPOSES[purpose]
     granted = {action for call, action in calls.items() if call not in ANSWERED_TO_EVERYBODY | OF_THE_CALLER}
     dependent = {action for call, needed in DEPENDENT_ACTIONS.items() if call in calls for action in needed}
-    return sorted(granted | dependent)
+    return sorted(granted | dependent | ({*BUCKET_ACTIONS} if purpose == "provision" else set()))
 
 
 def policy(names: Iterable[str], partition: str) -> dict[str, Any]:

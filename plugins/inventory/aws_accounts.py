@@ -112,7 +112,7 @@ keyed_groups:
 groups:
   web: aws_account_tags.team == "web"
 compose:
-  cloudtrail_kms_report_dir: "'/srv/reports/' ~ aws_account_name"
+  cloudtrail_kms_backup_path: "'/srv/backups/' ~ aws_account_id ~ '.json'"
 strict: true
 cache: true
 cache_plugin: ansible.builtin.jsonfile

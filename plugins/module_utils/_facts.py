@@ -66,7 +66,7 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
 
     `summary` counts accounts by verdict, and over all of them `trails` and `excepted` trails.
     """
-    owners = {trail["arn"]: row for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
+    owners = {trail["arn"]: (row, trail) for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
     told = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
     verdicts = [row["verdict"] for row in told]
     trails = [trail for row in told for trail in row["trails"]]
@@ -88,14 +88,19 @@ def moment(read_at: datetime) -> str:
     return read_at.isoformat(timespec="seconds")
 
 
-def _told_by(owners: Mapping[str, Mapping[str, Any]], row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The account with what the owners of its organization's trails know of these, their keys and buckets."""
+def _told_by(
+    owners: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], row: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The account with what the owners of its organization's trails know of these, their keys and buckets.
+
+    `owners` has the owner's row, and the trail as it stands there, by the trail's ARN.
+    """
     foreign = {trail["arn"] for trail in row["trails"] if trail["ownership"] != "owned" and trail["arn"] in owners}
     if not foreign:
         return row
-    trails = [_as_owner_sees(owners[t["arn"]], t) if t["arn"] in foreign else t for t in row["trails"]]
+    trails = [_as_owner_sees(*owners[t["arn"]], t) if t["arn"] in foreign else t for t in row["trails"]]
     # The account's own come last, so that what it reads itself of a key that both use stays.
-    sources = [(trail, owners[trail["arn"]]) for trail in trails if trail["arn"] in foreign]
+    sources = [(trail, owners[trail["arn"]][0]) for trail in trails if trail["arn"] in foreign]
     sources += [(trail, row) for trail in trails if trail["arn"] not in foreign]
     told = {
         **row,
@@ -109,8 +114,7 @@ def _told_by(owners: Mapping[str, Mapping[str, Any]], row: Mapping[str, Any]) ->
     return told
 
 
-def _as_owner_sees(owner: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
-    seen = next(own for own in owner["trails"] if own["arn"] == trail["arn"])
+def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
     findings = [
         {**found, "remediation": addressed(found["remediation"], owner["account_id"])} for found in seen["findings"]
     ]
@@ -119,8 +123,9 @@ def _as_owner_sees(owner: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[s
 
 def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The keys, or buckets, of these names, each from the row of the account that tells of it."""
-    found = {key: entry for key, source in wanted.items() for entry in source[field] if entry[name] == key}
-    return [found[key] for key in sorted(found, key=str)]
+    sources = {id(source): source for source in wanted.values()}.values()
+    entries = (entry for source in sources for entry in source[field] if wanted.get(entry[name]) is source)
+    return sorted(entries, key=lambda entry: str(entry[name]))
 
 
 def account_row(account: AccountVerdict) -> dict[str, Any]:

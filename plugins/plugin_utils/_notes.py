@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -100,16 +101,30 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
 
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Leave out what a finding quotes: of a key or bucket that could not be read, its trail tells."""
-    told = [
-        finding["message"]
+    """Leave out what a finding quotes: of a key or bucket that could not be read, its trail tells.
+
+    The quotes are sorted, so that each error is looked up in them, however many there are of both.
+    """
+    told = sorted(
+        _quote(finding)
         for trail in account["trails"]
         for finding in trail["findings"]
-        if _standing(finding) in _MARKS
-    ]
+        if _standing(finding) in _MARKS and "operation" in finding["evidence"]
+    )
     for error in account["errors"]:
-        if not error["message"] or not any(error["message"] in message for message in told):
+        quoted = f"{_answered(error)}{error['message']})"
+        place = bisect_left(told, quoted)
+        if place == len(told) or not told[place].startswith(quoted):
             yield error
+
+
+def _quote(finding: Mapping[str, Any]) -> str:
+    """Return a finding's message from where it quotes the error of a read, whose evidence it has."""
+    return str(finding["message"][finding["message"].find(_answered(finding["evidence"])) :])
+
+
+def _answered(read: Mapping[str, Any]) -> str:
+    return f"{read['operation']} in {read['region']} answered {read['code']} ("
 
 
 def _error_remediation(error: Mapping[str, Any]) -> str:

@@ -37,7 +37,8 @@ def columns(text: str) -> int:
 
     Source: Unicode Standard Annex 11, East Asian Width.
     """
-    return sum(_character_columns(character) for character in text)
+    # Nearly all text is of this kind, and a table measures it again and again.
+    return len(text) if text.isascii() else sum(map(_character_columns, text))
 
 
 def _character_columns(character: str) -> int:
@@ -91,16 +92,23 @@ def wrap_with_command(text: str, width: int) -> list[str]:
 
 
 def _pieces(word: str, width: int) -> list[str]:
-    pieces = []
-    while columns(word) > width:
-        cut = _cut(word, width)
-        pieces.append(word[:cut])
-        word = word[cut:]
-    return [*pieces, word]
+    """Break a word that is wider than `width` after separators where it can be; it is gone through once."""
+    pieces, start = [], 0
+    while (end := _fitting_end(word, start, width)) < len(word):
+        separator = max(word.rfind(mark, start + (end - start) // 3, end) for mark in _SEPARATORS)
+        end = end if separator < 0 else separator + 1
+        pieces.append(word[start:end])
+        start = end
+    return [*pieces, word[start:]]
 
 
-def _cut(word: str, width: int) -> int:
-    """Return where to break a word that is wider than `width`; two columns are the least that fits any character."""
-    cut = max(end for end in range(1, width + 1) if end == 1 or columns(word[:end]) <= width)
-    separator = max(word.rfind(mark, cut // 3, cut) for mark in _SEPARATORS)
-    return cut if separator < 0 else separator + 1
+def _fitting_end(word: str, start: int, width: int) -> int:
+    """Return where the longest piece ends that starts there and fits; one character is the least."""
+    if word.isascii():
+        return min(start + width, len(word))
+    taken = 0
+    for end in range(start, len(word)):
+        taken += _character_columns(word[end])
+        if taken > width and end > start:
+            return end
+    return len(word)

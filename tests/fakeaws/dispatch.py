@@ -35,8 +35,14 @@ def answer(world: World, identity: Identity, call: Call) -> Answer | HttpReply |
     """Answer the call by its rule, or None if it has none; AwsError for a refusal."""
     operation = OPERATIONS.get(call.name)
     if operation is None:
-        permit(world, identity, call, None)
+        permit(world, identity, call, _bucket_arn(world, identity, call))
         return None
     if operation.resource is not None:
         permit(world, identity, call, operation.resource(world, identity, call))
     return operation.handler(world, identity, call)
+
+
+def _bucket_arn(world: World, identity: Identity, call: Call) -> str | None:
+    """What a call to S3 that has no rule is about: all of these are about a bucket, none about an object."""
+    name = call.parameters.get("Bucket") if call.service == "s3" else None
+    return f"arn:{world.accounts[identity.account].partition}:s3:::{name}" if name else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands that docs/permissions.md gives make the roles that it says."""
+"""The commands that docs/permissions.md gives make the roles that it says, and a new account is provisioned by one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.fakeaws.client import FakeAws
 from tests.integration.test_aws_cli import cli
 from tests.integration.test_examples import ROOT, blocks
+from tools.permissions import BUCKET_ACTIONS
 
 STACK_SET, ONE_ACCOUNT, _TESTS = blocks("console", "docs/permissions.md")
 
@@ -52,3 +54,30 @@ def test_stack_set(fake_aws: FakeAws, tmp_path: Path) -> None:
         "TrustedPrincipal": "arn:aws:iam::555555555555:role/Automation",
         "ExternalId": "audit-2026",
     }
+
+
+def test_new_account_is_provisioned_under_the_policy(fake_aws: FakeAws, tmp_path: Path) -> None:
+    """With the bucket, which amazon.aws's module makes and looks at."""
+    policy = json.loads((ROOT / "docs" / "permissions" / "provision.json").read_text(encoding="utf-8"))
+    spec = yaml.safe_load((ROOT / "tests" / "fakeaws" / "scenarios" / "no-trails.yml").read_text(encoding="utf-8"))
+    spec["roles"] = {"Vending": {"external_id": "vending-2026", "policy": policy}}
+    scenario = tmp_path / "no-trails.yml"
+    scenario.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    fake_aws.reset(str(scenario))
+    variables = {
+        "cloudtrail_kms_assume_role": {
+            "role_arn": "arn:aws:iam::111111111111:role/Vending",
+            "external_id": "vending-2026",
+        },
+        "cloudtrail_kms_create_trail": {"name": "main", "bucket_name": "logs-111111111111", "tags": {"team": "a"}},
+        "cloudtrail_kms_bucket": {"tags": {"team": "a"}, "object_lock": {"mode": "GOVERNANCE", "days": 1}},
+    }
+    command = ["ansible-playbook", "aws_baseline.cloudtrail.provision_account", "--extra-vars", json.dumps(variables)]
+    done = subprocess.run(command, env=fake_aws.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    calls = fake_aws.calls()
+    assert [call for call in calls if "Denied" in call["result"]] == []
+    asked = {call["iam_action"] for call in calls if call["service"] == "s3"}
+    # What is left is for a bucket without Object Lock, which versions it, and for one with a lifecycle.
+    rest = {"s3:PutBucketVersioning", "s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"}
+    assert {*BUCKET_ACTIONS} - asked == rest

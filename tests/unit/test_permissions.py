@@ -20,7 +20,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
 from tools.permissions import FOLDER, ROLE_NAMES, actions, files, policy
@@ -49,6 +50,7 @@ MISSED_IN: Mapping[str, str] = {
     ),
     **dict.fromkeys(("cloudtrail:ListTags", "cloudtrail:UpdateTrail"), "fresh"),
 }
+PROVISIONING = Task(wish=Wish(create_trail=TrailWish("main", "logs-111111111111", "eu-central-1", tags={"team": "a"})))
 # AWS asks for these behind UpdateTrail and CreateKey, of organization trails and multi-Region keys; the fake does not.
 BEHIND_OTHER_CALLS = {
     "organizations:DescribeOrganization",
@@ -153,6 +155,25 @@ def test_enforcement_misses_each_action_by_name(limited: Limited, action: str) -
     lacking = policy([name for name in actions("enforce") if name != action], "aws")
     scope = limited.load(MISSED_IN[action], lacking)
     assert action in limited.told(replace(ENFORCEMENTS[MISSED_IN[action]], scope=scope))
+
+
+def test_provision_policy_is_enough(limited: Limited) -> None:
+    scope = limited.load("new-bucket", policy(actions("provision"), "aws"))
+    planned = limited.lab.enforce(PROVISIONING, check_mode=True)
+    done = limited.lab.enforce(replace(PROVISIONING, scope=scope))
+    assert (done.errors, done.refusals, done.warnings) == ((), (), planned.warnings)
+    assert done.after is not None
+    assert done.after.verdict == "compliant"
+    assert comparable(done) == comparable(planned)
+
+
+@pytest.mark.parametrize(
+    "action", sorted({*PROVISIONING_ACTIONS.values(), "cloudtrail:AddTags", "kms:CreateKey"} - BEHIND_OTHER_CALLS)
+)
+def test_provisioning_misses_each_action_by_name(limited: Limited, action: str) -> None:
+    lacking = policy([name for name in actions("provision") if name != action], "aws")
+    scope = limited.load("new-bucket", lacking)
+    assert action in limited.told(replace(PROVISIONING, scope=scope))
 
 
 @pytest.mark.parametrize(

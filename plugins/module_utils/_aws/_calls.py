@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
@@ -17,6 +18,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     TrailStatus,
 )
+
+Row = TypeVar("Row")
 
 CLOUDTRAIL_SERVICE = "cloudtrail.amazonaws.com"
 # What a member of an organization, and an account of none, is told (Organizations API reference,
@@ -156,15 +159,11 @@ def key_policy(access: Access, region: str, key_arn: str) -> str | ReadError:
 
 
 def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | ReadError:
-    """The key's alias names; all come in one answer, since a key has 50 at most (KMS guide, "Quotas")."""
-    return access.ask(
-        "kms",
-        region,
-        "ListAliases",
-        lambda answer: tuple(sorted(row["AliasName"] for row in answer["Aliases"])),
-        KeyId=key_arn,
-        Limit=100,
+    """The key's alias names, sorted; their quota is 50, and adjustable (KMS guide, "Resource quotas")."""
+    names = _pages(
+        access, region, "ListAliases", "Aliases", lambda row: str(row["AliasName"]), KeyId=key_arn, Limit=100
     )
+    return names if isinstance(names, ReadError) else tuple(sorted(names))
 
 
 def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
@@ -176,20 +175,22 @@ def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
 
 def key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
     """The key's tags."""
-    rows = _pages(access, region, "ListResourceTags", "Tags", KeyId=key_arn)
-    return rows if isinstance(rows, ReadError) else {row["TagKey"]: row["TagValue"] for row in rows}
+    rows = _pages(
+        access, region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
+    )
+    return rows if isinstance(rows, ReadError) else dict(rows)
 
 
 def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadError:
     """The ARNs of the account's keys in a region that no alias leads to, sorted."""
-    keys = _pages(access, region, "ListKeys", "Keys", Limit=1000)
-    aliases = _pages(access, region, "ListAliases", "Aliases", Limit=100)
+    keys = _pages(access, region, "ListKeys", "Keys", lambda row: (row["KeyId"], row["KeyArn"]), Limit=1000)
+    named = _pages(access, region, "ListAliases", "Aliases", lambda row: row.get("TargetKeyId"), Limit=100)
     if isinstance(keys, ReadError):
         return keys
-    if isinstance(aliases, ReadError):
-        return aliases
-    named = {alias.get("TargetKeyId") for alias in aliases}
-    return tuple(sorted(key["KeyArn"] for key in keys if key["KeyId"] not in named))
+    if isinstance(named, ReadError):
+        return named
+    taken = set(named)
+    return tuple(sorted(arn for key_id, arn in keys if key_id not in taken))
 
 
 def alias_target(access: Access, region: str, alias: str) -> str | Missing | ReadError:
@@ -230,15 +231,17 @@ def organization(access: Access, region: str) -> Organization | ReadError:
     )
 
 
-def _pages(access: Access, region: str, operation: str, field: str, **parameters: Any) -> list[Any] | ReadError:
-    """Every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
-    rows: list[Any] = []
+def _pages(
+    access: Access, region: str, operation: str, field: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
+) -> list[Row] | ReadError:
+    """What `take` makes of every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
+    rows: list[Row] = []
     while True:
         answer = access.ask(
             "kms",
             region,
             operation,
-            lambda page: (list(page[field]), page["NextMarker"] if page.get("Truncated") else None),
+            lambda page: ([take(row) for row in page[field]], page["NextMarker"] if page.get("Truncated") else None),
             **parameters,
         )
         if isinstance(answer, ReadError):

@@ -68,6 +68,8 @@ ADMINISTRATION = (
 )
 FOREIGN_ORGANIZATION = "o-0000000000"
 ARN_PARTS = 6
+# Characters of the longest ARN (IAM API reference, arnType).
+ARN_LENGTH = 2048
 # How many actions a message names; the evidence has them all.
 SHOWN = 3
 FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
@@ -193,9 +195,12 @@ def _values(policy: Policy, *names: str) -> list[str]:
 
 
 def _fitting(pattern: str, stranger: str) -> Iterator[str]:
-    """An ARN of a foreign account that fits the pattern; none where the pattern names its account in full."""
+    """An ARN of a foreign account that fits the pattern; none where the pattern names its account in full.
+
+    Nor is there one for a pattern that only texts fit which are longer than ARNs are.
+    """
     parts = pattern.split(":", 5)
-    if len(parts) == ARN_PARTS and not parts[4].isdigit():
+    if len(pattern.replace("*", "")) <= ARN_LENGTH and len(parts) == ARN_PARTS and not parts[4].isdigit():
         yield ":".join([*map(_instance, parts[:4]), _account(parts[4], stranger), _instance(parts[5])])
 
 

@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     has_variable,
     pieces_of,
     resolve,
+    shortest,
 )
 
 QUANTIFIERS = ("ForAnyValue", "ForAllValues")
@@ -50,8 +51,9 @@ class Condition:
         likeness = base if kind is None or self.quantifier else kind.name
         self.comparison: Hashable = ("matches", self.quantifier, likeness, self.folded_key, values)
         self._make = None if kind is None else kind.make
-        self._templates = [v for v in values if variables and kind is not None and kind.variables and has_variable(v)]
-        plain = [value for value in values if value not in self._templates]
+        filled = variables and kind is not None and kind.variables
+        self._templates = [value for value in values if filled and has_variable(value)]
+        plain = [value for value in values if not (filled and has_variable(value))]
         self._exact, self._matchers = _compile(self._make, plain)
         self._fold = kind is not None and kind.ignores_case
 
@@ -140,7 +142,7 @@ class Condition:
     def _template_matches(self, template: str, value: str, context: Context) -> bool:
         pieces = resolve(template, context)
         # "There is no equal or like value" for a variable without value (IAM policy elements: Variables).
-        if pieces is None or self._make is None:
+        if pieces is None or self._make is None or shortest(pieces) > len(value.lower()):
             return False
         compared = self._make(pieces)
         if isinstance(compared, str):

@@ -30,6 +30,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     has_variable,
     pieces_of,
     resolve,
+    shortest,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Principals
 
@@ -38,6 +39,8 @@ ELEMENTS = frozenset(
 )
 # The first of them brought policy variables.
 VERSIONS = ("2012-10-17", "2008-10-17")
+# The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB at most (S3 guide).
+MAX_CHARACTERS = 131_072
 _ALL = pieces_of("*")
 
 
@@ -65,7 +68,7 @@ class Names:
         """`variables` tells whether the values may hold policy variables."""
         self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
-        plain = [pieces_of(value) for value in values if value not in self._templates]
+        plain = [pieces_of(value) for value in values if not (variables and has_variable(value))]
         if actions:
             self._surely = any_of(map(glob, plain), ignores_case=True)
             self._perhaps = any_of((), ignores_case=True)
@@ -87,7 +90,11 @@ class Names:
         except (UnknownKeyError, UndocumentedError):
             return None
         # A variable without value "will not match any resource".
-        return pieces is not None and any_of([arn_glob(pieces)], ignores_case=False)(name)
+        return (
+            pieces is not None
+            and shortest(pieces) <= len(name)
+            and any_of([arn_glob(pieces)], ignores_case=False)(name)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +146,11 @@ def to_json(document: Any) -> str:
 def parse(text: str | Mapping[str, Any]) -> Policy:
     """Read a policy from its JSON text, or from the object such a text holds.
 
-    Raises PolicyError when it is no policy at all: no JSON, no object, or an object without Statement.
+    Raises PolicyError when it is no policy at all: no JSON, no object, an object without Statement, or a text longer
+    than AWS ever gives out, whose judging would have no bound.
     """
+    if isinstance(text, str) and len(text) > MAX_CHARACTERS:
+        raise PolicyError(f"The policy has {len(text):,} characters; AWS gives out {MAX_CHARACTERS:,} at most.")
     document = _load(text) if isinstance(text, str) else text
     if not isinstance(document, Mapping):
         raise PolicyError("The policy is no JSON object.")

@@ -76,6 +76,11 @@ def resolve(template: str, context: Context) -> Pieces | None:
     return tuple(pieces)
 
 
+def shortest(pieces: Pieces) -> int:
+    """How long a text is at least that is like this one: what is longer than a request's value never matches it."""
+    return sum(len(text) - (text.count("*") if wild else 0) for text, wild in pieces)
+
+
 def _value(body: str, context: Context) -> str | None:
     written = _BODY.fullmatch(body)
     if written is None:
@@ -132,12 +137,13 @@ def _tokens(pieces: Pieces) -> list[str]:
 
 def _expression(tokens: Iterable[str], anything: str) -> str:
     """The tokens as a regular expression that never goes back: a policy full of asterisks must not stall an audit."""
-    chunks = [""]
+    parts: list[list[str]] = [[]]
     for part in tokens:
         if part == "*":
-            chunks.append("")
+            parts.append([])
         else:
-            chunks[-1] += anything if part == "?" else part
+            parts[-1].append(anything if part == "?" else part)
+    chunks = ["".join(each) for each in parts]
     if len(chunks) == 1:
         return chunks[0]
     first, *middle, last = chunks

@@ -14,6 +14,7 @@ from typing import Any
 from moto.core.utils import utcnow
 
 from tests.fakeaws import store
+from tests.fakeaws.access import denied, identity_refusal
 from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules import trails
 from tests.fakeaws.rules.cloudtrail_read import trail_resource
@@ -62,11 +63,21 @@ def create_trail(world: World, identity: Identity, call: Call) -> Answer:
     blank = store.new_trail(owner, call.region, name, bucket=call.parameters["S3BucketName"], prefix=None, key_arn=None)
     trail = _with_parameters(world, identity, call, blank)
     _validate(world, trail)
+    _check_tagging(world, identity, call, trail.arn)
     backend = store.cloudtrail(owner, call.region)
     backend.trails[name] = trail
     backend.tagging_service.tag_resource(trail.arn, call.parameters.get("TagsList", []))
     world.deliveries[trail.arn] = Delivery()
     return trails.settings(trail)
+
+
+def _check_tagging(world: World, identity: Identity, call: Call, arn: str) -> None:
+    """Tags at creation need cloudtrail:AddTags as well (CreateTrail, parameter TagsList)."""
+    refusal = (
+        identity_refusal(world, identity, "cloudtrail:AddTags", call, arn) if call.parameters.get("TagsList") else ""
+    )
+    if refusal:
+        raise denied("cloudtrail", identity, "cloudtrail:AddTags", arn, refusal)
 
 
 def _owner(world: World, identity: Identity, call: Call) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from tests.fakeaws import store
 from tests.fakeaws.wire import Call
 from tests.fakeaws.world import Identity, World
 
@@ -38,8 +39,8 @@ def request_context(call: Call, resource: str) -> Mapping[str, str | Sequence[st
     guide, "AWS global condition context keys", aws:RequestTag, aws:TagKeys and aws:ResourceAccount.
     """
     context: dict[str, str | Sequence[str]] = {}
-    if resource.startswith("arn:") and resource.split(":")[4]:
-        context["aws:ResourceAccount"] = resource.split(":")[4]
+    if owner := _owner(resource):
+        context["aws:ResourceAccount"] = owner
     if call.name in ("kms:CreateKey", "kms:PutKeyPolicy"):
         bypass = call.parameters.get("BypassPolicyLockoutSafetyCheck", False)
         context["kms:BypassPolicyLockoutSafetyCheck"] = str(bypass).lower()
@@ -48,6 +49,14 @@ def request_context(call: Call, resource: str) -> Mapping[str, str | Sequence[st
         context["kms:KeyUsage"] = call.parameters.get("KeyUsage", "ENCRYPT_DECRYPT")
         context |= _tags(call.parameters.get("Tags", []))
     return context
+
+
+def _owner(resource: str) -> str:
+    """The account of a resource; the ARN of a bucket names none."""
+    if ":s3:::" in resource:
+        bucket = store.find_bucket(resource.rpartition(":")[2])
+        return bucket.account_id if bucket else ""
+    return resource.split(":")[4] if resource.startswith("arn:") else ""
 
 
 def _tags(tags: Sequence[Mapping[str, Any]]) -> Mapping[str, str | Sequence[str]]:

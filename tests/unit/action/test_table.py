@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import unreadable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
@@ -186,16 +188,30 @@ def test_rules_that_found_the_same_share_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "told"),
+    ("status", "region", "more", "told"),
     [
-        ("unknown", "DescribeKey answered AccessDenied (No.).", False),
-        ("unknown", "Something else.", True),
-        ("pass", "DescribeKey answered AccessDenied (No.).", True),
+        ("unknown", "eu-west-1", "", False),
+        ("unknown", "eu-west-1", " It was excepted until 2026-01-01.", False),
+        ("excepted", "eu-west-1", "", False),
+        ("unknown", "eu-west-2", "", True),
+        ("pass", "eu-west-1", "", True),
     ],
 )
-def test_an_error_that_a_finding_quotes_is_not_told_twice(status: str, message: str, told: bool) -> None:
-    lines = notes(finding("a", status, message=message), errors=[error("eu-west-1")])
+def test_an_error_that_a_finding_quotes_is_not_told_twice(status: str, region: str, more: str, told: bool) -> None:
+    read = error(region)
+    quoting = finding("a", status, message=f"It could not be read: {unreadable_words(read)}.{more}")
+    quoting["evidence"] |= {name: read[name] for name in ("iam_action", "operation", "region", "code")}
+    lines = notes(quoting, errors=[error("eu-west-1")])
     assert ("not read" in "\n".join(lines)) is told
+
+
+def test_the_rules_quote_errors_in_these_words() -> None:
+    read = ReadError(**error("eu-west-1"))
+    assert unreadable("It", read).message == f"It could not be read: {unreadable_words(error('eu-west-1'))}."
+
+
+def unreadable_words(read: dict[str, Any]) -> str:
+    return f"{read['operation']} in {read['region']} answered {read['code']} ({read['message']})"
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ READS: list[Callable[[Access], Any]] = [
     lambda access: _calls.key_metadata(access, "us-east-1", REPLICA),
     lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
     lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
+    lambda access: _calls.key_tags(access, "us-east-1", REPLICA),
+    lambda access: _calls.keys_without_alias(access, "us-east-1"),
     lambda access: _calls.key_rotation(access, "us-east-1", REPLICA),
     lambda access: _calls.bucket_region(access, "us-east-1", "logs"),
     lambda access: _calls.bucket_policy(access, "us-east-1", "logs"),
@@ -57,7 +59,16 @@ READS: list[Callable[[Access], Any]] = [
 ]
 GARBAGE = [
     {},
-    {"trailList": [{}], "KeyMetadata": {}, "Arn": "me", "Regions": None, "Aliases": [None], "ResponseMetadata": {}},
+    {
+        "trailList": [{}],
+        "KeyMetadata": {},
+        "Arn": "me",
+        "Regions": None,
+        "Aliases": [None],
+        "Tags": [{}],
+        "Keys": [{}],
+        "ResponseMetadata": {},
+    },
     {"trailList": [{"TrailARN": "main"}], "KeyMetadata": {"Arn": "a:b:c:d:e:"}, "Regions": [{}]},
     ResponseParserError("unable to parse response"),
     RecursionError("maximum recursion depth exceeded"),
@@ -132,6 +143,20 @@ class ReplicaAccess(Access):
             "MultiRegionConfiguration": configuration,
         }
         return {"KeyMetadata": metadata, "Policy": "{}", "Aliases": [], "KeyRotationEnabled": True}
+
+
+class ListingAccess(GarbledAccess):
+    """An access to a key with more aliases than one answer holds."""
+
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Answer a page."""
+        page = super().send(service, region, operation, **parameters)
+        more = {"Truncated": False} if "Marker" in parameters else {"Truncated": True, "NextMarker": "2"}
+        return {**page, "Aliases": [{"AliasName": "alias/a" if "Marker" in parameters else "alias/b"}], **more}
+
+
+def test_the_aliases_of_a_key_are_those_of_every_page() -> None:
+    assert _calls.key_aliases(ListingAccess({}), "us-east-1", REPLICA) == ("alias/a", "alias/b")
 
 
 def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:

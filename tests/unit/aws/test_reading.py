@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -421,3 +422,23 @@ def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
 def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
     client = caller(load("healthy")).clients.client("kms", "us-east-1")
     assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
+
+
+def test_a_policy_of_a_megabyte_is_unknown(load: Load, audit: Audit, tmp_path: Path) -> None:
+    statement = {"Sid": "s" * 2**20, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Resource": "*"}
+    huge = {"Version": "2012-10-17", "Statement": [statement]}
+    spec = {
+        "description": "Policies that no AWS would hold.",
+        "buckets": {"logs": {"policy": huge}},
+        "keys": {"trail-key": {"policy": huge}},
+        "trails": {"main": {"bucket": "logs", "key": "trail-key"}},
+    }
+    path = tmp_path / "huge.yml"
+    path.write_text(json.dumps(spec), encoding="utf-8")
+    load(str(path))
+    account = audit()
+    found = {finding.rule: finding for finding in account.trails[0].findings}
+    for rule in ("key_policy_allows_encrypt", "bucket_policy_accepts_key", "key_policy_is_scoped"):
+        assert found[rule].status == "unknown"
+        assert "AWS gives out 131,072 at most" in found[rule].message
+    assert account.verdict == "unknown"

@@ -23,8 +23,11 @@ def told(action: str, **fields: Any) -> dict[str, Any]:
 
 RESOURCES = {
     **dict.fromkeys(("UpdateTrail", "StopLogging", "DeleteTrail"), TRAIL),
-    **dict.fromkeys(("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteAlias"), KEY),
+    **dict.fromkeys(
+        ("DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial", "PutKeyPolicy", "DeleteAlias"), KEY
+    ),
     **dict.fromkeys(("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketEncryption", "DeleteBucketEncryption"), BUCKET),
+    "DeleteBucket": BUCKET,
 }
 
 
