@@ -9,11 +9,33 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+CLAIMS = [
+    [cell.strip() for cell in row.split("|")[1:-1]]
+    for row in re.findall(r"^\| .*\|$", (DOCS / "claims.md").read_text(encoding="utf-8"), re.M)
+    if not row.startswith("| Claim ")
+]
 
 
 def test_every_rule_has_its_section_with_level_and_severity() -> None:
     sections = re.findall(r"^## (\w+)\n\n(\w+)(?: and|,) (\w+)", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
     assert sections == [(name, rule.level.capitalize(), rule.severity) for name, rule in RULES.items()]
+
+
+@pytest.mark.parametrize(("claim", "shown", "figure"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
+def test_every_claim_has_a_command_that_is_there_and_a_figure(claim: str, shown: str, figure: str) -> None:
+    commands = re.findall("`([^`]+)`", shown)
+    assert claim and figure and commands
+    for command in commands:
+        if target := re.fullmatch(r"make ([a-z-]+)", command):
+            makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+            assert re.search(rf"^{target[1]}:.*##", makefile, re.M), command
+        elif module := re.fullmatch(r"python -m ([a-z_.]+)( --[a-z]+)?", command):
+            assert (ROOT / f"{module[1].replace('.', '/')}.py").exists(), command
+        else:
+            assert (ROOT / command).exists(), command
