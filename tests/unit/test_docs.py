@@ -30,7 +30,7 @@ def test_every_rule_has_its_section_with_level_and_severity() -> None:
 @pytest.mark.parametrize(("claim", "shown", "figure"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
 def test_every_claim_has_a_command_that_is_there_and_a_figure(claim: str, shown: str, figure: str) -> None:
     commands = re.findall("`([^`]+)`", shown)
-    assert claim and figure and commands
+    assert all((claim, figure, commands))
     for command in commands:
         if target := re.fullmatch(r"make ([a-z-]+)", command):
             makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
