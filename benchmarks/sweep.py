@@ -4,10 +4,10 @@
 
 """How long a sweep of many accounts takes, beside a plain boto3 script that reads the same.
 
-Usage: python -m benchmarks.sweep [--runs N] [--simulate]. The fake AWS answers identical reads from memory, so that it
-is not what is measured; the figures to quote are the ratios, since absolute times move with the machine. With
---simulate it sweeps 2,000 accounts instead, 5 % of the calls throttled and 1 % denied, and fails where an account is
-not there exactly once.
+Usage: python -m benchmarks.sweep [--runs N] [--simulate | --rates]. The fake AWS answers identical reads from memory,
+so that it is not what is measured; the figures to quote are the ratios, as absolute times move with the machine. With
+--simulate it sweeps 2,000 accounts instead, 5 % of the calls throttled and 1 % denied, with --rates 500 accounts in 17
+regions at 0 ms, all calls throttled that exceed the rates of AWS; it fails where an account is not there exactly once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from tests.fakeaws.world import DEFAULT_REGIONS
 REGION, CALLER, MODEL = "eu-central-1", "111111111111", "222222222222"
 CASES = ((50, 1), (500, 1), (50, 17))
 LATENCIES_MS = (0, 100)
-SIMULATED = 2000
 
 
 def main() -> None:
@@ -43,10 +42,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--simulate", action="store_true")
+    parser.add_argument("--rates", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if options.simulate:
-            simulate(Path(scratch))
+            simulate(Lab(2000, 1, 100, Path(scratch)), "--throttled", "0.05", "--denied", "0.01")
+            return
+        if options.rates:
+            simulate(Lab(500, 17, 0, Path(scratch)), "--rates")
             return
         print(f"Medians of {options.runs} runs: wall seconds, CPU seconds, peak memory in MB; ratios run by run.")
         print("The floor is plain boto3 with 64 threads; the sweep is the AnsiballZ process alone.\n")
@@ -125,10 +128,9 @@ def measure(lab: Lab, runs: int) -> str:
     )
 
 
-def simulate(scratch: Path) -> None:
-    """Sweep 2,000 accounts in a bad hour, and tell what it cost. Raises RuntimeError where one is not there once."""
-    lab = Lab(SIMULATED, 1, 100, scratch)
-    with lab.aws("--throttled", "0.05", "--denied", "0.01") as aws:
+def simulate(lab: Lab, *refusals: str) -> None:
+    """Sweep accounts in a bad hour, and tell what it cost. Raises RuntimeError where one is not there once."""
+    with lab.aws(*refusals) as aws:
         environment = lab.environment(aws)
         command = lab.module(environment)
         before = Counter(aws.counts())
@@ -145,8 +147,8 @@ def simulate(scratch: Path) -> None:
     throttled = sum(number for name, number in counts.items() if name.startswith("throttled "))
     denied = sum(number for name, number in counts.items() if name.startswith("denied "))
     errors = Counter(error["code"] for row in audit["accounts"] for error in row["errors"])
-    print(f"{SIMULATED} accounts, one region, 100 ms a call, 64 reads at once: every account is there exactly once.")
-    print(f"{answered} calls, {answered / SIMULATED:.1f} an account; {throttled} throttled, {denied} denied.")
+    print(f"{lab.accounts} accounts, {lab.regions} regions, {lab.latency_ms} ms a call: each is there exactly once.")
+    print(f"{answered} calls, {answered / lab.accounts:.1f} an account; {throttled} throttled, {denied} denied.")
     print(f"{seconds:.0f} s, {sweep.cpu:.0f} s of CPU, {sweep.memory:.0f} MB, {len(told) / 2**20:.0f} MB of result.")
     print(f"Verdicts: {audit['summary']}. Errors told: {dict(errors)}.")
 

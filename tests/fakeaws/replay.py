@@ -9,7 +9,8 @@ memory for every account, with the account's id in place of the model's. So thou
 one, and thousands of calls a second are answered. It is for reads alone: nothing ever changes.
 
 The model is the second account of the scenario; the first is the caller, whose administrator may assume a role of any
-name in every account. A share of the calls is throttled or denied on request, by chance that a seed fixes.
+name in every account. On request a share of the calls is throttled or denied, by chance that a seed fixes, or all are
+throttled that exceed the rates of AWS.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from urllib.parse import quote
@@ -38,6 +41,10 @@ THROTTLED = {
     "sts": ("Throttling", 400),
     "organizations": ("TooManyRequestsException", 400),
 }
+# Requests a second that AWS takes for an account and region, and as many at once: of STS for AssumeRole and
+# GetCallerIdentity together (IAM guide, "IAM and AWS STS quotas"), of CloudTrail to get, describe and list (CloudTrail
+# guide, "Quotas in AWS CloudTrail"), of KMS the least of the rates of the reads here (KMS guide, "Request quotas").
+RATES = {"sts": 600, "cloudtrail": 10, "kms": 500}
 DENIED = {"ec2": ("UnauthorizedOperation", 403), "s3": ("AccessDenied", 403), "sts": ("AccessDenied", 403)}
 
 _KEY_ID = re.compile(rb"Credential=(?:AKIA(\d{12})ADMN|ASIA(\d{12})REPL)/\d{8}/([^/]+)/([^/]+)/")
@@ -49,12 +56,15 @@ _ACCOUNT = re.compile(rb"(?<!\d)\d{12}(?!\d)")
 class Replay:
     """The answers, and how often each operation was asked."""
 
-    def __init__(self, scenario: str, throttled: float, denied: float, seed: int) -> None:
+    def __init__(self, scenario: str, throttled: float, denied: float, seed: int, rates: Mapping[str, int]) -> None:
         self._engine = Engine(scenario, Switches())
         self._caller, self._model = (account_id.encode() for account_id in list(self._engine.world.accounts)[:2])
         self._kept: dict[tuple[bytes, ...], tuple[str, bytes]] = {}
         self._throttled, self._denied = throttled, denied
         self._chance = random.Random(seed)  # noqa: S311 - which calls fail is no secret
+        self._rates = rates
+        # How many requests may be made at once, and when that was so.
+        self._room: dict[tuple[str, bytes, bytes], tuple[float, float]] = {}
         self.counts: Counter[str] = Counter()
 
     def answer(self, head: bytes, body: bytes) -> bytes:
@@ -74,11 +84,24 @@ class Replay:
         if key not in self._kept:
             self._kept[key] = self._ask(head, account, subject, body)
         name, reply = self._kept[key]
+        if not self._has_room((name.partition(":")[0], account, signed[3])):
+            return self._refuse(name, first_line, "throttled")
         chance = self._chance.random()
         if chance < self._throttled + self._denied:
             return self._refuse(name, first_line, "throttled" if chance < self._throttled else "denied")
         self.counts[name] += 1
         return reply.replace(self._model, subject)
+
+    def _has_room(self, whose: tuple[str, bytes, bytes]) -> bool:
+        """Whether the rate of the service still has room for a request of the account in the region; it takes that."""
+        rate = self._rates.get(whose[0])
+        if rate is None:
+            return True
+        now = time.monotonic()
+        room, since = self._room.get(whose, (rate, now))
+        room = min(rate, room + (now - since) * rate)
+        self._room[whose] = (room - 1 if room >= 1 else room, now)
+        return room >= 1
 
     def _ask(self, head: bytes, account: bytes, subject: bytes, body: bytes) -> tuple[str, bytes]:
         """The fake AWS's own answer about the model account, and the name of the operation."""
@@ -168,7 +191,8 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    replay = Replay(options.scenario, options.throttled, options.denied, options.seed)
+    rates = RATES if options.rates else {}
+    replay = Replay(options.scenario, options.throttled, options.denied, options.seed, rates)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(replay, options.latency_ms / 1000), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -186,6 +210,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0, help="how long every call takes at least")
     parser.add_argument("--throttled", type=float, default=0, help="the share of calls that is throttled, such as 0.05")
     parser.add_argument("--denied", type=float, default=0, help="the share of calls that is denied")
+    parser.add_argument("--rates", action="store_true", help="throttle what exceeds the rates of AWS")
     parser.add_argument("--seed", type=int, default=1, help="what fixes which calls that are")
     asyncio.run(_serve(parser.parse_args()))
 

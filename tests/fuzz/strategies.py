@@ -103,12 +103,31 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "Credentials": {"AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": NOW}
     },
 }
+# What AWS answers of an organization of one account.
+ORGANIZATION_ANSWERS: dict[str, dict[str, Any]] = {
+    "ListAccounts": {
+        "Accounts": [
+            {
+                "Id": build.ACCOUNT,
+                "Arn": f"arn:aws:organizations::{build.ACCOUNT}:account/o-exampleorg1/{build.ACCOUNT}",
+                "Name": "management",
+                "Email": "management@example.com",
+                "State": "ACTIVE",
+            }
+        ]
+    },
+    "ListRoots": {"Roots": [{"Id": "r-root"}]},
+    "ListOrganizationalUnitsForParent": {"OrganizationalUnits": []},
+    "ListAccountsForParent": {"Accounts": [{"Id": build.ACCOUNT}]},
+    "ListParents": {"Parents": [{"Id": "r-root"}]},
+    "ListTagsForResource": {"Tags": [{"Key": "team", "Value": "web"}]},
+}
 
 
 @st.composite
-def damaged_answers(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+def damaged_answers(draw: st.DrawFn, healthy: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The answers of AWS, in some of which something is missing or is something else."""
-    answers = copy.deepcopy(ANSWERS)
+    answers = copy.deepcopy(healthy)
     for operation in draw(st.lists(st.sampled_from(sorted(answers)), min_size=1, max_size=3, unique=True)):
         answers[operation] = draw(_damaged(answers[operation]))
     return answers

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,15 @@ from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, AwsError, Role, Scope, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    Access,
+    AwsError,
+    Role,
+    Scope,
+    connect,
+    read_organization,
+    with_tags,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
@@ -35,8 +44,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     validate,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.fuzz.strategies import JSON, POLICY_TEXTS, damaged_answers
+from tests.fuzz.strategies import ANSWERS, JSON, ORGANIZATION_ANSWERS, POLICY_TEXTS, damaged_answers
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
 
@@ -107,6 +117,24 @@ def answers(given: Mapping[str, Any], accounts: tuple[str, ...]) -> None:
     assert not accounts or [row["account_id"] for row in found["accounts"]] == sorted(accounts)
 
 
+def organizations(given: Mapping[str, Any]) -> None:
+    """An organization becomes hosts that are named by account ids, or the inventory fails with a message of ours."""
+    access = Answers(given)
+    try:
+        accounts = with_tags(access, read_organization(access))
+    except AwsError as error:
+        if not str(error):
+            raise
+        return
+    lists = dict.fromkeys(("ous", "states", "include_accounts", "exclude_accounts"), ())
+    rest = {"tags": {}, "read_tags": True, "management_account": True, "external_id": None}
+    for account in accounts:
+        told = host_variables(account, Selection.from_options({**lists, **rest, "role_name": "CloudTrailKmsAudit"}))
+        assert re.fullmatch("[0-9]{12}", told["aws_account_id"])
+        assert re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\w+", told["cloudtrail_kms_assume_role"]["role_arn"])
+        json.dumps(told)
+
+
 def backups(content: Any) -> None:
     """A file that is no backup is refused by an error of ours."""
     with tempfile.TemporaryDirectory() as folder:
@@ -128,6 +156,7 @@ def _show(audited: Mapping[str, Any]) -> None:
 TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     policies: (POLICY_TEXTS, requests()),
     judged_policies: (POLICY_TEXTS, st.booleans()),
-    answers: (damaged_answers(), st.sampled_from([(), ("111111111111", "222222222222")])),
+    answers: (damaged_answers(ANSWERS), st.sampled_from([(), ("111111111111", "222222222222")])),
+    organizations: (damaged_answers(ORGANIZATION_ANSWERS),),
     backups: (JSON,),
 }

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,9 @@ READS_AT_ONCE = 4
 # The region that reaches the one endpoint of Organizations where no other is given (General Reference, "AWS
 # Organizations endpoints"); in another partition one of its regions has to be set.
 DEFAULT_REGION = "us-east-1"
+# Shapes AccountId and AccountArn of the Organizations service model, in every partition.
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:account/o-[a-z0-9]{10,32}/[0-9]{12}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,12 @@ def with_tags(access: Access, accounts: Iterable[OrganizationAccount]) -> tuple[
 
 
 def _account(row: dict[str, Any]) -> OrganizationAccount:
-    """An account as ListAccounts shows it. Its name may be withheld; an SDK of before 2025-09 does not know `State`."""
+    """An account as ListAccounts shows it. Its name may be withheld; an SDK of before 2025-09 does not know `State`.
+
+    Its id becomes the name of a host, and its ARN part of a role's: what is neither is refused (shape Account).
+    """
+    if not (_ACCOUNT_ID.fullmatch(row["Id"]) and _ACCOUNT_ARN.fullmatch(row["Arn"])):
+        raise ValueError(f"{row['Id']!r} with the ARN {row['Arn']!r} is no account")
     return OrganizationAccount(
         account_id=row["Id"],
         arn=row["Arn"],
@@ -98,12 +107,23 @@ def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], d
     places: dict[str, _Unit] = {}
     level = [_Unit(root_id) for root_id in _list(access, "ListRoots", "Roots", lambda row: str(row["Id"]))]
     while level:
+        _refuse_a_circle(units, level)
         units.update({unit.parent_id: unit for unit in level})
         below = pool.map(lambda unit: _units_below(access, unit), level)
         for unit, inside in zip(level, pool.map(lambda unit: _accounts_in(access, unit), level), strict=True):
             places.update(dict.fromkeys(inside, unit))
         level = [unit for found in below for unit in found]
     return units, places
+
+
+def _refuse_a_circle(units: Mapping[str, _Unit], level: Sequence[_Unit]) -> None:
+    """A tree has none; an endpoint that tells of one would be asked for ever."""
+    for unit in level:
+        if unit.parent_id in units:
+            raise AwsError(
+                f"The organization cannot be read: OU {unit.parent_id} stands below itself, which AWS never answers. "
+                "See that the endpoint is AWS's, and run again."
+            )
 
 
 def _units_below(access: Access, unit: _Unit) -> list[_Unit]:
@@ -153,6 +173,11 @@ def _list(
         if isinstance(told, ReadError):
             raise AwsError(_refusal(told))
         rows += told[0]
+        if token and told[1] == token:
+            raise AwsError(
+                f"The organization cannot be read: {operation} answered one page after the other with the same "
+                "NextToken, which AWS never does. See that the endpoint is AWS's, and run again."
+            )
         token = told[1]
         if not token:
             return rows

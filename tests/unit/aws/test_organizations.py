@@ -161,3 +161,44 @@ def test_what_iam_denies_is_named(load: Callable[[str], FakeAws], operation: str
     access = organization(aws)
     with pytest.raises(AwsError, match=f"{operation} answered.*Allow organizations:{operation} to the principal"):
         with_tags(access, read_organization(access))
+
+
+ACCOUNT = {
+    "Id": MEMBER,
+    "Arn": f"arn:aws:organizations::{MANAGEMENT}:account/o-exampleorg1/{MEMBER}",
+    "Name": "{{ x }}",
+    "State": "ACTIVE",
+}
+UNIT = {"Id": "ou-root-11111111", "Name": "Circle"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Id": "localhost"}]}}, "'localhost' with the ARN"),
+        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Arn": "nonsense"}]}}, "'nonsense' is no account"),
+        ({"ListAccounts": {"Accounts": [], "NextToken": "again"}}, "ListAccounts answered one page after the other"),
+        (
+            {
+                "ListOrganizationalUnitsForParent": {"OrganizationalUnits": [UNIT]},
+                "ListAccountsForParent": {"Accounts": []},
+            },
+            "OU ou-root-11111111 stands below itself",
+        ),
+    ],
+)
+def test_what_no_organization_answers_is_refused_and_ends(
+    load: Callable[[str], FakeAws],
+    monkeypatch: pytest.MonkeyPatch,
+    answers: dict[str, Any],
+    words: str,
+) -> None:
+    access = organization(load("organization"))
+    send = access.send
+
+    def garbled(service: str, region: str, asked: str, **parameters: Any) -> dict[str, Any]:
+        return answers[asked] if asked in answers else send(service, region, asked, **parameters)
+
+    monkeypatch.setattr(access, "send", garbled)
+    with pytest.raises(AwsError, match=words):
+        read_organization(access)
