@@ -57,11 +57,11 @@ copyright = "Contributors to the aws_baseline.cloudtrail project"
 def guides() -> dict[str, str]:
     """The pages by their names, README first; what they link to beside each other lies in the repository."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return {page.name: _linked(page, {other.name for other in pages}) for page in pages}
+    return {page.name: _linked(page, {*pages}) for page in pages}
 
 
-def _linked(page: Path, names: set[str]) -> str:
-    """The page with its links as they are on the site."""
+def _linked(page: Path, pages: set[Path]) -> str:
+    """The page with its links as they are on the site; pages of the same name may lie elsewhere."""
 
     def link(match: re.Match[str]) -> str:
         target, hash_, anchor = match[1].partition("#")
@@ -70,7 +70,7 @@ def _linked(page: Path, names: set[str]) -> str:
         path = (page.parent / target).resolve()
         if path.parent.name == "pictures":
             return f"](pictures/{path.name})"
-        here = path.name if path.name in names and path.suffix == ".md" else f"{REPOSITORY}/{path.relative_to(ROOT)}"
+        here = path.name if path in pages else f"{REPOSITORY}/{path.relative_to(ROOT)}"
         return f"]({here}{hash_}{anchor})"
 
     return re.sub(r"\]\(([^)\s]+)\)", link, page.read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ def test_there_is_a_section_and_a_row_for_each_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "language"), [("json", "json"), ("csv", "csv"), ("junit", "xml"), ("ocsf", "json"), ("asff", "json")]
+    ("name", "language"), [("json", "json"), ("csv", "text"), ("junit", "xml"), ("ocsf", "json"), ("asff", "json")]
 )
 def test_the_excerpt_was_written(name: str, language: str, audits: dict[str, dict[str, Any]]) -> None:
     (excerpt,) = blocks(name, language)
