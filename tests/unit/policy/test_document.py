@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
 
@@ -160,3 +161,18 @@ def test_compact_json_keeps_characters_and_order() -> None:
     """KMS counts bytes of what is sent."""
     text = '{"Version": "2012-10-17", "Id": "Schlüssel", "Statement": []}'
     assert parse(text).to_json() == '{"Version":"2012-10-17","Id":"Schlüssel","Statement":[]}'
+
+
+@pytest.mark.parametrize(
+    ("pieces", "length"),
+    [((("a*b*", True),), 2), ((("a*b", False),), 3), ((("a*", True), ("*", False)), 2), ((), 0)],
+)
+def test_how_long_a_text_is_at_least_that_is_like_another(pieces: Pieces, length: int) -> None:
+    assert shortest(pieces) == length
+
+
+def test_a_policy_is_as_long_as_aws_gives_out_and_no_longer() -> None:
+    text = '{"Statement": []}'
+    assert parse(text + " " * (131_072 - len(text))).statements == ()
+    with pytest.raises(PolicyError, match=r"^The policy has 131,073 characters; AWS gives out 131,072 at most\.$"):
+        parse(text + " " * (131_073 - len(text)))
