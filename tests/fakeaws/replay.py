@@ -20,6 +20,7 @@ import asyncio
 import json
 import random
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -199,7 +200,7 @@ async def _serve(options: argparse.Namespace) -> None:
     print(f"listening on http://127.0.0.1:{port}", flush=True)
     # The parent holds our standard input; when it closes it, or ends, so do we.
     ended = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(ended), open(0, "rb", closefd=False))  # noqa: SIM115
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(ended), sys.stdin)
     await ended.read()
 
 
