@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import key_options, shares_of
-from tests.unit.action.test_actions import enforcement, run
+from tests.unit.action.running import enforcement, run
 
 KEY = "arn:aws:kms:eu-central-1:555555555555:key/to-be-created"
 OTHER = "arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555"

@@ -1,0 +1,77 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the action as Ansible calls it, with a module that answers what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from types import SimpleNamespace
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
+from tests.unit.action.audits import KEY, account, audit, finding, trail
+
+RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
+GREEN = audit(account("compliant", trail()))
+
+
+def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
+    """An enforcement of RED that leads to GREEN by changes of these statuses."""
+    changes = [
+        {
+            "operation": "UpdateTrail",
+            "resource": RED["accounts"][0]["trails"][0]["arn"],
+            "region": "us-east-1",
+            "before": {"kms_key_arn": None},
+            "after": {"kms_key_arn": KEY},
+            "status": status,
+        }
+        for status in statuses
+    ]
+    return {"before": RED, "after": GREEN, "changes": changes, "refusals": [], "errors": [], **fields}
+
+
+# A module's answer that no test could work with.
+NEVER_ASKED: dict[str, Any] = {}
+
+
+def facts_of(document: dict[str, Any]) -> dict[str, Any]:
+    """What cloudtrail_kms_facts answers."""
+    return {"changed": False, "ansible_facts": {"cloudtrail_kms": deepcopy(document)}, "invocation": {}}
+
+
+def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """Run the action with a module that answers `told`, and with the little of a task that it looks at."""
+    return run_and_ask(told, **arguments)[0]
+
+
+def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
+    """Run the action; return its result, and what it asked the module.
+
+    Beside the arguments of the task: `task_vars`, the connection's `transport`, the `templar`, and what happens
+    `meanwhile` the module runs with its options.
+    """
+    task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
+    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda variables: "{{" in str(variables)))
+    meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
+    asked: list[Any] = []
+
+    class Action(cloudtrail_kms_run.ActionModule):
+        def _execute_module(self, module: str, options: dict[str, Any], **_others: Any) -> dict[str, Any]:
+            asked.append((module, options))
+            meanwhile(options)
+            return deepcopy(told)
+
+    action = Action(
+        task=SimpleNamespace(args=arguments, async_val=0, check_mode=False, action="cloudtrail_kms_run"),
+        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=""), transport=transport),
+        play_context=None,
+        loader=None,
+        templar=templar,
+        shared_loader_obj=None,
+    )
+    result: dict[str, Any] = action.run(task_vars=task_vars)
+    return result, asked

@@ -1,0 +1,249 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action with many accounts: their hosts in one run, each of them judged, and reports of slices that become one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
+from tests.unit.action.audits import account, audit, trail
+from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run, run_and_ask
+
+
+class HostVars(dict[str, Any]):
+    """The variables of all hosts, as Ansible hands them to an action; `written` are those that hold templates."""
+
+    written: Mapping[str, Any] = MappingProxyType({})
+
+    def raw_get(self, host: str) -> Any:
+        return self.written.get(host, self[host])
+
+
+def host(account_id: str, state: str = "ACTIVE", **others: Any) -> dict[str, Any]:
+    """The variables of an account's host."""
+    role = {"role_arn": f"arn:aws:iam::{account_id}:role/Audit", "external_id": "audit-2026"}
+    return {
+        "aws_account_id": account_id,
+        "aws_account_name": f"name-{account_id[0]}",
+        "aws_account_state": state,
+        "cloudtrail_kms_assume_role": role,
+        **others,
+    }
+
+
+class TestHosts:
+    """The accounts of many hosts, read in one run."""
+
+    ONE, TWO = "1" * 12, "2" * 12
+    BOTH = audit(account("non_compliant"), account("compliant", account_id=TWO))
+
+    def sweep(self, *hosts: dict[str, Any], told: dict[str, Any] | None = None, **arguments: Any) -> Any:
+        found = HostVars({one["aws_account_id"]: one for one in hosts})
+        names = list(found)
+        given = {"assume_role": found[names[0]]["cloudtrail_kms_assume_role"], "hosts": names, **arguments}
+        task_vars = {"hostvars": found, "inventory_hostname": names[0]}
+        return run_and_ask(facts_of(self.BOTH) if told is None else told, task_vars=task_vars, **given)
+
+    def test_are_read_by_one_module_and_judged_each_by_its_own(self, capsys: pytest.CaptureFixture[str]) -> None:
+        result, asked = self.sweep(host(self.ONE), host(self.TWO))
+        ((module, options),) = asked
+        assert module == "aws_baseline.cloudtrail.cloudtrail_kms_facts"
+        assert options == {
+            "accounts": [self.ONE, self.TWO],
+            "assume_role": {"role_name": "Audit", "external_id": "audit-2026"},
+        }
+        assert result["host_failures"][self.ONE].startswith(f"Account {self.ONE} (name-1) is non_compliant")
+        assert result["host_failures"][self.TWO] == ""
+        assert "222222222222" in capsys.readouterr().out
+
+    def test_of_accounts_that_are_not_in_use_are_in_the_audit_and_not_asked(self, tmp_path: Path) -> None:
+        green = facts_of(audit(account("compliant")))
+        result, asked = self.sweep(
+            host(self.ONE), host(self.TWO, "SUSPENDED"), told=green, reports=["json"], report_dir=str(tmp_path)
+        )
+        assert asked[0][1]["accounts"] == [self.ONE]
+        assert result["verdicts"] == {self.ONE: "compliant", self.TWO: "not_applicable"}
+        assert result["host_failures"] == {self.ONE: "", self.TWO: ""}
+        written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
+        assert [row["account_name"] for row in written["accounts"]] == ["name-1", "name-2"]
+
+    @pytest.mark.parametrize("mode", ["audit", "enforce"])
+    def test_none_of_which_is_in_use_ask_nobody(self, mode: str) -> None:
+        result, asked = self.sweep(host(self.ONE, "SUSPENDED"), told=NEVER_ASKED, mode=mode)
+        assert asked == []
+        assert (result["changed"], result["verdicts"]) == (False, {self.ONE: "not_applicable"})
+        assert result["host_failures"] == {self.ONE: ""}
+
+    def test_fail_as_the_module_fails(self) -> None:
+        failed = {"failed": True, "msg": "No AWS credentials were found."}
+        assert self.sweep(host(self.ONE), host(self.TWO, "CLOSED"), told=failed)[0] == failed
+
+    def test_that_differ_are_refused_before_anything_is_asked(self) -> None:
+        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_readers differs between the hosts"):
+            self.sweep(host(self.ONE), host(self.TWO, cloudtrail_kms_readers=["x"]), told=NEVER_ASKED)
+
+    @pytest.mark.parametrize(
+        ("sandbox", "other"),
+        [(True, {}), (False, {"sandbox": True})],
+        ids=["of the first host", "of another"],
+    )
+    def test_are_refused_where_a_template_of_the_play_comes_to_something_else(self, sandbox: bool, other: Any) -> None:
+        one, two = host(self.ONE, sandbox=sandbox), host(self.TWO, **other)
+        found = HostVars({self.ONE: one, self.TWO: two})
+        rules = trust_as_template("{{ {'key_is_usable': 'off' if sandbox | default(false) else 'required'} }}")
+        given = {"hosts": list(found), "assume_role": one["cloudtrail_kms_assume_role"]}
+        task_vars = {"hostvars": found, "inventory_hostname": self.ONE, "cloudtrail_kms_rules": rules, **one}
+        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_rules differs between the hosts"):
+            run_and_ask(NEVER_ASKED, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        two["sandbox"] = sandbox
+        told = facts_of(self.BOTH)
+        _result, asked = run_and_ask(told, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
+        assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
+
+    def test_with_templates_are_taken_for_what_these_come_to(self) -> None:
+        written = host(self.ONE, cloudtrail_kms_assume_role={"role_arn": "{{ of_the_group }}"})
+        found = HostVars({self.ONE: host(self.ONE), self.TWO: host(self.TWO)})
+        found.written = {self.ONE: written}
+        given = {"hosts": list(found), "assume_role": found[self.ONE]["cloudtrail_kms_assume_role"]}
+        task_vars = {"hostvars": found, "inventory_hostname": self.ONE}
+        _result, asked = run_and_ask(facts_of(self.BOTH), task_vars=task_vars, **given)
+        assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
+
+    def test_are_enforced_one_at_a_time(self) -> None:
+        with pytest.raises(AnsibleActionFail, match="an enforcement is of one account"):
+            self.sweep(host(self.ONE), host(self.TWO), told=NEVER_ASKED, mode="enforce")
+        told = enforcement("applied", changed=True)
+        result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
+        assert "accounts" not in asked[0][1]
+        assert result["after"]["accounts"][0]["account_name"] == "name-1"
+
+    def test_are_not_enforced_in_the_account_of_another(self) -> None:
+        """A role that the play names goes before that of the host, and may lead elsewhere."""
+        elsewhere = host(self.TWO)["cloudtrail_kms_assume_role"]
+        for given in (elsewhere, None):
+            with pytest.raises(AnsibleActionFail, match=f"host {self.ONE} stands for account {self.ONE}"):
+                self.sweep(host(self.ONE), told=NEVER_ASKED, mode="enforce", assume_role=given)
+        other_role = {"role_arn": f"arn:aws:iam::{self.ONE}:role/Enforce"}
+        _result, asked = self.sweep(
+            host(self.ONE), told=enforcement("applied", changed=True), mode="enforce", assume_role=other_role
+        )
+        assert asked[0][1]["assume_role"] == other_role
+
+    def test_of_a_long_sweep_hear_how_far_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def at_once(path: Path, tell: Any) -> Any:
+            return following(path, tell, patience=0, every=0.01)
+
+        def sweeps(options: dict[str, Any]) -> None:
+            Path(options["progress_path"]).write_text("Audited 1 of 2 accounts\n", encoding="utf-8")
+
+        monkeypatch.setattr(cloudtrail_kms_run, "following", at_once)
+        monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", None)
+        self.sweep(host(self.ONE), host(self.TWO), transport="local", meanwhile=sweeps)
+        assert "Audited 1 of 2 accounts" in capsys.readouterr().out
+
+
+class TestJudge:
+    """Each host is failed by what the run has found of it."""
+
+    def judge(self, **variables: Any) -> dict[str, Any]:
+        action = cloudtrail_kms_judge.ActionModule(
+            task=SimpleNamespace(args={"run": "audit"}, async_val=0, check_mode=True, action="cloudtrail_kms_judge"),
+            connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
+            play_context=None,
+            loader=None,
+            templar=None,
+            shared_loader_obj=None,
+        )
+        result: dict[str, Any] = action.run(task_vars={"inventory_hostname": "a", **variables})
+        return result
+
+    def test_a_host_fails_with_the_reason(self) -> None:
+        assert self.judge(audit={"host_failures": {"a": "No."}}) == {"changed": False, "failed": True, "msg": "No."}
+
+    def test_a_host_that_does_not_fail_passes(self) -> None:
+        assert self.judge(audit={"host_failures": {"a": "", "b": "No."}}) == {"changed": False}
+
+    @pytest.mark.parametrize("found", [{}, {"audit": None}, {"audit": {}}, {"audit": {"host_failures": {"b": ""}}}])
+    def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
+        with pytest.raises(AnsibleActionFail, match="The variable audit does not say whether the host a fails"):
+            self.judge(**found)
+
+
+class TestJoin:
+    """Reports of slices become one."""
+
+    def report(self, folder: Path, name: str, document: dict[str, Any]) -> str:
+        path = folder / name
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return str(path)
+
+    def test_of_reports_is_shown_written_and_judged_as_one(self, tmp_path: Path) -> None:
+        slices = [
+            self.report(tmp_path, "1.json", audit(account("non_compliant"))),
+            self.report(tmp_path, "2.json", audit(account("compliant", account_id="2" * 12))),
+        ]
+        result, asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
+        assert asked == []
+        assert result["verdicts"] == {"1" * 12: "non_compliant", "2" * 12: "compliant"}
+        assert list(result["failures"]) == ["1" * 12]
+        written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
+        assert written["summary"]["accounts"] == 2
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("{", "is no JSON"),
+            ("[]", "is no audit"),
+            ('{"accounts": []}', "is no audit"),
+            (None, "cannot be read: No such file"),
+        ],
+    )
+    def test_names_what_is_no_report(self, content: str | None, message: str, tmp_path: Path) -> None:
+        path = tmp_path / "1.json"
+        if content is not None:
+            path.write_text(content, encoding="utf-8")
+        with pytest.raises(AnsibleActionFail, match=message):
+            run(NEVER_ASKED, mode="join", audits=[str(path)])
+
+    def test_refuses_what_is_left_of_an_earlier_run(self, tmp_path: Path) -> None:
+        """A job that died has left its report of the day before where the others put theirs."""
+        old = {**audit(account("compliant", trail(), account_id="2" * 12)), "generated_at": "2026-11-22T08:00:00+00:00"}
+        paths = [self.report(tmp_path, "1.json", GREEN), self.report(tmp_path, "2.json", old)]
+        words = r"lie more than 12 hours apart \(2026-11-22T08:00:00\+00:00, 2026-11-23T08:00:00\+00:00\)"
+        with pytest.raises(AnsibleActionFail, match=words):
+            run(NEVER_ASKED, mode="join", audits=paths)
+        soon = {**old, "generated_at": "2026-11-22T21:00:00+00:00"}
+        paths[1] = self.report(tmp_path, "2.json", soon)
+        assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+
+    @pytest.mark.parametrize(
+        "rows",
+        [[{"account_id": "1" * 12}], [None], [account("Compliant")], None],
+        ids=["half a row", "no row", "no verdict of ours", "no rows"],
+    )
+    def test_refuses_rows_that_no_audit_writes(self, rows: Any, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "1.json", {**GREEN, "accounts": rows})
+        with pytest.raises(AnsibleActionFail, match=f"{path} cannot be joined"):
+            run(NEVER_ASKED, mode="join", audits=[path])
+
+    def test_refuses_the_same_account_twice_and_nothing_at_all(self, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "1.json", GREEN)
+        with pytest.raises(AnsibleActionFail, match=r"cannot be joined\. More than one audit holds the account 1111"):
+            run(NEVER_ASKED, mode="join", audits=[path, path])
+        with pytest.raises(AnsibleActionFail, match="No report is there to join"):
+            run(NEVER_ASKED, mode="join")
