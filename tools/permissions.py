@@ -38,20 +38,14 @@ PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "provision": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS},
     "inventory": INVENTORY_ACTIONS,
 }
-# What amazon.aws.s3_bucket asks for where the role makes sure of a bucket: seen in its calls, and named by the Service
-# Authorization Reference. community.aws.s3_lifecycle asks for the last two.
+# What amazon.aws.s3_bucket must be allowed where the role makes sure of a bucket: seen in its calls, and named by the
+# Service Authorization Reference. community.aws.s3_lifecycle needs the last two.
 BUCKET_ACTIONS = (
     "s3:CreateBucket",
-    "s3:GetAccelerateConfiguration",
-    "s3:GetBucketAcl",
-    "s3:GetBucketLogging",
     "s3:GetBucketObjectLockConfiguration",
-    "s3:GetBucketOwnershipControls",
     "s3:GetBucketPublicAccessBlock",
-    "s3:GetBucketRequestPayment",
     "s3:GetBucketTagging",
     "s3:GetBucketVersioning",
-    "s3:GetInventoryConfiguration",
     "s3:ListBucket",
     "s3:PutBucketObjectLockConfiguration",
     "s3:PutBucketPublicAccessBlock",
@@ -59,6 +53,15 @@ BUCKET_ACTIONS = (
     "s3:PutBucketVersioning",
     "s3:GetLifecycleConfiguration",
     "s3:PutLifecycleConfiguration",
+)
+# What amazon.aws.s3_bucket looks at beside, though the role sets none of it: refused, it warns and goes on.
+BUCKET_LOOKS = (
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucketAcl",
+    "s3:GetBucketLogging",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketRequestPayment",
+    "s3:GetInventoryConfiguration",
 )
 _SERVICE_ROLES = "arn:{partition}:iam::*:role/aws-service-role"
 
@@ -99,6 +102,7 @@ GRANTS: Mapping[str, Grant] = {
     **{name: Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
     **dict.fromkeys(("s3:CreateBucket", "s3:ListBucket"), Grant("CreateTheBucket", BUCKETS)),
     "s3:PutBucketPolicy": Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT),
+    **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", BUCKETS, OWN_ACCOUNT)),
     "cloudtrail:CreateTrail": Grant("CreateTheTrail", TRAILS),
     "cloudtrail:AddTags": Grant("CreateTheTrail", TRAILS),
     "cloudtrail:StartLogging": Grant("CreateTheTrail", TRAILS),
@@ -233,6 +237,7 @@ class _Plain(yaml.SafeDumper):
 def files() -> dict[str, str]:
     """The text of every generated file, by its name."""
     policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
+    policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (
         "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n---\n"
     )
