@@ -93,3 +93,22 @@ def audit(*accounts: dict[str, Any], excepted: int = 0) -> dict[str, Any]:
         },
         "accounts": list(accounts),
     }
+
+
+EXAMPLE = audit(
+    account(
+        "non_compliant",
+        trail(
+            "main",
+            "non_compliant",
+            finding("key_is_usable", evidence={"state": "Disabled"}),
+            finding("trail_is_delivering", "excepted"),
+            finding("key_policy_is_scoped", level="advised"),
+            finding("trail_has_kms_key", "pass", evidence={"kms_key": KEY}),
+        ),
+        account_name="production",
+        errors=[error("us-west-1")],
+        buckets=[{"name": "logs", "region": "us-east-1", "bucket_key_enabled": None}],
+    ),
+    account("no_trails"),
+)

@@ -19,6 +19,8 @@ from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.test_arguments import params
 
+MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
+
 
 class Audit(Protocol):
     """Audit the loaded scenario with the module's options."""
@@ -49,3 +51,11 @@ def audit(server: FakeAws) -> Audit:
         return assess(snapshot, _arguments.settings(given))
 
     return audited
+
+
+Load = Callable[[str], FakeAws]
+
+
+def role(account: str, external_id: str | None = "audit-2026", name: str = "CloudTrailKmsAudit") -> dict[str, Any]:
+    """An option such as assume_role."""
+    return {"role_arn": f"arn:aws:iam::{account}:role/{name}", "external_id": external_id, "session_name": "test"}

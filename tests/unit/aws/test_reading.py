@@ -2,47 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How an account is read: each fact once, other owners' doors, denials named, mistakes refused."""
+"""How an account is read: each fact once, other owners' doors, denials named, mistakes refused by name."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timezone
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    AwsError,
-    Scope,
-    connect,
-    read_account,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Key,
-    ReadError,
-    TrailStatus,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
-from tests.fakeaws.client import FakeAws
-from tests.unit.access import caller
-from tests.unit.aws.conftest import Audit
+from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Audit, Load, role
 
-Load = Callable[[str], FakeAws]
-MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
 TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
-
-
-def role(account: str, external_id: str | None = "audit-2026", name: str = "CloudTrailKmsAudit") -> dict[str, Any]:
-    """An option such as assume_role."""
-    return {"role_arn": f"arn:aws:iam::{account}:role/{name}", "external_id": external_id, "session_name": "test"}
 
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
@@ -275,28 +254,6 @@ def test_a_bucket_that_is_gone_is_a_fact_and_one_that_does_not_answer_is_not(
     assert in_region.evidence.get("iam_action") == (None if status == "fail" else "s3:ListBucket")
 
 
-@pytest.mark.parametrize(
-    ("region", "domain"),
-    [
-        ("cn-north-1", "amazonaws.com.cn"),
-        ("us-gov-west-1", "amazonaws.com"),
-        ("eu-central-1", "amazonaws.com"),
-    ],
-)
-@pytest.mark.parametrize("service", ["cloudtrail", "kms", "sts", "ec2"])
-def test_endpoints_are_those_of_the_partition(
-    service: str, region: str, domain: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    access = connect(region, None, {"aws_access_key_id": "x", "aws_secret_access_key": "x"}, 1)
-    assert access.clients.client(service, region).meta.endpoint_url == f"https://{service}.{region}.{domain}"
-
-
-def test_an_endpoint_that_is_none_is_named() -> None:
-    with pytest.raises(AwsError, match=r"asked in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
-        read_account(connect("us-east-1", "foo", connection(), 4), Scope())
-
-
 def test_whether_a_delegate_asks_is_not_guessed(load: Load, audit: Audit) -> None:
     aws = load("organization")
     aws.add_fault("organizations:ListDelegatedServicesForAccount", code="TooManyRequestsException", times=-1)
@@ -342,86 +299,6 @@ def test_mistakes_are_refused_by_name(
     with pytest.raises(AwsError) as refused:
         audit(**options)
     assert message in str(refused.value)
-
-
-def connection(**more: Any) -> dict[str, Any]:
-    """What get_aws_connection_info returns for static credentials."""
-    return {"aws_access_key_id": "AKIAUNKNOWN", "aws_secret_access_key": "x", **more}
-
-
-def test_unknown_credentials_are_named(load: Load) -> None:
-    aws = load("healthy")
-    with pytest.raises(
-        AwsError, match=r"in us-east-1 answered InvalidClientTokenId .* Renew or correct the credentials"
-    ):
-        read_account(connect("us-east-1", aws.endpoint, connection(), 4), Scope())
-
-
-def test_expired_credentials_are_named(load: Load) -> None:
-    aws = load("organization")
-    sts: Any = boto3.client("sts", endpoint_url=aws.endpoint, region_name="us-east-1", **signing_keys(aws))
-    given = sts.assume_role(RoleArn=role(PRODUCTION)["role_arn"], RoleSessionName="test", ExternalId="audit-2026")
-    keys = given["Credentials"]
-    aws.expire_sessions()
-    session = {
-        "aws_access_key_id": keys["AccessKeyId"],
-        "aws_secret_access_key": keys["SecretAccessKey"],
-        "aws_session_token": keys["SessionToken"],
-    }
-    with pytest.raises(
-        AwsError, match=r"No account can be read: GetCallerIdentity in .* answered ExpiredToken .* Renew"
-    ):
-        read_account(connect("us-east-1", aws.endpoint, session, 4), Scope())
-
-
-def signing_keys(aws: FakeAws) -> dict[str, Any]:
-    """The administrator's keys as boto3 takes them."""
-    return {name.lower(): value for name, value in aws.credentials(MANAGEMENT).items()}
-
-
-def test_half_of_a_key_is_named(load: Load) -> None:
-    half = {"aws_access_key_id": "AKIAUNKNOWN"}
-    with pytest.raises(AwsError, match="Partial credentials found in explicit, missing: aws_secret_access_key"):
-        read_account(connect("us-east-1", load("healthy").endpoint, half, 4), Scope())
-
-
-def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(AwsError, match=r"No AWS credentials were found\. Set access_key and secret_key, profile"):
-        read_account(connect("us-east-1", "http://127.0.0.1:9", {}, 4), Scope())
-
-
-def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(AwsError, match=r"The config profile \(nobody\) could not be found"):
-        read_account(connect("us-east-1", "http://127.0.0.1:9", {"profile_name": "nobody"}, 4), Scope())
-
-
-def test_an_endpoint_that_cannot_be_reached_is_named() -> None:
-    once = connection(aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"127.0.0.1:9.* AWS cannot be reached .* check endpoint_url"):
-        read_account(connect("us-east-1", "http://127.0.0.1:9", once, 4), Scope())
-
-
-def test_no_region_is_named() -> None:
-    with pytest.raises(AwsError, match="No region: set the option region"):
-        connect(None, None, connection(), 4)
-
-
-def test_unverified_tls_is_refused() -> None:
-    with pytest.raises(AwsError, match=r"validate_certs=false is refused.*aws_ca_bundle"):
-        connect("us-east-1", None, connection(verify=False), 4)
-
-
-def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
-    endpoint = load("healthy").endpoint.replace("http:", "https:")
-    once = connection(verify="/nowhere/ca.pem", aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"AWS cannot be reached .* check .*aws_ca_bundle"):
-        read_account(connect("us-east-1", endpoint, once, 4), Scope())
-
-
-def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
-    client = caller(load("healthy")).clients.client("kms", "us-east-1")
-    assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
 
 
 def test_a_policy_of_a_megabyte_is_unknown(load: Load, audit: Audit, tmp_path: Path) -> None:

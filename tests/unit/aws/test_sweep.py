@@ -9,52 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import CredentialRetrievalError
-from botocore.retries.quota import RetryQuota
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    AwsError,
-    Role,
-    _credentials,
-    connect,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
-from tests.unit.aws.test_reading import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
+from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
+from tests.unit.aws.sweeping import EVERYBODY, MEMBER_ROLE, STAGING, swept, verdicts, warned
 from tests.unit.test_arguments import sweep_params
 
-STAGING = "333333333333"
-EVERYBODY = [MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY]
-MEMBER_ROLE = {"role_name": "CloudTrailKmsAudit", "role_arn": None, "external_id": "audit-2026", "session_name": "test"}
 SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 Change = Callable[[dict[str, Any]], None]
-
-
-def swept(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> dict[str, Any]:
-    """The audit of accounts, started by the delegated administrator of the organization."""
-    return warned(aws, accounts, **options)[0]
-
-
-def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    # Where the trails and buckets are; of all regions one test is enough.
-    given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
-    given = sweep_params(**{**given, **options})
-    scope, settings = _arguments.scope(given), _arguments.settings(given)
-    return audit(caller(aws, SECURITY), scope, settings, lambda _done: None)
-
-
-def verdicts(document: dict[str, Any]) -> dict[str, str]:
-    return {account["account_id"]: account["verdict"] for account in document["accounts"]}
 
 
 def row(document: dict[str, Any], account_id: str) -> dict[str, Any]:
@@ -347,60 +319,6 @@ def timeless(document: dict[str, Any]) -> dict[str, Any]:
             for found in trail["findings"]:
                 found["evidence"].pop("latest_delivery_time", None)
     return {**document, "generated_at": None}
-
-
-def test_a_session_that_is_over_is_renewed(load: Load) -> None:
-    aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
-    aws.expire_sessions()
-    answer = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", lambda answer: len(answer["trailList"]))
-    assert answer == 1
-    assert [call["result"] for call in aws.calls()] == ["ok", "ExpiredTokenException", "ok", "ok"]
-
-
-def test_sessions_that_are_over_in_the_middle_of_a_sweep_harm_no_account(load: Load) -> None:
-    aws = load("organization")
-    aws.add_fault("cloudtrail:GetTrailStatus", code="ExpiredTokenException", account=MANAGEMENT)
-    for account_id in (MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE):
-        aws.add_fault("cloudtrail:DescribeTrails", code="ExpiredTokenException", account=account_id)
-    assert verdicts(swept(aws)) == {**dict.fromkeys(EVERYBODY, "compliant"), STAGING: "non_compliant"}
-
-
-def test_a_session_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(_credentials, "time", SimpleNamespace(time=lambda: now))
-    refused = ReadError("sts", "AssumeRole", "sts:AssumeRole", "us-east-1", "AccessDenied", "not any more")
-    answers: list[Session | ReadError] = [Session("second", 8000.0, 4400.0), refused, refused]
-    credentials = RoleCredentials(Session("first", 4600.0, 1000.0), lambda: answers.pop(0))
-    now = 4299.0
-    assert credentials.frozen() == "first"
-    now = 4301.0
-    assert (credentials.frozen(), credentials.frozen()) == ("second", "second")
-    now = 7999.0  # refused, but it lasts for another second
-    assert credentials.frozen() == "second"
-    now = 8000.0
-    with pytest.raises(CredentialRetrievalError, match="AccessDenied: not any more"):
-        credentials.frozen()
-
-
-def test_a_refused_renewal_is_an_error_of_what_was_asked(load: Load) -> None:
-    aws = load("organization")
-    session = caller(aws, SECURITY).assume(Role(f"arn:aws:iam::{PRODUCTION}:role/CloudTrailKmsAudit", "audit-2026"))
-    aws.expire_sessions()
-    aws.add_fault("sts:AssumeRole", code="AccessDenied", status=403)
-    error = session.ask("cloudtrail", "eu-central-1", "DescribeTrails", dict)
-    assert isinstance(error, ReadError)
-    assert (error.code, error.iam_action) == ("ExpiredTokenException", "cloudtrail:DescribeTrails")
-
-
-def test_others_throttling_does_not_take_the_retries_of_an_account(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws = load("organization")
-    monkeypatch.setattr(RetryQuota, "acquire", lambda _quota, _amount: False)  # as if all were used up
-    for account_id in (MANAGEMENT, PRODUCTION):
-        aws.add_fault("cloudtrail:DescribeTrails", code="ThrottlingException", account=account_id)
-    assert verdicts(
-        swept(aws, regions=["eu-central-1"], accounts=[MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY])
-    ) == dict.fromkeys((MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY), "compliant")
 
 
 def test_progress_is_a_line_for_every_tenth(tmp_path: Path) -> None:

@@ -115,3 +115,8 @@ def finding(rule: str, read: Snapshot, settings: Settings | None = None) -> Find
     """What one rule finds on the snapshot's only trail."""
     (trail,) = assess(read, settings or Settings()).trails
     return next(found for found in trail.findings if found.rule == rule)
+
+
+def key_policy(*statements: dict[str, Any]) -> dict[str, str]:
+    """The key's fields with another policy."""
+    return {"policy": policy(ROOT, *statements)}

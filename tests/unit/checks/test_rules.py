@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, _scope_rule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
 from tests.unit.checks.build import (
     ACCOUNT,
-    DECRYPT,
     DESCRIBE,
     ENCRYPT,
     KEY_ARN,
@@ -25,6 +24,7 @@ from tests.unit.checks.build import (
     ROOT,
     denied,
     finding,
+    key_policy,
     policy,
     service,
     snapshot,
@@ -62,11 +62,6 @@ def reader(*arns: str) -> dict[str, Any]:
 def approving(*keys: str) -> Settings:
     """Settings with a list of approved keys."""
     return Settings(approved_keys=keys)
-
-
-def key_policy(*statements: dict[str, Any]) -> dict[str, str]:
-    """The key's fields with another policy."""
-    return {"policy": policy(ROOT, *statements)}
 
 
 def delivery(**fields: Any) -> dict[str, TrailStatus]:
@@ -302,71 +297,6 @@ def test_rule(rule: str, read: Snapshot, settings: Settings | None, status: str,
 def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:
     shown = {(case[0], case[3]) for case in CASES}
     assert {(rule, status) for rule in RULES for status in ("pass", "fail")} <= shown
-
-
-def to(principal: object, action: str, **conditions: dict[str, str]) -> dict[str, Any]:
-    """The key's fields with the recommended policy and one statement more."""
-    more = {"Sid": "More", "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
-    return key_policy(ENCRYPT, DESCRIBE, DECRYPT, {**more, "Condition": conditions} if conditions else more)
-
-
-CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
-FOREIGN = "a trail of another account can encrypt"
-OPEN = [
-    *((to("*", action), f"any other account may {action}") for action in _scope_rule.USE + _scope_rule.ADMINISTRATION),
-    *((to(CLOUDTRAIL, action), f"CloudTrail may {action}") for action in _scope_rule.ADMINISTRATION),
-    *(
-        (to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": pattern}), FOREIGN)
-        for pattern in (
-            "arn:aws:cloudtrail:*:*:trail/*",
-            "arn:aws:cloudtrail:*:*:trail/main",
-            "arn:aws:cloudtrail:eu-west-1:*:trail/*",
-            "arn:aws:cloudtrail:*:2*:trail/*",
-            "arn:aws:cloudtrail:*:??????????11:trail/*",
-        )
-    ),
-    (to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceAccount": "2*"}), FOREIGN),
-    *(
-        (to({"AWS": "*"}, "kms:Decrypt", **condition), "any other account may kms:Decrypt")
-        for condition in (
-            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}},
-            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Audit*"}},
-            {"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}},
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("fields", "words"), OPEN)
-def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], words: str) -> None:
-    found = finding("key_policy_is_scoped", snapshot(key=fields))
-    assert found.status == "fail"
-    assert words in found.message
-    assert '(statement "More")' in found.message
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        to(CLOUDTRAIL, "kms:GenerateDataKey*", StringEquals={"aws:SourceAccount": "222222222222"}),
-        to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/*"}),
-        to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
-        to({"AWS": "*"}, "kms:*", ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}),
-        to({"AWS": "arn:aws:iam::222222222222:root"}, "kms:Decrypt"),
-        to(CLOUDTRAIL, "kms:Decrypt"),
-        to("*", "kms:Describe*"),
-    ],
-)
-def test_what_somebody_decided_is_scoped(fields: dict[str, str]) -> None:
-    assert finding("key_policy_is_scoped", snapshot(key=fields)).status == "pass"
-
-
-def test_what_is_open_is_counted_in_the_message_and_listed_in_the_evidence() -> None:
-    found = finding("key_policy_is_scoped", snapshot(key=to("*", "kms:*")))
-    assert "any other account may kms:Decrypt, kms:ReEncryptFrom, kms:ReEncryptTo and 25 more" in found.message
-    allowed = found.evidence["allowed"]
-    assert isinstance(allowed, list)
-    assert "any other account may kms:DeleteImportedKeyMaterial" in allowed
 
 
 def test_what_is_odd_in_a_policy_is_evidence_and_blinds_nobody() -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
@@ -17,13 +17,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace, _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
+
+HOME = "eu-central-1"
 
 
 class Clock:
@@ -173,3 +175,46 @@ def _unborn(told: object, keys: set[str]) -> dict[str, Any]:
         text = text.replace(arn, f"{arn.rpartition('/')[0]}/to-be-created")
     result: dict[str, Any] = json.loads(text)
     return result
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], None], *, times: int = 1) -> None:
+    """Act just before each of the first `times` calls of an operation is sent."""
+    left = [times]
+    for name in ("send", "send_once"):
+        original = getattr(Access, name)
+
+        def send(self: Access, service: str, region: str, called: str, original: Any = original, **rest: Any) -> Any:
+            if called == operation and left[0]:
+                left[0] -= 1
+                act()
+            return original(self, service, region, called, **rest)
+
+        monkeypatch.setattr(Access, name, send)
+
+
+def statuses(outcome: Outcome) -> list[tuple[str, str]]:
+    """What became of each change."""
+    return [(change.operation, change.status) for change in outcome.changes]
+
+
+def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act between the plan and the look at the trail's key that comes right before UpdateTrail."""
+    left = [act]
+    original = _calls.trail_settings
+
+    def trail_key(*called: Any) -> Any:
+        if left:
+            left.pop()()
+        return original(*called)
+
+    monkeypatch.setattr(_calls, "trail_settings", trail_key)
+
+
+def given(kms_key_id: str, **fields: Any) -> Task:
+    """The task to use a key for trails that have none."""
+    return Task(wish=Wish(key=None, kms_key_id=kms_key_id, **fields))
+
+
+def new_key(lab: Lab, region: str = HOME, **fields: Any) -> str:
+    """A key that somebody made."""
+    return str(lab.client("kms", region).create_key(**fields)["KeyMetadata"]["Arn"])

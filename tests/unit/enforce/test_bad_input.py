@@ -16,25 +16,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
-from tests.unit.access import caller
-from tests.unit.enforce.lab import Lab
+from tests.unit.enforce.lab import Lab, given, new_key
 
 HOME = "eu-central-1"
 STAGING, SECURITY = "333333333333", "555555555555"
-
-
-def given(kms_key_id: str, **fields: Any) -> Task:
-    """The task to use a key for trails that have none."""
-    return Task(wish=Wish(key=None, kms_key_id=kms_key_id, **fields))
-
-
-def new_key(lab: Lab, region: str = HOME, **fields: Any) -> str:
-    """A key that somebody made."""
-    return str(lab.client("kms", region).create_key(**fields)["KeyMetadata"]["Arn"])
 
 
 class Asked(NamedTuple):
@@ -341,51 +330,10 @@ def test_a_reached_quota_of_keys_is_told_and_nothing_is_written(load: Callable[[
     assert [call["result"] for call in lab.aws.calls() if call["kind"] == "write"] == ["LimitExceededException"]
 
 
-def test_no_alias_is_pointed_to_another_key(load: Callable[[str], Lab]) -> None:
-    lab = load("healthy")
-    arn = new_key(lab)
-    lab.client("kms", HOME).create_alias(AliasName=KeyWish.alias, TargetKeyId=arn)
-    lab.aws.clear_calls()
-    assert (lab.enforce().changes, lab.writes()) == ((), [])
-    lab.enforce(Task(wish=Wish(replace_compliant_key=True)))
-    assert lab.writes() == ["PutKeyPolicy", "UpdateTrail", "EnableKeyRotation"]
-    assert lab.client("kms", HOME).describe_key(KeyId=KeyWish.alias)["KeyMetadata"]["Arn"] == arn
-
-
-@pytest.mark.parametrize("form", ["{arn}", "{id}", "alias/mine", "{head}:alias/mine"])
-def test_a_key_serves_by_any_of_its_names(load: Callable[[str], Lab], form: str) -> None:
-    lab = load("fresh")
-    arn = new_key(lab)
-    lab.client("kms", HOME).create_alias(AliasName="alias/mine", TargetKeyId=arn)
-    lab.aws.clear_calls()
-    head, key_id = arn.rpartition(":")[0], arn.rpartition("/")[2]
-    outcome = lab.enforce(given(form.format(arn=arn, id=key_id, head=head)))
-    assert lab.writes() == ["PutKeyPolicy", "UpdateTrail"]
-    assert outcome.changes[1].parameters["KmsKeyId"] == arn
-
-
 def test_a_trail_that_is_not_there(load: Callable[[str], Lab]) -> None:
     lab = load("fresh")
     with pytest.raises(AwsError, match="has no trail absent"):
         lab.enforce(scope=Scope(trails=("absent",)))
-
-
-def test_the_owner_of_a_central_key_opens_it(load: Callable[[str], Lab]) -> None:
-    lab = load("organization")
-    (arn,) = lab_keys(lab, SECURITY)
-    role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsAudit", "audit-2026")
-    task = Task(
-        Scope(trails=("organization-trail",), key_role=role, regions=(HOME,)),
-        wish=Wish(key=None, kms_key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),
-    )
-    outcome = lab.enforce(task)
-    assert (outcome.refusals, outcome.changes) == ((), ())
-
-
-def lab_keys(lab: Lab, account_id: str) -> list[str]:
-    """The ARNs of an account's keys in the home region."""
-    access = caller(lab.aws, account_id)
-    return [row["KeyArn"] for row in access.send("kms", HOME, "ListKeys")["Keys"]]
 
 
 def test_an_exception_is_never_applied_without_a_word(load: Callable[[str], Lab]) -> None:

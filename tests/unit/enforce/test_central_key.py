@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import SharedKey, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import last_read
 from tests.aws_cli import AwsCli
-from tests.unit.enforce.lab import Lab, comparable, comparable_changes
+from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile, once_before_the_trail_is_looked_at
 from tests.unit.enforce.seen import assert_works
 from tests.unit.enforce.test_other_accounts import (
     ALIAS,
@@ -36,7 +36,6 @@ from tests.unit.enforce.test_other_accounts import (
     of_security,
     role,
 )
-from tests.unit.enforce.test_races import meanwhile, once_before_the_trail_is_looked_at
 
 TRAILS = (
     f"arn:aws:cloudtrail:{HOME}:{PRODUCTION}:trail/production-trail",

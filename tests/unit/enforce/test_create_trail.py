@@ -40,8 +40,7 @@ from tests.unit.enforce.creating import (
     refusal,
     with_bucket,
 )
-from tests.unit.enforce.lab import Lab, comparable
-from tests.unit.enforce.test_races import meanwhile
+from tests.unit.enforce.lab import Lab, comparable, meanwhile
 
 
 def test_a_trail_is_created_as_check_mode_tells_though_not_even_its_bucket_is_there(load: Callable[[str], Lab]) -> None:

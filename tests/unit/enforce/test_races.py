@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Somebody else writes at the same time, AWS is slow to see what was written, and a backup outlives its run."""
+"""Somebody else writes at the same time; a backup is there before the first write."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.parsers import ResponseParserError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
-from tests.unit.enforce.lab import Lab
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
+from tests.unit.enforce.lab import Lab, meanwhile, once_before_the_trail_is_looked_at, statuses
 
 HOME = "eu-central-1"
 ALIAS = "alias/aws-baseline-cloudtrail"
@@ -30,21 +29,6 @@ FOREIGN = {
     "Action": "kms:ListGrants",
     "Resource": "*",
 }
-
-
-def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], None], *, times: int = 1) -> None:
-    """Act just before each of the first `times` calls of an operation is sent."""
-    left = [times]
-    for name in ("send", "send_once"):
-        original = getattr(Access, name)
-
-        def send(self: Access, service: str, region: str, called: str, original: Any = original, **rest: Any) -> Any:
-            if called == operation and left[0]:
-                left[0] -= 1
-                act()
-            return original(self, service, region, called, **rest)
-
-        monkeypatch.setattr(Access, name, send)
 
 
 def add_statement(lab: Lab) -> None:
@@ -60,11 +44,6 @@ def sids(lab: Lab) -> list[str]:
     """The Sids of the only key's policy."""
     (key,) = lab.keys(HOME).values()
     return [statement["Sid"] for statement in key["policy"]["Statement"]]
-
-
-def statuses(outcome: Outcome) -> list[tuple[str, str]]:
-    """What became of each change."""
-    return [(change.operation, change.status) for change in outcome.changes]
 
 
 def test_a_policy_changed_meanwhile_is_planned_anew(
@@ -129,19 +108,6 @@ def make_key(lab: Lab, *more: object) -> str:
     statements = [{**FOREIGN, "Sid": "Account", "Action": "kms:*"}, *more]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     return str(lab.client("kms", HOME).create_key(Policy=policy)["KeyMetadata"]["Arn"])
-
-
-def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Act between the plan and the look at the trail's key that comes right before UpdateTrail."""
-    left = [act]
-    original = _calls.trail_settings
-
-    def trail_key(*called: Any) -> Any:
-        if left:
-            left.pop()()
-        return original(*called)
-
-    monkeypatch.setattr(_calls, "trail_settings", trail_key)
 
 
 @pytest.mark.parametrize("to_the_wished", [False, True])
@@ -275,115 +241,6 @@ def test_a_run_takes_over_the_key_that_another_has_just_created(
     ours = lab.enforce()
     assert (ours.errors, other[0].errors) == ((), ())
     assert len(lab.keys(HOME)) == 1
-
-
-@pytest.mark.parametrize("operation", ["CreateAlias", "UpdateTrail", "EnableKeyRotation"])
-def test_the_next_run_carries_on(load: Callable[[str], Lab], operation: str) -> None:
-    lab = load("fresh")
-    service = "cloudtrail" if operation == "UpdateTrail" else "kms"
-    lab.aws.add_fault(action=f"{service}:{operation}", code="AccessDeniedException")
-    first = lab.enforce()
-    assert dict(statuses(first))[operation] == "failed"
-    assert f"Allow what is missing of {service}:{operation}" in first.errors[0]
-    second = lab.enforce()
-    assert operation in dict(statuses(second))
-    assert "CreateKey" not in dict(statuses(second))
-    assert len(lab.keys(HOME)) == 1
-    assert lab.enforce().changes == ()
-
-
-def test_a_create_key_without_reply_is_looked_for_and_not_sent_again(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    lab.aws.add_fault(action="kms:CreateKey", lose_reply=True)
-    outcome = lab.enforce()
-    assert outcome.errors == ()
-    assert lab.writes().count("CreateKey") == 1
-    ((arn, key),) = lab.keys(HOME).items()
-    assert key["tags"] == {CREATED_FOR_TAG: ALIAS}
-    assert outcome.changes[0].resource == arn
-
-
-@pytest.mark.parametrize("answer", [{}, {"KeyMetadata": {}}, ResponseParserError("no JSON")])
-def test_an_answer_that_is_none_is_no_answer(
-    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, answer: Any
-) -> None:
-    lab = load("fresh")
-    original = Access.send_once
-
-    def garbled(self: Access, service: str, region: str, operation: str, **rest: Any) -> Any:
-        sent = original(self, service, region, operation, **rest)
-        if operation != "CreateKey":
-            return sent
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(Access, "send_once", garbled)
-    assert lab.enforce().errors == ()
-    assert (lab.writes().count("CreateKey"), len(lab.keys(HOME))) == (1, 1)
-
-
-def test_a_create_key_that_was_dropped_is_not_sent_again(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    lab.aws.add_fault(action="kms:CreateKey", drop=True)
-    outcome = lab.enforce()
-    assert statuses(outcome)[0] == ("CreateKey", "failed")
-    assert "the next run looks first" in outcome.errors[0]
-    assert lab.writes() == ["CreateKey"]
-
-
-@pytest.mark.parametrize("code", ["InsufficientEncryptionPolicyException", "KmsKeyNotFoundException"])
-@pytest.mark.parametrize("answers", [0, 3, 6])
-def test_slow_propagation_is_waited_for(load: Callable[[str], Lab], code: str, answers: int) -> None:
-    lab = load("fresh")
-    if answers:
-        lab.aws.add_fault(action="cloudtrail:UpdateTrail", code=code, times=answers)
-    began = lab.clock.now
-    outcome = lab.enforce(seconds=120)
-    assert (outcome.errors, lab.writes().count("UpdateTrail")) == ((), answers + 1)
-    assert lab.clock.now - began == sum(min(2**attempt, 20) for attempt in range(answers))
-
-
-def test_what_cannot_pass_is_not_tried_again(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="S3BucketDoesNotExistException", times=-1)
-    outcome = lab.enforce()
-    assert dict(statuses(outcome)) == {
-        "CreateKey": "applied",
-        "CreateAlias": "applied",
-        "UpdateTrail": "failed",
-        "EnableKeyRotation": "not_attempted",
-    }
-    assert lab.writes().count("UpdateTrail") == 1
-
-
-def test_without_a_policy_write_propagation_is_no_excuse(load: Callable[[str], Lab]) -> None:
-    lab = load("healthy")
-    other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
-    policy = json.dumps(next(iter(lab.keys(HOME).values()))["policy"])
-    lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
-    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="InsufficientEncryptionPolicyException", times=-1)
-    lab.aws.clear_calls()
-    outcome = lab.enforce(Task(wish=Wish(key=None, kms_key_id=other, replace_compliant_key=True)))
-    assert (statuses(outcome), lab.writes()) == ([("UpdateTrail", "failed")], ["UpdateTrail"])
-
-
-def test_rotation_never_stops_the_encryption(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    lab.aws.add_fault(action="kms:EnableKeyRotation", code="AccessDeniedException")
-    outcome = lab.enforce()
-    assert statuses(outcome)[-2:] == [("UpdateTrail", "applied"), ("EnableKeyRotation", "failed")]
-    assert outcome.after is not None
-    assert outcome.after.verdict == "compliant"
-
-
-@pytest.mark.parametrize(("seconds", "proven"), [(60, True), (0, False)])
-def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], seconds: float, proven: bool) -> None:
-    lab = load("fresh")
-    lab.aws.set(delivery_interval=0.001 if proven else 3600)
-    outcome = lab.enforce(seconds=seconds, wait=True)
-    assert outcome.errors == ()
-    assert ["not yet proven" in warning for warning in outcome.warnings] == ([] if proven else [True])
 
 
 def test_the_backup_is_there_before_the_first_write(load: Callable[[str], Lab], tmp_path: Path) -> None:

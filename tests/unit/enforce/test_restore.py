@@ -25,8 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
-from tests.unit.enforce.lab import Lab, comparable
-from tests.unit.enforce.test_races import meanwhile
+from tests.unit.enforce.lab import Lab, comparable, meanwhile
 
 HOME = "eu-central-1"
 READER = Task(settings=Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",)))

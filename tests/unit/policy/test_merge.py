@@ -2,86 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Merging adds what is missing, keeps what others wrote, and refuses what it cannot prove."""
+"""Merging adds what is missing and keeps what others wrote."""
 
 from __future__ import annotations
 
-import copy
-import json
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    MAX_BYTES,
     MergeRefusedError,
     Required,
     merge,
     new_key_policy,
     parse,
-    validate,
 )
 from tests.unit.policy.golden_tables import KEY, OWNER, ROLE, TRAIL
-
-SERVICE = {"Service": "cloudtrail.amazonaws.com"}
-CONTEXT = "kms:EncryptionContext:aws:cloudtrail:arn"
-ROOT = {
-    "Sid": "Enable IAM User Permissions",
-    "Effect": "Allow",
-    "Principal": {"AWS": f"arn:aws:iam::{OWNER}:root"},
-    "Action": "kms:*",
-    "Resource": "*",
-}
-USE: dict[str, Any] = {
-    "Sid": "AwsBaselineCloudTrailUse",
-    "Effect": "Allow",
-    "Principal": SERVICE,
-    "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
-    "Resource": "*",
-    "Condition": {
-        "StringEquals": {"aws:SourceArn": [TRAIL]},
-        "StringLike": {CONTEXT: [f"arn:aws:cloudtrail:*:{OWNER}:trail/*"]},
-    },
-}
-CIS_USE = {**USE, "Condition": {"StringLike": {CONTEXT: [f"arn:aws:cloudtrail:*:{OWNER}:trail/*"]}}}
-DESCRIBE = {
-    "Sid": "AwsBaselineCloudTrailDescribe",
-    "Effect": "Allow",
-    "Principal": SERVICE,
-    "Action": "kms:DescribeKey",
-    "Resource": "*",
-}
-READERS = {
-    "Sid": "AwsBaselineCloudTrailReaders",
-    "Effect": "Allow",
-    "Principal": {"AWS": [ROLE]},
-    "Action": "kms:Decrypt",
-    "Resource": "*",
-    "Condition": {"Null": {CONTEXT: "false"}},
-}
-SECOND = "arn:aws:cloudtrail:eu-west-1:444455556666:trail/second"
-
-
-def document(*statements: Any, **elements: Any) -> dict[str, Any]:
-    """A policy of these statements."""
-    return {"Version": "2012-10-17", **elements, "Statement": list(statements)}
-
-
-def required(
-    *trails: str, readers: tuple[str, ...] = (), form: Literal["strict", "cis"] = "strict", key: str = KEY
-) -> Required:
-    """What the key must allow."""
-    return Required(key, trails or (TRAIL,), readers, form)
-
-
-def merged(policy: dict[str, Any], wanted: Required) -> list[Any]:
-    """The statements after merging; the policy that went in must not have changed."""
-    before = copy.deepcopy(policy)
-    result = merge(parse(policy), wanted)
-    assert policy == before
-    assert validate(result) == []
-    statements: list[Any] = result.document["Statement"]
-    return statements
+from tests.unit.policy.merging import (
+    CIS_USE,
+    CONTEXT,
+    DESCRIBE,
+    READERS,
+    ROOT,
+    SECOND,
+    SERVICE,
+    USE,
+    document,
+    merged,
+    required,
+)
 
 
 def test_the_policy_of_a_new_key() -> None:
@@ -293,11 +242,6 @@ def test_a_foreign_statement_with_our_sid_is_kept(foreign: dict[str, Any]) -> No
     assert merged(policy, required(SECOND)) == [foreign, ROOT, DESCRIBE, expected]
 
 
-def test_a_sid_that_is_no_text_is_refused_like_all_that_kms_would_not_take() -> None:
-    with pytest.raises(MergeRefusedError, match="Sid"):
-        merge(parse(document({**ROOT, "Sid": []})), required())
-
-
 def test_numbers_of_sids_go_on() -> None:
     """The first that is free."""
     taken = [{**ROOT, "Sid": f"AwsBaselineCloudTrailUse{number}"} for number in ("", 2, 3)]
@@ -308,105 +252,3 @@ def test_a_sid_that_only_begins_like_ours_is_not_ours() -> None:
     """Ours end in a number or not at all."""
     theirs = {**USE, "Sid": "AwsBaselineCloudTrailUseOld"}
     assert merged(document(theirs, DESCRIBE), required(SECOND))[0] == theirs
-
-
-DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
-
-
-@pytest.mark.parametrize(
-    ("before", "wanted", "why"),
-    [
-        (
-            [ROOT, DENY],
-            required(),
-            'Statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com. No Allow overrides a Deny: exempt '
-            'cloudtrail.amazonaws.com from statement "No", or remove it.',
-        ),
-        (
-            [ROOT, {**DENY, "Action": "kms:Decrypt", "Principal": {"AWS": ROLE}}],
-            required(readers=(ROLE,)),
-            f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: exempt {ROLE} from statement '
-            '"No", or remove it.',
-        ),
-        (
-            [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-a"}}}],
-            required(),
-            'Whether statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com hangs on its condition '
-            'StringNotEquals aws:PrincipalOrgID = "o-a", and nothing tells whether the request carries that key, and '
-            'with what value. In statement "No", replace the condition on aws:PrincipalOrgID by one on a key that the '
-            "request is known to carry.",
-        ),
-        (
-            [ROOT, {**ROOT, "Sid": "Old", "Principal": {"AWS": ["AIDACKCEVSQ6C2EXAMPLE", "AROACKCEVSQ6C2EXAMPLE"]}}],
-            required(),
-            'statement "Old" names AIDACKCEVSQ6C2EXAMPLE, AROACKCEVSQ6C2EXAMPLE, the id of a user or role that was '
-            'deleted, and KMS takes no policy with such a principal. Remove it from statement "Old", or name the new '
-            "user or role.",
-        ),
-        (
-            [ROOT, {**ROOT, "Sid": "Odd", "Condition": {"stringequals": {"a": "b"}}}],
-            required(),
-            'with what is missing the policy would not be taken by KMS: statement "Odd": the condition operator '
-            "stringequals is spelt StringEquals. Repair these statements, or give some of the trails another key.",
-        ),
-    ],
-)
-def test_refusals_name_the_statement(before: list[Any], wanted: Required, why: str) -> None:
-    """And the next step."""
-    with pytest.raises(MergeRefusedError) as raised:
-        merge(parse(document(*before)), wanted)
-    assert str(raised.value) == f"The policy of {KEY} is left as it is: {why}"
-
-
-@pytest.mark.parametrize(
-    ("written", "repeated", "owner", "element"),
-    [
-        ('"Effect":"Allow"', '"Effect":"Deny","Effect":"Allow"', 'statement "Enable IAM User Permissions"', "Effect"),
-        ('{"AWS":', '{"AWS":"111122223333","AWS":', 'statement "Enable IAM User Permissions"', "AWS"),
-        ('"Statement":', '"Statement":[],"Statement":', "the policy", "Statement"),
-    ],
-)
-def test_what_stands_twice_is_not_written_back(written: str, repeated: str, owner: str, element: str) -> None:
-    """Only the last was read, and the others would be lost; while nothing is missing there is nothing to write."""
-    text = parse(document(ROOT)).to_json().replace(written, repeated)
-    with pytest.raises(MergeRefusedError) as raised:
-        merge(parse(text), required())
-    assert str(raised.value) == (
-        f"The policy of {KEY} is left as it is: in {owner} the element {element} stands twice, and only the last of "
-        f"them could be written back. Write it once in {owner}, with all that it is to hold."
-    )
-    complete = parse(parse(document(ROOT, USE, DESCRIBE)).to_json().replace(written, repeated, 1))
-    assert merge(complete, required()) is complete
-
-
-def test_a_policy_that_grows_too_long_is_refused_in_full_sentences() -> None:
-    """The longest statement is named."""
-    root = {**ROOT, "Sid": "x" * (MAX_BYTES - 300)}
-    with pytest.raises(MergeRefusedError) as raised:
-        merge(parse(document(root)), required())
-    size, longest = (len(json.dumps(each, separators=(",", ":"))) for each in (document(root, USE, DESCRIBE), root))
-    assert str(raised.value).endswith(
-        f": The policy has {size} bytes, more than the 32768 that KMS takes. {parse(document(root)).statements[0]}: it "
-        f"alone has {longest} bytes. Repair these statements, or give some of the trails another key."
-    )
-
-
-def test_what_cannot_be_written_back_does_not_matter_while_nothing_is_missing() -> None:
-    """There is nothing to write."""
-    old = {**ROOT, "Sid": "Old", "Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}}
-    policy = parse(document(old, USE, DESCRIBE))
-    assert merge(policy, required()) is policy
-
-
-def trails(count: int) -> tuple[str, ...]:
-    """One trail each of as many accounts, named as the examples of AWS are."""
-    return tuple(f"arn:aws:cloudtrail:us-east-1:{100_000_000_000 + n}:trail/management-events" for n in range(count))
-
-
-@pytest.mark.parametrize(("form", "capacity"), [("strict", 287), ("cis", 731)])
-def test_how_many_accounts_share_a_key(form: Literal["strict", "cis"], capacity: int) -> None:
-    """The numbers in docs/key-policy-engine.md; one more is refused and nothing is lost."""
-    full = new_key_policy(required(*trails(capacity), form=form))
-    assert MAX_BYTES - 120 < len(full.to_json()) <= MAX_BYTES
-    with pytest.raises(MergeRefusedError, match='statement "AwsBaselineCloudTrailUse": it alone has 3'):
-        merge(full, required(*trails(capacity + 1), form=form))

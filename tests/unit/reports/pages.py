@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
 
 VOID = {"input", "meta", "rect"}
 # What stands in a line of its own, or a cell, and so apart from what follows.
@@ -84,3 +87,11 @@ def read(text: str) -> Element:
     reader.feed(text)
     reader.close()
     return reader.root
+
+
+def page(document: dict[str, Any], cis_version: str = "3.0") -> Element:
+    return read(render(document, cis_version=cis_version))
+
+
+def words(element: Element) -> str:
+    return " ".join(element.text().split())

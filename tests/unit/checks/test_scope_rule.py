@@ -1,0 +1,79 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which grants of a key policy make a key that is not scoped: to strangers, to the service of more than use, to all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _scope_rule
+from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, finding, key_policy, snapshot
+
+
+def to(principal: object, action: str, **conditions: dict[str, str]) -> dict[str, Any]:
+    """The key's fields with the recommended policy and one statement more."""
+    more = {"Sid": "More", "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return key_policy(ENCRYPT, DESCRIBE, DECRYPT, {**more, "Condition": conditions} if conditions else more)
+
+
+CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
+FOREIGN = "a trail of another account can encrypt"
+OPEN = [
+    *((to("*", action), f"any other account may {action}") for action in _scope_rule.USE + _scope_rule.ADMINISTRATION),
+    *((to(CLOUDTRAIL, action), f"CloudTrail may {action}") for action in _scope_rule.ADMINISTRATION),
+    *(
+        (to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": pattern}), FOREIGN)
+        for pattern in (
+            "arn:aws:cloudtrail:*:*:trail/*",
+            "arn:aws:cloudtrail:*:*:trail/main",
+            "arn:aws:cloudtrail:eu-west-1:*:trail/*",
+            "arn:aws:cloudtrail:*:2*:trail/*",
+            "arn:aws:cloudtrail:*:??????????11:trail/*",
+        )
+    ),
+    (to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceAccount": "2*"}), FOREIGN),
+    *(
+        (to({"AWS": "*"}, "kms:Decrypt", **condition), "any other account may kms:Decrypt")
+        for condition in (
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Audit*"}},
+            {"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), OPEN)
+def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], words: str) -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=fields))
+    assert found.status == "fail"
+    assert words in found.message
+    assert '(statement "More")' in found.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        to(CLOUDTRAIL, "kms:GenerateDataKey*", StringEquals={"aws:SourceAccount": "222222222222"}),
+        to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/*"}),
+        to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
+        to({"AWS": "*"}, "kms:*", ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}),
+        to({"AWS": "arn:aws:iam::222222222222:root"}, "kms:Decrypt"),
+        to(CLOUDTRAIL, "kms:Decrypt"),
+        to("*", "kms:Describe*"),
+    ],
+)
+def test_what_somebody_decided_is_scoped(fields: dict[str, str]) -> None:
+    assert finding("key_policy_is_scoped", snapshot(key=fields)).status == "pass"
+
+
+def test_what_is_open_is_counted_in_the_message_and_listed_in_the_evidence() -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=to("*", "kms:*")))
+    assert "any other account may kms:Decrypt, kms:ReEncryptFrom, kms:ReEncryptTo and 25 more" in found.message
+    allowed = found.evidence["allowed"]
+    assert isinstance(allowed, list)
+    assert "any other account may kms:DeleteImportedKeyMaterial" in allowed
