@@ -16,6 +16,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,11 @@ def _measure(accounts: list[str], runs: int, scratch: Path) -> bool:
     ours = ["aws_baseline.cloudtrail.provision_account", "--extra-vars", '{"cloudtrail_kms_hosts": "all"}']
     batches = ["--extra-vars", '{"cloudtrail_kms_serial": [1, "100%"]}']
     play = [str(PLAYBOOK), "--inventory", inventory, "--forks", "10"]
-    first = Timed("provision_account, first run", [*play, *ours, *batches])
-    second = Timed("provision_account, second run", [*play, *ours, *batches])
-    their_first, their_second = (
+    ours_twice = (
+        Timed("provision_account, first run", [*play, *ours, *batches]),
+        Timed("provision_account, second run", [*play, *ours, *batches]),
+    )
+    theirs_twice = (
         Timed("amazon.aws, first run", [*play, theirs]),
         Timed("amazon.aws, second run", [*play, theirs]),
     )
@@ -134,22 +137,26 @@ def _measure(accounts: list[str], runs: int, scratch: Path) -> bool:
     with FakeAws.start(scenario) as aws:
         environment = playbook_environment(aws.environment, scratch)
         for _run in range(runs):
-            for commands in ((first, second), (their_first, their_second)):
+            for commands in (ours_twice, theirs_twice):
                 aws.reset(scenario)
                 for command in commands:
                     aws.clear_calls()
                     command.run(environment)
                     made[command.name] = Counter(f"{call['kind']} {call['action']}" for call in aws.calls())
     print(f"{len(accounts)} new accounts; medians of {runs} runs, seconds of wall time.")
+    _tell(ours_twice, theirs_twice, made)
+    first, second = (made[command.name] for command in ours_twice)
+    return first["write CreateTrail"] == len(accounts) and not any(kind.startswith("write") for kind in second)
+
+
+def _tell(ours: tuple[Timed, Timed], theirs: tuple[Timed, Timed], made: Mapping[str, Counter[str]]) -> None:
     print(f"{'s':>37} {'calls':>6} {'writes':>7}")
-    for command in (first, second, their_first, their_second):
+    for command in (*ours, *theirs):
         calls = made[command.name]
         writes = sum(number for kind, number in calls.items() if kind.startswith("write"))
         print(f"{command.name:<30}{command.median:>7.1f} {calls.total():>6} {writes:>7}")
-    print(f"first run / amazon.aws: {paired(first, their_first):.2f}")
-    print(f"second run / amazon.aws: {paired(second, their_second):.2f}")
-    trails = made[first.name]["write CreateTrail"]
-    return trails == len(accounts) and not any(kind.startswith("write") for kind in made[second.name])
+    for run, (our, their) in zip(("first", "second"), zip(ours, theirs, strict=True), strict=True):
+        print(f"{run} run / amazon.aws: {paired(our, their):.2f}")
 
 
 def _scenario(accounts: list[str]) -> dict[str, Any]:

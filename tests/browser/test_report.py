@@ -104,11 +104,11 @@ def test_each_column_sorts_both_ways_and_the_details_follow(reports: Reports) ->
         head = heads.nth(place)
         head.get_by_role("button").click()
         expect(head).to_have_attribute("aria-sort", "ascending")
-        up = rows(page).locator(f":nth-child({place + 1})").all_inner_texts()
+        up = rows(page).locator(f":nth-child({place + 1})").all_text_contents()
         assert the_list_follows(page)
         head.get_by_role("button").click()
         expect(head).to_have_attribute("aria-sort", "descending")
-        down = rows(page).locator(f":nth-child({place + 1})").all_inner_texts()
+        down = rows(page).locator(f":nth-child({place + 1})").all_text_contents()
         assert the_list_follows(page)
         assert down == up[::-1] or sorted(down) == sorted(up)
         assert page.locator("[aria-sort]").count() == 1
@@ -168,7 +168,7 @@ def focused(page: Page) -> str:
     return str(name).strip()
 
 
-def test_the_keyboard_does_it_all(reports: Reports) -> None:
+def test_the_keyboard_finds(reports: Reports) -> None:
     page = reports.open(named("alpha", "beta"))
     press = page.keyboard.press
     press("Tab")
@@ -191,6 +191,12 @@ def test_the_keyboard_does_it_all(reports: Reports) -> None:
     expect(page.get_by_role("status")).to_have_text("2 of 2 shown")
     press("Tab")
     assert page.evaluate("document.activeElement.className") == "scroll"
+
+
+def test_the_keyboard_orders_and_opens(reports: Reports) -> None:
+    page = reports.open(named("alpha", "beta"))
+    press = page.keyboard.press
+    page.locator(".scroll", has=page.locator("#matrix")).focus()
     press("Tab")
     press("Tab")
     assert focused(page) == "Trail"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -265,18 +266,19 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
         "verify": connection.get("verify") if isinstance(connection.get("verify"), str) else None,
         "config": _client_config(connection.get("aws_config"), concurrency),
     }
-
-    def load() -> Any:
-        key, secret = connection.get("aws_access_key_id"), connection.get("aws_secret_access_key")
-        if key and secret:
-            return static(key, secret, connection.get("aws_session_token"))
-        if key or secret:
-            absent = "aws_secret_access_key" if key else "aws_access_key_id"
-            raise PartialCredentialsError(provider="explicit", cred_var=absent)
-        # The chain of every SDK: environment, profile, web identity, instance.
-        return botocore.credentials.create_credential_resolver(session, region_name=region).load_credentials()
-
+    load = partial(_load_credentials, session, connection, region)
     return Access(Clients(session, settings), CallerCredentials(load), region=region)
+
+
+def _load_credentials(session: botocore.session.Session, connection: Mapping[str, Any], region: str) -> Any:
+    key, secret = connection.get("aws_access_key_id"), connection.get("aws_secret_access_key")
+    if key and secret:
+        return static(key, secret, connection.get("aws_session_token"))
+    if key or secret:
+        absent = "aws_secret_access_key" if key else "aws_access_key_id"
+        raise PartialCredentialsError(provider="explicit", cred_var=absent)
+    # The chain of every SDK: environment, profile, web identity, instance.
+    return botocore.credentials.create_credential_resolver(session, region_name=region).load_credentials()
 
 
 def _client_config(user_config: botocore.config.Config | None, concurrency: int) -> botocore.config.Config:

@@ -52,16 +52,8 @@ def trail_is_delivering(subject: Subject) -> Result:
     status = subject.trail.status
     if isinstance(status, ReadError):
         return unreadable("The delivery status", status)
+    evidence = _delivery_evidence(status)
     error = status.latest_delivery_error or status.latest_digest_delivery_error
-    evidence: dict[str, object] = {
-        "region": status.region,
-        "is_logging": status.is_logging,
-        "latest_delivery_time": status.latest_delivery_time.isoformat(timespec="seconds")
-        if status.latest_delivery_time
-        else None,
-        "latest_delivery_error": status.latest_delivery_error,
-        "latest_digest_delivery_error": status.latest_digest_delivery_error,
-    }
     if error:
         kind = "logs" if status.latest_delivery_error else "digests"
         return Result(
@@ -71,6 +63,17 @@ def trail_is_delivering(subject: Subject) -> Result:
             evidence,
         )
     return _freshness(subject, status, evidence)
+
+
+def _delivery_evidence(status: TrailStatus) -> dict[str, object]:
+    delivered = status.latest_delivery_time
+    return {
+        "region": status.region,
+        "is_logging": status.is_logging,
+        "latest_delivery_time": delivered.isoformat(timespec="seconds") if delivered else None,
+        "latest_delivery_error": status.latest_delivery_error,
+        "latest_digest_delivery_error": status.latest_digest_delivery_error,
+    }
 
 
 def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object]) -> Result:

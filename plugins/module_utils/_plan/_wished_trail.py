@@ -248,8 +248,7 @@ def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
 
 
 def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
-    trail = wished.trail
-    bucket = snapshot.buckets[trail.bucket_name]
+    bucket = snapshot.buckets[wished.trail.bucket_name]
     if not isinstance(bucket, Bucket):
         return
     if isinstance(bucket.policy, ReadError):
@@ -257,14 +256,7 @@ def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
             f"the policy of its bucket {bucket.name} cannot be read ({bucket.policy.code}: {bucket.policy.message}). "
             f"{next_step(bucket.policy)}"
         )
-    delivery = Delivery(
-        trail_arn=trail.arn,
-        key_arn=key_arn,
-        bucket_name=bucket.name,
-        bucket_prefix=trail.bucket_prefix,
-        regions=snapshot.regions if wished.wish.multi_region else (trail.home_region,),
-        organization_id=wished.organization_id,
-    )
+    delivery = _delivery(snapshot, wished, key_arn)
     try:
         merged = merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
     except PolicyError as error:
@@ -278,6 +270,18 @@ def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
     if not wished.bucket_is_ours:
         raise _for_its_owner(bucket, merged)
     yield _changes.put_bucket_policy(bucket, delivery.bucket_arn, merged.to_json())
+
+
+def _delivery(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Delivery:
+    trail = wished.trail
+    return Delivery(
+        trail_arn=trail.arn,
+        key_arn=key_arn,
+        bucket_name=trail.bucket_name,
+        bucket_prefix=trail.bucket_prefix,
+        regions=snapshot.regions if wished.wish.multi_region else (trail.home_region,),
+        organization_id=wished.organization_id,
+    )
 
 
 def _for_its_owner(bucket: Bucket, merged: Policy) -> RefusedError:

@@ -173,8 +173,7 @@ def reader_request(
     Without `bucket_name` nothing is known of the bucket but its region.
     """
     partition = key_arn.split(":")[1]
-    if reader_arn.isdigit():
-        reader_arn = f"arn:{partition}:iam::{reader_arn}:root"
+    reader_arn = f"arn:{partition}:iam::{reader_arn}:root" if reader_arn.isdigit() else reader_arn
     return _request(
         _reader_facts(reader_arn, partition, bucket_name),
         reader_arn,

@@ -79,6 +79,41 @@ def details(*changes: dict[str, Any]) -> list[str]:
     return [line.strip() for line in parts(enforcement(*changes))[1].splitlines()[3:] if line.startswith(" ")]
 
 
+BEFORE = dedent("""\
+    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 1 account, 1 trail
+
+    ACCOUNT       REGION     TRAIL  KEY   VERDICT
+    111111111111  us-east-1  main   none  non_compliant
+
+    Accounts  1 non_compliant
+    Trails    1 non_compliant
+    CIS 3.5   1 pass (a key is set, whatever its state)""")
+PLANNED = dedent("""\
+    Changes to account 111111111111: 4 planned
+
+    OPERATION          REGION     RESOURCE           STATUS
+    CreateKey          us-east-1  key/to-be-created  planned
+        description: Logs
+        multi_region: false
+        tags: {"a": "2", "b": "1"}
+        policy: statement "Root"
+    CreateAlias        us-east-1  alias/trail        planned
+        key_arn: arn:aws:kms:us-east-1:111111111111:key/to-be-created
+    UpdateTrail        us-east-1  trail/main         planned
+        kms_key_arn: none -> arn:aws:kms:us-east-1:111111111111:key/to-be-created
+    EnableKeyRotation  us-east-1  key/to-be-created  planned
+        rotation_enabled: false -> true""")
+PREDICTED = dedent("""\
+    CloudTrail KMS audit as these changes will leave it: 1 trail
+
+    REGION     TRAIL  KEY          BEFORE         AFTER
+    us-east-1  main   alias/trail  non_compliant  compliant
+
+    Accounts  1 compliant
+    Trails    1 compliant
+    CIS 3.5   1 pass (a key is set, whatever its state)""")
+
+
 def test_a_plan_from_before_to_after() -> None:
     before, changes, after = parts(
         enforcement(
@@ -93,39 +128,34 @@ def test_a_plan_from_before_to_after() -> None:
             change("EnableKeyRotation", NEW_KEY, {"rotation_enabled": False}, {"rotation_enabled": True}),
         )
     )
-    assert before == dedent("""\
-        CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 1 account, 1 trail
+    assert (before, changes, after) == (BEFORE, PLANNED, PREDICTED)
 
-        ACCOUNT       REGION     TRAIL  KEY   VERDICT
-        111111111111  us-east-1  main   none  non_compliant
 
-        Accounts  1 non_compliant
-        Trails    1 non_compliant
-        CIS 3.5   1 pass (a key is set, whatever its state)""")
-    assert changes == dedent("""\
-        Changes to account 111111111111: 4 planned
+FAILED_HALF_WAY = dedent("""\
+    Changes to account 111111111111: 1 applied, 1 failed, 1 not_attempted
 
-        OPERATION          REGION     RESOURCE           STATUS
-        CreateKey          us-east-1  key/to-be-created  planned
-            description: Logs
-            multi_region: false
-            tags: {"a": "2", "b": "1"}
-            policy: statement "Root"
-        CreateAlias        us-east-1  alias/trail        planned
-            key_arn: arn:aws:kms:us-east-1:111111111111:key/to-be-created
-        UpdateTrail        us-east-1  trail/main         planned
-            kms_key_arn: none -> arn:aws:kms:us-east-1:111111111111:key/to-be-created
-        EnableKeyRotation  us-east-1  key/to-be-created  planned
-            rotation_enabled: false -> true""")
-    assert after == dedent("""\
-        CloudTrail KMS audit as these changes will leave it: 1 trail
+    OPERATION          REGION     RESOURCE                                  STATUS
+    EnableKey          us-east-1  key/11111111-2222-3333-4444-555555555555  applied
+        state: Disabled -> Enabled
+    UpdateTrail        us-east-1  trail/main                                failed
+        kms_key_arn: none ->
+          arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555
+    EnableKeyRotation  us-east-1  key/11111111-2222-3333-4444-555555555555  not_attempted
+        rotation_enabled: false -> true
 
-        REGION     TRAIL  KEY          BEFORE         AFTER
-        us-east-1  main   alias/trail  non_compliant  compliant
+        FAILED    UpdateTrail was refused: Throttling.""")
+AFTER_FAILURE = dedent("""\
+    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 1 trail
 
-        Accounts  1 compliant
-        Trails    1 compliant
-        CIS 3.5   1 pass (a key is set, whatever its state)""")
+    REGION     TRAIL  KEY   BEFORE         AFTER
+    us-east-1  main   none  non_compliant  non_compliant
+        FAIL      trail_has_kms_key: What trail_has_kms_key found.
+                  To do: What mends trail_has_kms_key.
+
+    -          -      -     non_compliant  unknown
+        not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.
+                  To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
+                  regions only.""")
 
 
 def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() -> None:
@@ -143,31 +173,8 @@ def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() ->
         ),
     )
     _before, changes, after = parts(document)
-    assert changes == dedent("""\
-        Changes to account 111111111111: 1 applied, 1 failed, 1 not_attempted
-
-        OPERATION          REGION     RESOURCE                                  STATUS
-        EnableKey          us-east-1  key/11111111-2222-3333-4444-555555555555  applied
-            state: Disabled -> Enabled
-        UpdateTrail        us-east-1  trail/main                                failed
-            kms_key_arn: none ->
-              arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555
-        EnableKeyRotation  us-east-1  key/11111111-2222-3333-4444-555555555555  not_attempted
-            rotation_enabled: false -> true
-
-            FAILED    UpdateTrail was refused: Throttling.""")
-    assert after.split("\n\nAccounts")[0] == dedent("""\
-        CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 1 trail
-
-        REGION     TRAIL  KEY   BEFORE         AFTER
-        us-east-1  main   none  non_compliant  non_compliant
-            FAIL      trail_has_kms_key: What trail_has_kms_key found.
-                      To do: What mends trail_has_kms_key.
-
-        -          -      -     non_compliant  unknown
-            not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.
-                      To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
-                      regions only.""")
+    assert changes == FAILED_HALF_WAY
+    assert after.split("\n\nAccounts")[0] == AFTER_FAILURE
 
 
 def test_refusals_are_told_without_an_after() -> None:

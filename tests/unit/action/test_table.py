@@ -38,67 +38,70 @@ def body(document: dict[str, Any], width: int = 100) -> list[str]:
     return shown(document, width).split("\n\n", 1)[1].rsplit("\n\n", 1)[0].splitlines()[1:]
 
 
-def test_an_account_with_something_of_everything() -> None:
-    document = audit(
-        account(
+EVERYTHING = audit(
+    account(
+        "non_compliant",
+        trail("main", "compliant", finding("key_is_usable", "pass"), finding("key_is_approved", "not_applicable")),
+        trail(
+            "second",
             "non_compliant",
-            trail("main", "compliant", finding("key_is_usable", "pass"), finding("key_is_approved", "not_applicable")),
-            trail(
-                "second",
-                "non_compliant",
-                finding("key_rotation_enabled", level="advised"),
-                finding("key_is_usable", "unknown"),
-                finding("trail_has_kms_key"),
-                kms_key_arn=None,
-                cis_3_5="fail",
-                home_region="eu-central-1",
-            ),
-            trail("third", "compliant", finding("key_in_bucket_region", "excepted")),
-            errors=[error("eu-west-1"), error("eu-west-2"), error("sa-east-1", "EndpointConnectionError")],
-            account_name="Payments",
+            finding("key_rotation_enabled", level="advised"),
+            finding("key_is_usable", "unknown"),
+            finding("trail_has_kms_key"),
+            kms_key_arn=None,
+            cis_3_5="fail",
+            home_region="eu-central-1",
         ),
-        account("no_trails", account_id="222222222222"),
-        account("not_applicable", account_id="333333333333"),
-        excepted=1,
-    )
-    assert shown(document) == dedent("""\
-        CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 3 accounts, 3 trails
+        trail("third", "compliant", finding("key_in_bucket_region", "excepted")),
+        errors=[error("eu-west-1"), error("eu-west-2"), error("sa-east-1", "EndpointConnectionError")],
+        account_name="Payments",
+    ),
+    account("no_trails", account_id="222222222222"),
+    account("not_applicable", account_id="333333333333"),
+    excepted=1,
+)
+EVERYTHING_SHOWN = dedent("""\
+    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 3 accounts, 3 trails
 
-        ACCOUNT       REGION        TRAIL   KEY          VERDICT
-        111111111111  us-east-1     main    alias/trail  compliant
-        Payments
-        111111111111  eu-central-1  second  none         non_compliant
-            FAIL      trail_has_kms_key: What trail_has_kms_key found.
-                      To do: What mends trail_has_kms_key.
-            UNKNOWN   key_is_usable: What key_is_usable found.
-                      To do: What mends key_is_usable.
-            advice    key_rotation_enabled: What key_rotation_enabled found.
-                      To do: What mends key_rotation_enabled.
+    ACCOUNT       REGION        TRAIL   KEY          VERDICT
+    111111111111  us-east-1     main    alias/trail  compliant
+    Payments
+    111111111111  eu-central-1  second  none         non_compliant
+        FAIL      trail_has_kms_key: What trail_has_kms_key found.
+                  To do: What mends trail_has_kms_key.
+        UNKNOWN   key_is_usable: What key_is_usable found.
+                  To do: What mends key_is_usable.
+        advice    key_rotation_enabled: What key_rotation_enabled found.
+                  To do: What mends key_rotation_enabled.
 
-        111111111111  us-east-1     third   alias/trail  compliant
-            excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
-                      security: The archive moves.
+    111111111111  us-east-1     third   alias/trail  compliant
+        excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
+                  security: The archive moves.
 
-        111111111111  -             -       -            non_compliant
-            not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
-                      To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
-                      regions only.
-            not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
-                      To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
-                      proxy and aws_ca_bundle.
+    111111111111  -             -       -            non_compliant
+        not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
+                  To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
+                  regions only.
+        not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
+                  To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
+                  proxy and aws_ca_bundle.
 
-        222222222222  -             -       -            no_trails
-            FAIL      account_has_trails: No trail was found in the regions that were read.
-                      To do: Create a multi-region trail whose logs are encrypted under a customer managed
-                      KMS key.
+    222222222222  -             -       -            no_trails
+        FAIL      account_has_trails: No trail was found in the regions that were read.
+                  To do: Create a multi-region trail whose logs are encrypted under a customer managed
+                  KMS key.
 
-        333333333333  -             -       -            not_applicable
+    333333333333  -             -       -            not_applicable
 
-        Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
-        Trails    2 compliant, 1 non_compliant
-        CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
-        Excepted  1 trail
-        """)
+    Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
+    Trails    2 compliant, 1 non_compliant
+    CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
+    Excepted  1 trail
+    """)
+
+
+def test_an_account_with_something_of_everything() -> None:
+    assert shown(EVERYTHING) == EVERYTHING_SHOWN
 
 
 def test_an_audit_of_nothing() -> None:

@@ -42,35 +42,39 @@ def test_a_hostile_audit_has_no_formula_and_one_line_for_each_row(hostile: dict[
         assert not [cell for cell in row.values() if cell[:1] in {"=", "+", "-", "@", "\t", "\r"}]
 
 
+# Of an excepted finding, with the frameworks that the test gives it.
+ROW = {
+    "generated_at": "2026-11-23T08:00:00+00:00",
+    "account_id": "111111111111",
+    "account_name": "logs",
+    "account_verdict": "compliant",
+    "trail_arn": "arn:aws:cloudtrail:us-east-1:111111111111:trail/main",
+    "trail_name": "main",
+    "home_region": "us-east-1",
+    "ownership": "owned",
+    "bucket_name": "logs",
+    "kms_key_arn": KEY,
+    "trail_verdict": "compliant",
+    "cis_3_5": "pass",
+    "rule": "key_is_usable",
+    "status": "excepted",
+    "level": "required",
+    "severity": "high",
+    "message": "What key_is_usable found.",
+    "remediation": "What mends key_is_usable.",
+    "exception_reason": "The archive moves.",
+    "exception_owner": "security",
+    "exception_expires": "2027-03-31",
+    "frameworks": "SOC 2 CC6.1; SOC 2 CC6.2; HIPAA Security Rule 1",
+    "evidence": '{"exception": {"expires": "2027-03-31", "owner": "security", "reason": "The archive moves.", '
+    '"status": "fail"}}',
+}
+
+
 def test_a_row_has_all_of_a_finding() -> None:
     found = finding("key_is_usable", "excepted", frameworks={"hipaa": ["1"], "soc_2": ["CC6.1", "CC6.2"]})
     own, row = rows(audit(account("compliant", trail("main", "compliant", found), account_name="logs")))
-    assert row == {
-        "generated_at": "2026-11-23T08:00:00+00:00",
-        "account_id": "111111111111",
-        "account_name": "logs",
-        "account_verdict": "compliant",
-        "trail_arn": "arn:aws:cloudtrail:us-east-1:111111111111:trail/main",
-        "trail_name": "main",
-        "home_region": "us-east-1",
-        "ownership": "owned",
-        "bucket_name": "logs",
-        "kms_key_arn": KEY,
-        "trail_verdict": "compliant",
-        "cis_3_5": "pass",
-        "rule": "key_is_usable",
-        "status": "excepted",
-        "level": "required",
-        "severity": "high",
-        "message": "What key_is_usable found.",
-        "remediation": "What mends key_is_usable.",
-        "exception_reason": "The archive moves.",
-        "exception_owner": "security",
-        "exception_expires": "2027-03-31",
-        "frameworks": "SOC 2 CC6.1; SOC 2 CC6.2; HIPAA Security Rule 1",
-        "evidence": '{"exception": {"expires": "2027-03-31", "owner": "security", "reason": "The archive moves.", '
-        '"status": "fail"}}',
-    }
+    assert row == ROW
     assert {column: own[column] for column in ("rule", "status", "trail_arn", "kms_key_arn", "exception_owner")} == {
         "rule": "account_has_trails",
         "status": "pass",
