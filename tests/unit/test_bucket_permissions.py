@@ -10,23 +10,19 @@ a bucket of its own: once to make it, and once to find it made.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.modules import s3_bucket
 from ansible_collections.community.aws.plugins.modules import s3_lifecycle
 
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab
+from tests.unit.modules import answer, connection
 from tools.permissions import BUCKET_ACTIONS, BUCKET_LOOKS, actions, policy
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +48,11 @@ class Vending:
         arn = f"arn:aws:iam::{self.lab.account}:role/{role}"
         sts = self.lab.client("sts", self.lab.aws.scenario["region"])
         keys = sts.assume_role(RoleArn=arn, RoleSessionName="vending")["Credentials"]
-        connection = {
+        session = {
+            **connection(self.lab.aws),
             "access_key": keys["AccessKeyId"],
             "secret_key": keys["SecretAccessKey"],
             "session_token": keys["SessionToken"],
-            "endpoint_url": self.lab.aws.endpoint,
-            "region": self.lab.aws.scenario["region"],
         }
         bucket = {
             "name": f"logs-{role.lower()}",
@@ -68,7 +63,7 @@ class Vending:
         lifecycle = {"name": bucket["name"], "rule_id": "aws-baseline-cloudtrail", "expiration_days": 400}
         answers: list[dict[str, Any]] = []
         for module, options in [(s3_bucket, bucket), (s3_lifecycle, lifecycle)] * 2:
-            answers.append(answer(module, {**connection, **options}))
+            answers.append(answer(module, {**session, **options}))
             if answers[-1].get("failed"):
                 break
         return answers
@@ -80,14 +75,6 @@ def asked_by_the_role() -> dict[str, Any]:
     find_or_create = tasks[-1]["block"][0]["block"][0]
     options: dict[str, Any] = find_or_create["amazon.aws.s3_bucket"]
     return {name: value for name, value in options.items() if "{{" not in str(value)}
-
-
-def answer(module: ModuleType, options: Mapping[str, Any]) -> dict[str, Any]:
-    told = StringIO()
-    with patch_module_args(options), redirect_stdout(told), pytest.raises(SystemExit):
-        module.main()
-    result: dict[str, Any] = json.loads(told.getvalue())
-    return result
 
 
 @pytest.fixture(scope="module")

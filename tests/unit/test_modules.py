@@ -2,24 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whoever gives a module what cannot be meant, or nothing to ask AWS with, gets a sentence and never a traceback."""
+"""The modules from end to end, in this process.
+
+Whoever gives one what cannot be meant, or nothing to ask AWS with, gets a sentence and never a traceback.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.modules import (
     cloudtrail_kms_central_key,
     cloudtrail_kms_enforce,
     cloudtrail_kms_facts,
 )
+from tests.fakeaws.client import FakeAws
+from tests.unit.modules import answer, connection
 
 NOBODY = "http://127.0.0.1:9"  # the port on which nothing listens
 KEYS = {"access_key": "AKIAUNKNOWN", "secret_key": "nobodys-secret-key", "endpoint_url": NOBODY}
@@ -84,11 +89,7 @@ CASES = [
 
 @pytest.mark.parametrize(("module", "given", "message"), CASES)
 def test_a_sentence_and_no_traceback(
-    module: ModuleType,
-    given: dict[str, Any],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    module: ModuleType, given: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_DATA_PATH"]:
         monkeypatch.delenv(name)
@@ -96,9 +97,54 @@ def test_a_sentence_and_no_traceback(
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     of_central_key = {"trails": [TRAIL]} if module is cloudtrail_kms_central_key else {}
-    with patch_module_args({**of_central_key, **given}), pytest.raises(SystemExit):
-        module.main()
-    told = json.loads(capsys.readouterr().out)
+    told = answer(module, {**of_central_key, **given})
     assert told["failed"] is True
     assert re.fullmatch(message, told["msg"])
     assert "Traceback" not in json.dumps(told)
+
+
+@pytest.fixture
+def options(server: FakeAws) -> Callable[..., dict[str, Any]]:
+    """Load a scenario; returns the options of a module, those that lead to it among them."""
+
+    def loaded(scenario: str, **options: Any) -> dict[str, Any]:
+        server.reset(scenario)
+        return {**connection(server), **options}
+
+    return loaded
+
+
+def test_an_audit(options: Callable[..., dict[str, Any]]) -> None:
+    unused = {**EXCEPTION, "trail": "absent", "expires": "2036-01-01"}
+    told = answer(cloudtrail_kms_facts, options("healthy", exceptions=[unused]))
+    assert told["changed"] is False
+    assert told["ansible_facts"]["cloudtrail_kms"]["summary"]["compliant"] == 1
+    assert any("trail absent" in str(warning) for warning in told["warnings"])
+
+
+def test_progress_that_cannot_be_told(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(cloudtrail_kms_facts, options("healthy", progress_path="/nowhere/progress"))
+    assert told["msg"] == "Option progress_path: /nowhere/progress cannot be written: No such file or directory."
+
+
+def test_an_enforcement_that_creates_a_trail_and_a_second_one(options: Callable[..., dict[str, Any]]) -> None:
+    wished = {"name": "main", "bucket_name": "logs-111111111111", "home_region": "eu-central-1", "tags": {"team": "a"}}
+    asked = options("new-bucket", create_trail=wished)
+    told = answer(cloudtrail_kms_enforce, asked)
+    assert [row["status"] for row in told["changes"]] == ["applied"] * len(told["changes"])
+    assert (told["changed"], told["after"]["summary"]["compliant"]) == (True, 1)
+    again = answer(cloudtrail_kms_enforce, asked)
+    assert (again["changed"], again["changes"], again["diff"]) == (False, [], [])
+
+
+def test_a_refused_enforcement_fails_with_all_that_it_knows(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(cloudtrail_kms_enforce, options("disabled-key"))
+    assert (told["failed"], told["changes"], told["msg"]) == (True, [], "\n".join(told["refusals"]))
+    assert told["before"]["summary"]["non_compliant"] == 1
+
+
+def test_a_key_for_the_trails_of_others(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(cloudtrail_kms_central_key, options("fresh", trails=[TRAIL]))
+    assert told["changes"][0]["operation"] == "CreateKey"
+    assert told["account_id"] == "111111111111"
+    assert told["key_arn"].startswith("arn:aws:kms:")

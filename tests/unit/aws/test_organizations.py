@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,6 +101,21 @@ def test_the_shipped_policy_is_enough(load: Callable[[str], FakeAws], tmp_path: 
     assert [account.tags for account in with_tags(access, read_organization(moving(access)))] == [{}, {}]
 
 
+class Impatient(threading.Condition):
+    """A condition that is waited for a hundredth of the time."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(timeout and timeout / 100)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock by which the SDK sends no faster than AWS lets it is a hundred times as fast as any other."""
+    monkeypatch.setattr("botocore.retries.bucket.time", SimpleNamespace(time=lambda: time.time() * 100))
+    monkeypatch.setattr("botocore.retries.bucket.threading", SimpleNamespace(Condition=Impatient, Lock=threading.Lock))
+
+
+@pytest.mark.usefixtures("quick")
 def test_throttled_calls_are_asked_again(load: Callable[[str], FakeAws], tmp_path: Path) -> None:
     aws = load(many(tmp_path, 25))
     for nth in (2, 5, 9):

@@ -1,0 +1,39 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Modules, run in this process: options in, answer out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from tests.fakeaws.client import FakeAws
+
+
+def answer(module: ModuleType, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a module prints for Ansible when it exits or fails."""
+    told = StringIO()
+    with patch_module_args(options), redirect_stdout(told), pytest.raises(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(told.getvalue())
+    return result
+
+
+def connection(aws: FakeAws) -> dict[str, str]:
+    """The options that lead a module to the fake AWS, as the administrator of the scenario's first account."""
+    keys = aws.credentials(aws.scenario["account"])
+    return {
+        "access_key": keys["AWS_ACCESS_KEY_ID"],
+        "secret_key": keys["AWS_SECRET_ACCESS_KEY"],
+        "endpoint_url": aws.endpoint,
+        "region": aws.scenario["region"],
+    }
