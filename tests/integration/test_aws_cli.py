@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
 
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1")
@@ -25,46 +27,40 @@ ACCOUNT_ROOT = {
 }
 
 
-class World(NamedTuple):
-    """A fake AWS that was enforced, and the trails by name as the CLI showed them before and after."""
+Ask = Callable[..., dict[str, Any]]
 
-    aws: FakeAws
+
+class World(NamedTuple):
+    """A fake AWS that was enforced: what the CLI answers, region and arguments given, and the trails by name."""
+
+    ask: Ask
     before: Mapping[str, dict[str, Any]]
     after: Mapping[str, dict[str, Any]]
 
 
-def cli(aws: FakeAws, *arguments: str) -> Any:
-    """What the AWS CLI answers."""
-    command = ["aws", *arguments, "--output", "json"]
-    answer = subprocess.run(command, env=aws.environment, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
-
-
-def trails(aws: FakeAws) -> dict[str, dict[str, Any]]:
+def trails(ask: Ask) -> dict[str, dict[str, Any]]:
     """All trails, each with its event selectors and tags."""
     found = {}
     for region in REGIONS:
-        for trail in cli(aws, "cloudtrail", "describe-trails", "--no-include-shadow-trails", "--region", region)[
-            "trailList"
-        ]:
+        for trail in ask(region, "cloudtrail", "describe-trails", "--no-include-shadow-trails")["trailList"]:
             found[trail["Name"]] = trail
     for name in ("first-steps", "web-team"):
-        of_trail = ("--region", found[name]["HomeRegion"])
-        selectors = cli(aws, "cloudtrail", "get-event-selectors", "--trail-name", found[name]["TrailARN"], *of_trail)
-        tags = cli(aws, "cloudtrail", "list-tags", "--resource-id-list", found[name]["TrailARN"], *of_trail)
+        region, arn = found[name]["HomeRegion"], found[name]["TrailARN"]
+        selectors = ask(region, "cloudtrail", "get-event-selectors", "--trail-name", arn)
+        tags = ask(region, "cloudtrail", "list-tags", "--resource-id-list", arn)
         found[name] |= {"selectors": selectors, "tags": tags}
     return found
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with FakeAws.start("mixed") as aws:
-        before = trails(aws)
+    with FakeAws.start("mixed") as aws, AwsCli() as cli:
+        ask = partial(cli, aws, aws.scenario["account"])
+        before = trails(ask)
         enforce = ["ansible-playbook", "aws_baseline.cloudtrail.enforce", "-e", "cloudtrail_kms_allow_enable_key=true"]
         played = subprocess.run(enforce, env=aws.environment, capture_output=True, text=True, check=False)
         assert played.returncode == 0, played.stdout
-        yield World(aws, before, trails(aws))
+        yield World(ask, before, trails(ask))
 
 
 def test_nothing_but_the_key_of_a_trail_is_changed(world: World) -> None:
@@ -85,8 +81,8 @@ def test_only_the_trails_without_a_good_key_get_another(world: World) -> None:
 def policy(world: World, trail: str) -> dict[str, Any]:
     """The policy of a trail's key."""
     arn = world.after[trail]["KmsKeyId"]
-    ask = ("kms", "get-key-policy", "--key-id", arn, "--policy-name", "default", "--region", arn.split(":")[3])
-    document: dict[str, Any] = json.loads(cli(world.aws, *ask)["Policy"])
+    answer = world.ask(arn.split(":")[3], "kms", "get-key-policy", "--key-id", arn, "--policy-name", "default")
+    document: dict[str, Any] = json.loads(answer["Policy"])
     return document
 
 
@@ -120,13 +116,12 @@ def test_a_new_key_and_a_mended_one_hold_the_statements_that_aws_recommends(worl
 
 def test_a_new_key_rotates_and_goes_by_its_alias(world: World) -> None:
     arn = world.after["first-steps"]["KmsKeyId"]
-    in_region = ("--key-id", arn, "--region", "eu-west-1")
-    assert cli(world.aws, "kms", "get-key-rotation-status", *in_region)["KeyRotationEnabled"] is True
-    aliases = cli(world.aws, "kms", "list-aliases", *in_region)["Aliases"]
+    assert world.ask("eu-west-1", "kms", "get-key-rotation-status", "--key-id", arn)["KeyRotationEnabled"] is True
+    aliases = world.ask("eu-west-1", "kms", "list-aliases", "--key-id", arn)["Aliases"]
     assert [alias["AliasName"] for alias in aliases] == ["alias/aws-baseline-cloudtrail"]
 
 
 def test_the_key_that_was_allowed_to_be_enabled_is_enabled(world: World) -> None:
     arn = world.after["payments"]["KmsKeyId"]
-    metadata = cli(world.aws, "kms", "describe-key", "--key-id", arn, "--region", "eu-west-1")["KeyMetadata"]
+    metadata = world.ask("eu-west-1", "kms", "describe-key", "--key-id", arn)["KeyMetadata"]
     assert metadata["KeyState"] == "Enabled"

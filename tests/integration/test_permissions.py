@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
-from tests.integration.test_aws_cli import cli
 from tests.integration.test_examples import ROOT, blocks
 from tools.permissions import BUCKET_ACTIONS, BUCKET_LOOKS
 
@@ -28,6 +30,13 @@ def fake_aws() -> Iterator[FakeAws]:
         yield aws
 
 
+@pytest.fixture(scope="module")
+def ask(fake_aws: FakeAws) -> Iterator[Callable[..., dict[str, Any]]]:
+    """What the AWS CLI answers in the scenario's region."""
+    with AwsCli() as cli:
+        yield partial(cli, fake_aws, fake_aws.scenario["account"], fake_aws.scenario["region"])
+
+
 def typed(block: str, aws: FakeAws, folder: Path) -> None:
     """Let a shell run what a block shows after its prompts."""
     (folder / "docs").symlink_to(ROOT / "docs")
@@ -38,18 +47,18 @@ def typed(block: str, aws: FakeAws, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_role_of_one_account(fake_aws: FakeAws, tmp_path: Path) -> None:
+def test_role_of_one_account(fake_aws: FakeAws, tmp_path: Path, ask: Callable[..., dict[str, Any]]) -> None:
     typed(ONE_ACCOUNT, fake_aws, tmp_path)
     role = ("--role-name", "CloudTrailKmsAudit")
-    granted = cli(fake_aws, "iam", "get-role-policy", *role, "--policy-name", "CloudTrailKmsAudit")["PolicyDocument"]
+    granted = ask("iam", "get-role-policy", *role, "--policy-name", "CloudTrailKmsAudit")["PolicyDocument"]
     assert granted == json.loads((ROOT / "docs" / "permissions" / "audit.json").read_text(encoding="utf-8"))
 
 
-def test_stack_set(fake_aws: FakeAws, tmp_path: Path) -> None:
+def test_stack_set(fake_aws: FakeAws, tmp_path: Path, ask: Callable[..., dict[str, Any]]) -> None:
     # The stack set alone: its instances need the organization's units, which moto lacks.
     typed(STACK_SET.partition("\n$ ")[0], fake_aws, tmp_path)
     name = ("--stack-set-name", "cloudtrail-kms-roles")
-    made = cli(fake_aws, "cloudformation", "describe-stack-set", *name)["StackSet"]
+    made = ask("cloudformation", "describe-stack-set", *name)["StackSet"]
     assert {row["ParameterKey"]: row["ParameterValue"] for row in made["Parameters"]} == {
         "TrustedPrincipal": "arn:aws:iam::555555555555:role/Automation",
         "ExternalId": "audit-2026",
