@@ -110,6 +110,7 @@ GRANTS: Mapping[str, Grant] = {
     "ec2:DescribeRegions": _LOOK,
     "cloudtrail:DescribeTrails": _LOOK,
     "organizations:ListDelegatedServicesForAccount": _LOOK,
+    "organizations:DescribeOrganization": _LOOK,
     "kms:ListAliases": _LOOK,
     "cloudtrail:GetTrailStatus": _READ_TRAILS,
     "kms:DescribeKey": _READ_KEYS,
@@ -129,7 +130,6 @@ GRANTS: Mapping[str, Grant] = {
     "kms:EnableKey": _REVIVE,
     "kms:CancelKeyDeletion": _REVIVE,
     "cloudtrail:UpdateTrail": Grant("SetTheKeyOfTrails", TRAILS),
-    "organizations:DescribeOrganization": Grant("OrganizationTrails"),
     "organizations:ListAWSServiceAccessForOrganization": Grant("OrganizationTrails"),
     "iam:GetRole": Grant(
         "OrganizationTrailsRole", (f"{_SERVICE_ROLES}/cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail",)

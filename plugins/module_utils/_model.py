@@ -220,7 +220,8 @@ class Snapshot:
     were asked, `errors` the reads that failed for the account as a whole (regions, trails), and
     `closed_regions` those of them that a service control policy denies. Errors of one key, bucket or
     trail stand in the fact they concern. `state` is that of an account which could not be entered, as its organization
-    knows it (Organizations API reference, Account, State); None where that was not asked or not told.
+    knows it (Organizations API reference, Account, State); None where that was not asked or not told. `organization`
+    is asked for where a trail of an organization is judged.
     """
 
     account_id: str
@@ -234,6 +235,7 @@ class Snapshot:
     closed_regions: tuple[ReadError, ...] = ()
     account_name: str | None = None
     state: str | None = None
+    organization: Organization | ReadError | None = None
 
 
 @dataclass(frozen=True)

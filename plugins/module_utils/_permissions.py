@@ -24,6 +24,8 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
         ("cloudtrail", "GetTrailStatus"): "cloudtrail:GetTrailStatus",
         ("organizations", "ListDelegatedServicesForAccount"): "organizations:ListDelegatedServicesForAccount",
+        # Of organization trails only.
+        ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
         # Of the caller of a sweep, for accounts that it cannot enter.
         ("organizations", "DescribeAccount"): "organizations:DescribeAccount",
         ("kms", "DescribeKey"): "kms:DescribeKey",
@@ -68,8 +70,6 @@ PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("s3", "PutBucketPolicy"): "s3:PutBucketPolicy",
         ("cloudtrail", "CreateTrail"): "cloudtrail:CreateTrail",
         ("cloudtrail", "StartLogging"): "cloudtrail:StartLogging",
-        # Of organization trails only.
-        ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
     }
 )
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(

@@ -32,6 +32,8 @@ REVIVING = Wish(allow_enable_key=True, allow_cancel_deletion=True)
 # AWS refuses it to members and to those who lack it alike: an audit takes the account for a member, which writes less.
 OF_ADMINISTRATORS = "organizations:ListDelegatedServicesForAccount"
 ADMINISTRATOR = "555555555555"
+# Asked for organization trails only.
+OF_ORGANIZATION_TRAILS = "organizations:DescribeOrganization"
 
 # The enforcements that need all actions between them.
 ENFORCEMENTS: Mapping[str, Task] = {
@@ -53,7 +55,6 @@ MISSED_IN: Mapping[str, str] = {
 PROVISIONING = Task(wish=Wish(create_trail=TrailWish("main", "logs-111111111111", "eu-central-1", tags={"team": "a"})))
 # AWS asks for these behind UpdateTrail and CreateKey, of organization trails and multi-Region keys; the fake does not.
 BEHIND_OTHER_CALLS = {
-    "organizations:DescribeOrganization",
     "organizations:ListAWSServiceAccessForOrganization",
     "iam:GetRole",
     "iam:CreateServiceLinkedRole",
@@ -136,12 +137,19 @@ def test_enforce_policy_is_enough(limited: Limited, scenario: str) -> None:
     assert comparable(done) == comparable(planned)
 
 
-@pytest.mark.parametrize("action", sorted({*actions("audit")} - {OF_ADMINISTRATORS}))
+@pytest.mark.parametrize("action", sorted({*actions("audit")} - {OF_ADMINISTRATORS, OF_ORGANIZATION_TRAILS}))
 def test_audit_misses_each_action_by_name(limited: Limited, action: str) -> None:
     lacking = policy([name for name in actions("audit") if name != action], "aws")
     scope = replace(limited.load("healthy", lacking), key_tags=True)
     by_tag = Settings(approved_keys=("tag:purpose=cloudtrail",))
     assert action in limited.told(Task(scope=scope, settings=by_tag, check_mode=True))
+
+
+def test_audit_of_an_organization_trail_misses_what_tells_the_organization_by_name(limited: Limited) -> None:
+    lacking = policy([name for name in actions("audit") if name != OF_ORGANIZATION_TRAILS], "aws")
+    bucket_role = Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", EXTERNAL_ID)
+    scope = replace(limited.load("organization", lacking), bucket_role=bucket_role)
+    assert OF_ORGANIZATION_TRAILS in limited.told(Task(scope=scope, check_mode=True))
 
 
 def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) -> None:

@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._reso
     read_keys_and_buckets,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Organization,
     Ownership,
     ReadError,
     Snapshot,
@@ -163,6 +164,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
     account = seen.account
     own = [(region, record) for region, record in seen.records if record["TrailARN"] not in told]
     statuses = _ask_statuses(pool, account, own)
+    organization = _ask_organization(pool, account, own)
     keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in own], shared)
     elsewhere = [record for _region, record in seen.records if record["TrailARN"] in told]
     return Snapshot(
@@ -180,6 +182,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
         errors=seen.errors,
         regions=seen.regions,
         closed_regions=seen.closed_regions,
+        organization=organization.result() if organization else None,
     )
 
 
@@ -288,6 +291,15 @@ def _ask_statuses(
     """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
     asked = {record["TrailARN"]: region for region, record in records}
     return {arn: pool.submit(_calls.trail_status, account.access, region, arn) for arn, region in asked.items()}
+
+
+def _ask_organization(
+    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
+) -> Future[Organization | ReadError] | None:
+    """Ask which organization's trail it is, where one is to be judged; every account of one may ask."""
+    if not any(record["IsOrganizationTrail"] for _region, record in records):
+        return None
+    return pool.submit(_calls.organization, account.access, account.access.region)
 
 
 def _trail(

@@ -119,6 +119,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
         read_at=snapshot.read_at,
         account_id=snapshot.account_id,
         regions=snapshot.regions,
+        organization=snapshot.organization,
     )
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     return tuple(_finding(RULES[name], level, subject) for name, level in levels.items() if level != "off")

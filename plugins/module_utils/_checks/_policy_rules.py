@@ -19,7 +19,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
     unreadable,
     usable_key,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, Missing, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Key,
+    Missing,
+    Organization,
+    ReadError,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     ANY_MEMBER,
     Decision,
@@ -35,6 +41,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 )
 
 NO_POLICY = '{"Statement": []}'
+# An organization that no policy names.
+ANY_ORGANIZATION = "o-0000000000"
 # What an organization's id looks like (Organizations API reference, Organization, Id).
 _ORGANIZATION_ID = re.compile(r"/(o-[a-z0-9]{10,32})/")
 
@@ -130,22 +138,47 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     parsed = _parsed(NO_POLICY if policy is None else policy)
     if isinstance(parsed, Result):
         return parsed
-    results = [_accepts(subject, parsed, request) for request in _deliveries(subject, policy or "")]
+    if not subject.trail.organization_trail:
+        return _accepts_all(subject, parsed, ())
+    return _accepts_organization(subject, parsed, tuple(dict.fromkeys(_ORGANIZATION_ID.findall(policy or ""))))
+
+
+def _accepts_organization(subject: Subject, parsed: Policy, named: tuple[str, ...]) -> Result:
+    """What is to be said of the folders of an organization trail, given the ids that the policy names.
+
+    A policy that is right for what it names says nothing of the trail's own organization.
+    """
+    if isinstance(subject.organization, Organization):
+        return _accepts_all(subject, parsed, (subject.organization.id,))
+    result = _accepts_all(subject, parsed, named or (ANY_ORGANIZATION,))
+    if result.status != "pass" or _accepts_all(subject, parsed, (ANY_ORGANIZATION,)).status == "pass":
+        return result
+    return _of_unknown_organization(subject)
+
+
+def _of_unknown_organization(subject: Subject) -> Result:
+    """The result where the policy names an organization, and whether it is the trail's was not told."""
+    what = f"Which organization the trail {subject.trail.name} is of, and the bucket policy must name,"
+    if isinstance(subject.organization, ReadError):
+        return unreadable(what, subject.organization)
+    return Result("unknown", f"{what} was not read.")
+
+
+def _accepts_all(subject: Subject, policy: Policy, organizations: tuple[str, ...]) -> Result:
+    """The worst that is to be said of a log file in any folder of the trail."""
+    results = [_accepts(subject, policy, request) for request in _deliveries(subject, organizations)]
     return next((result for status in ("fail", "unknown") for result in results if result.status == status), results[0])
 
 
-def _deliveries(subject: Subject, policy: str) -> Iterator[Request]:
+def _deliveries(subject: Subject, organizations: tuple[str, ...]) -> Iterator[Request]:
     """A log file in every folder the trail delivers to.
 
     A multi-region trail has a folder for each region, an organization trail also one for each account below the
-    organization's id (CloudTrail guide, "CloudTrail log file name format"). Which id that is the trail does not tell:
-    the policy's own is taken, and where it names none, any.
+    organization's id (CloudTrail guide, "CloudTrail log file name format").
     """
     regions = (subject.regions if subject.trail.multi_region else ()) or (subject.trail.home_region,)
     owners: list[tuple[str | None, str | None]] = [(None, None)]
-    if subject.trail.organization_trail:
-        organizations = [*dict.fromkeys(_ORGANIZATION_ID.findall(policy))] or ["o-0000000000"]
-        owners += [(organization, member) for organization in organizations for member in (None, ANY_MEMBER)]
+    owners += [(organization, member) for organization in organizations for member in (None, ANY_MEMBER)]
     for organization, member in owners:
         for region in regions:
             yield delivery_request(

@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Key,
     Level,
     Missing,
+    Organization,
     ReadError,
     Status,
     Trail,
@@ -80,6 +81,7 @@ class Subject:
     read_at: datetime
     account_id: str
     regions: tuple[str, ...] = ()
+    organization: Organization | ReadError | None = None
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def with_wished_trail(snapshot: Snapshot, ground: TrailGround, wished: WishedTra
         snapshot,
         trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
         buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
+        organization=ground.organization or snapshot.organization,
     )
 
 

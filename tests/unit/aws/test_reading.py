@@ -84,6 +84,7 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
     assert set(recorded.values()) == {
         *README_ACTIONS,
         "s3:ListBucket",  # nobody needs it: a refused HeadBucket tells the region as well
+        "organizations:DescribeOrganization",
         "organizations:ListDelegatedServicesForAccount",
         "sts:AssumeRole",
     }

@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Missing,
+    Organization,
+    ReadError,
+    Snapshot,
+    TrailStatus,
+)
 from tests.unit.checks.build import (
     ACCOUNT,
     DESCRIBE,
@@ -34,6 +40,7 @@ NO_KEY = {"kms_key_arn": None}
 NO_DESCRIBE = denied("kms", "DescribeKey", "kms:DescribeKey")
 NO_POLICY = denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
 NO_BUCKET_POLICY = denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
+NO_ORGANIZATION = denied("organizations", "DescribeOrganization", "organizations:DescribeOrganization")
 NO_ENCRYPTION = denied("s3", "GetBucketEncryption", "s3:GetEncryptionConfiguration")
 NO_HEAD = denied("s3", "HeadBucket", "s3:ListBucket")
 NO_STATUS = denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
@@ -328,7 +335,13 @@ EVERYWHERE = bucket_statement("Allow", "*")
         ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "trails/AWSLogs/*")], "pass", "lets CloudTrail"),
         ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "AWSLogs/*")], "fail", "logs/trails/AWSLogs/"),
         (ORGANIZATION, [EVERYWHERE], "pass", "lets CloudTrail"),
-        (ORGANIZATION, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*")], "fail", "AWSLogs/o-0000000000/"),
+        (ORGANIZATION, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*")], "fail", "AWSLogs/o-abcdefghij/"),
+        (
+            ORGANIZATION,
+            [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"), bucket_statement("Allow", "AWSLogs/o-stranger00/*")],
+            "fail",
+            "AWSLogs/o-abcdefghij/",
+        ),
         (ORGANIZATION, [bucket_statement("Allow", "AWSLogs/o-abcdefghij/*")], "fail", f"AWSLogs/{ACCOUNT}/"),
         (
             ORGANIZATION,
@@ -351,9 +364,32 @@ EVERYWHERE = bucket_statement("Allow", "*")
 def test_every_folder_that_the_trail_delivers_to_is_judged(
     trail: dict[str, Any], statements: list[dict[str, Any]], status: str, words: str
 ) -> None:
-    read = replace(snapshot(trail, bucket={"policy": policy(*statements)}), regions=("eu-west-1", "us-east-1"))
+    read = replace(
+        snapshot(trail, bucket={"policy": policy(*statements)}),
+        regions=("eu-west-1", "us-east-1"),
+        organization=Organization("o-abcdefghij", ACCOUNT),
+    )
     found = finding("bucket_policy_accepts_key", read)
     assert (found.status, words in found.message) == (status, True), found.message
+
+
+@pytest.mark.parametrize(
+    ("organization", "below", "status", "words"),
+    [
+        (NO_ORGANIZATION, "o-abcdefghij/*", "unknown", "organizations:DescribeOrganization"),
+        (None, "o-abcdefghij/*", "unknown", "was not read"),
+        (NO_ORGANIZATION, "o-*", "pass", "lets CloudTrail"),
+        (NO_ORGANIZATION, "o-abcdefghij/CloudTrail/*", "fail", "does not let CloudTrail"),
+    ],
+)
+def test_an_organization_that_is_not_told_is_not_taken_from_the_policy(
+    organization: ReadError | None, below: str, status: str, words: str
+) -> None:
+    """Neither is it an obstacle to a policy that accepts any, nor an excuse for one that accepts none."""
+    statements = [bucket_statement("Allow", folder) for folder in (f"AWSLogs/{ACCOUNT}/*", f"AWSLogs/{below}")]
+    read = replace(snapshot(ORGANIZATION, bucket={"policy": policy(*statements)}), organization=organization)
+    found = finding("bucket_policy_accepts_key", read)
+    assert (found.status, words in f"{found.message} {found.remediation}") == (status, True), found
 
 
 @pytest.mark.parametrize(
