@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-# The options of a role stand three times. ansible-test's yamllint takes a fragment that is one text alone, so none can be
-# put together from others, and extends_documentation_fragment merges by the name of an option, so none lends another its
-# suboptions.
+# The options of a role stand three times. ansible-test's yamllint takes only fragments that are one text, so none can
+# be put together from others; extends_documentation_fragment merges by the name of an option, so none lends another
+# its suboptions.
 
 
 class ModuleDocFragment:
