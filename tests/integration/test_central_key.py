@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ import pytest
 import yaml
 
 from tests.fakeaws.client import FakeAws
-from tests.integration.test_examples import blocks
+from tests.integration.pages import Page, typed
 
+PAGE = Page("landing-zones.md", "One central key")
 HOME = "eu-central-1"
 LOG_ARCHIVE, SECURITY = "444444444444", "555555555555"
 TWENTY = [f"{100_000_000_000 + number}" for number in range(20)]
@@ -49,8 +49,7 @@ def scenario() -> dict[str, Any]:
 
 def inventory(accounts: list[str], folder: Path) -> str:
     """The inventory of the page on landing zones, of these accounts and with backups; returns its path."""
-    (page,) = (block for block in blocks("yaml", "docs/landing-zones.md") if block.startswith("# accounts.yml"))
-    content = yaml.safe_load(page)
+    content = yaml.safe_load(PAGE.files["accounts.yml"])
     content["all"]["hosts"] = dict.fromkeys(accounts)
     content["all"]["vars"]["cloudtrail_kms_backup_path"] = str(folder / "{{ inventory_hostname }}.json")
     path = folder / "inventory.yml"
@@ -104,20 +103,15 @@ def test_where_the_key_cannot_be_changed_no_account_goes_on(fake_aws: FakeAws, t
     assert (planned.returncode, writes(fake_aws)) == (2, [])
     assert "Changes to the key of account 555555555555 for 3 trails: 3 planned" in planned.stdout
     assert planned.stdout.count(": 1 planned") == 3
-    (shown,) = blocks("text", "docs/landing-zones.md")
+    (shown,) = PAGE.shown
     assert shown in planned.stdout
 
 
 def test_the_page_on_provisioning_plans_for_many_accounts(fake_aws: FakeAws, tmp_path: Path) -> None:
     fake_aws.reset("central-key")
-    (page,) = (block for block in blocks("yaml", "docs/provision.md") if block.startswith("# accounts.yml"))
-    (tmp_path / "accounts.yml").write_text(page, encoding="utf-8")
-    (command,) = (
-        line for block in blocks("console", "docs/provision.md") for line in block.splitlines() if " -i " in line
-    )
-    arguments = [*shlex.split(command.removeprefix("$ ")), "--check", "-e", "cloudtrail_kms_fail_on=never"]
-    planned = subprocess.run(
-        arguments, cwd=tmp_path, env=fake_aws.environment, capture_output=True, text=True, check=False
-    )
-    assert planned.returncode == 0, planned.stdout + planned.stderr
-    assert planned.stdout.count("6 planned") == 2
+    page = Page("provision.md", "Many accounts")
+    page.copy(tmp_path)
+    (command,) = page.commands
+    planned = typed(fake_aws, f"{command} --check -e cloudtrail_kms_fail_on=never", tmp_path)
+    assert planned.code == 0, planned.printed
+    assert planned.printed.count("6 planned") == 2
