@@ -44,6 +44,17 @@ class Entry:
         return f"{self.account['account_id']}/{of}/{self.finding['rule']}"
 
     @property
+    def title(self) -> str:
+        """The rule, and the name of what it was judged of."""
+        of = f"trail {self.trail['name']}" if self.trail else f"account {self.account['account_id']}"
+        return f"{self.finding['rule']}: {of}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether something is wrong, or may be; the severity of anything else is for information."""
+        return self.finding["status"] in ("fail", "unknown")
+
+    @property
     def exception(self) -> Mapping[str, str] | None:
         """What excepts the finding, with `status`, `reason`, `owner` and `expires`; None where nothing does."""
         if self.finding["status"] != "excepted":
