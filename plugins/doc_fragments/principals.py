@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-# ansible-test reads each fragment as one text, so the options of a role stand in three of them.
+# The options of a role stand three times. ansible-test's yamllint takes only fragments that are one text, so none can
+# be put together from others; extends_documentation_fragment merges by the name of an option, so none lends another
+# its suboptions.
 
 
 class ModuleDocFragment:

@@ -20,6 +20,7 @@ _OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bu
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
+NO_TRAIL = "No trail was found in the regions that were read."
 
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
 
@@ -71,9 +72,12 @@ def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is wrong and what to do; of what is excepted, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
         return printable(finding["message"]), printable(finding["remediation"])
-    exception = finding["evidence"]["exception"]
-    until = f"Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
-    return printable(f"{finding['message']} {until}"), ""
+    return printable(f"{finding['message']} {excepted_until(finding['evidence']['exception'])}"), ""
+
+
+def excepted_until(exception: Mapping[str, Any]) -> str:
+    """Return the sentence that says until when, by whom and why a finding is excepted."""
+    return f"Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
 
 
 def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
@@ -83,7 +87,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             mark="FAIL",
             tone="bad",
             subject=ACCOUNT_RULE,
-            text="No trail was found in the regions that were read.",
+            text=NO_TRAIL,
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )
     # A service control policy closes many regions with one and the same refusal: one note for all of them.

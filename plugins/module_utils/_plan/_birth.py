@@ -14,6 +14,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     Policy,
     PolicyError,
     Required,
+    is_our_sid,
     new_key_policy,
     parse,
 )
@@ -72,15 +73,14 @@ def is_born_here(key: Key) -> bool:
     if policy is None or not policy.statements:
         return False
     root, *others = policy.statements
-    return _is_root(root.document, key) and bool(others) and all(is_our_sid(each.sid) for each in others)
+    return _is_root(root.document, key) and bool(others) and all(_is_born_with(each.sid) for each in others)
+
+
+def _is_born_with(sid: str | None) -> bool:
+    return sid == ADMINISTRATORS or is_our_sid(sid)
 
 
 def _is_root(document: Any, key: Key) -> bool:
     _arn, partition, _service, _region, account = key.arn.split(":")[:5]
     root = {"AWS": f"arn:{partition}:iam::{account}:root"}
     return (document.get("Effect"), document.get("Principal"), document.get("Action")) == ("Allow", root, "kms:*")
-
-
-def is_our_sid(sid: str | None) -> bool:
-    """Whether a statement of this Sid is one that we write."""
-    return (sid or "").startswith("AwsBaselineCloudTrail")

@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Key,
     Missing,
     Snapshot,
+    Trail,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import in_order, update_trail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import (
@@ -166,7 +167,7 @@ class _Planner:
         try:
             serving = self._serving(intent)
         except RefusedError as error:
-            self._refuse([intent], error)
+            self._refuse([intent.trail], error)
             return
         use = self._uses.get(serving.key.arn, KeyUse(serving, ()))
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
@@ -198,8 +199,8 @@ class _Planner:
                 f"{blind[0].message} {blind[0].remediation} To replace it all the same, set replace_compliant_key."
             )
 
-    def _refuse(self, refused: Sequence[Intent], error: RefusedError) -> None:
-        arns = [intent.trail.arn for intent in refused]
+    def _refuse(self, trails: Sequence[Trail], error: RefusedError) -> None:
+        arns = [trail.arn for trail in trails]
         self._refusals.append(f"The trail {', '.join(arns)}: {error}")
         self._refused.update(arns)
 
@@ -208,7 +209,7 @@ class _Planner:
         try:
             yield from key_changes(use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append)
         except RefusedError as error:
-            self._refuse(use.intents, error)
+            self._refuse([intent.trail for intent in use.intents], error)
         for intent in use.intents if self._wished is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
                 yield update_trail(intent.trail, use.key.arn)
@@ -223,8 +224,7 @@ class _Planner:
         try:
             return list(wished_changes(self._snapshot, wished, key_arn))
         except RefusedError as error:
-            self._refusals.append(f"The trail {wished.trail.arn}: {error}")
-            self._refused.add(wished.trail.arn)
+            self._refuse([wished.trail], error)
             return []
 
     def _rotations(self, predicted: Snapshot) -> list[Change]:

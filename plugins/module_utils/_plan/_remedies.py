@@ -165,10 +165,10 @@ def unread(finding: Finding) -> bool:
 
 
 def _is_open(finding: Finding) -> bool:
-    """Whether the policy was read and judged, and it still hangs on what nobody knows."""
+    """Whether the policy of an unknown finding was read and judged: it hangs on what nobody knows."""
     decisions = [finding.evidence, *finding.evidence.values()]
     outcomes = [each.get("outcome") for each in decisions if isinstance(each, Mapping)]
-    return finding.status == "unknown" and any(outcomes)
+    return any(outcomes)
 
 
 def is_right_kind(key: Key) -> bool:

@@ -29,12 +29,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here, is_our_sid
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy, update_trail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import parse, validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import is_our_sid, parse, validate
 
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')

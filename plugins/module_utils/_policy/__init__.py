@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
     Required,
+    is_our_sid,
     merge,
     new_key_policy,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "concerning",
     "decide",
     "delivery_request",
+    "is_our_sid",
     "merge",
     "merge_bucket_policy",
     "new_key_policy",

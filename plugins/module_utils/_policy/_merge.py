@@ -190,7 +190,17 @@ def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
 
 
 def _is_ours(document: Any, sid: str) -> bool:
-    return isinstance(document, Mapping) and re.fullmatch(rf"{sid}\d*", str(document.get("Sid"))) is not None
+    return isinstance(document, Mapping) and _is_of(str(document.get("Sid")), sid)
+
+
+def _is_of(sid: str, ours: str) -> bool:
+    """Ours, or ours with the number that it got where the name was taken."""
+    return re.fullmatch(rf"{ours}\d*", sid) is not None
+
+
+def is_our_sid(sid: str | None) -> bool:
+    """Whether a statement of this Sid is one that merging writes into a key policy."""
+    return any(_is_of(sid or "", ours) for ours in (USE, DESCRIBE, READERS))
 
 
 def _shape(value: Any) -> Any:

@@ -47,7 +47,6 @@ def _finding(entry: Entry, time: str) -> dict[str, Any]:
     account_id, partition = entry.account["account_id"], entry.account["partition"]
     rule, status = entry.finding["rule"], entry.finding["status"]
     region = entry.trail["home_region"] if entry.trail else _GLOBAL_REGIONS.get(partition, "us-east-1")
-    of = f"trail {entry.trail['name']}" if entry.trail else f"account {account_id}"
     return {
         "SchemaVersion": "2018-10-08",
         "Id": _fit(f"{_PREFIX}/{entry.uid}", 512),
@@ -56,7 +55,7 @@ def _finding(entry: Entry, time: str) -> dict[str, Any]:
         "AwsAccountId": account_id,
         "CreatedAt": time,
         "UpdatedAt": time,
-        "Title": _fit(f"{rule}: {of}", 256),
+        "Title": _fit(entry.title, 256),
         "Description": _fit(entry.message, 1024),
         "FindingProviderFields": {"Severity": _severity(entry), "Types": _types(entry)},
         "Compliance": _compliance(entry),
@@ -74,8 +73,7 @@ def _fit(text: str, limit: int) -> str:
 
 def _severity(entry: Entry) -> dict[str, str]:
     severity = entry.finding["severity"]
-    counts = entry.finding["status"] in ("fail", "unknown")
-    return {"Label": severity.upper() if counts else "INFORMATIONAL", "Original": severity}
+    return {"Label": severity.upper() if entry.counts else "INFORMATIONAL", "Original": severity}
 
 
 def _types(entry: Entry) -> list[str]:

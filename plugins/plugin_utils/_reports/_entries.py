@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import ACCOUNT_RULE, account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
+    ACCOUNT_RULE,
+    NO_TRAIL,
+    account_notes,
+    excepted_until,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
@@ -39,6 +44,17 @@ class Entry:
         return f"{self.account['account_id']}/{of}/{self.finding['rule']}"
 
     @property
+    def title(self) -> str:
+        """The rule, and the name of what it was judged of."""
+        of = f"trail {self.trail['name']}" if self.trail else f"account {self.account['account_id']}"
+        return f"{self.finding['rule']}: {of}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether something is wrong, or may be; the severity of anything else is for information."""
+        return self.finding["status"] in ("fail", "unknown")
+
+    @property
     def exception(self) -> Mapping[str, str] | None:
         """What excepts the finding, with `status`, `reason`, `owner` and `expires`; None where nothing does."""
         if self.finding["status"] != "excepted":
@@ -51,8 +67,7 @@ class Entry:
         """What was found, and of what is excepted until when, by whom and why."""
         if self.exception is None:
             return str(self.finding["message"])
-        until = "Excepted until {expires} by {owner}: {reason}".format_map(self.exception)
-        return f"{self.finding['message']} {until}"
+        return f"{self.finding['message']} {excepted_until(self.exception)}"
 
 
 def read_at(audit: Mapping[str, Any]) -> datetime:
@@ -103,5 +118,5 @@ def _account_status(account: Mapping[str, Any]) -> tuple[str, str]:
     if not account["complete"]:
         return "unknown", "Not all trails of the account could be seen."
     if account["verdict"] == "no_trails":
-        return "fail", "No trail was found in the regions that were read."
+        return "fail", NO_TRAIL
     return "pass", f"Trails that were found: {len(account['trails'])}."

@@ -41,8 +41,7 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
 
 def _event(entry: Entry, time: int, version: str) -> dict[str, Any]:
     finding = entry.finding
-    counts = finding["status"] in ("fail", "unknown")
-    severity_id, severity = _SEVERITIES[finding["severity"]] if counts else _INFORMATIONAL
+    severity_id, severity = _SEVERITIES[finding["severity"]] if entry.counts else _INFORMATIONAL
     status_id, status = _SUPPRESSED if finding["status"] == "excepted" else _NEW
     return {
         "activity_id": 1,
@@ -75,11 +74,10 @@ def _metadata(version: str) -> dict[str, Any]:
 
 
 def _finding_info(entry: Entry, time: int) -> dict[str, Any]:
-    of = f"trail {entry.trail['name']}" if entry.trail else f"account {entry.account['account_id']}"
     return {
         "created_time": time,
         "desc": entry.message,
-        "title": f"{entry.finding['rule']}: {of}",
+        "title": entry.title,
         "types": [entry.finding["rule"]],
         "uid": entry.uid,
     }

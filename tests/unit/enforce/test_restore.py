@@ -219,7 +219,7 @@ def test_a_policy_stays_where_not_every_trail_can_be_seen(load: Callable[[str], 
     assert lab.writes() == []
 
 
-@pytest.mark.parametrize("slip", ["less", "more", "another version"])
+@pytest.mark.parametrize("slip", ["less", "more", "one that sounds like ours", "another version"])
 def test_a_backup_that_differs_in_what_no_enforcement_writes_is_refused(load: Callable[[str], Lab], slip: str) -> None:
     """Cut down too far, or mended by hand: statements of others would go, or come."""
     lab = load("healthy")
@@ -231,6 +231,10 @@ def test_a_backup_that_differs_in_what_no_enforcement_writes_is_refused(load: Ca
     before = {
         "less": {**present, "Statement": key["policy"]["Statement"]},
         "more": {**present, "Statement": [*present["Statement"][:-1], {**others, "Sid": "More"}]},
+        "one that sounds like ours": {
+            **present,
+            "Statement": [*present["Statement"][:-1], {**ours, "Sid": "AwsBaselineCloudTrailReadersOld"}],
+        },
         "another version": {**present, "Version": "2008-10-17", "Statement": present["Statement"][:-1]},
     }[slip]
     row = Replaced(arn, json.dumps(before), json.dumps(present))

@@ -212,11 +212,19 @@ def test_an_adopted_key_gets_its_alias_whichever_trail_uses_it_already(first: st
     [
         orphan(1, policy=build.policy(build.ROOT)),
         orphan(1, policy=build.policy(build.ROOT, build.ENCRYPT)),
+        orphan(1, policy=build.policy(build.ROOT, {**build.ENCRYPT, "Sid": "AwsBaselineCloudTrailUseOld"})),
         orphan(1, policy=build.policy(build.ENCRYPT, build.ROOT)),
         orphan(1, policy="no policy at all"),
         replace(orphan(1), arn="arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"),
     ],
-    ids=["root alone", "a foreign statement", "root not first", "no policy", "another account"],
+    ids=[
+        "root alone",
+        "a foreign statement",
+        "one that sounds like ours",
+        "root not first",
+        "no policy",
+        "another account",
+    ],
 )
 def test_a_key_that_is_not_certainly_ours_is_not_adopted(stranger: Any) -> None:
     assert steps(plan(build.snapshot(trail=BARE), target=replace(NOTHING, unaliased=(stranger,)))) == CREATE
