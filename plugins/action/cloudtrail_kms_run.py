@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -184,6 +185,9 @@ class ActionModule(ActionBase):
 
     def _execute(self, module: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; while it sweeps, show how far it is, where it runs on this machine."""
+        # Ansible looks for what the module imports: collecting garbage meanwhile would go through all that this
+        # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
+        gc.freeze()
         with ExitStack() as stack:
             if "accounts" in options and self._connection.transport == "local":
                 path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name

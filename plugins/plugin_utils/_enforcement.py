@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import Policy, Statement, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import (
     Column,
     Grid,
@@ -22,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid impo
     note_lines,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone, as_variables
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import (
     VERDICT_TONES,
     account_rows,
@@ -118,7 +118,8 @@ def _details(change: Mapping[str, Any]) -> Iterator[str]:
     before = change["before"]
     for field, value in change["after"].items():
         if field == "policy":
-            yield printable(f"policy: {_policy_words(before['policy'] if before else None, value)}")
+            words = on_demand("_statements").policy_words(before["policy"] if before else None, value)
+            yield printable(f"policy: {words}")
         elif before is None:
             yield printable(f"{field}: {_value(value)}")
         else:
@@ -129,31 +130,6 @@ def _value(value: object) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def _policy_words(before: str | None, after: str) -> str:
-    """Say which statements a policy gets, and which of them it had in another form; in full they stand in the diff."""
-    new = parse(after)
-    if before is None:
-        return _labels(new.statements)
-    old = parse(before)
-    known = {statement.label for statement in old.statements}
-    changed = _missing(new, old)
-    added = [statement for statement in changed if statement.label not in known]
-    extended = [statement for statement in changed if statement.label in known]
-    removed = [each for each in _missing(old, new) if each.label not in {one.label for one in new.statements}]
-    parts = {"adds": added, "changes": extended, "removes": removed}
-    return "; ".join(f"{verb} {_labels(statements)}" for verb, statements in parts.items() if statements)
-
-
-def _missing(policy: Policy, elsewhere: Policy) -> list[Statement]:
-    """The statements of a policy that another one does not have."""
-    documents = [statement.document for statement in elsewhere.statements]
-    return [statement for statement in policy.statements if statement.document not in documents]
-
-
-def _labels(statements: Sequence[Statement]) -> str:
-    return ", ".join(statement.label for statement in statements)
 
 
 def _reasons(enforcement: Mapping[str, Any]) -> list[Note]:
