@@ -118,7 +118,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    AwsError,
+    Pace,
+    collect_garbage_seldom,
+    connect,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
@@ -126,6 +131,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending im
 
 def main() -> None:
     """Look, plan, apply, report."""
+    collect_garbage_seldom()
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.central_key_spec(),
         mutually_exclusive=[("kms_key_id", "key")],

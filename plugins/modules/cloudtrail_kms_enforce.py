@@ -274,7 +274,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, Pace, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    AwsError,
+    Pace,
+    collect_garbage_seldom,
+    connect,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
@@ -283,6 +288,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 
 def main() -> None:
     """Read, judge, plan, apply, report."""
+    collect_garbage_seldom()
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.enforce_spec(),
         mutually_exclusive=[

@@ -313,11 +313,16 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    AwsError,
+    collect_garbage_seldom,
+    connect,
+)
 
 
 def main() -> None:
     """Read, judge, report."""
+    collect_garbage_seldom()
     module = AnsibleAWSModule(argument_spec=_arguments.facts_spec(), supports_check_mode=True)
     try:
         scope, settings = _arguments.scope(module.params), _arguments.settings(module.params)

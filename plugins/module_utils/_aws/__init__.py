@@ -11,6 +11,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
     AwsError,
     MemberRole,
     Role,
+    collect_garbage_seldom,
     connect,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
@@ -48,6 +49,7 @@ __all__ = [
     "Scope",
     "SoughtKey",
     "apply",
+    "collect_garbage_seldom",
     "connect",
     "open_account",
     "open_and_read",
