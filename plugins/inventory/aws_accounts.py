@@ -128,8 +128,8 @@ from ansible.errors import AnsibleParserError
 from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    AwsError,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     open_organization,
     read_organization,
     with_tags,

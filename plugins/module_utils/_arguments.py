@@ -15,13 +15,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import MemberRole, Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
-    RULES,
-    TAG,
-    Settings,
-    TrailException,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
 
 LEVELS = ("required", "advised", "off")

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Scope, read_account, sweep
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess, unused_exceptions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, read_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, unused_exceptions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
     account_row,
     document,

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Change,
     Replaced,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1

@@ -9,23 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    Access,
-    Account,
-    Pace,
-    Scope,
-    open_account,
-    read_targets,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, open_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import read_targets
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Plan, Wish, make_key_plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import (
-    Done,
-    Rounds,
-    owner_warnings,
-    sought_key,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._shared import make_key_plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import owner_warnings, sought_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 
 @dataclass(frozen=True)

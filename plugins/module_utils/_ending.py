@@ -11,8 +11,8 @@ from typing import Any
 from ansible.module_utils.common.warnings import warn
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import diff, rows
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Done
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff, rows
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 
 def end(module: Any, done: Done, **own: Any) -> None:

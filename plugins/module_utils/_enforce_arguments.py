@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments
     check,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
 
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"

@@ -13,13 +13,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
-    RULES,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     TrailVerdict,
     addressed,
     roll_up,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Bucket,
     Finding,

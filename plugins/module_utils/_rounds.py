@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all that writes goes through: the wished key sought, a plan applied with its backup, and what came of it told.
+"""What all that writes goes through: a plan applied with its backup, and what came of it told.
 
 A plan is made anew where somebody else changes what it was made from.
 """
@@ -10,57 +10,24 @@ A plan is made anew where somebody else changes what it was made from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    Account,
-    Applied,
-    AwsError,
-    Pace,
-    SoughtKey,
-    apply,
-    read_tags,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
     BackupError,
     backup_of,
     write_backup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    CREATED_FOR_TAG,
-    Plan,
-    Wish,
-    owner_warning,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 # How often to plan anew because somebody else changes what is being changed.
 ROUNDS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
-
-    changes: tuple[Change, ...] = ()
-    refusals: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    backup: Backup | None = None
-
-
-def sought_key(account: Account, wish: Wish) -> SoughtKey:
-    """Return what the wished key is looked for by, in its own account where that is another one."""
-    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
-    name = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    return SoughtKey(name, wish.key_account_id or account.account_id, tags)
-
-
-def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
-    """Return what the tags of the resources that are to change say of who else manages them."""
-    found = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
-    return [warning for warning in found if warning]
 
 
 class Rounds:

@@ -118,12 +118,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
-    Pace,
     collect_garbage_seldom,
     connect,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end

@@ -274,16 +274,17 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
-    Pace,
     collect_garbage_seldom,
     connect,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import Policy, Statement, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement, parse
 
 
 def policy_words(before: str | None, after: str) -> str:

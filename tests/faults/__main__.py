@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import SUBJECTS, sweep
 from tests.faults.trials import trials

@@ -19,11 +19,16 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, AwsError, Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
+    CREATED_FOR_TAG,
+    TrailWish,
+    Wish,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"

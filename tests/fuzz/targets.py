@@ -18,31 +18,33 @@ from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     Access,
     AwsError,
+    MemberRole,
     Role,
-    Scope,
     connect,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     read_organization,
     with_tags,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
-    PolicyError,
-    Request,
     Required,
-    decide,
     merge,
-    parse,
-    validate,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Clients
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, Clients, connect
 from tests.fakeaws.client import FakeAws
 
 # By endpoint. Making the clients of a run takes longer than all its calls; a sweep shares them among accounts as well.

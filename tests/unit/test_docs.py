@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from yaml import safe_load
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION

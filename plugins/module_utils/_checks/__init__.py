@@ -5,35 +5,3 @@
 """Judge a snapshot: one function a rule, one finding for each rule and trail, verdicts rolled up."""
 
 from __future__ import annotations
-
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import TAG, is_approved
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    TrailVerdict,
-    addressed,
-    assess,
-    roll_up,
-    unused_exceptions,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    Settings,
-    TrailException,
-)
-
-__all__ = [
-    "RULES",
-    "TAG",
-    "AccountVerdict",
-    "Result",
-    "Rule",
-    "Settings",
-    "TrailException",
-    "TrailVerdict",
-    "addressed",
-    "assess",
-    "is_approved",
-    "roll_up",
-    "unused_exceptions",
-]

@@ -26,16 +26,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Organization,
     ReadError,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    ANY_MEMBER,
-    Decision,
-    Outcome,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
     PolicyError,
-    Request,
-    decide,
-    delivery_request,
     parse,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    ANY_MEMBER,
+    delivery_request,
     reader_request,
     service_request,
 )

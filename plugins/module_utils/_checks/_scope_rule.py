@@ -18,13 +18,14 @@ from fnmatch import fnmatchcase
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     Decision,
-    Outcome,
-    Policy,
-    Request,
     concerning,
     decide,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
     service_request,
 )

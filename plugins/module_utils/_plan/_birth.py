@@ -10,13 +10,15 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, KeyWish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
     PolicyError,
+    parse,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     Required,
     is_our_sid,
     new_key_policy,
-    parse,
 )
 
 ADMINISTRATORS = "AwsBaselineCloudTrailAdministrators"

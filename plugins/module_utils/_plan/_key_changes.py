@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, step_of_owner
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
-    PolicyError,
     Required,
     merge,
-    parse,
 )
 
 USABLE_STATES = ("Enabled", "Updating")

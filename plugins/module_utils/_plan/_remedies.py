@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, TrailVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
+    AccountVerdict,
+    TrailVerdict,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Key, Trail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
-    Settings,
     TrailVerdict,
     assess,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Backup,
@@ -34,7 +34,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._cha
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import is_our_sid, parse, validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import is_our_sid
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Result, Settings, is_approved
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import is_approved
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     PLACEHOLDER,
     Candidate,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Bucket,
     Change,
@@ -22,15 +22,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import left_alone, may_write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    MAX_BYTES,
-    Outcome,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
     PolicyError,
-    decide,
     parse,
-    reader_request,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import reader_request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
 # guide, "Resource tags"); for Terraform it is a habit of its users.

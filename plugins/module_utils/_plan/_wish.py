@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Change, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Change, Key, Snapshot
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
@@ -83,6 +84,20 @@ class Wish:
         """The key in words, and the regions in which it is looked for; an ARN says its own."""
         name = self.key_name
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
+
+
+def is_met(wish: Wish, account: AccountVerdict) -> bool:
+    """Return whether a plan for the account would say nothing: no change, no refusal, no warning. Else it may.
+
+    So an account that is as it should be is told from its audit, with nothing of what plans. What exceptions cover is
+    not as it should be.
+    """
+    asks = wish.kms_key_id or wish.create_trail or wish.replace_compliant_key
+    named = wish.trails and any(verdict.trail.ownership != "owned" for verdict in account.trails)
+    statuses = {finding.status for verdict in account.trails for finding in verdict.findings}
+    keys = [key for key in account.snapshot.keys.values() if isinstance(key, Key)]
+    rotate = all(key.rotation_enabled is not False for key in keys)
+    return not asks and not named and statuses <= {"pass", "not_applicable"} and rotate
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import RefusedError, TrailWish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
     Delivery,
-    MergeRefusedError,
-    Policy,
-    PolicyError,
     merge_bucket_policy,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, PolicyError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import (

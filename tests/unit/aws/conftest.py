@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.test_arguments import params

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, _calls, _resources
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _resources
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 

@@ -16,10 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    Access,
-    AwsError,
-    Role,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     open_organization,
     read_organization,
     with_tags,

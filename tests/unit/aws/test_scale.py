@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import MemberRole, Scope, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from tests.fakeaws.client import ReplayedAws
 
 CALLER, MODEL = "111111111111", "222222222222"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from tests import fakeaws
 from tests.fakeaws.client import FakeAws
 from tests.unit.aws.conftest import Audit

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.retries.quota import RetryQuota
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, _credentials
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _credentials
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from tests.unit.access import caller

@@ -16,7 +16,7 @@ import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws

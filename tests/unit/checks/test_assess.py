@@ -12,13 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
-    RULES,
-    Settings,
-    TrailException,
-    assess,
-    unused_exceptions,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, unused_exceptions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from tests.unit.checks.build import ACCOUNT, NOW, TRAIL_ARN, denied, finding, snapshot
 

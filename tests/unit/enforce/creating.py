@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 from botocore import xform_name
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"

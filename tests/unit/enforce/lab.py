@@ -17,11 +17,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, Pace, _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish, diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 

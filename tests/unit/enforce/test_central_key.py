@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyOutcome, KeyTask, serve
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import SharedKey, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedKey, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import last_read
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile, once_before_the_trail_is_looked_at

@@ -14,15 +14,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task, enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
     IAM_ACTIONS,
     PROVISIONING_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.access import caller
 from tests.unit.enforce.creating import (
     ACCOUNT,

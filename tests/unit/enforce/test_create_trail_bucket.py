@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from tests.unit.enforce.creating import (
     ALL,
     BUCKET,

@@ -11,9 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task, enforce
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab
 
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "1245")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.lab import Lab, statuses
 
 HOME = "eu-central-1"

@@ -21,10 +21,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
     read_backup,
     write_backup,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable, meanwhile
 
 HOME = "eu-central-1"

@@ -18,7 +18,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.inventory import aws_accounts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import Access, read_organization
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import read_organization
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from tests.fakeaws.client import FakeAws
 

@@ -10,7 +10,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Candidate,
     Change,
@@ -18,13 +19,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     Snapshot,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    Plan,
-    Targets,
-    Wish,
-    make_plan,
-    regions_in_need,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Targets, Wish
 from tests.unit.checks import build
 
 OTHER_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/99999999-2222-3333-4444-555555555555"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Candidate,
     Change,
@@ -21,12 +24,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Snapshot,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     KeyWish,
     Plan,
+    TrailWish,
     Wish,
-    make_plan,
-    regions_in_need,
+    is_met,
 )
 from tests.unit.checks import build
 from tests.unit.plan.build import ALIAS, OTHER, OTHER_ARN
@@ -146,6 +150,49 @@ def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: 
     alias = next((key for key in plan.predicted.keys.values() if isinstance(key, Key) and _is_wished(key)), None)
     again = planned(plan.predicted, Candidate(alias) if alias else candidate, wish, asked)
     assert (again.changes, again.refusals) == ((), ())
+
+
+@settings(max_examples=80, deadline=None)
+@given(accounts(), candidates, wishes, readers)
+def test_where_the_wish_is_met_a_plan_says_nothing(
+    snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings
+) -> None:
+    plan = planned(snapshot, candidate, wish, asked)
+    said = (plan.changes, plan.refusals, plan.warnings) != ((), (), ())
+    assert not (said and is_met(wish, assess(snapshot, asked)))
+    if not plan.refusals:
+        again = planned(plan.predicted, candidate, wish, asked)
+        said = (again.changes, again.refusals, again.warnings) != ((), (), ())
+        assert not (said and is_met(wish, assess(plan.predicted, asked)))
+
+
+@pytest.mark.parametrize("wish", [Wish(), Wish(trails=("main",)), Wish(key=KeyWish(alias="alias/another"))])
+def test_a_healthy_account_is_as_wished(wish: Wish) -> None:
+    healthy = build.snapshot()
+    assert is_met(wish, assess(healthy, Settings()))
+    assert planned(healthy, Candidate(Missing("no alias")), wish, Settings()) == Plan((), (), (), healthy)
+
+
+LEFT = TrailException("main", ("trail_has_kms_key",), "old", "security", build.NOW.date())
+
+
+@pytest.mark.parametrize(
+    ("trail", "key", "wish", "asked"),
+    [
+        ({"kms_key_arn": None}, {}, Wish(), Settings()),
+        ({"kms_key_arn": None}, {}, Wish(), Settings(exceptions=(LEFT,))),
+        ({}, {"rotation_enabled": False}, Wish(), Settings(levels={"key_rotation_enabled": "off"})),
+        ({}, {"policy": DENIED}, Wish(), Settings()),
+        ({"ownership": "inherited"}, {}, Wish(trails=("main",)), Settings()),
+        ({}, {}, Wish(replace_compliant_key=True), Settings()),
+        ({}, {}, Wish(key=None, kms_key_id=build.KEY_ARN), Settings()),
+        ({}, {}, Wish(create_trail=TrailWish("second", "logs", "us-east-1")), Settings()),
+    ],
+)
+def test_what_a_plan_may_have_a_word_for_is_not_as_wished(
+    trail: dict[str, Any], key: dict[str, Any], wish: Wish, asked: Settings
+) -> None:
+    assert not is_met(wish, assess(build.snapshot(trail=trail, key=key), asked))
 
 
 def _is_wished(key: Key) -> bool:

@@ -12,20 +12,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Candidate,
     Missing,
     ReadError,
     TrailStatus,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    CREATED_FOR_TAG,
-    KeyWish,
-    Wish,
-    diff,
-    owner_warning,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, KeyWish, Wish
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import FAILED_RULE_LEADS_TO, KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import FAILED_RULE_LEADS_TO
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,

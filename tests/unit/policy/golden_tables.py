@@ -20,9 +20,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    Outcome,
-    Request,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     delivery_request,
     reader_request,
     service_request,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import Required, merge, parse, validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required, merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 from tests.unit.policy.golden_tables import KEY, OWNER, ROLE, TRAIL
 
 SERVICE = {"Service": "cloudtrail.amazonaws.com"}

@@ -14,15 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
     Delivery,
-    MergeRefusedError,
-    Outcome,
-    PolicyError,
-    decide,
     merge_bucket_policy,
-    parse,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 DELIVERY = Delivery(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}

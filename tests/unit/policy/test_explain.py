@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import Request, decide, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, ROLE
 
 SERVICE = "cloudtrail.amazonaws.com"

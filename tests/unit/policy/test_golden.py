@@ -10,7 +10,8 @@ import json
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import decide, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from tests.unit.policy.golden_tables import Golden, golden_cases
 
 CASES = golden_cases()

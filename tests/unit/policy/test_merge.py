@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
     Required,
     merge,
     new_key_policy,
-    parse,
 )
 from tests.unit.policy.golden_tables import KEY, OWNER, ROLE, TRAIL
 from tests.unit.policy.merging import (

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    MAX_BYTES,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
     Required,
     merge,
     new_key_policy,
-    parse,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES
 from tests.unit.policy.golden_tables import KEY, ROLE
 from tests.unit.policy.merging import DESCRIBE, ROOT, USE, document, required
 

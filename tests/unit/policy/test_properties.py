@@ -12,20 +12,19 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import concerning, decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
-    Outcome,
-    Policy,
-    Request,
     Required,
-    concerning,
-    decide,
     merge,
-    parse,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
     service_request,
-    validate,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 from tests.unit.policy.golden_tables import KEY, OWNER
 from tests.unit.policy.strategies import (
     CONTEXT,

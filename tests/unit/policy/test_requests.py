@@ -12,13 +12,13 @@ from functools import partial
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    Request,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _requests as table
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     delivery_request,
     reader_request,
     service_request,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _requests as table
 from tests.unit.policy.golden_tables import KEY, TRAIL
 
 UNKNOWN = None

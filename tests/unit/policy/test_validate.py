@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import MAX_BYTES, parse, validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES, validate
 from tests.unit.policy.golden_tables import EVERYTHING
 
 ALLOW = {**EVERYTHING, "Sid": "A", "Principal": {"AWS": "111122223333"}}

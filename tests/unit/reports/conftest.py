@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import AwsError, read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES, Settings, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller

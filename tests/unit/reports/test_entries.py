@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import entries
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import title
 from tests.unit.action.audits import account, audit, error, finding, trail

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.report import ModuleDocFragment
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
 from tests.unit.action.audits import account, audit, finding, trail
 

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be enforced, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedKey, Wish
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be enforced, and how far to go. `wait` is for a delivery under the new key."""
+
+    scope: Scope = field(default_factory=Scope)
+    settings: Settings = field(default_factory=Settings)
+    wish: Wish = field(default_factory=Wish)
+    check_mode: bool = False
+    wait: bool = False
+    backup_path: str | None = None
+    restore: Backup | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
+
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    backup: Backup | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Done):
+    """What came of it. `after` is predicted in check mode, and None where the account could not be read again.
+
+    With `shared_keys` nothing was done, since these have to be changed first, for all accounts that use them.
+    """
+
+    before: AccountVerdict
+    after: AccountVerdict | None
+    shared_keys: tuple[SharedKey, ...] = ()
+
+
+def open_questions(after: AccountVerdict) -> Iterator[str]:
+    """Yield a warning that says what leaves the account's verdict unknown."""
+    if after.verdict != "unknown":
+        return
+    unknown = sorted(
+        f"{found.rule} of {trail.trail.arn}"
+        for trail in after.trails
+        for found in trail.findings
+        if found.status == "unknown" and found.level == "required"
+    )
+    unread = sorted(f"{error.iam_action} in {error.region}" for error in after.snapshot.errors)
+    yield f"Account {after.snapshot.account_id} stays unknown: {', '.join([*unknown, *unread])}."
