@@ -14,6 +14,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
     Required,
+    is_our_sid,
     merge,
     new_key_policy,
 )
@@ -252,3 +253,22 @@ def test_a_sid_that_only_begins_like_ours_is_not_ours() -> None:
     """Ours end in a number or not at all."""
     theirs = {**USE, "Sid": "AwsBaselineCloudTrailUseOld"}
     assert merged(document(theirs, DESCRIBE), required(SECOND))[0] == theirs
+
+
+@pytest.mark.parametrize(
+    ("sid", "ours"),
+    [
+        ("AwsBaselineCloudTrailUse", True),
+        ("AwsBaselineCloudTrailDescribe", True),
+        ("AwsBaselineCloudTrailReaders", True),
+        ("AwsBaselineCloudTrailReaders12", True),
+        ("AwsBaselineCloudTrailReadersOfSecurity", False),
+        ("NotAwsBaselineCloudTrailUse", False),
+        ("AwsBaselineCloudTrail", False),
+        ("XXXX", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_statement_is_known_again_by_its_whole_sid(sid: str | None, *, ours: bool) -> None:
+    assert is_our_sid(sid) is ours
