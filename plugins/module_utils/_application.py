@@ -17,11 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._reso
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import (
-    delivered_since,
-    touched,
-    without_old_errors,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, SharedKey
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import planned
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
@@ -57,13 +53,13 @@ class Application:
         changed_at = datetime.now(timezone.utc)
         snapshot = self._judged().snapshot
         done = [change for change in self._rounds.changes if change.status == "applied"]
-        reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
+        reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
         if self._task.wait and reached:
             wait_for_delivery(self._account, reached, changed_at, self._pace)
             snapshot = self._judged().snapshot
-            reached = [trail for trail in snapshot.trails if trail.arn in touched(snapshot, done)]
+            reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
-        snapshot = without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
+        snapshot = _predict.without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
         self._after = assess(snapshot, self._task.settings)
         self._rounds.warnings += open_questions(self._after)
 
@@ -76,7 +72,7 @@ def _not_ready(shared: SharedKey) -> str:
 
 
 def _has_delivered(trail: Trail, since: datetime) -> bool:
-    return isinstance(trail.status, TrailStatus) and delivered_since(trail.status, since)
+    return isinstance(trail.status, TrailStatus) and _predict.delivered_since(trail.status, since)
 
 
 def _unproven(trail: Trail) -> str:

@@ -24,7 +24,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Change,
     Replaced,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
@@ -200,7 +201,7 @@ def _is_key_or_none(value: object) -> bool:
 
 def _is_policy(value: object) -> bool:
     try:
-        return isinstance(value, str) and bool(parse(value))
+        return isinstance(value, str) and bool(_document.parse(value))
     except PolicyError:
         return False
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, open_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import read_targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._shared import make_key_plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _shared
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import owner_warnings, sought_key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
@@ -63,5 +63,5 @@ def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
 
 def _plan(account: Account, task: KeyTask) -> Plan:
     snapshot = Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
-    targets = read_targets(account, snapshot, [task.region], sought_key(account, task.wish))
-    return make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)
+    targets = _targets.read_targets(account, snapshot, [task.region], sought_key(account, task.wish))
+    return _shared.make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)

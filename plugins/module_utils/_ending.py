@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff, rows
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 
@@ -21,11 +21,11 @@ def end(module: Any, done: Done, **own: Any) -> None:
         warn(warning)
     result = {
         "changed": any(change.status in ("planned", "applied") for change in done.changes),
-        "changes": rows(done.changes),
+        "changes": _diff.rows(done.changes),
         "refusals": list(done.refusals),
         "errors": list(done.errors),
-        "diff": diff(done.changes),
-        "backup": document(done.backup) if done.backup else None,
+        "diff": _diff.diff(done.changes),
+        "backup": _backup.document(done.backup) if done.backup else None,
         **own,
     }
     reasons = [*done.refusals, *done.errors]

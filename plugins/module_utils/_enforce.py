@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import is_met
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Task, open_questions
 
 if TYPE_CHECKING:  # so that it is shipped, with all that it imports
@@ -33,7 +33,7 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
     """
     account, snapshot = open_and_read(caller, task.scope)
     before = assess(snapshot, task.settings)
-    if not (task.restore or task.settings.exceptions) and is_met(task.wish, before):
+    if not (task.restore or task.settings.exceptions) and _wish.is_met(task.wish, before):
         return Outcome(before=before, after=before, warnings=tuple(open_questions(before)))
     plan, warnings = import_module("._planning", __package__).planned(account, before, task)
     if plan.refusals or (plan.shared_keys and not task.check_mode):

@@ -14,15 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import (
-    PRINCIPAL_ARN,
-    REGION,
-    TRAIL_NAME,
-    ArgumentError,
-    audit_spec,
-    between,
-    check,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
 
@@ -44,7 +36,7 @@ A_DAY = 86400  # seconds; beyond it no wait is meant
 def enforce_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
     return {
-        **audit_spec(),
+        **_arguments.audit_spec(),
         "kms_key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
         "key_is_shared": {"type": "bool", "default": False, "no_log": False},
@@ -106,7 +98,7 @@ def _trail_spec() -> dict[str, Any]:
 def trails_to_serve(params: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN."""
     for trail in params["trails"]:
-        check("trails", trail, TRAIL_ARN, "a trail ARN")
+        _arguments.check("trails", trail, TRAIL_ARN, "a trail ARN")
     return tuple(dict.fromkeys(params["trails"]))
 
 
@@ -124,7 +116,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
     _refuse_half_a_restore(params)
     key_id = params["kms_key_id"]
     if key_id is not None:
-        check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+        _arguments.check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
         _refuse_aws_s_own(key_id)
     return Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
@@ -143,7 +135,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
 def _refuse_aws_s_own(key_id: str) -> None:
     """To look at an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
     if re.search(r"(^|:)alias/aws/", key_id):
-        raise ArgumentError(
+        raise _arguments.ArgumentError(
             f"Option kms_key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
             "customer managed key."
         )
@@ -153,28 +145,32 @@ def _trail_wish(given: Mapping[str, Any]) -> TrailWish:
     fields = {name: value for name, value in given.items() if value is not None}
     # The home region is that of the connection, where none is given.
     wished = TrailWish(**{"home_region": "", **fields})
-    check("create_trail.name", wished.name, TRAIL_NAME, "a trail name")
-    check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
+    _arguments.check("create_trail.name", wished.name, _arguments.TRAIL_NAME, "a trail name")
+    _arguments.check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
     if wished.bucket_prefix is not None:
-        check("create_trail.bucket_prefix", wished.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters")
+        _arguments.check(
+            "create_trail.bucket_prefix", wished.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters"
+        )
     for option in ("bucket_region", "home_region"):
         if fields.get(option):
-            check(f"create_trail.{option}", fields[option], REGION, "a region name such as eu-central-1")
+            _arguments.check(
+                f"create_trail.{option}", fields[option], _arguments.REGION, "a region name such as eu-central-1"
+            )
     _check_tags("create_trail.tags", wished.tags)
     return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
 
 
 def _check_tags(option: str, tags: Mapping[str, Any]) -> None:
     for name, value in tags.items():
-        check(option, name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
-        check(option, str(value), _TAG_VALUE, "a tag value: at most 256 characters")
+        _arguments.check(option, name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
+        _arguments.check(option, str(value), _TAG_VALUE, "a tag value: at most 256 characters")
 
 
 def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
     """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
     for option in ("trails", "regions"):
         if params["restore"] and params[option]:
-            raise ArgumentError(
+            raise _arguments.ArgumentError(
                 f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
                 f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
             )
@@ -182,17 +178,24 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
 
 def wait_timeout(params: Mapping[str, Any]) -> int:
     """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
-    return between(params, "wait_timeout", A_DAY)
+    return _arguments.between(params, "wait_timeout", A_DAY)
 
 
 def _key_wish(given: Mapping[str, Any]) -> KeyWish:
     fields = {name: value for name, value in given.items() if value is not None}
     wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
-    check("key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)")
+    _arguments.check(
+        "key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)"
+    )
     for administrator in wished.administrators:
-        check("key.administrators", administrator, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
+        _arguments.check(
+            "key.administrators",
+            administrator,
+            _arguments.PRINCIPAL_ARN,
+            "the ARN of an IAM role, user or account root",
+        )
     _check_tags("key.tags", wished.tags)
     period = wished.rotation_period_in_days
     if period is not None and period not in _ROTATION_PERIODS:
-        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
+        raise _arguments.ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
     return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})

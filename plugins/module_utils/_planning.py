@@ -9,38 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import (
-    SoughtKey,
-    read_ground,
-    read_keys,
-    read_tags,
-    read_targets,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import SoughtKey
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     assess,
     unused_exceptions,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Missing
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
-    keys_of_backup,
-    make_restore_plan,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _make,
+    _restore,
+    _warnings,
+    _wish,
+    _wished_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    CREATED_FOR_TAG,
-    Plan,
-    Targets,
-    TrailWish,
-    Wish,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
-    new_bucket_region,
-    wished_trail,
-    with_wished_trail,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Targets, TrailWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 
 
@@ -55,7 +40,7 @@ def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     wish = task.wish
     if wish.create_trail:
         return _provisioning(account, judged, wish.create_trail, task)
-    return make_plan(judged, _targets(account, judged, wish), wish, task.settings)
+    return _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings)
 
 
 def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, task: Task) -> Plan:
@@ -63,13 +48,13 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
     snapshot = judged.snapshot
-    ground = read_ground(account, snapshot, home, trail.bucket_name, organization=trail.organization_trail)
+    ground = _targets.read_ground(account, snapshot, home, trail.bucket_name, organization=trail.organization_trail)
     wish = replace(task.wish, create_trail=trail)
-    wished, refusals = wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
+    wished, refusals = _wished_trail.wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
     if wished is None:
         return Plan((), refusals, (), snapshot)
-    judged = assess(with_wished_trail(snapshot, ground, wished), task.settings)
-    plan = make_plan(judged, _targets(account, judged, wish), wish, task.settings, wished)
+    judged = assess(_wished_trail.with_wished_trail(snapshot, ground, wished), task.settings)
+    plan = _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
     if isinstance(ground.bucket, Missing):
         plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
     return plan
@@ -77,29 +62,31 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
 
 def _to_be_made(trail: TrailWish) -> str:
     return (
-        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in {new_bucket_region(trail)}, "
-        "without a policy."
+        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in "
+        f"{_wished_trail.new_bucket_region(trail)}, without a policy."
     )
 
 
-def _targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
+def _wished_targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
     """What stands behind the wished key in each bucket region that needs one."""
-    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought_key(account, wish))
+    return _targets.read_targets(
+        account, judged.snapshot, _make.regions_in_need(judged, wish), sought_key(account, wish)
+    )
 
 
 def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:
-    keys = read_keys(account, judged.snapshot, keys_of_backup(backup))
-    return make_restore_plan(judged, backup, keys, task.wish, task.settings)
+    keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
+    return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
 def sought_key(account: Account, wish: Wish) -> SoughtKey:
     """Return what the wished key is looked for by, in its own account where that is another one."""
-    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
+    tags = {_wish.CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     name = wish.kms_key_id or (wish.key.alias if wish.key else "")
     return SoughtKey(name, wish.key_account_id or account.account_id, tags)
 
 
 def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
     """Return what the tags of the resources that are to change say of who else manages them."""
-    found = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
+    found = (_warnings.owner_warning(arn, tags) for arn, tags in sorted(_targets.read_tags(account, changes).items()))
     return [warning for warning in found if warning]

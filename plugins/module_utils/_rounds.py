@@ -13,15 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    BackupError,
-    backup_of,
-    write_backup,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
@@ -92,14 +88,14 @@ class Rounds:
             return plan
         try:
             self._save([*self.changes, *plan.changes])
-        except BackupError as error:
+        except _backup.BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
 
     def _save(self, changes: Sequence[Change]) -> Backup:
-        backup = backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
+        backup = _backup.backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
         if self._backup_path:
-            write_backup(self._backup_path, backup, own=self._saved)
+            _backup.write_backup(self._backup_path, backup, own=self._saved)
             self._saved = backup
         return backup
 
@@ -108,6 +104,6 @@ class Rounds:
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
             return self._save(tried)
-        except BackupError as error:
+        except _backup.BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
-            return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))
+            return _backup.backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

@@ -273,14 +273,13 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _backup, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
     collect_garbage_seldom,
     connect,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
@@ -306,7 +305,7 @@ def main() -> None:
         first_region = next(iter(task.scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
         outcome = enforce(caller, task, Pace(timeout))
-    except (_arguments.ArgumentError, AwsError, BackupError) as error:
+    except (_arguments.ArgumentError, AwsError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     end(module, outcome, **_own(outcome))
 
@@ -319,7 +318,7 @@ def _task(module: Any) -> Task:
         check_mode=module.check_mode,
         wait=module.params["wait"],
         backup_path=module.params["backup_path"],
-        restore=read_backup(module.params["restore"]) if module.params["restore"] else None,
+        restore=_backup.read_backup(module.params["restore"]) if module.params["restore"] else None,
     )
 
 

@@ -11,22 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _targets, _writes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import keys_left_behind
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._writes import (
-    THROTTLING,
-    access_for,
-    code_of,
-    has_all,
-    is_done,
-    may_pass,
-    no_clear_answer,
-    same_policy,
-    send,
-    service_of,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import DEPENDENT_ACTIONS, iam_action
 
@@ -140,9 +127,9 @@ class _Run:
     def _persist(self, change: Change) -> None:
         """Send the change until it is done, cannot be done, or the time is up. All these writes may be sent twice."""
         answer = self._send(change, lambda error: self._may_pass(change, error))
-        if not isinstance(answer, Exception) or is_done(self._account, change):
+        if not isinstance(answer, Exception) or _writes.is_done(self._account, change):
             return
-        if code_of(answer) == "AlreadyExistsException":
+        if _writes.code_of(answer) == "AlreadyExistsException":
             raise _StaleError(self._alias_taken(change))
         raise _failed(change, answer)
 
@@ -150,7 +137,7 @@ class _Run:
         """Send the change again while its error may pass and there is time; return the last answer or error."""
         attempt = 0
         while True:
-            answer = send(self._account, change)
+            answer = _writes.send(self._account, change)
             if not isinstance(answer, Exception) or not may_pass(answer) or not self._pace.wait(attempt):
                 return answer
             attempt += 1
@@ -159,12 +146,12 @@ class _Run:
         sent = change.parameters
         bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{sent.get('S3BucketName')}"
         stands_on = {change.resource, sent.get("KmsKeyId"), sent.get("TargetKeyId"), bucket_arn}
-        return may_pass(error, change.operation, is_fresh=bool(stands_on & self._fresh))
+        return _writes.may_pass(error, change.operation, is_fresh=bool(stands_on & self._fresh))
 
     def _alias_taken(self, change: Change) -> str:
         """What became of our key, where another run was faster: two at once end with one key in use."""
         alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
-        target = _calls.alias_target(access_for(self._account, change), change.region, alias)
+        target = _calls.alias_target(_writes.access_for(self._account, change), change.region, alias)
         leads_to = target if isinstance(target, str) else "another key"
         return (
             f"{alias} in {change.region} was given to {leads_to} while this run was under way, so that key is used. "
@@ -173,11 +160,11 @@ class _Run:
 
     def _create_key(self, change: Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
-        answer = self._send(change, lambda error: code_of(error) in THROTTLING)
+        answer = self._send(change, lambda error: _writes.code_of(error) in _writes.THROTTLING)
         if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
             return str(answer["KeyMetadata"]["Arn"])
         error = answer if isinstance(answer, Exception) else ResponseParserError("the answer holds no key")
-        found = self._look_for_key(change) if no_clear_answer(error) else None
+        found = self._look_for_key(change) if _writes.no_clear_answer(error) else None
         if found is None:
             raise _failed(change, error)
         return found
@@ -186,9 +173,9 @@ class _Run:
         """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in range(LOOKS):
-            found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
+            found = _targets.keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
             keys = () if isinstance(found, ReadError) else found
-            ours = [key.arn for key in keys if same_policy(key.policy, change.parameters["Policy"])]
+            ours = [key.arn for key in keys if _writes.same_policy(key.policy, change.parameters["Policy"])]
             if len(ours) == 1:
                 return ours[0]
             if ours or not self._pace.wait(attempt):
@@ -211,13 +198,13 @@ class _Run:
         """
         attempt = 0
         while not stands(change):
-            answer = send(self._account, change)
+            answer = _writes.send(self._account, change)
             if not isinstance(answer, Exception):
                 return True
             if not self._may_pass(change, answer) or not self._pace.wait(attempt):
-                if is_done(self._account, change):
+                if _writes.is_done(self._account, change):
                     return True
-                if code_of(answer) == "TrailAlreadyExistsException":
+                if _writes.code_of(answer) == "TrailAlreadyExistsException":
                     raise _StaleError(f"Somebody else has created {change.resource}.")
                 raise _failed(change, answer)
             attempt += 1
@@ -237,15 +224,15 @@ class _Run:
     def _policy_stands(self, change: Change, *, applied: bool = False) -> bool:
         """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
         present = self._policy(change)
-        if same_policy(present, change.after["policy"]):
+        if _writes.same_policy(present, change.after["policy"]):
             return True
-        if not same_policy(present, (change.before or {})["policy"]):
+        if not _writes.same_policy(present, (change.before or {})["policy"]):
             raise _StaleError(f"The policy of {change.resource} was changed by somebody else.", applied=applied)
         return False
 
     def _policy(self, change: Change) -> str | None:
         """The policy as it is now; a bucket may have none."""
-        access = access_for(self._account, change)
+        access = _writes.access_for(self._account, change)
         present: str | ReadError | None
         if change.operation == "PutBucketPolicy":
             present = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
@@ -262,17 +249,17 @@ class _Run:
         """
         present = self._trail(change)
         prefix = change.parameters.get("S3KeyPrefix")
-        if present is not None and not (has_all(present, change) and present.get("S3KeyPrefix") == prefix):
+        if present is not None and not (_writes.has_all(present, change) and present.get("S3KeyPrefix") == prefix):
             raise _StaleError(f"Somebody else has created {change.resource}.")
         return present is not None
 
     def _logs(self, change: Change) -> bool:
         """Whether the trail logs already."""
-        return is_done(self._account, change)
+        return _writes.is_done(self._account, change)
 
     def _trail(self, change: Change) -> dict[str, Any] | None:
         """The trail as it is now; None where it is not there."""
-        present = _calls.trail_settings(access_for(self._account, change), change.region, change.resource)
+        present = _calls.trail_settings(_writes.access_for(self._account, change), change.region, change.resource)
         if isinstance(present, ReadError):
             raise _unseen(change.resource, present)
         return present
@@ -283,7 +270,7 @@ class _Run:
         UpdateTrail knows no condition either (CloudTrail API reference).
         """
         found = self._trail(change) or {}
-        if has_all(found, change):
+        if _writes.has_all(found, change):
             return True
         present = found.get("KmsKeyId")
         if present == change.after["kms_key_arn"]:
@@ -303,15 +290,17 @@ def _unseen(what: str, error: ReadError) -> _FailedError:
 
 def _failed(change: Change, error: Exception) -> _FailedError:
     """The failure in words: what was asked of AWS, its answer, and the next step."""
-    lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
+    lost = " Whether it was done is not known: the next run looks first." if _writes.no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
-    return _FailedError(f"{what} failed: {_words(error)}.{lost} {_step(change, code_of(error))}, and run again.")
+    return _FailedError(
+        f"{what} failed: {_words(error)}.{lost} {_step(change, _writes.code_of(error))}, and run again."
+    )
 
 
 def _step(change: Change, code: str) -> str:
     """What to do before the next run, by the code of AWS's answer."""
     if "Denied" in code:
-        operation = (service_of(change), change.operation)
+        operation = (_writes.service_of(change), change.operation)
         actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
         return f"Allow what is missing of {actions} to the caller"
     if code in QUOTA_REACHED:
@@ -322,5 +311,5 @@ def _step(change: Change, code: str) -> str:
 def _words(error: Exception) -> str:
     """AWS's code and message, without the SDK's frame."""
     if isinstance(error, ClientError):
-        return f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": .")
+        return f"{_writes.code_of(error)}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": .")
     return str(error).rstrip(".")

@@ -9,17 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, KeyWish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    Policy,
-    PolicyError,
-    parse,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
-    Required,
-    is_our_sid,
-    new_key_policy,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, PolicyError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required
 
 ADMINISTRATORS = "AwsBaselineCloudTrailAdministrators"
 # What an administrator may do with a key, and not use it (KMS guide, "Default key policy", "Allows key administrators
@@ -48,7 +42,7 @@ def birth_policy(required: Required, wish: KeyWish) -> Policy:
 
     Raises MergeRefusedError where it would not be taken by KMS.
     """
-    policy = new_key_policy(required)
+    policy = _merge.new_key_policy(required)
     if not wish.administrators:
         return policy
     administrators = {
@@ -58,18 +52,18 @@ def birth_policy(required: Required, wish: KeyWish) -> Policy:
         "Action": list(ADMINISTRATION),
         "Resource": "*",
     }
-    return parse({**policy.document, "Statement": [*policy.document["Statement"], administrators]})
+    return _document.parse({**policy.document, "Statement": [*policy.document["Statement"], administrators]})
 
 
 def birth_tags(wish: KeyWish) -> dict[str, str]:
     """The tags of a new key: the user's, and ours."""
-    return {**wish.tags, CREATED_FOR_TAG: wish.alias}
+    return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
 
 
 def is_born_here(key: Key) -> bool:
     """Whether the key's policy has the shape that we give: the account's root first, then nothing but our Sids."""
     try:
-        policy = parse(key.policy) if isinstance(key.policy, str) else None
+        policy = _document.parse(key.policy) if isinstance(key.policy, str) else None
     except PolicyError:
         return False
     if policy is None or not policy.statements:
@@ -79,7 +73,7 @@ def is_born_here(key: Key) -> bool:
 
 
 def _is_born_with(sid: str | None) -> bool:
-    return sid == ADMINISTRATORS or is_our_sid(sid)
+    return sid == ADMINISTRATORS or _merge.is_our_sid(sid)
 
 
 def _is_root(document: Any, key: Key) -> bool:

@@ -16,7 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Operation,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_tags
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish
 
 # A policy comes before the trail that needs it; rotation last, since nothing waits for it.
@@ -41,7 +41,7 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
     """The new key, complete from birth. `key.arn` is a placeholder."""
-    tags = birth_tags(wish)
+    tags = _birth.birth_tags(wish)
     settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
     request = {
         "Description": wish.description,

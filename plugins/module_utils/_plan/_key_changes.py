@@ -11,17 +11,13 @@ from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _changes, _serving
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving, step_of_owner
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
-    MergeRefusedError,
-    Required,
-    merge,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError, Required
 
 USABLE_STATES = ("Enabled", "Updating")
 
@@ -58,7 +54,7 @@ def key_changes(
 ) -> Iterator[Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     if use.serving.is_new and wish.key:
-        yield _changes.create_key(use.key, _birth(use.required(wish, settings), wish.key), wish.key)
+        yield _changes.create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
     elif use.granted or use.others:
         yield from _grants(use, account_id, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
@@ -67,9 +63,9 @@ def key_changes(
         yield from _revival(use.key, wish)
 
 
-def _birth(required: Required, wish: KeyWish) -> str:
+def _policy_at_birth(required: Required, wish: KeyWish) -> str:
     try:
-        return birth_policy(required, wish).to_json()
+        return _birth.birth_policy(required, wish).to_json()
     except MergeRefusedError as error:
         raise RefusedError(f"The new key cannot be given its policy. {error}") from error
 
@@ -85,11 +81,11 @@ def _grants(
     if isinstance(key.policy, ReadError):
         raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"{step_of_owner(account_id, key.arn, key.policy, wish)}"
+            f"{_serving.step_of_owner(account_id, key.arn, key.policy, wish)}"
         )
     try:
-        present = parse(key.policy)
-        merged = merge(present, use.required(wish, settings))
+        present = _document.parse(key.policy)
+        merged = _merge.merge(present, use.required(wish, settings))
     except PolicyError as error:
         raise RefusedError(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by kms_key_id."

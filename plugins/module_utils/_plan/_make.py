@@ -25,34 +25,20 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import in_order, update_trail
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import (
-    KeyUse,
-    key_changes,
-    rotation,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _changes,
+    _key_changes,
+    _predict,
+    _remedies,
+    _restore,
+    _serving,
+    _shared,
+    _warnings,
+    _wished_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import (
-    FAILED_RULE_LEADS_TO,
-    Intent,
-    Remedy,
-    intents,
-    is_named,
-    may_write,
-    no_longer_excepted,
-    unread,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import NEEDED_TO_DELIVER
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import (
-    Serving,
-    key_account,
-    serving_key,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._shared import (
-    is_left_to_the_key,
-    left_to_the_key,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import KeyUse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     Plan,
     RefusedError,
@@ -60,10 +46,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
     Targets,
     Wish,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import (
-    WishedTrail,
-    wished_changes,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import WishedTrail
 
 # Beside these a change of key can only make things better, or it is nothing that a key could mend.
 NO_WORSE = ("trail_is_delivering",)
@@ -73,9 +56,9 @@ _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
     """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
     if wish.kms_key_id:
-        trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, wish)]
+        trails = [verdict.trail for verdict in account.trails if _remedies.may_write(verdict.trail, wish)]
     else:
-        trails = [intent.trail for intent in intents(account, wish) if intent.needs_key]
+        trails = [intent.trail for intent in _remedies.intents(account, wish) if intent.needs_key]
     buckets = (account.snapshot.buckets[trail.bucket_name] for trail in trails)
     return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
 
@@ -112,31 +95,31 @@ class _Planner:
 
     def plan(self) -> Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
-        for intent in intents(self._account, self._wish):
+        for intent in _remedies.intents(self._account, self._wish):
             self._choose(intent)
         keys = {use.key.arn: use.key for use in self._uses.values()}
         changes = [change for use in self._uses.values() for change in self._of_use(use)]
         changes += self._of_wished()
-        predicted = predict(self._snapshot, in_order(changes), keys)
+        predicted = _predict.predict(self._snapshot, _changes.in_order(changes), keys)
         changes += self._rotations(predicted)
-        predicted = predict(self._snapshot, in_order(changes), keys)
+        predicted = _predict.predict(self._snapshot, _changes.in_order(changes), keys)
         self._prove(predicted, changes)
         left, changes = self._left_and_own(changes)
-        self._warnings += plan_warnings(self._account, predicted, in_order(changes), self._wish)
-        return Plan(in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
+        self._warnings += _warnings.plan_warnings(self._account, predicted, _changes.in_order(changes), self._wish)
+        return Plan(_changes.in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
 
     def _left_and_own(self, changes: list[Change]) -> tuple[tuple[SharedKey, ...], list[Change]]:
         """The shared keys that are changed for all accounts at once, and the changes that are this account's own."""
-        account = key_account(self._snapshot, self._wish)
-        left = [change for change in changes if is_left_to_the_key(change, account, self._wish)]
-        keys = left_to_the_key(left, self._uses, account, self._wish, self._settings)
+        account = _serving.key_account(self._snapshot, self._wish)
+        left = [change for change in changes if _shared.is_left_to_the_key(change, account, self._wish)]
+        keys = _shared.left_to_the_key(left, self._uses, account, self._wish, self._settings)
         return keys, [change for change in changes if change not in left]
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""
         for verdict in self._account.trails:
             trail = verdict.trail
-            if trail.ownership == "inherited" and is_named(trail, self._wish):
+            if trail.ownership == "inherited" and _remedies.is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
                     "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
@@ -146,7 +129,7 @@ class _Planner:
 
     def _expired_exceptions(self) -> Iterator[str]:
         """Whoever listed the exception meant the trail to stay as it is: its day decides nothing for them."""
-        for leave in no_longer_excepted(self._account, self._wish):
+        for leave in _remedies.no_longer_excepted(self._account, self._wish):
             yield (
                 f"An exception has expired, and what it covered would be changed now: {leave} "
                 "Renew it, or take it off exceptions."
@@ -155,7 +138,7 @@ class _Planner:
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [candidate.key for candidate in self._targets.values()]
-        is_needed = any(intent.needs_key for intent in intents(self._account, self._wish))
+        is_needed = any(intent.needs_key for intent in _remedies.intents(self._account, self._wish))
         if self._wish.kms_key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
             yield (
                 f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
@@ -186,13 +169,17 @@ class _Planner:
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
         candidate: Candidate = self._targets[bucket.region]
-        return serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
+        return _serving.serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
 
     def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
         if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
             return
-        blind = [each for each in verdict.findings if unread(each) and FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY]
+        blind = [
+            each
+            for each in verdict.findings
+            if _remedies.unread(each) and _remedies.FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY
+        ]
         if blind:
             raise RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
@@ -207,12 +194,14 @@ class _Planner:
     def _of_use(self, use: KeyUse) -> Iterator[Change]:
         """The changes of one key and of the trails that move to it."""
         try:
-            yield from key_changes(use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append)
+            yield from _key_changes.key_changes(
+                use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append
+            )
         except RefusedError as error:
             self._refuse([intent.trail for intent in use.intents], error)
         for intent in use.intents if self._wished is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
-                yield update_trail(intent.trail, use.key.arn)
+                yield _changes.update_trail(intent.trail, use.key.arn)
 
     def _of_wished(self) -> list[Change]:
         """The changes of the trail that is wished for, and of its bucket, where it has got its key."""
@@ -222,7 +211,7 @@ class _Planner:
         given = (use.key.arn for use in self._uses.values() for intent in use.intents if intent.needs_key)
         key_arn = next(given, wished.trail.kms_key_arn) or ""
         try:
-            return list(wished_changes(self._snapshot, wished, key_arn))
+            return list(_wished_trail.wished_changes(self._snapshot, wished, key_arn))
         except RefusedError as error:
             self._refuse([wished.trail], error)
             return []
@@ -230,7 +219,9 @@ class _Planner:
     def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
-        found = (rotation(key, key_account(self._snapshot, self._wish), self._wish) for key in keys)
+        found = (
+            _key_changes.rotation(key, _serving.key_account(self._snapshot, self._wish), self._wish) for key in keys
+        )
         return [change for change in found if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
@@ -246,7 +237,7 @@ class _Planner:
                 if finding.level != "required" or finding.rule in NO_WORSE:
                     continue
                 words = f"The trail {arn} with the key {verdict.trail.kms_key_arn}: {finding.message}"
-                unseen = had_key[arn] and finding.rule in NEEDED_TO_DELIVER and unread(finding)
+                unseen = had_key[arn] and finding.rule in _restore.NEEDED_TO_DELIVER and _remedies.unread(finding)
                 if finding.status == "fail" or unseen:
                     self._refusals.append(f"{words} {finding.remediation}".strip())
                 elif finding.status == "unknown":
@@ -257,9 +248,9 @@ def _without_leave(settings: Settings) -> Settings:
     """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
     return replace(
         settings,
-        levels={rule: level for rule, level in settings.levels.items() if rule not in NEEDED_TO_DELIVER},
+        levels={rule: level for rule, level in settings.levels.items() if rule not in _restore.NEEDED_TO_DELIVER},
         exceptions=tuple(
-            replace(each, rules=tuple(rule for rule in each.rules if rule not in NEEDED_TO_DELIVER))
+            replace(each, rules=tuple(rule for rule in each.rules if rule not in _restore.NEEDED_TO_DELIVER))
             for each in settings.exceptions
         ),
     )

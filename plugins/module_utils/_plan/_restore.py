@@ -29,14 +29,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import is_born_here
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy, update_trail
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import predict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import plan_warnings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _changes, _predict, _warnings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import is_our_sid
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge, _validate
 
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
@@ -75,9 +70,9 @@ def make_restore_plan(
     for row in backup.key_policies:
         changes += _policy_goes_back(account.snapshot, row, keys[row.arn], warnings, refusals)
     known = {arn: key for arn, key in keys.items() if isinstance(key, Key)}
-    predicted = predict(account.snapshot, changes, known)
+    predicted = _predict.predict(account.snapshot, changes, known)
     refusals += _would_go_blind(account.snapshot, predicted, moved, settings)
-    warnings += plan_warnings(account, predicted, changes, wish)
+    warnings += _warnings.plan_warnings(account, predicted, changes, wish)
     return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
 
@@ -99,7 +94,7 @@ def _trail_goes_back(
         if reason:
             refusals.append(f"The trail {row.arn}: {reason}")
         else:
-            yield update_trail(trail, str(row.before))
+            yield _changes.update_trail(trail, str(row.before))
 
 
 def _is_still_ours(trail: Trail, row: Replaced, backup: Backup, snapshot: Snapshot) -> bool:
@@ -114,7 +109,7 @@ def _is_still_ours(trail: Trail, row: Replaced, backup: Backup, snapshot: Snapsh
     key = snapshot.keys[trail.kms_key_arn]
     is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(PLACEHOLDER))
     return trail.kms_key_arn in backup.created_keys or (
-        is_where_it_was_to_be and isinstance(key, Key) and is_born_here(key)
+        is_where_it_was_to_be and isinstance(key, Key) and _birth.is_born_here(key)
     )
 
 
@@ -150,7 +145,7 @@ def _policy_goes_back(
         if reason:
             refusals.append(f"The policy of {row.arn}: {reason}")
         else:
-            yield put_key_policy(key, str(row.before))
+            yield _changes.put_key_policy(key, str(row.before))
     elif not _same(key.policy, row.before):
         warnings.append(f"Somebody else has changed the policy of {row.arn} since the backup; it is left as it is.")
 
@@ -171,7 +166,7 @@ def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
             f"the trails in {', '.join(unseen)} cannot be seen, and may need what the policy allows now. Restore with "
             "credentials that may read every region, or take the policy off the backup and set it by hand."
         )
-    problems = validate(before)
+    problems = _validate.validate(before)
     if problems:
         return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
     if _of_others(before) != _of_others(row.after):
@@ -184,8 +179,8 @@ def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
 
 def _of_others(text: str) -> dict[str, object]:
     """The policy without the statements that an enforcement writes, which is all that it changes."""
-    policy = parse(text)
-    others = [each.document for each in policy.statements if not is_our_sid(each.sid)]
+    policy = _document.parse(text)
+    others = [each.document for each in policy.statements if not _merge.is_our_sid(each.sid)]
     return {**policy.document, "Statement": others}
 
 

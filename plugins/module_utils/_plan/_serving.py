@@ -18,8 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     next_step,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._birth import birth_tags, is_born_here
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import is_right_kind
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _remedies
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
 
 
@@ -92,7 +91,7 @@ def _unborn_key(place: str, wish: KeyWish) -> Key:
         aliases=(),
         policy="",
         rotation_enabled=False,
-        tags=birth_tags(wish),
+        tags=_birth.birth_tags(wish),
     )
 
 
@@ -123,7 +122,7 @@ def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: 
             f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
             "Or give the key by kms_key_id."
         )
-    ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and is_born_here(key)]
+    ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and _birth.is_born_here(key)]
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
@@ -146,7 +145,7 @@ def _why_not(key: Key, region: str) -> str | None:
             f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key by "
             "kms_key_id, or another alias by key."
         )
-    if not is_right_kind(key):
+    if not _remedies.is_right_kind(key):
         return (
             f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, since "
             "CloudTrail uses no other, by kms_key_id, or another alias by key."

@@ -19,14 +19,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Operation,
     Snapshot,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import in_order
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import (
-    KeyUse,
-    key_changes,
-    rotation,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _changes,
+    _key_changes,
+    _serving,
+    _warnings,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import key_account, serving_key
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import size_warnings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import KeyUse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     Plan,
     RefusedError,
@@ -81,19 +80,21 @@ def make_key_plan(
     ((region, candidate),) = targets.items()
     warnings: list[str] = []
     try:
-        serving = serving_key(snapshot, region, candidate, wish, settings)
+        serving = _serving.serving_key(snapshot, region, candidate, wish, settings)
         changes = list(
-            key_changes(KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append)
+            _key_changes.key_changes(
+                KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append
+            )
         )
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
     named = (wish.key.alias,) if wish.key else ()
-    rotated = rotation(replace(serving.key, aliases=named), key_account(snapshot, wish), wish)
+    rotated = _key_changes.rotation(replace(serving.key, aliases=named), _serving.key_account(snapshot, wish), wish)
     changes += [rotated] if rotated else []
     return Plan(
-        changes=in_order(changes),
+        changes=_changes.in_order(changes),
         refusals=(),
-        warnings=(*warnings, *size_warnings(changes)),
+        warnings=(*warnings, *_warnings.size_warnings(changes)),
         predicted=snapshot,
         shared_keys=(SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
     )

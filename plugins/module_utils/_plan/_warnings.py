@@ -20,17 +20,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import left_alone, may_write
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _requests, _validate
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    Policy,
-    PolicyError,
-    parse,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, PolicyError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import reader_request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
 # guide, "Resource tags"); for Terraform it is a habit of its users.
@@ -65,10 +60,10 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
     """Policies that will not take many more accounts. A merge that finds no room is refused, and that is too late."""
     for change in changes:
         size = len(str(change.parameters.get("Policy", "")).encode())
-        if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
+        if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * _validate.MAX_BYTES:
             yield (
-                f"The policy of {change.resource} will have {size} of the {MAX_BYTES} bytes that KMS takes. Before it "
-                "is full, give further accounts another key, or let statements=cis allow whole accounts."
+                f"The policy of {change.resource} will have {size} of the {_validate.MAX_BYTES} bytes that KMS takes. "
+                "Before it is full, give further accounts another key, or let statements=cis allow whole accounts."
             )
 
 
@@ -94,7 +89,7 @@ def _owners(name: str, value: str) -> Iterator[str]:
 def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
     for verdict in account.trails:
         trail = verdict.trail
-        if trail.ownership != "owned" and not may_write(trail, wish) and verdict.verdict == "non_compliant":
+        if trail.ownership != "owned" and not _remedies.may_write(trail, wish) and verdict.verdict == "non_compliant":
             yield (
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it"
@@ -104,7 +99,7 @@ def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
 
 def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[str]) -> Iterator[str]:
     """No exception keeps a trail as it is without a word."""
-    for leave in left_alone(account, wish):
+    for leave in _remedies.left_alone(account, wish):
         if leave.trail.arn not in moved:
             yield f"Left as it is, under an exception: {leave}"
 
@@ -141,7 +136,7 @@ def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object) -> li
 
 def _parsed(key: Key) -> Policy | None:
     try:
-        return parse(key.policy) if isinstance(key.policy, str) else None
+        return _document.parse(key.policy) if isinstance(key.policy, str) else None
     except PolicyError:
         return None
 
@@ -160,7 +155,7 @@ def _named_principals(policy: Policy) -> list[str]:
 
 def _may_read(policy: Policy, name: str, snapshot: Snapshot, trail: Trail, key: Key) -> bool:
     bucket = snapshot.buckets[trail.bucket_name]
-    request = reader_request(
+    request = _requests.reader_request(
         name,
         trail_arn=trail.arn,
         key_arn=key.arn,

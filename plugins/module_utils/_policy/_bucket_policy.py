@@ -13,22 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge, _requests
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
-    MergeRefusedError,
-    add_statement,
-    orphans,
-    why_not_written_back,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    ANY_MEMBER,
-    SERVICE,
-    acl_request,
-    delivery_request,
-    plain_request,
-)
 
 ACL = "AwsBaselineCloudTrailAcl"
 WRITE = "AwsBaselineCloudTrailWrite"
@@ -66,13 +55,13 @@ class Delivery:
 
     def requests(self) -> Iterator[Request]:
         """Every call of CloudTrail that must be allowed."""
-        yield acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
+        yield _requests.acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
         owners: list[tuple[str | None, str | None]] = [(None, None)]
         if self.organization_id:
-            owners += [(self.organization_id, None), (self.organization_id, ANY_MEMBER)]
+            owners += [(self.organization_id, None), (self.organization_id, _requests.ANY_MEMBER)]
         for organization, member in owners:
             for region in self.regions:
-                yield delivery_request(
+                yield _requests.delivery_request(
                     trail_arn=self.trail_arn,
                     key_arn=self.key_arn,
                     bucket_name=self.bucket_name,
@@ -89,20 +78,20 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     What a condition leaves open is granted beside it. Raises MergeRefusedError where a Deny stands in the way, or
     S3 would not take the result, PolicyError where the text is no policy.
     """
-    policy = parse(NOTHING if text is None else text)
+    policy = _document.parse(NOTHING if text is None else text)
     additions = [*_additions(policy, delivery)]
-    if tls_only and decide(policy, plain_request(delivery.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
+    if tls_only and decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
         additions.append(_tls_only(delivery.bucket_arn))
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in additions:
-        add_statement(documents, addition)
+        _merge.add_statement(documents, addition)
     if documents in (listed, [listed]):
         return None
-    lossy = why_not_written_back(policy)
+    lossy = _merge.why_not_written_back(policy)
     if lossy:
         raise _refusal(delivery, lossy)
-    merged = parse({**policy.document, "Statement": documents})
+    merged = _document.parse({**policy.document, "Statement": documents})
     _refuse_what_s3_would(merged, delivery)
     return merged
 
@@ -138,7 +127,7 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
     return {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": SERVICE},
+        "Principal": {"Service": _requests.SERVICE},
         "Action": action,
         "Resource": resource,
         "Condition": {"StringEquals": equal},
@@ -146,7 +135,7 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
 
 
 def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
-    for label, names in orphans(merged):
+    for label, names in _merge.orphans(merged):
         raise _refusal(
             delivery,
             f"{label} names {names}, the id of a user or role that was deleted, and S3 takes no policy with such a "

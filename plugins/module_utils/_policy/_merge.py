@@ -15,16 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _requests, _validate
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    SERVICE,
-    TRAIL_KEY,
-    reader_request,
-    service_request,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 
 USE = "AwsBaselineCloudTrailUse"
 DESCRIBE = "AwsBaselineCloudTrailDescribe"
@@ -62,7 +56,7 @@ def new_key_policy(required: Required) -> Policy:
         "Action": "kms:*",
         "Resource": "*",
     }
-    return merge(parse({"Version": "2012-10-17", "Statement": [administrator]}), required)
+    return merge(_document.parse({"Version": "2012-10-17", "Statement": [administrator]}), required)
 
 
 def merge(policy: Policy, required: Required) -> Policy:
@@ -83,7 +77,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     documents = list(listed) if isinstance(listed, list) else [listed]
     for addition in _additions(missing, required):
         add_statement(documents, addition)
-    merged = parse({**policy.document, "Statement": documents})
+    merged = _document.parse({**policy.document, "Statement": documents})
     _prove(merged, required)
     return merged
 
@@ -92,14 +86,16 @@ def _calls(required: Required) -> list[Request]:
     """Every call that must be allowed."""
     calls = []
     for trail in required.trail_arns:
-        calls += [service_request(action, trail_arn=trail, key_arn=required.key_arn) for action in _SERVICE_ACTIONS]
+        calls += [
+            _requests.service_request(action, trail_arn=trail, key_arn=required.key_arn) for action in _SERVICE_ACTIONS
+        ]
         calls += [_reading(reader, trail, required.key_arn) for reader in required.readers]
     return calls
 
 
 def _reading(reader: str, trail_arn: str, key_arn: str) -> Request:
     """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
-    call = reader_request(
+    call = _requests.reader_request(
         reader, trail_arn=trail_arn, key_arn=key_arn, bucket_name=None, bucket_region=key_arn.split(":")[3]
     )
     return replace(call, identity_allows=call.caller.account != call.account)
@@ -146,21 +142,21 @@ def why_not_written_back(policy: Policy) -> str | None:
 
 def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
-    service = [call for call in missing if call.principal == SERVICE]
+    service = [call for call in missing if call.principal == _requests.SERVICE]
     used = [call for call in service if call.action != "kms:DescribeKey"]
     trails = _once(str(call.context["aws:SourceArn"]) for call in used)
-    readers = _once(call.principal for call in missing if call.principal != SERVICE)
+    readers = _once(call.principal for call in missing if call.principal != _requests.SERVICE)
     additions = []
     if trails:
-        condition: dict[str, Any] = {"StringLike": {TRAIL_KEY: _once(map(_account_trails, trails))}}
+        condition: dict[str, Any] = {"StringLike": {_requests.TRAIL_KEY: _once(map(_account_trails, trails))}}
         if required.form == "strict":
             condition = {"StringEquals": {"aws:SourceArn": trails}, **condition}
         actions = ["kms:GenerateDataKey*", "kms:Decrypt"]
-        additions.append(_allow(USE, {"Service": SERVICE}, actions, condition))
+        additions.append(_allow(USE, {"Service": _requests.SERVICE}, actions, condition))
     if len(used) < len(service):
-        additions.append(_allow(DESCRIBE, {"Service": SERVICE}, "kms:DescribeKey"))
+        additions.append(_allow(DESCRIBE, {"Service": _requests.SERVICE}, "kms:DescribeKey"))
     if readers:
-        additions.append(_allow(READERS, {"AWS": readers}, "kms:Decrypt", {"Null": {TRAIL_KEY: "false"}}))
+        additions.append(_allow(READERS, {"AWS": readers}, "kms:Decrypt", {"Null": {_requests.TRAIL_KEY: "false"}}))
     return additions
 
 
@@ -228,7 +224,7 @@ def _once(texts: Iterable[str]) -> list[str]:
 
 
 def _prove(merged: Policy, required: Required) -> None:
-    problems = validate(merged)
+    problems = _validate.validate(merged)
     if problems:
         raise _refusal(
             required,

@@ -10,20 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _principals
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
     QUANTIFIERS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    ELEMENTS,
-    VERSIONS,
     Policy,
     PolicyError,
     Statement,
-    parse,
-    to_json,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import KINDS, ORPHAN
 
 MAX_BYTES = 32_768
 # KMS refuses ForAllValues on these single-valued keys as OverlyPermissiveCondition ("AWS KMS condition keys").
@@ -52,23 +48,23 @@ def validate(policy: Policy | Mapping[str, Any] | str) -> list[str]:
     """
     if not isinstance(policy, Policy):
         try:
-            policy = parse(policy)
+            policy = _document.parse(policy)
         except PolicyError as error:
             return [str(error)]
     found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
-    found += _document(policy.document)
+    found += _top_level(policy.document)
     for statement in policy.statements:
         found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
         found.extend(f"{statement.label}: {problem}." for problem in _statement(statement))
     return found + _form(policy)
 
 
-def _document(document: Mapping[str, Any]) -> Iterator[str]:
+def _top_level(document: Mapping[str, Any]) -> Iterator[str]:
     for name in document:
         if name not in ("Version", "Id", "Statement"):
             yield f"The policy has an unknown element {name}."
-    if document.get("Version") not in VERSIONS:
-        yield f"The Version must be one of {' and '.join(VERSIONS)}."
+    if document.get("Version") not in _document.VERSIONS:
+        yield f"The Version must be one of {' and '.join(_document.VERSIONS)}."
     if not document["Statement"]:
         yield "The policy has no statements."
 
@@ -79,8 +75,8 @@ def _form(policy: Policy) -> list[str]:
     size = len(text.encode())
     if size > MAX_BYTES:
         found.append(f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.")
-        longest = sorted((len(to_json(each.document).encode()), each.label) for each in policy.statements)[-1:]
-        found += [f"{label}: it alone has {length} bytes." for length, label in longest]
+        sizes = sorted((len(_document.to_json(each.document).encode()), each.label) for each in policy.statements)
+        found += [f"{label}: it alone has {length} bytes." for length, label in sizes[-1:]]
     strange = _FORBIDDEN_CHARACTER.search(text)
     if strange:
         found.append(f"The policy holds the character {strange.group()!r}; KMS takes Latin-1 only.")
@@ -93,7 +89,7 @@ def _statement(statement: Statement) -> Iterator[str]:
         yield "it is not an object"
         return
     for name in document:
-        if name not in ELEMENTS:
+        if name not in _document.ELEMENTS:
             yield f"the element {name} is unknown"
     if not isinstance(document.get("Sid", ""), str):
         yield "its Sid is not text"
@@ -113,21 +109,22 @@ def _elements(document: Mapping[str, Any]) -> Iterator[str]:
         yield "NotPrincipal with Allow would let in everybody else"
     for name in ("Principal", "NotPrincipal"):
         if name in document:
-            yield from _principals(document[name])
+            yield from _principal_element(document[name])
     for name in ("Action", "NotAction", "Resource", "NotResource"):
         values = document.get(name, ["*"])
         if not values or not all(isinstance(v, str) and v for v in (values if isinstance(values, list) else [values])):
             yield f"its {name} must be text or a list of texts"
 
 
-def _principals(written: Any) -> Iterator[str]:
+def _principal_element(written: Any) -> Iterator[str]:
     if written == "*":
         return
     if not isinstance(written, Mapping) or not written:
-        yield f"the principal {to_json(written)} must be an asterisk or stand under {', '.join(KINDS)}"
+        kinds = ", ".join(_principals.KINDS)
+        yield f"the principal {_document.to_json(written)} must be an asterisk or stand under {kinds}"
         return
     for kind, names in written.items():
-        if kind not in KINDS:
+        if kind not in _principals.KINDS:
             yield f"the kind of principal {kind} is unknown"
             continue
         for name in names if isinstance(names, list) else [names]:
@@ -140,7 +137,7 @@ def _principal(kind: str, name: Any) -> str | None:
     """What is wrong with one name."""
     if not isinstance(name, str):
         return "is not text"
-    if ORPHAN.fullmatch(name):
+    if _principals.ORPHAN.fullmatch(name):
         return "is the unique id of a deleted user or role"
     if name != "*" and ("*" in name or "?" in name):
         return "has a wildcard in a part of its name"
