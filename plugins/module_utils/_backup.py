@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     KEY_ARN,
     TRAIL_ARN,
     Backup,
+    BackupError,
     Change,
     Replaced,
 )
@@ -29,10 +30,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
-
-
-class BackupError(Exception):
-    """The backup cannot be written or read; the message names the file and says why."""
 
 
 def document(backup: Backup) -> dict[str, object]:

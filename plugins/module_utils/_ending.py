@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed."""
+"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed.
+
+Backups are loaded where one was taken; they are shipped with `_rounds`, which writes them.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
@@ -25,7 +28,7 @@ def end(module: Any, done: Done, **own: Any) -> None:
         "refusals": list(done.refusals),
         "errors": list(done.errors),
         "diff": _diff.diff(done.changes),
-        "backup": _backup.document(done.backup) if done.backup else None,
+        "backup": import_module("._backup", __package__).document(done.backup) if done.backup else None,
         **own,
     }
     reasons = [*done.refusals, *done.errors]

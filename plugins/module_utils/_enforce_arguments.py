@@ -4,7 +4,8 @@
 
 """The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (Wish).
 
-They stand apart from what an audit needs, since whatever a module imports is shipped and compiled at each run.
+They stand apart from what an audit needs, since whatever a module imports is shipped and compiled at each run. Backups
+are loaded where one is to be restored; they are shipped with `_rounds`, which writes them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
 
 _KEY_ID = re.compile(
@@ -174,6 +176,14 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
                 f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
                 f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
             )
+
+
+def restore(params: Mapping[str, Any]) -> Backup | None:
+    """Return the backup to be restored, if one is. Raises BackupError where its file is none."""
+    if not params["restore"]:
+        return None
+    backup: Backup = import_module("._backup", __package__).read_backup(params["restore"])
+    return backup
 
 
 def wait_timeout(params: Mapping[str, Any]) -> int:

@@ -325,3 +325,7 @@ class Backup:
     created_keys: tuple[str, ...] = ()
     bucket_policies: tuple[Replaced, ...] = ()
     created_trails: tuple[str, ...] = ()
+
+
+class BackupError(Exception):
+    """A backup cannot be written or read; the message names its file and says why."""

@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, BackupError, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
@@ -88,7 +88,7 @@ class Rounds:
             return plan
         try:
             self._save([*self.changes, *plan.changes])
-        except _backup.BackupError as error:
+        except BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
 
@@ -104,6 +104,6 @@ class Rounds:
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
             return self._save(tried)
-        except _backup.BackupError as error:
+        except BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
             return _backup.backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

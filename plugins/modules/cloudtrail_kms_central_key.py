@@ -117,7 +117,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _backup, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
     collect_garbage_seldom,
@@ -126,6 +126,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 
 
 def main() -> None:
@@ -141,7 +142,7 @@ def main() -> None:
         region, endpoint_url, connection = get_aws_connection_info(module)
         task = _task(module, region or "")
         outcome = serve(connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout))
-    except (_arguments.ArgumentError, AwsError, _backup.BackupError) as error:
+    except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
     end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 

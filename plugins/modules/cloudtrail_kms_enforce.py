@@ -273,7 +273,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _backup, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
     collect_garbage_seldom,
@@ -283,6 +283,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 
 
@@ -305,7 +306,7 @@ def main() -> None:
         first_region = next(iter(task.scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
         outcome = enforce(caller, task, Pace(timeout))
-    except (_arguments.ArgumentError, AwsError, _backup.BackupError) as error:
+    except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
     end(module, outcome, **_own(outcome))
 
@@ -318,14 +319,15 @@ def _task(module: Any) -> Task:
         check_mode=module.check_mode,
         wait=module.params["wait"],
         backup_path=module.params["backup_path"],
-        restore=_backup.read_backup(module.params["restore"]) if module.params["restore"] else None,
+        restore=_enforce_arguments.restore(module.params),
     )
 
 
 def _own(outcome: Outcome) -> dict[str, Any]:
+    before = facts([outcome.before])
     return {
-        "before": facts([outcome.before]),
-        "after": facts([outcome.after]) if outcome.after else None,
+        "before": before,
+        "after": before if outcome.after is outcome.before else outcome.after and facts([outcome.after]),
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
     }
 

@@ -31,11 +31,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
     with_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (

@@ -16,13 +16,17 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    BackupError,
     backup_of,
     read_backup,
     write_backup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    BackupError,
+    Change,
+    Replaced,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable, meanwhile
