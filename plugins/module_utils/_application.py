@@ -10,43 +10,41 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, SharedKey
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import planned
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task, open_questions
 
 
 class Application:
     """A plan being applied to an account, and the account judged anew afterwards."""
 
-    def __init__(self, caller: Access, account: Account, task: Task, pace: Pace) -> None:
+    def __init__(self, caller: Access, account: Account, task: _task.Task, pace: Pace) -> None:
         self._caller, self._account, self._task, self._pace = caller, account, task, pace
         self._rounds = Rounds(account, pace, task.backup_path, self._planned_anew)
-        self._after: AccountVerdict | None = None
+        self._after: _assess.AccountVerdict | None = None
 
-    def run(self, before: AccountVerdict, plan: Plan, warnings: Sequence[str]) -> Outcome:
+    def run(self, before: _assess.AccountVerdict, plan: _wish.Plan, warnings: Sequence[str]) -> _task.Outcome:
         """Apply the plan to the account as it was judged before; `warnings` were told with the plan.
 
         Raises BackupError where the backup cannot be written, before anything is changed.
         """
         done = self._rounds.run(plan, warnings, "The account", self._prove)
-        return Outcome(before=before, after=self._after, **vars(done))
+        return _task.Outcome(before=before, after=self._after, **vars(done))
 
-    def _planned_anew(self) -> Plan:
+    def _planned_anew(self) -> _wish.Plan:
         plan = planned(self._account, self._judged(), self._task)[0]
         return replace(plan, refusals=(*plan.refusals, *map(_not_ready, plan.shared_keys)))
 
-    def _judged(self) -> AccountVerdict:
+    def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
-        return assess(open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings)
+        return _assess.assess(open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings)
 
     def _prove(self) -> None:
         """Read and judge again; where asked to, after the changed trails have delivered."""
@@ -60,22 +58,22 @@ class Application:
             reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
         snapshot = _predict.without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
-        self._after = assess(snapshot, self._task.settings)
-        self._rounds.warnings += open_questions(self._after)
+        self._after = _assess.assess(snapshot, self._task.settings)
+        self._rounds.warnings += _task.open_questions(self._after)
 
 
-def _not_ready(shared: SharedKey) -> str:
+def _not_ready(shared: _wish.SharedKey) -> str:
     return (
         f"The key {shared.key_arn} does not serve {', '.join(shared.trails) or 'its trails'} yet, and its policy is "
         "written for all accounts that share it at once, not from here. Run again."
     )
 
 
-def _has_delivered(trail: Trail, since: datetime) -> bool:
-    return isinstance(trail.status, TrailStatus) and _predict.delivered_since(trail.status, since)
+def _has_delivered(trail: _model.Trail, since: datetime) -> bool:
+    return isinstance(trail.status, _model.TrailStatus) and _predict.delivered_since(trail.status, since)
 
 
-def _unproven(trail: Trail) -> str:
+def _unproven(trail: _model.Trail) -> str:
     return (
         f"That {trail.arn} delivers under its key is not yet proven: it shows no delivery since the change. "
         "Audit again in some minutes; CloudTrail delivers when there is something to log."

@@ -17,33 +17,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    KEY_ARN,
-    TRAIL_ARN,
-    Backup,
-    BackupError,
-    Change,
-    Replaced,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
 
 
-def document(backup: Backup) -> dict[str, object]:
+def document(backup: _model.Backup) -> dict[str, object]:
     """The backup as JSON types, as it stands in the file."""
     return {"format": FORMAT, "collection_version": VERSION, **json.loads(json.dumps(asdict(backup)))}
 
 
-def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Backup:
+def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) -> _model.Backup:
     """The backup of what the changes replace.
 
     The first change of a resource has its `before`, the last its `after`. Where somebody else wrote in between, what
     they wrote is the `before`: an older one would take it away.
     """
-    return Backup(
+    return _model.Backup(
         account_id=account_id,
         taken_at=now.isoformat(timespec="seconds"),
         trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", str),
@@ -55,17 +47,17 @@ def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Back
 
 
 def _replaced(
-    changes: Sequence[Change], operation: str, field: str, meaning: Callable[[str], object]
-) -> tuple[Replaced, ...]:
+    changes: Sequence[_model.Change], operation: str, field: str, meaning: Callable[[str], object]
+) -> tuple[_model.Replaced, ...]:
     """One row a resource; `meaning` is what two texts are compared by, for KMS lays out a policy anew."""
-    found: dict[str, Replaced] = {}
+    found: dict[str, _model.Replaced] = {}
     for change in changes:
         if change.operation == operation:
             before = _or_none((change.before or {}).get(field))
             earlier = found.get(change.resource)
             if earlier and before is not None and meaning(earlier.after) == meaning(before):
                 before = earlier.before
-            found[change.resource] = Replaced(change.resource, before, str(change.after[field]))
+            found[change.resource] = _model.Replaced(change.resource, before, str(change.after[field]))
     return tuple(found.values())
 
 
@@ -73,7 +65,7 @@ def _or_none(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def write_backup(path: str, backup: Backup, *, own: Backup | None) -> None:
+def write_backup(path: str, backup: _model.Backup, *, own: _model.Backup | None) -> None:
     """Write the whole file or none of it, readable by its owner alone (0600).
 
     Only the backup `own`, which the same run has written there, is replaced. Any other file that is there stays beside
@@ -84,7 +76,7 @@ def write_backup(path: str, backup: Backup, *, own: Backup | None) -> None:
     target = Path(path)
     try:
         if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-            raise BackupError(
+            raise _model.BackupError(
                 f"The backup {path} cannot be written: what is there is no regular file. "
                 "Give backup_path the name of a file, not of a directory, a link or a device."
             )
@@ -93,12 +85,12 @@ def write_backup(path: str, backup: Backup, *, own: Backup | None) -> None:
             target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))
         _write(target, _text(backup))
     except OSError as error:
-        raise BackupError(
+        raise _model.BackupError(
             f"The backup {path} cannot be written: {error.strerror}. Its directory must exist and be writable."
         ) from error
 
 
-def _text(backup: Backup) -> str:
+def _text(backup: _model.Backup) -> str:
     """What stands in the file."""
     return json.dumps(document(backup), indent=2, sort_keys=True) + "\n"
 
@@ -116,14 +108,14 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def read_backup(path: str) -> Backup:
+def read_backup(path: str) -> _model.Backup:
     """Read a backup that `write_backup` wrote, or that somebody cut down since.
 
     Raises BackupError; of a row that no run would have written the message names the row and the value.
     """
     read = _read(path)
     try:
-        return Backup(
+        return _model.Backup(
             account_id=_fitting("account_id", read["account_id"], _is_account, "an account id in quotes"),
             taken_at=_fitting("taken_at", read["taken_at"], _is_text, "a text"),
             trail_keys=tuple(_rows("trail_keys", read["trail_keys"], _TRAIL_KEY)),
@@ -138,20 +130,20 @@ def read_backup(path: str) -> Backup:
             ),
         )
     except KeyError as error:
-        raise BackupError(f"The backup {path} is not complete: {error}.") from error
+        raise _model.BackupError(f"The backup {path} is not complete: {error}.") from error
     except (TypeError, ValueError) as error:
-        raise BackupError(f"The backup {path} cannot be used: {error}") from error
+        raise _model.BackupError(f"The backup {path} cannot be used: {error}") from error
 
 
 def _read(path: str) -> Mapping[str, Any]:
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
+        raise _model.BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise BackupError(f"The backup {path} is no JSON: {error}.") from error
+        raise _model.BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") != FORMAT:
-        raise BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
+        raise _model.BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
     return read
 
 
@@ -161,11 +153,13 @@ def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
     yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
 
 
-def _rows(name: str, rows: object, shape: Mapping[str, tuple[Callable[[object], bool], str]]) -> Iterator[Replaced]:
+def _rows(
+    name: str, rows: object, shape: Mapping[str, tuple[Callable[[object], bool], str]]
+) -> Iterator[_model.Replaced]:
     for where, row in _each(name, rows):
         if not isinstance(row, dict) or row.keys() != shape.keys():
             raise ValueError(f"{where} does not have just the fields {', '.join(shape)}.")
-        yield Replaced(
+        yield _model.Replaced(
             **{field: _fitting(f"{where}.{field}", row[field], *expected) for field, expected in shape.items()}
         )
 
@@ -185,11 +179,11 @@ def _is_account(value: object) -> bool:
 
 
 def _is_trail(value: object) -> bool:
-    return isinstance(value, str) and TRAIL_ARN.fullmatch(value) is not None
+    return isinstance(value, str) and _model.TRAIL_ARN.fullmatch(value) is not None
 
 
 def _is_key(value: object) -> bool:
-    return isinstance(value, str) and KEY_ARN.fullmatch(value) is not None
+    return isinstance(value, str) and _model.KEY_ARN.fullmatch(value) is not None
 
 
 def _is_key_or_none(value: object) -> bool:
@@ -199,7 +193,7 @@ def _is_key_or_none(value: object) -> bool:
 def _is_policy(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(_document.parse(value))
-    except PolicyError:
+    except _document.PolicyError:
         return False
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _planning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot, _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, open_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _shared
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import owner_warnings, sought_key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _shared, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
@@ -29,9 +27,9 @@ class KeyTask:
 
     region: str
     trails: tuple[str, ...]
-    scope: Scope = field(default_factory=Scope)
+    scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
     settings: Settings = field(default_factory=Settings)
-    wish: Wish = field(default_factory=Wish)
+    wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
     backup_path: str | None = None
 
@@ -50,9 +48,9 @@ def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
     Raises AwsError where the key's account cannot be entered, BackupError where the backup cannot be written; then
     nothing was changed.
     """
-    account = open_account(caller, task.scope)
+    account = _snapshot.open_account(caller, task.scope)
     plan = _plan(account, task)
-    warnings = (*plan.warnings, *owner_warnings(account, plan.changes))
+    warnings = (*plan.warnings, *_planning.owner_warnings(account, plan.changes))
     done = Done(changes=plan.changes, refusals=plan.refusals, warnings=warnings)
     if plan.changes and not plan.refusals and not task.check_mode:
         done = Rounds(account, pace, task.backup_path, lambda: _plan(account, task)).run(plan, warnings, "The key")
@@ -61,7 +59,7 @@ def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
     return KeyOutcome(account_id=account.account_id, key_arn=next(created, next(planned, None)), **vars(done))
 
 
-def _plan(account: Account, task: KeyTask) -> Plan:
+def _plan(account: Account, task: KeyTask) -> _wish.Plan:
     snapshot = Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
-    targets = _targets.read_targets(account, snapshot, [task.region], sought_key(account, task.wish))
+    targets = _targets.read_targets(account, snapshot, [task.region], _planning.sought_key(account, task.wish))
     return _shared.make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)

@@ -14,18 +14,18 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Task, open_questions
 
 if TYPE_CHECKING:  # so that it is shipped, with all that it imports
     from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._application import Application
 
 
-def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
+def enforce(caller: Access, task: _task.Task, pace: Pace) -> _task.Outcome:
     """Bring one account to compliance, or in check mode say what that would take.
 
     Raises AwsError where the account cannot be read, BackupError where the backup cannot be written; then nothing
@@ -34,16 +34,16 @@ def enforce(caller: Access, task: Task, pace: Pace) -> Outcome:
     account, snapshot = open_and_read(caller, task.scope)
     before = assess(snapshot, task.settings)
     if not (task.restore or task.settings.exceptions) and _wish.is_met(task.wish, before):
-        return Outcome(before=before, after=before, warnings=tuple(open_questions(before)))
+        return _task.Outcome(before=before, after=before, warnings=tuple(_task.open_questions(before)))
     plan, warnings = import_module("._planning", __package__).planned(account, before, task)
     if plan.refusals or (plan.shared_keys and not task.check_mode):
         kept = tuple(replace(change, status="not_attempted") for change in plan.changes)
-        done = Done(changes=kept, refusals=plan.refusals, warnings=tuple(warnings))
+        done = _task.Done(changes=kept, refusals=plan.refusals, warnings=tuple(warnings))
         shared_keys = () if plan.refusals else plan.shared_keys
-        return Outcome(before=before, after=before, shared_keys=shared_keys, **vars(done))
+        return _task.Outcome(before=before, after=before, shared_keys=shared_keys, **vars(done))
     if task.check_mode or not plan.changes:
         after = assess(plan.predicted, task.settings)
-        done = Done(changes=plan.changes, warnings=(*warnings, *open_questions(after)))
-        return Outcome(before=before, after=after, shared_keys=plan.shared_keys, **vars(done))
+        done = _task.Done(changes=plan.changes, warnings=(*warnings, *_task.open_questions(after)))
+        return _task.Outcome(before=before, after=after, shared_keys=plan.shared_keys, **vars(done))
     application: Application = import_module("._application", __package__).Application(caller, account, task, pace)
     return application.run(before, plan, warnings)

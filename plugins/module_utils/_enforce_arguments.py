@@ -16,9 +16,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
@@ -73,13 +72,13 @@ def central_key_spec() -> dict[str, Any]:
 
 def _key_spec() -> dict[str, Any]:
     return {
-        "alias": {"type": "str", "default": KeyWish.alias},
-        "description": {"type": "str", "default": KeyWish.description},
+        "alias": {"type": "str", "default": _wish.KeyWish.alias},
+        "description": {"type": "str", "default": _wish.KeyWish.description},
         "tags": {"type": "dict"},
         "administrators": {"type": "list", "elements": "str"},
-        "rotation": {"type": "bool", "default": KeyWish.rotation},
+        "rotation": {"type": "bool", "default": _wish.KeyWish.rotation},
         "rotation_period_in_days": {"type": "int"},
-        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
+        "multi_region": {"type": "bool", "default": _wish.KeyWish.multi_region},
     }
 
 
@@ -89,10 +88,10 @@ def _trail_spec() -> dict[str, Any]:
         "bucket_name": {"type": "str", "required": True},
         "bucket_prefix": {"type": "str"},
         "bucket_region": {"type": "str"},
-        "new_bucket": {"type": "bool", "default": TrailWish.new_bucket},
+        "new_bucket": {"type": "bool", "default": _wish.TrailWish.new_bucket},
         "home_region": {"type": "str"},
-        "multi_region": {"type": "bool", "default": TrailWish.multi_region},
-        "organization_trail": {"type": "bool", "default": TrailWish.organization_trail},
+        "multi_region": {"type": "bool", "default": _wish.TrailWish.multi_region},
+        "organization_trail": {"type": "bool", "default": _wish.TrailWish.organization_trail},
         "tags": {"type": "dict"},
     }
 
@@ -100,7 +99,7 @@ def _trail_spec() -> dict[str, Any]:
 def trails_to_serve(params: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN."""
     for trail in params["trails"]:
-        _arguments.check("trails", trail, TRAIL_ARN, "a trail ARN")
+        _arguments.check("trails", trail, _model.TRAIL_ARN, "a trail ARN")
     return tuple(dict.fromkeys(params["trails"]))
 
 
@@ -110,7 +109,7 @@ def of_the_key_s_account(params: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **params, "trails": None}
 
 
-def wish(params: Mapping[str, Any]) -> Wish:
+def wish(params: Mapping[str, Any]) -> _wish.Wish:
     """Return what an enforcement may do.
 
     Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
@@ -120,7 +119,7 @@ def wish(params: Mapping[str, Any]) -> Wish:
     if key_id is not None:
         _arguments.check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
         _refuse_aws_s_own(key_id)
-    return Wish(
+    return _wish.Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         kms_key_id=key_id,
         key_is_shared=params["key_is_shared"],
@@ -143,10 +142,10 @@ def _refuse_aws_s_own(key_id: str) -> None:
         )
 
 
-def _trail_wish(given: Mapping[str, Any]) -> TrailWish:
+def _trail_wish(given: Mapping[str, Any]) -> _wish.TrailWish:
     fields = {name: value for name, value in given.items() if value is not None}
     # The home region is that of the connection, where none is given.
-    wished = TrailWish(**{"home_region": "", **fields})
+    wished = _wish.TrailWish(**{"home_region": "", **fields})
     _arguments.check("create_trail.name", wished.name, _arguments.TRAIL_NAME, "a trail name")
     _arguments.check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
     if wished.bucket_prefix is not None:
@@ -178,11 +177,11 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
             )
 
 
-def restore(params: Mapping[str, Any]) -> Backup | None:
+def restore(params: Mapping[str, Any]) -> _model.Backup | None:
     """Return the backup to be restored, if one is. Raises BackupError where its file is none."""
     if not params["restore"]:
         return None
-    backup: Backup = import_module("._backup", __package__).read_backup(params["restore"])
+    backup: _model.Backup = import_module("._backup", __package__).read_backup(params["restore"])
     return backup
 
 
@@ -191,9 +190,9 @@ def wait_timeout(params: Mapping[str, Any]) -> int:
     return _arguments.between(params, "wait_timeout", A_DAY)
 
 
-def _key_wish(given: Mapping[str, Any]) -> KeyWish:
+def _key_wish(given: Mapping[str, Any]) -> _wish.KeyWish:
     fields = {name: value for name, value in given.items() if value is not None}
-    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
+    wished = _wish.KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
     _arguments.check(
         "key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)"
     )

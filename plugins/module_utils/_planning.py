@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._targets import SoughtKey
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    assess,
-    unused_exceptions,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change, Missing
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _make,
     _restore,
@@ -25,25 +20,24 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _wish,
     _wished_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Targets, TrailWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 
 
-def planned(account: Account, judged: AccountVerdict, task: Task) -> tuple[Plan, list[str]]:
+def planned(account: Account, judged: _assess.AccountVerdict, task: Task) -> tuple[_wish.Plan, list[str]]:
     """Return the plan, and all that is to be warned of before it is applied; raises AwsError as reading does."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
-    unused = unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
+    unused = _assess.unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
     return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
 
 
-def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
+def _enforcing(account: Account, judged: _assess.AccountVerdict, task: Task) -> _wish.Plan:
     wish = task.wish
     if wish.create_trail:
         return _provisioning(account, judged, wish.create_trail, task)
     return _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings)
 
 
-def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, task: Task) -> Plan:
+def _provisioning(account: Account, judged: _assess.AccountVerdict, trail: _wish.TrailWish, task: Task) -> _wish.Plan:
     """The plan for one trail, which is judged as if it were there already."""
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
@@ -52,41 +46,41 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
     wish = replace(task.wish, create_trail=trail)
     wished, refusals = _wished_trail.wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
     if wished is None:
-        return Plan((), refusals, (), snapshot)
-    judged = assess(_wished_trail.with_wished_trail(snapshot, ground, wished), task.settings)
+        return _wish.Plan((), refusals, (), snapshot)
+    judged = _assess.assess(_wished_trail.with_wished_trail(snapshot, ground, wished), task.settings)
     plan = _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
-    if isinstance(ground.bucket, Missing):
+    if isinstance(ground.bucket, _model.Missing):
         plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
     return plan
 
 
-def _to_be_made(trail: TrailWish) -> str:
+def _to_be_made(trail: _wish.TrailWish) -> str:
     return (
         f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in "
         f"{_wished_trail.new_bucket_region(trail)}, without a policy."
     )
 
 
-def _wished_targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
+def _wished_targets(account: Account, judged: _assess.AccountVerdict, wish: _wish.Wish) -> _wish.Targets:
     """What stands behind the wished key in each bucket region that needs one."""
     return _targets.read_targets(
         account, judged.snapshot, _make.regions_in_need(judged, wish), sought_key(account, wish)
     )
 
 
-def _restoring(account: Account, judged: AccountVerdict, backup: Backup, task: Task) -> Plan:
+def _restoring(account: Account, judged: _assess.AccountVerdict, backup: _model.Backup, task: Task) -> _wish.Plan:
     keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
     return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
-def sought_key(account: Account, wish: Wish) -> SoughtKey:
+def sought_key(account: Account, wish: _wish.Wish) -> _targets.SoughtKey:
     """Return what the wished key is looked for by, in its own account where that is another one."""
     tags = {_wish.CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     name = wish.kms_key_id or (wish.key.alias if wish.key else "")
-    return SoughtKey(name, wish.key_account_id or account.account_id, tags)
+    return _targets.SoughtKey(name, wish.key_account_id or account.account_id, tags)
 
 
-def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
+def owner_warnings(account: Account, changes: Sequence[_model.Change]) -> list[str]:
     """Return what the tags of the resources that are to change say of who else manages them."""
     found = (_warnings.owner_warning(arn, tags) for arn, tags in sorted(_targets.read_tags(account, changes).items()))
     return [warning for warning in found if warning]

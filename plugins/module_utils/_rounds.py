@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, BackupError, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
@@ -34,8 +33,8 @@ class Rounds:
 
     def __init__(self, account: Account, pace: Pace, backup_path: str | None, planned_anew: Callable[[], Plan]) -> None:
         self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
-        self._saved: Backup | None = None
-        self.changes: list[Change] = []
+        self._saved: _model.Backup | None = None
+        self.changes: list[_model.Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
@@ -46,7 +45,7 @@ class Rounds:
         """
         self.warnings += warnings
         try:
-            self._apply(plan)
+            self._apply_plan(plan)
             prove()
         except AwsError as error:
             self.errors.append(f"{of} could not be read again. {error}")
@@ -55,14 +54,14 @@ class Rounds:
             changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
         )
 
-    def _apply(self, plan: Plan) -> None:
+    def _apply_plan(self, plan: Plan) -> None:
         """Apply the plan, whose backup is written first.
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
         """
         self._save(plan.changes)
         for __ in range(ROUNDS):
-            applied = apply(self._account, plan.changes, self._pace)
+            applied = _apply.apply(self._account, plan.changes, self._pace)
             self.changes += applied.changes
             self.errors += applied.errors
             if applied.stale is None:
@@ -75,7 +74,7 @@ class Rounds:
         self.errors += plan.refusals
         self.changes += [replace(change, status="not_attempted") for change in plan.changes]
 
-    def _plan_anew(self, applied: Applied) -> Plan:
+    def _plan_anew(self, applied: _apply.Applied) -> Plan:
         """The plan for what the account is now, with the backup of what it will replace; refused without that."""
         try:
             plan = self._planned_anew()
@@ -88,22 +87,22 @@ class Rounds:
             return plan
         try:
             self._save([*self.changes, *plan.changes])
-        except BackupError as error:
+        except _model.BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
 
-    def _save(self, changes: Sequence[Change]) -> Backup:
+    def _save(self, changes: Sequence[_model.Change]) -> _model.Backup:
         backup = _backup.backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
         if self._backup_path:
             _backup.write_backup(self._backup_path, backup, own=self._saved)
             self._saved = backup
         return backup
 
-    def _saved_at_the_end(self) -> Backup:
+    def _saved_at_the_end(self) -> _model.Backup:
         """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
             return self._save(tried)
-        except BackupError as error:
+        except _model.BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
             return _backup.backup_of(self._account.account_id, tried, datetime.now(timezone.utc))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedKey, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,22 @@ class Task:
 
     scope: Scope = field(default_factory=Scope)
     settings: Settings = field(default_factory=Settings)
-    wish: Wish = field(default_factory=Wish)
+    wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
     wait: bool = False
     backup_path: str | None = None
-    restore: Backup | None = None
+    restore: _model.Backup | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[_model.Change, ...] = ()
     refusals: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    backup: Backup | None = None
+    backup: _model.Backup | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Outcome(Done):
 
     before: AccountVerdict
     after: AccountVerdict | None
-    shared_keys: tuple[SharedKey, ...] = ()
+    shared_keys: tuple[_wish.SharedKey, ...] = ()
 
 
 def open_questions(after: AccountVerdict) -> Iterator[str]:

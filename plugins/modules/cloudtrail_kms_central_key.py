@@ -117,21 +117,20 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    AwsError,
-    collect_garbage_seldom,
-    connect,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
+    _arguments,
+    _central_key,
+    _enforce_arguments,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 
 
 def main() -> None:
     """Look, plan, apply, report."""
-    collect_garbage_seldom()
+    _access.collect_garbage_seldom()
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.central_key_spec(),
         mutually_exclusive=[("kms_key_id", "key")],
@@ -141,15 +140,17 @@ def main() -> None:
         timeout = _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
         task = _task(module, region or "")
-        outcome = serve(connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout))
-    except (_arguments.ArgumentError, AwsError, BackupError) as error:
+        outcome = _central_key.serve(
+            _access.connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout)
+        )
+    except (_arguments.ArgumentError, _access.AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
     end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 
 
-def _task(module: Any, region: str) -> KeyTask:
+def _task(module: Any, region: str) -> _central_key.KeyTask:
     params = _enforce_arguments.of_the_key_s_account(module.params)
-    return KeyTask(
+    return _central_key.KeyTask(
         region=region,
         trails=_enforce_arguments.trails_to_serve(module.params),
         scope=_arguments.scope(params),

@@ -274,11 +274,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    AwsError,
-    collect_garbage_seldom,
-    connect,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
@@ -289,7 +285,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task impo
 
 def main() -> None:
     """Read, judge, plan, apply, report."""
-    collect_garbage_seldom()
+    _access.collect_garbage_seldom()
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.enforce_spec(),
         mutually_exclusive=[
@@ -304,9 +300,9 @@ def main() -> None:
         task, timeout = _task(module), _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(task.scope.regions), None)
-        caller = connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
+        caller = _access.connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
         outcome = enforce(caller, task, Pace(timeout))
-    except (_arguments.ArgumentError, AwsError, BackupError) as error:
+    except (_arguments.ArgumentError, _access.AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
     end(module, outcome, **_own(outcome))
 

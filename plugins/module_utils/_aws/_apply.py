@@ -11,11 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _targets, _writes
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError, next_step
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import DEPENDENT_ACTIONS, iam_action
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
@@ -35,10 +34,10 @@ class Applied:
     that were tried before, and `rest` the others, which are to be planned anew.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[_model.Change, ...]
     errors: tuple[str, ...] = ()
     stale: str | None = None
-    rest: tuple[Change, ...] = ()
+    rest: tuple[_model.Change, ...] = ()
 
 
 class _FailedError(Exception):
@@ -53,7 +52,7 @@ class _StaleError(Exception):
         self.applied = applied
 
 
-def apply(account: Account, changes: Sequence[Change], pace: Pace) -> Applied:
+def apply(account: Account, changes: Sequence[_model.Change], pace: Pace) -> Applied:
     """Apply the changes in their order, and stop at the first that fails.
 
     Only rotation may fail by itself: no log waits for it.
@@ -69,8 +68,8 @@ class _Run:
         self._created: dict[str, str] = {}
         self._fresh: set[str] = set()
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
-        done: list[Change] = []
+    def apply(self, changes: Sequence[_model.Change]) -> Applied:
+        done: list[_model.Change] = []
         errors: list[str] = []
         stopped = False
         for number, planned in enumerate(changes):
@@ -95,7 +94,7 @@ class _Run:
             done.append(replace(self._with_real_arns(change), status="applied"))
         return Applied(tuple(done), tuple(errors))
 
-    def _with_real_arns(self, change: Change) -> Change:
+    def _with_real_arns(self, change: _model.Change) -> _model.Change:
         """The change with the ARNs that created keys have got in place of their placeholders."""
         return replace(
             change,
@@ -109,7 +108,7 @@ class _Run:
             name: self._created.get(value, value) if isinstance(value, str) else value for name, value in fields.items()
         }
 
-    def _do(self, change: Change) -> None:
+    def _do(self, change: _model.Change) -> None:
         if change.operation == "CreateKey":
             self._created[change.resource] = self._create_key(change)
         elif change.operation in ("PutKeyPolicy", "PutBucketPolicy"):
@@ -124,7 +123,7 @@ class _Run:
             self._persist(change)
         self._fresh.add(self._created.get(change.resource, change.resource))
 
-    def _persist(self, change: Change) -> None:
+    def _persist(self, change: _model.Change) -> None:
         """Send the change until it is done, cannot be done, or the time is up. All these writes may be sent twice."""
         answer = self._send(change, lambda error: self._may_pass(change, error))
         if not isinstance(answer, Exception) or _writes.is_done(self._account, change):
@@ -133,7 +132,7 @@ class _Run:
             raise _StaleError(self._alias_taken(change))
         raise _failed(change, answer)
 
-    def _send(self, change: Change, may_pass: Callable[[Exception], bool]) -> dict[str, Any] | Exception:
+    def _send(self, change: _model.Change, may_pass: Callable[[Exception], bool]) -> dict[str, Any] | Exception:
         """Send the change again while its error may pass and there is time; return the last answer or error."""
         attempt = 0
         while True:
@@ -142,13 +141,13 @@ class _Run:
                 return answer
             attempt += 1
 
-    def _may_pass(self, change: Change, error: Exception) -> bool:
+    def _may_pass(self, change: _model.Change, error: Exception) -> bool:
         sent = change.parameters
         bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{sent.get('S3BucketName')}"
         stands_on = {change.resource, sent.get("KmsKeyId"), sent.get("TargetKeyId"), bucket_arn}
         return _writes.may_pass(error, change.operation, is_fresh=bool(stands_on & self._fresh))
 
-    def _alias_taken(self, change: Change) -> str:
+    def _alias_taken(self, change: _model.Change) -> str:
         """What became of our key, where another run was faster: two at once end with one key in use."""
         alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
         target = _calls.alias_target(_writes.access_for(self._account, change), change.region, alias)
@@ -158,7 +157,7 @@ class _Run:
             f"The key {key_arn} is not in use: if no other run has taken it, schedule its deletion."
         )
 
-    def _create_key(self, change: Change) -> str:
+    def _create_key(self, change: _model.Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
         answer = self._send(change, lambda error: _writes.code_of(error) in _writes.THROTTLING)
         if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
@@ -169,12 +168,12 @@ class _Run:
             raise _failed(change, error)
         return found
 
-    def _look_for_key(self, change: Change) -> str | None:
+    def _look_for_key(self, change: _model.Change) -> str | None:
         """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in range(LOOKS):
             found = _targets.keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
-            keys = () if isinstance(found, ReadError) else found
+            keys = () if isinstance(found, _model.ReadError) else found
             ours = [key.arn for key in keys if _writes.same_policy(key.policy, change.parameters["Policy"])]
             if len(ours) == 1:
                 return ours[0]
@@ -182,7 +181,7 @@ class _Run:
                 return None
         return None
 
-    def _put_policy(self, change: Change) -> None:
+    def _put_policy(self, change: _model.Change) -> None:
         """Write the policy if it still is what the plan was made from, and look whether ours stands afterwards.
 
         PutKeyPolicy and PutBucketPolicy replace the whole document and know no condition (KMS and S3 API reference),
@@ -191,7 +190,7 @@ class _Run:
         if self._replace(change, self._policy_stands):
             self._verify_policy(change)
 
-    def _replace(self, change: Change, stands: Callable[[Change], bool]) -> bool:
+    def _replace(self, change: _model.Change, stands: Callable[[_model.Change], bool]) -> bool:
         """Send the change, each time only if what it replaces is still as planned; return whether it was sent.
 
         `stands` tells whether what is wished is there already, and raises _StaleError where something else is.
@@ -210,7 +209,7 @@ class _Run:
             attempt += 1
         return False
 
-    def _verify_policy(self, change: Change) -> None:
+    def _verify_policy(self, change: _model.Change) -> None:
         for attempt in range(LOOKS):
             if self._policy_stands(change, applied=True):
                 return
@@ -221,7 +220,7 @@ class _Run:
             "Look who else writes it, and run again."
         )
 
-    def _policy_stands(self, change: Change, *, applied: bool = False) -> bool:
+    def _policy_stands(self, change: _model.Change, *, applied: bool = False) -> bool:
         """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
         present = self._policy(change)
         if _writes.same_policy(present, change.after["policy"]):
@@ -230,19 +229,19 @@ class _Run:
             raise _StaleError(f"The policy of {change.resource} was changed by somebody else.", applied=applied)
         return False
 
-    def _policy(self, change: Change) -> str | None:
+    def _policy(self, change: _model.Change) -> str | None:
         """The policy as it is now; a bucket may have none."""
         access = _writes.access_for(self._account, change)
-        present: str | ReadError | None
+        present: str | _model.ReadError | None
         if change.operation == "PutBucketPolicy":
             present = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
         else:
             present = _calls.key_policy(access, change.region, change.resource)
-        if isinstance(present, ReadError):
+        if isinstance(present, _model.ReadError):
             raise _unseen(f"The policy of {change.resource}", present)
         return present
 
-    def _trail_stands(self, change: Change) -> bool:
+    def _trail_stands(self, change: _model.Change) -> bool:
         """Whether the trail is there as planned; raises _StaleError where another of that name is.
 
         A trail is looked for before each CreateTrail, also the first: its answer may have been lost.
@@ -253,18 +252,18 @@ class _Run:
             raise _StaleError(f"Somebody else has created {change.resource}.")
         return present is not None
 
-    def _logs(self, change: Change) -> bool:
+    def _logs(self, change: _model.Change) -> bool:
         """Whether the trail logs already."""
         return _writes.is_done(self._account, change)
 
-    def _trail(self, change: Change) -> dict[str, Any] | None:
+    def _trail(self, change: _model.Change) -> dict[str, Any] | None:
         """The trail as it is now; None where it is not there."""
         present = _calls.trail_settings(_writes.access_for(self._account, change), change.region, change.resource)
-        if isinstance(present, ReadError):
+        if isinstance(present, _model.ReadError):
             raise _unseen(change.resource, present)
         return present
 
-    def _key_stands(self, change: Change) -> bool:
+    def _key_stands(self, change: _model.Change) -> bool:
         """Whether the trail is as planned; raises _StaleError where it has neither the planned key nor the one before.
 
         UpdateTrail knows no condition either (CloudTrail API reference).
@@ -280,15 +279,15 @@ class _Run:
         return False
 
 
-def _unseen(what: str, error: ReadError) -> _FailedError:
+def _unseen(what: str, error: _model.ReadError) -> _FailedError:
     """The failure to look at what would be replaced: it is not overwritten unseen."""
     return _FailedError(
-        f"{what} could not be read while it was being written: {error.code}: {error.message}. {next_step(error)} "
-        "The next run carries on."
+        f"{what} could not be read while it was being written: {error.code}: {error.message}. "
+        f"{_model.next_step(error)} The next run carries on."
     )
 
 
-def _failed(change: Change, error: Exception) -> _FailedError:
+def _failed(change: _model.Change, error: Exception) -> _FailedError:
     """The failure in words: what was asked of AWS, its answer, and the next step."""
     lost = " Whether it was done is not known: the next run looks first." if _writes.no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
@@ -297,11 +296,11 @@ def _failed(change: Change, error: Exception) -> _FailedError:
     )
 
 
-def _step(change: Change, code: str) -> str:
+def _step(change: _model.Change, code: str) -> str:
     """What to do before the next run, by the code of AWS's answer."""
     if "Denied" in code:
         operation = (_writes.service_of(change), change.operation)
-        actions = ", ".join([iam_action(*operation), *DEPENDENT_ACTIONS.get(operation, ())])
+        actions = ", ".join([_permissions.iam_action(*operation), *_permissions.DEPENDENT_ACTIONS.get(operation, ())])
         return f"Allow what is missing of {actions} to the caller"
     if code in QUOTA_REACHED:
         return "A quota of the account is reached: delete what is not needed, or have it raised"

@@ -10,22 +10,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
-    Account,
-    BucketReads,
-    KeyReads,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    PLACEHOLDER,
-    Candidate,
-    Change,
-    Key,
-    Missing,
-    ReadError,
-    Snapshot,
-    TrailGround,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _resources
 
 
 @dataclass(frozen=True)
@@ -41,8 +27,8 @@ class SoughtKey:
 
 
 def read_targets(
-    account: Account, snapshot: Snapshot, regions: Iterable[str], sought: SoughtKey
-) -> dict[str, Candidate]:
+    account: _resources.Account, snapshot: _model.Snapshot, regions: Iterable[str], sought: SoughtKey
+) -> dict[str, _model.Candidate]:
     """What stands behind the key in each region; an ARN is looked up where it says.
 
     A key that the snapshot holds is not read again.
@@ -52,22 +38,24 @@ def read_targets(
         return {region: read.result() for region, read in reads.items()}
 
 
-def _candidate(account: Account, snapshot: Snapshot, region: str, sought: SoughtKey) -> Candidate:
+def _candidate(
+    account: _resources.Account, snapshot: _model.Snapshot, region: str, sought: SoughtKey
+) -> _model.Candidate:
     owner = sought.owner
     if sought.key_id.startswith("arn:"):
         region, owner = sought.key_id.split(":")[3:5]
     metadata = _calls.key_metadata(account.key_access(owner), region, sought.key_id)
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
-        return Candidate(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
-    if isinstance(metadata, Missing) and sought.tags is not None:
-        return Candidate(metadata, keys_left_behind(account, owner, region, sought.tags))
-    return Candidate(metadata)
+        return _model.Candidate(known if isinstance(known, _model.Key) else read_key(account, metadata["Arn"]))
+    if isinstance(metadata, _model.Missing) and sought.tags is not None:
+        return _model.Candidate(metadata, keys_left_behind(account, owner, region, sought.tags))
+    return _model.Candidate(metadata)
 
 
 def read_ground(
-    account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
-) -> TrailGround:
+    account: _resources.Account, snapshot: _model.Snapshot, region: str, bucket_name: str, *, organization: bool
+) -> _model.TrailGround:
     """What a trail in a region would stand on: its bucket and who owns that; the organization, where it is one's trail.
 
     A bucket that the snapshot holds is not read again.
@@ -76,11 +64,11 @@ def read_ground(
         asked = pool.submit(_calls.organization, account.access, region) if organization else None
         owner = pool.submit(_bucket_owner, account, region, bucket_name)
         known = snapshot.buckets.get(bucket_name)
-        bucket = known or BucketReads(pool, account, bucket_name, region, set()).bucket()
-        return TrailGround(bucket, owner.result(), asked.result() if asked else None)
+        bucket = known or _resources.BucketReads(pool, account, bucket_name, region, set()).bucket()
+        return _model.TrailGround(bucket, owner.result(), asked.result() if asked else None)
 
 
-def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
+def _bucket_owner(account: _resources.Account, region: str, bucket_name: str) -> str | None:
     """The account, or that of the bucket role, where S3 confirms it as the bucket's owner."""
     for owner, access in account.bucket_accesses.items():
         if _calls.bucket_belongs_to(access, region, bucket_name, owner):
@@ -88,44 +76,52 @@ def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None
     return None
 
 
-def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict[str, Key | Missing | ReadError]:
+def read_keys(
+    account: _resources.Account, snapshot: _model.Snapshot, arns: Iterable[str]
+) -> dict[str, _model.Key | _model.Missing | _model.ReadError]:
     """The keys of these ARNs; one that the snapshot holds is not read again."""
     with ThreadPoolExecutor() as pool:
         reads = {arn: pool.submit(read_key, account, arn) for arn in arns if arn not in snapshot.keys}
         return {arn: reads[arn].result() if arn in reads else snapshot.keys[arn] for arn in arns}
 
 
-def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
+def read_key(account: _resources.Account, key_arn: str) -> _model.Key | _model.Missing | _model.ReadError:
     """All that is to be known of one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:
-        return KeyReads(pool, account, key_arn).key()
+        return _resources.KeyReads(pool, account, key_arn).key()
 
 
-def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
+def keys_left_behind(
+    account: _resources.Account, owner: str, region: str, tags: Mapping[str, str]
+) -> tuple[_model.Key, ...] | _model.ReadError:
     """The enabled keys of the account `owner` that carry these tags and no alias; an error where that is not told."""
     access = account.key_access(owner)
     arns = _calls.keys_without_alias(access, region)
-    if isinstance(arns, ReadError):
+    if isinstance(arns, _model.ReadError):
         return arns
-    found: list[Key] = []
+    found: list[_model.Key] = []
     for arn in arns:
         carried = _calls.key_tags(access, region, arn)
-        if isinstance(carried, ReadError):
+        if isinstance(carried, _model.ReadError):
             return carried
         if tags.items() <= carried.items():
             key = read_key(account, arn)
-            if isinstance(key, ReadError):
+            if isinstance(key, _model.ReadError):
                 return key
-            found += [key] if isinstance(key, Key) and key.state == "Enabled" else []
+            found += [key] if isinstance(key, _model.Key) and key.state == "Enabled" else []
     return tuple(found)
 
 
-def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
+def read_tags(
+    account: _resources.Account, changes: Iterable[_model.Change]
+) -> dict[str, dict[str, str] | _model.ReadError]:
     """The tags of every trail and key that is to be changed, by ARN; not of what does not exist yet."""
     aside = ("CreateAlias", "PutBucketPolicy")
     resources = {change.resource: change for change in changes if change.operation not in aside}
     born = {change.resource for change in changes if change.before is None}
-    present = {arn: change for arn, change in resources.items() if arn not in born and not arn.endswith(PLACEHOLDER)}
+    present = {
+        arn: change for arn, change in resources.items() if arn not in born and not arn.endswith(_model.PLACEHOLDER)
+    }
     with ThreadPoolExecutor() as pool:
         reads = {
             arn: pool.submit(_calls.trail_tags, account.access, change.region, arn)

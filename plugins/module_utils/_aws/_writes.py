@@ -11,14 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Change,
-    Operation,
-    TrailStatus,
-)
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -34,7 +30,7 @@ PASSING = THROTTLING | frozenset(
 # What a service answers while it does not see yet what was just written to the key (KMS guide, "Eventual
 # consistency"). UpdateTrail names a key that is not there, or not yet allowed, in these words (CloudTrail API
 # reference, UpdateTrail); KmsException stands for every other trouble with the key.
-PROPAGATION: Mapping[Operation, frozenset[str]] = {
+PROPAGATION: Mapping[_model.Operation, frozenset[str]] = {
     "CreateAlias": frozenset(("NotFoundException",)),
     "EnableKey": frozenset(("KMSInvalidStateException",)),
     "UpdateTrail": frozenset(
@@ -58,7 +54,7 @@ PROPAGATION: Mapping[Operation, frozenset[str]] = {
     ),
     "StartLogging": frozenset(("TrailNotFoundException",)),
 }
-_SERVICES: Mapping[Operation, str] = {
+_SERVICES: Mapping[_model.Operation, str] = {
     "CreateTrail": "cloudtrail",
     "UpdateTrail": "cloudtrail",
     "StartLogging": "cloudtrail",
@@ -66,18 +62,18 @@ _SERVICES: Mapping[Operation, str] = {
 }
 
 
-def service_of(change: Change) -> str:
+def service_of(change: _model.Change) -> str:
     """The AWS service that a change is sent to."""
     return _SERVICES.get(change.operation, "kms")
 
 
-def access_for(account: Account, change: Change) -> Access:
+def access_for(account: Account, change: _model.Change) -> Access:
     """The credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
     return account.access if change.operation in _SERVICES else account.key_access(owner)
 
 
-def send(account: Account, change: Change) -> dict[str, Any] | Exception:
+def send(account: Account, change: _model.Change) -> dict[str, Any] | Exception:
     """Send a change once; return AWS's answer, or botocore's error."""
     access = access_for(account, change)
     try:
@@ -100,34 +96,34 @@ def no_clear_answer(error: Exception) -> bool:
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
-def may_pass(error: Exception, operation: Operation, *, is_fresh: bool) -> bool:
+def may_pass(error: Exception, operation: _model.Operation, *, is_fresh: bool) -> bool:
     """Whether the same request may succeed later. `is_fresh`: this run has written to what the request stands on."""
     code = code_of(error)
     return code in PASSING or no_clear_answer(error) or (is_fresh and code in PROPAGATION.get(operation, ()))
 
 
-def is_done(account: Account, change: Change) -> bool:
+def is_done(account: Account, change: _model.Change) -> bool:
     """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
     look = _LOOKS.get(change.operation)
     return look is not None and look(access_for(account, change), change)
 
 
-def _alias_is_set(access: Access, change: Change) -> bool:
+def _alias_is_set(access: Access, change: _model.Change) -> bool:
     target = _calls.alias_target(access, change.region, change.parameters["AliasName"])
     return bool(target == change.parameters["TargetKeyId"])
 
 
-def _state_is(access: Access, change: Change) -> bool:
+def _state_is(access: Access, change: _model.Change) -> bool:
     metadata = _calls.key_metadata(access, change.region, change.resource)
     return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
 
 
-def _trail_is_set(access: Access, change: Change) -> bool:
+def _trail_is_set(access: Access, change: _model.Change) -> bool:
     found = _calls.trail_settings(access, change.region, change.resource)
     return isinstance(found, dict) and has_all(found, change)
 
 
-def has_all(trail: Mapping[str, Any], change: Change) -> bool:
+def has_all(trail: Mapping[str, Any], change: _model.Change) -> bool:
     """Whether a trail, as DescribeTrails shows it, has all that the change sends."""
     return all(trail.get(_SHOWN.get(name, name)) == sent for name, sent in change.parameters.items() if name in _SEEN)
 
@@ -147,21 +143,21 @@ _SEEN = frozenset(
 )
 
 
-def _trail_logs(access: Access, change: Change) -> bool:
+def _trail_logs(access: Access, change: _model.Change) -> bool:
     status = _calls.trail_status(access, change.region, change.resource)
-    return isinstance(status, TrailStatus) and status.is_logging
+    return isinstance(status, _model.TrailStatus) and status.is_logging
 
 
-def _bucket_policy_is_set(access: Access, change: Change) -> bool:
+def _bucket_policy_is_set(access: Access, change: _model.Change) -> bool:
     found = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
     return isinstance(found, str) and same_policy(found, change.after["policy"])
 
 
-def _rotates(access: Access, change: Change) -> bool:
+def _rotates(access: Access, change: _model.Change) -> bool:
     return _calls.key_rotation(access, change.region, change.resource) is True
 
 
-_LOOKS: Mapping[Operation, Callable[[Access, Change], bool]] = {
+_LOOKS: Mapping[_model.Operation, Callable[[Access, _model.Change], bool]] = {
     "CreateAlias": _alias_is_set,
     "CancelKeyDeletion": _state_is,
     "EnableKey": _state_is,

@@ -10,10 +10,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, PolicyError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required
 
 ADMINISTRATORS = "AwsBaselineCloudTrailAdministrators"
 # What an administrator may do with a key, and not use it (KMS guide, "Default key policy", "Allows key administrators
@@ -37,7 +34,7 @@ ADMINISTRATION = (
 )
 
 
-def birth_policy(required: Required, wish: KeyWish) -> Policy:
+def birth_policy(required: _merge.Required, wish: _wish.KeyWish) -> _document.Policy:
     """The whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
     Raises MergeRefusedError where it would not be taken by KMS.
@@ -55,7 +52,7 @@ def birth_policy(required: Required, wish: KeyWish) -> Policy:
     return _document.parse({**policy.document, "Statement": [*policy.document["Statement"], administrators]})
 
 
-def birth_tags(wish: KeyWish) -> dict[str, str]:
+def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
     """The tags of a new key: the user's, and ours."""
     return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
 
@@ -64,7 +61,7 @@ def is_born_here(key: Key) -> bool:
     """Whether the key's policy has the shape that we give: the account's root first, then nothing but our Sids."""
     try:
         policy = _document.parse(key.policy) if isinstance(key.policy, str) else None
-    except PolicyError:
+    except _document.PolicyError:
         return False
     if policy is None or not policy.statements:
         return False

@@ -9,18 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Change,
-    Key,
-    Operation,
-    Trail,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _wish
 
 # A policy comes before the trail that needs it; rotation last, since nothing waits for it.
-ORDER: tuple[Operation, ...] = (
+ORDER: tuple[_model.Operation, ...] = (
     "CreateKey",
     "CreateAlias",
     "PutKeyPolicy",
@@ -34,12 +27,12 @@ ORDER: tuple[Operation, ...] = (
 )
 
 
-def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+def in_order(changes: Iterable[_model.Change]) -> tuple[_model.Change, ...]:
     """The changes in the order in which they are applied, the same for the same changes."""
     return tuple(sorted(changes, key=lambda change: (ORDER.index(change.operation), change.resource)))
 
 
-def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
+def create_key(key: _model.Key, policy: str, wish: _wish.KeyWish) -> _model.Change:
     """The new key, complete from birth. `key.arn` is a placeholder."""
     tags = _birth.birth_tags(wish)
     settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
@@ -51,42 +44,46 @@ def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
         "Tags": [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())],
         "Policy": policy,
     }
-    return Change("CreateKey", key.arn, key.region, None, settings, request)
+    return _model.Change("CreateKey", key.arn, key.region, None, settings, request)
 
 
-def create_alias(key: Key, alias: str) -> Change:
+def create_alias(key: _model.Key, alias: str) -> _model.Change:
     """The alias of a key that has none."""
     arn = f"{key.arn.rpartition(':')[0]}:{alias}"
-    return Change(
+    return _model.Change(
         "CreateAlias", arn, key.region, None, {"key_arn": key.arn}, {"AliasName": alias, "TargetKeyId": key.arn}
     )
 
 
-def put_key_policy(key: Key, policy: str) -> Change:
+def put_key_policy(key: _model.Key, policy: str) -> _model.Change:
     """The key's policy with more in it; never with BypassPolicyLockoutSafetyCheck."""
     request = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
-    return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
+    return _model.Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
 
 
-def cancel_key_deletion(key: Key) -> Change:
+def cancel_key_deletion(key: _model.Key) -> _model.Change:
     """The key is kept; it is then Disabled (KMS API reference, CancelKeyDeletion)."""
-    return Change(
+    return _model.Change(
         "CancelKeyDeletion", key.arn, key.region, {"state": key.state}, {"state": "Disabled"}, {"KeyId": key.arn}
     )
 
 
-def enable_key(key: Key) -> Change:
+def enable_key(key: _model.Key) -> _model.Change:
     """The key works again."""
-    return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
+    return _model.Change(
+        "EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn}
+    )
 
 
-def put_bucket_policy(bucket: Bucket, bucket_arn: str, policy: str) -> Change:
+def put_bucket_policy(bucket: _model.Bucket, bucket_arn: str, policy: str) -> _model.Change:
     """The bucket's policy with more in it."""
     request = {"Bucket": bucket.name, "Policy": policy}
-    return Change("PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request)
+    return _model.Change(
+        "PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request
+    )
 
 
-def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
+def create_trail(trail: _model.Trail, key_arn: str, wish: _wish.TrailWish) -> _model.Change:
     """The new trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
     settings = {
         "bucket_name": trail.bucket_name,
@@ -108,7 +105,7 @@ def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
         "TagsList": [{"Key": name, "Value": value} for name, value in sorted(wish.tags.items())],
     }
     sent = {name: value for name, value in request.items() if value not in (None, [])}
-    return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
+    return _model.Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
 
 
 # What may be mended of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
@@ -119,13 +116,13 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
+def update_trail(trail: _model.Trail, key_arn: str, on: Iterable[str] = ()) -> _model.Change:
     """The trail's key and what of its settings is turned `on`, in the home region.
 
     What is not sent is kept (CloudTrail API reference, UpdateTrail).
     """
     settings = dict.fromkeys(on, True)
-    return Change(
+    return _model.Change(
         "UpdateTrail",
         trail.arn,
         trail.home_region,
@@ -135,18 +132,18 @@ def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
     )
 
 
-def start_logging(trail: Trail) -> Change:
+def start_logging(trail: _model.Trail) -> _model.Change:
     """The trail logs (CloudTrail API reference, StartLogging)."""
-    return Change(
+    return _model.Change(
         "StartLogging", trail.arn, trail.home_region, {"is_logging": False}, {"is_logging": True}, {"Name": trail.arn}
     )
 
 
-def enable_key_rotation(key: Key, wish: KeyWish) -> Change:
+def enable_key_rotation(key: _model.Key, wish: _wish.KeyWish) -> _model.Change:
     """Automatic rotation, with its period where one is wished (KMS's own is 365 days)."""
     request: dict[str, Any] = {"KeyId": key.arn}
     after: dict[str, object] = {"rotation_enabled": True}
     if wish.rotation_period_in_days:
         request["RotationPeriodInDays"] = wish.rotation_period_in_days
         after["rotation_period_in_days"] = wish.rotation_period_in_days
-    return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)
+    return _model.Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)

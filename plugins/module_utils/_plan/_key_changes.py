@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _changes, _serving
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, RefusedError, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _birth,
+    _changes,
+    _remedies,
+    _serving,
+    _wish,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError, Required
 
 USABLE_STATES = ("Enabled", "Updating")
 
@@ -29,29 +30,29 @@ class KeyUse:
     `others` are the ARNs of trails that it is to serve as well, and of which no more is known.
     """
 
-    serving: Serving
-    intents: tuple[Intent, ...] = ()
+    serving: _serving.Serving
+    intents: tuple[_remedies.Intent, ...] = ()
     others: tuple[str, ...] = ()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> _model.Key:
         """The key as it is now, or as it will be born."""
         return self.serving.key
 
     @property
-    def granted(self) -> tuple[Intent, ...]:
+    def granted(self) -> tuple[_remedies.Intent, ...]:
         """The trails that the key's policy must allow CloudTrail to encrypt for."""
-        return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
+        return tuple(each for each in self.intents if each.needs_key or _remedies.Remedy.MERGE in each.remedies)
 
-    def required(self, wish: Wish, settings: Settings) -> Required:
+    def required(self, wish: _wish.Wish, settings: Settings) -> _merge.Required:
         """What the key's policy must allow."""
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
-        return Required(self.key.arn, trails, settings.readers, wish.statements)
+        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements)
 
 
 def key_changes(
-    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
-) -> Iterator[Change]:
+    use: KeyUse, account_id: str, wish: _wish.Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[_model.Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     if use.serving.is_new and wish.key:
         yield _changes.create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
@@ -59,47 +60,47 @@ def key_changes(
         yield from _grants(use, account_id, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
         yield _changes.create_alias(use.key, wish.key.alias)
-    if use.others or any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
+    if use.others or any(each.needs_key or _remedies.Remedy.REVIVE in each.remedies for each in use.intents):
         yield from _revival(use.key, wish)
 
 
-def _policy_at_birth(required: Required, wish: KeyWish) -> str:
+def _policy_at_birth(required: _merge.Required, wish: _wish.KeyWish) -> str:
     try:
         return _birth.birth_policy(required, wish).to_json()
-    except MergeRefusedError as error:
-        raise RefusedError(f"The new key cannot be given its policy. {error}") from error
+    except _merge.MergeRefusedError as error:
+        raise _wish.RefusedError(f"The new key cannot be given its policy. {error}") from error
 
 
 def _grants(
-    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
-) -> Iterator[Change]:
+    use: KeyUse, account_id: str, wish: _wish.Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[_model.Change]:
     """The policy with what is missing in it, if anything is.
 
     Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
     """
     key = use.key
-    if isinstance(key.policy, ReadError):
-        raise RefusedError(
+    if isinstance(key.policy, _model.ReadError):
+        raise _wish.RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
             f"{_serving.step_of_owner(account_id, key.arn, key.policy, wish)}"
         )
     try:
         present = _document.parse(key.policy)
         merged = _merge.merge(present, use.required(wish, settings))
-    except PolicyError as error:
-        raise RefusedError(
+    except _document.PolicyError as error:
+        raise _wish.RefusedError(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by kms_key_id."
         ) from error
-    except MergeRefusedError as error:
+    except _merge.MergeRefusedError as error:
         if use.others or any(each.fails for each in use.granted):
-            raise RefusedError(str(error)) from error
+            raise _wish.RefusedError(str(error)) from error
         warn(str(error))
         return
     if merged is not present:
         yield _changes.put_key_policy(key, merged.to_json())
 
 
-def _revival(key: Key, wish: Wish) -> Iterator[Change]:
+def _revival(key: _model.Key, wish: _wish.Wish) -> Iterator[_model.Change]:
     """What lets the key work again, where the user allows it."""
     if key.state in USABLE_STATES:
         return
@@ -109,10 +110,10 @@ def _revival(key: Key, wish: Wish) -> Iterator[Change]:
     elif key.state == "Disabled" and wish.allow_enable_key:
         yield _changes.enable_key(key)
     else:
-        raise RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
+        raise _wish.RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
 
 
-def _way_out(key: Key) -> str:
+def _way_out(key: _model.Key) -> str:
     """The next step for a key whose state stops encryption."""
     another = "or give another key by kms_key_id, with replace_compliant_key"
     if key.state == "Disabled":
@@ -122,14 +123,14 @@ def _way_out(key: Key) -> str:
     return f"Bring it back to the state Enabled, {another}."
 
 
-def rotation(key: Key, account_id: str, wish: Wish) -> Change | None:
+def rotation(key: _model.Key, account_id: str, wish: _wish.Wish) -> _model.Change | None:
     """Automatic rotation, for the key of our alias where KMS can rotate it and does not.
 
     A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not looked after from here.
     """
     if wish.key is None or not wish.key.rotation or key.rotation_enabled is not False:
         return None
-    aliases = () if isinstance(key.aliases, ReadError) else key.aliases
+    aliases = () if isinstance(key.aliases, _model.ReadError) else key.aliases
     ours = wish.key.alias in aliases and key.arn.split(":")[4] == account_id
     if not ours or key.primary_arn or key.state not in USABLE_STATES:
         return None

@@ -10,21 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    TrailVerdict,
-    assess,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Candidate,
-    Change,
-    Key,
-    Missing,
-    Snapshot,
-    Trail,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _changes,
     _key_changes,
@@ -34,38 +22,32 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _serving,
     _shared,
     _warnings,
+    _wish,
     _wished_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import KeyUse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import Intent, Remedy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._serving import Serving
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    Plan,
-    RefusedError,
-    SharedKey,
-    Targets,
-    Wish,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wished_trail import WishedTrail
 
 # Beside these a change of key can only make things better, or it is nothing that a key could mend.
 NO_WORSE = ("trail_is_delivering",)
-_OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
+_OF_THE_KEY = (_remedies.Remedy.ANOTHER_KEY, _remedies.Remedy.MERGE)
 
 
-def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
+def regions_in_need(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[str, ...]:
     """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
     if wish.kms_key_id:
         trails = [verdict.trail for verdict in account.trails if _remedies.may_write(verdict.trail, wish)]
     else:
         trails = [intent.trail for intent in _remedies.intents(account, wish) if intent.needs_key]
     buckets = (account.snapshot.buckets[trail.bucket_name] for trail in trails)
-    return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
+    return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, _model.Bucket)}))
 
 
 def make_plan(
-    account: AccountVerdict, targets: Targets, wish: Wish, settings: Settings, wished: WishedTrail | None = None
-) -> Plan:
+    account: _assess.AccountVerdict,
+    targets: _wish.Targets,
+    wish: _wish.Wish,
+    settings: Settings,
+    wished: _wished_trail.WishedTrail | None = None,
+) -> _wish.Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
     With `wished` only what that trail needs; `account` has it already, see `with_wished_trail`. Pure: the same in, the
@@ -79,21 +61,21 @@ class _Planner:
 
     def __init__(
         self,
-        account: AccountVerdict,
-        targets: Targets,
-        wish: Wish,
+        account: _assess.AccountVerdict,
+        targets: _wish.Targets,
+        wish: _wish.Wish,
         settings: Settings,
-        wished: WishedTrail | None,
+        wished: _wished_trail.WishedTrail | None,
     ) -> None:
         self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
         self._wished = wished
-        self._snapshot: Snapshot = account.snapshot
+        self._snapshot: _model.Snapshot = account.snapshot
         self._refusals: list[str] = []
         self._refused: set[str] = set()
         self._warnings: list[str] = []
-        self._uses: dict[str, KeyUse] = {}
+        self._uses: dict[str, _key_changes.KeyUse] = {}
 
-    def plan(self) -> Plan:
+    def plan(self) -> _wish.Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
         for intent in _remedies.intents(self._account, self._wish):
             self._choose(intent)
@@ -106,9 +88,9 @@ class _Planner:
         self._prove(predicted, changes)
         left, changes = self._left_and_own(changes)
         self._warnings += _warnings.plan_warnings(self._account, predicted, _changes.in_order(changes), self._wish)
-        return Plan(_changes.in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
+        return _wish.Plan(_changes.in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
 
-    def _left_and_own(self, changes: list[Change]) -> tuple[tuple[SharedKey, ...], list[Change]]:
+    def _left_and_own(self, changes: list[_model.Change]) -> tuple[tuple[_wish.SharedKey, ...], list[_model.Change]]:
         """The shared keys that are changed for all accounts at once, and the changes that are this account's own."""
         account = _serving.key_account(self._snapshot, self._wish)
         left = [change for change in changes if _shared.is_left_to_the_key(change, account, self._wish)]
@@ -139,39 +121,39 @@ class _Planner:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [candidate.key for candidate in self._targets.values()]
         is_needed = any(intent.needs_key for intent in _remedies.intents(self._account, self._wish))
-        if self._wish.kms_key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
+        if self._wish.kms_key_id and found and not is_needed and all(isinstance(key, _model.Missing) for key in found):
             yield (
                 f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
                 f"{self._snapshot.account_id}. Correct kms_key_id."
             )
 
-    def _choose(self, intent: Intent) -> None:
+    def _choose(self, intent: _remedies.Intent) -> None:
         """Note which key the trail will have, and what for; or why it gets none."""
         try:
-            serving = self._serving(intent)
-        except RefusedError as error:
+            serving = self._served_by(intent)
+        except _wish.RefusedError as error:
             self._refuse([intent.trail], error)
             return
-        use = self._uses.get(serving.key.arn, KeyUse(serving, ()))
+        use = self._uses.get(serving.key.arn, _key_changes.KeyUse(serving, ()))
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
         known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
-        self._uses[serving.key.arn] = KeyUse(known, (*use.intents, intent))
+        self._uses[serving.key.arn] = _key_changes.KeyUse(known, (*use.intents, intent))
 
-    def _serving(self, intent: Intent) -> Serving:
+    def _served_by(self, intent: _remedies.Intent) -> _serving.Serving:
         if not intent.needs_key:
             # A key that is merged into or revived was read, or there would be nothing to say about it.
-            return Serving(cast("Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
+            return _serving.Serving(cast("_model.Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
         self._refuse_blind_replacement(intent.verdict)
         bucket = self._snapshot.buckets[intent.trail.bucket_name]
-        if not isinstance(bucket, Bucket):
-            raise RefusedError(
+        if not isinstance(bucket, _model.Bucket):
+            raise _wish.RefusedError(
                 f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so it is open in which "
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
-        candidate: Candidate = self._targets[bucket.region]
+        candidate: _model.Candidate = self._targets[bucket.region]
         return _serving.serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
 
-    def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
+    def _refuse_blind_replacement(self, verdict: _assess.TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
         if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
             return
@@ -181,29 +163,29 @@ class _Planner:
             if _remedies.unread(each) and _remedies.FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY
         ]
         if blind:
-            raise RefusedError(
+            raise _wish.RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
                 f"{blind[0].message} {blind[0].remediation} To replace it all the same, set replace_compliant_key."
             )
 
-    def _refuse(self, trails: Sequence[Trail], error: RefusedError) -> None:
+    def _refuse(self, trails: Sequence[_model.Trail], error: _wish.RefusedError) -> None:
         arns = [trail.arn for trail in trails]
         self._refusals.append(f"The trail {', '.join(arns)}: {error}")
         self._refused.update(arns)
 
-    def _of_use(self, use: KeyUse) -> Iterator[Change]:
+    def _of_use(self, use: _key_changes.KeyUse) -> Iterator[_model.Change]:
         """The changes of one key and of the trails that move to it."""
         try:
             yield from _key_changes.key_changes(
                 use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append
             )
-        except RefusedError as error:
+        except _wish.RefusedError as error:
             self._refuse([intent.trail for intent in use.intents], error)
         for intent in use.intents if self._wished is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
                 yield _changes.update_trail(intent.trail, use.key.arn)
 
-    def _of_wished(self) -> list[Change]:
+    def _of_wished(self) -> list[_model.Change]:
         """The changes of the trail that is wished for, and of its bucket, where it has got its key."""
         wished = self._wished
         if wished is None or wished.trail.arn in self._refused:
@@ -212,26 +194,26 @@ class _Planner:
         key_arn = next(given, wished.trail.kms_key_arn) or ""
         try:
             return list(_wished_trail.wished_changes(self._snapshot, wished, key_arn))
-        except RefusedError as error:
+        except _wish.RefusedError as error:
             self._refuse([wished.trail], error)
             return []
 
-    def _rotations(self, predicted: Snapshot) -> list[Change]:
+    def _rotations(self, predicted: _model.Snapshot) -> list[_model.Change]:
         """Rotation for every key of ours that a trail will use."""
-        keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
+        keys = [key for key in predicted.keys.values() if isinstance(key, _model.Key)]
         found = (
             _key_changes.rotation(key, _serving.key_account(self._snapshot, self._wish), self._wish) for key in keys
         )
         return [change for change in found if change]
 
-    def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
+    def _prove(self, predicted: _model.Snapshot, changes: list[_model.Change]) -> None:
         """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
 
         A trail that has a key is not moved unseen either: the logs that it delivers now are at stake.
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
-        for verdict in assess(predicted, _without_leave(self._settings)).trails:
+        for verdict in _assess.assess(predicted, _without_leave(self._settings)).trails:
             arn = verdict.trail.arn
             for finding in verdict.findings if arn in had_key.keys() - self._refused else ():
                 if finding.level != "required" or finding.rule in NO_WORSE:

@@ -10,26 +10,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Change,
-    Key,
-    Missing,
-    ReadError,
-    Snapshot,
-    Trail,
-    TrailStatus,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 
 OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
 
 
-def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Key]) -> Snapshot:
+def predict(
+    snapshot: _model.Snapshot, changes: Iterable[_model.Change], keys: Mapping[str, _model.Key]
+) -> _model.Snapshot:
     """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
 
     Of the keys only those remain that a trail uses then, as a reader would find them.
     """
-    known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
+    known: dict[str, _model.Key | _model.Missing | _model.ReadError] = {**snapshot.keys, **keys}
     trails = {trail.arn: trail for trail in snapshot.trails}
     buckets = dict(snapshot.buckets)
     for change in changes:
@@ -51,10 +44,10 @@ def predict(snapshot: Snapshot, changes: Iterable[Change], keys: Mapping[str, Ke
     return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
 
 
-def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
+def _changed_trail(trail: _model.Trail, change: _model.Change, now: datetime) -> _model.Trail:
     """The trail after one change of it; one that is created is in the snapshot as it will be born."""
     if change.operation == "StartLogging":
-        if not isinstance(trail.status, TrailStatus):
+        if not isinstance(trail.status, _model.TrailStatus):
             return trail
         return replace(trail, status=replace(trail.status, is_logging=True, logging_since=now))
     return replace(
@@ -65,13 +58,17 @@ def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
     )
 
 
-def _with_policy(bucket: Bucket | Missing | ReadError, change: Change) -> Bucket | Missing | ReadError:
-    return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, Bucket) else bucket
+def _with_policy(
+    bucket: _model.Bucket | _model.Missing | _model.ReadError, change: _model.Change
+) -> _model.Bucket | _model.Missing | _model.ReadError:
+    return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, _model.Bucket) else bucket
 
 
-def _changed(key: Key | Missing | ReadError, change: Change) -> Key | Missing | ReadError:
+def _changed(
+    key: _model.Key | _model.Missing | _model.ReadError, change: _model.Change
+) -> _model.Key | _model.Missing | _model.ReadError:
     """The key after one change of it."""
-    if not isinstance(key, Key):
+    if not isinstance(key, _model.Key):
         return key
     if change.operation in ("CreateKey", "PutKeyPolicy"):
         return replace(key, policy=str(change.after["policy"]))
@@ -82,19 +79,19 @@ def _changed(key: Key | Missing | ReadError, change: Change) -> Key | Missing | 
     return replace(key, state=str(change.after["state"]), deletion_date=None)
 
 
-def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
-    if isinstance(key.aliases, ReadError):
+def _with_alias(key: _model.Key, alias_arn: str) -> tuple[str, ...] | _model.ReadError:
+    if isinstance(key.aliases, _model.ReadError):
         return key.aliases
     return tuple(sorted({*key.aliases, alias_arn.rpartition(":")[2]}))
 
 
-def touched(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
+def touched(snapshot: _model.Snapshot, changes: Iterable[_model.Change]) -> frozenset[str]:
     """The ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
     resources = {change.resource for change in changes if change.operation != "EnableKeyRotation"}
     return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 
-def without_old_errors(snapshot: Snapshot, trail_arns: Collection[str], since: datetime) -> Snapshot:
+def without_old_errors(snapshot: _model.Snapshot, trail_arns: Collection[str], since: datetime) -> _model.Snapshot:
     """The snapshot without the delivery errors of these trails that nothing newer than `since` confirms.
 
     What GetTrailStatus says of the last delivery speaks of the key before the change, until there is a later one.
@@ -103,13 +100,13 @@ def without_old_errors(snapshot: Snapshot, trail_arns: Collection[str], since: d
     return replace(snapshot, trails=trails)
 
 
-def _without_old_error(trail: Trail, since: datetime) -> Trail:
+def _without_old_error(trail: _model.Trail, since: datetime) -> _model.Trail:
     status = trail.status
-    if not isinstance(status, TrailStatus) or delivered_since(status, since):
+    if not isinstance(status, _model.TrailStatus) or delivered_since(status, since):
         return trail
     return replace(trail, status=replace(status, latest_delivery_error=None, latest_digest_delivery_error=None))
 
 
-def delivered_since(status: TrailStatus, since: datetime) -> bool:
+def delivered_since(status: _model.TrailStatus, since: datetime) -> bool:
     """Whether a delivery later than `since` is known."""
     return status.latest_delivery_time is not None and status.latest_delivery_time > since

@@ -10,11 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    TrailVerdict,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Key, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 
 
@@ -58,11 +55,11 @@ STATE_LEADS_TO: Mapping[str, Remedy] = {
 class Intent:
     """What is to be done about one trail."""
 
-    verdict: TrailVerdict
+    verdict: _assess.TrailVerdict
     remedies: frozenset[Remedy]
 
     @property
-    def trail(self) -> Trail:
+    def trail(self) -> _model.Trail:
         """The trail."""
         return self.verdict.trail
 
@@ -77,14 +74,14 @@ class Intent:
         return self.needs_key or self.verdict.verdict == "non_compliant"
 
 
-def intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
+def intents(account: _assess.AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
     found = (Intent(verdict, _remedies(account, verdict, wish)) for verdict in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
-def may_write(trail: Trail, wish: Wish) -> bool:
+def may_write(trail: _model.Trail, wish: Wish) -> bool:
     """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
     Who wishes for a trail asks for nothing to be done to any other.
@@ -95,12 +92,12 @@ def may_write(trail: Trail, wish: Wish) -> bool:
     return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
 
 
-def is_named(trail: Trail, wish: Wish) -> bool:
+def is_named(trail: _model.Trail, wish: Wish) -> bool:
     """Whether the user asks for this very trail."""
     return trail.arn in wish.trails or trail.name in wish.trails
 
 
-def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
+def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wish: Wish) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
     if wish.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
@@ -114,8 +111,8 @@ def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> fro
 class Leave:
     """A finding that would lead to a change without its exception, and the exception, or the one that has expired."""
 
-    trail: Trail
-    finding: Finding
+    trail: _model.Trail
+    finding: _model.Finding
     exception: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -123,17 +120,17 @@ class Leave:
         return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
-def left_alone(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def left_alone(account: _assess.AccountVerdict, wish: Wish) -> Iterator[Leave]:
     """What exceptions keep from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "exception")
 
 
-def no_longer_excepted(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def no_longer_excepted(account: _assess.AccountVerdict, wish: Wish) -> Iterator[Leave]:
     """What expired exceptions kept from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "expired_exception")
 
 
-def _leaves(account: AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
+def _leaves(account: _assess.AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
     for verdict in account.trails:
         for finding in verdict.findings if may_write(verdict.trail, wish) else ():
             exception = finding.evidence.get(kind)
@@ -143,7 +140,7 @@ def _leaves(account: AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
                     yield Leave(verdict.trail, finding, exception)
 
 
-def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:
+def _leads_to(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, finding: _model.Finding) -> Remedy:
     """What one finding leads to. Only what makes a trail non-compliant is acted upon.
 
     What is unknown leads to nothing, but for one case: a key policy that was read and leaves it open whether the
@@ -158,22 +155,22 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
         return Remedy.REPORT
     if finding.rule == "key_is_usable":
         key = account.snapshot.keys[verdict.trail.kms_key_arn or ""]
-        return STATE_LEADS_TO.get(key.state, remedy) if isinstance(key, Key) and is_right_kind(key) else remedy
+        return STATE_LEADS_TO.get(key.state, remedy) if isinstance(key, _model.Key) and is_right_kind(key) else remedy
     return remedy
 
 
-def unread(finding: Finding) -> bool:
+def unread(finding: _model.Finding) -> bool:
     """Whether the finding is unknown because something could not be read."""
     return finding.status == "unknown" and "iam_action" in finding.evidence
 
 
-def _is_open(finding: Finding) -> bool:
+def _is_open(finding: _model.Finding) -> bool:
     """Whether the policy of an unknown finding was read and judged: it hangs on what nobody knows."""
     decisions = [finding.evidence, *finding.evidence.values()]
     outcomes = [each.get("outcome") for each in decisions if isinstance(each, Mapping)]
     return any(outcomes)
 
 
-def is_right_kind(key: Key) -> bool:
+def is_right_kind(key: _model.Key) -> bool:
     """Whether CloudTrail could use a key of this kind (CloudTrail API reference, UpdateTrail: symmetric keys only)."""
     return (key.usage, key.spec) == ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT")

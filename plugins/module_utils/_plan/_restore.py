@@ -11,26 +11,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    TrailVerdict,
-    assess,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    PLACEHOLDER,
-    Backup,
-    Change,
-    Finding,
-    Key,
-    Missing,
-    ReadError,
-    Replaced,
-    Snapshot,
-    Trail,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _birth,
+    _changes,
+    _predict,
+    _warnings,
+    _wish,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _changes, _predict, _warnings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge, _validate
 
 # The account of a trail, or of a pattern of trails, in a policy.
@@ -41,48 +31,48 @@ NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_e
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
 
 
-def keys_of_backup(backup: Backup) -> tuple[str, ...]:
+def keys_of_backup(backup: _model.Backup) -> tuple[str, ...]:
     """The ARNs of the keys that a restore may touch."""
     arns = {row.before for row in backup.trail_keys if row.before} | {row.arn for row in backup.key_policies}
     return tuple(sorted(arns))
 
 
 def make_restore_plan(
-    account: AccountVerdict,
-    backup: Backup,
-    keys: Mapping[str, Key | Missing | ReadError],
-    wish: Wish,
+    account: _assess.AccountVerdict,
+    backup: _model.Backup,
+    keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError],
+    wish: _wish.Wish,
     settings: Settings,
-) -> Plan:
+) -> _wish.Plan:
     """Plan what puts the backup back; `keys` has an entry for each of `keys_of_backup`.
 
     Trails come before policies: a key is needed until the last trail has left it. Pure, and every refusal is listed.
     """
     refusals: list[str] = []
     warnings: list[str] = []
-    changes: list[Change] = []
+    changes: list[_model.Change] = []
     if backup.account_id != account.snapshot.account_id:
         refusals.append(f"The backup is of account {backup.account_id}, not of {account.snapshot.account_id}.")
-        return Plan((), tuple(refusals), (), account.snapshot)
+        return _wish.Plan((), tuple(refusals), (), account.snapshot)
     for row in backup.trail_keys:
         changes += _trail_goes_back(account.snapshot, row, backup, keys, refusals)
     moved = {change.resource for change in changes}
     for row in backup.key_policies:
         changes += _policy_goes_back(account.snapshot, row, keys[row.arn], warnings, refusals)
-    known = {arn: key for arn, key in keys.items() if isinstance(key, Key)}
+    known = {arn: key for arn, key in keys.items() if isinstance(key, _model.Key)}
     predicted = _predict.predict(account.snapshot, changes, known)
     refusals += _would_go_blind(account.snapshot, predicted, moved, settings)
     warnings += _warnings.plan_warnings(account, predicted, changes, wish)
-    return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+    return _wish.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
 
 def _trail_goes_back(
-    snapshot: Snapshot,
-    row: Replaced,
-    backup: Backup,
-    keys: Mapping[str, Key | Missing | ReadError],
+    snapshot: _model.Snapshot,
+    row: _model.Replaced,
+    backup: _model.Backup,
+    keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError],
     refusals: list[str],
-) -> Iterator[Change]:
+) -> Iterator[_model.Change]:
     """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
@@ -97,30 +87,32 @@ def _trail_goes_back(
             yield _changes.update_trail(trail, str(row.before))
 
 
-def _is_still_ours(trail: Trail, row: Replaced, backup: Backup, snapshot: Snapshot) -> bool:
+def _is_still_ours(trail: _model.Trail, row: _model.Replaced, backup: _model.Backup, snapshot: _model.Snapshot) -> bool:
     """Whether the trail has the key that the enforcement gave it.
 
     A run that was ended could not note the ARN of the key that it created: such a key is known by its policy.
     """
     if trail.kms_key_arn == row.after:
         return True
-    if trail.kms_key_arn is None or not row.after.endswith(PLACEHOLDER):
+    if trail.kms_key_arn is None or not row.after.endswith(_model.PLACEHOLDER):
         return False
     key = snapshot.keys[trail.kms_key_arn]
-    is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(PLACEHOLDER))
+    is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(_model.PLACEHOLDER))
     return trail.kms_key_arn in backup.created_keys or (
-        is_where_it_was_to_be and isinstance(key, Key) and _birth.is_born_here(key)
+        is_where_it_was_to_be and isinstance(key, _model.Key) and _birth.is_born_here(key)
     )
 
 
-def _somebody_elses(trail: Trail) -> str:
+def _somebody_elses(trail: _model.Trail) -> str:
     return (
         f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
         "Set its key by hand, or take it off the backup."
     )
 
 
-def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing | ReadError]) -> str | None:
+def _why_it_stays(
+    trail: _model.Trail, row: _model.Replaced, keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError]
+) -> str | None:
     if row.before is None:
         return (
             "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
@@ -128,17 +120,21 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, Key | Missing 
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
-    if isinstance(key, Key):
+    if isinstance(key, _model.Key):
         return None
-    why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
+    why = key.message if isinstance(key, _model.Missing) else f"{key.operation} answered {key.code}: {key.message}"
     return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
 
 
 def _policy_goes_back(
-    snapshot: Snapshot, row: Replaced, key: Key | Missing | ReadError, warnings: list[str], refusals: list[str]
-) -> Iterator[Change]:
+    snapshot: _model.Snapshot,
+    row: _model.Replaced,
+    key: _model.Key | _model.Missing | _model.ReadError,
+    warnings: list[str],
+    refusals: list[str],
+) -> Iterator[_model.Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
-    if not isinstance(key, Key) or isinstance(key.policy, ReadError):
+    if not isinstance(key, _model.Key) or isinstance(key.policy, _model.ReadError):
         warnings.append(f"The policy of {row.arn} cannot be read, and is left as it is.")
     elif _same(key.policy, row.after):
         reason = _why_the_policy_stays(snapshot, row)
@@ -150,7 +146,7 @@ def _policy_goes_back(
         warnings.append(f"Somebody else has changed the policy of {row.arn} since the backup; it is left as it is.")
 
 
-def _why_the_policy_stays(snapshot: Snapshot, row: Replaced) -> str | None:
+def _why_the_policy_stays(snapshot: _model.Snapshot, row: _model.Replaced) -> str | None:
     before = str(row.before)
     owner = row.arn.split(":")[4]
     others = {owner} | _owners_of_trails(row.after) - _owners_of_trails(before)
@@ -194,15 +190,15 @@ def _same(one: str, other: str | None) -> bool:
 
 
 def _would_go_blind(
-    snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
+    snapshot: _model.Snapshot, predicted: _model.Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[str]:
     """What is needed to deliver and gets lost by an old key or an old policy, or may be.
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
     plain = replace(settings, levels={}, exceptions=())
-    before = {verdict.trail.arn: _doubts(verdict) for verdict in assess(snapshot, plain).trails}
-    for verdict in assess(predicted, plain).trails:
+    before = {verdict.trail.arn: _doubts(verdict) for verdict in _assess.assess(snapshot, plain).trails}
+    for verdict in _assess.assess(predicted, plain).trails:
         trail = verdict.trail
         for rule, finding in _doubts(verdict).items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
@@ -214,7 +210,7 @@ def _would_go_blind(
                 )
 
 
-def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
+def _doubts(verdict: _assess.TrailVerdict) -> dict[str, _model.Finding]:
     """What is needed to deliver and is not certain, by rule."""
     return {
         finding.rule: finding
@@ -223,5 +219,5 @@ def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
     }
 
 
-def _is_worse(before: Finding | None, after: Finding) -> bool:
+def _is_worse(before: _model.Finding | None, after: _model.Finding) -> bool:
     return before is None or (before.status, after.status) == ("unknown", "fail")

@@ -13,28 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Change,
-    Operation,
-    Snapshot,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _changes,
     _key_changes,
     _serving,
     _warnings,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_changes import KeyUse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    Plan,
-    RefusedError,
-    SharedKey,
-    Targets,
-    Wish,
+    _wish,
 )
 
-OF_A_KEY: tuple[Operation, ...] = (
+OF_A_KEY: tuple[_model.Operation, ...] = (
     "CreateKey",
     "CreateAlias",
     "PutKeyPolicy",
@@ -45,34 +34,38 @@ OF_A_KEY: tuple[Operation, ...] = (
 
 
 def left_to_the_key(
-    changes: Iterable[Change], uses: Mapping[str, KeyUse], account: str, wish: Wish, settings: Settings
-) -> tuple[SharedKey, ...]:
+    changes: Iterable[_model.Change],
+    uses: Mapping[str, _key_changes.KeyUse],
+    account: str,
+    wish: _wish.Wish,
+    settings: Settings,
+) -> tuple[_wish.SharedKey, ...]:
     """The keys of the account that these changes are about, each with what its policy must allow."""
     arns = (_key_of(change) for change in changes if is_left_to_the_key(change, account, wish))
     return tuple(_shared(arn, uses.get(arn), wish, settings) for arn in dict.fromkeys(arns))
 
 
-def is_left_to_the_key(change: Change, account: str, wish: Wish) -> bool:
+def is_left_to_the_key(change: _model.Change, account: str, wish: _wish.Wish) -> bool:
     """Whether a change is one of a shared key of the account."""
     return wish.key_is_shared and change.operation in OF_A_KEY and change.resource.split(":")[4] == account
 
 
-def _key_of(change: Change) -> str:
+def _key_of(change: _model.Change) -> str:
     return str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
 
 
-def _shared(arn: str, use: KeyUse | None, wish: Wish, settings: Settings) -> SharedKey:
+def _shared(arn: str, use: _key_changes.KeyUse | None, wish: _wish.Wish, settings: Settings) -> _wish.SharedKey:
     # Without a use the key works, and only its rotation is to be turned on: that is done to the key of our alias.
     alias = wish.key.alias if wish.key else None
     if use is None:
-        return SharedKey(arn, alias, ())
+        return _wish.SharedKey(arn, alias, ())
     is_ours = use.serving.needs_alias or alias in (use.key.aliases if isinstance(use.key.aliases, tuple) else ())
-    return SharedKey(arn, alias if is_ours else None, use.required(wish, settings).trail_arns, settings.readers)
+    return _wish.SharedKey(arn, alias if is_ours else None, use.required(wish, settings).trail_arns, settings.readers)
 
 
 def make_key_plan(
-    snapshot: Snapshot, targets: Targets, trails: tuple[str, ...], wish: Wish, settings: Settings
-) -> Plan:
+    snapshot: _model.Snapshot, targets: _wish.Targets, trails: tuple[str, ...], wish: _wish.Wish, settings: Settings
+) -> _wish.Plan:
     """Plan what lets the wished key serve the trails, whosever they are.
 
     `snapshot` is that of the key's account, `targets` has the one region of the key. Pure: the same in, the same out.
@@ -83,18 +76,18 @@ def make_key_plan(
         serving = _serving.serving_key(snapshot, region, candidate, wish, settings)
         changes = list(
             _key_changes.key_changes(
-                KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append
+                _key_changes.KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append
             )
         )
-    except RefusedError as error:
-        return Plan((), (str(error),), (), snapshot)
+    except _wish.RefusedError as error:
+        return _wish.Plan((), (str(error),), (), snapshot)
     named = (wish.key.alias,) if wish.key else ()
     rotated = _key_changes.rotation(replace(serving.key, aliases=named), _serving.key_account(snapshot, wish), wish)
     changes += [rotated] if rotated else []
-    return Plan(
+    return _wish.Plan(
         changes=_changes.in_order(changes),
         refusals=(),
         warnings=(*warnings, *_warnings.size_warnings(changes)),
         predicted=snapshot,
-        shared_keys=(SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
+        shared_keys=(_wish.SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
     )

@@ -10,21 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Change,
-    Key,
-    ReadError,
-    Snapshot,
-    Trail,
-    next_step,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _requests, _validate
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, PolicyError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
@@ -39,7 +30,9 @@ OWNER_TAGS: Mapping[str, str] = {
 NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
 
-def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
+def plan_warnings(
+    account: AccountVerdict, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: Wish
+) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
@@ -51,12 +44,12 @@ def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterabl
     return warnings
 
 
-def _kept(change: Change) -> tuple[object, ...]:
+def _kept(change: _model.Change) -> tuple[object, ...]:
     """The keys that are no loss: none, and the one that the trail has after the change as well."""
     return (None, change.after["kms_key_arn"])
 
 
-def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
+def size_warnings(changes: Iterable[_model.Change]) -> Iterator[str]:
     """Policies that will not take many more accounts. A merge that finds no room is refused, and that is too late."""
     for change in changes:
         size = len(str(change.parameters.get("Policy", "")).encode())
@@ -67,12 +60,12 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
             )
 
 
-def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
+def owner_warning(resource: str, tags: Mapping[str, str] | _model.ReadError) -> str | None:
     """The warning that a tool which owns the resource may revert the change, or that nobody can tell."""
-    if isinstance(tags, ReadError):
+    if isinstance(tags, _model.ReadError):
         return (
             f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
-            f"{tags.operation} answered {tags.code}. {next_step(tags)}"
+            f"{tags.operation} answered {tags.code}. {_model.next_step(tags)}"
         )
     owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
     if not owners:
@@ -104,10 +97,12 @@ def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[s
             yield f"Left as it is, under an exception: {leave}"
 
 
-def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:
+def _of_replacement(
+    snapshot: _model.Snapshot, predicted: _model.Snapshot, trail: _model.Trail, change: _model.Change
+) -> Iterator[str]:
     """What the change of an encrypted trail's key means for its old logs and their readers."""
     old = snapshot.keys[trail.kms_key_arn or ""]
-    if not isinstance(old, Key):
+    if not isinstance(old, _model.Key):
         return
     yield (
         f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and cannot be "
@@ -121,11 +116,11 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
         )
 
 
-def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object) -> list[str]:
+def _readers_lost(snapshot: _model.Snapshot, trail: _model.Trail, old: _model.Key, new: object) -> list[str]:
     """The principals named in the old key's policy that may read the trail's logs by it, and not by the new one's."""
     now = _parsed(old)
-    then = _parsed(new) if isinstance(new, Key) else None
-    if now is None or then is None or not isinstance(new, Key):
+    then = _parsed(new) if isinstance(new, _model.Key) else None
+    if now is None or then is None or not isinstance(new, _model.Key):
         return []
     return [
         name
@@ -134,14 +129,14 @@ def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object) -> li
     ]
 
 
-def _parsed(key: Key) -> Policy | None:
+def _parsed(key: _model.Key) -> _document.Policy | None:
     try:
         return _document.parse(key.policy) if isinstance(key.policy, str) else None
-    except PolicyError:
+    except _document.PolicyError:
         return None
 
 
-def _named_principals(policy: Policy) -> list[str]:
+def _named_principals(policy: _document.Policy) -> list[str]:
     """The users, roles and accounts that statements of the policy allow something, each once."""
     names: dict[str, None] = {}
     for statement in policy.statements:
@@ -153,14 +148,16 @@ def _named_principals(policy: Policy) -> list[str]:
     return list(names)
 
 
-def _may_read(policy: Policy, name: str, snapshot: Snapshot, trail: Trail, key: Key) -> bool:
+def _may_read(
+    policy: _document.Policy, name: str, snapshot: _model.Snapshot, trail: _model.Trail, key: _model.Key
+) -> bool:
     bucket = snapshot.buckets[trail.bucket_name]
     request = _requests.reader_request(
         name,
         trail_arn=trail.arn,
         key_arn=key.arn,
         bucket_name=trail.bucket_name,
-        bucket_region=bucket.region if isinstance(bucket, Bucket) else key.region,
+        bucket_region=bucket.region if isinstance(bucket, _model.Bucket) else key.region,
     )
     # Of another account the key policy tells its own half only.
     foreign = request.caller.account != request.account

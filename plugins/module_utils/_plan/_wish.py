@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Change, Key, Snapshot
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
 
 # By bucket region: what stands behind `kms_key_id` or the alias there.
-Targets = Mapping[str, Candidate]
+Targets = Mapping[str, _model.Candidate]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def is_met(wish: Wish, account: AccountVerdict) -> bool:
     asks = wish.kms_key_id or wish.create_trail or wish.replace_compliant_key
     named = wish.trails and any(verdict.trail.ownership != "owned" for verdict in account.trails)
     statuses = {finding.status for verdict in account.trails for finding in verdict.findings}
-    keys = [key for key in account.snapshot.keys.values() if isinstance(key, Key)]
+    keys = [key for key in account.snapshot.keys.values() if isinstance(key, _model.Key)]
     rotate = all(key.rotation_enabled is not False for key in keys)
     return not asks and not named and statuses <= {"pass", "not_applicable"} and rotate
 
@@ -120,10 +120,10 @@ class Plan:
     `predicted` is the account as it will be once they are, and `shared_keys` are as the changes need them.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[_model.Change, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
-    predicted: Snapshot
+    predicted: _model.Snapshot
     shared_keys: tuple[SharedKey, ...] = ()
 
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge, _requests
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _document,
+    _merge,
+    _request,
+    _requests,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
 ACL = "AwsBaselineCloudTrailAcl"
 WRITE = "AwsBaselineCloudTrailWrite"
@@ -53,7 +55,7 @@ class Delivery:
         start = "/".join(part for part in (self.bucket_arn, self.bucket_prefix, "AWSLogs") if part)
         return [f"{start}/{owner}/*" for owner in owners]
 
-    def requests(self) -> Iterator[Request]:
+    def requests(self) -> Iterator[_request.Request]:
         """Every call of CloudTrail that must be allowed."""
         yield _requests.acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
         owners: list[tuple[str | None, str | None]] = [(None, None)]
@@ -72,7 +74,7 @@ class Delivery:
                 )
 
 
-def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> Policy | None:
+def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> _document.Policy | None:
     """The policy with what is missing in it, with `tls_only` the denial of all requests without TLS; None: nothing is.
 
     What a condition leaves open is granted beside it. Raises MergeRefusedError where a Deny stands in the way, or
@@ -80,7 +82,10 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     """
     policy = _document.parse(NOTHING if text is None else text)
     additions = [*_additions(policy, delivery)]
-    if tls_only and decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
+    if (
+        tls_only
+        and decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome is not _request.Outcome.EXPLICIT_DENY
+    ):
         additions.append(_tls_only(delivery.bucket_arn))
     listed = policy.document["Statement"]
     documents = list(listed) if isinstance(listed, list) else [listed]
@@ -96,14 +101,14 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     return merged
 
 
-def _additions(policy: Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
+def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
     """Our statements for what is missing."""
     missing = set()
     for request in delivery.requests():
         decision = decide(policy, request)
-        if decision.outcome is Outcome.EXPLICIT_DENY:
+        if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(delivery, f"{decision.reason} {decision.advice}")
-        if decision.outcome is not Outcome.ALLOWED:
+        if decision.outcome is not _request.Outcome.ALLOWED:
             missing.add(request.action)
     source = {"aws:SourceArn": [delivery.trail_arn]}
     if "s3:GetBucketAcl" in missing:
@@ -134,7 +139,7 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
     }
 
 
-def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
+def _refuse_what_s3_would(merged: _document.Policy, delivery: Delivery) -> None:
     for label, names in _merge.orphans(merged):
         raise _refusal(
             delivery,
@@ -150,5 +155,5 @@ def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
         )
 
 
-def _refusal(delivery: Delivery, why: str) -> MergeRefusedError:
-    return MergeRefusedError(f"The policy of the bucket {delivery.bucket_name} is left as it is: {why}")
+def _refusal(delivery: Delivery, why: str) -> _merge.MergeRefusedError:
+    return _merge.MergeRefusedError(f"The policy of the bucket {delivery.bucket_name} is left as it is: {why}")

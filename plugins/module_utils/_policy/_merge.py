@@ -15,10 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _requests, _validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _document,
+    _request,
+    _requests,
+    _validate,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
 USE = "AwsBaselineCloudTrailUse"
 DESCRIBE = "AwsBaselineCloudTrailDescribe"
@@ -46,7 +49,7 @@ class Required:
     form: Literal["strict", "cis"] = "strict"
 
 
-def new_key_policy(required: Required) -> Policy:
+def new_key_policy(required: Required) -> _document.Policy:
     """The whole policy of a new key: its account as administrator ("Default key policy"), and what is required."""
     _arn, partition, _service, _region, account = required.key_arn.split(":")[:5]
     administrator = {
@@ -59,7 +62,7 @@ def new_key_policy(required: Required) -> Policy:
     return merge(_document.parse({"Version": "2012-10-17", "Statement": [administrator]}), required)
 
 
-def merge(policy: Policy, required: Required) -> Policy:
+def merge(policy: _document.Policy, required: Required) -> _document.Policy:
     """The policy with what `decide` finds missing; the very same object when nothing is.
 
     A reader whom only the account's root statement covers is missing: the key policy alone does not prove it.
@@ -82,7 +85,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     return merged
 
 
-def _calls(required: Required) -> list[Request]:
+def _calls(required: Required) -> list[_request.Request]:
     """Every call that must be allowed."""
     calls = []
     for trail in required.trail_arns:
@@ -93,7 +96,7 @@ def _calls(required: Required) -> list[Request]:
     return calls
 
 
-def _reading(reader: str, trail_arn: str, key_arn: str) -> Request:
+def _reading(reader: str, trail_arn: str, key_arn: str) -> _request.Request:
     """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
     call = _requests.reader_request(
         reader, trail_arn=trail_arn, key_arn=key_arn, bucket_name=None, bucket_region=key_arn.split(":")[3]
@@ -101,18 +104,18 @@ def _reading(reader: str, trail_arn: str, key_arn: str) -> Request:
     return replace(call, identity_allows=call.caller.account != call.account)
 
 
-def _missing(policy: Policy, required: Required) -> list[Request]:
+def _missing(policy: _document.Policy, required: Required) -> list[_request.Request]:
     missing = []
     for call in _calls(required):
         decision = decide(policy, call)
-        if decision.outcome is Outcome.EXPLICIT_DENY:
+        if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
-        if decision.outcome is not Outcome.ALLOWED:
+        if decision.outcome is not _request.Outcome.ALLOWED:
             missing.append(call)
     return missing
 
 
-def _refuse_orphans(policy: Policy, required: Required) -> None:
+def _refuse_orphans(policy: _document.Policy, required: Required) -> None:
     """A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy")."""
     for label, names in orphans(policy):
         raise _refusal(
@@ -122,14 +125,14 @@ def _refuse_orphans(policy: Policy, required: Required) -> None:
         )
 
 
-def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
+def orphans(policy: _document.Policy) -> Iterator[tuple[str, str]]:
     """Each statement that names principals which no longer exist, by its label, with their unique ids."""
     for statement in policy.statements:
         if statement.principals and statement.principals.orphans:
             yield statement.label, ", ".join(statement.principals.orphans)
 
 
-def why_not_written_back(policy: Policy) -> str | None:
+def why_not_written_back(policy: _document.Policy) -> str | None:
     """Of names that stand twice in one object only the last value is read: written back, the others would be lost."""
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
         if names:
@@ -140,7 +143,7 @@ def why_not_written_back(policy: Policy) -> str | None:
     return None
 
 
-def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
+def _additions(missing: Sequence[_request.Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
     service = [call for call in missing if call.principal == _requests.SERVICE]
     used = [call for call in service if call.action != "kms:DescribeKey"]
@@ -223,7 +226,7 @@ def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _prove(merged: Policy, required: Required) -> None:
+def _prove(merged: _document.Policy, required: Required) -> None:
     problems = _validate.validate(merged)
     if problems:
         raise _refusal(
@@ -233,7 +236,7 @@ def _prove(merged: Policy, required: Required) -> None:
         )
     for call in _calls(required):
         decision = decide(merged, call)
-        if decision.outcome is not Outcome.ALLOWED:
+        if decision.outcome is not _request.Outcome.ALLOWED:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
 
 

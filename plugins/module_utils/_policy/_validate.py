@@ -14,11 +14,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
     QUANTIFIERS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    Policy,
-    PolicyError,
-    Statement,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS
 
 MAX_BYTES = 32_768
@@ -40,16 +35,16 @@ _SPELLINGS = {"null": "Null"} | {
 }
 
 
-def validate(policy: Policy | Mapping[str, Any] | str) -> list[str]:
+def validate(policy: _document.Policy | Mapping[str, Any] | str) -> list[str]:
     """Everything that PutKeyPolicy would refuse, each naming the statement; empty for a good policy.
 
     What is merely without effect, such as a statement without Resource, is no refusal but a warning of `parse`.
     Sources: KMS developer guide "Creating a key policy" and "AWS KMS condition keys"; IAM user guide, grammar.
     """
-    if not isinstance(policy, Policy):
+    if not isinstance(policy, _document.Policy):
         try:
             policy = _document.parse(policy)
-        except PolicyError as error:
+        except _document.PolicyError as error:
             return [str(error)]
     found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
     found += _top_level(policy.document)
@@ -69,7 +64,7 @@ def _top_level(document: Mapping[str, Any]) -> Iterator[str]:
         yield "The policy has no statements."
 
 
-def _form(policy: Policy) -> list[str]:
+def _form(policy: _document.Policy) -> list[str]:
     text = policy.to_json()
     found = []
     size = len(text.encode())
@@ -83,7 +78,7 @@ def _form(policy: Policy) -> list[str]:
     return found
 
 
-def _statement(statement: Statement) -> Iterator[str]:
+def _statement(statement: _document.Statement) -> Iterator[str]:
     document = statement.document
     if not isinstance(document, Mapping):
         yield "it is not an object"
