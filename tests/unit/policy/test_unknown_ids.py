@@ -104,6 +104,7 @@ def covers(pattern: str, name: str, *, negated: bool = False) -> bool | None:
         ("*.*", ANY_LETTER_OR_DIGIT, False),
         ("x*9/a", f"x{ANY_DIGIT}{ANY_DIGIT}/a", None),
         ("x*9/b", f"x{ANY_DIGIT}{ANY_DIGIT}/a", False),
+        ("?0", f"\n{ANY_DIGIT}", None),
         ("${aws:SourceAccount}", ANY_DIGIT * 12, None),
         ("${aws:SourceAccount}", ANY_DIGIT * 11, False),
         ("${aws:SourceAccount}/*", f"{OWNER}/a", True),
