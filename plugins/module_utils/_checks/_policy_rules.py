@@ -149,7 +149,7 @@ def _accepts_organization(subject: Subject, parsed: Policy) -> Result:
     if isinstance(subject.organization, Organization):
         return _accepts_all(subject, parsed, subject.organization.id)
     results = [_accepts_all(subject, parsed, each) for each in ANY_ORGANIZATION]
-    if len({result.status for result in results}) == 1:
+    if {result.status for result in results} in ({"pass"}, {"fail"}):
         return results[0]
     return _of_unknown_organization(subject)
 
@@ -188,6 +188,7 @@ def _deliveries(subject: Subject, organization: str | None) -> Iterator[Request]
                 region=region,
                 organization_id=organization_id,
                 member=member,
+                source_org_id=None if has_unknown(organization or "") else organization,
             )
 
 
@@ -216,9 +217,7 @@ def _hangs_on_ids(decision: Decision, request: Request) -> bool:
 
 
 def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
-    """The result where it hangs on which accounts are members of the organization, or on which organization it is."""
-    if not isinstance(subject.organization, Organization):
-        return _of_unknown_organization(subject)
+    """The result where it hangs on which accounts are members of the organization."""
     name = subject.trail.bucket_name
     grant = (
         f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "

@@ -76,6 +76,30 @@ def test_every_folder_that_the_trail_delivers_to_is_judged(
     assert (result.status, words in result.message) == (status, True), result.message
 
 
+def where(statement: dict[str, Any], operator: str, organization_id: str) -> dict[str, Any]:
+    return {**statement, "Condition": {operator: {"aws:SourceOrgID": organization_id}}}
+
+
+@pytest.mark.parametrize(
+    ("statements", "told", "status"),
+    [
+        ([where(allow("AWSLogs/*/*"), "StringEquals", OWN.id)], OWN, "pass"),
+        ([where(allow("AWSLogs/*/*"), "StringEquals", "o-stranger00")], OWN, "fail"),
+        ([where(allow("AWSLogs/*/*"), "StringEquals", OWN.id)], NOT_TOLD, "unknown"),
+        ([EVERYWHERE, where(deny("*"), "StringNotEqualsIfExists", OWN.id)], OWN, "pass"),
+        ([EVERYWHERE, where(deny("*"), "StringNotEqualsIfExists", "o-stranger00")], OWN, "fail"),
+        ([EVERYWHERE, where(deny("*"), "StringNotEqualsIfExists", OWN.id)], None, "unknown"),
+    ],
+)
+def test_logs_of_an_organization_trail_come_in_the_name_of_its_organization(
+    statements: list[dict[str, Any]], told: Organization | ReadError | None, status: str
+) -> None:
+    """Landing zones of Control Tower insist on it."""
+    result = found(statements, told)
+    assert result.status == status
+    assert ("DescribeOrganization" in result.remediation) is (told is NOT_TOLD)
+
+
 @pytest.mark.parametrize(
     ("statements", "remedy"),
     [
