@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    ANY_DIGIT,
+    ANY_LETTER_OR_DIGIT,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 
 SERVICE = "cloudtrail.amazonaws.com"
@@ -20,7 +24,9 @@ TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
-ANY_MEMBER = "000000000000"
+ANY_MEMBER = ANY_DIGIT * 12
+# They stand for every organization, by how long its id is (Organizations API reference, Organization, Id).
+ANY_ORGANIZATION = tuple(f"o-{ANY_LETTER_OR_DIGIT * length}" for length in range(10, 33))
 
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None
