@@ -283,7 +283,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import BackupError, read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts, narrowed_by
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 
 
@@ -308,7 +308,7 @@ def main() -> None:
         outcome = enforce(caller, task, Pace(timeout))
     except (_arguments.ArgumentError, AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    end(module, outcome, **_own(outcome))
+    end(module, outcome, **_own(outcome, task))
 
 
 def _task(module: Any) -> Task:
@@ -323,10 +323,11 @@ def _task(module: Any) -> Task:
     )
 
 
-def _own(outcome: Outcome) -> dict[str, Any]:
+def _own(outcome: Outcome, task: Task) -> dict[str, Any]:
+    narrowed = narrowed_by(task.scope.regions, task.scope.trails, task.settings.rules_off)
     return {
-        "before": facts([outcome.before]),
-        "after": facts([outcome.after]) if outcome.after else None,
+        "before": facts([outcome.before], narrowed),
+        "after": facts([outcome.after], narrowed) if outcome.after else None,
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
     }
 
