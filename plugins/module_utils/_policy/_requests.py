@@ -148,12 +148,10 @@ def delivery_request(
     is one of those that an organization trail writes below that id, of the account `member` or else of the trail's.
     `source_org_id` is the id of an organization trail's organization, wherever the file goes; None where nobody knows.
     """
-    facts = SERVICE_FACTS + DELIVERY_FACTS
+    facts = (*SERVICE_FACTS, *DELIVERY_FACTS, *(ORGANIZATION_FACTS if source_org_id else ()))
     log_file = _log_file(trail_arn, bucket_name, (bucket_prefix, "AWSLogs", organization_id), region, member)
-    names = {"trail_arn": trail_arn, "key_arn": key_arn}
-    if source_org_id:
-        facts, names = facts + ORGANIZATION_FACTS, {**names, "source_org_id": source_org_id}
-    return _request(facts, SERVICE, "s3:PutObject", log_file, **names)
+    names = {"trail_arn": trail_arn, "key_arn": key_arn, "source_org_id": source_org_id or ""}
+    return _request(facts, SERVICE, "s3:PutObject", log_file, identity_allows=None, **names)
 
 
 def acl_request(*, trail_arn: str, bucket_name: str) -> Request:
