@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
     document,
     facts,
     moment,
+    narrowed_by,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail
 
@@ -31,16 +32,17 @@ def audit(
 
     Raises AwsError where the caller has no way to AWS, and of a single account where nothing can be said about it.
     """
+    narrowed = narrowed_by(scope.regions, scope.trails, settings.rules_off)
     if not scope.accounts:
         snapshot = read_account(caller, scope)
         unused = unused_exceptions(snapshot.trails, [snapshot.account_id], settings)
-        return facts([assess(snapshot, settings)]), unused
+        return facts([assess(snapshot, settings)], narrowed), unused
     rows: list[dict[str, Any]] = []
     trails: list[Trail] = []
     read_at = ""
     for snapshot in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
-        rows.append(account_row(assess(snapshot, settings)))
+        rows.append(account_row(assess(snapshot, settings), narrowed))
         trails += snapshot.trails if settings.exceptions else ()
         read_at = max(read_at, moment(snapshot.read_at))
         tell(len(rows))

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
@@ -30,14 +30,22 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 Fact = TypeVar("Fact")
+# What `narrowed_by` of an account holds: by `regions`, `trails` and `rules_off` what was asked for, None for all.
+Narrowing: TypeAlias = "dict[str, list[str]] | None"
 
 VERDICTS = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
 
 
-def facts(accounts: Sequence[AccountVerdict]) -> dict[str, Any]:
-    """Return the document `cloudtrail_kms` of accounts that were judged; see `document`."""
+def facts(accounts: Sequence[AccountVerdict], narrowed: Narrowing = None) -> dict[str, Any]:
+    """Return the document `cloudtrail_kms` of accounts that were judged; see `account_row` and `document`."""
     read_at = max(account.snapshot.read_at for account in accounts)
-    return document([account_row(account) for account in accounts], moment(read_at))
+    return document([account_row(account, narrowed) for account in accounts], moment(read_at))
+
+
+def narrowed_by(regions: Iterable[str], trails: Iterable[str], rules_off: Iterable[str]) -> Narrowing:
+    """Return what an audit was narrowed by, each list sorted; None where these are empty, and nothing was left out."""
+    asked = {"regions": sorted({*regions}), "trails": sorted({*trails}), "rules_off": sorted({*rules_off})}
+    return asked if any(asked.values()) else None
 
 
 def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,7 +119,19 @@ def _told_by(
     verdicts, literal = [trail["verdict"] for trail in trails], [trail["cis_3_5"] for trail in trails]
     told["verdict"] = roll_up("non_compliant", "compliant", verdicts, complete=row["complete"])
     told["cis_3_5"] = roll_up("fail", "pass", literal, complete=row["complete"])
-    return told
+    return _narrowed_with([owners[arn][0] for arn in foreign], told)
+
+
+def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
+    """The account, narrowed by the rules too that were off where the findings of its owners' trails come from.
+
+    A report that was written before reports told it leaves that unknown, which the absence of the field says.
+    """
+    if any("narrowed_by" not in each for each in (row, *owners)):
+        return {field: value for field, value in row.items() if field != "narrowed_by"}
+    own, *others = ({} if each["narrowed_by"] is None else each["narrowed_by"] for each in (row, *owners))
+    rules_off = (rule for each in (own, *others) for rule in each.get("rules_off", ()))
+    return {**row, "narrowed_by": narrowed_by(own.get("regions", ()), own.get("trails", ()), rules_off)}
 
 
 def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,8 +148,11 @@ def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any
     return sorted(entries, key=lambda entry: str(entry[name]))
 
 
-def account_row(account: AccountVerdict) -> dict[str, Any]:
-    """Return the published row of one account, as it sees things itself."""
+def account_row(account: AccountVerdict, narrowed: Narrowing) -> dict[str, Any]:
+    """Return the published row of one account, as it sees things itself, of an audit that was `narrowed` or not.
+
+    Of an account that is closed or suspended nothing is asked, and so nothing left out.
+    """
     snapshot = account.snapshot
     keys = {key.arn: key for key in snapshot.keys.values() if isinstance(key, Key)}
     buckets = {bucket.name: bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)}
@@ -141,6 +164,7 @@ def account_row(account: AccountVerdict) -> dict[str, Any]:
         "verdict": account.verdict,
         "cis_3_5": account.cis_3_5,
         "complete": account.complete,
+        "narrowed_by": None if account.verdict == "not_applicable" else narrowed,
         "trails": [_trail(trail) for trail in account.trails],
         "kms_keys": [_key(keys[arn]) for arn in sorted(keys)],
         "buckets": [_bucket(buckets[name]) for name in sorted(buckets)],

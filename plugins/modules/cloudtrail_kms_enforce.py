@@ -273,12 +273,11 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments, _facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 
@@ -304,7 +303,7 @@ def main() -> None:
         outcome = enforce(caller, task, Pace(timeout))
     except (_arguments.ArgumentError, _access.AwsError, BackupError) as error:
         module.fail_json(msg=str(error))
-    end(module, outcome, **_own(outcome))
+    end(module, outcome, **_own(outcome, task))
 
 
 def _task(module: Any) -> Task:
@@ -319,11 +318,13 @@ def _task(module: Any) -> Task:
     )
 
 
-def _own(outcome: Outcome) -> dict[str, Any]:
-    before = facts([outcome.before])
+def _own(outcome: Outcome, task: Task) -> dict[str, Any]:
+    narrowed = _facts.narrowed_by(task.scope.regions, task.scope.trails, task.settings.rules_off)
+    before = _facts.facts([outcome.before], narrowed)
+    after = outcome.after
     return {
         "before": before,
-        "after": before if outcome.after is outcome.before else outcome.after and facts([outcome.after]),
+        "after": before if after is outcome.before else after and _facts.facts([after], narrowed),
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
     }
 

@@ -162,8 +162,28 @@ ansible_facts:
               type: str
               sample: fail
             complete:
-              description: Whether all regions could be read; if not, there may be trails that were not seen.
+              description:
+                - Whether all that was asked for could be read; if not, there may be trails that were not seen.
+                - Neither this nor the verdicts speak of what was not asked for, which C(narrowed_by) tells.
               type: bool
+            narrowed_by:
+              description:
+                - What the audit was narrowed by, as the options say it. It is null where it was not, and where nothing
+                  was asked of the account, since it is closed or suspended.
+              type: dict
+              contains:
+                regions:
+                  description: O(regions), sorted; empty where all were looked at.
+                  type: list
+                  elements: str
+                trails:
+                  description: O(trails), sorted; empty where all were judged.
+                  type: list
+                  elements: str
+                rules_off:
+                  description: The rules that O(rules) sets to V(off), sorted. No trail has a finding of them.
+                  type: list
+                  elements: str
             trails:
               description: The trails, sorted by ARN.
               type: list

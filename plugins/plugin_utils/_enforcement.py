@@ -151,7 +151,7 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     lines = [_title(enforcement), "", grid.heading(paint)]
     for row, cells in zip(found, rows, strict=True):
         lines += [*grid.lines(cells, VERDICT_TONES[cells[-1]], paint), *note_lines(row.notes, width, paint)]
-    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after))
+    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
 
 
 def _title(enforcement: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid impo
     legible,
     note_lines,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowings
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
     Note,
     Tone,
@@ -27,7 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes imp
     as_variables,
     finding_notes,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable, wrap
 
 _LAYOUT = (
     # An account id has 12 digits and is never broken; its name wraps below it.
@@ -74,7 +75,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
         lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
     asked = as_variables(note.remediation for row in rows for note in row.notes)
     lines += [*detail_lines(asked, width), ""] if asked else []
-    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit))
+    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
 
 
 def account_rows(account: Mapping[str, Any]) -> list[Row]:
@@ -116,8 +117,8 @@ def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> s
     return printable((aliases.get(arn) or [arn.rpartition("/")[2]])[0])
 
 
-def closing(audit: Mapping[str, Any]) -> list[str]:
-    """Return the lines that count the verdicts."""
+def closing(audit: Mapping[str, Any], width: int) -> list[str]:
+    """Return the lines that count the verdicts, and say what the audit was narrowed by."""
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     excepted = audit["summary"]["excepted"]
@@ -126,7 +127,12 @@ def closing(audit: Mapping[str, Any]) -> list[str]:
         f"Trails    {_tally(trail['verdict'] for trail in trails)}",
         f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
     ]
-    return [*lines, f"Excepted  {count(excepted, 'trail')}"] if excepted else lines
+    lines += [f"Excepted  {count(excepted, 'trail')}"] if excepted else []
+    margin = " " * len("Narrowed  ")
+    for narrowing in narrowings(audit):
+        first, *others = wrap(narrowing, width - len(margin))
+        lines += [f"Narrowed  {first}", *(margin + line for line in others)]
+    return lines
 
 
 def _tally(words: Iterable[str]) -> str:

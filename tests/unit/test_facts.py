@@ -10,14 +10,22 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
+    Narrowing,
+    facts,
+    join,
+    narrowed_by,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level, Missing
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from tests.unit.action.audits import account, audit, finding, trail
 from tests.unit.checks.build import KEY_ARN, NOW, denied, snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +37,8 @@ def test_shape() -> None:
     assert list(document) == ["generated_at", "collection_version", "summary", "accounts"]
     (account,) = document["accounts"]
     assert list(account) == [
-        "account_id", "partition", "verdict", "cis_3_5", "complete", "trails", "kms_keys", "buckets", "errors",
+        "account_id", "partition", "verdict", "cis_3_5", "complete", "narrowed_by", "trails", "kms_keys", "buckets",
+        "errors",
     ]  # fmt: skip
     (trail,) = account["trails"]
     assert list(trail) == [
@@ -88,6 +97,67 @@ def test_a_missing_key_is_no_error() -> None:
 def test_the_account_name_stands_where_it_is_known() -> None:
     (account,) = facts([assess(replace(snapshot(), account_name="logs"), Settings())])["accounts"]
     assert account["account_name"] == "logs"
+
+
+@pytest.mark.parametrize(
+    ("regions", "trails", "levels", "narrowed"),
+    [
+        ((), (), {}, None),
+        ((), (), {"key_is_usable": "advised"}, None),
+        (("us-east-1", "eu-west-1"), (), {}, {"regions": ["eu-west-1", "us-east-1"], "trails": [], "rules_off": []}),
+        ((), ("main", "main"), {}, {"regions": [], "trails": ["main"], "rules_off": []}),
+        (
+            (),
+            (),
+            {"key_is_usable": "off", "key_is_approved": "off", "trail_has_kms_key": "required"},
+            {"regions": [], "trails": [], "rules_off": ["key_is_approved", "key_is_usable"]},
+        ),
+    ],
+)
+def test_an_audit_is_narrowed_by_what_it_leaves_out(
+    regions: tuple[str, ...], trails: tuple[str, ...], levels: dict[str, Level], narrowed: Narrowing
+) -> None:
+    assert narrowed_by(regions, trails, Settings(levels=levels).rules_off) == narrowed
+
+
+def test_of_an_account_that_is_not_in_use_nothing_is_left_out() -> None:
+    narrowed = narrowed_by(["us-east-1"], (), ())
+    read = [snapshot(), replace(snapshot(), trails=(), state="SUSPENDED", account_id="2" * 12)]
+    accounts = facts([assess(each, Settings()) for each in read], narrowed)["accounts"]
+    assert [account["narrowed_by"] for account in accounts] == [narrowed, None]
+
+
+OWNER, MEMBER = "1" * 12, "2" * 12
+NO_KEY_RULE = {"regions": [], "trails": [], "rules_off": ["key_is_usable"]}
+ONE_REGION = {"regions": ["us-east-1"], "trails": [], "rules_off": ["key_is_approved"]}
+UNTOLD = "not told"
+
+
+@pytest.mark.parametrize(
+    ("owner", "member", "joined"),
+    [
+        (None, None, None),
+        (None, ONE_REGION, ONE_REGION),
+        (NO_KEY_RULE, None, NO_KEY_RULE),
+        # The member's trail has the owner's findings: what was not judged there is not judged here.
+        (NO_KEY_RULE, ONE_REGION, {**ONE_REGION, "rules_off": ["key_is_approved", "key_is_usable"]}),
+        # Regions and trails of the owner's are its own.
+        ({**NO_KEY_RULE, "regions": ["eu-west-1"], "trails": ["main"]}, None, NO_KEY_RULE),
+        (UNTOLD, None, UNTOLD),
+        (UNTOLD, ONE_REGION, UNTOLD),
+        (None, UNTOLD, UNTOLD),
+        (UNTOLD, UNTOLD, UNTOLD),
+    ],
+)
+def test_joined_audits_keep_what_each_was_narrowed_by(owner: Any, member: Any, joined: Any) -> None:
+    def told(account_id: str, narrowed: Any, ownership: str) -> dict[str, Any]:
+        fields = {"account_id": account_id, "narrowed_by": narrowed}
+        row = account("compliant", trail("main", "compliant", finding("trail_has_kms_key", "pass")), **fields)
+        row["trails"][0]["ownership"] = ownership
+        return audit({name: value for name, value in row.items() if value != UNTOLD})
+
+    rows = join([told(MEMBER, member, "inherited"), told(OWNER, owner, "owned")])["accounts"]
+    assert [row.get("narrowed_by", UNTOLD) for row in rows] == [owner, joined]
 
 
 def test_version_is_that_of_the_collection() -> None:

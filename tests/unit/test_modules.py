@@ -122,8 +122,25 @@ def test_an_audit(options: Callable[..., dict[str, Any]], monkeypatch: pytest.Mo
     told = answer(cloudtrail_kms_facts, options("healthy", exceptions=[unused]))
     assert told["changed"] is False
     assert told["ansible_facts"]["cloudtrail_kms"]["summary"]["compliant"] == 1
+    assert told["ansible_facts"]["cloudtrail_kms"]["accounts"][0]["narrowed_by"] is None
     (warning,) = warnings
     assert warning.startswith("The exception for trail absent matches no trail that was read in account 111111111111.")
+
+
+@pytest.mark.parametrize("options_of", [{}, {"accounts": ["1" * 12], "assume_role": {"role_name": "Audit"}}])
+def test_a_narrowed_audit_says_so(options_of: dict[str, Any], options: Callable[..., dict[str, Any]]) -> None:
+    asked = {"regions": ["us-east-1"], "trails": ["main"], "rules": {"key_is_usable": False}}
+    told = answer(cloudtrail_kms_facts, options("healthy", **asked, **options_of))
+    (account,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
+    assert (account["verdict"], account["complete"]) == ("compliant", True)
+    assert account["narrowed_by"] == {"regions": ["us-east-1"], "trails": ["main"], "rules_off": ["key_is_usable"]}
+    assert "key_is_usable" not in [found["rule"] for found in account["trails"][0]["findings"]]
+
+
+def test_a_narrowed_enforcement_says_so_before_and_after(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(cloudtrail_kms_enforce, options("fresh", trails=["main"]))
+    narrowed = {"regions": [], "trails": ["main"], "rules_off": []}
+    assert [told[when]["accounts"][0]["narrowed_by"] for when in ("before", "after")] == [narrowed, narrowed]
 
 
 def test_progress_that_cannot_be_told(options: Callable[..., dict[str, Any]]) -> None:

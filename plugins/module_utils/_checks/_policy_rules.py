@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -32,19 +31,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
     PolicyError,
     parse,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     ANY_MEMBER,
+    ANY_ORGANIZATION,
     delivery_request,
     reader_request,
     service_request,
 )
 
 NO_POLICY = '{"Statement": []}'
-# An organization that no policy names.
-ANY_ORGANIZATION = "o-0000000000"
-# What an organization's id looks like (Organizations API reference, Organization, Id).
-_ORGANIZATION_ID = re.compile(r"/(o-[a-z0-9]{10,32})/")
 
 
 def key_policy_allows_encrypt(subject: Subject) -> Result:
@@ -139,38 +136,39 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     if isinstance(parsed, Result):
         return parsed
     if not subject.trail.organization_trail:
-        return _accepts_all(subject, parsed, ())
-    return _accepts_organization(subject, parsed, tuple(dict.fromkeys(_ORGANIZATION_ID.findall(policy or ""))))
+        return _accepts_all(subject, parsed, None)
+    return _accepts_organization(subject, parsed)
 
 
-def _accepts_organization(subject: Subject, parsed: Policy, named: tuple[str, ...]) -> Result:
-    """What is to be said of the folders of an organization trail, given the ids that the policy names.
+def _accepts_organization(subject: Subject, parsed: Policy) -> Result:
+    """What is to be said of the folders of an organization trail.
 
-    A policy that is right for what it names says nothing of the trail's own organization.
+    Of an organization that was not told only what holds for every id: a policy that is right for what it names says
+    nothing of the trail's own.
     """
     if isinstance(subject.organization, Organization):
-        return _accepts_all(subject, parsed, (subject.organization.id,))
-    result = _accepts_all(subject, parsed, named or (ANY_ORGANIZATION,))
-    if result.status != "pass" or _accepts_all(subject, parsed, (ANY_ORGANIZATION,)).status == "pass":
-        return result
+        return _accepts_all(subject, parsed, subject.organization.id)
+    results = [_accepts_all(subject, parsed, each) for each in ANY_ORGANIZATION]
+    if {result.status for result in results} in ({"pass"}, {"fail"}):
+        return results[0]
     return _of_unknown_organization(subject)
 
 
 def _of_unknown_organization(subject: Subject) -> Result:
-    """The result where the policy names an organization, and whether it is the trail's was not told."""
+    """The result where it hangs on which organization the trail is of, and that was not told."""
     what = f"Which organization the trail {subject.trail.name} is of, and the bucket policy must name,"
     if isinstance(subject.organization, ReadError):
         return unreadable(what, subject.organization)
     return Result("unknown", f"{what} was not read.")
 
 
-def _accepts_all(subject: Subject, policy: Policy, organizations: tuple[str, ...]) -> Result:
+def _accepts_all(subject: Subject, policy: Policy, organization: str | None) -> Result:
     """The worst that is to be said of a log file in any folder of the trail."""
-    results = [_accepts(subject, policy, request) for request in _deliveries(subject, organizations)]
+    results = [_accepts(subject, policy, request) for request in _deliveries(subject, organization)]
     return next((result for status in ("fail", "unknown") for result in results if result.status == status), results[0])
 
 
-def _deliveries(subject: Subject, organizations: tuple[str, ...]) -> Iterator[Request]:
+def _deliveries(subject: Subject, organization: str | None) -> Iterator[Request]:
     """A log file in every folder the trail delivers to.
 
     A multi-region trail has a folder for each region, an organization trail also one for each account below the
@@ -178,8 +176,9 @@ def _deliveries(subject: Subject, organizations: tuple[str, ...]) -> Iterator[Re
     """
     regions = (subject.regions if subject.trail.multi_region else ()) or (subject.trail.home_region,)
     owners: list[tuple[str | None, str | None]] = [(None, None)]
-    owners += [(organization, member) for organization in organizations for member in (None, ANY_MEMBER)]
-    for organization, member in owners:
+    if organization:
+        owners += [(organization, None), (organization, ANY_MEMBER)]
+    for organization_id, member in owners:
         for region in regions:
             yield delivery_request(
                 trail_arn=subject.trail.arn,
@@ -187,25 +186,18 @@ def _deliveries(subject: Subject, organizations: tuple[str, ...]) -> Iterator[Re
                 bucket_name=subject.trail.bucket_name,
                 bucket_prefix=subject.trail.bucket_prefix,
                 region=region,
-                organization_id=organization,
+                organization_id=organization_id,
                 member=member,
+                source_org_id=None if has_unknown(organization or "") else organization,
             )
 
 
 def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
-    name, folder = subject.trail.bucket_name, request.resource.partition(":::")[2].rpartition("/20")[0]
+    name, folder = subject.trail.bucket_name, readable(request.resource).partition(":::")[2].rpartition("/20")[0]
     decision = decide(policy, request)
-    below, of_any_member, _rest = folder.partition(f"/{ANY_MEMBER}/CloudTrail/")
-    if of_any_member and decision.outcome is Outcome.IMPLICIT_DENY:
-        below = below.removeprefix(f"{name}/")
-        return Result(
-            "unknown",
-            f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether these are all "
-            "of its accounts the trail does not tell, and one that joins later could not deliver.",
-            f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
-            f"{below}/* where aws:SourceArn is {subject.trail.arn}.",
-            {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
-        )
+    if decision.outcome is Outcome.INDETERMINATE and _hangs_on_ids(decision, request):
+        below = folder.removeprefix(f"{name}/").rpartition("/CloudTrail/")[0].rpartition("/")[0]
+        return _of_unknown_ids(subject, decision, below)
     return _as_result(
         policy,
         decision,
@@ -213,6 +205,31 @@ def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
         f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key to {folder}.",
         f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
         f"{folder.partition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
+    )
+
+
+def _hangs_on_ids(decision: Decision, request: Request) -> bool:
+    """Whether a statement leaves it open because nobody knows which ids the request's resource has."""
+    resources = [each.resources for each in decision.statements if each.resources]
+    return has_unknown(request.resource) and any(
+        each.cover(request.resource, request.keys) is None for each in resources
+    )
+
+
+def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
+    """The result where it hangs on which accounts are members of the organization."""
+    name = subject.trail.bucket_name
+    grant = (
+        f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
+        f"{below}/* where aws:SourceArn is {subject.trail.arn}."
+    )
+    denies = any(statement.effect == "Deny" for statement in decision.statements)
+    return Result(
+        "unknown",
+        f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether logs of all of "
+        "its accounts can be delivered, and of one that joins later, the trail does not tell.",
+        decision.advice if denies else grant,
+        {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
     )
 
 

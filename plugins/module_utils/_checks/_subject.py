@@ -69,6 +69,11 @@ class Settings:
     stale_after_hours: int = 24
     closed_regions: Literal["advise", "unknown"] = "advise"
 
+    @property
+    def rules_off(self) -> tuple[str, ...]:
+        """The rules that nothing is judged by."""
+        return tuple(rule for rule, level in self.levels.items() if level == "off")
+
 
 @dataclass(frozen=True)
 class Subject:

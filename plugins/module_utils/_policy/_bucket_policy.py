@@ -71,6 +71,7 @@ class Delivery:
                     region=region,
                     organization_id=organization,
                     member=member,
+                    source_org_id=self.organization_id,
                 )
 
 

@@ -11,9 +11,11 @@ warning and is judged as far as AWS documents it.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
@@ -22,12 +24,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._c
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     Context,
+    Pieces,
     UndocumentedError,
     UnknownKeyError,
     any_of,
     arn_glob,
     glob,
+    has_unknown,
     has_variable,
+    perhaps_glob,
     pieces_of,
     resolve,
     shortest,
@@ -69,19 +74,12 @@ class Names:
         self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
         plain = [pieces_of(value) for value in values if not (variables and has_variable(value))]
-        if actions:
-            self._surely = any_of(map(glob, plain), ignores_case=True)
-            self._perhaps = any_of((), ignores_case=True)
-        else:
-            # Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
-            arns = (glob(each) if each == _ALL else arn_glob(each) for each in plain)
-            self._surely = any_of(arns, ignores_case=False)
-            self._perhaps = any_of(map(glob, plain), ignores_case=False)
+        self._covers = _actions_like(plain) if actions else _resources_like(plain)
 
     def cover(self, name: str, context: Context) -> bool | None:
         """Whether the element covers the action or resource of a request; None where that cannot be told."""
-        found = [self._surely(name), *(self._resolves_to(name, template, context) for template in self._templates)]
-        listed = True if True in found else None if None in found or self._perhaps(name) else False
+        found = [self._covers(name), *(self._resolves_to(name, template, context) for template in self._templates)]
+        listed = True if True in found else None if None in found else False
         return None if listed is None else listed != self._negated
 
     def _resolves_to(self, name: str, template: str, context: Context) -> bool | None:
@@ -90,11 +88,30 @@ class Names:
         except (UnknownKeyError, UndocumentedError):
             return None
         # A variable without value "will not match any resource".
-        return (
-            pieces is not None
-            and shortest(pieces) <= len(name)
-            and any_of([arn_glob(pieces)], ignores_case=False)(name)
-        )
+        return pieces is not None and shortest(pieces) <= len(name) and _resources_like([pieces])(name)
+
+
+def _actions_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
+    return any_of(map(glob, texts), ignores_case=True)
+
+
+def _resources_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
+    """A function that tells whether a resource is like one of these texts.
+
+    Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
+    """
+    surely = any_of((glob(each) if each == _ALL else arn_glob(each) for each in texts), ignores_case=False)
+
+    @cache
+    def perhaps(pattern: Callable[[Pieces], str | re.Pattern[str]]) -> Callable[[str], bool]:
+        return any_of(map(pattern, texts), ignores_case=False)
+
+    def like(name: str) -> bool | None:
+        if surely(name):
+            return True
+        return None if perhaps(perhaps_glob if has_unknown(name) else glob)(name) else False
+
+    return like
 
 
 @dataclass(frozen=True, eq=False)

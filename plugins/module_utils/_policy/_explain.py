@@ -12,6 +12,7 @@ from typing import TypeAlias
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application, outcome_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -80,6 +81,11 @@ def _open(first: Application, request: Request) -> Words:
             f"{whether} hangs on its condition {_written(condition)}, and {_ignorance(condition, request)}.",
             f"In {first.statement.label}, replace the condition on {condition.key} by one on a key that the request is "
             f"known to carry.",
+        )
+    if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR and not first.statement.malformed:
+        return (
+            f"{whether} hangs on which ids stand in {readable(request.resource)}, and that is not known.",
+            f"In {first.statement.label}, replace single ids in its Resource by *, or leave them out.",
         )
     return (
         f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
@@ -162,7 +168,8 @@ def _failures(statement: Statement, request: Request) -> list[Words]:
     if resources is None:
         failures.append(("it has no Resource and so no effect", 'add "Resource": "*"'))
     elif resources.cover(request.resource, request.keys) is False:
-        failures.append((f"its Resource does not cover {request.resource}", f"add {request.resource} to its Resource"))
+        resource = readable(request.resource)
+        failures.append((f"its Resource does not cover {resource}", f"add {resource} to its Resource"))
     failed = (condition for condition in statement.conditions if condition.holds(request.keys) is False)
     return failures + [_failure(condition, request) for condition in failed]
 

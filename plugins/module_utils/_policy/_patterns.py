@@ -18,6 +18,10 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BODY = re.compile(r"([^,'\s${}]+)(?:,\s*'([^']*)'\s*)?")
 _CUT = re.compile(r"([*?:])")
 _SPECIAL = ("*", "?", "$")
+# They stand in a name for characters that nobody knows: a digit, and a lower-case letter or digit. No policy holds
+# them (they are of Unicode's private use area), so what is like them is like all that they stand for.
+ANY_DIGIT, ANY_LETTER_OR_DIGIT = "\ue000", "\ue001"
+_READABLE = {re.compile(f"o-{ANY_LETTER_OR_DIGIT}+"): "ORGANIZATION_ID", re.compile(f"{ANY_DIGIT}+"): "ACCOUNT_ID"}
 _ARN_PARTS = 6
 _groups = itertools.count()
 
@@ -114,6 +118,29 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
             parts[-1].append(part)
     expressions = [_expression(part, "[^:]" if number < _ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
     return _pattern(":".join(expressions), tokens, pieces)
+
+
+def perhaps_glob(pieces: Pieces) -> re.Pattern[str]:
+    """A pattern for every name that may be like the text, whatever stands where the name has ANY_... characters."""
+    tokens = (re.sub("[a-z0-9]", _or_unknown, token) for token in _tokens(pieces))
+    return re.compile(_expression(tokens, "."), re.DOTALL)
+
+
+def _or_unknown(character: re.Match[str]) -> str:
+    unknown = ANY_LETTER_OR_DIGIT + ANY_DIGIT if character[0].isdigit() else ANY_LETTER_OR_DIGIT
+    return f"[{character[0]}{unknown}]"
+
+
+def has_unknown(name: str) -> bool:
+    """Whether the name has ANY_... characters."""
+    return ANY_DIGIT in name or ANY_LETTER_OR_DIGIT in name
+
+
+def readable(name: str) -> str:
+    """The name with words in place of the ids that nobody knows."""
+    for pattern, words in _READABLE.items():
+        name = pattern.sub(words, name)
+    return name
 
 
 def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool) -> Callable[[str], bool]:

@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    ANY_DIGIT,
+    ANY_LETTER_OR_DIGIT,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 
 SERVICE = "cloudtrail.amazonaws.com"
@@ -20,7 +24,9 @@ TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
-ANY_MEMBER = "000000000000"
+ANY_MEMBER = ANY_DIGIT * 12
+# They stand for every organization, by how long its id is (Organizations API reference, Organization, Id).
+ANY_ORGANIZATION = tuple(f"o-{ANY_LETTER_OR_DIGIT * length}" for length in range(10, 33))
 
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None
@@ -86,6 +92,14 @@ DELIVERY_FACTS = (
     Fact("s3:TlsVersion", ("1.2", "1.3"), "AWS endpoints speak TLS 1.2 and 1.3 only"),
     Fact("s3:*", UNKNOWN, "Service authorization reference, Amazon S3: not described for CloudTrail"),
 )
+# The same of an organization trail, beside those, where it is known of which organization.
+ORGANIZATION_FACTS = (
+    Fact(
+        "aws:SourceOrgID",
+        "{source_org_id}",
+        "Control Tower user guide, Amazon S3 bucket policy in the audit account: CloudTrail's writes carry it",
+    ),
+)
 # A user or role that reads a log file. It may call Decrypt itself, but reading goes through S3, so that is judged.
 READER_FACTS = (
     Fact("aws:PrincipalArn", "{principal_arn}", f"{_KEYS}: always there; for a session the ARN of its role"),
@@ -126,16 +140,18 @@ def delivery_request(
     region: str | None = None,
     organization_id: str | None = None,
     member: str | None = None,
+    source_org_id: str | None = None,
 ) -> Request:
     """CloudTrail's `s3:PutObject` of an encrypted log file, to be judged on the bucket's policy.
 
     `region` is the one whose events the file holds, by default the trail's home; with `organization_id` the file
     is one of those that an organization trail writes below that id, of the account `member` or else of the trail's.
+    `source_org_id` is the id of an organization trail's organization, wherever the file goes; None where nobody knows.
     """
+    facts = (*SERVICE_FACTS, *DELIVERY_FACTS, *(ORGANIZATION_FACTS if source_org_id else ()))
     log_file = _log_file(trail_arn, bucket_name, (bucket_prefix, "AWSLogs", organization_id), region, member)
-    return _request(
-        SERVICE_FACTS + DELIVERY_FACTS, SERVICE, "s3:PutObject", log_file, trail_arn=trail_arn, key_arn=key_arn
-    )
+    names = {"trail_arn": trail_arn, "key_arn": key_arn, "source_org_id": source_org_id or ""}
+    return _request(facts, SERVICE, "s3:PutObject", log_file, identity_allows=None, **names)
 
 
 def acl_request(*, trail_arn: str, bucket_name: str) -> Request:

@@ -102,6 +102,7 @@ def _details(entry: Entry) -> dict[str, str]:
         "Level": entry.finding["level"],
         "Evidence": json.dumps(entry.finding["evidence"], sort_keys=True),
         **exception,
+        "NarrowedBy": entry.narrowed_by,
     }
     return {name: value for name, value in details.items() if value.strip()}
 

@@ -39,6 +39,7 @@ COLUMNS = (
     "exception_expires",
     "frameworks",
     "evidence",
+    "narrowed_by",
 )
 # A spreadsheet takes what starts with one of these for a formula (OWASP, "CSV Injection"), some in their wide form
 # too, and some after blanks.
@@ -76,6 +77,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         **{f"exception_{name}": value for name, value in (entry.exception or {}).items()},
         "frameworks": "; ".join(requirements(finding["frameworks"])),
         "evidence": json.dumps(finding["evidence"], sort_keys=True),
+        "narrowed_by": entry.narrowed_by,
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowing
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
     ACCOUNT_RULE,
     NO_TRAIL,
@@ -63,6 +64,11 @@ class Entry:
         return exception
 
     @property
+    def narrowed_by(self) -> str:
+        """What the audit of the account was narrowed by, an empty text where by nothing."""
+        return narrowing(self.account)
+
+    @property
     def message(self) -> str:
         """What was found, and of what is excepted until when, by whom and why."""
         if self.exception is None:
@@ -99,12 +105,13 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
     notes = list(account_notes(account))
     status, said = _account_status(account)
     told = [f"{note.subject}: {note.text}" for note in notes if note.mark == "not read"]
+    narrowed = [f"Narrowed: {words}." for words in [narrowing(account)] if words]
     return {
         "rule": ACCOUNT_RULE,
         "status": status,
         "level": "required",
         "severity": "high",
-        "message": " ".join([said, *told]),
+        "message": " ".join([said, *narrowed, *told]),
         "evidence": {"verdict": account["verdict"], "cis_3_5": account["cis_3_5"], "errors": account["errors"]},
         "remediation": " ".join(dict.fromkeys(note.remediation for note in notes)),
         "frameworks": {},

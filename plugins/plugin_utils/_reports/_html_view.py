@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowings
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import (
     benchmark,
@@ -119,6 +120,7 @@ class Page:
     verdict: str
     headline: str
     literally: str
+    narrowed: tuple[str, ...]
     totals: tuple[Total, ...]
     columns: tuple[str, ...]
     rules: tuple[RuleLine, ...]
@@ -136,13 +138,15 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
     control = cis_controls(RULES["trail_has_kms_key"].frameworks, cis_version)
     rules = tuple(_rule_lines(trails))
+    narrowed = tuple(narrowings(audit))
     return Page(
         generated_at=generated_at,
         collection_version=audit["collection_version"],
         benchmark=f"{benchmark(cis_version)}, control {control}",
         verdict=min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable"),
-        headline=_headline(accounts, trails),
+        headline=_headline(accounts, trails, narrowed=bool(narrowed)),
         literally=_literally(trails, control),
+        narrowed=narrowed,
         totals=tuple(_totals(accounts, trails, control)),
         columns=tuple(rule.name for rule in rules),
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
@@ -153,8 +157,8 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     )
 
 
-def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> str:
-    """Say in a sentence what the verdict rests on."""
+def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]], *, narrowed: bool) -> str:
+    """Say in a sentence what the verdict rests on; of a narrowed audit that is what was asked for, and no more."""
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
     unseen = sum(account["verdict"] == "unknown" for account in accounts)
@@ -168,7 +172,8 @@ def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[st
     if not clauses and unseen:
         clauses.append(f"{count(unseen, 'account')} could not be read in full")
     if not clauses and trails:
-        clauses.append(f"Every one of {count(len(trails), 'trail')} can deliver logs under a customer managed key")
+        kept = "keeps the rules asked for" if narrowed else "can deliver logs under a customer managed key"
+        clauses.append(f"Every one of {count(len(trails), 'trail')} {kept}")
     return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
 
 

@@ -35,6 +35,8 @@ def _add_suite(root: Element, timestamp: str, of_account: list[Entry]) -> None:
     account = of_account[0].account
     name = f"{account['account_id']} {account.get('account_name', '')}".strip()
     suite = SubElement(root, "testsuite", name=name, timestamp=timestamp)
+    if narrowed_by := of_account[0].narrowed_by:
+        SubElement(SubElement(suite, "properties"), "property", name="narrowed_by", value=narrowed_by)
     for entry in of_account:
         _add_case(suite, entry)
     _count(suite, suite.iter("testcase"))

@@ -130,4 +130,5 @@ def _unmapped(entry: Entry) -> dict[str, Any]:
     """Return what the schema has no attribute for."""
     exception = {"exception": entry.exception} if entry.exception else {}
     names = ("evidence", "frameworks", "level", "severity")
-    return {**{name: entry.finding[name] for name in names}, **exception}
+    narrowed = {"narrowed_by": entry.narrowed_by} if entry.narrowed_by else {}
+    return {**{name: entry.finding[name] for name in names}, **exception, **narrowed}

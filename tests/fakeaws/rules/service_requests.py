@@ -5,8 +5,9 @@
 """What CloudTrail itself asks of KMS and S3 for a trail, and whether it may.
 
 Source: CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail" and "Amazon S3 bucket
-policy for CloudTrail". Keys that AWS does not document for these requests (kms:ViaService,
-aws:SourceOrgID, aws:PrincipalOrgID) are absent: a policy that hangs on them refuses here.
+policy for CloudTrail"; Control Tower user guide, "Amazon S3 bucket policy in the audit account" for aws:SourceOrgID
+on what an organization trail writes. Keys that AWS does not document for these requests (kms:ViaService,
+aws:PrincipalOrgID, aws:SourceOrgID on all others) are absent: a policy that hangs on them refuses here.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def may_deliver(world: World, trail: Trail, bucket: FakeBucket, key_arn: str | N
     places = [f"{arn}/{_prefix(trail)}CloudTrail/{trail.region_name}/log.json.gz"]
     organization = world.organization_of(trail.account_id)
     if trail.is_org_trail and organization:
+        put["aws:SourceOrgID"] = organization.id
         places.append(f"{arn}/{_prefix(trail, organization.id)}CloudTrail/{trail.region_name}/log.json.gz")
     return evaluate(policy, _REQUESTER, "s3:GetBucketAcl", arn, context) is Verdict.ALLOWED and all(
         evaluate(policy, _REQUESTER, "s3:PutObject", place, put) is Verdict.ALLOWED for place in places

@@ -12,6 +12,8 @@ KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-5555555555
 
 EXCEPTION = {"status": "fail", "reason": "The archive moves.", "owner": "security", "expires": "2027-03-31"}
 
+NARROWED = {"regions": ["us-east-1"], "trails": [], "rules_off": ["key_is_usable"]}
+
 
 def finding(rule: str, status: str = "fail", level: str = "required", **fields: Any) -> dict[str, Any]:
     return {
@@ -62,6 +64,7 @@ def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) 
         "verdict": verdict,
         "cis_3_5": "pass",
         "complete": True,
+        "narrowed_by": None,
         "trails": list(trails),
         "kms_keys": [
             {

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import render_enforcement
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
-from tests.unit.action.audits import KEY, account, audit, error, finding, trail
+from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 NEW_KEY = "arn:aws:kms:us-east-1:111111111111:key/to-be-created"
@@ -279,3 +279,10 @@ def test_no_line_is_wider_than_asked(name: str, value: str, region: str, width: 
     )
     lines = render_enforcement(document, width=width, paint=plain).splitlines()
     assert max(columns(line) for line in lines) <= max(79, min(width, 120))
+
+
+def test_both_tables_of_a_narrowed_enforcement_say_so() -> None:
+    before, after = ({**each, "accounts": [{**each["accounts"][0], "narrowed_by": NARROWED}]} for each in (RED, GREEN))
+    told = parts(enforcement(update_trail(), before=before, after=after))
+    line = "Narrowed  only regions us-east-1; rules off: key_is_usable"
+    assert [part.splitlines()[-1] == line for part in told] == [True, False, True]

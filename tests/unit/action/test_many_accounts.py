@@ -19,7 +19,7 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
-from tests.unit.action.audits import account, audit, trail
+from tests.unit.action.audits import NARROWED, account, audit, trail
 from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run, run_and_ask
 
 
@@ -203,6 +203,19 @@ class TestJoin:
         assert list(result["failures"]) == ["1" * 12]
         written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
         assert written["summary"]["accounts"] == 2
+
+    def test_keeps_what_each_says_it_was_narrowed_by(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """One report is of a narrowed audit, one of a whole one, and one from before reports told it."""
+        old = account("compliant", account_id="3" * 12)
+        del old["narrowed_by"]
+        rows = [account("compliant", narrowed_by=NARROWED), account("compliant", account_id="2" * 12), old]
+        paths = [self.report(tmp_path, f"{row['account_id']}.json", audit(row)) for row in rows]
+        (joined,) = run(NEVER_ASKED, mode="join", audits=paths, reports=["json"], report_dir=str(tmp_path))["reports"]
+        assert json.loads(Path(joined).read_text(encoding="utf-8"))["accounts"] == rows
+        assert capsys.readouterr().out.splitlines()[-2:] == [
+            "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)",
+            "Narrowed  not known, as the audit is from before reports told it (1 account: 333333333333)",
+        ]
 
     @pytest.mark.parametrize(
         ("content", "message"),

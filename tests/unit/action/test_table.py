@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
-from tests.unit.action.audits import KEY, account, audit, error, finding, trail
+from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
 
 
 def plain(text: str, _tone: Tone) -> str:
@@ -298,6 +298,16 @@ def test_colour_is_painted_on_what_is_laid_out_already() -> None:
     ]
 
 
+def test_the_last_line_says_what_the_audit_was_narrowed_by() -> None:
+    trails = [f"arn:aws:cloudtrail:us-east-1:111111111111:trail/{name}" for name in ("main", "second")]
+    document = audit(account("compliant", trail(), narrowed_by={**NARROWED, "trails": trails}))
+    assert shown(document).splitlines()[-3:] == [
+        "CIS 3.5   1 pass (a key is set, whatever its state)",
+        "Narrowed  only regions us-east-1; only trails arn:aws:cloudtrail:us-east-1:111111111111:trail/main,",
+        "          arn:aws:cloudtrail:us-east-1:111111111111:trail/second; rules off: key_is_usable",
+    ]
+
+
 @pytest.mark.parametrize(
     ("verdict", "tone"),
     [
@@ -336,6 +346,7 @@ def test_no_line_is_wider_than_asked(name: str, alias: str, region: str, message
             errors=[error(region, name)],
             account_name=name,
             kms_keys=[{"arn": KEY, "aliases": [alias]}],
+            narrowed_by={**NARROWED, "trails": [name, message]},
         )
     )
     lines = shown(document, width).splitlines()

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,8 +15,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Missing,
-    Organization,
-    ReadError,
     Snapshot,
     TrailStatus,
 )
@@ -41,7 +38,6 @@ NO_KEY = {"kms_key_arn": None}
 NO_DESCRIBE = denied("kms", "DescribeKey", "kms:DescribeKey")
 NO_POLICY = denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
 NO_BUCKET_POLICY = denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
-NO_ORGANIZATION = denied("organizations", "DescribeOrganization", "organizations:DescribeOrganization")
 NO_ENCRYPTION = denied("s3", "GetBucketEncryption", "s3:GetEncryptionConfiguration")
 NO_HEAD = denied("s3", "HeadBucket", "s3:ListBucket")
 NO_STATUS = denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
@@ -314,83 +310,6 @@ def test_what_is_odd_in_a_policy_is_evidence_and_blinds_nobody() -> None:
     assert found.status == "pass"
     assert found.evidence["warnings"] == ['statement "Encrypt": Effect stands twice in it; the last one counts.']
     assert "warnings" not in finding("key_policy_allows_encrypt", snapshot()).evidence
-
-
-def bucket_statement(effect: str, folder: str) -> dict[str, Any]:
-    """A statement on uploads below a folder of the bucket."""
-    resource = f"arn:aws:s3:::logs/{folder}"
-    return {**service(f"{effect}Upload", "s3:PutObject"), "Effect": effect, "Resource": resource}
-
-
-ORGANIZATION = {"organization_trail": True, "multi_region": False}
-EVERYWHERE = bucket_statement("Allow", "*")
-
-
-@pytest.mark.parametrize(
-    ("trail", "statements", "status", "words"),
-    [
-        ({}, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/*")], "fail", "CloudTrail/eu-west-1"),
-        ({}, [EVERYWHERE, bucket_statement("Deny", "*/CloudTrail/eu-*")], "fail", "DenyUpload"),
-        ({}, [EVERYWHERE], "pass", "lets CloudTrail"),
-        ({"multi_region": False}, [EVERYWHERE, bucket_statement("Deny", "*/CloudTrail/eu-*")], "pass", "lets"),
-        ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "trails/AWSLogs/*")], "pass", "lets CloudTrail"),
-        ({"bucket_prefix": "trails"}, [bucket_statement("Allow", "AWSLogs/*")], "fail", "logs/trails/AWSLogs/"),
-        (ORGANIZATION, [EVERYWHERE], "pass", "lets CloudTrail"),
-        (ORGANIZATION, [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*")], "fail", "AWSLogs/o-abcdefghij/"),
-        (
-            ORGANIZATION,
-            [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"), bucket_statement("Allow", "AWSLogs/o-stranger00/*")],
-            "fail",
-            "AWSLogs/o-abcdefghij/",
-        ),
-        (ORGANIZATION, [bucket_statement("Allow", "AWSLogs/o-abcdefghij/*")], "fail", f"AWSLogs/{ACCOUNT}/"),
-        (
-            ORGANIZATION,
-            [bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"), bucket_statement("Allow", "AWSLogs/o-abcdefghij/*")],
-            "pass",
-            "lets CloudTrail",
-        ),
-        (
-            ORGANIZATION,
-            [
-                bucket_statement("Allow", f"AWSLogs/{ACCOUNT}/*"),
-                bucket_statement("Allow", f"AWSLogs/o-abcdefghij/{ACCOUNT}/*"),
-            ],
-            "unknown",
-            "names accounts of the organization below AWSLogs/o-abcdefghij/",
-        ),
-        (ORGANIZATION, [EVERYWHERE, bucket_statement("Deny", "*/o-*/0*/CloudTrail/*")], "fail", "DenyUpload"),
-    ],
-)
-def test_every_folder_that_the_trail_delivers_to_is_judged(
-    trail: dict[str, Any], statements: list[dict[str, Any]], status: str, words: str
-) -> None:
-    read = replace(
-        snapshot(trail, bucket={"policy": policy(*statements)}),
-        regions=("eu-west-1", "us-east-1"),
-        organization=Organization("o-abcdefghij", ACCOUNT),
-    )
-    found = finding("bucket_policy_accepts_key", read)
-    assert (found.status, words in found.message) == (status, True), found.message
-
-
-@pytest.mark.parametrize(
-    ("organization", "below", "status", "words"),
-    [
-        (NO_ORGANIZATION, "o-abcdefghij/*", "unknown", "organizations:DescribeOrganization"),
-        (None, "o-abcdefghij/*", "unknown", "was not read"),
-        (NO_ORGANIZATION, "o-*", "pass", "lets CloudTrail"),
-        (NO_ORGANIZATION, "o-abcdefghij/CloudTrail/*", "fail", "does not let CloudTrail"),
-    ],
-)
-def test_an_organization_that_is_not_told_is_not_taken_from_the_policy(
-    organization: ReadError | None, below: str, status: str, words: str
-) -> None:
-    """Neither is it an obstacle to a policy that accepts any, nor an excuse for one that accepts none."""
-    statements = [bucket_statement("Allow", folder) for folder in (f"AWSLogs/{ACCOUNT}/*", f"AWSLogs/{below}")]
-    read = replace(snapshot(ORGANIZATION, bucket={"policy": policy(*statements)}), organization=organization)
-    found = finding("bucket_policy_accepts_key", read)
-    assert (found.status, words in f"{found.message} {found.remediation}") == (status, True), found
 
 
 @pytest.mark.parametrize(

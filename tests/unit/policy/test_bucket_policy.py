@@ -116,6 +116,14 @@ def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
     ]
 
 
+@pytest.mark.parametrize(("source", "added"), [("o-exampleorg1", [ACL]), ("o-stranger00", [ACL, WRITE])])
+def test_an_organization_trail_writes_in_the_name_of_its_organization(source: str, added: list[str]) -> None:
+    """So Control Tower's bucket takes its logs. Whether the other calls are made in that name AWS does not say."""
+    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    of_one = text({**ANYBODY_WRITES, "Condition": {"StringEquals": {"aws:SourceOrgID": source}}})
+    assert sids(merged(of_one, delivery, tls_only=False)) == [*sids(json.loads(of_one)["Statement"]), *added]
+
+
 def test_the_folders_of_an_organization_are_those_of_its_members_too() -> None:
     of_one_account = {
         **SERVICE,

@@ -33,6 +33,7 @@ TABLES = [
     table.KMS_FACTS,
     table.CRYPTOGRAPHIC_FACTS,
     table.DELIVERY_FACTS,
+    table.ORGANIZATION_FACTS,
     table.READER_FACTS,
 ]
 
@@ -49,9 +50,11 @@ def reader(arn: str = ROLE, key_arn: str = KEY, bucket_name: str | None = "logs"
     )
 
 
-def delivery(prefix: str | None = "audit") -> Request:
+def delivery(prefix: str | None = "audit", source_org_id: str | None = None) -> Request:
     """CloudTrail's upload."""
-    return delivery_request(trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=prefix)
+    return delivery_request(
+        trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=prefix, source_org_id=source_org_id
+    )
 
 
 COMMON = {
@@ -113,6 +116,16 @@ COMMON = {
                 "s3:tlsversion": ("1.2", "1.3"),
                 "s3:signatureversion": UNKNOWN,
                 "kms:viaservice": ABSENT,
+            },
+        ),
+        (
+            partial(delivery, source_org_id="o-exampleorg1"),
+            {
+                **COMMON,
+                "aws:sourceorgid": ("o-exampleorg1",),
+                "aws:sourceorgpaths": UNKNOWN,
+                "s3:x-amz-acl": ("bucket-owner-full-control",),
+                "s3:x-amz-server-side-encryption-aws-kms-key-id": (KEY,),
             },
         ),
         (

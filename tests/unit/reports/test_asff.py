@@ -17,7 +17,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from tests.unit.action.audits import KEY, account, audit, error, finding, trail
+from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
 
 MODEL = get_session().get_service_model("securityhub")
 FINDING = MODEL.shape_for("AwsSecurityFinding")
@@ -168,3 +168,11 @@ def test_an_account_is_a_resource_of_the_partition(partition: str, region: str) 
     (found,) = read(audit(account("unknown", complete=False, partition=partition, errors=[error(region)])))
     assert found["ProductArn"].startswith(f"arn:{partition}:securityhub:{region}:")
     assert found["Resources"] == [{"Type": "AwsAccount", "Id": "AWS::::Account:111111111111", "Partition": partition}]
+
+
+def test_every_finding_of_a_narrowed_account_says_so() -> None:
+    row = account("compliant", trail("main", "compliant", finding("key_is_usable", "pass")))
+    for narrowed, told in ((None, None), (NARROWED, "only regions us-east-1; rules off: key_is_usable")):
+        found = read(audit({**row, "narrowed_by": narrowed}))
+        assert [one["ProductFields"].get("aws_baseline.cloudtrail/NarrowedBy") for one in found] == [told, told]
+        assert not any(map(refused, found))

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._csv import COLUMNS
-from tests.unit.action.audits import KEY, account, audit, finding, trail
+from tests.unit.action.audits import KEY, NARROWED, account, audit, finding, trail
 
 
 def rows(document: dict[str, Any]) -> list[dict[str, str]]:
@@ -68,6 +68,7 @@ ROW = {
     "frameworks": "SOC 2 CC6.1; SOC 2 CC6.2; HIPAA Security Rule 1",
     "evidence": '{"exception": {"expires": "2027-03-31", "owner": "security", "reason": "The archive moves.", '
     '"status": "fail"}}',
+    "narrowed_by": "",
 }
 
 
@@ -82,3 +83,8 @@ def test_a_row_has_all_of_a_finding() -> None:
         "kms_key_arn": "",
         "exception_owner": "",
     }
+
+
+def test_every_row_of_a_narrowed_account_says_so() -> None:
+    told = rows(audit(account("compliant", trail("main", "compliant", finding("key_is_usable")), narrowed_by=NARROWED)))
+    assert [row["narrowed_by"] for row in told] == ["only regions us-east-1; rules off: key_is_usable"] * 2

@@ -20,6 +20,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from tests.unit.action.audits import account, audit, trail
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
 SECTIONS = {section.partition("\n")[0]: section for section in PAGE.split("\n## ")[1:]}
@@ -53,6 +55,13 @@ def test_there_is_a_section_and_a_row_for_each_format() -> None:
 def test_the_excerpt_was_written(name: str, language: str, audits: dict[str, dict[str, Any]]) -> None:
     (excerpt,) = blocks(name, language)
     assert excerpt in FORMATS[name].render(audits["fresh"]).replace("\r\n", "\n")
+
+
+def test_the_table_ends_as_the_page_says() -> None:
+    (line,) = re.findall(r"^```text\n(Narrowed .*)\n```$", PAGE, re.M)
+    narrowed = {"regions": ["eu-central-1"], "trails": [], "rules_off": ["key_is_usable"]}
+    document = audit(account("compliant", trail(), narrowed_by=narrowed))
+    assert render(document, width=100, paint=lambda text, _tone: text).splitlines()[-1] == line
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import entries
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import title
-from tests.unit.action.audits import account, audit, error, finding, trail
+from tests.unit.action.audits import NARROWED, account, audit, error, finding, trail
 
 KEY_READ = {**error("us-east-1"), "service": "kms", "operation": "ListAliases", "iam_action": "kms:ListAliases"}
 
@@ -28,6 +28,11 @@ KEY_READ = {**error("us-east-1"), "service": "kms", "operation": "ListAliases", 
             "Trails that were found: 1. cloudtrail:DescribeTrails in eu-west-3: AccessDeniedException: No.",
         ),
         (account("no_trails"), "fail", "No trail was found in the regions that were read."),
+        (
+            account("compliant", trail(), narrowed_by=NARROWED),
+            "pass",
+            "Trails that were found: 1. Narrowed: only regions us-east-1; rules off: key_is_usable.",
+        ),
         (account("not_applicable"), "not_applicable", "The account is not judged."),
         (
             account("unknown", complete=False, errors=[error("eu-west-1"), error("eu-west-3")]),

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
-from tests.unit.action.audits import EXAMPLE, KEY, account, audit, error, finding, trail
+from tests.unit.action.audits import EXAMPLE, KEY, NARROWED, account, audit, error, finding, trail
 from tests.unit.reports.organization import organization
 from tests.unit.reports.pages import Element, page, read, words
 
@@ -129,6 +129,13 @@ def test_says_the_verdict_and_what_it_rests_on(accounts: list[Any], verdict: str
         f"{verdict} {headline}"
     )
     assert words(report.one("title")) == f"CloudTrail encryption: {verdict.lower()}, 2026-11-23"
+
+
+def test_says_what_it_was_narrowed_by_and_promises_no_more() -> None:
+    report = page(audit(account("compliant", trail(), narrowed_by=NARROWED)))
+    verdict, _literally, narrowed = report.one("div", class_="verdict pass").all("p")
+    assert words(verdict) == "Compliant Every one of 1 trail keeps the rules asked for."
+    assert words(narrowed) == "Narrowed only regions us-east-1; rules off: key_is_usable"
 
 
 def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:

@@ -13,7 +13,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from tests.unit.action.audits import account, audit, error, finding, trail
+from tests.unit.action.audits import NARROWED, account, audit, error, finding, trail
 
 
 def read(document: dict[str, Any]) -> JUnitXml:
@@ -86,3 +86,15 @@ def test_the_time_is_that_of_the_audit_in_utc() -> None:
     document = {**audit(account("no_trails")), "generated_at": "2026-11-23T09:00:00+01:00"}
     (suite,) = read(document)
     assert suite.timestamp == "2026-11-23T08:00:00"
+
+
+def test_the_suite_of_a_narrowed_account_has_a_property_and_no_other_has_any() -> None:
+    document = audit(account("compliant"), account("compliant", narrowed_by=NARROWED))
+    whole, narrowed, _end = FORMATS["junit"].render(document).split("</testsuite>")
+    assert "propert" not in whole
+    assert (
+        "    <properties>\n"
+        '      <property name="narrowed_by" value="only regions us-east-1; rules off: key_is_usable" />\n'
+        "    </properties>\n"
+        "    <testcase "
+    ) in narrowed

@@ -15,7 +15,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._ocsf import OCSF_VERSION
-from tests.unit.action.audits import account, audit, finding, trail
+from tests.unit.action.audits import NARROWED, account, audit, finding, trail
 
 OCSF = get_ocsf_schema(version=OCSF_VERSION)
 SCHEMA = OcsfJsonSchemaEmbedded(OCSF).get_class_schema(class_name="compliance_finding", profiles=["cloud"])
@@ -96,3 +96,10 @@ def test_an_event_says_of_what_by_whom_and_when() -> None:
     assert own["resources"] == [
         {"cloud_partition": "aws", "name": "logs", "type": "AWS::Organizations::Account", "uid": "111111111111"}
     ]
+
+
+def test_every_event_of_a_narrowed_account_says_so() -> None:
+    row = account("compliant", trail("main", "compliant", finding("key_is_usable")))
+    for narrowed, told in ((None, None), (NARROWED, "only regions us-east-1; rules off: key_is_usable")):
+        events = read(audit({**row, "narrowed_by": narrowed}))
+        assert [event["unmapped"].get("narrowed_by") for event in events] == [told, told]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts, narrowed_by
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from tests.unit.checks.build import denied, snapshot
@@ -76,6 +76,17 @@ def test_the_audit_of_an_account_that_cannot_be_read_keeps_to_it(read: Snapshot)
     assert [error.message for error in VALIDATOR.iter_errors(facts([assess(read, Settings())]))] == []
 
 
+@pytest.mark.parametrize("narrowed", [(["eu-west-1"], (), ()), ((), ["main"], ()), ((), (), RULES)])
+def test_a_narrowed_audit_keeps_to_it(narrowed: tuple[Iterable[str], ...]) -> None:
+    document = facts([assess(snapshot(), Settings())], narrowed_by(*narrowed))
+    assert document["accounts"][0]["narrowed_by"]
+    assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+
+
+def test_so_does_one_from_before_reports_told_it() -> None:
+    assert VALIDATOR.is_valid(changed(lambda audit: audit["accounts"][0].pop("narrowed_by")))
+
+
 def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     document = deepcopy(facts([assess(snapshot(), Settings())]))
     change(document)
@@ -91,6 +102,9 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         lambda audit: audit["summary"].update(trails=-1),
         lambda audit: audit["accounts"][0].update(account_id="11111111111"),
         lambda audit: audit["accounts"][0].update(verdict="green"),
+        lambda audit: audit["accounts"][0].update(narrowed_by={"regions": [], "trails": [], "rules_off": []}),
+        lambda audit: audit["accounts"][0].update(narrowed_by={"regions": ["eu-west-1"]}),
+        lambda audit: audit["accounts"][0].update(narrowed_by="eu-west-1"),
         lambda audit: audit["accounts"][0]["trails"][0].pop("kms_key_arn"),
         lambda audit: audit["accounts"][0]["trails"][0]["findings"][0].update(status="excepted"),
         lambda audit: audit["accounts"][0]["trails"][0]["findings"][0]["evidence"].update(more=1),

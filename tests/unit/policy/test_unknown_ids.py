@@ -1,0 +1,129 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Resources with ids that nobody knows: a policy covers them where it covers all that they may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Names, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    ANY_DIGIT,
+    ANY_LETTER_OR_DIGIT,
+    Context,
+    has_unknown,
+    readable,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    ANY_MEMBER,
+    ANY_ORGANIZATION,
+    delivery_request,
+)
+from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, TRAIL
+
+SERVICE = "cloudtrail.amazonaws.com"
+BUCKET = "arn:aws:s3:::logs"
+ALLOW = {**EVERYTHING, "Sid": "A", "Action": "s3:PutObject", "Resource": f"{BUCKET}/AWSLogs/o-abcdefghij/{OWNER}/*"}
+OF_ANY_ACCOUNT = (
+    f"{BUCKET}/AWSLogs/ORGANIZATION_ID/ACCOUNT_ID/CloudTrail/us-east-1/2026/01/01/"
+    "ACCOUNT_ID_CloudTrail_us-east-1_20260101T0000Z_0123456789abcdef.json.gz"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason", "advice"),
+    [
+        (
+            ALLOW,
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} hangs on which ids stand in {OF_ANY_ACCOUNT}, and '
+            "that is not known.",
+            'In statement "A", replace single ids in its Resource by *, or leave them out.',
+        ),
+        (
+            ALLOW | {"NotPrincipal": "*"},
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} cannot be told: AWS does not document how its '
+            "Principal or its Resource applies to this request.",
+            f'In statement "A", name {SERVICE} exactly, and Resource "*".',
+        ),
+        (
+            ALLOW | {"Resource": f"{BUCKET}/AWSLogs/{OWNER}/*"},
+            f'No statement allows s3:PutObject to {SERVICE}. The nearest is statement "A", but its Resource does not '
+            f"cover {OF_ANY_ACCOUNT}.",
+            f'In statement "A", add {OF_ANY_ACCOUNT} to its Resource.',
+        ),
+    ],
+)
+def test_ids_that_nobody_knows_are_told_in_words(statement: dict[str, Any], reason: str, advice: str) -> None:
+    request = delivery_request(
+        trail_arn=TRAIL,
+        key_arn=KEY,
+        bucket_name="logs",
+        bucket_prefix=None,
+        organization_id=ANY_ORGANIZATION[0],
+        member=ANY_MEMBER,
+    )
+    decision = decide(parse({"Version": "2012-10-17", "Statement": [statement]}), request)
+    assert (decision.reason, decision.advice) == (reason, advice)
+
+
+def test_they_are_as_long_as_aws_makes_them() -> None:
+    assert readable(f"{ANY_ORGANIZATION[0]}/{ANY_MEMBER}/o-abcdefghij/{OWNER}") == (
+        f"ORGANIZATION_ID/ACCOUNT_ID/o-abcdefghij/{OWNER}"
+    )
+    assert [len(each) for each in ANY_ORGANIZATION] == [*range(12, 35)]
+    assert len(ANY_MEMBER) == 12
+    assert [has_unknown(each) for each in (ANY_MEMBER, ANY_ORGANIZATION[0], OWNER)] == [True, True, False]
+
+
+def covers(pattern: str, name: str, *, negated: bool = False) -> bool | None:
+    """Whether a Resource, or NotResource, covers an object of the bucket."""
+    names = Names([f"{BUCKET}/{pattern}"], negated=negated, actions=False, variables=True)
+    return names.cover(f"{BUCKET}/{name}", Context({"aws:SourceAccount": OWNER}, []))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("*", ANY_DIGIT, True),
+        ("?", ANY_DIGIT, True),
+        ("??", ANY_DIGIT, False),
+        ("0", ANY_DIGIT, None),
+        ("a", ANY_DIGIT, False),
+        ("0", ANY_LETTER_OR_DIGIT, None),
+        ("a", ANY_LETTER_OR_DIGIT, None),
+        ("A", ANY_LETTER_OR_DIGIT, False),
+        ("/", ANY_LETTER_OR_DIGIT, False),
+        ("a*", ANY_LETTER_OR_DIGIT, None),
+        ("*.*", ANY_LETTER_OR_DIGIT, False),
+        ("x*9/a", f"x{ANY_DIGIT}{ANY_DIGIT}/a", None),
+        ("x*9/b", f"x{ANY_DIGIT}{ANY_DIGIT}/a", False),
+        ("?0", f"\n{ANY_DIGIT}", None),
+        ("${aws:SourceAccount}", ANY_DIGIT * 12, None),
+        ("${aws:SourceAccount}", ANY_DIGIT * 11, False),
+        ("${aws:SourceAccount}/*", f"{OWNER}/a", True),
+    ],
+)
+def test_what_covers_some_of_them_may_cover_this_one(pattern: str, name: str, *, expected: bool | None) -> None:
+    assert covers(pattern, name) is expected
+    assert covers(pattern, name, negated=True) is (None if expected is None else not expected)
+
+
+@given(
+    pattern=st.text("a0/*?", max_size=8),
+    name=st.text(["a", "0", "/", ANY_DIGIT, ANY_LETTER_OR_DIGIT], max_size=6),
+    letters=st.lists(st.sampled_from("ab0"), min_size=6, max_size=6),
+    digits=st.lists(st.sampled_from("01"), min_size=6, max_size=6),
+)
+def test_what_is_said_of_them_holds_for_each(pattern: str, name: str, letters: list[str], digits: list[str]) -> None:
+    filled = "".join(
+        letters[place] if each == ANY_LETTER_OR_DIGIT else digits[place] if each == ANY_DIGIT else each
+        for place, each in enumerate(name)
+    )
+    assert covers(pattern, name) in (None, covers(pattern, filled))
