@@ -204,7 +204,7 @@ def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
         f"The policy of the bucket {name} lets CloudTrail upload logs encrypted under this key.",
         f"The policy of the bucket {name} does not let CloudTrail upload logs encrypted under this key to {folder}.",
         f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
-        f"{folder.partition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
+        f"{folder.rpartition('/CloudTrail/')[0]}/ where aws:SourceArn is {subject.trail.arn}.",
     )
 
 
@@ -219,18 +219,23 @@ def _hangs_on_ids(decision: Decision, request: Request) -> bool:
 def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
     """The result where it hangs on which accounts are members of the organization."""
     name = subject.trail.bucket_name
-    grant = (
-        f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
-        f"{below}/* where aws:SourceArn is {subject.trail.arn}."
-    )
-    denies = any(statement.effect == "Deny" for statement in decision.statements)
     return Result(
         "unknown",
         f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether logs of all of "
         "its accounts can be delivered, and of one that joins later, the trail does not tell.",
-        decision.advice if denies else grant,
+        _remedy(
+            decision,
+            f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
+            f"{below}/* where aws:SourceArn is {subject.trail.arn}.",
+        ),
         {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
     )
+
+
+def _remedy(decision: Decision, grant: str) -> str:
+    """What to do where the outcome is open: what a Deny leaves open no grant settles."""
+    denies = any(statement.effect == "Deny" for statement in decision.statements)
+    return decision.advice if denies else grant
 
 
 def _service_may(subject: Subject, action: str, verb: str) -> Result:
@@ -265,7 +270,8 @@ def _as_result(policy: Policy, decision: Decision, passed: str, failed: str, gra
     if decision.outcome is Outcome.ALLOWED:
         return Result("pass", passed, "", evidence)
     if decision.outcome is Outcome.INDETERMINATE:
-        return Result("unknown", f"It cannot be told what AWS decides. {decision.reason}", grant, evidence)
+        message = f"It cannot be told what AWS decides. {decision.reason}"
+        return Result("unknown", message, _remedy(decision, grant), evidence)
     if decision.outcome is Outcome.EXPLICIT_DENY:
         grant = f"Exempt the service cloudtrail.amazonaws.com from {', '.join(labels)}, or remove it."
     return Result("fail", f"{failed} {decision.reason}", grant, evidence)

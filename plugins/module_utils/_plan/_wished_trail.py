@@ -252,7 +252,7 @@ def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
     if merged is None:
         return
     if not wished.bucket_is_ours:
-        raise _for_its_owner(bucket, merged)
+        raise _for_its_owner(bucket.name, bucket.policy, merged)
     yield _changes.put_bucket_policy(bucket, delivery.bucket_arn, merged.to_json())
 
 
@@ -268,11 +268,12 @@ def _delivery(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> _
     )
 
 
-def _for_its_owner(bucket: _model.Bucket, merged: _document.Policy) -> _wish.RefusedError:
+def _for_its_owner(name: str, policy: str | None, merged: _document.Policy) -> _wish.RefusedError:
     """The refusal to write the policy of another account's bucket, with what its owner has to add."""
-    present = str(bucket.policy or "")
-    new = [each.document for each in merged.statements if json.dumps(each.document) not in present]
+    before = _document.parse(_bucket_policy.NOTHING if policy is None else policy)
+    present = [each.document for each in before.statements]
+    new = [each.document for each in merged.statements if each.document not in present]
     return _wish.RefusedError(
-        f"its bucket {bucket.name} is another account's, and its policy does not let CloudTrail deliver. Have its "
-        f"owner add {json.dumps(new)}"
+        f"its bucket {name} is another account's, and its policy does not let CloudTrail deliver. Have its owner add "
+        f"{json.dumps(new)}"
     )

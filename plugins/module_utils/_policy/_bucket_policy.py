@@ -10,7 +10,7 @@ The statements are those of the CloudTrail user guide, "Amazon S3 bucket policy 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
@@ -104,13 +104,14 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
 
 
 def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
-    """Our statements for what is missing."""
+    """Our statements for what no statement allows. What a Deny leaves open no Allow can settle."""
     missing = set()
+    allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
     for request in delivery.requests():
         decision = _decide.decide(policy, request)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(delivery, f"{decision.reason} {decision.advice}")
-        if decision.outcome is not _request.Outcome.ALLOWED:
+        if decide(allows, request).outcome is not _request.Outcome.ALLOWED:
             missing.add(request.action)
     source = {"aws:SourceArn": [delivery.trail_arn]}
     if "s3:GetBucketAcl" in missing:

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
@@ -73,29 +73,41 @@ class Names:
         """`variables` tells whether the values may hold policy variables."""
         self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
-        plain = [pieces_of(value) for value in values if not (variables and has_variable(value))]
+        self._is_private = any(map(has_unknown, values))
+        plain = tuple(pieces_of(value) for value in values if not (variables and has_variable(value)))
         self._covers = _actions_like(plain) if actions else _resources_like(plain)
 
     def cover(self, name: str, context: Context) -> bool | None:
         """Whether the element covers the action or resource of a request; None where that cannot be told."""
-        found = [self._covers(name), *(self._resolves_to(name, template, context) for template in self._templates)]
-        listed = True if True in found else None if None in found else False
+        if self._is_private:
+            return None
+        filled, unclear = self._filled(len(name), context)
+        found = [self._covers(name), _resources_like(filled)(name)]
+        listed = True if True in found else None if unclear or None in found else False
         return None if listed is None else listed != self._negated
 
-    def _resolves_to(self, name: str, template: str, context: Context) -> bool | None:
-        try:
-            pieces = resolve(template, context)
-        except (UnknownKeyError, UndocumentedError):
-            return None
-        # A variable without value "will not match any resource".
-        return pieces is not None and shortest(pieces) <= len(name) and _resources_like([pieces])(name)
+    def _filled(self, length: int, context: Context) -> tuple[tuple[Pieces, ...], bool]:
+        """The values with variables that a name of this length may be like, and whether one cannot be filled."""
+        filled, unclear = [], False
+        for template in self._templates:
+            try:
+                pieces = resolve(template, context)
+            except (UnknownKeyError, UndocumentedError):
+                unclear = True
+                continue
+            # A variable without value "will not match any resource".
+            if pieces is not None and shortest(pieces) <= length:
+                filled.append(pieces)
+        return tuple(filled), unclear
 
 
 def _actions_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
     return any_of(map(glob, texts), ignores_case=True)
 
 
-def _resources_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
+# A trail delivers to many folders, for each of which the variables come to the same.
+@lru_cache(maxsize=1024)
+def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
     """A function that tells whether a resource is like one of these texts.
 
     Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.

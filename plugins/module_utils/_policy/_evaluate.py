@@ -70,9 +70,10 @@ def settle(applied: Sequence[Application], request: Request) -> Outcome:
     """
     certain = [each for each in applied if each.certain]
     at_least = outcome_of(certain, request)
-    # What is certain settles most requests: an explicit deny beats all, and an allow all but a deny.
+    # What is certain settles most requests: an explicit deny beats all, an allow all but a deny, and no deny allows.
     relevant = [each for each in applied if not each.certain and not (_allows(each) and at_least is Outcome.ALLOWED)]
-    if not relevant or at_least is Outcome.EXPLICIT_DENY:
+    may_allow = at_least is not Outcome.IMPLICIT_DENY or any(map(_allows, relevant))
+    if not relevant or at_least is Outcome.EXPLICIT_DENY or not may_allow:
         return at_least
     found: set[Outcome] = set()
     for world in _worlds(relevant, request.keys):

@@ -85,12 +85,20 @@ def _open(first: Application, request: Request) -> Words:
     if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR and not first.statement.malformed:
         return (
             f"{whether} hangs on which ids stand in {readable(request.resource)}, and that is not known.",
-            f"In {first.statement.label}, replace single ids in its Resource by *, or leave them out.",
+            f"In {first.statement.label}, {_without_ids(first.statement, request)}.",
         )
     return (
         f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
         f'In {first.statement.label}, name {request.principal} exactly, and Resource "*".',
     )
+
+
+def _without_ids(statement: Statement, request: Request) -> str:
+    """How a statement is made to say the same of every id: the one way that takes nothing from CloudTrail."""
+    if statement.effect == "Deny":
+        return f"exempt {request.principal}"
+    is_negated = "NotResource" in statement.document
+    return "take the ids out of its NotResource" if is_negated else "replace the ids in its Resource by *"
 
 
 def _identity_open(applied: Sequence[Application], request: Request) -> Words:

@@ -18,8 +18,8 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BODY = re.compile(r"([^,'\s${}]+)(?:,\s*'([^']*)'\s*)?")
 _CUT = re.compile(r"([*?:])")
 _SPECIAL = ("*", "?", "$")
-# They stand in a name for characters that nobody knows: a digit, and a lower-case letter or digit. No policy holds
-# them (they are of Unicode's private use area), so what is like them is like all that they stand for.
+# They stand in a name for characters that nobody knows: a digit, and a lower-case letter or digit. No policy should
+# hold them (they are of Unicode's private use area), so that what is like them is like all that they stand for.
 ANY_DIGIT, ANY_LETTER_OR_DIGIT = "\ue000", "\ue001"
 _READABLE = {re.compile(f"o-{ANY_LETTER_OR_DIGIT}+"): "ORGANIZATION_ID", re.compile(f"{ANY_DIGIT}+"): "ACCOUNT_ID"}
 _ARN_PARTS = 6

@@ -337,8 +337,9 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
         "Action": ["s3:GetBucketAcl", "s3:PutObject"],
         "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/AWSLogs/*"],
     }
-    if granted:
-        s3("PutBucketPolicy", Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [grant]}))
+    of_others = {**FOREIGN, "Resource": f"arn:aws:s3:::{name}/*"}
+    statements = [of_others, grant] if granted else [of_others]
+    s3("PutBucketPolicy", Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
     lab.aws.clear_calls()
     wish = replace(TRAIL, bucket_name=name)
     assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
@@ -348,5 +349,6 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
         assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]
     else:
         refused = refusal(lab, wish, scope=scope)
-        assert "Have its owner add [{" in refused
+        added = json.loads(refused.partition("Have its owner add ")[2].partition("}]")[0] + "}]")
+        assert [each["Sid"] for each in added] == ["AwsBaselineCloudTrailAcl", "AwsBaselineCloudTrailWrite"]
         assert "AwsBaselineCloudTrailTlsOnly" not in refused

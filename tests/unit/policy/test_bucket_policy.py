@@ -116,6 +116,19 @@ def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "deny",
+    [
+        {"Resource": "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/222222222222/*"},
+        {"Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}},
+    ],
+)
+def test_what_a_deny_leaves_open_gets_no_grant(deny: dict[str, Any]) -> None:
+    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    policy = text(ANYBODY_WRITES, {**SERVICE, "Sid": "Out", "Effect": "Deny", "Action": "s3:PutObject", **deny})
+    assert sids(merged(policy, delivery, tls_only=False)) == ["Write", "Out", ACL]
+
+
 @pytest.mark.parametrize(("source", "added"), [("o-exampleorg1", [ACL]), ("o-stranger00", [ACL, WRITE])])
 def test_an_organization_trail_writes_in_the_name_of_its_organization(source: str, added: list[str]) -> None:
     """So Control Tower's bucket takes its logs. Whether the other calls are made in that name AWS does not say."""

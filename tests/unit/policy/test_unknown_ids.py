@@ -31,6 +31,12 @@ from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, TRAIL
 SERVICE = "cloudtrail.amazonaws.com"
 BUCKET = "arn:aws:s3:::logs"
 ALLOW = {**EVERYTHING, "Sid": "A", "Action": "s3:PutObject", "Resource": f"{BUCKET}/AWSLogs/o-abcdefghij/{OWNER}/*"}
+
+
+def _without_resource(**elements: str) -> dict[str, Any]:
+    return {name: value for name, value in ALLOW.items() if name != "Resource"} | elements
+
+
 OF_ANY_ACCOUNT = (
     f"{BUCKET}/AWSLogs/ORGANIZATION_ID/ACCOUNT_ID/CloudTrail/us-east-1/2026/01/01/"
     "ACCOUNT_ID_CloudTrail_us-east-1_20260101T0000Z_0123456789abcdef.json.gz"
@@ -44,7 +50,13 @@ OF_ANY_ACCOUNT = (
             ALLOW,
             f'Whether statement "A" allows s3:PutObject to {SERVICE} hangs on which ids stand in {OF_ANY_ACCOUNT}, and '
             "that is not known.",
-            'In statement "A", replace single ids in its Resource by *, or leave them out.',
+            'In statement "A", replace the ids in its Resource by *.',
+        ),
+        (
+            _without_resource(NotResource=f"{BUCKET}/AWSLogs/o-abcdefghij/*"),
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} hangs on which ids stand in {OF_ANY_ACCOUNT}, and '
+            "that is not known.",
+            'In statement "A", take the ids out of its NotResource.',
         ),
         (
             ALLOW | {"NotPrincipal": "*"},
@@ -108,6 +120,9 @@ def covers(pattern: str, name: str, *, negated: bool = False) -> bool | None:
         ("${aws:SourceAccount}", ANY_DIGIT * 12, None),
         ("${aws:SourceAccount}", ANY_DIGIT * 11, False),
         ("${aws:SourceAccount}/*", f"{OWNER}/a", True),
+        ("${aws:PrincipalTag/a}", ANY_DIGIT, False),
+        (f"{ANY_DIGIT}*", ANY_DIGIT, None),
+        (f"{ANY_DIGIT}*", "a", None),
     ],
 )
 def test_what_covers_some_of_them_may_cover_this_one(pattern: str, name: str, *, expected: bool | None) -> None:
