@@ -111,7 +111,7 @@ def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[st
         decision = _decide.decide(policy, request)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(delivery, f"{decision.reason} {decision.advice}")
-        if decide(allows, request).outcome is not _request.Outcome.ALLOWED:
+        if _decide.decide(allows, request).outcome is not _request.Outcome.ALLOWED:
             missing.add(request.action)
     source = {"aws:SourceArn": [delivery.trail_arn]}
     if "s3:GetBucketAcl" in missing:
