@@ -10,24 +10,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._delivery import wait_for_delivery
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _planning, _rounds, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    _access,
+    _delivery,
+    _pace,
+    _resources,
+    _snapshot,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._planning import planned
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
 
 
 class Application:
     """A plan being applied to an account, and the account judged anew afterwards."""
 
-    def __init__(self, caller: Access, account: Account, task: _task.Task, pace: Pace) -> None:
+    def __init__(self, caller: _access.Access, account: _resources.Account, task: _task.Task, pace: _pace.Pace) -> None:
         self._caller, self._account, self._task, self._pace = caller, account, task, pace
-        self._rounds = Rounds(account, pace, task.backup_path, self._planned_anew)
+        self._rounds = _rounds.Rounds(account, pace, task.backup_path, self._planned_anew)
         self._after: _assess.AccountVerdict | None = None
 
     def run(self, before: _assess.AccountVerdict, plan: _wish.Plan, warnings: Sequence[str]) -> _task.Outcome:
@@ -39,12 +39,14 @@ class Application:
         return _task.Outcome(before=before, after=self._after, **vars(done))
 
     def _planned_anew(self) -> _wish.Plan:
-        plan = planned(self._account, self._judged(), self._task)[0]
+        plan = _planning.planned(self._account, self._judged(), self._task)[0]
         return replace(plan, refusals=(*plan.refusals, *map(_not_ready, plan.shared_keys)))
 
     def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
-        return _assess.assess(open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings)
+        return _assess.assess(
+            _snapshot.open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings
+        )
 
     def _prove(self) -> None:
         """Read and judge again; where asked to, after the changed trails have delivered."""
@@ -53,7 +55,7 @@ class Application:
         done = [change for change in self._rounds.changes if change.status == "applied"]
         reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
         if self._task.wait and reached:
-            wait_for_delivery(self._account, reached, changed_at, self._pace)
+            _delivery.wait_for_delivery(self._account, reached, changed_at, self._pace)
             snapshot = self._judged().snapshot
             reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]

@@ -17,16 +17,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _version
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 FORMAT = 1
 
 
 def document(backup: _model.Backup) -> dict[str, object]:
     """The backup as JSON types, as it stands in the file."""
-    return {"format": FORMAT, "collection_version": VERSION, **json.loads(json.dumps(asdict(backup)))}
+    return {"format": FORMAT, "collection_version": _version.VERSION, **json.loads(json.dumps(asdict(backup)))}
 
 
 def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) -> _model.Backup:

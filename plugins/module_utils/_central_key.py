@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _planning
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot, _targets
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _planning, _rounds, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    _access,
+    _pace,
+    _resources,
+    _snapshot,
+    _targets,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _shared, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._rounds import Rounds
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class KeyTask:
     region: str
     trails: tuple[str, ...]
     scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
-    settings: Settings = field(default_factory=Settings)
+    settings: _subject.Settings = field(default_factory=_subject.Settings)
     wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
     backup_path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyOutcome(Done):
+class KeyOutcome(_task.Done):
     """What came of it. A key that check mode would create, or that could not be, has a placeholder for its ARN."""
 
     account_id: str
     key_arn: str | None
 
 
-def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
+def serve(caller: _access.Access, task: KeyTask, pace: _pace.Pace) -> KeyOutcome:
     """Let the key serve the trails, or in check mode say what that would take. No trail is changed.
 
     Raises AwsError where the key's account cannot be entered, BackupError where the backup cannot be written; then
@@ -51,15 +51,17 @@ def serve(caller: Access, task: KeyTask, pace: Pace) -> KeyOutcome:
     account = _snapshot.open_account(caller, task.scope)
     plan = _plan(account, task)
     warnings = (*plan.warnings, *_planning.owner_warnings(account, plan.changes))
-    done = Done(changes=plan.changes, refusals=plan.refusals, warnings=warnings)
+    done = _task.Done(changes=plan.changes, refusals=plan.refusals, warnings=warnings)
     if plan.changes and not plan.refusals and not task.check_mode:
-        done = Rounds(account, pace, task.backup_path, lambda: _plan(account, task)).run(plan, warnings, "The key")
+        done = _rounds.Rounds(account, pace, task.backup_path, lambda: _plan(account, task)).run(
+            plan, warnings, "The key"
+        )
     created = (change.resource for change in done.changes if change.operation == "CreateKey")
     planned = (shared.key_arn for shared in plan.shared_keys)
     return KeyOutcome(account_id=account.account_id, key_arn=next(created, next(planned, None)), **vars(done))
 
 
-def _plan(account: Account, task: KeyTask) -> _wish.Plan:
-    snapshot = Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
+def _plan(account: _resources.Account, task: KeyTask) -> _wish.Plan:
+    snapshot = _model.Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
     targets = _targets.read_targets(account, snapshot, [task.region], _planning.sought_key(account, task.wish))
     return _shared.make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)

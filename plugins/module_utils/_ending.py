@@ -14,11 +14,11 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
 
 
-def end(module: Any, done: Done, **own: Any) -> None:
+def end(module: Any, done: _task.Done, **own: Any) -> None:
     """Leave the module; `own` is what it returns beside what all return that write."""
     for warning in dict.fromkeys(done.warnings):
         warn(warning)

@@ -15,24 +15,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace, _snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 if TYPE_CHECKING:  # so that it is shipped, with all that it imports
     from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._application import Application
 
 
-def enforce(caller: Access, task: _task.Task, pace: Pace) -> _task.Outcome:
+def enforce(caller: _access.Access, task: _task.Task, pace: _pace.Pace) -> _task.Outcome:
     """Bring one account to compliance, or in check mode say what that would take.
 
     Raises AwsError where the account cannot be read, BackupError where the backup cannot be written; then nothing
     was changed.
     """
-    account, snapshot = open_and_read(caller, task.scope)
-    before = assess(snapshot, task.settings)
+    account, snapshot = _snapshot.open_and_read(caller, task.scope)
+    before = _assess.assess(snapshot, task.settings)
     if not (task.restore or task.settings.exceptions) and _wish.is_met(task.wish, before):
         return _task.Outcome(before=before, after=before, warnings=tuple(_task.open_questions(before)))
     plan, warnings = import_module("._planning", __package__).planned(account, before, task)
@@ -42,7 +40,7 @@ def enforce(caller: Access, task: _task.Task, pace: Pace) -> _task.Outcome:
         shared_keys = () if plan.refusals else plan.shared_keys
         return _task.Outcome(before=before, after=before, shared_keys=shared_keys, **vars(done))
     if task.check_mode or not plan.changes:
-        after = assess(plan.predicted, task.settings)
+        after = _assess.assess(plan.predicted, task.settings)
         done = _task.Done(changes=plan.changes, warnings=(*warnings, *_task.open_questions(after)))
         return _task.Outcome(before=before, after=after, shared_keys=plan.shared_keys, **vars(done))
     application: Application = import_module("._application", __package__).Application(caller, account, task, pace)

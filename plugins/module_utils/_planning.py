@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _resources, _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _make,
@@ -20,24 +19,27 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _wish,
     _wished_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 
 
-def planned(account: Account, judged: _assess.AccountVerdict, task: Task) -> tuple[_wish.Plan, list[str]]:
+def planned(
+    account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task
+) -> tuple[_wish.Plan, list[str]]:
     """Return the plan, and all that is to be warned of before it is applied; raises AwsError as reading does."""
     plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
     unused = _assess.unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
     return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
 
 
-def _enforcing(account: Account, judged: _assess.AccountVerdict, task: Task) -> _wish.Plan:
+def _enforcing(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _wish.Plan:
     wish = task.wish
     if wish.create_trail:
         return _provisioning(account, judged, wish.create_trail, task)
     return _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings)
 
 
-def _provisioning(account: Account, judged: _assess.AccountVerdict, trail: _wish.TrailWish, task: Task) -> _wish.Plan:
+def _provisioning(
+    account: _resources.Account, judged: _assess.AccountVerdict, trail: _wish.TrailWish, task: _task.Task
+) -> _wish.Plan:
     """The plan for one trail, which is judged as if it were there already."""
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
@@ -61,26 +63,28 @@ def _to_be_made(trail: _wish.TrailWish) -> str:
     )
 
 
-def _wished_targets(account: Account, judged: _assess.AccountVerdict, wish: _wish.Wish) -> _wish.Targets:
+def _wished_targets(account: _resources.Account, judged: _assess.AccountVerdict, wish: _wish.Wish) -> _wish.Targets:
     """What stands behind the wished key in each bucket region that needs one."""
     return _targets.read_targets(
         account, judged.snapshot, _make.regions_in_need(judged, wish), sought_key(account, wish)
     )
 
 
-def _restoring(account: Account, judged: _assess.AccountVerdict, backup: _model.Backup, task: Task) -> _wish.Plan:
+def _restoring(
+    account: _resources.Account, judged: _assess.AccountVerdict, backup: _model.Backup, task: _task.Task
+) -> _wish.Plan:
     keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
     return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
-def sought_key(account: Account, wish: _wish.Wish) -> _targets.SoughtKey:
+def sought_key(account: _resources.Account, wish: _wish.Wish) -> _targets.SoughtKey:
     """Return what the wished key is looked for by, in its own account where that is another one."""
     tags = {_wish.CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     name = wish.kms_key_id or (wish.key.alias if wish.key else "")
     return _targets.SoughtKey(name, wish.key_account_id or account.account_id, tags)
 
 
-def owner_warnings(account: Account, changes: Sequence[_model.Change]) -> list[str]:
+def owner_warnings(account: _resources.Account, changes: Sequence[_model.Change]) -> list[str]:
     """Return what the tags of the resources that are to change say of who else manages them."""
     found = (_warnings.owner_warning(arn, tags) for arn, tags in sorted(_targets.read_tags(account, changes).items()))
     return [warning for warning in found if warning]

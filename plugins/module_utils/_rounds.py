@@ -13,13 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _apply, _pace, _resources
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 # How often to plan anew because somebody else changes what is being changed.
 ROUNDS = 3
@@ -31,14 +27,22 @@ class Rounds:
     `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read.
     """
 
-    def __init__(self, account: Account, pace: Pace, backup_path: str | None, planned_anew: Callable[[], Plan]) -> None:
+    def __init__(
+        self,
+        account: _resources.Account,
+        pace: _pace.Pace,
+        backup_path: str | None,
+        planned_anew: Callable[[], _wish.Plan],
+    ) -> None:
         self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
         self._saved: _model.Backup | None = None
         self.changes: list[_model.Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
-    def run(self, plan: Plan, warnings: Sequence[str], of: str, prove: Callable[[], None] = lambda: None) -> Done:
+    def run(
+        self, plan: _wish.Plan, warnings: Sequence[str], of: str, prove: Callable[[], None] = lambda: None
+    ) -> _task.Done:
         """Apply the plan and have it proven; `warnings` were told before, `of` names what is changed.
 
         Raises BackupError where the backup cannot be written, before anything is changed.
@@ -47,14 +51,14 @@ class Rounds:
         try:
             self._apply_plan(plan)
             prove()
-        except AwsError as error:
+        except _access.AwsError as error:
             self.errors.append(f"{of} could not be read again. {error}")
         backup = self._saved_at_the_end()
-        return Done(
+        return _task.Done(
             changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
         )
 
-    def _apply_plan(self, plan: Plan) -> None:
+    def _apply_plan(self, plan: _wish.Plan) -> None:
         """Apply the plan, whose backup is written first.
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
@@ -74,11 +78,11 @@ class Rounds:
         self.errors += plan.refusals
         self.changes += [replace(change, status="not_attempted") for change in plan.changes]
 
-    def _plan_anew(self, applied: _apply.Applied) -> Plan:
+    def _plan_anew(self, applied: _apply.Applied) -> _wish.Plan:
         """The plan for what the account is now, with the backup of what it will replace; refused without that."""
         try:
             plan = self._planned_anew()
-        except AwsError:
+        except _access.AwsError:
             self.errors.append(str(applied.stale))
             self.changes += applied.rest
             raise

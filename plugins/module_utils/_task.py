@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 
@@ -20,8 +19,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 class Task:
     """What is to be enforced, and how far to go. `wait` is for a delivery under the new key."""
 
-    scope: Scope = field(default_factory=Scope)
-    settings: Settings = field(default_factory=Settings)
+    scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
+    settings: _subject.Settings = field(default_factory=_subject.Settings)
     wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
     wait: bool = False
@@ -47,12 +46,12 @@ class Outcome(Done):
     With `shared_keys` nothing was done, since these have to be changed first, for all accounts that use them.
     """
 
-    before: AccountVerdict
-    after: AccountVerdict | None
+    before: _assess.AccountVerdict
+    after: _assess.AccountVerdict | None
     shared_keys: tuple[_wish.SharedKey, ...] = ()
 
 
-def open_questions(after: AccountVerdict) -> Iterator[str]:
+def open_questions(after: _assess.AccountVerdict) -> Iterator[str]:
     """Yield a warning that says what leaves the account's verdict unknown."""
     if after.verdict != "unknown":
         return

@@ -120,12 +120,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
     _central_key,
+    _ending,
     _enforce_arguments,
+    _model,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace
 
 
 def main() -> None:
@@ -139,16 +138,16 @@ def main() -> None:
     try:
         timeout = _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
-        task = _task(module, region or "")
+        task = _task_of(module, region or "")
         outcome = _central_key.serve(
-            _access.connect(region, endpoint_url, connection, task.scope.concurrency), task, Pace(timeout)
+            _access.connect(region, endpoint_url, connection, task.scope.concurrency), task, _pace.Pace(timeout)
         )
-    except (_arguments.ArgumentError, _access.AwsError, BackupError) as error:
+    except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
         module.fail_json(msg=str(error))
-    end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
+    _ending.end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 
 
-def _task(module: Any, region: str) -> _central_key.KeyTask:
+def _task_of(module: Any, region: str) -> _central_key.KeyTask:
     params = _enforce_arguments.of_the_key_s_account(module.params)
     return _central_key.KeyTask(
         region=region,

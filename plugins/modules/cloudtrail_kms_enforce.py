@@ -273,13 +273,16 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments, _facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._ending import end
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
+    _arguments,
+    _ending,
+    _enforce,
+    _enforce_arguments,
+    _facts,
+    _model,
+    _task,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace
 
 
 def main() -> None:
@@ -296,18 +299,18 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        task, timeout = _task(module), _enforce_arguments.wait_timeout(module.params)
+        task, timeout = _task_of(module), _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(task.scope.regions), None)
         caller = _access.connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
-        outcome = enforce(caller, task, Pace(timeout))
-    except (_arguments.ArgumentError, _access.AwsError, BackupError) as error:
+        outcome = _enforce.enforce(caller, task, _pace.Pace(timeout))
+    except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
         module.fail_json(msg=str(error))
-    end(module, outcome, **_own(outcome, task))
+    _ending.end(module, outcome, **_own(outcome, task))
 
 
-def _task(module: Any) -> Task:
-    return Task(
+def _task_of(module: Any) -> _task.Task:
+    return _task.Task(
         scope=_arguments.scope(module.params),
         settings=_arguments.settings(module.params),
         wish=_enforce_arguments.wish(module.params),
@@ -318,7 +321,7 @@ def _task(module: Any) -> Task:
     )
 
 
-def _own(outcome: Outcome, task: Task) -> dict[str, Any]:
+def _own(outcome: _task.Outcome, task: _task.Task) -> dict[str, Any]:
     narrowed = _facts.narrowed_by(task.scope.regions, task.scope.trails, task.settings.rules_off)
     before = _facts.facts([outcome.before], narrowed)
     after = outcome.after

@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _targets, _writes
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    _calls,
+    _pace,
+    _resources,
+    _targets,
+    _writes,
+)
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
@@ -52,7 +56,7 @@ class _StaleError(Exception):
         self.applied = applied
 
 
-def apply(account: Account, changes: Sequence[_model.Change], pace: Pace) -> Applied:
+def apply(account: _resources.Account, changes: Sequence[_model.Change], pace: _pace.Pace) -> Applied:
     """Apply the changes in their order, and stop at the first that fails.
 
     Only rotation may fail by itself: no log waits for it.
@@ -63,7 +67,7 @@ def apply(account: Account, changes: Sequence[_model.Change], pace: Pace) -> App
 class _Run:
     """One plan being applied."""
 
-    def __init__(self, account: Account, pace: Pace) -> None:
+    def __init__(self, account: _resources.Account, pace: _pace.Pace) -> None:
         self._account, self._pace = account, pace
         self._created: dict[str, str] = {}
         self._fresh: set[str] = set()

@@ -11,12 +11,12 @@ from datetime import datetime
 from itertools import count
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _pace, _resources
 
 
-def wait_for_delivery(account: Account, trails: Iterable[_model.Trail], since: datetime, pace: Pace) -> None:
+def wait_for_delivery(
+    account: _resources.Account, trails: Iterable[_model.Trail], since: datetime, pace: _pace.Pace
+) -> None:
     """Wait until every trail has delivered without error later than `since`, or until the time is up.
 
     A trail that does not log will not deliver and is not waited for. CloudTrail delivers on average five minutes
@@ -29,7 +29,7 @@ def wait_for_delivery(account: Account, trails: Iterable[_model.Trail], since: d
             return
 
 
-def _has_delivered(account: Account, trail: _model.Trail, since: datetime) -> bool:
+def _has_delivered(account: _resources.Account, trail: _model.Trail, since: datetime) -> bool:
     status = _calls.trail_status(account.access, trail.home_region, trail.arn)
     if not isinstance(status, _model.TrailStatus) or status.latest_delivery_time is None:
         return False

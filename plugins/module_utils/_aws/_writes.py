@@ -12,9 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _calls, _resources
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -67,13 +65,13 @@ def service_of(change: _model.Change) -> str:
     return _SERVICES.get(change.operation, "kms")
 
 
-def access_for(account: Account, change: _model.Change) -> Access:
+def access_for(account: _resources.Account, change: _model.Change) -> _access.Access:
     """The credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
     return account.access if change.operation in _SERVICES else account.key_access(owner)
 
 
-def send(account: Account, change: _model.Change) -> dict[str, Any] | Exception:
+def send(account: _resources.Account, change: _model.Change) -> dict[str, Any] | Exception:
     """Send a change once; return AWS's answer, or botocore's error."""
     access = access_for(account, change)
     try:
@@ -102,23 +100,23 @@ def may_pass(error: Exception, operation: _model.Operation, *, is_fresh: bool) -
     return code in PASSING or no_clear_answer(error) or (is_fresh and code in PROPAGATION.get(operation, ()))
 
 
-def is_done(account: Account, change: _model.Change) -> bool:
+def is_done(account: _resources.Account, change: _model.Change) -> bool:
     """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
     look = _LOOKS.get(change.operation)
     return look is not None and look(access_for(account, change), change)
 
 
-def _alias_is_set(access: Access, change: _model.Change) -> bool:
+def _alias_is_set(access: _access.Access, change: _model.Change) -> bool:
     target = _calls.alias_target(access, change.region, change.parameters["AliasName"])
     return bool(target == change.parameters["TargetKeyId"])
 
 
-def _state_is(access: Access, change: _model.Change) -> bool:
+def _state_is(access: _access.Access, change: _model.Change) -> bool:
     metadata = _calls.key_metadata(access, change.region, change.resource)
     return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
 
 
-def _trail_is_set(access: Access, change: _model.Change) -> bool:
+def _trail_is_set(access: _access.Access, change: _model.Change) -> bool:
     found = _calls.trail_settings(access, change.region, change.resource)
     return isinstance(found, dict) and has_all(found, change)
 
@@ -143,21 +141,21 @@ _SEEN = frozenset(
 )
 
 
-def _trail_logs(access: Access, change: _model.Change) -> bool:
+def _trail_logs(access: _access.Access, change: _model.Change) -> bool:
     status = _calls.trail_status(access, change.region, change.resource)
     return isinstance(status, _model.TrailStatus) and status.is_logging
 
 
-def _bucket_policy_is_set(access: Access, change: _model.Change) -> bool:
+def _bucket_policy_is_set(access: _access.Access, change: _model.Change) -> bool:
     found = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
     return isinstance(found, str) and same_policy(found, change.after["policy"])
 
 
-def _rotates(access: Access, change: _model.Change) -> bool:
+def _rotates(access: _access.Access, change: _model.Change) -> bool:
     return _calls.key_rotation(access, change.region, change.resource) is True
 
 
-_LOOKS: Mapping[_model.Operation, Callable[[Access, _model.Change], bool]] = {
+_LOOKS: Mapping[_model.Operation, Callable[[_access.Access, _model.Change], bool]] = {
     "CreateAlias": _alias_is_set,
     "CancelKeyDeletion": _state_is,
     "EnableKey": _state_is,

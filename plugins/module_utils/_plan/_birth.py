@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
 
@@ -57,7 +57,7 @@ def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
     return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
 
 
-def is_born_here(key: Key) -> bool:
+def is_born_here(key: _model.Key) -> bool:
     """Whether the key's policy has the shape that we give: the account's root first, then nothing but our Sids."""
     try:
         policy = _document.parse(key.policy) if isinstance(key.policy, str) else None
@@ -73,7 +73,7 @@ def _is_born_with(sid: str | None) -> bool:
     return sid == ADMINISTRATORS or _merge.is_our_sid(sid)
 
 
-def _is_root(document: Any, key: Key) -> bool:
+def _is_root(document: Any, key: _model.Key) -> bool:
     _arn, partition, _service, _region, account = key.arn.split(":")[:5]
     root = {"AWS": f"arn:{partition}:iam::{account}:root"}
     return (document.get("Effect"), document.get("Principal"), document.get("Action")) == ("Allow", root, "kms:*")

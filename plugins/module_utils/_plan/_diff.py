@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 
 
-def rows(changes: Iterable[Change]) -> list[dict[str, object]]:
+def rows(changes: Iterable[_model.Change]) -> list[dict[str, object]]:
     """The changes in the shape in which modules return them."""
     return [
         {
@@ -27,7 +27,7 @@ def rows(changes: Iterable[Change]) -> list[dict[str, object]]:
     ]
 
 
-def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
+def diff(changes: Iterable[_model.Change]) -> list[dict[str, str]]:
     """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON."""
     return [
         {

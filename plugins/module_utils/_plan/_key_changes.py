@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _birth,
     _changes,
@@ -44,14 +44,14 @@ class KeyUse:
         """The trails that the key's policy must allow CloudTrail to encrypt for."""
         return tuple(each for each in self.intents if each.needs_key or _remedies.Remedy.MERGE in each.remedies)
 
-    def required(self, wish: _wish.Wish, settings: Settings) -> _merge.Required:
+    def required(self, wish: _wish.Wish, settings: _subject.Settings) -> _merge.Required:
         """What the key's policy must allow."""
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
         return _merge.Required(self.key.arn, trails, settings.readers, wish.statements)
 
 
 def key_changes(
-    use: KeyUse, account_id: str, wish: _wish.Wish, settings: Settings, warn: Callable[[str], None]
+    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
 ) -> Iterator[_model.Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     if use.serving.is_new and wish.key:
@@ -72,7 +72,7 @@ def _policy_at_birth(required: _merge.Required, wish: _wish.KeyWish) -> str:
 
 
 def _grants(
-    use: KeyUse, account_id: str, wish: _wish.Wish, settings: Settings, warn: Callable[[str], None]
+    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
 ) -> Iterator[_model.Change]:
     """The policy with what is missing in it, if anything is.
 

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _changes,
     _key_changes,
@@ -45,7 +44,7 @@ def make_plan(
     account: _assess.AccountVerdict,
     targets: _wish.Targets,
     wish: _wish.Wish,
-    settings: Settings,
+    settings: _subject.Settings,
     wished: _wished_trail.WishedTrail | None = None,
 ) -> _wish.Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
@@ -64,7 +63,7 @@ class _Planner:
         account: _assess.AccountVerdict,
         targets: _wish.Targets,
         wish: _wish.Wish,
-        settings: Settings,
+        settings: _subject.Settings,
         wished: _wished_trail.WishedTrail | None,
     ) -> None:
         self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
@@ -226,7 +225,7 @@ class _Planner:
                     self._warnings.append(f"{words} {finding.remediation}".strip())
 
 
-def _without_leave(settings: Settings) -> Settings:
+def _without_leave(settings: _subject.Settings) -> _subject.Settings:
     """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
     return replace(
         settings,

@@ -12,7 +12,7 @@ from enum import Enum
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 
 class Remedy(Enum):
@@ -74,14 +74,14 @@ class Intent:
         return self.needs_key or self.verdict.verdict == "non_compliant"
 
 
-def intents(account: _assess.AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
+def intents(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
     found = (Intent(verdict, _remedies(account, verdict, wish)) for verdict in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
-def may_write(trail: _model.Trail, wish: Wish) -> bool:
+def may_write(trail: _model.Trail, wish: _wish.Wish) -> bool:
     """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
     Who wishes for a trail asks for nothing to be done to any other.
@@ -92,12 +92,12 @@ def may_write(trail: _model.Trail, wish: Wish) -> bool:
     return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
 
 
-def is_named(trail: _model.Trail, wish: Wish) -> bool:
+def is_named(trail: _model.Trail, wish: _wish.Wish) -> bool:
     """Whether the user asks for this very trail."""
     return trail.arn in wish.trails or trail.name in wish.trails
 
 
-def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wish: Wish) -> frozenset[Remedy]:
+def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wish: _wish.Wish) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
     if wish.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
@@ -120,17 +120,17 @@ class Leave:
         return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
-def left_alone(account: _assess.AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def left_alone(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[Leave]:
     """What exceptions keep from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "exception")
 
 
-def no_longer_excepted(account: _assess.AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def no_longer_excepted(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[Leave]:
     """What expired exceptions kept from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "expired_exception")
 
 
-def _leaves(account: _assess.AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
+def _leaves(account: _assess.AccountVerdict, wish: _wish.Wish, kind: str) -> Iterator[Leave]:
     for verdict in account.trails:
         for finding in verdict.findings if may_write(verdict.trail, wish) else ():
             exception = finding.evidence.get(kind)

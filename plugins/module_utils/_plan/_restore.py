@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _birth,
     _changes,
@@ -42,7 +41,7 @@ def make_restore_plan(
     backup: _model.Backup,
     keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError],
     wish: _wish.Wish,
-    settings: Settings,
+    settings: _subject.Settings,
 ) -> _wish.Plan:
     """Plan what puts the backup back; `keys` has an entry for each of `keys_of_backup`.
 
@@ -190,7 +189,7 @@ def _same(one: str, other: str | None) -> bool:
 
 
 def _would_go_blind(
-    snapshot: _model.Snapshot, predicted: _model.Snapshot, moved: Collection[str], settings: Settings
+    snapshot: _model.Snapshot, predicted: _model.Snapshot, moved: Collection[str], settings: _subject.Settings
 ) -> Iterator[str]:
     """What is needed to deliver and gets lost by an old key or an old policy, or may be.
 

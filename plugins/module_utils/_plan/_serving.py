@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import is_approved
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _approval, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _remedies, _wish
 
 
@@ -90,7 +89,7 @@ def _unborn_key(place: str, wish: _wish.KeyWish) -> _model.Key:
 
 
 def _refuse_creation(snapshot: _model.Snapshot, key: _model.Key, region: str, settings: _subject.Settings) -> None:
-    if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
+    if settings.approved_keys and _approval.is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise _wish.RefusedError(
             f"A key would have to be created in {region}, and by its alias and tags it would not be on the list of "
             "approved keys. Give an approved key by kms_key_id."
@@ -157,7 +156,7 @@ def _why_not(key: _model.Key, region: str) -> str | None:
 
 
 def _why_not_approved(snapshot: _model.Snapshot, key: _model.Key, settings: _subject.Settings) -> str | None:
-    approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
+    approved = not settings.approved_keys or _approval.is_approved(key, snapshot.account_id, settings.approved_keys)
     if isinstance(approved, _subject.Result):
         return f"whether it is on the list of approved keys is not known. {approved.message} {approved.remediation}"
     if not approved:

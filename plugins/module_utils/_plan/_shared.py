@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _changes,
     _key_changes,
@@ -38,7 +38,7 @@ def left_to_the_key(
     uses: Mapping[str, _key_changes.KeyUse],
     account: str,
     wish: _wish.Wish,
-    settings: Settings,
+    settings: _subject.Settings,
 ) -> tuple[_wish.SharedKey, ...]:
     """The keys of the account that these changes are about, each with what its policy must allow."""
     arns = (_key_of(change) for change in changes if is_left_to_the_key(change, account, wish))
@@ -54,7 +54,9 @@ def _key_of(change: _model.Change) -> str:
     return str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
 
 
-def _shared(arn: str, use: _key_changes.KeyUse | None, wish: _wish.Wish, settings: Settings) -> _wish.SharedKey:
+def _shared(
+    arn: str, use: _key_changes.KeyUse | None, wish: _wish.Wish, settings: _subject.Settings
+) -> _wish.SharedKey:
     # Without a use the key works, and only its rotation is to be turned on: that is done to the key of our alias.
     alias = wish.key.alias if wish.key else None
     if use is None:
@@ -64,7 +66,11 @@ def _shared(arn: str, use: _key_changes.KeyUse | None, wish: _wish.Wish, setting
 
 
 def make_key_plan(
-    snapshot: _model.Snapshot, targets: _wish.Targets, trails: tuple[str, ...], wish: _wish.Wish, settings: Settings
+    snapshot: _model.Snapshot,
+    targets: _wish.Targets,
+    trails: tuple[str, ...],
+    wish: _wish.Wish,
+    settings: _subject.Settings,
 ) -> _wish.Plan:
     """Plan what lets the wished key serve the trails, whosever they are.
 

@@ -11,12 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _requests, _validate
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _decide,
+    _document,
+    _request,
+    _requests,
+    _validate,
+)
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
 # guide, "Resource tags"); for Terraform it is a habit of its users.
@@ -31,7 +34,7 @@ NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
 
 def plan_warnings(
-    account: AccountVerdict, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: Wish
+    account: _assess.AccountVerdict, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: _wish.Wish
 ) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
     changes = tuple(changes)
@@ -79,7 +82,7 @@ def _owners(name: str, value: str) -> Iterator[str]:
             yield owner
 
 
-def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
+def _left_to_others(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[str]:
     for verdict in account.trails:
         trail = verdict.trail
         if trail.ownership != "owned" and not _remedies.may_write(trail, wish) and verdict.verdict == "non_compliant":
@@ -90,7 +93,7 @@ def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
             )
 
 
-def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[str]) -> Iterator[str]:
+def _left_by_exceptions(account: _assess.AccountVerdict, wish: _wish.Wish, moved: Collection[str]) -> Iterator[str]:
     """No exception keeps a trail as it is without a word."""
     for leave in _remedies.left_alone(account, wish):
         if leave.trail.arn not in moved:
@@ -161,4 +164,4 @@ def _may_read(
     )
     # Of another account the key policy tells its own half only.
     foreign = request.caller.account != request.account
-    return decide(policy, replace(request, identity_allows=foreign or None)).outcome is Outcome.ALLOWED
+    return _decide.decide(policy, replace(request, identity_allows=foreign or None)).outcome is _request.Outcome.ALLOWED

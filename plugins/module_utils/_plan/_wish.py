@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
@@ -86,7 +86,7 @@ class Wish:
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
 
 
-def is_met(wish: Wish, account: AccountVerdict) -> bool:
+def is_met(wish: Wish, account: _assess.AccountVerdict) -> bool:
     """Return whether a plan for the account would say nothing: no change, no refusal, no warning. Else it may.
 
     So an account that is as it should be is told from its audit, with nothing of what plans. What exceptions cover is

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _bucket_policy, _document
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _bucket_policy, _document, _merge
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
 
@@ -248,7 +247,7 @@ def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
         raise _wish.RefusedError(
             f"the policy of its bucket {bucket.name} cannot be understood: {error} Repair it."
         ) from error
-    except MergeRefusedError as error:
+    except _merge.MergeRefusedError as error:
         raise _wish.RefusedError(str(error)) from error
     if merged is None:
         return

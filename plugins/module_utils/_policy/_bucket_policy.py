@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _decide,
     _document,
     _merge,
     _request,
     _requests,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 
 ACL = "AwsBaselineCloudTrailAcl"
 WRITE = "AwsBaselineCloudTrailWrite"
@@ -85,7 +85,8 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     additions = [*_additions(policy, delivery)]
     if (
         tls_only
-        and decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome is not _request.Outcome.EXPLICIT_DENY
+        and _decide.decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome
+        is not _request.Outcome.EXPLICIT_DENY
     ):
         additions.append(_tls_only(delivery.bucket_arn))
     listed = policy.document["Statement"]
@@ -107,10 +108,10 @@ def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[st
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
     for request in delivery.requests():
-        decision = decide(policy, request)
+        decision = _decide.decide(policy, request)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(delivery, f"{decision.reason} {decision.advice}")
-        if decide(allows, request).outcome is not _request.Outcome.ALLOWED:
+        if _decide.decide(allows, request).outcome is not _request.Outcome.ALLOWED:
             missing.add(request.action)
     source = {"aws:SourceArn": [delivery.trail_arn]}
     if "s3:GetBucketAcl" in missing:

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _decide,
     _document,
     _request,
     _requests,
     _validate,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 
 USE = "AwsBaselineCloudTrailUse"
 DESCRIBE = "AwsBaselineCloudTrailDescribe"
@@ -107,7 +107,7 @@ def _reading(reader: str, trail_arn: str, key_arn: str) -> _request.Request:
 def _missing(policy: _document.Policy, required: Required) -> list[_request.Request]:
     missing = []
     for call in _calls(required):
-        decision = decide(policy, call)
+        decision = _decide.decide(policy, call)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
         if decision.outcome is not _request.Outcome.ALLOWED:
@@ -235,7 +235,7 @@ def _prove(merged: _document.Policy, required: Required) -> None:
             f"or give some of the trails another key.",
         )
     for call in _calls(required):
-        decision = decide(merged, call)
+        decision = _decide.decide(merged, call)
         if decision.outcome is not _request.Outcome.ALLOWED:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _principals
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
-    QUANTIFIERS,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _conditions,
+    _document,
+    _operators,
+    _principals,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS
 
 MAX_BYTES = 32_768
 # KMS refuses ForAllValues on these single-valued keys as OverlyPermissiveCondition ("AWS KMS condition keys").
@@ -29,8 +30,8 @@ _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 # Every condition operator by its name in lower case.
 _SPELLINGS = {"null": "Null"} | {
     name.lower(): name
-    for quantifier in ("", *(f"{each}:" for each in QUANTIFIERS))
-    for operator in OPERATORS
+    for quantifier in ("", *(f"{each}:" for each in _conditions.QUANTIFIERS))
+    for operator in _operators.OPERATORS
     for name in (f"{quantifier}{operator}", f"{quantifier}{operator}IfExists")
 }
 
@@ -91,7 +92,7 @@ def _statement(statement: _document.Statement) -> Iterator[str]:
     if document.get("Effect") not in ("Allow", "Deny"):
         yield "its Effect must be Allow or Deny"
     yield from _elements(document)
-    yield from _conditions(document.get("Condition", {}))
+    yield from _condition_element(document.get("Condition", {}))
 
 
 def _elements(document: Mapping[str, Any]) -> Iterator[str]:
@@ -143,7 +144,7 @@ def _principal(kind: str, name: Any) -> str | None:
     return None
 
 
-def _conditions(block: Any) -> Iterator[str]:
+def _condition_element(block: Any) -> Iterator[str]:
     if not isinstance(block, Mapping):
         yield "its Condition is not an object"
         return
