@@ -82,7 +82,7 @@ class Names:
         if self._is_private:
             return None
         filled, unclear = self._filled(len(name), context)
-        found = [self._covers(name), _resources_like(filled)(name)]
+        found = [self._covers(name), _filled_like(filled)(name)]
         listed = True if True in found else None if unclear or None in found else False
         return None if listed is None else listed != self._negated
 
@@ -105,8 +105,6 @@ def _actions_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
     return any_of(map(glob, texts), ignores_case=True)
 
 
-# A trail delivers to many folders, for each of which the variables come to the same.
-@lru_cache(maxsize=1024)
 def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
     """A function that tells whether a resource is like one of these texts.
 
@@ -124,6 +122,10 @@ def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
         return None if perhaps(perhaps_glob if has_unknown(name) else glob)(name) else False
 
     return like
+
+
+# A trail delivers to many folders, for each of which the variables come to the same.
+_filled_like = lru_cache(maxsize=1024)(_resources_like)
 
 
 @dataclass(frozen=True, eq=False)

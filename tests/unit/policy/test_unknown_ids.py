@@ -83,6 +83,9 @@ def test_ids_that_nobody_knows_are_told_in_words(statement: dict[str, Any], reas
     )
     decision = decide(parse({"Version": "2012-10-17", "Statement": [statement]}), request)
     assert (decision.reason, decision.advice) == (reason, advice)
+    denied = [EVERYTHING, {**statement, "Effect": "Deny"}]
+    advice = decide(parse({"Version": "2012-10-17", "Statement": denied}), request).advice
+    assert (f'In statement "A", exempt {SERVICE}.' in advice) is ("hangs on which ids" in reason)
 
 
 def test_they_are_as_long_as_aws_makes_them() -> None:
@@ -128,6 +131,13 @@ def covers(pattern: str, name: str, *, negated: bool = False) -> bool | None:
 def test_what_covers_some_of_them_may_cover_this_one(pattern: str, name: str, *, expected: bool | None) -> None:
     assert covers(pattern, name) is expected
     assert covers(pattern, name, negated=True) is (None if expected is None else not expected)
+
+
+def test_a_variable_that_nobody_can_fill_hides_none_that_somebody_can() -> None:
+    texts = [f"{BUCKET}/${{aws:userid}}", f"{BUCKET}/${{aws:SourceAccount}}"]
+    names = Names(texts, negated=False, actions=False, variables=True)
+    context = Context({"aws:SourceAccount": OWNER}, ["aws:userid"])
+    assert [names.cover(f"{BUCKET}/{each}", context) for each in (OWNER, "another")] == [True, None]
 
 
 @given(
