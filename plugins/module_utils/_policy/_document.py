@@ -81,24 +81,23 @@ class Names:
         """Whether the element covers the action or resource of a request; None where that cannot be told."""
         if self._is_private:
             return None
-        filled, unclear = self._filled(len(name), context)
-        found = [self._covers(name), _filled_like(filled)(name)]
-        listed = True if True in found else None if unclear or None in found else False
+        found = [self._covers(name), *(self._filled_covers(name, context) if self._templates else ())]
+        listed = True if True in found else None if None in found else False
         return None if listed is None else listed != self._negated
 
-    def _filled(self, length: int, context: Context) -> tuple[tuple[Pieces, ...], bool]:
-        """The values with variables that a name of this length may be like, and whether one cannot be filled."""
-        filled, unclear = [], False
+    def _filled_covers(self, name: str, context: Context) -> Iterator[bool | None]:
+        """Whether the values with variables cover the name, and None for each that cannot be filled."""
+        filled = []
         for template in self._templates:
             try:
                 pieces = resolve(template, context)
             except (UnknownKeyError, UndocumentedError):
-                unclear = True
+                yield None
                 continue
             # A variable without value "will not match any resource".
-            if pieces is not None and shortest(pieces) <= length:
+            if pieces is not None and shortest(pieces) <= len(name):
                 filled.append(pieces)
-        return tuple(filled), unclear
+        yield _filled_like(tuple(filled))(name)
 
 
 def _actions_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
