@@ -34,9 +34,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    ANY_MEMBER,
     ANY_ORGANIZATION,
-    delivery_request,
+    delivery_requests,
     reader_request,
     service_request,
 )
@@ -169,27 +168,16 @@ def _accepts_all(subject: Subject, policy: Policy, organization: str | None) -> 
 
 
 def _deliveries(subject: Subject, organization: str | None) -> Iterator[Request]:
-    """A log file in every folder the trail delivers to.
-
-    A multi-region trail has a folder for each region, an organization trail also one for each account below the
-    organization's id (CloudTrail guide, "CloudTrail log file name format").
-    """
-    regions = (subject.regions if subject.trail.multi_region else ()) or (subject.trail.home_region,)
-    owners: list[tuple[str | None, str | None]] = [(None, None)]
-    if organization:
-        owners += [(organization, None), (organization, ANY_MEMBER)]
-    for organization_id, member in owners:
-        for region in regions:
-            yield delivery_request(
-                trail_arn=subject.trail.arn,
-                key_arn=subject.trail.kms_key_arn or "",
-                bucket_name=subject.trail.bucket_name,
-                bucket_prefix=subject.trail.bucket_prefix,
-                region=region,
-                organization_id=organization_id,
-                member=member,
-                source_org_id=None if has_unknown(organization or "") else organization,
-            )
+    """A log file in every folder the trail delivers to."""
+    trail = subject.trail
+    return delivery_requests(
+        trail_arn=trail.arn,
+        key_arn=trail.kms_key_arn or "",
+        bucket_name=trail.bucket_name,
+        bucket_prefix=trail.bucket_prefix,
+        regions=(subject.regions if trail.multi_region else ()) or (trail.home_region,),
+        organization_id=organization,
+    )
 
 
 def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:

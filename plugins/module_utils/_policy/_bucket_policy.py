@@ -58,21 +58,14 @@ class Delivery:
     def requests(self) -> Iterator[_request.Request]:
         """Every call of CloudTrail that must be allowed."""
         yield _requests.acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
-        owners: list[tuple[str | None, str | None]] = [(None, None)]
-        if self.organization_id:
-            owners += [(self.organization_id, None), (self.organization_id, _requests.ANY_MEMBER)]
-        for organization, member in owners:
-            for region in self.regions:
-                yield _requests.delivery_request(
-                    trail_arn=self.trail_arn,
-                    key_arn=self.key_arn,
-                    bucket_name=self.bucket_name,
-                    bucket_prefix=self.bucket_prefix,
-                    region=region,
-                    organization_id=organization,
-                    member=member,
-                    source_org_id=self.organization_id,
-                )
+        yield from _requests.delivery_requests(
+            trail_arn=self.trail_arn,
+            key_arn=self.key_arn,
+            bucket_name=self.bucket_name,
+            bucket_prefix=self.bucket_prefix,
+            regions=self.regions,
+            organization_id=self.organization_id,
+        )
 
 
 def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> _document.Policy | None:

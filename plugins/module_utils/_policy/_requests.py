@@ -10,12 +10,13 @@ outcome hangs on such a key is answered with INDETERMINATE, never with a guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     ANY_DIGIT,
     ANY_LETTER_OR_DIGIT,
+    has_unknown,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 
@@ -152,6 +153,37 @@ def delivery_request(
     log_file = _log_file(trail_arn, bucket_name, (bucket_prefix, "AWSLogs", organization_id), region, member)
     names = {"trail_arn": trail_arn, "key_arn": key_arn, "source_org_id": source_org_id or ""}
     return _request(facts, SERVICE, "s3:PutObject", log_file, identity_allows=None, **names)
+
+
+def delivery_requests(
+    *,
+    trail_arn: str,
+    key_arn: str,
+    bucket_name: str,
+    bucket_prefix: str | None,
+    regions: Sequence[str],
+    organization_id: str | None,
+) -> Iterator[Request]:
+    """CloudTrail's upload to every folder of a trail; with `organization_id` one of an organization trail.
+
+    There is a folder for each region, and of an organization trail also one for each account below the organization's
+    id (CloudTrail guide, "CloudTrail log file name format").
+    """
+    owners: list[tuple[str | None, str | None]] = [(None, None)]
+    if organization_id:
+        owners += [(organization_id, None), (organization_id, ANY_MEMBER)]
+    for folder, member in owners:
+        for region in regions:
+            yield delivery_request(
+                trail_arn=trail_arn,
+                key_arn=key_arn,
+                bucket_name=bucket_name,
+                bucket_prefix=bucket_prefix,
+                region=region,
+                organization_id=folder,
+                member=member,
+                source_org_id=None if has_unknown(organization_id or "") else organization_id,
+            )
 
 
 def acl_request(*, trail_arn: str, bucket_name: str) -> Request:
