@@ -9,10 +9,10 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
@@ -44,9 +44,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
-    ENFORCE_VARIABLES,
     JOIN,
     MODULES,
+    SWEEPING,
+    apart,
     module_options,
     own_options,
 )
@@ -78,6 +79,8 @@ class ActionModule(ActionBase):
         options = module_options(self._task.args, own["mode"])
         if own["mode"] == "share":
             return {**result, **self._share(options, task_vars or {})}
+        if own["mode"] == "look":
+            return {**result, "changed": False, "looked": self._look(own, options, task_vars or {})}
         try:
             members = self._members(own, task_vars or {})
             told = self._ask(own, members, options, task_vars)
@@ -130,9 +133,10 @@ class ActionModule(ActionBase):
         variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
         if not variables:
             return []
-        if own["mode"] == "audit" and len(variables) > 1:
-            refuse_differences({host: of_the_run(found, ENFORCE_VARIABLES) for host, found in variables.items()})
-            refuse_differences(self._come_to(variables, task_vars))
+        if own["mode"] in SWEEPING and len(variables) > 1:
+            aside = apart(own["mode"])
+            refuse_differences({host: of_the_run(found, aside) for host, found in variables.items()})
+            refuse_differences(self._come_to(variables, task_vars, aside))
         # Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
         templated = {host for host, found in variables.items() if self._templar.is_template(of_account(found))}
         return [
@@ -141,13 +145,13 @@ class ActionModule(ActionBase):
         ]
 
     def _come_to(
-        self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any]
+        self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any], aside: frozenset[str]
     ) -> dict[str, dict[str, Any]]:
         """What the templates among the role's variables come to for each host; the task's own are those of the first.
 
         They may stand in the play or in a group, and be one text that says something else of each host.
         """
-        asked = of_the_run(task_vars, ENFORCE_VARIABLES)
+        asked = of_the_run(task_vars, aside)
         written = {name: value for name, value in asked.items() if self._templar.is_template(value)}
         own = variables.get(task_vars["inventory_hostname"], {})
         common = {name: value for name, value in task_vars.items() if name not in own} if written else {}
@@ -168,22 +172,57 @@ class ActionModule(ActionBase):
         """What the module answers; of accounts that are not in use nothing is asked, and to join asks nobody."""
         if own["mode"] == JOIN:
             return {"changed": False, "ansible_facts": {"cloudtrail_kms": _of_reports(own["audits"])}}
-        module = f"aws_baseline.cloudtrail.{MODULES[own['mode']]}"
         if not members:
-            return self._execute(module, options, task_vars)
+            return self._ask_module(own, options, task_vars)
         active, unused = by_use(members)
-        if own["mode"] == "audit" and are_swept(members):
+        if own["mode"] in SWEEPING and are_swept(members):
             refuse_another_role(options.get("assume_role"), members, (task_vars or {})["inventory_hostname"])
             options = {**options, **sweep_options(members)}
         if own["mode"] == "enforce":
             refuse_another_account(options.get("assume_role"), members[0])
-        told = self._execute(module, options, task_vars) if active else {"changed": False}
+        told = self._ask_module(own, options, task_vars) if active else {"changed": False}
         if told.get("failed") or not unused:
             return told
         with_all: dict[str, Any] = on_demand("_unused").with_unused(told, unused)
         return with_all
 
-    def _execute(self, module: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask_module(
+        self, own: Mapping[str, Any], options: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """What the module of the mode answers; what would enforce is asked where a look does not answer for it."""
+        done = self._done_already(own["looked"], options, task_vars) if own["mode"] == "enforce" else None
+        return done or self._execute(MODULES[own["mode"]], options, task_vars)
+
+    def _done_already(
+        self, looked: str | None, options: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """What an enforcement comes to that has nothing to do, or None where that takes its module to tell."""
+        look = on_demand("_look")
+        if not look.can_tell(options):
+            return None
+        if looked:
+            account_id = Member(host="", role=options.get("assume_role") or {}).account_id
+            return cast("dict[str, Any] | None", look.done_already(options, look.kept(looked, account_id)))
+        if options.get("key_is_shared"):
+            return None  # the hosts that share it have been looked at together
+        told = self._execute(MODULES["look"], module_options(options, "look"), task_vars)
+        facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
+        done = look.done_already(options, facts)
+        return {**told, **done} if done else None
+
+    def _look(self, own: Mapping[str, Any], options: dict[str, Any], task_vars: dict[str, Any]) -> str:
+        """The directory with the audits of the hosts' accounts, so far as one sweep can make them.
+
+        What cannot be looked at together is left to the enforcement of each host, which says what is wrong.
+        """
+        directory: str = tempfile.mkdtemp(dir=constants.DEFAULT_LOCAL_TMP)
+        with suppress(AnsibleActionFail, MembersError):
+            if on_demand("_look").can_tell(self._task.args):
+                told = self._ask(own, self._members(own, task_vars), options, task_vars)
+                on_demand("_keep").keep(told.get("ansible_facts", {}).get("cloudtrail_kms", {}), directory)
+        return directory
+
+    def _execute(self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; while it sweeps, show how far it is, where it runs on this machine."""
         # Ansible looks for what the module imports: collecting garbage meanwhile would go through all that this
         # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
@@ -193,7 +232,7 @@ class ActionModule(ActionBase):
                 path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
                 stack.enter_context(following(Path(path), display.display))
                 options = {**options, "progress_path": path}
-            told: dict[str, Any] = self._execute_module(module, options, task_vars=task_vars)
+            told: dict[str, Any] = self._execute_module(f"aws_baseline.cloudtrail.{name}", options, task_vars=task_vars)
             return told
 
     def _tell(self, facts: Mapping[str, Any] | None, told: Mapping[str, Any]) -> tuple[str, ...]:
@@ -213,8 +252,7 @@ class ActionModule(ActionBase):
         waiting = {host: result.get("shared_keys", []) for host, result in results.items()}
         told: dict[str, Any] = {"changed": False, "changes": [], "diff": [], "key_arns": []}
         for share in shares_of(variables["inventory_hostname"], waiting):
-            module = f"aws_baseline.cloudtrail.{MODULES['share']}"
-            one = self._execute_module(module, key_options(options, share), task_vars=variables)
+            one = self._execute(MODULES["share"], key_options(options, share), variables)
             if "changes" not in one:
                 return {**told, **one}
             show(partial(on_demand("_enforcement").render_key, {**one, "trails": share["trails"]}))

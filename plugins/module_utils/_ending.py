@@ -9,12 +9,11 @@ Backups are loaded where one was taken; they are shipped with `_rounds`, which w
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
 
 
@@ -28,7 +27,7 @@ def end(module: Any, done: _task.Done, **own: Any) -> None:
         "refusals": list(done.refusals),
         "errors": list(done.errors),
         "diff": _diff.diff(done.changes),
-        "backup": import_module("._backup", __package__).document(done.backup) if done.backup else None,
+        "backup": _backup.document(done.backup) if done.backup else None,
         **own,
     }
     reasons = [*done.refusals, *done.errors]

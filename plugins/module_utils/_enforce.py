@@ -2,25 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Enforce: read, judge, plan, apply, read again, judge again.
-
-A module is compiled at each run: what plans is loaded where an account is not as it should be, and what applies where
-there is a plan to be applied.
-"""
+"""Enforce: read, judge, plan, apply, read again, judge again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
-from typing import TYPE_CHECKING
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _application, _planning, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace, _snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-
-if TYPE_CHECKING:  # so that it is shipped, with all that it imports
-    from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._application import Application
 
 
 def enforce(caller: _access.Access, task: _task.Task, pace: _pace.Pace) -> _task.Outcome:
@@ -31,9 +21,7 @@ def enforce(caller: _access.Access, task: _task.Task, pace: _pace.Pace) -> _task
     """
     account, snapshot = _snapshot.open_and_read(caller, task.scope)
     before = _assess.assess(snapshot, task.settings)
-    if not (task.restore or task.settings.exceptions) and _wish.is_met(task.wish, before):
-        return _task.Outcome(before=before, after=before, warnings=tuple(_task.open_questions(before)))
-    plan, warnings = import_module("._planning", __package__).planned(account, before, task)
+    plan, warnings = _planning.planned(account, before, task)
     if plan.refusals or (plan.shared_keys and not task.check_mode):
         kept = tuple(replace(change, status="not_attempted") for change in plan.changes)
         done = _task.Done(changes=kept, refusals=plan.refusals, warnings=tuple(warnings))
@@ -43,5 +31,4 @@ def enforce(caller: _access.Access, task: _task.Task, pace: _pace.Pace) -> _task
         after = _assess.assess(plan.predicted, task.settings)
         done = _task.Done(changes=plan.changes, warnings=(*warnings, *_task.open_questions(after)))
         return _task.Outcome(before=before, after=after, shared_keys=plan.shared_keys, **vars(done))
-    application: Application = import_module("._application", __package__).Application(caller, account, task, pace)
-    return application.run(before, plan, warnings)
+    return _application.Application(caller, account, task, pace).run(before, plan, warnings)

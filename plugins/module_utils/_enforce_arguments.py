@@ -4,8 +4,7 @@
 
 """The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (Wish).
 
-They stand apart from what an audit needs, since whatever a module imports is shipped and compiled at each run. Backups
-are loaded where one is to be restored; they are shipped with `_rounds`, which writes them.
+They stand apart from those of an audit, so that a control node can check them without the rules.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _model
@@ -34,10 +32,9 @@ _ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, Rot
 A_DAY = 86400  # seconds; beyond it no wait is meant
 
 
-def enforce_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_enforce` beside amazon.aws's connection options."""
+def own_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce` beside those of an audit and amazon.aws's connection options."""
     return {
-        **_arguments.audit_spec(),
         "kms_key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
         "key_is_shared": {"type": "bool", "default": False, "no_log": False},
@@ -56,18 +53,21 @@ def enforce_spec() -> dict[str, Any]:
 def central_key_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_central_key` beside amazon.aws's connection options."""
     of_both = (
-        "assume_role",
         "kms_key_id",
         "key",
-        "readers",
         "statements",
         "allow_enable_key",
         "allow_cancel_deletion",
         "backup_path",
         "wait_timeout",
     )
-    spec = enforce_spec()
-    return {**{name: spec[name] for name in of_both}, "trails": {"type": "list", "elements": "str", "default": []}}
+    spec = own_spec()
+    return {
+        **{name: spec[name] for name in of_both},
+        "assume_role": _arguments.role_spec(),
+        "readers": {"type": "list", "elements": "str"},
+        "trails": {"type": "list", "elements": "str", "default": []},
+    }
 
 
 def _key_spec() -> dict[str, Any]:
@@ -101,12 +101,6 @@ def trails_to_serve(params: Mapping[str, Any]) -> tuple[str, ...]:
     for trail in params["trails"]:
         _arguments.check("trails", trail, _model.TRAIL_ARN, "a trail ARN")
     return tuple(dict.fromkeys(params["trails"]))
-
-
-def of_the_key_s_account(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `cloudtrail_kms_central_key` as those of an enforcement in the key's own account."""
-    defaults = {name: spec.get("default") for name, spec in enforce_spec().items()}
-    return {**defaults, **params, "trails": None}
 
 
 def wish(params: Mapping[str, Any]) -> _wish.Wish:
@@ -175,14 +169,6 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
                 f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
                 f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
             )
-
-
-def restore(params: Mapping[str, Any]) -> _model.Backup | None:
-    """Return the backup to be restored, if one is. Raises BackupError where its file is none."""
-    if not params["restore"]:
-        return None
-    backup: _model.Backup = import_module("._backup", __package__).read_backup(params["restore"])
-    return backup
 
 
 def wait_timeout(params: Mapping[str, Any]) -> int:

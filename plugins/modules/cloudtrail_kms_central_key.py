@@ -119,6 +119,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
+    _audit_arguments,
     _central_key,
     _ending,
     _enforce_arguments,
@@ -148,16 +149,22 @@ def main() -> None:
 
 
 def _task_of(module: Any, region: str) -> _central_key.KeyTask:
-    params = _enforce_arguments.of_the_key_s_account(module.params)
+    params = _of_the_key_s_account(module.params)
     return _central_key.KeyTask(
         region=region,
         trails=_enforce_arguments.trails_to_serve(module.params),
-        scope=_arguments.scope(params),
-        settings=_arguments.settings(params),
+        scope=_audit_arguments.scope(params),
+        settings=_audit_arguments.settings(params),
         wish=_enforce_arguments.wish(params),
         check_mode=module.check_mode,
         backup_path=module.params["backup_path"],
     )
+
+
+def _of_the_key_s_account(params: dict[str, Any]) -> dict[str, Any]:
+    """The options as those of an enforcement in the key's own account, of which no trail is asked for."""
+    specs = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
+    return {**{name: spec.get("default") for name, spec in specs.items()}, **params, "trails": None}
 
 
 if __name__ == "__main__":

@@ -275,6 +275,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
+    _audit_arguments,
+    _backup,
     _ending,
     _enforce,
     _enforce_arguments,
@@ -289,7 +291,7 @@ def main() -> None:
     """Read, judge, plan, apply, report."""
     _access.collect_garbage_seldom()
     module = AnsibleAWSModule(
-        argument_spec=_enforce_arguments.enforce_spec(),
+        argument_spec={**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()},
         mutually_exclusive=[
             ("kms_key_id", "key", "restore"),
             ("create_trail", "restore"),
@@ -310,24 +312,23 @@ def main() -> None:
 
 
 def _task_of(module: Any) -> _task.Task:
+    restore = module.params["restore"]
     return _task.Task(
-        scope=_arguments.scope(module.params),
-        settings=_arguments.settings(module.params),
+        scope=_audit_arguments.scope(module.params),
+        settings=_audit_arguments.settings(module.params),
         wish=_enforce_arguments.wish(module.params),
         check_mode=module.check_mode,
         wait=module.params["wait"],
         backup_path=module.params["backup_path"],
-        restore=_enforce_arguments.restore(module.params),
+        restore=_backup.read_backup(restore) if restore else None,
     )
 
 
 def _own(outcome: _task.Outcome, task: _task.Task) -> dict[str, Any]:
     narrowed = _facts.narrowed_by(task.scope.regions, task.scope.trails, task.settings.rules_off)
-    before = _facts.facts([outcome.before], narrowed)
-    after = outcome.after
     return {
-        "before": before,
-        "after": before if after is outcome.before else after and _facts.facts([after], narrowed),
+        "before": _facts.facts([outcome.before], narrowed),
+        "after": outcome.after and _facts.facts([outcome.after], narrowed),
         "shared_keys": [asdict(key) for key in outcome.shared_keys],
     }
 

@@ -331,7 +331,8 @@ from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import ArgumentError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
@@ -343,15 +344,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 def main() -> None:
     """Read, judge, report."""
     collect_garbage_seldom()
-    module = AnsibleAWSModule(argument_spec=_arguments.facts_spec(), supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec=_audit_arguments.facts_spec(), supports_check_mode=True)
     try:
-        scope, settings = _arguments.scope(module.params), _arguments.settings(module.params)
+        scope, settings = _audit_arguments.scope(module.params), _audit_arguments.settings(module.params)
         progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(scope.regions), None)
         caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
         found, warnings = audit(caller, scope, settings, progress)
-    except (_arguments.ArgumentError, AwsError) as error:
+    except (ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Option progress_path: {error.filename} cannot be written: {error.strerror}.")

@@ -47,8 +47,12 @@ options:
         M(aws_baseline.cloudtrail.cloudtrail_kms_central_key), whose options it takes but for its trails and readers.
         These come from the hosts that an enforcement with C(key_is_shared) has left waiting. Each key has one host that
         sees to it.
+      - V(look) is the role's own as well. It audits the accounts of all O(hosts) in one sweep, and keeps the audits of
+        those that are compliant for their enforcements, which are told by O(looked) where they lie. It fails no host,
+        shows nothing and reports nothing. What it cannot read, or not judge by the same options for all hosts, it
+        leaves to their enforcements.
     type: str
-    choices: [audit, enforce, share, join]
+    choices: [audit, enforce, look, share, join]
     default: audit
   hosts:
     description:
@@ -66,6 +70,16 @@ options:
     type: list
     elements: str
     default: []
+  looked:
+    description:
+      - The directory in which V(mode=look) has left its audits, which RV(looked) names.
+      - With O(mode=enforce) an account that is there, and by its audit as it should be, is neither entered nor planned
+        for. One that is not there is enforced.
+      - Without it, and without C(key_is_shared), the account is audited first, and enforced where that leaves anything
+        to do.
+      - It is enforced at once where more is asked for than that trails comply, by C(kms_key_id), C(create_trail),
+        C(replace_compliant_key) or C(restore), and where C(exceptions) may be about any account.
+    type: path
   audits:
     description: The JSON reports to join with O(mode=join), no account in two of them.
     type: list
@@ -233,6 +247,11 @@ changes:
   returned: when O(mode=enforce) or O(mode=share)
   type: list
   elements: dict
+looked:
+  description: The directory with the audits of the accounts that are compliant, one file for each. Ansible removes it
+    when it ends.
+  returned: when O(mode=look)
+  type: path
 key_arns:
   description: The keys that this host saw to.
   returned: when O(mode=share)

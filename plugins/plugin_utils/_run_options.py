@@ -25,9 +25,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
 MODULES = {
     "audit": "cloudtrail_kms_facts",
     "enforce": "cloudtrail_kms_enforce",
+    "look": "cloudtrail_kms_facts",
     "share": "cloudtrail_kms_central_key",
 }
 JOIN = "join"
+# Those that read many accounts at once.
+SWEEPING = ("audit", "look")
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(
     {
@@ -45,7 +48,6 @@ ENFORCE_OPTIONS = frozenset(
         "wait_timeout",
     }
 )
-ENFORCE_VARIABLES = frozenset(f"cloudtrail_kms_{name}" for name in ENFORCE_OPTIONS)
 OWN_OPTIONS: dict[str, Any] = {
     "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
     "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
@@ -57,7 +59,17 @@ OWN_OPTIONS: dict[str, Any] = {
     "hosts": {"type": "list", "elements": "str", "default": []},
     "audits": {"type": "list", "elements": "path", "default": []},
     "require_organization_trail": {"type": "bool", "default": False},
+    "looked": {"type": "path"},
 }
+
+
+def apart(mode: str) -> frozenset[str]:
+    """Return the variables in which hosts may differ whose accounts are read in one sweep of this mode.
+
+    An audit tells of all its accounts together; a look is only for the enforcement of each to read.
+    """
+    options = ENFORCE_OPTIONS | OWN_OPTIONS.keys() if mode == "look" else ENFORCE_OPTIONS
+    return frozenset(f"cloudtrail_kms_{name}" for name in options)
 
 
 def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +83,8 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     own: dict[str, Any] = checked.validated_parameters
     if own["mode"] == "enforce" and len(own["hosts"]) > 1:
         raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
+    if own["mode"] == "look":
+        return own  # the enforcements write the reports
     if own["reports"] and own["report_bucket"] and not own["report_dir"]:
         own["report_dir"] = passing_directory()
     if own["reports"] and not own["report_dir"]:
@@ -88,7 +102,7 @@ def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:
 
     So is `report_dir`; a module runs beside the playbook.
     """
-    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in ("audit", JOIN) else OWN_OPTIONS.keys()
+    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in (*SWEEPING, JOIN) else OWN_OPTIONS.keys()
     options = {name: value for name, value in given.items() if name not in aside}
     files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
     return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}

@@ -15,7 +15,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
+    _arguments,
+    _audit_arguments,
+    _enforce_arguments,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
@@ -30,22 +34,22 @@ EXCEPTION = {**DECISION, "trail": TRAIL, "account": None}
 
 def params(**given: Any) -> dict[str, Any]:
     """The parameters as Ansible fills them in."""
-    return {**{name: spec.get("default") for name, spec in _arguments.audit_spec().items()}, **given}
+    return {**{name: spec.get("default") for name, spec in _audit_arguments.audit_spec().items()}, **given}
 
 
 def sweep_params(**given: Any) -> dict[str, Any]:
     """The parameters of cloudtrail_kms_facts as Ansible fills them in."""
-    return {**{name: spec.get("default") for name, spec in _arguments.facts_spec().items()}, **given}
+    return {**{name: spec.get("default") for name, spec in _audit_arguments.facts_spec().items()}, **given}
 
 
 def test_defaults_read_everything_and_judge_by_the_table() -> None:
-    assert _arguments.scope(params()) == Scope()
-    assert _arguments.settings(params()) == Settings()
+    assert _audit_arguments.scope(params()) == Scope()
+    assert _audit_arguments.settings(params()) == Settings()
 
 
 def test_scope_holds_what_was_asked() -> None:
     role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "xy", "session_name": "audit"}
-    scope = _arguments.scope(
+    scope = _audit_arguments.scope(
         params(regions=["us-east-1", "us-east-1"], trails=["main", TRAIL], key_assume_role=role, concurrency=4)
     )
     assert scope == Scope(
@@ -57,7 +61,7 @@ def test_scope_holds_what_was_asked() -> None:
 
 
 def test_settings_hold_what_was_asked() -> None:
-    settings = _arguments.settings(
+    settings = _audit_arguments.settings(
         params(
             readers=["arn:aws:iam::111111111111:root", "arn:aws:sts::111111111111:assumed-role/A/b"],
             approved_keys=[KEY],
@@ -137,32 +141,34 @@ def test_settings_hold_what_was_asked() -> None:
 )
 def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
-        (_arguments.scope(params(**given)), _arguments.settings(params(**given)))
+        (_audit_arguments.scope(params(**given)), _audit_arguments.settings(params(**given)))
 
 
 @pytest.mark.parametrize("absent", ["rules", "reason", "owner", "expires"])
 def test_an_exception_without_what_decides_it_is_refused(absent: str) -> None:
     row = {name: value for name, value in {**DECISION, "trail": TRAIL}.items() if name != absent}
-    refused = ArgumentSpecValidator(_arguments.facts_spec()).validate({"exceptions": [row]})
+    refused = ArgumentSpecValidator(_audit_arguments.facts_spec()).validate({"exceptions": [row]})
     assert refused.error_messages == [f"missing required arguments: {absent} found in exceptions"]
 
 
 def test_an_exception_of_nothing_is_refused() -> None:
-    refused = ArgumentSpecValidator(_arguments.facts_spec()).validate({"exceptions": [DECISION]})
+    refused = ArgumentSpecValidator(_audit_arguments.facts_spec()).validate({"exceptions": [DECISION]})
     assert refused.error_messages == ["one of the following is required: trail, account found in exceptions"]
 
 
 @pytest.mark.parametrize("trail", ["main", "sandbox-*", "m?in", "arn:aws*:cloudtrail:*:1111*:trail/team-?", None])
 @pytest.mark.parametrize("account", ["111111111111", "1111*", "*", None])
 def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None) -> None:
-    (found,) = _arguments.settings(params(exceptions=[{**DECISION, "trail": trail, "account": account}])).exceptions
+    (found,) = _audit_arguments.settings(
+        params(exceptions=[{**DECISION, "trail": trail, "account": account}])
+    ).exceptions
     assert (found.trail, found.account) == (trail, account)
 
 
 @pytest.mark.parametrize("alias", ["alias/x", KEY.rpartition(":")[0] + ":alias/x", "tag:use=logs", "tag:use="])
 def test_keys_are_approved_by_alias_or_tag_too(alias: str) -> None:
-    assert _arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
-    assert _arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
+    assert _audit_arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
+    assert _audit_arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
 
 
 MEMBER_ROLE = {"role_name": "audit/Audit", "role_arn": None, "external_id": None, "session_name": "xy"}
@@ -170,14 +176,14 @@ ONE_ROLE = {**MEMBER_ROLE, "role_name": None, "role_arn": "arn:aws:iam::22222222
 
 
 def test_accounts_are_opened_by_the_role_of_one_name() -> None:
-    scope = _arguments.scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
+    scope = _audit_arguments.scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
     assert scope == Scope(accounts=("111111111111", "012345678901"), member_role=MemberRole("audit/Audit", None, "xy"))
     role = MemberRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
     assert role == Role("arn:aws-cn:iam::111111111111:role/audit/Audit", "x2", "xy")
 
 
 def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
-    scope = _arguments.scope(sweep_params(assume_role=ONE_ROLE))
+    scope = _audit_arguments.scope(sweep_params(assume_role=ONE_ROLE))
     assert scope == Scope(role=Role("arn:aws:iam::222222222222:role/Audit", None, "xy"))
 
 
@@ -207,7 +213,7 @@ def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
 )
 def test_accounts_that_cannot_be_meant_are_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
-        _arguments.scope(sweep_params(**{"accounts": ["111111111111"], "assume_role": MEMBER_ROLE, **given}))
+        _audit_arguments.scope(sweep_params(**{"accounts": ["111111111111"], "assume_role": MEMBER_ROLE, **given}))
 
 
 def test_documented_choices_are_the_rules() -> None:
@@ -218,7 +224,8 @@ def test_documented_choices_are_the_rules() -> None:
 
 def wishes(**given: Any) -> dict[str, Any]:
     """The parameters of an enforcement as Ansible fills them in."""
-    return {**{name: spec.get("default") for name, spec in _enforce_arguments.enforce_spec().items()}, **given}
+    own = {name: spec.get("default") for name, spec in _enforce_arguments.own_spec().items()}
+    return params(**{**own, **given})
 
 
 def test_without_options_the_key_of_our_alias_is_wished() -> None:

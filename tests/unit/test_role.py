@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import ENFORCE_OPTIONS
 
+ENFORCE_SPEC = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 # What the role itself works with.
 OWN = {
@@ -28,6 +29,7 @@ OWN = {
     "require_organization_trail",
     "hosts",
     "audits",
+    "looked",
 }
 # What an entry point of the role gives in the place of a variable.
 GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}
@@ -51,21 +53,19 @@ def shape(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_every_option_of_the_modules_is_a_variable() -> None:
-    of_modules = {name: shape(spec) for name, spec in _enforce_arguments.enforce_spec().items() if name not in DERIVED}
+    of_modules = {name: shape(spec) for name, spec in ENFORCE_SPEC.items() if name not in DERIVED}
     assert {name: shape(spec) for name, spec in variables().items() if name not in OWN} == of_modules
 
 
 def test_choices_are_those_of_the_modules() -> None:
     given = {name: spec["choices"] for name, spec in variables().items() if "choices" in spec and name not in OWN}
-    assert given == {
-        name: spec["choices"] for name, spec in _enforce_arguments.enforce_spec().items() if "choices" in spec
-    }
+    assert given == {name: spec["choices"] for name, spec in ENFORCE_SPEC.items() if "choices" in spec}
 
 
 def test_every_variable_reaches_its_option() -> None:
     options = options_of("run.yml")
     of_modules = {name: value for name, value in options.items() if name not in OWN | DERIVED}
-    assert of_modules == {name: variable(name) for name in _enforce_arguments.enforce_spec() if name not in DERIVED}
+    assert of_modules == {name: variable(name) for name in ENFORCE_SPEC if name not in DERIVED}
 
 
 def test_every_variable_of_a_shared_key_reaches_its_option() -> None:
@@ -88,7 +88,7 @@ def variable(name: str) -> str:
 
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
-    assert _enforce_arguments.enforce_spec().keys() - _arguments.audit_spec().keys() == ENFORCE_OPTIONS
+    assert _enforce_arguments.own_spec().keys() == ENFORCE_OPTIONS
 
 
 def test_no_playbook_ends_green_where_it_has_no_host() -> None:

@@ -47,8 +47,8 @@ class TrailException:
         return fnmatchcase(name, pattern) and fnmatchcase(trail.account_id, self.account or "*")
 
     def may_concern(self, account_id: str) -> bool:
-        """Whether a trail of this account could be meant."""
-        owner = self.trail.split(":")[4] if self.trail and self.trail.startswith("arn:") else "*"
+        """Whether a trail of this account could be meant; of what is no ARN, though it begins like one, any could."""
+        owner = [*self.trail.split(":")[4:5], "*"][0] if self.trail and self.trail.startswith("arn:") else "*"
         return fnmatchcase(account_id, owner) and fnmatchcase(account_id, self.account or "*")
 
     @property

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
@@ -85,19 +84,27 @@ class Wish:
         name = self.key_name
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
 
+    @property
+    def is_more_than_compliance(self) -> bool:
+        """Whether more is wished than what an audit judges, so that only a plan can tell if anything is to be done."""
+        return bool(self.kms_key_id or self.create_trail or self.replace_compliant_key)
 
-def is_met(wish: Wish, account: _assess.AccountVerdict) -> bool:
+
+def is_met(wish: Wish, account: Mapping[str, Any]) -> bool:
     """Return whether a plan for the account would say nothing: no change, no refusal, no warning. Else it may.
 
-    So an account that is as it should be is told from its audit, with nothing of what plans. What exceptions cover is
-    not as it should be.
+    `account` is its row in an audit, as `cloudtrail_kms_facts` returns it, so that an account that is as it
+    should be is told from that alone. Of exceptions a plan has something to say as well.
     """
-    asks = wish.kms_key_id or wish.create_trail or wish.replace_compliant_key
-    named = wish.trails and any(verdict.trail.ownership != "owned" for verdict in account.trails)
-    statuses = {finding.status for verdict in account.trails for finding in verdict.findings}
-    keys = [key for key in account.snapshot.keys.values() if isinstance(key, _model.Key)]
-    rotate = all(key.rotation_enabled is not False for key in keys)
-    return not asks and not named and statuses <= {"pass", "not_applicable"} and rotate
+    if wish.is_more_than_compliance or account["verdict"] != "compliant":
+        return False
+    named = wish.trails and any(trail["ownership"] != "owned" for trail in account["trails"])
+    excepted = any(found["status"] == "excepted" for trail in account["trails"] for found in trail["findings"])
+    to_rotate = any(
+        wish.key and wish.key.rotation and key["rotation_enabled"] is False and wish.key.alias in (key["aliases"] or ())
+        for key in account["kms_keys"]
+    )
+    return not (named or excepted or to_rotate)
 
 
 @dataclass(frozen=True)

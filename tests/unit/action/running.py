@@ -51,9 +51,10 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: `task_vars`, the connection's `transport`, the `templar`, and what happens
-    `meanwhile` the module runs with its options.
+    Beside the arguments of the task: `task_vars`, the connection's `transport`, the `templar`, what happens
+    `meanwhile` the module runs with its options, and what an `audit` answers that looks before an enforcement.
     """
+    audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
     templar = arguments.pop("templar", SimpleNamespace(is_template=lambda variables: "{{" in str(variables)))
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
@@ -63,7 +64,8 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
         def _execute_module(self, module: str, options: dict[str, Any], **_others: Any) -> dict[str, Any]:
             asked.append((module, options))
             meanwhile(options)
-            return deepcopy(told)
+            looks = arguments.get("mode") == "enforce" and module.endswith("cloudtrail_kms_facts")
+            return deepcopy(audit if looks else told)
 
     action = Action(
         task=SimpleNamespace(args=arguments, async_val=0, check_mode=False, action="cloudtrail_kms_run"),

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from tests.fakeaws.client import FakeAws
@@ -47,8 +47,8 @@ def audit(server: FakeAws) -> Audit:
 
     def audited(account_id: str | None = None, **options: Any) -> AccountVerdict:
         given = params(**options)
-        snapshot = read_account(caller(server, account_id), _arguments.scope(given))
-        return assess(snapshot, _arguments.settings(given))
+        snapshot = read_account(caller(server, account_id), _audit_arguments.scope(given))
+        return assess(snapshot, _audit_arguments.settings(given))
 
     return audited
 

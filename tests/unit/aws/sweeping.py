@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
@@ -29,7 +29,7 @@ def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> t
     # Where the trails and buckets are; of all regions one test is enough.
     given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
     given = sweep_params(**{**given, **options})
-    scope, settings = _arguments.scope(given), _arguments.settings(given)
+    scope, settings = _audit_arguments.scope(given), _audit_arguments.settings(given)
     return audit(caller(aws, SECURITY), scope, settings, lambda _done: None)
 
 

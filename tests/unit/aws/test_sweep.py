@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
@@ -219,8 +219,8 @@ def test_a_caller_who_may_not_ask_the_organization_is_not_asked_for_each_account
     given = sweep_params(
         accounts=[MANAGEMENT, STAGING, LOG_ARCHIVE], assume_role={**MEMBER_ROLE, "role_name": "Nobody"}
     )
-    scope = _arguments.scope({**given, "concurrency": 1})
-    document, _warnings = audit(caller(aws, PRODUCTION), scope, _arguments.settings(given), lambda _done: None)
+    scope = _audit_arguments.scope({**given, "concurrency": 1})
+    document, _warnings = audit(caller(aws, PRODUCTION), scope, _audit_arguments.settings(given), lambda _done: None)
     assert set(verdicts(document).values()) == {"unknown"}
     assert {error["code"] for account in document["accounts"] for error in account["errors"]} == {
         "AccessDenied",
@@ -284,8 +284,8 @@ def test_without_credentials_of_the_caller_nothing_is_said(monkeypatch: pytest.M
     with pytest.raises(AwsError, match="No AWS credentials were found"):
         audit(
             connect("us-east-1", "http://127.0.0.1:9", {}, 4),
-            _arguments.scope(given),
-            _arguments.settings(given),
+            _audit_arguments.scope(given),
+            _audit_arguments.settings(given),
             lambda _done: None,
         )
 

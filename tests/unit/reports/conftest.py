@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
@@ -41,11 +41,11 @@ def audits(server: FakeAws) -> dict[str, dict[str, Any]]:
     for scenario in sorted(SCENARIOS):
         server.reset(scenario)
         try:
-            snapshot = read_account(caller(server), _arguments.scope(params()))
+            snapshot = read_account(caller(server), _audit_arguments.scope(params()))
         except AwsError:
             continue
         plain = facts([assess(snapshot, Settings())])
-        demanding = _arguments.settings(params(**asked_for(plain)))
+        demanding = _audit_arguments.settings(params(**asked_for(plain)))
         read |= {scenario: plain, f"{scenario}, all asked for": facts([assess(snapshot, demanding)])}
     return read
 
