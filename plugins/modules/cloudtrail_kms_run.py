@@ -251,7 +251,7 @@ looked:
   description: The directory with the audits of the accounts that are compliant, one file for each. Ansible removes it
     when it ends.
   returned: when O(mode=look)
-  type: path
+  type: str
 key_arns:
   description: The keys that this host saw to.
   returned: when O(mode=share)

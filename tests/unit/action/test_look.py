@@ -28,13 +28,13 @@ def modules(asked: list[Any]) -> list[str]:
     return [module for module, _options in asked]
 
 
-def enforce(found: dict[str, Any] = GREEN, **options: Any) -> tuple[dict[str, Any], list[Any]]:
+def enforce(found: dict[str, Any], **options: Any) -> tuple[dict[str, Any], list[Any]]:
     """Enforce in one account of which a look finds this."""
     return run_and_ask(enforcement("applied", changed=True), mode="enforce", audit=facts_of(found), **options)
 
 
 def test_what_is_as_wished_is_told_as_an_enforcement_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
-    result, asked = enforce(regions=["us-east-1"], key={"alias": "alias/a"}, backup_path="b.json", wait=True)
+    result, asked = enforce(GREEN, regions=["us-east-1"], key={"alias": "alias/a"}, backup_path="b.json", wait=True)
     assert asked == [(FACTS, {"regions": ["us-east-1"]})]
     told = {name: result[name] for name in ("changed", "changes", "diff", "refusals", "errors", "shared_keys")}
     assert told == {"changed": False, "changes": [], "diff": [], "refusals": [], "errors": [], "shared_keys": []}
@@ -85,7 +85,7 @@ def test_an_account_that_cannot_be_looked_at_is_enforced_for_its_reasons() -> No
     ids=lambda asks: next(iter(asks)),
 )
 def test_where_an_audit_cannot_tell_nobody_looks(asks: dict[str, Any]) -> None:
-    assert modules(enforce(**asks)[1]) == [ENFORCE]
+    assert modules(enforce(GREEN, **asks)[1]) == [ENFORCE]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_where_an_audit_cannot_tell_nobody_looks(asks: dict[str, Any]) -> None:
 def test_an_exception_is_planned_for_where_it_may_be_about_the_account(
     exception: dict[str, Any], expected: list[str]
 ) -> None:
-    assert modules(enforce(exceptions=[exception])[1]) == expected
+    assert modules(enforce(GREEN, exceptions=[exception])[1]) == expected
 
 
 @pytest.mark.parametrize(
