@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
@@ -216,7 +216,7 @@ class ActionModule(ActionBase):
         What cannot be looked at together is left to the enforcement of each host, which says what is wrong.
         """
         directory: str = tempfile.mkdtemp(dir=constants.DEFAULT_LOCAL_TMP)
-        with suppress(AnsibleActionFail, MembersError):
+        with suppress(AnsibleError, MembersError):
             if on_demand("_look").can_tell(self._task.args):
                 told = self._ask(own, self._members(own, task_vars), options, task_vars)
                 on_demand("_keep").keep(told.get("ansible_facts", {}).get("cloudtrail_kms", {}), directory)

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed.
-
-Backups are loaded where one was taken; they are shipped with `_rounds`, which writes them.
-"""
+"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed."""
 
 from __future__ import annotations
 

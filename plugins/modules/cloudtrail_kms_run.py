@@ -49,8 +49,8 @@ options:
         sees to it.
       - V(look) is the role's own as well. It audits the accounts of all O(hosts) in one sweep, and keeps the audits of
         those that are compliant for their enforcements, which are told by O(looked) where they lie. It fails no host,
-        shows nothing and reports nothing. What it cannot read, or not judge by the same options for all hosts, it
-        leaves to their enforcements.
+        shows nothing but how far it is, and reports nothing. What it cannot read, or not judge by the same options for
+        all hosts, it leaves to their enforcements.
     type: str
     choices: [audit, enforce, look, share, join]
     default: audit

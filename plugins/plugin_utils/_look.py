@@ -25,6 +25,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 
 # The id of no account: what may concern it, may concern any.
 _ANY = "any"
+# Options of the module that audits which the one that enforces has not, and refuses.
+_NOT_ITS_OWN = ("accounts", "progress_path")
 
 
 def can_tell(options: Mapping[str, Any]) -> bool:
@@ -33,7 +35,8 @@ def can_tell(options: Mapping[str, Any]) -> bool:
     Raises AnsibleActionFail for a wrong option, as the module that enforces would: it may not come to that.
     """
     wish, exceptions = _asked(options)
-    return not (options.get("restore") or wish.is_more_than_compliance or _concern(exceptions, _ANY))
+    more = options.get("restore") or wish.is_more_than_compliance or any(name in options for name in _NOT_ITS_OWN)
+    return not (more or _concern(exceptions, _ANY))
 
 
 def done_already(options: Mapping[str, Any], audit: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -79,7 +82,8 @@ def _asked(options: Mapping[str, Any]) -> tuple[_wish.Wish, list[dict[str, Any]]
 
 def _concern(exceptions: list[dict[str, Any]], account_id: str) -> bool:
     """Whether one may be about a trail of the account, so that a plan has something to say of it."""
-    patterns = ((each.get("trail"), each.get("account")) for each in exceptions)
+    # As the module reads them: an account id without quotes is a number in YAML.
+    patterns = ([each.get(name) and str(each[name]) for name in ("trail", "account")] for each in exceptions)
     return any(
         _subject.TrailException(trail, (), "", "", date.max, account).may_concern(account_id)
         for trail, account in patterns

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
 from tests.unit.action.audits import account, audit, finding, trail
@@ -81,6 +81,8 @@ def test_an_account_that_cannot_be_looked_at_is_enforced_for_its_reasons() -> No
         {"create_trail": {"name": "main", "bucket_name": "logs"}},
         {"restore": "b.json"},
         SHARED,
+        {"accounts": [ONE], "assume_role": {"role_name": "Audit"}},
+        {"progress_path": "progress"},
     ],
     ids=lambda asks: next(iter(asks)),
 )
@@ -97,6 +99,8 @@ def test_where_an_audit_cannot_tell_nobody_looks(asks: dict[str, Any]) -> None:
         ({"trail": f"arn:aws:cloudtrail:us-east-1:{TWO}:trail/old", **LEFT}, [FACTS]),
         ({"account": "1*", **LEFT}, [FACTS, ENFORCE]),
         ({"account": TWO, **LEFT}, [FACTS]),
+        ({"account": int(ONE), **LEFT}, [FACTS, ENFORCE]),
+        ({"account": int(TWO), **LEFT}, [FACTS]),
     ],
 )
 def test_an_exception_is_planned_for_where_it_may_be_about_the_account(
@@ -207,6 +211,13 @@ class TestTogether:
 
     def test_are_left_to_their_enforcements_where_the_sweep_fails(self) -> None:
         looked, _asked = self.look(told={"failed": True, "msg": "No AWS credentials were found."})
+        assert self.enforce(TWO, looked)[1] == [ENFORCE]
+
+    def test_are_left_to_their_enforcements_where_the_first_host_cannot_be_reached(self) -> None:
+        def refuse(_options: dict[str, Any]) -> None:
+            raise AnsibleConnectionFailure("Connection refused")
+
+        looked, _asked = self.look(meanwhile=refuse)
         assert self.enforce(TWO, looked)[1] == [ENFORCE]
 
     def test_write_no_report(self, tmp_path: Path) -> None:
