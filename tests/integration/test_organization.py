@@ -209,3 +209,24 @@ def test_canaries_stop_an_enforcement(organization: Organization) -> None:
     played = organization.play(ENFORCE, role="CloudTrailKmsEnforce", **canaries)
     assert (played.code, played.recap("failed")) == (2, {MANAGEMENT})
     assert {call["account"] for call in played.calls if call["action"] == "DescribeTrails"} == {MANAGEMENT}
+
+
+def test_a_host_keeps_no_other_from_its_enforcement(organization: Organization) -> None:
+    """Neither one that only audits beside them, nor the one that looks for all and has a variable that says nothing."""
+    role = {"name": "aws_baseline.cloudtrail.cloudtrail_kms", "rolespec_validate": False}
+    hosts = {"hosts": f"{MANAGEMENT}:{PRODUCTION}:{STAGING}", "connection": "local", "gather_facts": False}
+    audits = f"{{{{ 'audit' if inventory_hostname == '{MANAGEMENT}' else 'enforce' }}}}"
+    nothing = f"{{{{ 1 // 0 if inventory_hostname == '{MANAGEMENT}' else 24 }}}}"
+    variables = [
+        {"cloudtrail_kms_mode": audits},
+        {"cloudtrail_kms_mode": "enforce", "cloudtrail_kms_stale_after_hours": nothing},
+    ]
+    playbook = organization.folder / "side-by-side.yml"
+    plays = [{**hosts, "vars": each, "tasks": [{"import_role": role}]} for each in variables]
+    playbook.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    arguments = ("--check", "--forks", "1")  # so that the hosts are dealt with in their order
+    played = organization.play(str(playbook), *arguments, role="CloudTrailKmsEnforce", cloudtrail_kms_fail_on="never")
+    _head, *told = played.printed.split("\nPLAY [")
+    assert [re.findall(r"^fatal: .(\d+)", each, re.M) for each in told[:2]] == [[], [MANAGEMENT] * 2], played.printed
+    assert [re.findall(r"^Changes to account (\d+)", each, re.M) for each in told[:2]] == [[PRODUCTION, STAGING]] * 2
+    assert (played.recap("ignored"), played.recap("failed")) == ({MANAGEMENT}, {MANAGEMENT})
