@@ -201,6 +201,9 @@ def test_an_enforcement_changes_each_trail_in_its_account_alone_and_the_organiza
     assert {account for account, _action in made} == {MANAGEMENT, STAGING}
     again = organization.play(ENFORCE, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
     assert (again.code, writes(again)) == (0, []), again.printed
+    # Looked at together, a member has the word of the account that owns the trail of the organization.
+    alone = organization.play(ENFORCE, "--limit", PRODUCTION, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    assert [f"{PRODUCTION} stays unknown" in each.printed for each in (alone, again)] == [True, False], again.printed
 
 
 def test_canaries_stop_an_enforcement(organization: Organization) -> None:
