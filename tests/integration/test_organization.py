@@ -194,15 +194,15 @@ def test_an_enforcement_changes_each_trail_in_its_account_alone_and_the_organiza
     scenario = organization.folder / "keyless.yml"
     scenario.write_text(yaml.safe_dump(content), encoding="utf-8")
     organization.aws.reset(str(scenario))
-    role = "CloudTrailKmsEnforce"
-    played = organization.play(ENFORCE, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    given = {"role": "CloudTrailKmsEnforce", **OWNERS, "cloudtrail_kms_fail_on": "non_compliant"}
+    played = organization.play(ENFORCE, **given)
     made = writes(played)
     assert Counter(account for account, action in made if action == "UpdateTrail") == {MANAGEMENT: 1, STAGING: 1}
     assert {account for account, _action in made} == {MANAGEMENT, STAGING}
-    again = organization.play(ENFORCE, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    again = organization.play(ENFORCE, **given)
     assert (again.code, writes(again)) == (0, []), again.printed
     # Looked at together, a member has the word of the account that owns the trail of the organization.
-    alone = organization.play(ENFORCE, "--limit", PRODUCTION, role=role, **OWNERS, cloudtrail_kms_fail_on="non_compliant")
+    alone = organization.play(ENFORCE, "--limit", PRODUCTION, **given)
     assert [f"{PRODUCTION} stays unknown" in each.printed for each in (alone, again)] == [True, False], again.printed
 
 
