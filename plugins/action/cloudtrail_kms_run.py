@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
@@ -50,6 +50,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_optio
     apart,
     module_options,
     own_options,
+    variables_of,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, show
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
@@ -77,6 +78,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         own = own_options(self._task.args)
         options = module_options(self._task.args, own["mode"])
+        if own["mode"] != "look":  # whose hosts are looked at again, each with its own
+            self._refuse_undefined(own["mode"], task_vars or {})
         if own["mode"] == "share":
             return {**result, **self._share(options, task_vars or {})}
         if own["mode"] == "look":
@@ -99,6 +102,26 @@ class ActionModule(ActionBase):
             with_names(audit, members)
         outcome = self._outcome(own, members, facts, told, task_vars or {})
         return {**result, **told, **outcome}
+
+    def _refuse_undefined(self, mode: str, task_vars: Mapping[str, Any]) -> None:
+        """Raise AnsibleActionFail for a variable of the role whose template comes to nothing.
+
+        The filter default(omit), by which the role gives it, takes it for one that nobody has set: an account would be
+        judged without its readers, or another one than the role's.
+        """
+        for name in sorted(variables_of(mode) & task_vars.keys()):
+            reason = self._undefined_in(task_vars[name])
+            if reason:
+                raise AnsibleActionFail(f"The variable {name} comes to nothing: {reason}. Correct it.")
+
+    def _undefined_in(self, value: object) -> str:
+        """Why a template comes to nothing, an empty text where it comes to something."""
+        try:
+            if self._templar.is_template(value):
+                self._templar.template(value)
+        except AnsibleUndefinedVariable as error:
+            return str(error)
+        return ""
 
     def _outcome(
         self,

@@ -31,6 +31,22 @@ MODULES = {
 JOIN = "join"
 # Those that read many accounts at once.
 SWEEPING = ("audit", "look")
+AUDIT_OPTIONS = frozenset(
+    {
+        "approved_keys",
+        "assume_role",
+        "bucket_assume_role",
+        "closed_regions",
+        "concurrency",
+        "exceptions",
+        "key_assume_role",
+        "readers",
+        "regions",
+        "rules",
+        "stale_after_hours",
+        "trails",
+    }
+)
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(
     {
@@ -61,6 +77,12 @@ OWN_OPTIONS: dict[str, Any] = {
     "require_organization_trail": {"type": "bool", "default": False},
     "looked": {"type": "path"},
 }
+
+
+def variables_of(mode: str) -> frozenset[str]:
+    """Return the variables of the role that a run of this mode asks for."""
+    of_modules = {JOIN: frozenset[str](), "audit": AUDIT_OPTIONS}.get(mode, AUDIT_OPTIONS | ENFORCE_OPTIONS)
+    return frozenset(f"cloudtrail_kms_{name}" for name in OWN_OPTIONS.keys() | of_modules)
 
 
 def apart(mode: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import ENFORCE_OPTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import AUDIT_OPTIONS, ENFORCE_OPTIONS
 
 ENFORCE_SPEC = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
@@ -97,6 +97,7 @@ def variable(name: str) -> str:
 
 def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
     assert _enforce_arguments.own_spec().keys() == ENFORCE_OPTIONS
+    assert _audit_arguments.audit_spec().keys() == AUDIT_OPTIONS
 
 
 def test_no_playbook_ends_green_where_it_has_no_host() -> None:

@@ -16,6 +16,8 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
@@ -218,6 +220,25 @@ class TestTheModule:
 def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail, match=message):
         run(NEVER_ASKED, **arguments)
+
+
+def undefined(name: str) -> dict[str, Any]:
+    """A variable of the role that refers to another, which is not there, as Ansible hands it to the action."""
+    task_vars = {name: trust_as_template("{{ missing }}")}
+    return {"task_vars": task_vars, "templar": Templar(DataLoader(), task_vars)}
+
+
+@pytest.mark.parametrize("mode", ["audit", "enforce"])
+def test_a_variable_that_comes_to_nothing_is_not_taken_for_one_that_is_not_set(mode: str) -> None:
+    message = "The variable cloudtrail_kms_readers comes to nothing: 'missing' is undefined"
+    with pytest.raises(AnsibleActionFail, match=message):
+        run(NEVER_ASKED, mode=mode, **undefined("cloudtrail_kms_readers"))
+
+
+def test_an_audit_asks_for_no_variable_of_an_enforcement() -> None:
+    assert run(facts_of(GREEN), **undefined("cloudtrail_kms_key"))["failures"] == {}
+    with pytest.raises(AnsibleActionFail, match="The variable cloudtrail_kms_key comes to nothing"):
+        run(NEVER_ASKED, mode="enforce", **undefined("cloudtrail_kms_key"))
 
 
 class TestFiles:
