@@ -48,6 +48,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_optio
     MODULES,
     SWEEPING,
     apart,
+    misspelt,
     module_options,
     own_options,
     variables_of,
@@ -62,6 +63,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table imp
 
 # What the role registers the result of a run under.
 RESULT = "__cloudtrail_kms_run"
+REPORT_DIR = "cloudtrail_kms_report_dir"
 
 
 class ActionModule(ActionBase):
@@ -79,7 +81,7 @@ class ActionModule(ActionBase):
         own = own_options(self._task.args)
         options = module_options(self._task.args, own["mode"])
         if own["mode"] != "look":  # whose hosts are looked at again, each with its own
-            self._refuse_undefined(own["mode"], task_vars or {})
+            self._check_variables(own, task_vars or {})
         if own["mode"] == "share":
             return {**result, **self._share(options, task_vars or {})}
         if own["mode"] == "look":
@@ -103,16 +105,35 @@ class ActionModule(ActionBase):
         outcome = self._outcome(own, members, facts, told, task_vars or {})
         return {**result, **told, **outcome}
 
-    def _refuse_undefined(self, mode: str, task_vars: Mapping[str, Any]) -> None:
-        """Raise AnsibleActionFail for a variable of the role whose template comes to nothing.
+    def _check_variables(self, own: Mapping[str, Any], task_vars: Mapping[str, Any]) -> None:
+        """Raise AnsibleActionFail for a variable of the role that is misspelt, or that comes to nothing.
 
-        The filter default(omit), by which the role gives it, takes it for one that nobody has set: an account would be
-        judged without its readers, or another one than the role's.
+        The filter default(omit), by which the role gives it, takes both for one that nobody has set. An account would
+        be judged without its readers, or another one than was meant, or more trails changed than were named.
         """
-        for name in sorted(variables_of(mode) & task_vars.keys()):
+        for name, meant in misspelt(task_vars).items():
+            raise AnsibleActionFail(
+                f"There is no variable {name}. Write {meant} if that is meant, else give your own another name."
+            )
+        for name in sorted(variables_of(own["mode"]) & task_vars.keys()):
             reason = self._undefined_in(task_vars[name])
             if reason:
                 raise AnsibleActionFail(f"The variable {name} comes to nothing: {reason}. Correct it.")
+        if own["mode"] == "enforce" and own["reports"]:
+            self._refuse_one_directory_for_all(task_vars)
+
+    def _refuse_one_directory_for_all(self, task_vars: Mapping[str, Any]) -> None:
+        """Raise AnsibleActionFail where the enforcements of hosts would replace each other's reports."""
+        directory, host = task_vars.get(REPORT_DIR), task_vars.get("inventory_hostname")
+        other = next((each for each in task_vars.get("ansible_play_hosts_all", ()) if each != host), None)
+        if directory is None or other is None or self._templar.is_template(directory):
+            return
+        if task_vars["hostvars"].raw_get(other).get(REPORT_DIR, directory) == directory:
+            raise AnsibleActionFail(
+                f"The enforcement of each host writes its own reports, and the hosts {host} and {other} have the same "
+                f"{REPORT_DIR}, {directory}. Give each its own, such as {directory}/{{{{ inventory_hostname }}}}, or "
+                "audit all hosts after the enforcement for one report on all."
+            )
 
     def _undefined_in(self, value: object) -> str:
         """Why a template comes to nothing, an empty text where it comes to something."""

@@ -64,6 +64,21 @@ def _or_none(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def checked_path(path: str | None) -> str | None:
+    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well."""
+    if path is None:
+        return None
+    target = Path(path)
+    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
+        raise _model.BackupError(
+            f"The backup {path} cannot be written: what is there is no regular file. "
+            "Give backup_path the name of a file, not of a directory, a link or a device."
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise _model.BackupError(f"The backup {path} cannot be written. Its directory must exist and be writable.")
+    return path
+
+
 def write_backup(path: str, backup: _model.Backup, *, own: _model.Backup | None) -> None:
     """Write the whole file or none of it, readable by its owner alone (0600).
 
@@ -74,11 +89,7 @@ def write_backup(path: str, backup: _model.Backup, *, own: _model.Backup | None)
     """
     target = Path(path)
     try:
-        if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-            raise _model.BackupError(
-                f"The backup {path} cannot be written: what is there is no regular file. "
-                "Give backup_path the name of a file, not of a directory, a link or a device."
-            )
+        checked_path(path)
         if target.exists() and not (own and target.read_bytes() == _text(own).encode()):
             written = datetime.fromtimestamp(target.stat().st_mtime, timezone.utc)
             target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))

@@ -319,7 +319,7 @@ def _task_of(module: Any) -> _task.Task:
         wish=_enforce_arguments.wish(module.params),
         check_mode=module.check_mode,
         wait=module.params["wait"],
-        backup_path=module.params["backup_path"],
+        backup_path=_backup.checked_path(module.params["backup_path"]),
         restore=_backup.read_backup(restore) if restore else None,
     )
 

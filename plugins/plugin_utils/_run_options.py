@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -77,12 +78,25 @@ OWN_OPTIONS: dict[str, Any] = {
     "require_organization_trail": {"type": "bool", "default": False},
     "looked": {"type": "path"},
 }
+# Those of the role and its playbooks that are no option of a run.
+_OTHERS = frozenset({"bucket", "max_fail_percentage", "report_objects", "serial"})
+_PREFIX = "cloudtrail_kms_"
+# How alike two names are, of at most 1, of which one is taken for the other with a letter too few or too many.
+_ALIKE = 0.88
 
 
 def variables_of(mode: str) -> frozenset[str]:
     """Return the variables of the role that a run of this mode asks for."""
     of_modules = {JOIN: frozenset[str](), "audit": AUDIT_OPTIONS}.get(mode, AUDIT_OPTIONS | ENFORCE_OPTIONS)
-    return frozenset(f"cloudtrail_kms_{name}" for name in OWN_OPTIONS.keys() | of_modules)
+    return frozenset(f"{_PREFIX}{name}" for name in OWN_OPTIONS.keys() | of_modules)
+
+
+def misspelt(variables: Iterable[str]) -> dict[str, str]:
+    """Return those that are none of the role but are named much like one, each with that one."""
+    options = {*OWN_OPTIONS, *AUDIT_OPTIONS, *ENFORCE_OPTIONS, *_OTHERS}
+    unknown = {name.removeprefix(_PREFIX) for name in variables if name.startswith(_PREFIX)} - options
+    alike = {name: get_close_matches(name, options, n=1, cutoff=_ALIKE) for name in sorted(unknown)}
+    return {f"{_PREFIX}{name}": f"{_PREFIX}{found[0]}" for name, found in alike.items() if found}
 
 
 def apart(mode: str) -> frozenset[str]:
@@ -91,7 +105,7 @@ def apart(mode: str) -> frozenset[str]:
     An audit tells of all its accounts together; a look is only for the enforcement of each to read.
     """
     options = ENFORCE_OPTIONS | OWN_OPTIONS.keys() if mode == "look" else ENFORCE_OPTIONS
-    return frozenset(f"cloudtrail_kms_{name}" for name in options)
+    return frozenset(f"{_PREFIX}{name}" for name in options)
 
 
 def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,9 +136,10 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
-    So is `report_dir`; a module runs beside the playbook.
+    So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in (*SWEEPING, JOIN) else OWN_OPTIONS.keys()
+    aside |= {"create_trail", "key", "kms_key_id"} if given.get("restore") else set()
     options = {name: value for name, value in given.items() if name not in aside}
     files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
     return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}

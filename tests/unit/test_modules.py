@@ -143,6 +143,16 @@ def test_a_narrowed_enforcement_says_so_before_and_after(options: Callable[..., 
     assert [told[when]["accounts"][0]["narrowed_by"] for when in ("before", "after")] == [narrowed, narrowed]
 
 
+@pytest.mark.parametrize("module", [cloudtrail_kms_enforce, cloudtrail_kms_central_key])
+def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(
+    options: Callable[..., dict[str, Any]], module: ModuleType
+) -> None:
+    told = answer(module, options("fresh", backup_path="/nowhere/backup.json", _ansible_check_mode=True))
+    assert told["msg"] == (
+        "The backup /nowhere/backup.json cannot be written. Its directory must exist and be writable."
+    )
+
+
 def test_progress_that_cannot_be_told(options: Callable[..., dict[str, Any]]) -> None:
     told = answer(cloudtrail_kms_facts, options("healthy", progress_path="/nowhere/progress"))
     assert told["msg"] == "Option progress_path: /nowhere/progress cannot be written: No such file or directory."

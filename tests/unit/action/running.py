@@ -56,7 +56,7 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
     """
     audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
-    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda variables: "{{" in str(variables)))
+    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda value: "{{" in str(value), template=str))
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
     asked: list[Any] = []
 

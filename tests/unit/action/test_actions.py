@@ -23,8 +23,10 @@ from ansible.utils import color
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import misspelt
 from tests.unit.action.audits import KEY
 from tests.unit.action.running import GREEN, NEVER_ASKED, RED, enforcement, facts_of, run, run_and_ask
+from tests.unit.action.test_many_accounts import HostVars
 
 
 class TestReport:
@@ -241,6 +243,45 @@ def test_an_audit_asks_for_no_variable_of_an_enforcement() -> None:
         run(NEVER_ASKED, mode="enforce", **undefined("cloudtrail_kms_key"))
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [("trail", "trails"), ("asume_role", "assume_role"), ("repots", "reports"), ("rule", "rules")]
+)
+def test_a_misspelt_variable_is_not_taken_for_one_that_is_not_set(given: str, meant: str) -> None:
+    message = f"There is no variable cloudtrail_kms_{given}. Write cloudtrail_kms_{meant} if that is meant"
+    with pytest.raises(AnsibleActionFail, match=message):
+        run(NEVER_ASKED, task_vars={f"cloudtrail_kms_{given}": "x", "cloudtrail_kms_team": "mine"})
+
+
+def test_no_variable_that_the_documentation_has_is_misspelt() -> None:
+    root = Path(__file__).parents[3]
+    pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("roles/**/*.*"), *root.glob("playbooks/*.yml")]
+    names = {
+        name for page in pages for name in re.findall(r"(?<!_)cloudtrail_kms_\w+", page.read_text(encoding="utf-8"))
+    }
+    assert "cloudtrail_kms_summary_trails" in names
+    assert misspelt(names) == {}
+
+
+class TestReportsOfSeveralHosts:
+    """An enforcement of each host writes reports of its own."""
+
+    def enforce(self, tmp_path: Path, own: str, others: dict[str, Any]) -> dict[str, Any]:
+        found = HostVars({"one": {}, "two": others})
+        hosts = {"inventory_hostname": "one", "ansible_play_hosts_all": ["one", "two"], "hostvars": found}
+        options = {"reports": ["json"], "report_dir": str(tmp_path)}
+        return run(enforcement(), mode="enforce", task_vars={**hosts, "cloudtrail_kms_report_dir": own}, **options)
+
+    @pytest.mark.parametrize("others", [{}, {"cloudtrail_kms_report_dir": "reports"}], ids=["of the play", "of both"])
+    def test_do_not_replace_each_other_s(self, tmp_path: Path, others: dict[str, Any]) -> None:
+        message = "the hosts one and two have the same cloudtrail_kms_report_dir, reports. Give each its own"
+        with pytest.raises(AnsibleActionFail, match=message):
+            self.enforce(tmp_path, "reports", others)
+
+    def test_lie_in_directories_of_their_own(self, tmp_path: Path) -> None:
+        assert self.enforce(tmp_path, "reports/{{ inventory_hostname }}", {})["reports"]
+        assert self.enforce(tmp_path, "reports/one", {"cloudtrail_kms_report_dir": "reports/two"})["reports"]
+
+
 class TestFiles:
     """A path is one from where ansible-playbook was called, and the person who runs it is told where the backup is."""
 
@@ -251,6 +292,11 @@ class TestFiles:
         monkeypatch.chdir(tmp_path)
         _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **{option: "backups/b.json"})
         assert asked[-1][1][option] == str(tmp_path / "backups" / "b.json")
+
+    def test_of_a_backup_is_restored_whatever_key_trails_are_to_have(self) -> None:
+        given = {"key": {"alias": "alias/a"}, "kms_key_id": "alias/b", "restore": "/backups/b.json"}
+        _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **given)
+        assert asked == [("aws_baseline.cloudtrail.cloudtrail_kms_enforce", {"restore": "/backups/b.json"})]
 
     def test_backup_is_shown(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         path = str(tmp_path / "b.json")
