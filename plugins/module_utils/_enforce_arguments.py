@@ -180,7 +180,10 @@ def _key_wish(given: Mapping[str, Any]) -> _wish.KeyWish:
     fields = {name: value for name, value in given.items() if value is not None}
     wished = _wish.KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
     _arguments.check(
-        "key.alias", wished.alias, _ALIAS, "an alias name (alias/...) that is not one of AWS's own (alias/aws/...)"
+        "key.alias",
+        wished.alias,
+        _ALIAS,
+        "an alias name: alias/ with letters, digits, /, _ and - after it, and not alias/aws/, which is AWS's own",
     )
     for administrator in wished.administrators:
         _arguments.check(

@@ -308,6 +308,8 @@ def _step(change: _model.Change, code: str) -> str:
         return f"Allow what is missing of {actions} to the caller"
     if code in QUOTA_REACHED:
         return "A quota of the account is reached: delete what is not needed, or have it raised"
+    if code == "MalformedPolicyDocumentException":
+        return "See that every reader and key administrator that is named exists, which KMS asks for, or take it off"
     return "Mend what it names"
 
 

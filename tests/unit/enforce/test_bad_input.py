@@ -332,6 +332,16 @@ def test_a_reached_quota_of_keys_is_told_and_nothing_is_written(load: Callable[[
     assert [call["result"] for call in lab.aws.calls() if call["kind"] == "write"] == ["LimitExceededException"]
 
 
+def test_a_reader_that_does_not_exist_is_told_of_as_what_may_be_wrong(load: Callable[[str], Lab]) -> None:
+    outcome = load("fresh").enforce(settings=Settings(readers=("arn:aws:iam::111111111111:role/Nobody",)))
+    (told,) = outcome.errors
+    assert "MalformedPolicyDocumentException" in told
+    assert told.endswith(
+        "See that every reader and key administrator that is named exists, which KMS asks for, or take it off, and run "
+        "again."
+    )
+
+
 def test_a_trail_that_is_not_there(load: Callable[[str], Lab]) -> None:
     lab = load("fresh")
     with pytest.raises(AwsError, match="has no trail absent"):
