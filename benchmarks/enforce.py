@@ -122,6 +122,7 @@ def _measure(latency: int, runs: int, scratch: Path) -> bool:
                     command.run(aws, environment)
                     if number == 0:
                         command.timed.seconds.clear()
+                        command.timed.cpu_seconds.clear()
     print(f"{latency} ms a call{'s':>23} {'calls':>6} {'writes':>7}")
     for command in (first, second, audit, their_first, their_second):
         row = f"{command.timed.name:<28}{command.timed.median:>6.2f} {command.calls:>6} {len(command.writes):>7}"
