@@ -66,7 +66,7 @@ WITH_AMAZON_AWS = """
         s3_bucket_name: logs-111111111111
         is_multi_region_trail: true
         enable_log_file_validation: true
-        kms_key_id: "{{ key.key_arn }}"
+        key_id: "{{ key.key_arn }}"
 """
 FORKS = 10
 # Second runs and audits, side by side, for each first run.

@@ -106,7 +106,7 @@ options:
 
     KEY = r"""
 options:
-  kms_key_id:
+  key_id:
     description:
       - The key to use, by key id, key ARN, alias name or alias ARN. It must be in the region of the trails' buckets.
       - Mutually exclusive with O(key).
@@ -114,7 +114,7 @@ options:
   key:
     description:
       - The key, found by its alias in the region where trails need one, or created there.
-      - Without it and without O(kms_key_id), its defaults.
+      - Without it and without O(key_id), its defaults.
     type: dict
     suboptions:
       alias:

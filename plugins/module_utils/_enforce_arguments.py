@@ -35,7 +35,7 @@ A_DAY = 86400  # seconds; beyond it no wait is meant
 def own_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_enforce` beside those of an audit and amazon.aws's connection options."""
     return {
-        "kms_key_id": {"type": "str"},
+        "key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
         "key_is_shared": {"type": "bool", "default": False, "no_log": False},
         "create_trail": {"type": "dict", "options": _trail_spec()},
@@ -53,7 +53,7 @@ def own_spec() -> dict[str, Any]:
 def central_key_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_central_key` beside amazon.aws's connection options."""
     of_both = (
-        "kms_key_id",
+        "key_id",
         "key",
         "statements",
         "allow_enable_key",
@@ -109,13 +109,13 @@ def wish(params: Mapping[str, Any]) -> _wish.Wish:
     Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
     """
     _refuse_half_a_restore(params)
-    key_id = params["kms_key_id"]
+    key_id = params["key_id"]
     if key_id is not None:
-        _arguments.check("kms_key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+        _arguments.check("key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
         _refuse_aws_s_own(key_id)
     return _wish.Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
-        kms_key_id=key_id,
+        key_id=key_id,
         key_is_shared=params["key_is_shared"],
         key_account_id=params["key_assume_role"]["role_arn"].split(":")[4] if params["key_assume_role"] else None,
         trails=tuple(params["trails"] or ()),
@@ -131,7 +131,7 @@ def _refuse_aws_s_own(key_id: str) -> None:
     """To look at an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
     if re.search(r"(^|:)alias/aws/", key_id):
         raise _arguments.ArgumentError(
-            f"Option kms_key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
+            f"Option key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
             "customer managed key."
         )
 

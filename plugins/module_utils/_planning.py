@@ -80,7 +80,7 @@ def _restoring(
 def sought_key(account: _resources.Account, wish: _wish.Wish) -> _targets.SoughtKey:
     """Return what the wished key is looked for by, in its own account where that is another one."""
     tags = {_wish.CREATED_FOR_TAG: wish.key.alias} if wish.key else None
-    name = wish.kms_key_id or (wish.key.alias if wish.key else "")
+    name = wish.key_id or (wish.key.alias if wish.key else "")
     return _targets.SoughtKey(name, wish.key_account_id or account.account_id, tags)
 
 

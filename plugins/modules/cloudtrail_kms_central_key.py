@@ -70,7 +70,7 @@ EXAMPLES = r"""
 - name: Give it to a trail
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     region: eu-central-1
-    kms_key_id: "{{ central.key_arn }}"
+    key_id: "{{ central.key_arn }}"
     trails: [production-trail]
     key_assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
@@ -134,7 +134,7 @@ def main() -> None:
     _access.collect_garbage_seldom()
     module = AnsibleAWSModule(
         argument_spec=_enforce_arguments.central_key_spec(),
-        mutually_exclusive=[("kms_key_id", "key")],
+        mutually_exclusive=[("key_id", "key")],
         supports_check_mode=True,
     )
     try:

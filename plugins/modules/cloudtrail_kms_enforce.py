@@ -80,7 +80,7 @@ options:
     default: false
   replace_compliant_key:
     description:
-      - Whether trails that have a key move to O(kms_key_id) or O(key) as well. Else one on a good key stays there.
+      - Whether trails that have a key move to O(key_id) or O(key) as well. Else one on a good key stays there.
       - Logs that are already delivered still need the old key.
     type: bool
     default: false
@@ -90,7 +90,7 @@ options:
       - The trails get their keys back, and the keys their policies where nobody else has changed them since.
       - Refused are keys that do not work for certain, whatever O(rules) and O(exceptions) say, the removal of
         statements that a trail needs, or may need in a region that cannot be read, and the removal of encryption.
-      - Mutually exclusive with O(key), O(kms_key_id), O(trails) and O(regions); what is to stay is taken off the file.
+      - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions); what is to stay is taken off the file.
     type: path
   wait:
     description: Whether to wait, after the changes, until each changed trail has delivered without error.
@@ -150,7 +150,7 @@ EXAMPLES = r"""
 
 - name: Use the central key of another account
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
-    kms_key_id: arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555
+    key_id: arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555
     key_assume_role:
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
       external_id: audit-2026
@@ -293,7 +293,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()},
         mutually_exclusive=[
-            ("kms_key_id", "key", "restore"),
+            ("key_id", "key", "restore"),
             ("create_trail", "restore"),
             ("create_trail", "trails"),
         ],

@@ -77,7 +77,7 @@ options:
         for. One that is not there is enforced.
       - Without it, and without C(key_is_shared), the account is audited first, and enforced where that leaves anything
         to do.
-      - It is enforced at once where more is asked for than that trails comply, by C(kms_key_id), C(create_trail),
+      - It is enforced at once where more is asked for than that trails comply, by C(key_id), C(create_trail),
         C(replace_compliant_key) or C(restore), and where C(exceptions) may be about any account.
     type: path
   audits:

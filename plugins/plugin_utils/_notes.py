@@ -16,7 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 # What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
-_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|kms_key_id|(?:key|bucket)_assume_role|approved_keys)\b")
+_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"

@@ -57,7 +57,7 @@ ENFORCE_OPTIONS = frozenset(
         "create_trail",
         "key",
         "key_is_shared",
-        "kms_key_id",
+        "key_id",
         "replace_compliant_key",
         "restore",
         "statements",
@@ -139,7 +139,7 @@ def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:
     So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in (*SWEEPING, JOIN) else OWN_OPTIONS.keys()
-    aside |= {"create_trail", "key", "kms_key_id"} if given.get("restore") else set()
+    aside |= {"create_trail", "key", "key_id"} if given.get("restore") else set()
     options = {name: value for name, value in given.items() if name not in aside}
     files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
     return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}

@@ -40,7 +40,7 @@ def key_options(given: Mapping[str, Any], share: Mapping[str, Any]) -> dict[str,
     }
     if share["alias"] is None:
         options.pop("key", None)
-        options["kms_key_id"] = share["key_arn"]
+        options["key_id"] = share["key_arn"]
     if given.get("backup_path"):
         path = Path(given["backup_path"])
         options["backup_path"] = str(path.with_name(f"{path.stem}-central-key{path.suffix}"))

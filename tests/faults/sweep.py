@@ -101,7 +101,7 @@ def enforced(lab: Lab, task: Task) -> Outcome:
     if not first.shared_keys:
         return first
     (shared,) = first.shared_keys
-    wish = Wish() if shared.alias else Wish(key=None, kms_key_id=shared.key_arn)
+    wish = Wish() if shared.alias else Wish(key=None, key_id=shared.key_arn)
     scope = Scope(role=task.scope.key_role)
     of_key = KeyTask(HOME, shared.trails, scope, wish=wish, backup_path=task.backup_path)
     key = serve(lab.access, of_key, lab.clock.pace())

@@ -246,16 +246,16 @@ def test_a_wish_holds_what_was_asked() -> None:
 
 @pytest.mark.parametrize("key_id", [KEY, KEY.rpartition("/")[2], "alias/x", KEY.rpartition(":")[0] + ":alias/x"])
 def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
-    assert _enforce_arguments.wish(wishes(kms_key_id=key_id)) == Wish(key=None, kms_key_id=key_id)
+    assert _enforce_arguments.wish(wishes(key_id=key_id)) == Wish(key=None, key_id=key_id)
 
 
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"kms_key_id": ""}, "kms_key_id: ''"),
-        ({"kms_key_id": "my-key"}, "kms_key_id: 'my-key'"),
-        ({"kms_key_id": "alias/aws/cloudtrail"}, "kms_key_id: 'alias/aws/cloudtrail' leads to a key that AWS manages"),
-        ({"kms_key_id": f"{KEY.rpartition(':')[0]}:alias/aws/s3"}, ":alias/aws/s3' leads to a key that AWS manages"),
+        ({"key_id": ""}, "key_id: ''"),
+        ({"key_id": "my-key"}, "key_id: 'my-key'"),
+        ({"key_id": "alias/aws/cloudtrail"}, "key_id: 'alias/aws/cloudtrail' leads to a key that AWS manages"),
+        ({"key_id": f"{KEY.rpartition(':')[0]}:alias/aws/s3"}, ":alias/aws/s3' leads to a key that AWS manages"),
         ({"key": {"alias": "alias/aws/cloudtrail"}}, "key.alias: 'alias/aws/cloudtrail'"),
         ({"key": {"alias": "logs"}}, "key.alias: 'logs'"),
         ({"key": {"administrators": ["me"]}}, "key.administrators: 'me'"),

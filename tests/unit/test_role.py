@@ -72,14 +72,14 @@ def test_a_look_is_given_what_an_audit_is_judged_by_and_what_makes_it_idle() -> 
     """No more, so that what is wrong for the host that looks is no matter of the others."""
     options = options_of("together.yml")
     assert (options.pop("mode"), options.pop("hosts")) == ("look", "{{ ansible_play_batch }}")
-    given = {*_audit_arguments.audit_spec(), "kms_key_id", "create_trail", "replace_compliant_key", "restore"}
+    given = {*_audit_arguments.audit_spec(), "key_id", "create_trail", "replace_compliant_key", "restore"}
     assert options == {name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in given}
 
 
 def test_every_variable_of_a_shared_key_reaches_its_option() -> None:
     options = options_of("shared_key.yml")
     assert (options.pop("mode"), options.pop("assume_role")) == ("share", "{{ cloudtrail_kms_key_assume_role }}")
-    given = _enforce_arguments.central_key_spec().keys() - {"assume_role", "trails", "readers", "kms_key_id"}
+    given = _enforce_arguments.central_key_spec().keys() - {"assume_role", "trails", "readers", "key_id"}
     assert options == {name: variable(name) for name in given}
 
 

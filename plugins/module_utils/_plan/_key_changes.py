@@ -89,7 +89,7 @@ def _grants(
         merged = _merge.merge(present, use.required(wish, settings))
     except _document.PolicyError as error:
         raise _wish.RefusedError(
-            f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by kms_key_id."
+            f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
         ) from error
     except _merge.MergeRefusedError as error:
         if use.others or any(each.fails for each in use.granted):
@@ -115,7 +115,7 @@ def _revival(key: _model.Key, wish: _wish.Wish) -> Iterator[_model.Change]:
 
 def _way_out(key: _model.Key) -> str:
     """The next step for a key whose state stops encryption."""
-    another = "or give another key by kms_key_id, with replace_compliant_key"
+    another = "or give another key by key_id, with replace_compliant_key"
     if key.state == "Disabled":
         return f"If it was not disabled on purpose, set allow_enable_key; {another}."
     if key.state == "PendingDeletion":

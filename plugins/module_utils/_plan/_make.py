@@ -32,7 +32,7 @@ _OF_THE_KEY = (_remedies.Remedy.ANOTHER_KEY, _remedies.Remedy.MERGE)
 
 def regions_in_need(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[str, ...]:
     """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
-    if wish.kms_key_id:
+    if wish.key_id:
         trails = [verdict.trail for verdict in account.trails if _remedies.may_write(verdict.trail, wish)]
     else:
         trails = [intent.trail for intent in _remedies.intents(account, wish) if intent.needs_key]
@@ -120,10 +120,10 @@ class _Planner:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [candidate.key for candidate in self._targets.values()]
         is_needed = any(intent.needs_key for intent in _remedies.intents(self._account, self._wish))
-        if self._wish.kms_key_id and found and not is_needed and all(isinstance(key, _model.Missing) for key in found):
+        if self._wish.key_id and found and not is_needed and all(isinstance(key, _model.Missing) for key in found):
             yield (
                 f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
-                f"{self._snapshot.account_id}. Correct kms_key_id."
+                f"{self._snapshot.account_id}. Correct key_id."
             )
 
     def _choose(self, intent: _remedies.Intent) -> None:

@@ -44,7 +44,7 @@ def serving_key(
         _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, wish))
         return Serving(key)
     if wish.key is None:
-        raise _wish.RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct kms_key_id.")
+        raise _wish.RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
     orphan = _unaliased_key(snapshot, region, candidate, wish)
     key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
@@ -92,7 +92,7 @@ def _refuse_creation(snapshot: _model.Snapshot, key: _model.Key, region: str, se
     if settings.approved_keys and _approval.is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise _wish.RefusedError(
             f"A key would have to be created in {region}, and by its alias and tags it would not be on the list of "
-            "approved keys. Give an approved key by kms_key_id."
+            "approved keys. Give an approved key by key_id."
         )
 
 
@@ -108,21 +108,21 @@ def _unaliased_key(
         raise _wish.RefusedError(
             f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "
             f"{found.operation} answered {found.code} ({found.message}). {_model.next_step(found)} "
-            "Or give the key by kms_key_id."
+            "Or give the key by key_id."
         )
     unreadable = next((key.policy for key in found if isinstance(key.policy, _model.ReadError)), None)
     if unreadable:
         raise _wish.RefusedError(
             f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
             f"behind cannot be read: {unreadable.code} ({unreadable.message}). {_model.next_step(unreadable)} "
-            "Or give the key by kms_key_id."
+            "Or give the key by key_id."
         )
     ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and _birth.is_born_here(key)]
     if len(ours) > 1:
         raise _wish.RefusedError(
             f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
             f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
-            "kms_key_id."
+            "key_id."
         )
     return ours[0] if ours else None
 
@@ -140,16 +140,16 @@ def _why_not(key: _model.Key, region: str) -> str | None:
     if key.manager != "CUSTOMER":
         return (
             f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key by "
-            "kms_key_id, or another alias by key."
+            "key_id, or another alias by key."
         )
     if not _remedies.is_right_kind(key):
         return (
             f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, since "
-            "CloudTrail uses no other, by kms_key_id, or another alias by key."
+            "CloudTrail uses no other, by key_id, or another alias by key."
         )
     if key.region != region:
         return (
-            f"it is in {key.region}. Give a key in {region} by kms_key_id; CloudTrail uses keys of the bucket's region "
+            f"it is in {key.region}. Give a key in {region} by key_id; CloudTrail uses keys of the bucket's region "
             "only."
         )
     return None
@@ -160,5 +160,5 @@ def _why_not_approved(snapshot: _model.Snapshot, key: _model.Key, settings: _sub
     if isinstance(approved, _subject.Result):
         return f"whether it is on the list of approved keys is not known. {approved.message} {approved.remediation}"
     if not approved:
-        return "it is not on the list of approved keys. Give an approved key by kms_key_id, or add it to approved_keys."
+        return "it is not on the list of approved keys. Give an approved key by key_id, or add it to approved_keys."
     return None

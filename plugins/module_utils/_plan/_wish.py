@@ -15,7 +15,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _mo
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
 
-# By bucket region: what stands behind `kms_key_id` or the alias there.
+# By bucket region: what stands behind `key_id` or the alias there.
 Targets = Mapping[str, _model.Candidate]
 
 
@@ -53,7 +53,7 @@ class TrailWish:
 
 @dataclass(frozen=True)
 class Wish:
-    """What an enforcement may do. `kms_key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
+    """What an enforcement may do. `key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
     `key_account_id` is the account in which the key is found or created, None for that of the trails; with
     `key_is_shared` other accounts use the keys of that account at the same time, and no run for one of them writes to
@@ -61,7 +61,7 @@ class Wish:
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
-    kms_key_id: str | None = None
+    key_id: str | None = None
     key_account_id: str | None = None
     key_is_shared: bool = False
     trails: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Wish:
     @property
     def key_name(self) -> str:
         """The key in words, with its account where that is another one than the trails'."""
-        name = self.kms_key_id or (self.key.alias if self.key else "")
+        name = self.key_id or (self.key.alias if self.key else "")
         return (
             name if name.startswith("arn:") or not self.key_account_id else f"{name} of account {self.key_account_id}"
         )
@@ -87,7 +87,7 @@ class Wish:
     @property
     def is_more_than_compliance(self) -> bool:
         """Whether more is wished than what an audit judges, so that only a plan can tell if anything is to be done."""
-        return bool(self.kms_key_id or self.create_trail or self.replace_compliant_key)
+        return bool(self.key_id or self.create_trail or self.replace_compliant_key)
 
 
 def is_met(wish: Wish, account: Mapping[str, Any]) -> bool:

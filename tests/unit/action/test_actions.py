@@ -294,7 +294,7 @@ class TestFiles:
         assert asked[-1][1][option] == str(tmp_path / "backups" / "b.json")
 
     def test_of_a_backup_is_restored_whatever_key_trails_are_to_have(self) -> None:
-        given = {"key": {"alias": "alias/a"}, "kms_key_id": "alias/b", "restore": "/backups/b.json"}
+        given = {"key": {"alias": "alias/a"}, "key_id": "alias/b", "restore": "/backups/b.json"}
         _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **given)
         assert asked == [("aws_baseline.cloudtrail.cloudtrail_kms_enforce", {"restore": "/backups/b.json"})]
 

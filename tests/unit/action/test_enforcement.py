@@ -188,11 +188,11 @@ def test_refusals_are_told_without_an_after() -> None:
 
 
 def test_options_that_refusals_name_are_told_as_variables_of_the_role() -> None:
-    refusals = ["Set allow_enable_key, or kms_key_id.", "Set allow_enable_key, not cloudtrail_kms_wait."]
+    refusals = ["Set allow_enable_key, or key_id.", "Set allow_enable_key, not cloudtrail_kms_wait."]
     (_before, changes) = parts(enforcement(refusals=refusals))
     assert changes.splitlines()[-2:] == [
         "",
-        "    As variables of the role: cloudtrail_kms_allow_enable_key, cloudtrail_kms_kms_key_id.",
+        "    As variables of the role: cloudtrail_kms_allow_enable_key, cloudtrail_kms_key_id.",
     ]
 
 

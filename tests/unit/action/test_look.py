@@ -76,7 +76,7 @@ def test_an_account_that_cannot_be_looked_at_is_enforced_for_its_reasons() -> No
 @pytest.mark.parametrize(
     "asks",
     [
-        {"kms_key_id": "alias/a"},
+        {"key_id": "alias/a"},
         {"replace_compliant_key": True},
         {"create_trail": {"name": "main", "bucket_name": "logs"}},
         {"restore": "b.json"},
@@ -198,7 +198,7 @@ class TestTogether:
         ("hosts", "options"),
         [
             ((host(ONE), host(TWO, cloudtrail_kms_readers=["x"])), {}),
-            ((), {"kms_key_id": "alias/a"}),
+            ((), {"key_id": "alias/a"}),
             ((), {"exceptions": [{"trail": "old", **LEFT}]}),
             ((), {"key": {"alias": "logs"}}),
         ],

@@ -57,7 +57,7 @@ def test_a_key_is_given_by_its_alias_or_arn_in_its_region() -> None:
     }
     (by_arn,) = shares_of("second", WAITING)
     assert key_options({"key": {"alias": ALIAS}}, by_arn) == {
-        "kms_key_id": OTHER,
+        "key_id": OTHER,
         "region": "us-east-1",
         "trails": ["d", "f"],
         "readers": [],

@@ -214,9 +214,9 @@ def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Cal
     monkeypatch.setattr(_calls, "trail_settings", trail_key)
 
 
-def given(kms_key_id: str, **fields: Any) -> Task:
+def given(key_id: str, **fields: Any) -> Task:
     """The task to use a key for trails that have none."""
-    return Task(wish=Wish(key=None, kms_key_id=kms_key_id, **fields))
+    return Task(wish=Wish(key=None, key_id=key_id, **fields))
 
 
 def new_key(lab: Lab, region: str = HOME, **fields: Any) -> str:

@@ -46,7 +46,7 @@ class Bad(NamedTuple):
 
 
 TRAIL = f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/main"
-SERVING = "CloudTrail uses no other, by kms_key_id, or another alias by key."
+SERVING = "CloudTrail uses no other, by key_id, or another alias by key."
 CANNOT_SERVE = f"{TRAIL}: The key {{key}} cannot serve the trails with buckets in {HOME}: "
 BY_ALIAS = CANNOT_SERVE.replace("{key}", "{key}, to which {alias} leads,")
 NO_POLICY = f"{TRAIL}: To the policy of {{key}} nothing can be added: The policy is no JSON: "
@@ -59,7 +59,7 @@ def with_key(region: str = HOME, *, alias: str | None = None, wish: Wish | None 
         arn = new_key(lab, region, **fields)
         if alias:
             lab.client("kms", region).create_alias(AliasName=alias, TargetKeyId=arn)
-        return Asked(Task(wish=wish or Wish(key=None, kms_key_id=alias or arn)), {"key": arn, "alias": alias or ""})
+        return Asked(Task(wish=wish or Wish(key=None, key_id=alias or arn)), {"key": arn, "alias": alias or ""})
 
     return ask
 
@@ -77,7 +77,7 @@ def with_a_strangers_key(lab: Lab, *, alias: bool = False) -> Asked:
     kms.create_alias(AliasName="alias/central", TargetKeyId=arn)
     name = f"arn:aws:kms:{HOME}:{SECURITY}:alias/central" if alias else arn
     scope = Scope(trails=("staging-trail",))
-    return Asked(Task(scope, wish=Wish(key=None, kms_key_id=name)), {"key": arn, "name": name}, STAGING)
+    return Asked(Task(scope, wish=Wish(key=None, key_id=name)), {"key": arn, "name": name}, STAGING)
 
 
 def with_a_key_whose_policy_is_a_strangers(lab: Lab) -> Asked:
@@ -87,7 +87,7 @@ def with_a_key_whose_policy_is_a_strangers(lab: Lab) -> Asked:
     own = {**show, "Sid": "Own", "Principal": {"AWS": f"arn:aws:iam::{SECURITY}:root"}, "Action": "kms:*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [own, show]})
     lab.of(SECURITY).client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
-    task = Task(Scope(trails=("staging-trail",)), wish=Wish(key=None, kms_key_id=arn))
+    task = Task(Scope(trails=("staging-trail",)), wish=Wish(key=None, key_id=arn))
     return Asked(task, {"key": arn}, STAGING)
 
 
@@ -142,7 +142,7 @@ REFUSED = [
         "key in the wrong region",
         "fresh",
         with_key("us-east-1"),
-        CANNOT_SERVE + f"it is in us-east-1. Give a key in {HOME} by kms_key_id; CloudTrail uses keys of the bucket's "
+        CANNOT_SERVE + f"it is in us-east-1. Give a key in {HOME} by key_id; CloudTrail uses keys of the bucket's "
         "region only.",
     ),
     Bad(
@@ -164,14 +164,14 @@ REFUSED = [
         "fresh",
         with_key(Origin="EXTERNAL"),
         f"{TRAIL}: The key {{key}} is PendingImport, so CloudTrail cannot use it. Bring it back to the state Enabled, "
-        "or give another key by kms_key_id, with replace_compliant_key.",
+        "or give another key by key_id, with replace_compliant_key.",
     ),
     Bad(
         "key managed by AWS",
         "aws-managed-key",
         with_the_trails_own_key,
         CANNOT_SERVE + "it is managed by AWS, so its policy cannot be written. Give a customer managed key by "
-        "kms_key_id, or another alias by key.",
+        "key_id, or another alias by key.",
     ),
     Bad(
         "key that is not there",
@@ -179,14 +179,14 @@ REFUSED = [
         asking(given(f"arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000")),
         f"{TRAIL}: There is no key arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000 (Key "
         f"'arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000' does not exist). Correct "
-        "kms_key_id.",
+        "key_id.",
     ),
     Bad(
         "alias that is not there",
         "fresh",
         asking(given("alias/none")),
         f"{TRAIL}: There is no key alias/none in {HOME} (Alias arn:aws:kms:{HOME}:111111111111:alias/none is not "
-        "found.). Correct kms_key_id.",
+        "found.). Correct key_id.",
     ),
     Bad(
         "given alias that points elsewhere",
@@ -294,7 +294,7 @@ UNUSABLE = {
     "no JSON": (
         "no JSON",
         "{trail}: To the policy of {key} nothing can be added: The policy is no JSON: Expecting value: line 1 column 1 "
-        "(char 0). Repair it, or give another key by kms_key_id.",
+        "(char 0). Repair it, or give another key by key_id.",
     ),
     "a deleted user": (
         json.dumps({"Statement": [{**SHOWN, "Principal": {"AWS": ORPHANED}}]}),

@@ -149,7 +149,7 @@ def test_a_policy_that_lacks_an_account_is_told_with_the_key_that_the_trail_has(
     lab.aws.clear_calls()
     waiting = lab.enforce(central(wish=SHARED, settings=Settings(readers=(reader,))))
     assert waiting.shared_keys == (SharedKey(arn, None, TRAILS[:1], (reader,)),)
-    done = served(lab, trails=TRAILS[:1], wish=Wish(key=None, kms_key_id=arn), settings=Settings(readers=(reader,)))
+    done = served(lab, trails=TRAILS[:1], wish=Wish(key=None, key_id=arn), settings=Settings(readers=(reader,)))
     assert (done.key_arn, lab.writes()) == (arn, ["PutKeyPolicy"])
 
 
@@ -177,7 +177,7 @@ def test_check_mode_judges_an_account_that_only_its_key_keeps_from_delivering_by
 
 def test_an_account_that_is_refused_asks_nothing_of_the_key(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    outcome = lab.enforce(central(wish=replace(SHARED, key=None, kms_key_id="alias/none")))
+    outcome = lab.enforce(central(wish=replace(SHARED, key=None, key_id="alias/none")))
     assert outcome.refusals
     assert outcome.shared_keys == ()
 
@@ -251,7 +251,7 @@ def test_a_given_key_of_another_region_or_account_is_refused(load: Callable[[str
     strange = lab.of(SANDBOX).client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     lab.aws.clear_calls()
     for arn, words in ((far, "it is in us-east-1"), (strange, "cannot be read"), (f"{strange}0", "There is no key")):
-        refused = served(lab, wish=Wish(key=None, kms_key_id=arn)).refusals
+        refused = served(lab, wish=Wish(key=None, key_id=arn)).refusals
         assert words in refused[0], refused
     assert lab.writes() == []
 

@@ -94,7 +94,7 @@ def test_the_key_may_be_given(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     lab.aws.clear_calls()
-    done = lab.enforce(wish=Wish(key=None, kms_key_id=arn, create_trail=TRAIL))
+    done = lab.enforce(wish=Wish(key=None, key_id=arn, create_trail=TRAIL))
     assert (done.refusals, lab.writes()) == ((), ["PutKeyPolicy", "PutBucketPolicy", "CreateTrail", "StartLogging"])
     assert lab.trails()[TRAIL_ARN]["KmsKeyId"] == arn
 

@@ -52,7 +52,7 @@ def test_the_key_follows_the_bucket(load: Callable[[str], Lab]) -> None:
     assert create(lab, elsewhere, check_mode=True).changes[0].region == "eu-west-1"
     assert create(with_bucket(lab, region="eu-west-1"), elsewhere).changes[0].region == "eu-west-1"
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
-    given = Wish(key=None, kms_key_id=arn, create_trail=replace(TRAIL, name="other"))
+    given = Wish(key=None, key_id=arn, create_trail=replace(TRAIL, name="other"))
     assert "Give a key in eu-west-1" in lab.enforce(wish=given).refusals[0]
 
 

@@ -50,7 +50,7 @@ def test_the_owner_of_a_central_key_opens_it(load: Callable[[str], Lab]) -> None
     role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsAudit", "audit-2026")
     task = Task(
         Scope(trails=("organization-trail",), key_role=role, regions=(HOME,)),
-        wish=Wish(key=None, kms_key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),
+        wish=Wish(key=None, key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),
     )
     outcome = lab.enforce(task)
     assert (outcome.refusals, outcome.changes) == ((), ())

@@ -106,7 +106,7 @@ def test_a_key_that_is_given_is_looked_for_in_its_account(load: Callable[[str], 
     names = {"alias": "alias/central", "id": key["KeyId"], "ARN": key["Arn"]}
     names["alias ARN"] = f"arn:aws:kms:{HOME}:{SECURITY}:alias/central"
     lab.aws.clear_calls()
-    assert_done(lab.enforce(central(wish=replace(WISH, key=None, kms_key_id=names[form]))))
+    assert_done(lab.enforce(central(wish=replace(WISH, key=None, key_id=names[form]))))
     assert lab.writes() == ["PutKeyPolicy", "UpdateTrail"]
 
 
@@ -154,7 +154,7 @@ def test_refusals_name_the_key_s_account(load: Callable[[str], Lab], key_id: str
     sandbox = lab.of(SANDBOX).client("kms", HOME)
     sandbox.create_alias(AliasName="alias/central", TargetKeyId=sandbox.create_key()["KeyMetadata"]["Arn"])
     lab.aws.clear_calls()
-    outcome = lab.enforce(central(wish=replace(WISH, key=None, kms_key_id=key_id)))
+    outcome = lab.enforce(central(wish=replace(WISH, key=None, key_id=key_id)))
     assert words in outcome.refusals[0]
     assert lab.writes() == []
 

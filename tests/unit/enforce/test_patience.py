@@ -109,7 +109,7 @@ def test_without_a_policy_write_propagation_is_no_excuse(load: Callable[[str], L
     lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
     lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="InsufficientEncryptionPolicyException", times=-1)
     lab.aws.clear_calls()
-    outcome = lab.enforce(Task(wish=Wish(key=None, kms_key_id=other, replace_compliant_key=True)))
+    outcome = lab.enforce(Task(wish=Wish(key=None, key_id=other, replace_compliant_key=True)))
     assert (statuses(outcome), lab.writes()) == ([("UpdateTrail", "failed")], ["UpdateTrail"])
 
 

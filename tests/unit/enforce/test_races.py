@@ -122,7 +122,7 @@ def test_a_key_given_to_the_trail_meanwhile_is_not_overwritten_unseen(
     cloudtrail = lab.client("cloudtrail", HOME)
     once_before_the_trail_is_looked_at(monkeypatch, lambda: cloudtrail.update_trail(Name=arn, KmsKeyId=given))
     lab.aws.clear_calls()
-    outcome = lab.enforce(Task(wish=Wish(key=None, kms_key_id=wished, replace_compliant_key=True)))
+    outcome = lab.enforce(Task(wish=Wish(key=None, key_id=wished, replace_compliant_key=True)))
     assert (outcome.errors, statuses(outcome)[-1]) == ((), ("UpdateTrail", "applied"))
     assert outcome.backup is not None
     (row,) = outcome.backup.trail_keys

@@ -28,7 +28,7 @@ NEW_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/to-be-created"
 ALIAS = "alias/aws-baseline-cloudtrail"
 OTHER = replace(build.KEY, arn=OTHER_ARN, aliases=(ALIAS,), policy=build.policy(build.ROOT))
 NOTHING = Candidate(Missing("there is no such alias"))
-GIVEN = Wish(key=None, kms_key_id=OTHER_ARN)
+GIVEN = Wish(key=None, key_id=OTHER_ARN)
 BARE = {"kms_key_arn": None}
 
 

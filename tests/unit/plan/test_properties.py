@@ -211,7 +211,7 @@ LEFT = TrailException("main", ("trail_has_kms_key",), "old", "security", build.N
         ({}, {"policy": DENIED}, Wish(), Settings()),
         ({"ownership": "inherited"}, {}, Wish(trails=("main",)), Settings()),
         ({}, {}, Wish(replace_compliant_key=True), Settings()),
-        ({}, {}, Wish(key=None, kms_key_id=build.KEY_ARN), Settings()),
+        ({}, {}, Wish(key=None, key_id=build.KEY_ARN), Settings()),
         ({}, {}, Wish(create_trail=TrailWish("second", "logs", "us-east-1")), Settings()),
     ],
 )

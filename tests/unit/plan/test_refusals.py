@@ -55,7 +55,7 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         (target(policy=POLICY_DENIED), ["Allow kms:GetKeyPolicy to the principal"]),
         (target(policy="{}"), ["no Statement", "Repair it, or give another key"]),
         (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
-        (Candidate(Missing("no such key")), ["There is no key", "Correct kms_key_id"]),
+        (Candidate(Missing("no such key")), ["There is no key", "Correct key_id"]),
         (Candidate(KEY_DENIED), ["Allow kms:DescribeKey to the principal"]),
     ],
     ids=[
@@ -111,7 +111,7 @@ def test_no_key_is_created_while_another_may_be_ours(found: Any) -> None:
     planned = plan(build.snapshot(trail=BARE), target=replace(NOTHING, unaliased=found))
     (refused,) = planned.refusals
     assert ALIAS in refused
-    assert "kms_key_id" in refused
+    assert "key_id" in refused
     assert planned.changes == ()
 
 
@@ -125,7 +125,7 @@ def test_an_explicit_deny_is_somebody_s_decision() -> None:
 @pytest.mark.parametrize("entry", [OTHER_ARN, "alias/other", "tag:use=logs"])
 def test_a_new_key_that_would_not_be_approved_is_not_created(entry: str) -> None:
     (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(entry,))).refusals
-    assert "approved key by kms_key_id" in refused
+    assert "approved key by key_id" in refused
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_every_refusal_is_listed() -> None:
 
 def test_a_given_key_that_is_nowhere_is_refused_even_if_nothing_needs_it() -> None:
     (refused,) = plan(build.snapshot(), GIVEN, Candidate(Missing("no"))).refusals
-    assert refused == f"There is no key {OTHER_ARN} for the buckets of account {build.ACCOUNT}. Correct kms_key_id."
+    assert refused == f"There is no key {OTHER_ARN} for the buckets of account {build.ACCOUNT}. Correct key_id."
 
 
 def test_old_keys_and_their_readers_are_not_forgotten() -> None:
