@@ -75,9 +75,7 @@ def hosts(lab: Lab) -> dict[str, object]:
     """The inventory of the accounts, with what the inventory plugin says of each."""
     accounts = {
         account_id: {
-            "aws_account_id": account_id,
-            "aws_account_name": f"account-{account_id[-3:]}",
-            "aws_account_state": "ACTIVE",
+            "cloudtrail_kms_account": {"id": account_id, "name": f"account-{account_id[-3:]}"},
             "ansible_connection": "local",
             "cloudtrail_kms_assume_role": {"role_arn": f"arn:aws:iam::{account_id}:role/CloudTrailKmsAudit"},
         }

@@ -14,6 +14,8 @@ description:
   - Reads the accounts of an organization with their OUs and tags, and makes a host of each, named by the account's id,
     which is unique and never changes.
   - All of them are in the group C(aws_accounts).
+  - Each host has the variable C(cloudtrail_kms_account), a dictionary of C(id), C(arn), C(name), C(email), C(state),
+    C(management), C(ou_ids), C(ou_path) and C(tags).
   - Roles run on the control node, with O(role_name) of the host's account assumed where the role takes it from
     C(cloudtrail_kms_assume_role), as P(aws_baseline.cloudtrail.cloudtrail_kms#role) does.
   - Its configuration is a file whose name ends in C(aws_accounts.yml) or C(aws_accounts.yaml).
@@ -36,6 +38,11 @@ notes:
   - Ansible goes on without an inventory that it cannot read. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to
     let it stop; the playbooks of this collection stop by themselves when no host is left.
 options:
+  aws_ca_bundle:
+    description: The file of the certificate authorities that AWS, or a proxy on the way to it, is verified by.
+    type: path
+    env:
+      - name: AWS_CA_BUNDLE
   plugin:
     description: The name of this plugin.
     type: str
@@ -107,12 +114,12 @@ states: [ACTIVE]
 exclude_accounts: ["333333333333"]
 management_account: false
 keyed_groups:
-  - key: aws_account_tags.environment
+  - key: cloudtrail_kms_account.tags.environment
     prefix: environment
 groups:
-  web: aws_account_tags.team == "web"
+  web: cloudtrail_kms_account.tags.team == "web"
 compose:
-  cloudtrail_kms_backup_path: "'/srv/backups/' ~ aws_account_id ~ '.json'"
+  cloudtrail_kms_backup_path: "'/srv/backups/' ~ cloudtrail_kms_account.id ~ '.json'"
 strict: true
 cache: true
 cache_plugin: ansible.builtin.jsonfile
@@ -122,13 +129,14 @@ cache_timeout: 3600
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     open_organization,
     read_organization,
@@ -136,6 +144,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
+    ACCOUNT,
     Selection,
     SelectionError,
     host_variables,
@@ -169,6 +178,27 @@ class InventoryModule(AWSInventoryBase):
     NAME = "aws_baseline.cloudtrail.aws_accounts"
     INVENTORY_FILE_SUFFIXES = ("aws_accounts.yml", "aws_accounts.yaml")
 
+    def _read_config_data(self, path: str) -> Any:
+        """Read the configuration file; AnsibleParserError names an option that there is not.
+
+        Ansible passes over it, and a misspelt `ous` would select every account.
+        """
+        config = super()._read_config_data(path)
+        definitions = self.option_definitions
+        known = {*definitions, *(alias for each in definitions.values() for alias in each.get("aliases") or ())}
+        for name in config.keys() - known:
+            close = get_close_matches(name, known, n=3)
+            meant = f"; did you mean {' or '.join(close)}?" if close else f". There are {', '.join(sorted(known))}."
+            raise AnsibleParserError(f"{path}: unknown option {name}{meant}")
+        return config
+
+    def _set_frozen_credentials(self) -> None:
+        """Leave the role of assume_role_arn to `_read`.
+
+        The session name that amazon.aws makes of this plugin's name has 66 characters; STS takes 64 (API reference,
+        AssumeRole, RoleSessionName).
+        """
+
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Make the hosts of a configuration file; AnsibleParserError says why there are none."""
         super().parse(inventory, loader, path, cache=cache)
@@ -199,13 +229,14 @@ class InventoryModule(AWSInventoryBase):
 
     def _read(self, selection: Selection) -> list[OrganizationAccount]:
         region, endpoint_url, connection = get_aws_connection_info(self)
-        # AWSInventoryBase has assumed the role of assume_role_arn already, if one is given.
-        access = open_organization(region, endpoint_url, {**connection, **self._frozen_credentials})
+        access = open_organization(region, endpoint_url, {**connection, "verify": self.get_option("aws_ca_bundle")})
+        role_arn = self.get_option("assume_role_arn")
+        access = access.assume(Role(role_arn)) if role_arn else access
         selected = select(read_organization(access), selection)
         return select_by_tags(with_tags(access, selected), selection) if selection.read_tags else selected
 
     def _add(self, variables: Mapping[str, Any], options: Any) -> None:
-        host = variables["aws_account_id"]
+        host = variables[ACCOUNT]["id"]
         self.inventory.add_host(host, group=GROUP)
         # Names and tags are other people's words, no templates of ours.
         for name, value in variables.items():

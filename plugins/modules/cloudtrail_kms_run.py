@@ -59,12 +59,12 @@ options:
       - The hosts of the play that this run is about. Each stands for the account in which its variable
         C(cloudtrail_kms_assume_role) names a role.
       - Of one host the account of C(assume_role), or of the credentials, is read, as without this option.
-      - Of several hosts, and of one with the variable C(aws_account_id), which the inventory plugin
+      - Of several hosts, and of one with the variable C(cloudtrail_kms_account), which the inventory plugin
         P(aws_baseline.cloudtrail.aws_accounts#inventory) sets, the accounts are read in one sweep, and one that cannot
         be entered is C(unknown).
-      - An account whose host has an C(aws_account_state) of V(SUSPENDED), V(CLOSED), V(PENDING_CLOSURE) or
-        V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. C(aws_account_name) names the account in
-        table and reports.
+      - An account that the inventory plugin has read as V(SUSPENDED), V(CLOSED), V(PENDING_CLOSURE) or
+        V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. The C(name) in C(cloudtrail_kms_account)
+        names the account in table and reports.
       - A sweep judges all accounts by the same options. Hosts between which a variable of the role differs are refused.
       - With O(mode=enforce) there is one host.
     type: list

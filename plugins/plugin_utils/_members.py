@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
 
 PREFIX = "cloudtrail_kms_"
-ROLE = f"{PREFIX}assume_role"
-# What the inventory plugin aws_accounts says of a host, or whoever writes an inventory by hand.
-ID, NAME, STATE = "aws_account_id", "aws_account_name", "aws_account_state"
 # Of more accounts a message only says how many there are.
 _TOLD = 5
 _TWO_RUNS = "Audit them in two runs, each with its hosts in cloudtrail_kms_hosts."
@@ -66,17 +64,35 @@ class Member:
 
 def of_account(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a host's variables that say which account it stands for."""
-    return {name: variables[name] for name in (ROLE, ID, NAME, STATE) if name in variables}
+    return {name: variables[name] for name in (ROLE, ACCOUNT) if name in variables}
 
 
 def member(host: str, variables: Mapping[str, Any]) -> Member:
-    """Return what a host's variables say of its account. Raises MembersError where they contradict themselves."""
-    said = of_account(variables)
-    found = Member(host=host, role=said.get(ROLE) or {}, name=said.get(NAME), state=said.get(STATE), named=ID in said)
-    if found.named and found.account_id != str(said[ID]):
+    """Return what a host's variables say of its account. Raises MembersError where they contradict themselves.
+
+    The state is believed only beside the ARN that the organization gave the account: the inventory plugin reads both
+    together, and an account that is not in use is not looked at.
+    """
+    account: Any = variables.get(ACCOUNT)
+    if account is None:
+        return Member(host=host, role=variables.get(ROLE) or {})
+    if not isinstance(account, Mapping) or "id" not in account:
         raise MembersError(
-            f"The host {host} stands for account {said[ID]}, but {ROLE} names no role there. Give role_name in the "
-            f"file of the inventory, or set {ROLE} for the host."
+            f"{ACCOUNT} of the host {host} is {account!r}, not a dictionary with the id of its account. The inventory "
+            "plugin aws_baseline.cloudtrail.aws_accounts sets it; remove yours."
+        )
+    is_read = str(account.get("arn")).endswith(f"/{account['id']}")
+    found = Member(
+        host=host,
+        role=variables.get(ROLE) or {},
+        name=account.get("name"),
+        state=account.get("state") if is_read else None,
+        named=True,
+    )
+    if found.account_id != str(account["id"]):
+        raise MembersError(
+            f"The host {host} stands for account {account['id']}, but {ROLE} names no role there. Give role_name in "
+            f"the file of the inventory, or set {ROLE} for the host."
         )
     return found
 
@@ -161,7 +177,7 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
 
 def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
     """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside."""
-    unasked = {ROLE, *apart}
+    unasked = {ROLE, ACCOUNT, *apart}
     return {name: value for name, value in variables.items() if name.startswith(PREFIX) and name not in unasked}
 
 

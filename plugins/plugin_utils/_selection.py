@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 
+# The variables of a host: one for all that is known of its account, so that no part of it can be set without the rest.
+ACCOUNT, ROLE = "cloudtrail_kms_account", "cloudtrail_kms_assume_role"
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 # IAM API reference, CreateRole, RoleName and Path; STS API reference, AssumeRole, ExternalId.
 _ROLE_NAME = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
@@ -27,9 +29,9 @@ class SelectionError(ValueError):
 class Selection:
     """The options of the inventory that say which accounts are wanted, and with what role they are entered."""
 
+    ENTRANCE: ClassVar[tuple[str, ...]] = ("role_name", "external_id")
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        "role_name",
-        "external_id",
+        *ENTRANCE,
         "ous",
         "tags",
         "states",
@@ -72,8 +74,11 @@ class Selection:
         return cls(**{**options, **{name: tuple(options[name]) for name in lists}, "tags": tags})
 
     def fingerprint(self) -> dict[str, Any]:
-        """What a cache has to have been asked for: all of it, in JSON types."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """Return what decides which accounts are read, in JSON types.
+
+        It goes into the cache. How accounts are entered does not: the external id may come from a vault.
+        """
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in self.ENTRANCE}
 
 
 def _values(name: object, value: object) -> tuple[str, ...]:
@@ -144,22 +149,24 @@ def select_by_tags(accounts: Iterable[OrganizationAccount], selection: Selection
 
 
 def host_variables(account: OrganizationAccount, selection: Selection) -> dict[str, Any]:
-    """Return what is told of an account's host, and the role that is assumed for it."""
-    variables: dict[str, Any] = {
-        "aws_account_id": account.account_id,
-        "aws_account_name": account.name,
-        "aws_account_email": account.email,
-        "aws_account_management": account.management,
-        "aws_account_ou_ids": list(account.ou_ids),
-        "aws_account_ou_path": ou_path(account.ou_names),
+    """Return what the inventory says of an account's host: the account, and the role to assume in it."""
+    known: dict[str, Any] = {
+        "id": account.account_id,
+        "arn": account.arn,
+        "name": account.name,
+        "email": account.email,
+        "management": account.management,
+        "ou_ids": list(account.ou_ids),
+        "ou_path": ou_path(account.ou_names),
     }
     if account.state is not None:
-        variables["aws_account_state"] = account.state
+        known["state"] = account.state
     if account.tags is not None:
-        variables["aws_account_tags"] = dict(account.tags)
+        known["tags"] = dict(account.tags)
+    variables: dict[str, Any] = {ACCOUNT: known}
     if selection.role_name is not None:
         partition = account.arn.split(":")[1]
         role = {"role_arn": f"arn:{partition}:iam::{account.account_id}:role/{selection.role_name}"}
         external_id = {} if selection.external_id is None else {"external_id": selection.external_id}
-        variables["cloudtrail_kms_assume_role"] = {**role, **external_id}
+        variables[ROLE] = {**role, **external_id}
     return variables

@@ -132,7 +132,7 @@ def organizations(given: Mapping[str, Any]) -> None:
     rest = {"tags": {}, "read_tags": True, "management_account": True, "external_id": None}
     for account in accounts:
         told = host_variables(account, Selection.from_options({**lists, **rest, "role_name": "CloudTrailKmsAudit"}))
-        assert re.fullmatch("[0-9]{12}", told["aws_account_id"])
+        assert re.fullmatch("[0-9]{12}", told["cloudtrail_kms_account"]["id"])
         assert re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\w+", told["cloudtrail_kms_assume_role"]["role_arn"])
         json.dumps(told)
 

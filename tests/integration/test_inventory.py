@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.inventory import aws_accounts
 from tests.fakeaws.client import FakeAws
@@ -27,21 +28,23 @@ def fake_aws() -> Iterator[FakeAws]:
         yield aws
 
 
-def listed(aws: FakeAws, folder: Path, configuration: str) -> subprocess.CompletedProcess[str]:
+def listed(
+    aws: FakeAws, folder: Path, configuration: str, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ansible-inventory on a configuration file; all that cannot be read is an error."""
     path = folder / "organization.aws_accounts.yml"
     path.write_text(configuration.replace("/var/cache", str(folder)), encoding="utf-8")
     return subprocess.run(
         ["ansible-inventory", "--inventory", str(path), "--list", "--export"],
-        env=aws.environment | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"},
+        env=aws.environment | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"} | dict(more or {}),
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def inventory(aws: FakeAws, folder: Path, configuration: str) -> dict[str, Any]:
-    shown = listed(aws, folder, configuration)
+def inventory(aws: FakeAws, folder: Path, configuration: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
+    shown = listed(aws, folder, configuration, more)
     assert shown.returncode == 0, shown.stderr
     content: dict[str, Any] = json.loads(shown.stdout)
     return content
@@ -61,11 +64,25 @@ def test_the_second_example_selects_groups_and_caches(fake_aws: FakeAws, tmp_pat
     assert fake_aws.calls() == []
 
 
+def test_a_secret_from_a_vault_reaches_the_hosts_and_no_cache(fake_aws: FakeAws, tmp_path: Path) -> None:
+    locked = VaultLib([("default", VaultSecret(b"sesame"))]).encrypt("audit-2026").decode()
+    (tmp_path / "password").write_text("sesame", encoding="utf-8")
+    secret = "external_id: !vault |\n" + "".join(f"  {line}\n" for line in locked.splitlines())
+    configuration = PART.replace("external_id: audit-2026\n", secret)
+    opened = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
+    variables = inventory(fake_aws, tmp_path, configuration, opened)["_meta"]["hostvars"][MEMBER]
+    assert "audit-2026" in json.dumps(variables["cloudtrail_kms_assume_role"]["external_id"])  # shown as unsafe
+    (kept,) = (tmp_path / "aws_accounts").iterdir()
+    assert MEMBER in kept.read_text(encoding="utf-8")
+    assert "audit-2026" not in kept.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("scenario", "option", "message"),
     [
         ("healthy", "", "is in no organization: ListAccounts answered AWSOrganizationsNotInUseException"),
         ("organization", "states: [DORMANT]", "DORMANT"),
+        ("organization", "ou: [/Workloads]", "unknown option ou; did you mean ous"),
     ],
 )
 def test_what_goes_wrong_is_told(scenario: str, option: str, message: str, fake_aws: FakeAws, tmp_path: Path) -> None:

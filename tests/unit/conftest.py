@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 
 from tests.fakeaws.client import FakeAws
+
+# So that tests can ask Ansible's own loader for plugins. It has to come before the collection is imported.
+init_plugin_loader()
 
 
 @pytest.fixture(scope="session")

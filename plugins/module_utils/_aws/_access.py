@@ -37,7 +37,7 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
     import botocore.credentials
     import botocore.session
     from botocore import xform_name
-    from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsError, ProfileNotFound
     from botocore.parsers import ResponseParserError
 
 
@@ -267,9 +267,10 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
             "validate_certs=false is refused: whoever sits between could forge the evidence. "
             "For a private certificate authority set aws_ca_bundle."
         )
+    session = botocore.session.Session(profile=connection.get("profile_name"))
+    _read_configuration(session)
     if not region:
         raise AwsError("No region: set the option region, AWS_REGION, or the region of the profile.")
-    session = botocore.session.Session(profile=connection.get("profile_name"))
     settings = {
         "endpoint_url": endpoint_url,
         "verify": connection.get("verify") if isinstance(connection.get("verify"), str) else None,
@@ -277,6 +278,19 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
     }
     load = partial(_load_credentials, session, connection, region)
     return Access(Clients(session, settings), CallerCredentials(load), region=region)
+
+
+def _read_configuration(session: botocore.session.Session) -> None:
+    """Raise AwsError where the profile is not configured, or the file of profiles cannot be read: AWS is not asked."""
+    try:
+        session.get_scoped_config()
+    except ProfileNotFound as error:
+        raise AwsError(
+            f'The AWS profile "{error.kwargs["profile"]}" is not configured. '
+            "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
+        ) from error
+    except BotoCoreError as error:
+        raise AwsError(f"{error}. Correct the file, or let AWS_CONFIG_FILE name another.") from error
 
 
 def _load_credentials(session: botocore.session.Session, connection: Mapping[str, Any], region: str) -> Any:

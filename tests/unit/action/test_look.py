@@ -134,7 +134,7 @@ class TestTogether:
         monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
 
     def look(self, *hosts: dict[str, Any], told: dict[str, Any] | None = None, **options: Any) -> tuple[str, list[Any]]:
-        found = HostVars({one["aws_account_id"]: one for one in hosts or (host(ONE), host(TWO))})
+        found = HostVars({one["cloudtrail_kms_account"]["id"]: one for one in hosts or (host(ONE), host(TWO))})
         names = list(found)
         given = {"assume_role": found[names[0]]["cloudtrail_kms_assume_role"], "hosts": names, **options}
         task_vars = {"hostvars": found, "inventory_hostname": names[0]}

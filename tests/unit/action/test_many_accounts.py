@@ -36,9 +36,12 @@ def host(account_id: str, state: str = "ACTIVE", **others: Any) -> dict[str, Any
     """The variables of an account's host."""
     role = {"role_arn": f"arn:aws:iam::{account_id}:role/Audit", "external_id": "audit-2026"}
     return {
-        "aws_account_id": account_id,
-        "aws_account_name": f"name-{account_id[0]}",
-        "aws_account_state": state,
+        "cloudtrail_kms_account": {
+            "id": account_id,
+            "arn": f"arn:aws:organizations::111111111111:account/o-exampleorgid/{account_id}",
+            "name": f"name-{account_id[0]}",
+            "state": state,
+        },
         "cloudtrail_kms_assume_role": role,
         **others,
     }
@@ -51,7 +54,7 @@ class TestHosts:
     BOTH = audit(account("non_compliant"), account("compliant", account_id=TWO))
 
     def sweep(self, *hosts: dict[str, Any], told: dict[str, Any] | None = None, **arguments: Any) -> Any:
-        found = HostVars({one["aws_account_id"]: one for one in hosts})
+        found = HostVars({one["cloudtrail_kms_account"]["id"]: one for one in hosts})
         names = list(found)
         given = {"assume_role": found[names[0]]["cloudtrail_kms_assume_role"], "hosts": names, **arguments}
         task_vars = {"hostvars": found, "inventory_hostname": names[0]}

@@ -35,13 +35,31 @@ def role(account_id: str, name: str = "Audit", **others: Any) -> dict[str, Any]:
 def host(account_id: str, state: str = "ACTIVE", **others: Any) -> Member:
     """The host of an account, as the inventory plugin describes it."""
     variables = {
-        "aws_account_id": account_id,
-        "aws_account_name": f"name-{account_id[0]}",
-        "aws_account_state": state,
+        "cloudtrail_kms_account": {
+            "id": account_id,
+            "arn": f"arn:aws:organizations::111111111111:account/o-exampleorgid/{account_id}",
+            "name": f"name-{account_id[0]}",
+            "state": state,
+        },
         "cloudtrail_kms_assume_role": role(account_id),
         **others,
     }
     return member(account_id, variables)
+
+
+def test_a_state_is_believed_only_beside_the_arn_that_was_read_with_it() -> None:
+    closed = {"id": ONE, "state": "CLOSED"}
+    assert host(ONE, cloudtrail_kms_account=closed).active
+    assert host(ONE, cloudtrail_kms_account={**closed, "arn": f"arn:aws:organizations::{TWO}:account/o-1/{TWO}"}).active
+    assert not host(ONE, "CLOSED").active
+    strangers = {"aws_account_id": TWO, "aws_account_state": "CLOSED", "cloudtrail_kms_assume_role": role(ONE)}
+    assert member("mine", strangers) == Member(host="mine", role=role(ONE))
+
+
+@pytest.mark.parametrize("given", ["111111111111", [], {}, {"name": "x"}])
+def test_what_is_no_account_is_refused(given: Any) -> None:
+    with pytest.raises(MembersError, match=r"cloudtrail_kms_account of the host 1+ is .*, not a dictionary with"):
+        host(ONE, cloudtrail_kms_account=given)
 
 
 LOCALHOST = member("localhost", {"inventory_hostname": "localhost"})

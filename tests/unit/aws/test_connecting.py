@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -88,9 +89,22 @@ def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> Non
         read_account(connect("us-east-1", "http://127.0.0.1:9", {}, 4), Scope())
 
 
-def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(AwsError, match=r"The config profile \(nobody\) could not be found"):
-        read_account(connect("us-east-1", "http://127.0.0.1:9", {"profile_name": "nobody"}, 4), Scope())
+@pytest.mark.parametrize("region", ["us-east-1", None])
+@pytest.mark.parametrize("given", [{"profile_name": "nobody"}, {}])
+def test_an_unknown_profile_is_named(
+    region: str | None, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(AwsError, match=r'The AWS profile "nobody" is not configured\. Correct the option profile or'):
+        connect(region, "http://127.0.0.1:9", given, 4)
+
+
+def test_a_broken_configuration_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config"
+    path.write_text("region = eu-central-1", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    with pytest.raises(AwsError, match=f"Unable to parse config file: {path}. Correct the file"):
+        connect(None, None, {}, 4)
 
 
 def test_an_endpoint_that_cannot_be_reached_is_named() -> None:

@@ -12,40 +12,20 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.plugins.loader import inventory_loader
+from ansible.template import Templar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.inventory import aws_accounts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import read_organization
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from tests.fakeaws.client import FakeAws
 
 MEMBER = "222222222222"
-DEFAULTS = {
-    name: option.get("default") for name, option in yaml.safe_load(aws_accounts.DOCUMENTATION)["options"].items()
-}
-
-
-class Plugin(aws_accounts.InventoryModule):
-    """The plugin with options that are handed to it; what Ansible makes of a file test_inventory.py shows."""
-
-    def __init__(self, cache: dict[str, Any], options: dict[str, Any]) -> None:
-        super().__init__()
-        self._cache = cache
-        self._given = {**DEFAULTS, "validate_certs": True, **options}
-
-    def _read_config_data(self, path: str) -> None:
-        del path
-
-    def get_options(self, *_arguments: Any) -> dict[str, Any]:
-        return self._given
-
-    def get_option(self, option: str, hostvars: Any = None) -> Any:
-        del hostvars
-        return self._given.get(option)
+PLUGIN = aws_accounts.InventoryModule.NAME
 
 
 @pytest.fixture
@@ -59,26 +39,25 @@ def aws(server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 
 class Parse:
-    """Reads an inventory with options; `cache` holds what the plugin caches."""
+    """Reads an inventory file with options, by the plugin that Ansible's own loader finds."""
 
-    def __init__(self) -> None:
-        self.cache: dict[str, Any] = {}
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "test.aws_accounts.yml"
 
     def __call__(self, *, use_cache: bool = True, **options: Any) -> InventoryData:
+        self.path.write_text(yaml.safe_dump({"plugin": PLUGIN, **options}), encoding="utf-8")
         inventory = InventoryData()
-        Plugin(self.cache, options).parse(inventory, DataLoader(), "test.aws_accounts.yml", cache=use_cache)
+        plugin = inventory_loader.get(PLUGIN)
+        assert plugin.verify_file(str(self.path))
+        plugin.parse(inventory, DataLoader(), str(self.path), cache=use_cache)
+        if options.get("cache"):
+            plugin.update_cache_if_changed()
         return inventory
 
 
 @pytest.fixture
-def parse() -> Parse:
-    return Parse()
-
-
-def written(expression: str) -> str:
-    """An expression as it comes from a configuration file, which Ansible trusts."""
-    trusted: str = trust_as_template(expression)
-    return trusted
+def parse(tmp_path: Path) -> Parse:
+    return Parse(tmp_path)
 
 
 def hosts(inventory: InventoryData, group: str = "aws_accounts") -> list[str]:
@@ -90,8 +69,8 @@ def test_accounts_are_hosts_with_variables(parse: Parse) -> None:
     inventory = parse(role_name="CloudTrailKmsAudit", external_id="audit-2026")
     assert hosts(inventory) == [f"{digit}" * 12 for digit in range(1, 6)]
     variables = inventory.hosts[MEMBER].vars
-    assert variables["aws_account_name"] == "production"
-    assert variables["aws_account_tags"] == {"environment": "production", "team": "web"}
+    assert variables["cloudtrail_kms_account"]["name"] == "production"
+    assert variables["cloudtrail_kms_account"]["tags"] == {"environment": "production", "team": "web"}
     assert variables["ansible_connection"] == "local"
     assert variables["cloudtrail_kms_assume_role"]["role_arn"] == f"arn:aws:iam::{MEMBER}:role/CloudTrailKmsAudit"
 
@@ -110,15 +89,15 @@ def test_the_interpreter_is_that_of_the_play_and_words_of_others_are_no_template
     variables = parse().hosts["111111111111"].vars
     templar = Templar(DataLoader(), variables={**variables, "ansible_playbook_python": "/the/python"})
     assert templar.template(variables["ansible_python_interpreter"]) == "/the/python"
-    assert templar.template(variables["aws_account_tags"]) == {"t": "{{ 1 + 1 }}"}
+    assert templar.template(variables["cloudtrail_kms_account"]["tags"]) == {"t": "{{ 1 + 1 }}"}
 
 
 @pytest.mark.usefixtures("aws")
 def test_groups_keyed_groups_and_compose(parse: Parse) -> None:
     inventory = parse(
-        keyed_groups=[{"key": written("aws_account_tags.environment"), "prefix": "env"}],
-        groups={"web": written("aws_account_tags.team == 'web'")},
-        compose={"cloudtrail_kms_report_dir": written("'/srv/' ~ aws_account_name")},
+        keyed_groups=[{"key": "cloudtrail_kms_account.tags.environment", "prefix": "env"}],
+        groups={"web": "cloudtrail_kms_account.tags.team == 'web'"},
+        compose={"cloudtrail_kms_report_dir": "'/srv/' ~ cloudtrail_kms_account.name"},
     )
     assert hosts(inventory, "env_production") == ["222222222222", "444444444444"]
     assert hosts(inventory, "web") == ["222222222222", "333333333333"]
@@ -128,7 +107,7 @@ def test_groups_keyed_groups_and_compose(parse: Parse) -> None:
 @pytest.mark.usefixtures("aws")
 def test_strict_groups_fail_where_a_variable_is_missing(parse: Parse) -> None:
     with pytest.raises(AnsibleParserError, match="team"):
-        parse(groups={"web": written("aws_account_tags.team == 'web'")}, strict=True)
+        parse(groups={"web": "cloudtrail_kms_account.tags.team == 'web'"}, strict=True)
 
 
 @pytest.mark.usefixtures("aws")
@@ -141,31 +120,40 @@ def test_tags_are_read_of_selected_accounts_only(aws: FakeAws, parse: Parse) -> 
     parse(include_accounts=[MEMBER])
     assert [call["action"] for call in aws.calls()].count("ListTagsForResource") == 1
     aws.clear_calls()
-    assert "aws_account_tags" not in parse(read_tags=False).hosts[MEMBER].vars
+    assert "tags" not in parse(read_tags=False).hosts[MEMBER].vars["cloudtrail_kms_account"]
     assert "ListTagsForResource" not in {call["action"] for call in aws.calls()}
 
 
-def test_the_cache_answers_until_it_is_flushed_or_asked_for_something_else(aws: FakeAws, parse: Parse) -> None:
+def test_the_cache_answers_until_it_is_flushed_or_asked_for_something_else(
+    aws: FakeAws, parse: Parse, tmp_path: Path
+) -> None:
     def calls(**options: Any) -> int:
         aws.clear_calls()
-        assert MEMBER in parse(cache=True, **options).hosts
+        caching: dict[str, Any] = {
+            "cache": True,
+            "cache_plugin": "ansible.builtin.jsonfile",
+            "cache_connection": str(tmp_path / "c"),
+        }
+        assert MEMBER in parse(**caching, **options).hosts
         return len(aws.calls())
 
     assert calls() > 0
     assert calls() == 0
-    assert calls(role_name="Another") > 0
-    assert calls(role_name="Another") == 0
-    assert calls(role_name="Another", use_cache=False) > 0
+    assert calls(role_name="Another") == 0  # another role enters the same accounts
+    assert calls(states=["ACTIVE"]) > 0
+    assert calls(states=["ACTIVE"]) == 0
+    assert calls(states=["ACTIVE"], use_cache=False) > 0
 
 
 def test_a_role_is_assumed_to_read_the_organization(aws: FakeAws, parse: Parse) -> None:
-    with pytest.raises(AnsibleError, match=r"is not authorized to perform: sts:AssumeRole"):
+    with pytest.raises(AnsibleParserError, match=r"is not authorized to perform: sts:AssumeRole"):
         parse(assume_role_arn="arn:aws:iam::111111111111:role/Nobody")
     assert "ListAccounts" not in {call["action"] for call in aws.calls()}
     aws.reset(str(Path(__file__).with_name("reader.yml")))
     assert hosts(parse(assume_role_arn="arn:aws:iam::111111111111:role/Reader")) == ["111111111111", MEMBER]
     (principal,) = {call["principal"] for call in aws.calls() if call["action"] == "ListAccounts"}
-    assert principal.startswith("arn:aws:sts::111111111111:assumed-role/Reader/")
+    name = principal.removeprefix("arn:aws:sts::111111111111:assumed-role/Reader/")
+    assert 2 <= len(name) <= 64  # shape roleSessionNameType of the STS service model
 
 
 def test_an_account_that_may_not_list_is_told_who_may(
@@ -183,6 +171,10 @@ def test_an_account_that_may_not_list_is_told_who_may(
     [
         ({"include_accounts": ["99"]}, "'99' is not an account id"),
         ({"ous": ["/Nowhere"]}, "no account is in an OU /Nowhere"),
+        ({"ou": ["/Workloads"]}, "unknown option ou; did you mean ous"),
+        ({"exclude_account": ["222222222222"]}, "unknown option exclude_account; did you mean exclude_accounts"),
+        ({"aws_profil": "audit"}, "unknown option aws_profil; did you mean aws_profile"),
+        ({"zzz": 1}, "unknown option zzz. There are access_key, "),
     ],
 )
 def test_bad_options(options: dict[str, Any], message: str, parse: Parse) -> None:
@@ -193,8 +185,9 @@ def test_bad_options(options: dict[str, Any], message: str, parse: Parse) -> Non
 def test_a_dead_endpoint_is_named(aws: FakeAws, parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
     del aws
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(AnsibleParserError, match=r"127\.0\.0\.1:9.*check endpoint_url"):
-        parse(aws_config={"retries": {"total_max_attempts": 1, "mode": "standard"}})
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # between the attempts
+    with pytest.raises(AnsibleParserError, match=r"127\.0\.0\.1:9.*check endpoint_url, .* and aws_ca_bundle"):
+        parse()
 
 
 def test_an_sdk_that_does_not_tell_the_state_is_said(
@@ -211,3 +204,62 @@ def test_an_sdk_that_does_not_tell_the_state_is_said(
 def stateless(access: Access) -> list[OrganizationAccount]:
     """The organization as an SDK shows it that does not know `State`."""
     return [replace(account, state=None) for account in read_organization(access)]
+
+
+USES: dict[str, Any] = {
+    "plugin": PLUGIN,
+    "access_key": "AKIAEXAMPLE",
+    "secret_key": "secret",
+    "session_token": "token",
+    "profile": "audit",
+    "endpoint_url": "http://127.0.0.1:9",
+    "region": "eu-central-1",
+    "assume_role_arn": "arn:aws:iam::111111111111:role/Reader",
+    "aws_ca_bundle": "/etc/ssl/ca.pem",
+    "role_name": "audit/Audit",
+    "external_id": "audit-2026",
+    "ous": ["/Workloads"],
+    "tags": {"team": ["web", "shop"]},
+    "states": ["ACTIVE"],
+    "include_accounts": [MEMBER],
+    "exclude_accounts": ["333333333333"],
+    "management_account": False,
+    "read_tags": True,
+    "cache": False,
+    "cache_plugin": "ansible.builtin.memory",
+    "cache_connection": "somewhere",
+    "cache_timeout": 60,
+    "cache_prefix": "ours_",
+    "compose": {"team": "cloudtrail_kms_account.tags.team"},
+    "groups": {"web": "cloudtrail_kms_account.tags.team == 'web'"},
+    "keyed_groups": [{"key": "cloudtrail_kms_account.state", "prefix": "state"}],
+    "leading_separator": False,
+    "strict": True,
+    "use_extra_vars": False,
+}
+
+
+def test_every_option_goes_through_the_loader(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[Any] = []
+
+    class Unreached:
+        def assume(self, role: Role) -> Access:
+            connected.append(role.role_arn)
+            raise AwsError("as far as this test goes")
+
+    def connect(*arguments: Any) -> Unreached:
+        connected.extend(arguments)
+        return Unreached()
+
+    monkeypatch.setattr(aws_accounts, "open_organization", connect)
+    assert inventory_loader.get(PLUGIN).option_definitions.keys() == USES.keys()
+    for without, credentials in (
+        (("profile",), {"aws_access_key_id": "AKIAEXAMPLE", "aws_session_token": "token"}),
+        (("access_key", "secret_key", "session_token"), {"aws_access_key_id": None, "profile_name": "audit"}),
+    ):
+        connected.clear()
+        with pytest.raises(AnsibleParserError, match="as far as this test goes"):
+            parse(**{name: value for name, value in USES.items() if name not in without})
+        region, endpoint_url, connection, role_arn = connected
+        assert (region, endpoint_url, role_arn) == ("eu-central-1", USES["endpoint_url"], USES["assume_role_arn"])
+        assert connection.items() >= {"verify": "/etc/ssl/ca.pem", **credentials}.items()

@@ -118,19 +118,22 @@ def test_states_need_an_sdk_that_knows_them() -> None:
     with pytest.raises(SelectionError, match="Update boto3"):
         select(accounts, selection(states=["ACTIVE"]))
     assert select(accounts, selection()) == accounts
-    assert "aws_account_state" not in host_variables(accounts[0], selection())
+    assert "state" not in host_variables(accounts[0], selection())["cloudtrail_kms_account"]
 
 
 def test_variables_of_a_host() -> None:
     assert host_variables(ACCOUNTS[1], selection(role_name="audit/CloudTrailKmsAudit", external_id="audit-2026")) == {
-        "aws_account_id": "222222222222",
-        "aws_account_name": "name-2",
-        "aws_account_email": "2@example.com",
-        "aws_account_state": "ACTIVE",
-        "aws_account_management": False,
-        "aws_account_ou_ids": ["ou-exam-workloads", "ou-exam-production"],
-        "aws_account_ou_path": "/Workloads/Production",
-        "aws_account_tags": {"env": "production", "team": "web"},
+        "cloudtrail_kms_account": {
+            "id": "222222222222",
+            "arn": ACCOUNTS[1].arn,
+            "name": "name-2",
+            "email": "2@example.com",
+            "state": "ACTIVE",
+            "management": False,
+            "ou_ids": ["ou-exam-workloads", "ou-exam-production"],
+            "ou_path": "/Workloads/Production",
+            "tags": {"env": "production", "team": "web"},
+        },
         "cloudtrail_kms_assume_role": {
             "role_arn": "arn:aws:iam::222222222222:role/audit/CloudTrailKmsAudit",
             "external_id": "audit-2026",
@@ -141,7 +144,8 @@ def test_variables_of_a_host() -> None:
 def test_variables_of_a_host_without_a_role() -> None:
     variables = host_variables(ACCOUNTS[0], selection())
     assert "cloudtrail_kms_assume_role" not in variables
-    assert (variables["aws_account_ou_path"], variables["aws_account_management"]) == ("/", True)
+    account = variables["cloudtrail_kms_account"]
+    assert (account["ou_path"], account["management"]) == ("/", True)
 
 
 def test_a_role_without_external_id() -> None:
