@@ -10,6 +10,7 @@ import gc
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -313,7 +314,7 @@ def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
     """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
     joining = on_demand("_joined")
     try:
-        audit: dict[str, Any] = joining.joined_reports(paths)
+        audit: dict[str, Any] = joining.joined_reports(paths, datetime.now(timezone.utc))
     except joining.JoinError as error:
         raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
     return audit

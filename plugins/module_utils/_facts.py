@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -17,7 +16,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
     AccountVerdict,
     TrailVerdict,
     addressed,
+    literal_verdict,
     roll_up,
+    trail_verdict,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
@@ -52,21 +53,42 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the one document that a single run over all accounts of several documents would have returned.
 
     A trail that one document saw as a member does, and whose owner is in another, takes the owner's findings.
-    Raises ValueError where two documents hold the same account, or come from different versions of the collection, and
-    for a verdict that there is none of.
+    The documents are of this version of the collection, and no account is in two of them.
     """
     rows = [row for audit in audits for row in audit["accounts"]]
-    twice = [account_id for account_id, times in Counter(row["account_id"] for row in rows).items() if times > 1]
-    if twice:
-        raise ValueError(f"More than one audit holds the account {', '.join(sorted(twice))}. Join each account once.")
-    versions = sorted({audit["collection_version"] for audit in audits})
-    if len(versions) != 1:
-        raise ValueError(f"Audits of different versions cannot be joined: {', '.join(versions) or 'there are none'}.")
-    strange = sorted({str(row["verdict"]) for row in rows} - {*VERDICTS})
-    if strange:
-        raise ValueError(f"There is no verdict {', '.join(strange)}.")
-    joined = document(rows, max(audit["generated_at"] for audit in audits))
-    return {**joined, "collection_version": versions[0]}
+    return document(rows, max(audit["generated_at"] for audit in audits))
+
+
+def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document as its findings imply it: every verdict, cis_3_5 and the summary anew.
+
+    An account that is not in use has no findings, so that it says so itself.
+    """
+    return document([_rejudged(row) for row in audit["accounts"]], audit["generated_at"])
+
+
+def _rejudged(row: Mapping[str, Any]) -> dict[str, Any]:
+    trails = [
+        {
+            **trail,
+            "verdict": trail_verdict({each["status"] for each in trail["findings"] if each["level"] == "required"}),
+            "cis_3_5": literal_verdict(trail["kms_key_arn"]),
+        }
+        for trail in row["trails"]
+    ]
+    if row["verdict"] == "not_applicable":
+        return {**row, "trails": trails, "cis_3_5": "not_applicable"}
+    return _rolled_up({**row, "trails": trails})
+
+
+def _rolled_up(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The account with the verdicts that those of its trails come to."""
+    verdicts, literal = ([trail[name] for trail in row["trails"]] for name in ("verdict", "cis_3_5"))
+    return {
+        **row,
+        "verdict": roll_up("non_compliant", "compliant", verdicts, complete=row["complete"]),
+        "cis_3_5": roll_up("fail", "pass", literal, complete=row["complete"]),
+    }
 
 
 def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:
@@ -116,10 +138,7 @@ def _told_by(
         "kms_keys": _entries("kms_keys", "arn", {trail["kms_key_arn"]: source for trail, source in sources}),
         "buckets": _entries("buckets", "name", {trail["bucket_name"]: source for trail, source in sources}),
     }
-    verdicts, literal = [trail["verdict"] for trail in trails], [trail["cis_3_5"] for trail in trails]
-    told["verdict"] = roll_up("non_compliant", "compliant", verdicts, complete=row["complete"])
-    told["cis_3_5"] = roll_up("fail", "pass", literal, complete=row["complete"])
-    return _narrowed_with([owners[arn][0] for arn in foreign], told)
+    return _narrowed_with([owners[arn][0] for arn in foreign], _rolled_up(told))
 
 
 def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,9 @@ options:
         C(replace_compliant_key) or C(restore), and where C(exceptions) may be about any account.
     type: path
   audits:
-    description: The JSON reports to join with O(mode=join), no account in two of them.
+    description:
+      - The JSON reports to join with O(mode=join), of this version of the collection, no account in two of them.
+      - A report is refused that says anything else than its findings imply, or that no audit writes.
     type: list
     elements: path
     default: []

@@ -2,64 +2,152 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One audit of the JSON reports of several runs, such as the slices of a job."""
+"""One audit of the JSON reports of several runs, such as the slices of a job.
+
+A report is a file that was on its way. Nothing in it is believed that its findings do not imply, and one that says
+anything else is refused, with the place where it does.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join, judged_again, moment
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._report_shape import (
+    ENTRIES,
+    ShapeError,
+    check_report,
+    named,
+    shown,
+)
 
 # Slices of one job take minutes. What is older than this was left by another run, such as that of the day before.
 SAME_RUN = timedelta(hours=12)
+# By so much may the clock of the machine that made a report be ahead of ours.
+AHEAD = timedelta(minutes=5)
+# A report of 10,000 accounts takes a third of this.
+MOST_BYTES = 512 * 1024 * 1024
 
 
 class JoinError(ValueError):
     """Reports that make no audit; the message names the file, or the account, and what to do."""
 
 
-def joined_reports(paths: Sequence[str]) -> dict[str, Any]:
+def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     """Return the audit that one run over the accounts of all these reports would have made.
 
-    Raises JoinError for a file that is no JSON report of this collection, and for reports that do not fit together.
+    Raises JoinError for a file that is no JSON report of this version of the collection, or that says of an account
+    what its findings do not imply, and for reports that do not fit together.
     """
     if not paths:
         raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
-    audits = [_report(path) for path in paths]
-    try:
-        _refuse_earlier_runs([audit["generated_at"] for audit in audits])
-        return join(audits)
-    except ValueError as error:
-        raise JoinError(f"The reports {', '.join(paths)} cannot be joined. {error}") from None
-    except (AttributeError, KeyError, TypeError) as error:
-        raise JoinError(
-            f"The reports {', '.join(paths)} cannot be joined. One of them has not the shape of an audit ({error!r}). "
-            "Give the files that the report json writes, as they were written."
-        ) from None
+    audits = [_report(path, now) for path in paths]
+    _refuse_twice(paths, audits)
+    _refuse_earlier_runs(paths, [audit["generated_at"] for audit in audits])
+    return join(audits)
 
 
-def _refuse_earlier_runs(times: Sequence[str]) -> None:
-    """Raise ValueError where one of the reports says how things were when another run looked, and not how they are."""
-    first, last = (extreme(times, key=datetime.fromisoformat) for extreme in (min, max))
+def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
+    """Raise JoinError where two reports hold the same account."""
+    held: dict[str, str] = {}
+    for path, audit in zip(paths, audits, strict=True):
+        for row in audit["accounts"]:
+            if row["account_id"] in held:
+                raise JoinError(
+                    f"The reports {held[row['account_id']]} and {path} cannot be joined: both hold the account "
+                    f"{row['account_id']}. Join each account once."
+                )
+            held[row["account_id"]] = path
+
+
+def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
+    """Raise JoinError where one of the reports says how things were when another run looked, and not how they are."""
+    (first, old), (last, new) = min(zip(times, paths, strict=True)), max(zip(times, paths, strict=True))
     if datetime.fromisoformat(last) - datetime.fromisoformat(first) > SAME_RUN:
         hours = SAME_RUN // timedelta(hours=1)
-        raise ValueError(
-            f"They lie more than {hours} hours apart ({first}, {last}), so one of them is of an earlier run. Audit the "
-            "accounts of that one again."
+        raise JoinError(
+            f"The reports {old} and {new} cannot be joined: they lie more than {hours} hours apart ({first}, {last}), "
+            f"so that {old} is of an earlier run. Audit its accounts again."
         )
 
 
-def _report(path: str) -> dict[str, Any]:
+def _report(path: str, now: datetime) -> dict[str, Any]:
+    """The report as its findings imply it. Raises JoinError where it says anything else."""
+    report = _read(path)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        _refuse_another_version(report)
+        check_report(report)
+        _refuse_what_cannot_be(report, now)
+        implied = judged_again(report)
+        _refuse_difference({**report, "accounts": sorted(report["accounts"], key=_account_id)}, implied)
+    except ShapeError as error:
+        raise JoinError(
+            f"The report {path} cannot be joined: {error} Give the files that the report json writes, as they were "
+            "written, or audit again."
+        ) from None
+    return implied
+
+
+def _account_id(row: Mapping[str, Any]) -> str:
+    return str(row["account_id"])
+
+
+def _refuse_another_version(report: object) -> None:
+    """Raise ShapeError where this version may judge by other rules than the one that wrote the report."""
+    if not isinstance(report, dict) or "accounts" not in report:
+        raise ShapeError("it is no audit.")
+    version = report.get("collection_version")
+    if version != VERSION:
+        raise ShapeError(f"{shown(version)}, but {VERSION} joins.", "collection_version")
+
+
+def _refuse_what_cannot_be(report: Mapping[str, Any], now: datetime) -> None:
+    """Raise ShapeError for a report on no account, which would fail nothing, and for one that is yet to be written."""
+    if not report["accounts"]:
+        raise ShapeError("there is none.", "accounts")
+    if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
+        raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+
+
+def _read(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise JoinError(f"The report {path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    if len(content) > MOST_BYTES:
+        raise JoinError(
+            f"The report {path} cannot be read: it has more than {MOST_BYTES:,} bytes. Join the reports of smaller "
+            "slices."
+        )
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise JoinError(f"The report {path} is no JSON: {error}.") from None
-    if not isinstance(content, dict) or not {"accounts", "collection_version", "generated_at"} <= content.keys():
-        raise JoinError(f"The report {path} is no audit. Give the files that the report json writes.")
-    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _refuse_difference(told: Any, implied: Any, where: tuple[str, ...] = ()) -> None:
+    """Raise ShapeError for the first thing that a report tells and that does not follow from its findings.
+
+    The verdict of a trail comes before that of its account, and both before the summary that counts them.
+    """
+    if told == implied:
+        return
+    for name in sorted(implied, key=lambda each: (each not in ENTRIES, each == "summary", each)):
+        if told.get(name) == implied[name]:
+            continue
+        if name in ENTRIES and isinstance(implied[name], list) and len(told[name]) == len(implied[name]):
+            for index, (one, other) in enumerate(zip(told[name], implied[name], strict=True)):
+                _refuse_difference(one, other, (*where, named(name, one, index)))
+        elif name == "summary":
+            _refuse_difference(told[name], implied[name], (*where, name))
+        raise ShapeError(f"{shown(told.get(name))}, but its findings imply {shown(implied[name])}.", *where, name)
+    raise ShapeError("its findings imply fewer fields.", *where)

@@ -2,17 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Arbitrary JSON, JSON that is nearly a policy, and answers of AWS with something wrong in them."""
+"""Arbitrary JSON, JSON that is nearly a policy, and answers of AWS and reports with something wrong in them."""
 
 from __future__ import annotations
 
 import copy
 import json
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import date, datetime, timezone
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts, narrowed_by
 from tests.unit.checks import build
 
 WORDS = st.sampled_from(
@@ -134,15 +139,48 @@ def damaged_answers(draw: st.DrawFn, healthy: dict[str, dict[str, Any]]) -> dict
 
 
 @st.composite
-def _damaged(draw: st.DrawFn, value: Any) -> Any:
-    """The value with one part of it, however deep, taken out or replaced."""
+def _damaged(draw: st.DrawFn, value: Any, other: st.SearchStrategy[Any] = JSON | POLICY_TEXTS) -> Any:
+    """The value with one part of it, however deep, taken out or replaced by something other."""
     parts = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
     if not parts or draw(st.integers(0, 3)) == 0:
-        return draw(JSON | POLICY_TEXTS)
+        return draw(other)
     part = draw(st.sampled_from(parts))
     changed = copy.copy(value)
     if draw(st.integers(0, 4)) == 0:
         del changed[part]
     else:
-        changed[part] = draw(_damaged(value[part]))
+        changed[part] = draw(_damaged(value[part], other))
     return changed
+
+
+def _report() -> dict[str, Any]:
+    """The report on a healthy account, and on others of which each has another verdict, or a trail of the first."""
+    healthy = build.snapshot()
+    exception = TrailException(None, ("key_is_usable",), "The archive moves.", "security", date(2027, 3, 31))
+    read = [
+        healthy,
+        replace(healthy, account_id="2" * 12, trails=(replace(build.TRAIL, ownership="inherited"),)),
+        replace(healthy, account_id="3" * 12, trails=(), state="SUSPENDED"),
+        replace(healthy, account_id="4" * 12, trails=(), errors=(build.denied("sts", "AssumeRole", "sts:AssumeRole"),)),
+        replace(healthy, account_id="5" * 12, trails=()),
+    ]
+    settings = Settings(exceptions=(exception,), levels={"key_rotation_enabled": "off"})
+    told = facts([assess(each, settings) for each in read], narrowed_by((), (), settings.rules_off))
+    report: dict[str, Any] = json.loads(json.dumps(told))
+    return report
+
+
+REPORT = _report()
+# What a report says in some place, so that it may say it in another.
+REPORT_WORDS = st.sampled_from(
+    [*RULES, *VERDICTS, "pass", "fail", "excepted", "required", "advised", "owned", "inherited", "1" * 12, "2" * 12]
+)
+
+
+@st.composite
+def damaged_reports(draw: st.DrawFn) -> Any:
+    """The report, in some places of which something is missing, or is something else that a report may say."""
+    report: Any = REPORT
+    for _time in range(draw(st.integers(1, 3))):
+        report = draw(_damaged(report, REPORT_WORDS | st.booleans() | st.integers(0, 6) | JSON))
+    return report

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
@@ -45,10 +46,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.fuzz.strategies import ANSWERS, JSON, ORGANIZATION_ANSWERS, POLICY_TEXTS, damaged_answers
+from tests.fuzz.strategies import ANSWERS, JSON, ORGANIZATION_ANSWERS, POLICY_TEXTS, damaged_answers, damaged_reports
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
 
@@ -146,6 +148,40 @@ def backups(content: Any) -> None:
             read_backup(str(path))
 
 
+def joined_reports(report: Any) -> None:
+    """A damaged report is refused with the name of its file, or comes to the verdicts that its findings imply."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cloudtrail-kms.json"
+        path.write_text(json.dumps(report), encoding="utf-8")
+        try:
+            audit = _joined.joined_reports([str(path)], build.NOW)
+        except _joined.JoinError as error:
+            if str(path) not in str(error):
+                raise
+            return
+    for account in audit["accounts"]:
+        assert account["verdict"] in ("not_applicable", _implied(account))
+    verdicts = Counter(account["verdict"] for account in audit["accounts"])
+    assert verdicts == +Counter({verdict: audit["summary"][verdict] for verdict in VERDICTS})
+    assert len(audit["accounts"]) == audit["summary"]["accounts"] > 0
+    _show(audit)
+
+
+def _implied(account: Mapping[str, Any]) -> str:
+    """The verdict of an account by what was found, which each of its trails says as well."""
+    statuses = set()
+    for trail in account["trails"]:
+        found = {finding["status"] for finding in trail["findings"] if finding["level"] == "required"}
+        worst = "non_compliant" if "fail" in found else "unknown" if "unknown" in found else "compliant"
+        assert (trail["verdict"], trail["cis_3_5"]) == (worst, "pass" if trail["kms_key_arn"] else "fail")
+        statuses.add(worst)
+    if "non_compliant" in statuses:
+        return "non_compliant"
+    if "unknown" in statuses or not account["complete"]:
+        return "unknown"
+    return "compliant" if statuses else "no_trails"
+
+
 def _show(audited: Mapping[str, Any]) -> None:
     """Put the audit into every form it has."""
     document = json.loads(json.dumps(audited))
@@ -161,4 +197,5 @@ TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     answers: (damaged_answers(ANSWERS), st.sampled_from([(), ("111111111111", "222222222222")])),
     organizations: (damaged_answers(ORGANIZATION_ANSWERS),),
     backups: (JSON,),
+    joined_reports: (damaged_reports(),),
 }

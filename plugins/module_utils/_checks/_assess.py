@@ -34,15 +34,12 @@ class TrailVerdict:
     @property
     def verdict(self) -> str:
         """`non_compliant` where a required rule fails, else `unknown` where one could not be judged."""
-        required = {finding.status for finding in self.findings if finding.level == "required"}
-        if "fail" in required:
-            return "non_compliant"
-        return "unknown" if "unknown" in required else "compliant"
+        return trail_verdict({finding.status for finding in self.findings if finding.level == "required"})
 
     @property
     def cis_3_5(self) -> str:
         """Whether a KmsKeyId is present: all that CIS AWS Foundations 3.0, control 3.5, looks at."""
-        return "pass" if self.trail.kms_key_arn else "fail"
+        return literal_verdict(self.trail.kms_key_arn)
 
     @property
     def excepted(self) -> bool:
@@ -75,6 +72,18 @@ class AccountVerdict:
         if self.snapshot.state in NOT_IN_USE:
             return "not_applicable"
         return roll_up(bad, good, verdicts, complete=self.complete)
+
+
+def trail_verdict(required: Collection[str]) -> str:
+    """The verdict of a trail by the statuses of its required findings."""
+    if "fail" in required:
+        return "non_compliant"
+    return "unknown" if "unknown" in required else "compliant"
+
+
+def literal_verdict(kms_key_arn: str | None) -> str:
+    """The literal benchmark verdict of a trail."""
+    return "pass" if kms_key_arn else "fail"
 
 
 def roll_up(bad: str, good: str, verdicts: list[str], *, complete: bool) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action with many accounts: their hosts in one run, each of them judged, and reports of slices that become one."""
+"""The action with many accounts: their hosts in one run, each of them judged."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
-from tests.unit.action.audits import NARROWED, account, audit, trail
-from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run, run_and_ask
+from tests.unit.action.audits import account, audit
+from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run_and_ask
 
 
 class HostVars(dict[str, Any]):
@@ -185,81 +185,3 @@ class TestJudge:
     def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
         with pytest.raises(AnsibleActionFail, match="The variable audit does not say whether the host a fails"):
             self.judge(**found)
-
-
-class TestJoin:
-    """Reports of slices become one."""
-
-    def report(self, folder: Path, name: str, document: dict[str, Any]) -> str:
-        path = folder / name
-        path.write_text(json.dumps(document), encoding="utf-8")
-        return str(path)
-
-    def test_of_reports_is_shown_written_and_judged_as_one(self, tmp_path: Path) -> None:
-        slices = [
-            self.report(tmp_path, "1.json", audit(account("non_compliant"))),
-            self.report(tmp_path, "2.json", audit(account("compliant", account_id="2" * 12))),
-        ]
-        result, asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
-        assert asked == []
-        assert result["verdicts"] == {"1" * 12: "non_compliant", "2" * 12: "compliant"}
-        assert list(result["failures"]) == ["1" * 12]
-        written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
-        assert written["summary"]["accounts"] == 2
-
-    def test_keeps_what_each_says_it_was_narrowed_by(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """One report is of a narrowed audit, one of a whole one, and one from before reports told it."""
-        old = account("compliant", account_id="3" * 12)
-        del old["narrowed_by"]
-        rows = [account("compliant", narrowed_by=NARROWED), account("compliant", account_id="2" * 12), old]
-        paths = [self.report(tmp_path, f"{row['account_id']}.json", audit(row)) for row in rows]
-        (joined,) = run(NEVER_ASKED, mode="join", audits=paths, reports=["json"], report_dir=str(tmp_path))["reports"]
-        assert json.loads(Path(joined).read_text(encoding="utf-8"))["accounts"] == rows
-        assert capsys.readouterr().out.splitlines()[-2:] == [
-            "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)",
-            "Narrowed  not known, as the audit is from before reports told it (1 account: 333333333333)",
-        ]
-
-    @pytest.mark.parametrize(
-        ("content", "message"),
-        [
-            ("{", "is no JSON"),
-            ("[]", "is no audit"),
-            ('{"accounts": []}', "is no audit"),
-            (None, "cannot be read: No such file"),
-        ],
-    )
-    def test_names_what_is_no_report(self, content: str | None, message: str, tmp_path: Path) -> None:
-        path = tmp_path / "1.json"
-        if content is not None:
-            path.write_text(content, encoding="utf-8")
-        with pytest.raises(AnsibleActionFail, match=message):
-            run(NEVER_ASKED, mode="join", audits=[str(path)])
-
-    def test_refuses_what_is_left_of_an_earlier_run(self, tmp_path: Path) -> None:
-        """A job that died has left its report of the day before where the others put theirs."""
-        old = {**audit(account("compliant", trail(), account_id="2" * 12)), "generated_at": "2026-11-22T08:00:00+00:00"}
-        paths = [self.report(tmp_path, "1.json", GREEN), self.report(tmp_path, "2.json", old)]
-        words = r"lie more than 12 hours apart \(2026-11-22T08:00:00\+00:00, 2026-11-23T08:00:00\+00:00\)"
-        with pytest.raises(AnsibleActionFail, match=words):
-            run(NEVER_ASKED, mode="join", audits=paths)
-        soon = {**old, "generated_at": "2026-11-22T21:00:00+00:00"}
-        paths[1] = self.report(tmp_path, "2.json", soon)
-        assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
-
-    @pytest.mark.parametrize(
-        "rows",
-        [[{"account_id": "1" * 12}], [None], [account("Compliant")], None],
-        ids=["half a row", "no row", "no verdict of ours", "no rows"],
-    )
-    def test_refuses_rows_that_no_audit_writes(self, rows: Any, tmp_path: Path) -> None:
-        path = self.report(tmp_path, "1.json", {**GREEN, "accounts": rows})
-        with pytest.raises(AnsibleActionFail, match=f"{path} cannot be joined"):
-            run(NEVER_ASKED, mode="join", audits=[path])
-
-    def test_refuses_the_same_account_twice_and_nothing_at_all(self, tmp_path: Path) -> None:
-        path = self.report(tmp_path, "1.json", GREEN)
-        with pytest.raises(AnsibleActionFail, match=r"cannot be joined\. More than one audit holds the account 1111"):
-            run(NEVER_ASKED, mode="join", audits=[path, path])
-        with pytest.raises(AnsibleActionFail, match="No report is there to join"):
-            run(NEVER_ASKED, mode="join")

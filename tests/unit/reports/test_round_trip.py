@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every format holds every finding of the audit, and each account, whatever stands in it; twice the same text."""
+"""Every format holds every finding of the audit, and each account, whatever stands in it; twice the same text; and JSON
+gives the audit back."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -19,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import joined_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 from tests.unit.action.audits import EXCEPTION, account, audit, finding, trail
@@ -142,3 +146,13 @@ def test_an_exception_has_its_reason_owner_and_end(name: str) -> None:
     text = FORMATS[name].render(audit(account("compliant", trail("main", "compliant", excepted))))
     for value in (EXCEPTION["reason"], EXCEPTION["owner"], EXCEPTION["expires"]):
         assert value in text
+
+
+def test_joining_the_report_of_an_audit_gives_it_back(audits: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """That of every scenario, with all that can be asked for as well."""
+    for audited in audits.values():
+        path = tmp_path / "cloudtrail-kms.json"
+        path.write_text(FORMATS["json"].render(audited), encoding="utf-8")
+        again = joined_reports([str(path)], datetime.now(timezone.utc))
+        assert again == audited
+        assert FORMATS["json"].render(again) == path.read_text(encoding="utf-8")

@@ -1,0 +1,293 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reports of slices become one, and nothing that a report says is believed against its findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
+from tests.unit.action.audits import NARROWED
+from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
+from tests.unit.checks.build import ACCOUNT, KEY_ARN, TRAIL_ARN, snapshot
+
+TWO, THREE = "2" * 12, "3" * 12
+NOW = datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def report(*account_ids: str, key: bool = True, narrowed: Narrowing = None, age: timedelta = timedelta()) -> Any:
+    """What an audit of such accounts writes: one trail each, with a key or without."""
+    read = replace(snapshot() if key else snapshot({"kms_key_arn": None}), read_at=NOW - age)
+    settings = Settings(levels={"key_is_usable": "off"} if narrowed else {})
+    text = json.dumps(facts([assess(read, settings)], narrowed))
+    return join([json.loads(text.replace(ACCOUNT, account_id)) for account_id in account_ids or (ACCOUNT,)])
+
+
+def written(folder: Path, *documents: Any) -> list[str]:
+    paths = [folder / f"{number}.json" for number, _document in enumerate(documents)]
+    for path, document in zip(paths, documents, strict=True):
+        path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return [str(path) for path in paths]
+
+
+def refusal(*paths: str) -> str:
+    """Why the action does not join these."""
+    with pytest.raises(AnsibleActionFail) as refused:
+        run(NEVER_ASKED, mode="join", audits=list(paths))
+    return str(refused.value)
+
+
+def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
+    slices = written(tmp_path, report(key=False), report(TWO))
+    result, asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
+    assert asked == []
+    assert result["verdicts"] == {ACCOUNT: "non_compliant", TWO: "compliant"}
+    assert list(result["failures"]) == [ACCOUNT]
+    joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
+    assert joined["summary"]["accounts"] == 2
+
+
+def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One report is of a narrowed audit, one of a whole one, and one from before reports told it."""
+    old = report(THREE)
+    del old["accounts"][0]["narrowed_by"]
+    reports = [report(narrowed=NARROWED), report(TWO), old]
+    paths = written(tmp_path, *reports)
+    (joined,) = run(NEVER_ASKED, mode="join", audits=paths, reports=["json"], report_dir=str(tmp_path))["reports"]
+    rows = [row for each in reports for row in each["accounts"]]
+    assert json.loads(Path(joined).read_text(encoding="utf-8"))["accounts"] == rows
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)",
+        "Narrowed  not known, as the audit is from before reports told it (1 account: 333333333333)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "cannot be joined: it is no audit."),
+        ('{"accounts": NaN}', "is no JSON: NaN is no number"),
+        (f'{{"accounts": {"9" * 5000}}}', "is no JSON"),
+    ],
+    ids=["half", "deep", "list", "NaN", "huge number"],
+)
+def test_what_is_no_report_is_named(content: str, message: str, tmp_path: Path) -> None:
+    (path,) = written(tmp_path, content)
+    assert refusal(path).startswith(f"The report {path} {message}")
+
+
+def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refusal("/nowhere/1.json") == "The report /nowhere/1.json cannot be read: No such file or directory."
+    (path,) = written(tmp_path, report())
+    monkeypatch.setattr(_joined, "MOST_BYTES", 1000)
+    assert refusal(path) == (
+        f"The report {path} cannot be read: it has more than 1,000 bytes. Join the reports of smaller slices."
+    )
+
+
+def test_what_is_left_of_an_earlier_run_is_refused(tmp_path: Path) -> None:
+    """A job that died has left its report of the day before where the others put theirs."""
+    paths = written(tmp_path, report(), report(TWO, age=timedelta(hours=13)))
+    assert f"{paths[1]} is of an earlier run" in refusal(*paths)
+    paths = written(tmp_path, report(), report(TWO, age=timedelta(hours=11)))
+    assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+
+
+def test_an_account_of_two_reports_is_refused(tmp_path: Path) -> None:
+    one, other = written(tmp_path, report(), report(TWO, ACCOUNT))
+    assert refusal(one, other) == (
+        f"The reports {one} and {other} cannot be joined: both hold the account {ACCOUNT}. Join each account once."
+    )
+
+
+def test_nothing_is_no_audit() -> None:
+    with pytest.raises(AnsibleActionFail, match="No report is there to join"):
+        run(NEVER_ASKED, mode="join")
+
+
+def account(document: Any) -> Any:
+    return document["accounts"][0]
+
+
+def trail(document: Any) -> Any:
+    return account(document)["trails"][0]
+
+
+def finding(document: Any, rule: str = "key_is_usable") -> Any:
+    return next(found for found in trail(document)["findings"] if found["rule"] == rule)
+
+
+IN_ACCOUNT = f"account {ACCOUNT}"
+IN_TRAIL = f"{IN_ACCOUNT}, trail {TRAIL_ARN}"
+IN_FINDING = f"{IN_TRAIL}, finding key_is_usable"
+HIDDEN = "\u202e\x1b[31m"
+GONE: Any = object()
+NOTHING: dict[str, Any] = {"regions": [], "trails": [], "rules_off": []}
+# The parts of a report that are changed, and how a message begins that is about one.
+PARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "report": ("", lambda it: it),
+    "summary": ("summary, ", lambda it: it["summary"]),
+    "account": (f"{IN_ACCOUNT}, ", account),
+    "odd account": ("account ", account),
+    "trail": (f"{IN_TRAIL}, ", trail),
+    "odd trail": (f"{IN_ACCOUNT}, trail ", trail),
+    "key": (f"{IN_ACCOUNT}, key ", lambda it: account(it)["kms_keys"][0]),
+    "bucket": (f"{IN_ACCOUNT}, bucket ", lambda it: account(it)["buckets"][0]),
+    "finding": (f"{IN_FINDING}, ", finding),
+    "odd finding": (f"{IN_TRAIL}, finding ", finding),
+    "evidence": (f"{IN_FINDING}, evidence, ", lambda it: finding(it)["evidence"]),
+}
+MALFORMED: list[tuple[str, dict[str, Any], str]] = [
+    ("report", {"accounts": []}, "accounts: there is none."),
+    ("report", {"accounts": {"1": {}}}, "accounts: {'1': {}} is no list."),
+    ("report", {"accounts": [None]}, "account number 1: None is no object."),
+    ("report", {"generated_at": GONE}, "generated_at: is missing."),
+    ("report", {"generated_at": "yesterday"}, "generated_at: 'yesterday' is not a time"),
+    ("report", {"generated_at": "2026-11-23T12:00:00"}, "generated_at: '2026-11-23T12:00:00' is not a time"),
+    ("report", {"generated_at": "2026-11-23T12:00:00+02:00"}, "generated_at: '2026-11-23T12:00:00+02:00' is not"),
+    ("report", {"generated_at": "2999-01-01T00:00:00+00:00"}, "generated_at: 2999-01-01T00:00:00+00:00 is yet to come"),
+    ("report", {"collection_version": "9.9.9"}, f"collection_version: '9.9.9', but {VERSION} joins."),
+    ("report", {"collection_version": GONE}, "collection_version: None, but"),
+    ("report", {"more": 1}, "more: no report has this field."),
+    ("report", {"summary": None}, "summary: None is no object."),
+    ("summary", {"compliant": -1}, "compliant: -1 is not a number of"),
+    ("summary", {"compliant": True}, "compliant: True is not a number of"),
+    ("summary", {"compliant": 1e300}, "compliant: 1e+300 is not a number of"),
+    ("summary", {"trails": 2}, "trails: 2, but its findings imply 1."),
+    ("summary", {"excepted": GONE}, "excepted: is missing."),
+    ("odd account", {"account_id": GONE}, "number 1, account_id: is missing."),
+    ("odd account", {"account_id": "12"}, "12, account_id: '12' is not the id of an account."),
+    ("odd account", {"account_id": 111111111111}, "number 1, account_id: 111111111111 is not"),
+    ("odd account", {"account_id": "\u0661" * 12}, "\u0661\u0661"),
+    ("account", {"verdict": "green"}, "verdict: 'green' is not one of compliant, non_compliant,"),
+    ("account", {"verdict": "unknown"}, "verdict: 'unknown', but its findings imply 'compliant'."),
+    ("account", {"verdict": "not_applicable"}, "verdict: not_applicable is an account that could not be entered"),
+    ("account", {"cis_3_5": "fail"}, "cis_3_5: 'fail', but its findings imply 'pass'."),
+    ("account", {"complete": False, "cis_3_5": "unknown"}, "verdict: 'compliant', but its findings imply 'unknown'."),
+    ("account", {"complete": 1}, "complete: 1 is not true or false."),
+    ("account", {"narrowed_by": NOTHING}, "narrowed_by: null says that nothing was left out."),
+    ("account", {"narrowed_by": {**NOTHING, "rules_off": ["all"]}}, "narrowed_by, rules_off: 'all' is not one of"),
+    ("account", {"narrowed_by": {**NOTHING, "trails": None}}, "narrowed_by, trails: None is no list."),
+    ("account", {"errors": ["none"]}, "errors: 'none' is no object."),
+    ("bucket", {"region": GONE}, "logs, region: is missing."),
+    ("key", {"arn": ""}, "number 1, arn: '' is not a text with something in it."),
+    ("key", {"policy": {}}, f"{KEY_ARN}, policy: {{}} is not a text."),
+    ("odd trail", {"arn": "main"}, "main, arn: 'main' is not the ARN of a trail."),
+    ("trail", {"ownership": "inherited"}, "ownership: inherited, which the ARN contradicts."),
+    ("trail", {"verdict": "unknown"}, "verdict: 'unknown', but its findings imply 'compliant'."),
+    ("trail", {"kms_key_arn": None, "cis_3_5": "fail"}, "trail_has_kms_key: pass, but kms_key_arn is None."),
+    ("trail", {"findings": []}, "findings: there is no finding of bucket_policy_accepts_key, key_in"),
+    ("trail", {"findings": ["pass"]}, "finding number 1: 'pass' is no object."),
+    ("odd finding", {"rule": "key_is_fine"}, "key_is_fine, rule: 'key_is_fine' is not one of trail_has_kms_key,"),
+    ("odd finding", {"rule": "key_is_approved"}, "key_is_approved: is there twice."),
+    ("finding", {"status": GONE}, "status: is missing."),
+    ("finding", {"status": ["pass"]}, "status: ['pass'] is not one of"),
+    ("finding", {"status": "Fail"}, "status: 'Fail' is not one of pass, fail, unknown, not_applicable, excepted."),
+    ("finding", {"status": "excepted"}, "status: a finding that is excepted, and no other, has the exception"),
+    ("finding", {"status": HIDDEN}, "status: '\\u202e\\x1b[31m' is not one of"),
+    ("finding", {HIDDEN: 1}, "\\u202e\\x1b[31m: no report has this field."),
+    ("finding", {"level": "off"}, "level: 'off' is not one of required, advised."),
+    ("finding", {"severity": "none"}, "severity: 'none' is not one of critical,"),
+    ("finding", {"message": ""}, "message: '' is not a text with something in it."),
+    ("finding", {"frameworks": {"iso_9001": ["1"]}}, "frameworks: not the controls that ask for this rule."),
+    ("finding", {"evidence": []}, "evidence: [] is no object."),
+    ("evidence", {"more": 1}, "more: no report has this field."),
+    ("evidence", {"is_logging": 0}, "is_logging: 0 is not true or false."),
+    ("evidence", {"latest_delivery_time": "soon"}, "latest_delivery_time: 'soon' is not a time"),
+    ("evidence", {"arn:aws:iam::1:role/a": {"reason": ""}}, "arn:aws:iam::1:role/a, outcome: is missing."),
+]
+
+
+@pytest.mark.parametrize(("part", "fields", "why"), MALFORMED)
+def test_what_no_audit_writes_is_refused_by_name(part: str, fields: dict[str, Any], why: str, tmp_path: Path) -> None:
+    document = report()
+    begins, changed = PARTS[part]
+    for field, value in fields.items():
+        changed(document).update({field: value})
+        if value is GONE:
+            del changed(document)[field]
+    (path,) = written(tmp_path, document)
+    assert refusal(path).startswith(f"The report {path} cannot be joined: {begins}{why}")
+
+
+@pytest.mark.parametrize(
+    ("entries", "name"),
+    [
+        (lambda it: it["accounts"], IN_ACCOUNT),
+        (lambda it: account(it)["trails"], IN_TRAIL),
+        (lambda it: account(it)["buckets"], f"{IN_ACCOUNT}, bucket logs"),
+    ],
+)
+def test_nothing_is_told_twice(entries: Callable[[Any], list[Any]], name: str, tmp_path: Path) -> None:
+    document = report()
+    entries(document).append(entries(document)[0])
+    (path,) = written(tmp_path, document)
+    assert refusal(path).startswith(f"The report {path} cannot be joined: {name}: is there twice.")
+
+
+def test_a_rule_is_off_only_where_the_report_says_so(tmp_path: Path) -> None:
+    document = report()
+    trail(document)["findings"].remove(finding(document))
+    (path,) = written(tmp_path, document)
+    assert f"{IN_TRAIL}, findings: there is no finding of key_is_usable." in refusal(path)
+    account(document)["narrowed_by"] = {**NOTHING, "rules_off": ["key_is_usable"]}
+    (path,) = written(tmp_path, document)
+    assert run(NEVER_ASKED, mode="join", audits=[path])["failures"] == {}
+    # Nobody knows which rules an old report left out; it cannot have been all.
+    trail(document)["findings"].clear()
+    del account(document)["narrowed_by"]
+    (path,) = written(tmp_path, document)
+    assert f"{IN_TRAIL}, findings: there is no finding of bucket" in refusal(path)
+
+
+def test_a_compliant_row_over_a_failing_trail_is_refused(tmp_path: Path) -> None:
+    """The row that somebody changed to green with its summary, as a program would that wants no red host."""
+    forged = report(key=False)
+    account(forged).update(verdict="compliant", cis_3_5="pass")
+    trail(forged).update(verdict="compliant", cis_3_5="pass")
+    forged["summary"].update(compliant=1, non_compliant=0)
+    (path,) = written(tmp_path, forged)
+    assert f"{IN_TRAIL}, cis_3_5: 'pass', but its findings imply 'fail'." in refusal(path)
+
+
+def test_nobody_tells_of_the_trail_of_another_account(tmp_path: Path) -> None:
+    """What a report says of a trail that its account owns goes for all members, so that it has to own it."""
+    forged = report()
+    account(forged).update(account_id=TWO)
+    (path,) = written(tmp_path, forged)
+    assert f"account {TWO}, trail {TRAIL_ARN}, ownership: owned, which the ARN contradicts." in refusal(path)
+
+
+def test_a_member_has_the_findings_of_the_owner_of_the_same_report(tmp_path: Path) -> None:
+    document = report(ACCOUNT, TWO)
+    document["accounts"][1].update(trails=[{**trail(document), "ownership": "inherited"}])
+    document = join([document])
+    (path,) = written(tmp_path, document)
+    assert run(NEVER_ASKED, mode="join", audits=[path])["failures"] == {}
+    document["accounts"][1]["trails"][0]["findings"][2].update(message="All is well.")
+    (path,) = written(tmp_path, document)
+    where = f"account {TWO}, trail {TRAIL_ARN}, finding key_is_usable, message: 'All is well.', but its findings imply"
+    assert where in refusal(path)
+
+
+def test_values_are_shown_short(tmp_path: Path) -> None:
+    document = report()
+    finding(document).update(status="x" * 100_000)
+    (path,) = written(tmp_path, document)
+    assert len(refusal(path)) < 1000
