@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._next_steps import step_for
+
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
 Level: TypeAlias = Literal["required", "advised", "off"]
@@ -76,62 +78,11 @@ class OrganizationAccount:
 
 
 def next_step(error: ReadError) -> str:
-    """What a person can do about a read that failed, by its code.
-
-    Sources: the "Common errors" pages of the services, and botocore's own exceptions, which end in Error.
-    """
-    if error.code in _ORGANIZATION_STEPS:
-        return _ORGANIZATION_STEPS[error.code]
-    if error.operation == "AssumeRole" and "Denied" in error.code:
-        # STS does not say which of these it is, so that nobody can probe for roles.
-        return (
-            "Check that the role exists, that its trust policy names the caller and the external id, "
-            "and that the caller is allowed sts:AssumeRole."
-        )
-    return _step_by_code(error)
+    """Return what a person can do about a read that failed, by its code."""
+    return step_for(error.code, operation=error.operation, iam_action=error.iam_action, region=error.region)
 
 
 ORGANIZATIONS_NOT_IN_USE = "AWSOrganizationsNotInUseException"
-# What Organizations answers (its API reference, DescribeAccount), where asking again would not help.
-_ORGANIZATION_STEPS = {
-    ORGANIZATIONS_NOT_IN_USE: (
-        "The account that asks is in no organization: ask from the management account or a delegated administrator."
-    ),
-    "AccountNotFoundException": "Correct the account id: there is no such account in the organization of who asks.",
-}
-
-
-def _step_by_code(error: ReadError) -> str:
-    code = error.code
-    if any(word in code for word in _BAD_CREDENTIALS):
-        return "Renew or correct the credentials, the profile or the region they are used with."
-    if any(word in code for word in ("Denied", "Unauthorized", "MethodNotAllowed", "CrossAccount")) or code == "403":
-        return f"Allow {error.iam_action} to the principal that asks."
-    if any(word in code for word in ("Throttl", "TooManyRequests", "LimitExceeded", "SlowDown")):
-        return "AWS asks to slow down: run again later, or with a lower concurrency."
-    if code.endswith("Error") and code not in ("InternalError", "ServerError"):
-        return "AWS cannot be reached or its answer not be read: check endpoint_url, network, proxy and aws_ca_bundle."
-    if "NotFound" in code or "NoSuch" in code:
-        return "It vanished while it was being read: run again."
-    return "AWS could not answer: run again later."
-
-
-_BAD_CREDENTIALS = (
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "UnrecognizedClient",
-    "SignatureDoesNotMatch",
-    "InvalidSignature",
-    "InvalidAccessKeyId",
-    "AuthFailure",
-    "Credential",
-    "ProfileNotFound",
-    "ConfigParse",
-    "ConfigNotFound",
-    "TokenLoad",
-    "TokenRetrieval",
-    "SSO",
-)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no such profile": (
         {"profile": "nobody", "region": "us-east-1", "endpoint_url": NOBODY},
-        r".*\(The config profile \(nobody\) could not be found\)\. Renew or correct the credentials, the profile .*",
+        r'The AWS profile "nobody" is not configured\. Correct the option profile or AWS_PROFILE, .*',
     ),
     "no such certificates": ({**ONCE, **BUNDLE}, r".*AWS cannot be reached .* check endpoint_url, .* aws_ca_bundle\."),
     "TLS not verified": ({**ONCE, "validate_certs": False}, r"validate_certs=false is refused: .* set aws_ca_bundle\."),

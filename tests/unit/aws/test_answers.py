@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError, next_step
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import IAM_ACTIONS
 
 MANAGEMENT, SECURITY = "111111111111", "555555555555"
@@ -82,28 +82,6 @@ def test_an_answer_that_is_not_awss_is_no_fact(read: Callable[[Access], Any], an
     error = read(GarbledAccess(answer))
     assert isinstance(error, ReadError)
     assert (error.code, error.iam_action) == ("MalformedAnswerError", IAM_ACTIONS[error.service, error.operation])
-
-
-@pytest.mark.parametrize(
-    ("code", "step"),
-    [
-        ("AccessDeniedException", "Allow kms:DescribeKey to the principal that asks."),
-        ("UnauthorizedOperation", "Allow kms:DescribeKey to the principal that asks."),
-        ("403", "Allow kms:DescribeKey to the principal that asks."),
-        ("ThrottlingException", "AWS asks to slow down"),
-        ("TooManyRequestsException", "AWS asks to slow down"),
-        ("ExpiredTokenException", "Renew or correct the credentials"),
-        ("ProfileNotFound", "Renew or correct the credentials"),
-        ("UnauthorizedSSOTokenError", "Renew or correct the credentials"),
-        ("EndpointConnectionError", "AWS cannot be reached"),
-        ("MalformedAnswerError", "AWS cannot be reached or its answer not be read"),
-        ("NotFoundException", "It vanished while it was being read: run again."),
-        ("InternalError", "AWS could not answer: run again later."),
-        ("KMSInternalException", "AWS could not answer: run again later."),
-    ],
-)
-def test_the_next_step_follows_from_what_went_wrong(code: str, step: str) -> None:
-    assert next_step(ReadError("kms", "DescribeKey", "kms:DescribeKey", "us-east-1", code, "")).startswith(step)
 
 
 class PagedAccess(GarbledAccess):

@@ -193,7 +193,7 @@ def test_an_account_that_does_not_exist_is_unknown_and_the_organization_says_so(
     assert (assume["operation"], member["operation"]) == ("AssumeRole", "DescribeAccount")
     assert (member["code"], member["iam_action"]) == ("AccountNotFoundException", "organizations:DescribeAccount")
     assert next_step(ReadError(**member)) == (
-        "Correct the account id: there is no such account in the organization of who asks."
+        "Correct the account id: there is no such account in the organization of the account that asks."
     )
     assert verdicts(document) == {PRODUCTION: "unknown", "999999999999": "unknown"}
     assert row(document, PRODUCTION)["errors"] == []  # its key and bucket are others', who are not in the sweep

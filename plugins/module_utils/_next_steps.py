@@ -1,0 +1,222 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person can do about an error of AWS or of its SDK, by the error's code.
+
+Sources: the errors that botocore's service models list for the calls of this collection, the pages "Common errors" of
+the services, EC2's and S3's "Error codes" and "Error responses", and botocore/exceptions.py, whose names end in Error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_DENIED = "Allow {iam_action} to the principal that asks."
+_EXPIRED = "The session of these credentials has ended: sign in again, or get new credentials."
+_REJECTED = (
+    "Correct the access key, secret key and session token, or the profile. If they are right, the Region {region} may "
+    "not be enabled for their account."
+)
+_CLOCK = "Set the clock of this machine: AWS accepts requests that are at most 15 minutes off."
+_CLOSED = "Enable the Region {region} for the account, or leave it out by the option regions."
+_UNSUBSCRIBED = (
+    "The account may not use the service in {region}: enable the Region, finish signing up for the account, or leave "
+    "the Region out by the option regions."
+)
+_SLOWER = "AWS asks to slow down: run again later, or with a lower concurrency."
+_LATER = "AWS could not answer: run again later."
+_VANISHED = "It vanished while it was being read: run again."
+_UNREACHED = "AWS cannot be reached or its answer not be read: check endpoint_url, network, proxy and aws_ca_bundle."
+_PROFILE = "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
+_MFA = (
+    "The profile asks for an MFA code, which nobody can enter here: sign in first, and use the session's credentials."
+)
+_CONFIGURATION = "Correct the AWS configuration file or the environment variable that it names."
+_NO_CREDENTIALS = "Set access_key and secret_key, profile, or the AWS_* environment variables."
+_SOURCE = "Correct what the credentials come from (profile, process, single sign-on or metadata service)."
+_REGION = "Correct the option region, AWS_REGION, or the region of the profile."
+_ENDPOINT = "Correct endpoint_url."
+_VALUE = "Correct the value that the message names."
+_OUTDATED = "Update boto3, or correct endpoint_url: {operation} is not known there."
+_ACCOUNT = "Something is wrong with the AWS account itself: ask AWS Support."
+_STATE = "Wait until the state of the key allows it, or change the state."
+_ORGANIZATION = "In the organization's management account, do what the message asks for."
+_OWNER = "Run with credentials of the management account, which owns the organization's trails."
+_QUOTA = "A quota of the account is reached: delete what is not needed, or have the quota raised."
+_PRINCIPALS = "KMS accepts only principals that exist. Correct or remove the one that is named above."
+_CONFLICT = "Somebody else is changing the same resource: run again in some minutes."
+_NOT_BY_US = "Correct this setting of the trail: it was not set by this collection."
+_KEY_STORE = "Correct the custom key store, or let a key of KMS's own material be created."
+
+_CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
+    _DENIED: (
+        *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "UnauthorizedAccess"),
+        *("403", "Forbidden", "MethodNotAllowed", "OperationNotPermittedException", "LoginInsufficientPermissions"),
+        "AccountNotRegisteredException",
+    ),
+    _EXPIRED: (
+        *("ExpiredToken", "ExpiredTokenException", "TokenRetrievalError", "SSOError", "SSOTokenLoadError"),
+        *("UnauthorizedSSOTokenError", "NoAuthTokenError", "LoginError", "LoginRefreshRequired", "LoginTokenLoadError"),
+        "LoginAuthorizationCodeError",
+    ),
+    _REJECTED: (
+        *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+        *("InvalidSignatureException", "AuthFailure", "IncompleteSignature", "IncompleteSignatureException"),
+        *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidToken"),
+        *("AuthorizationHeaderMalformed", "CloudTrailInvalidClientTokenIdException", "400", "Blocked"),
+    ),
+    _CLOCK: ("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"),
+    _CLOSED: ("RegionDisabledException",),
+    _UNSUBSCRIBED: ("OptInRequired", "SubscriptionRequiredException", "NotSignedUp", "PendingVerification"),
+    _SLOWER: (
+        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+        *("TooManyRequestsException", "RequestLimitExceeded", "SlowDown", "EC2ThrottledException"),
+        *("BandwidthLimitExceeded", "ProvisionedThroughputExceededException", "CapacityNotAvailableError"),
+    ),
+    _LATER: (
+        *(
+            "InternalFailure",
+            "InternalError",
+            "InternalServerError",
+            "InternalServiceError",
+            "InternalServiceException",
+        ),
+        *("ServiceUnavailable", "ServiceUnavailableException", "ServiceException", "ServerException", "Unavailable"),
+        *(
+            "KMSInternalException",
+            "DependencyTimeoutException",
+            "KmsException",
+            "RequestTimeout",
+            "PriorRequestNotComplete",
+        ),
+        *("RequestTimeoutException", "RequestAbortedException", "TransactionInProgressException"),
+        *("500", "502", "503", "504", "CloudWatchLogsDeliveryUnavailableException"),
+    ),
+    _CONFLICT: ("ConflictException", "ConcurrentModificationException", "OperationAborted", "409"),
+    _VANISHED: (
+        *("NotFoundException", "ResourceNotFoundException", "TrailNotFoundException", "NoSuchBucket", "404"),
+        *("NoSuchEntity", "ParentNotFoundException", "ChildNotFoundException", "TargetNotFoundException"),
+        *("EventDataStoreNotFoundException", "InactiveEventDataStoreException"),
+    ),
+    _UNREACHED: (
+        *("ConnectionError", "EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "SSLError"),
+        *("ConnectionClosedError", "ProxyConnectionError", "HTTPClientError", "IncompleteReadError"),
+        *(
+            "ResponseStreamingError",
+            "AwsChunkedWrapperError",
+            "MalformedAnswerError",
+            "ResponseParserError",
+            "ChecksumError",
+        ),
+        *("FlexibleChecksumError", "PermanentRedirect", "TemporaryRedirect", "301", "307"),
+    ),
+    _PROFILE: ("ProfileNotFound",),
+    _MFA: ("RefreshWithMFAUnsupportedError",),
+    _CONFIGURATION: (
+        *("ConfigNotFound", "ConfigParseError", "InvalidConfigError", "InfiniteLoopConfigError", "InvalidDefaultsMode"),
+        *("InvalidMaxRetryAttemptsError", "InvalidRetryConfigurationError", "InvalidRetryModeError"),
+        *("InvalidProxiesConfigError", "InvalidS3AddressingStyleError", "InvalidS3UsEast1RegionalEndpointConfigError"),
+        *("InvalidSTSRegionalEndpointsConfigError", "InvalidIMDSEndpointError", "InvalidIMDSEndpointModeError"),
+        *("InvalidChecksumConfigError", "InvalidEndpointDiscoveryConfigurationError", "MissingDependencyException"),
+        *("UnsupportedS3ConfigurationError", "UnsupportedS3ArnError", "UnsupportedS3AccesspointConfigurationError"),
+        *("UnsupportedS3ControlArnError", "UnsupportedS3ControlConfigurationError", "UnsupportedOutpostResourceError"),
+    ),
+    _NO_CREDENTIALS: ("NoCredentialsError", "PartialCredentialsError"),
+    _SOURCE: (
+        "CredentialRetrievalError",
+        "MetadataRetrievalError",
+        "UnknownCredentialError",
+        "UnknownTokenProviderError",
+    ),
+    _REGION: (
+        *(
+            "NoRegionError",
+            "InvalidRegionError",
+            "UnknownRegionError",
+            "ServiceNotInRegionError",
+            "EndpointVariantError",
+        ),
+        *("EndpointResolutionError", "EndpointProviderError", "BaseEndpointResolverError", "UnknownEndpointError"),
+        *("UnknownFIPSEndpointError", "UnsupportedAPIEndpointException", "UnknownEndpointResolutionBuiltInName"),
+    ),
+    _ENDPOINT: ("InvalidEndpointConfigurationError", "InvalidHostLabelError", "InvalidDNSNameError"),
+    _VALUE: (
+        *("ValidationError", "ValidationException", "ParamValidationError", "MissingParametersError", "RangeError"),
+        *("InvalidParameter", "InvalidParameterValue", "InvalidParameterException", "InvalidParameterCombination"),
+        *("InvalidParameterCombinationException", "MissingParameter", "InvalidQueryParameter", "InvalidRequest"),
+        *("InvalidInputException", "InvalidArnException", "InvalidAliasNameException", "InvalidTrailNameException"),
+        *("CloudTrailARNInvalidException", "InvalidBucketName", "InvalidS3BucketNameException", "TagException"),
+        *("InvalidS3PrefixException", "InvalidTagParameterException", "InvalidKmsKeyIdException"),
+        *("ChannelARNInvalidException", "EventDataStoreARNInvalidException", "ResourceTypeNotSupportedException"),
+        *("MalformedPolicyDocument", "PackedPolicyTooLarge", "MalformedPolicy", "TrailNotProvidedException"),
+        *("UnknownParameterError", "InvalidExpressionError", "AliasConflictParameterError"),
+        *(
+            "InvalidHomeRegionException",
+            "S3BucketDoesNotExistException",
+            "KmsKeyNotFoundException",
+            "MalformedQueryString",
+        ),
+        *("AlreadyExistsException", "TrailAlreadyExistsException", "RequestEntityTooLargeException"),
+        "MalformedHttpRequestException",
+    ),
+    _OUTDATED: (
+        *("InvalidAction", "UnknownOperationException", "UnknownOperation", "UnsupportedOperation", "NotImplemented"),
+        *("UnsupportedOperationException", "UnknownServiceError", "UnknownServiceStyle", "DataNotFoundError"),
+        *(
+            "ApiVersionNotFoundError",
+            "UnknownClientMethodError",
+            "UnsupportedServiceProtocolsError",
+            "MD5UnavailableError",
+        ),
+        *("UnknownSignatureVersionError", "UnsupportedSignatureVersionError", "InvalidMarkerException"),
+        *("InvalidTokenException", "OperationNotPageableError", "PaginationError", "501", "UnknownKeyError"),
+    ),
+    _ACCOUNT: ("AccountProblem", "AllAccessDisabled", "InvalidPayer", "InvalidObjectState"),
+    _STATE: ("KMSInvalidStateException", "DisabledException", "KmsKeyDisabledException"),
+    _ORGANIZATION: (
+        *("CloudTrailAccessNotEnabledException", "InsufficientDependencyServiceAccessPermissionException"),
+        *("NoManagementAccountSLRExistsException", "OrganizationNotInAllFeaturesModeException"),
+        *("OrganizationsNotInUseException", "ConstraintViolationException"),
+    ),
+    _OWNER: ("NotOrganizationMasterAccountException",),
+    _QUOTA: ("LimitExceededException", "MaximumNumberOfTrailsExceededException", "TagsLimitExceededException"),
+    _PRINCIPALS: ("MalformedPolicyDocumentException",),
+    _NOT_BY_US: (
+        *("InsufficientSnsTopicPolicyException", "InvalidSnsTopicNameException", "InvalidEventSelectorsException"),
+        *("InvalidCloudWatchLogsLogGroupArnException", "InvalidCloudWatchLogsRoleArnException"),
+    ),
+    "Let the bucket policy and the key policy allow CloudTrail what the findings of the trail name.": (
+        *("InsufficientEncryptionPolicyException", "InsufficientS3BucketPolicyException"),
+    ),
+    _KEY_STORE: (
+        *("CloudHsmClusterInvalidConfigurationException", "CustomKeyStoreInvalidStateException"),
+        *("CustomKeyStoreNotFoundException", "XksKeyAlreadyInUseException", "XksKeyInvalidConfigurationException"),
+        "XksKeyNotFoundException",
+    ),
+    "The account that asks is in no organization: ask from the management account or a delegated administrator.": (
+        "AWSOrganizationsNotInUseException",
+    ),
+    "Correct the account id: there is no such account in the organization of the account that asks.": (
+        "AccountNotFoundException",
+    ),
+}
+STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}
+# STS does not say which of these it is, so that nobody can probe for roles.
+_ROLE = (
+    "Check that the role exists, that its trust policy names the caller and the external id, "
+    "and that the caller is allowed sts:AssumeRole."
+)
+
+
+def step_for(code: str, *, operation: str, iam_action: str, region: str) -> str:
+    """Return the sentence for a code of AWS, or for the name of an exception of its SDK.
+
+    A code that the table does not hold is said not to be known: a guess would send people the wrong way.
+    """
+    if operation == "AssumeRole" and STEPS.get(code) == _DENIED:
+        return _ROLE
+    known = STEPS.get(code)
+    if known is None:
+        return f"The code {code} is not known here: go by AWS's message, and by the documentation of {operation}."
+    return known.format(iam_action=iam_action, region=region, operation=operation)
