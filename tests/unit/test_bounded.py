@@ -10,6 +10,7 @@ Nothing is timed here: what is counted are the calls of functions, which are the
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,22 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
+    Delivery,
+    merge_bucket_policy,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
+    MergeRefusedError,
+    Required,
+    merge,
+    new_key_policy,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import service_request
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
@@ -116,10 +132,157 @@ HOSTILE: dict[str, dict[str, Any]] = {
 }
 
 
+STRANGER = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+NAMES = [f"arn:aws:iam::*:role/x{number}*" for number in range(170)]
+SERVICES = [f"s{number}.*.amazonaws.com" for number in range(170)]
+LONG_NAME = "arn:aws:iam::*:role/" + "a" * 1_900
+
+
+def open_questions(**fields: Any) -> list[dict[str, Any]]:
+    """Statements that hang on ten keys of which nothing is known: a thousand worlds to go through."""
+    return [
+        {**fields, "Effect": effect, "Condition": {"StringEquals": {f"aws:x{number}": "a"}}}
+        for number in range(5)
+        for effect in ("Allow", "Deny")
+    ]
+
+
+# Lists that multiply each other: names of strangers and services, statements, values, variables, open questions.
+PRODUCTS: dict[str, list[dict[str, Any]]] = {
+    "names and services": [
+        {**STRANGER, "Condition": {"StringLike": {"aws:PrincipalArn": NAMES, "kms:ViaService": SERVICES}}}
+    ],
+    "names and statements": [
+        {
+            **STRANGER,
+            "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o"}, "StringLike": {"aws:PrincipalArn": name}},
+        }
+        for name in NAMES * 2
+    ],
+    "names that no statement covers": [
+        {
+            **STRANGER,
+            "Principal": {"AWS": f"arn:aws:iam::111111111111:role/{number}"},
+            "Condition": {"StringLike": {"aws:PrincipalArn": name, "kms:ViaService": service}},
+        }
+        for number, (name, service) in enumerate(zip(NAMES, SERVICES, strict=True))
+    ],
+    "names and variables": [
+        {
+            **STRANGER,
+            "Resource": [f"${{aws:PrincipalArn}}{number}" for number in range(300)],
+            "Condition": {"StringLike": {"aws:PrincipalArn": NAMES}},
+        }
+    ],
+    "long names and patterns": [
+        {
+            **STRANGER,
+            "Condition": {
+                "StringLike": {"aws:PrincipalArn": [f"{LONG_NAME}{number}" for number in range(20)]},
+                "StringNotLike": {"aws:PrincipalArn": [f"*{'a' * 900}{number}b" for number in range(60)]},
+            },
+        }
+    ],
+}
+
+
+def judged(**snapshot: Any) -> Callable[[], object]:
+    """The work of judging a snapshot."""
+    read = build.snapshot(**snapshot)
+    return lambda: assess(read, Settings(readers=(build.ROLE_ARN,)))
+
+
 @pytest.mark.parametrize("element", HOSTILE)
 def test_a_policy_as_long_as_any_is_judged_in_steps_that_do_not_multiply(element: str) -> None:
     text = build.policy(build.ROOT, {**build.ENCRYPT, **HOSTILE[element]}, build.DESCRIBE, build.DECRYPT)
-    assert calls(lambda: assess(build.snapshot(key={"policy": text}), Settings())) < 2_000_000
+    assert calls(judged(key={"policy": text})) < 2_000_000
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A smaller budget, so that it is used up sooner."""
+    monkeypatch.setattr(_budget, "STEPS", 50_000)
+    return 50_000
+
+
+@pytest.mark.parametrize("lists", PRODUCTS)
+def test_lists_that_multiply_each_other_are_judged_within_a_budget(lists: str, steps: int) -> None:
+    policy = {"policy": build.policy(build.ROOT, build.ENCRYPT, *PRODUCTS[lists], build.DESCRIBE, build.DECRYPT)}
+    found = build.finding("key_policy_is_scoped", build.snapshot(key=policy))
+    # Read once before, so that what is counted is the judging.
+    assert calls(judged(key=policy)) < 10 * steps
+    assert found.status == "unknown"
+    assert "takes more than the 1,000,000 steps that are given to a finding" in found.message
+    assert found.remediation.startswith("Shorten the policy")
+
+
+def test_questions_that_stay_open_for_every_folder_are_judged_within_a_budget(steps: int) -> None:
+    statements = open_questions(Principal="*", Action="s3:PutObject", Resource="*")
+    trail = {"organization_trail": True, "multi_region": True}
+    read = build.snapshot(bucket={"policy": build.policy(*statements)}, trail=trail)
+    read = replace(read, regions=tuple(f"us-east-{number}" for number in range(1, 31)))
+    assert calls(lambda: assess(read, Settings())) < 10 * steps
+    found = build.finding("bucket_policy_accepts_key", read)
+    assert found.status == "unknown"
+    assert "takes more than the 1,000,000 steps" in found.message
+
+
+@pytest.mark.parametrize("statement", [build.ENCRYPT, {**build.ENCRYPT, "Effect": "Deny"}])
+def test_what_a_budget_does_not_reach_for_is_not_known(statement: dict[str, Any]) -> None:
+    policy = parse(build.policy(build.ROOT, statement))
+    call = service_request("kms:GenerateDataKey", trail_arn=build.TRAIL_ARN, key_arn=build.KEY_ARN)
+    cost = policy.weight[0] + policy.weight[1] * call.longest // CHARACTERS
+    budget = Budget(cost)
+    assert decide(policy, call, budget).outcome is not Outcome.INDETERMINATE
+    decision = decide(policy, call, budget)
+    assert (decision.outcome, decision.statements) == (Outcome.INDETERMINATE, ())
+    assert budget.is_exhausted
+    assert not Budget(cost - 1).spend(cost)
+
+
+def test_a_policy_as_long_as_kms_takes_is_far_from_its_budget() -> None:
+    trails = tuple(f"arn:aws:cloudtrail:us-east-1:{number}:trail/main" for number in range(10**11, 10**11 + 500))
+    policy = new_key_policy(Required(build.KEY_ARN, trails, form="cis"))
+    assert len(policy.to_json()) > 20_000
+    number, sought = policy.weight
+    assert number + sought < _budget.STEPS / 50
+
+
+def test_a_merge_refuses_what_a_budget_does_not_reach_for(steps: int) -> None:
+    statements = open_questions(Principal="*", Action="kms:*", Resource=[f"${{aws:SourceArn}}{n}" for n in range(120)])
+    policy = parse(build.policy(build.ROOT, *statements))
+    readers = tuple(f"arn:aws:iam::111111111111:role/reader{number}" for number in range(2))
+
+    def merging() -> None:
+        with pytest.raises(MergeRefusedError, match="takes more than the 1,000,000 steps"):
+            merge(policy, Required(build.KEY_ARN, (build.TRAIL_ARN,), readers))
+
+    assert calls(merging) < 20 * steps
+
+
+@pytest.mark.usefixtures("steps")
+def test_a_bucket_policy_is_not_added_to_where_a_budget_does_not_reach() -> None:
+    statements = open_questions(Principal="*", Action="s3:*", Resource=[f"${{aws:SourceArn}}{n}" for n in range(120)])
+    delivery = Delivery(build.TRAIL_ARN, build.KEY_ARN, "logs", None, ("us-east-1", "eu-central-1"))
+    with pytest.raises(MergeRefusedError, match=r"bucket logs is left as it is: .* more than the 1,000,000 steps"):
+        merge_bucket_policy(build.policy(*statements), delivery, tls_only=False)
+
+
+def test_strangers_are_tried_one_after_the_other_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = [0, 0]
+    prepare = Request.__post_init__
+
+    def counted(request: Request) -> None:
+        prepare(request)
+        alive[0] += 1
+        alive[1] = max(alive)
+        weakref.finalize(request, lambda: alive.__setitem__(0, alive[0] - 1))
+
+    monkeypatch.setattr(Request, "__post_init__", counted)
+    statement = {**STRANGER, "Condition": {"StringLike": {"aws:PrincipalArn": NAMES[:40]}}}
+    found = build.finding("key_policy_is_scoped", build.snapshot(key=build.key_policy(statement)))
+    assert found.status == "fail"
+    assert alive[1] < 40
 
 
 def test_a_policy_that_is_longer_than_any_is_not_read() -> None:

@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Organization,
     ReadError,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
@@ -77,7 +78,8 @@ def readers_can_decrypt(subject: Subject) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    decisions = {reader: _reader_decision(subject, key, policy, reader) for reader in subject.settings.readers}
+    budget = Budget.of(len(subject.settings.readers))
+    decisions = {each: _reader_decision(subject, key, policy, each, budget) for each in subject.settings.readers}
     foreign = [reader for reader in decisions if reader.split(":")[4] != key.arn.split(":")[4]]
     evidence = {reader: {"outcome": d.outcome.name.lower(), "reason": d.reason} for reader, d in decisions.items()}
     denied = [r for r, d in decisions.items() if d.outcome in (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)]
@@ -100,7 +102,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
     return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
 
 
-def _reader_decision(subject: Subject, key: Key, policy: Policy, reader: str) -> Decision:
+def _reader_decision(subject: Subject, key: Key, policy: Policy, reader: str, budget: Budget) -> Decision:
     """Decide a reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
     foreign = reader.split(":")[4] != key.arn.split(":")[4]
     request = reader_request(
@@ -111,7 +113,7 @@ def _reader_decision(subject: Subject, key: Key, policy: Policy, reader: str) ->
         bucket_region=subject.bucket.region if isinstance(subject.bucket, Bucket) else key.region,
         identity_allows=True if foreign else None,
     )
-    return decide(policy, request)
+    return decide(policy, request, budget)
 
 
 def bucket_policy_accepts_key(subject: Subject) -> Result:
@@ -134,20 +136,25 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     parsed = _parsed(NO_POLICY if policy is None else policy)
     if isinstance(parsed, Result):
         return parsed
+    budget = Budget()
     if not subject.trail.organization_trail:
-        return _accepts_all(subject, parsed, None)
-    return _accepts_organization(subject, parsed)
+        return _accepts_all(subject, parsed, None, budget)
+    return _accepts_organization(subject, parsed, budget)
 
 
-def _accepts_organization(subject: Subject, parsed: Policy) -> Result:
+def _accepts_organization(subject: Subject, parsed: Policy, budget: Budget) -> Result:
     """What is to be said of the folders of an organization trail.
 
     Of an organization that was not told only what holds for every id: a policy that is right for what it names says
     nothing of the trail's own.
     """
     if isinstance(subject.organization, Organization):
-        return _accepts_all(subject, parsed, subject.organization.id)
-    results = [_accepts_all(subject, parsed, each) for each in ANY_ORGANIZATION]
+        return _accepts_all(subject, parsed, subject.organization.id, budget)
+    results: list[Result] = []
+    for each in ANY_ORGANIZATION:
+        results.append(_accepts_all(subject, parsed, each, budget))
+        if budget.is_exhausted:
+            return results[-1]
     if {result.status for result in results} in ({"pass"}, {"fail"}):
         return results[0]
     return _of_unknown_organization(subject)
@@ -161,10 +168,15 @@ def _of_unknown_organization(subject: Subject) -> Result:
     return Result("unknown", f"{what} was not read.")
 
 
-def _accepts_all(subject: Subject, policy: Policy, organization: str | None) -> Result:
+def _accepts_all(subject: Subject, policy: Policy, organization: str | None, budget: Budget) -> Result:
     """The worst that is to be said of a log file in any folder of the trail."""
-    results = [_accepts(subject, policy, request) for request in _deliveries(subject, organization)]
-    return next((result for status in ("fail", "unknown") for result in results if result.status == status), results[0])
+    first: dict[str, Result] = {}
+    for request in _deliveries(subject, organization):
+        result = _accepts(subject, policy, request, budget)
+        first.setdefault(result.status, result)
+        if result.status == "fail" or budget.is_exhausted:
+            break
+    return next(first[status] for status in ("fail", "unknown", "pass") if status in first)
 
 
 def _deliveries(subject: Subject, organization: str | None) -> Iterator[Request]:
@@ -180,9 +192,9 @@ def _deliveries(subject: Subject, organization: str | None) -> Iterator[Request]
     )
 
 
-def _accepts(subject: Subject, policy: Policy, request: Request) -> Result:
+def _accepts(subject: Subject, policy: Policy, request: Request, budget: Budget) -> Result:
     name, folder = subject.trail.bucket_name, readable(request.resource).partition(":::")[2].rpartition("/20")[0]
-    decision = decide(policy, request)
+    decision = decide(policy, request, budget)
     if decision.outcome is Outcome.INDETERMINATE and _hangs_on_ids(decision, request):
         below = folder.removeprefix(f"{name}/").rpartition("/CloudTrail/")[0].rpartition("/")[0]
         return _of_unknown_ids(subject, decision, below)
@@ -221,9 +233,9 @@ def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
 
 
 def _remedy(decision: Decision, grant: str) -> str:
-    """What to do where the outcome is open: what a Deny leaves open no grant settles."""
-    denies = any(statement.effect == "Deny" for statement in decision.statements)
-    return decision.advice if denies else grant
+    """What to do where the outcome is open: what a Deny leaves open, or the length of the policy, no grant settles."""
+    allows = {statement.effect for statement in decision.statements} == {"Allow"}
+    return grant if allows else decision.advice
 
 
 def _service_may(subject: Subject, action: str, verb: str) -> Result:

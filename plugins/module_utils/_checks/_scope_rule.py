@@ -18,6 +18,10 @@ from fnmatch import fnmatchcase
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
+    STEPS_OF_A_REQUEST,
+    Budget,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     Decision,
     concerning,
@@ -73,6 +77,8 @@ ARN_PARTS = 6
 ARN_LENGTH = 2048
 # How many actions a message names; the evidence has them all.
 SHOWN = 3
+# Nearest to an allow first.
+SEVERITY = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
 
 
@@ -131,29 +137,44 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         "aws:PrincipalOrgID": FOREIGN_ORGANIZATION,
     }
     own = _carrying(service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn), foreign)
-    trails = [
+    trails = (
         _carrying(service_request("kms:GenerateDataKey", trail_arn=arn, key_arn=key.arn), foreign)
         for arn in _foreign_trails(policy, key, stranger)
+    )
+    asked: list[tuple[str, Iterable[Request], tuple[str, ...]]] = [
+        (FOREIGN_ENCRYPTION, trails, ("kms:GenerateDataKey",)),
+        ("CloudTrail may {}", (own,), ADMINISTRATION),
+        ("any other account may {}", _foreign_readers(subject, policy, key, stranger), USE + ADMINISTRATION),
     ]
-    readers = list(_foreign_readers(subject, policy, key, stranger))
-    asked = [
-        (FOREIGN_ENCRYPTION, _doors(policy, trails), ("kms:GenerateDataKey",)),
-        ("CloudTrail may {}", _doors(policy, [own]), ADMINISTRATION),
-        ("any other account may {}", _doors(policy, readers), USE + ADMINISTRATION),
-    ]
-    return {name.format(action): _worst(doors, action) for name, doors, actions in asked for action in actions}
+    budget = Budget()
+    return {
+        name.format(action): decision
+        for name, requests, actions in asked
+        for action, decision in _worst(policy, requests, actions, budget).items()
+    }
 
 
-def _doors(policy: Policy, requests: Iterable[Request]) -> list[tuple[Policy, Request]]:
-    """Each request with all of the policy that speaks of its principal, which is the same for every action."""
-    return [(concerning(policy, request), request) for request in requests]
+def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], budget: Budget) -> dict[str, Decision]:
+    """Of each action the decision that is nearest to an allow, over all that a stranger could try.
+
+    What could not be tried any more is open of every action that is not allowed anyway.
+    """
+    worst: dict[str, Decision] = {}
+    for request in requests:
+        is_last = not budget.spend(len(policy.statements) + STEPS_OF_A_REQUEST)
+        # What speaks of the principal is the same for every action.
+        narrowed = concerning(policy, request)
+        for action in actions:
+            decision = decide(narrowed, request.asking(action), budget)
+            if action not in worst or _severity(decision) < _severity(worst[action]):
+                worst[action] = decision
+        if is_last:
+            break
+    return worst
 
 
-def _worst(doors: Iterable[tuple[Policy, Request]], action: str) -> Decision:
-    """The decision that is nearest to an allow, over all that a stranger could try."""
-    severity = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
-    decisions = (decide(policy, request.asking(action)) for policy, request in doors)
-    return min(decisions, key=lambda decision: severity.index(decision.outcome))
+def _severity(decision: Decision) -> int:
+    return SEVERITY.index(decision.outcome)
 
 
 def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:

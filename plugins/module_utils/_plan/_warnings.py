@@ -14,8 +14,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _budget,
     _decide,
     _document,
+    _patterns,
     _request,
     _requests,
     _validate,
@@ -111,7 +113,13 @@ def _of_replacement(
         f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and cannot be "
         "read once it is gone."
     )
-    lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])])
+    budget = _budget.Budget()
+    lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])], budget)
+    if budget.is_exhausted:
+        yield (
+            f"Not everybody whom the policy of {old.arn} names could be tried, since it is too long: some may decrypt "
+            f"the logs of {trail.arn} now, and will not be allowed to decrypt new ones. List under readers who should."
+        )
     if lost:
         yield (
             f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, and will not be allowed to decrypt new ones. "
@@ -119,17 +127,25 @@ def _of_replacement(
         )
 
 
-def _readers_lost(snapshot: _model.Snapshot, trail: _model.Trail, old: _model.Key, new: object) -> list[str]:
+def _readers_lost(
+    snapshot: _model.Snapshot, trail: _model.Trail, old: _model.Key, new: object, budget: _budget.Budget
+) -> list[str]:
     """The principals named in the old key's policy that may read the trail's logs by it, and not by the new one's."""
     now = _parsed(old)
     then = _parsed(new) if isinstance(new, _model.Key) else None
     if now is None or then is None or not isinstance(new, _model.Key):
         return []
-    return [
-        name
-        for name in _named_principals(now)
-        if _may_read(now, name, snapshot, trail, old) and not _may_read(then, name, snapshot, trail, new)
-    ]
+    lost = []
+    for name in _named_principals(now):
+        before, after = (
+            _decide.decide(policy, _reading(name, snapshot, trail, key), budget).outcome
+            for policy, key in ((now, old), (then, new))
+        )
+        if budget.is_exhausted:
+            break
+        if before is _request.Outcome.ALLOWED and after is not _request.Outcome.ALLOWED:
+            lost.append(name)
+    return lost
 
 
 def _parsed(key: _model.Key) -> _document.Policy | None:
@@ -146,14 +162,12 @@ def _named_principals(policy: _document.Policy) -> list[str]:
         principal: Any = statement.document.get("Principal") if statement.effect == "Allow" else None
         listed = principal.get("AWS", []) if isinstance(principal, Mapping) else []
         for name in listed if isinstance(listed, list) else [listed]:
-            if isinstance(name, str) and (name.startswith("arn:") or name.isdigit()):
+            if isinstance(name, str) and (_patterns.is_arn(name) or name.isdigit()):
                 names[name] = None
     return list(names)
 
 
-def _may_read(
-    policy: _document.Policy, name: str, snapshot: _model.Snapshot, trail: _model.Trail, key: _model.Key
-) -> bool:
+def _reading(name: str, snapshot: _model.Snapshot, trail: _model.Trail, key: _model.Key) -> _request.Request:
     bucket = snapshot.buckets[trail.bucket_name]
     request = _requests.reader_request(
         name,
@@ -164,4 +178,4 @@ def _may_read(
     )
     # Of another account the key policy tells its own half only.
     foreign = request.caller.account != request.account
-    return _decide.decide(policy, replace(request, identity_allows=foreign or None)).outcome is _request.Outcome.ALLOWED
+    return replace(request, identity_allows=foreign or None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _budget,
     _decide,
     _document,
     _merge,
@@ -100,11 +101,14 @@ def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[st
     """Our statements for what no statement allows. What a Deny leaves open no Allow can settle."""
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
+    budget = _budget.Budget()
     for request in delivery.requests():
-        decision = _decide.decide(policy, request)
-        if decision.outcome is _request.Outcome.EXPLICIT_DENY:
-            raise _refusal(delivery, f"{decision.reason} {decision.advice}")
-        if _decide.decide(allows, request).outcome is not _request.Outcome.ALLOWED:
+        decision = _decide.decide(policy, request, budget)
+        allowed = _decide.decide(allows, request, budget)
+        if decision.outcome is _request.Outcome.EXPLICIT_DENY or budget.is_exhausted:
+            cause = allowed if budget.is_exhausted else decision
+            raise _refusal(delivery, f"{cause.reason} {cause.advice}")
+        if allowed.outcome is not _request.Outcome.ALLOWED:
             missing.add(request.action)
     source = {"aws:SourceArn": [delivery.trail_arn]}
     if "s3:GetBucketAcl" in missing:

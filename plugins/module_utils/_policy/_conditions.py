@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
+    CHARACTERS,
+    STEPS_OF_A_VARIABLE,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import (
     OPERATORS,
     Matcher,
@@ -25,6 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     pieces_of,
     resolve,
     shortest,
+    sought,
 )
 
 QUANTIFIERS = ("ForAnyValue", "ForAllValues")
@@ -56,6 +61,9 @@ class Condition:
         plain = [value for value in values if not (filled and has_variable(value))]
         self._exact, self._matchers = _compile(self._make, plain)
         self._fold = kind is not None and kind.ignores_case
+        # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
+        self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * len(self._templates)
+        self.sought = sought(plain) + CHARACTERS * len(self._templates)
 
     def holds(self, context: Context) -> bool | None:
         """True, False, or None where it cannot be told."""

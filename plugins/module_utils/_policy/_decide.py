@@ -10,9 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
+    CHARACTERS,
+    Budget,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, settle
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import Explanation, explain
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import (
+    Explanation,
+    explain,
+    explain_exhaustion,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -50,17 +58,24 @@ class Decision:
         return self._explanation[2]
 
 
-def decide(policy: Policy, request: Request) -> Decision:
+def decide(policy: Policy, request: Request, budget: Budget | None = None) -> Decision:
     """Judge a request: an explicit deny first, then an allow, else the implicit deny.
 
     INDETERMINATE where the policy alone cannot tell: it delegates to the principal's own IAM policies, of which
-    the request says nothing, or the outcome hangs on a key that is not known, or AWS documents nothing.
+    the request says nothing, or the outcome hangs on a key that is not known, or AWS documents nothing, or to tell
+    would take more steps than are left in the budget, which calls may share.
     IAM principals are judged by the rules of key policies: what the policy does not allow, IAM policies cannot
     (KMS developer guide, "Key policies"). Grants, service control policies, permissions boundaries, session
     policies and endpoint policies are not modelled.
     """
-    applied = [each for each in (apply(statement, request) for statement in policy.statements) if each is not None]
-    outcome = settle(applied, request)
+    budget = budget or Budget()
+    steps, sought = policy.weight
+    if not budget.spend(steps + sought * request.longest // CHARACTERS):
+        return Decision(Outcome.INDETERMINATE, partial(explain_exhaustion, request))
+    applied = [each for statement in policy.statements if (each := apply(statement, request)) is not None]
+    outcome = settle(applied, request, budget)
+    if outcome is Outcome.INDETERMINATE and budget.is_exhausted:
+        return Decision(outcome, partial(explain_exhaustion, request))
     return Decision(outcome, partial(explain, outcome, applied, policy, request))
 
 

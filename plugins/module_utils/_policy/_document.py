@@ -15,9 +15,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
+    CHARACTERS,
+    STEPS_OF_A_REQUEST,
+    STEPS_OF_A_VARIABLE,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
     Condition,
     parse_conditions,
@@ -36,6 +41,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     pieces_of,
     resolve,
     shortest,
+    sought,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Principals
 
@@ -76,6 +82,9 @@ class Names:
         self._is_private = any(map(has_unknown, values))
         plain = tuple(pieces_of(value) for value in values if not (variables and has_variable(value)))
         self._covers = _actions_like(plain) if actions else _resources_like(plain)
+        # Patterns without variables are compared many at once.
+        self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * len(self._templates)
+        self.sought = sought(values) + CHARACTERS * len(self._templates)
 
     def cover(self, name: str, context: Context) -> bool | None:
         """Whether the element covers the action or resource of a request; None where that cannot be told."""
@@ -124,7 +133,7 @@ def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
 
 
 # A trail delivers to many folders, for each of which the variables come to the same.
-_filled_like = lru_cache(maxsize=1024)(_resources_like)
+_filled_like = lru_cache(maxsize=128)(_resources_like)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +159,12 @@ class Statement:
         """The label."""
         return self.label
 
+    @cached_property
+    def weight(self) -> tuple[int, int]:
+        """The steps that a request costs to compare, and the characters that its texts are searched for."""
+        parts = [each for each in (self.principals, self.actions, self.resources, *self.conditions) if each]
+        return 1 + sum(each.steps for each in parts), sum(each.sought for each in parts)
+
 
 @dataclass(frozen=True, eq=False)
 class Policy:
@@ -162,6 +177,12 @@ class Policy:
     warnings: tuple[str, ...]
     document: Mapping[str, Any]
     repeated: tuple[str, ...] = ()
+
+    @cached_property
+    def weight(self) -> tuple[int, int]:
+        """The same of all statements together, and of preparing the request."""
+        weights = [each.weight for each in self.statements]
+        return STEPS_OF_A_REQUEST + sum(steps for steps, _ in weights), sum(sought for _, sought in weights)
 
     def to_json(self) -> str:
         """The policy as compact JSON, the form in which it is sent."""

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context
@@ -34,6 +35,11 @@ class Application:
     def certain(self) -> bool:
         """Whether it applies whatever the unknown keys hold."""
         return not self.open and self.doubt is None
+
+    @property
+    def steps(self) -> int:
+        """What one world costs; a question is known by all the values of its condition."""
+        return 1 + sum(1 + len(condition.values) // 20 for condition in self.open)
 
     def in_world(self, context: Context, world: Mapping[Hashable, bool]) -> bool:
         """Whether it applies in a world where every open question has an answer."""
@@ -63,10 +69,11 @@ def apply(statement: Statement, request: Request) -> Application | None:
     return Application(statement, covers, tuple(undecided), None if clear else ("statement", id(statement)))
 
 
-def settle(applied: Sequence[Application], request: Request) -> Outcome:
+def settle(applied: Sequence[Application], request: Request, budget: Budget) -> Outcome:
     """What comes of the request; INDETERMINATE only if what is unknown could change it from denied to allowed or back.
 
-    Of very many open questions nothing is proven: INDETERMINATE then, too.
+    Of very many open questions nothing is proven: INDETERMINATE then, too. So it is where the proof would take more
+    steps than are left in the budget.
     """
     certain = [each for each in applied if each.certain]
     at_least = outcome_of(certain, request)
@@ -76,7 +83,7 @@ def settle(applied: Sequence[Application], request: Request) -> Outcome:
     if not relevant or at_least is Outcome.EXPLICIT_DENY or not may_allow:
         return at_least
     found: set[Outcome] = set()
-    for world in _worlds(relevant, request.keys):
+    for world in _worlds(relevant, request.keys, budget):
         found.add(outcome_of([*certain, *(e for e in relevant if e.in_world(request.keys, world))], request))
         if len(found) > 1 and not found <= _DENIALS:
             break
@@ -85,12 +92,13 @@ def settle(applied: Sequence[Application], request: Request) -> Outcome:
     return found.pop() if len(found) == 1 else Outcome.INDETERMINATE
 
 
-def _worlds(undecided: Iterable[Application], context: Context) -> Iterator[Mapping[Hashable, bool]]:
+def _worlds(undecided: Sequence[Application], context: Context, budget: Budget) -> Iterator[Mapping[Hashable, bool]]:
     questions: dict[Hashable, None] = {}
     for each in undecided:
         questions.update(dict.fromkeys(() if each.doubt is None else (each.doubt,)))
         questions.update(dict.fromkeys(question for c in each.open for question in c.questions(context)))
-    if len(questions) <= _QUESTIONS:
+    steps = sum(each.steps for each in undecided)
+    if len(questions) <= _QUESTIONS and budget.spend(steps << len(questions)):
         for answers in product((False, True), repeat=len(questions)):
             yield dict(zip(questions, answers, strict=True))
 

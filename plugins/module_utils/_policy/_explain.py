@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import STEPS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application, outcome_of
@@ -31,6 +32,16 @@ def explain(outcome: Outcome, applied: Sequence[Application], policy: Policy, re
     decided = {Outcome.ALLOWED: _allowing, Outcome.EXPLICIT_DENY: _denying, Outcome.INDETERMINATE: _leaving_open}
     deciding, words = decided[outcome](applied, request)
     return (tuple(each.statement for each in deciding), *words)
+
+
+def explain_exhaustion(request: Request) -> Explanation:
+    """The same where the budget was used up: no statement decided."""
+    return (
+        (),
+        f"Whether the policy allows {_call(request)} takes more than the {STEPS:,} steps that are given to a finding: "
+        "the conditions, values and wildcards of its statements multiply each other.",
+        "Shorten the policy: fewer conditions, values and wildcards that hang on each other.",
+    )
 
 
 def _of(effect: str, applied: Sequence[Application], *, certain: bool) -> list[Application]:

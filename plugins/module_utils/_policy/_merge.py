@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _budget,
     _decide,
     _document,
     _request,
@@ -106,8 +107,10 @@ def _reading(reader: str, trail_arn: str, key_arn: str) -> _request.Request:
 
 def _missing(policy: _document.Policy, required: Required) -> list[_request.Request]:
     missing = []
-    for call in _calls(required):
-        decision = _decide.decide(policy, call)
+    calls = _calls(required)
+    budget = _budget.Budget.of(len(calls))
+    for call in calls:
+        decision = _decide.decide(policy, call, budget)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
         if decision.outcome is not _request.Outcome.ALLOWED:
@@ -234,8 +237,10 @@ def _prove(merged: _document.Policy, required: Required) -> None:
             f"with what is missing the policy would not be taken by KMS: {' '.join(problems)} Repair these statements, "
             f"or give some of the trails another key.",
         )
-    for call in _calls(required):
-        decision = _decide.decide(merged, call)
+    calls = _calls(required)
+    budget = _budget.Budget.of(len(calls))
+    for call in calls:
+        decision = _decide.decide(merged, call, budget)
         if decision.outcome is not _request.Outcome.ALLOWED:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
 

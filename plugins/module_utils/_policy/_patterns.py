@@ -85,6 +85,11 @@ def shortest(pieces: Pieces) -> int:
     return sum(len(text) - (text.count("*") if wild else 0) for text, wild in pieces)
 
 
+def sought(texts: Iterable[str]) -> int:
+    """How many characters of these patterns a name is searched for: those behind an asterisk, at every place."""
+    return sum(len(text) - start for text in texts if (start := text.find("*")) >= 0)
+
+
 def _value(body: str, context: Context) -> str | None:
     written = _BODY.fullmatch(body)
     if written is None:

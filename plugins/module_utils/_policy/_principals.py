@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import glob, pieces_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import glob, pieces_of, sought
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[^:]+:(iam|sts)::(\d{12}):(root|[a-z-]+)(?:/(.+))?")
@@ -68,8 +68,9 @@ class Principals:
         self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
         self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
         self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
-        wild = (name for kind in KINDS for name in names[kind])
+        wild = [name for kind in KINDS for name in names[kind]]
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
+        self.steps, self.sought = len(self._patterns), sought(wild)
 
     def cover(self, caller: Caller) -> Covers:
         """How the element covers the caller."""

@@ -44,11 +44,15 @@ class Request:
     unknown_keys: frozenset[str] = frozenset()
     caller: Caller = field(init=False, repr=False, compare=False)
     keys: Context = field(init=False, repr=False, compare=False)
+    longest: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Prepare what every statement asks for."""
         object.__setattr__(self, "caller", Caller(self.principal))
         object.__setattr__(self, "keys", Context(self.context, self.unknown_keys))
+        # The characters of the longest text that patterns are compared with: of several values, one is the resource.
+        longest = max(len(self.principal), len(self.resource), *map(len, self.context.values()))
+        object.__setattr__(self, "longest", longest)
 
     def asking(self, action: str) -> Request:
         """The same request for another action, without preparing its context anew."""
