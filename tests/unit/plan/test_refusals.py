@@ -22,6 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,
@@ -330,3 +331,17 @@ def test_the_diff_reads_as_fields_and_sorted_policies() -> None:
     key = diff([only(plan(build.snapshot(trail=BARE)), "CreateKey")])[0]
     assert key["before"] == ""
     assert key["after"].startswith("description: Encrypts the logs of CloudTrail trails\nmulti_region: false\ntags: {")
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "told"), [(["arn:x"], 0, False), ([str(10**11 + n) for n in range(300)], 500, True)]
+)
+def test_principals_of_an_old_policy_are_compared_within_a_budget(
+    names: list[str], others: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_budget, "STEPS", 100_000)
+    readers = {"Effect": "Allow", "Principal": {"AWS": names}, "Action": "kms:Decrypt", "Resource": "*"}
+    rest = [{**readers, "Principal": {"AWS": "444444444444"}, "Action": f"kms:x{n}"} for n in range(others)]
+    old = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, build.DECRYPT, readers, *rest)
+    planned = plan(build.snapshot(key={"policy": old}), replace(GIVEN, replace_compliant_key=True), target())
+    assert any("could be tried, since it is too long" in each for each in planned.warnings) is told
