@@ -144,7 +144,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
-    ACCOUNT,
     Selection,
     SelectionError,
     host_variables,
@@ -214,7 +213,8 @@ class InventoryModule(AWSInventoryBase):
             )
         self.inventory.add_group(GROUP)
         for account in accounts:
-            self._add(host_variables(account, selection), options)
+            # Names and tags are other people's words, no templates of ours, nor is what is composed of them.
+            self._add(account.account_id, no_template(host_variables(account, selection)), options)
 
     def _accounts(self, selection: Selection, path: str, *, use_cache: bool) -> list[OrganizationAccount]:
         """Take the accounts from the cache, if it holds those of this selection, or from AWS."""
@@ -235,12 +235,10 @@ class InventoryModule(AWSInventoryBase):
         selected = select(read_organization(access), selection)
         return select_by_tags(with_tags(access, selected), selection) if selection.read_tags else selected
 
-    def _add(self, variables: Mapping[str, Any], options: Any) -> None:
-        host = variables[ACCOUNT]["id"]
+    def _add(self, host: str, variables: Mapping[str, Any], options: Any) -> None:
         self.inventory.add_host(host, group=GROUP)
-        # Names and tags are other people's words, no templates of ours.
         for name, value in variables.items():
-            self.inventory.set_variable(host, name, no_template(value))
+            self.inventory.set_variable(host, name, value)
         self.inventory.set_variable(host, "ansible_connection", "local")
         self.inventory.set_variable(host, "ansible_python_interpreter", trust_as_template(INTERPRETER))
         strict = options.get("strict")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -81,6 +82,7 @@ OWN_OPTIONS: dict[str, Any] = {
 # Those of the role and its playbooks that are no option of a run.
 _OTHERS = frozenset({"bucket", "max_fail_percentage", "report_objects", "serial"})
 _PREFIX = "cloudtrail_kms_"
+_TEMPLATE = re.compile(r"\{[{%#]")
 # How alike two names are, of at most 1, of which one is taken for the other with a letter too few or too many.
 _ALIKE = 0.88
 
@@ -117,6 +119,7 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
+    _refuse_templates(own)
     if own["mode"] == "enforce" and len(own["hosts"]) > 1:
         raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
     if own["mode"] == "look":
@@ -131,6 +134,20 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
             f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
         )
     return own
+
+
+def _refuse_templates(own: Mapping[str, Any]) -> None:
+    """Raise AnsibleActionFail for a place of reports that would be evaluated where the role hands it on.
+
+    It leaves them as artifacts: set_stats of ansible-core before 2.19 evaluates them once more, and so do the later
+    nodes of a workflow in AWX, whose variables they become. The name of an account may be part of one.
+    """
+    for name in ("report_dir", "report_bucket", "report_prefix"):
+        if own[name] and _TEMPLATE.search(own[name]):
+            raise AnsibleActionFail(
+                f"Option {name}: {own[name]!r} would be evaluated as a template where it is handed on. Give one "
+                "without {{, {% and {#; a name or tag of an account may have brought them."
+            )
 
 
 def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ BY_US = {"userIdentity": session(ENFORCER), "userAgent": OURS}
 TAKEN: dict[str, dict[str, Any]] = {
     **{action: event(action) for action in RECORDS},
     "the alias alone matters": event("DeleteAlias", resources=[{"ARN": ALIAS}, {"ARN": OTHER_KEY}]),
+    "our user agent, but nobody's role": event("DisableKey", userAgent=OURS, userIdentity="text"),
     "our user agent, but not our role": event("DisableKey", userAgent=OURS),
     "our role, but not our user agent": event("DisableKey", userIdentity=session(ENFORCER)),
     "our session name, but not our role": event(
@@ -43,16 +44,24 @@ LEFT: dict[str, dict[str, Any]] = {
     "a read": event("GetTrailStatus", eventSource="cloudtrail.amazonaws.com", requestParameters={"name": TRAIL}),
     "another write": event("AddTags", eventSource="cloudtrail.amazonaws.com", requestParameters={"name": TRAIL}),
     "no call": {"detail-type": "Scheduled Event", "detail": {}},
+    "no record": {"detail-type": "AWS API Call via CloudTrail", "detail": ["\ud800"]},
+    "no resources": event("DisableKey", resources=["text"], requestParameters="text"),
+    "no account": event("DisableKey", recipientAccountId="111111111111; id"),
 }
 
 
-def local(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def message_id(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+def local(events: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The rulebook with a source on this machine, and with an action that prints, at once, what the rule has taken."""
     path = ROOT / "extensions" / "eda" / "rulebooks" / "cloudtrail_kms_drift.yml"
     rulebook: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     (source,), (rule,) = rulebook[0]["sources"], rulebook[0]["rules"]
     del source["amazon.aws.aws_sqs_queue"]
-    source["eda.builtin.generic"] = {"payload": [{"body": sent} for sent in events], "shutdown_after": 3}
+    sent = [{"body": body, "meta": {"MessageId": message_id(name)}} for name, body in events.items()]
+    source["eda.builtin.generic"] = {"payload": sent, "shutdown_after": 3}
     del rule["throttle"]
     rule["action"] = {"print_event": {}}
     return rulebook
@@ -69,10 +78,9 @@ def test_the_template_lets_through_what_the_rule_takes_and_the_page_names_it() -
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names of the events that the rule took, of all that it was sent."""
+    """The ids of the events that the rule took, of all that it was sent."""
     folder = tmp_path_factory.mktemp("condition")
-    named = {name: {**sent, "id": f"<{name}>"} for name, sent in (TAKEN | LEFT).items()}
-    (folder / "local.yml").write_text(yaml.safe_dump(local(list(named.values()))), encoding="utf-8")
+    (folder / "local.yml").write_text(yaml.safe_dump(local(TAKEN | LEFT)), encoding="utf-8")
     variables = PAGE.file("drift.yml") | {
         "cloudtrail_kms_drift_resources": [TRAIL, KEY, ALIAS, BUCKET],
         "cloudtrail_kms_drift_enforcers": [ENFORCER],
@@ -80,14 +88,14 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     (folder / "drift.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     with Rulebook(folder, os.environ, rulebook="local.yml") as rulebook:
         assert rulebook.wait(60) == 0, rulebook.output
-        return set(re.findall(r"<([^>]*)>", rulebook.output))
+        return set(re.findall(r"MessageId\W+([A-Za-z0-9-]+)", rulebook.output))
 
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_takes(name: str, taken: set[str]) -> None:
-    assert name in taken
+    assert message_id(name) in taken
 
 
 @pytest.mark.parametrize("name", LEFT)
 def test_leaves(name: str, taken: set[str]) -> None:
-    assert name not in taken
+    assert message_id(name) not in taken

@@ -23,6 +23,10 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
+from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter.cloudtrail_kms_change import (
+    DETAIL_TYPE,
+    main,
+)
 from tests.eda.rulebook import DEPLOY, DEPLOY_ELSEWHERE, LIST_RESOURCES, PAGE, Rulebook
 from tests.fakeaws.client import FakeAws
 from tests.page import ROOT, typed
@@ -74,6 +78,13 @@ class Cloud:
         answer = self.cli("events", "put-events", "--entries", json.dumps(entries), environment=self.of_events)
         assert answer["FailedEntryCount"] == 0
 
+    def send(self, *bodies: object) -> None:
+        """Put messages into the queue that are not from EventBridge."""
+        sqs = ("--region", "eu-central-1", "--endpoint-url", self.events, "sqs")
+        queue = self.cli(*sqs, "get-queue-url", "--queue-name", "cloudtrail-kms-drift")["QueueUrl"]
+        for body in bodies:
+            self.cli(*sqs, "send-message", "--queue-url", queue, "--message-body", json.dumps(body))
+
     def of_key(self, action: str, **fields: Any) -> dict[str, Any]:
         """The event of a call on the trail's key."""
         return event(action, requestParameters={"keyId": self.key}, resources=[{"ARN": self.key}], **fields)
@@ -115,6 +126,9 @@ def test_a_burst_leads_to_one_audit_which_sees_all_of_it(cloud: Cloud, tmp_path:
     cloud.reset("healthy")
     list_what_matters(cloud, tmp_path)
     cloud.aws.clear_calls()
+    cloud.send(
+        "text", {"detail-type": DETAIL_TYPE, "detail": ["text"]}, cloud.of_key("DisableKey", userIdentity="text")
+    )
     with Rulebook(tmp_path, cloud.environment) as rulebook:
         cloud.cli("kms", "disable-key", "--key-id", cloud.key)
         cloud.tell(
@@ -165,9 +179,20 @@ def test_where_it_is_allowed_drift_is_mended_and_the_mending_is_no_drift(cloud: 
 
 def test_a_playbook_of_ones_own_audits_the_account_that_the_event_came_from(cloud: Cloud, tmp_path: Path) -> None:
     cloud.reset("organization")
-    (tmp_path / "own.yml").write_text(yaml.safe_dump(PAGE.file("audit-where-it-happened.yml")), encoding="utf-8")
+    mark = tmp_path / "opened"
+    hostile = f"{{{{ lookup('ansible.builtin.pipe', 'touch {mark}') }}}}"
+    forged = event("StopLogging", recipientAccountId="333333333333", requestParameters={"name": hostile})
+    forged["detail"] |= {"userIdentity": {"arn": f"arn:aws:iam::333333333333:role/{hostile}"}, "userAgent": hostile}
     # As ansible-rulebook tells a playbook: its documentation, "run_playbook".
-    told = {"ansible_eda": {"event": {"cloudtrail_kms": {"account": "333333333333"}}}}
-    command = ["ansible-playbook", str(tmp_path / "own.yml"), "-e", json.dumps(told)]
-    played = subprocess.run(command, env=cloud.environment, stdout=subprocess.PIPE, text=True, check=False)
+    told = {"ansible_eda": {"event": main({"body": forged | {"more": hostile}, "meta": {"more": hostile}})}}
+    show = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"var": "ansible_eda"}}]}
+    (tmp_path / "accounts.yml").write_text(yaml.safe_dump(PAGE.file("accounts.yml")), encoding="utf-8")
+    own = [show, *PAGE.file("audit-where-it-happened.yml")]
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    command = ["ansible-playbook", "-i", "accounts.yml", "own.yml", "-e", json.dumps(told)]
+    played = subprocess.run(
+        command, cwd=tmp_path, env=cloud.environment, stdout=subprocess.PIPE, text=True, check=False
+    )
     assert "Account 333333333333 is non_compliant" in played.stdout
+    assert '"account": "333333333333"' in played.stdout
+    assert not mark.exists()

@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts, narrowed_by
 from tests.unit.checks import build
+from tests.unit.eda.events import RECORDS, event
 
 WORDS = st.sampled_from(
     [
@@ -184,3 +185,15 @@ def damaged_reports(draw: st.DrawFn) -> Any:
     for _time in range(draw(st.integers(1, 3))):
         report = draw(_damaged(report, REPORT_WORDS | st.booleans() | st.integers(0, 6) | JSON))
     return report
+
+
+# Messages of a queue, as the source hands them on: records of CloudTrail in which something is missing or is something
+# else, and what was never one.
+EVENTS = st.fixed_dictionaries(
+    {
+        "body": st.sampled_from(sorted(RECORDS)).map(event).flatmap(_damaged)
+        | st.fixed_dictionaries({"detail-type": st.just("AWS API Call via CloudTrail"), "detail": JSON})
+        | JSON
+    },
+    optional={"meta": JSON, "cloudtrail_kms": JSON},
+)

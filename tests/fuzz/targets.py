@@ -18,6 +18,7 @@ from typing import Any
 from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter import cloudtrail_kms_change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     Access,
@@ -50,7 +51,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _jo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.fuzz.strategies import ANSWERS, JSON, ORGANIZATION_ANSWERS, POLICY_TEXTS, damaged_answers, damaged_reports
+from tests.fuzz.strategies import (
+    ANSWERS,
+    EVENTS,
+    JSON,
+    ORGANIZATION_ANSWERS,
+    POLICY_TEXTS,
+    damaged_answers,
+    damaged_reports,
+)
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
 
@@ -182,6 +191,18 @@ def _implied(account: Mapping[str, Any]) -> str:
     return "compliant" if statuses else "no_trails"
 
 
+def events(sent: dict[str, Any]) -> None:
+    """A message of a queue says what has the form that AWS gives it, or nothing; one that is no call stays as it is."""
+    handed_on = cloudtrail_kms_change.main(sent)
+    body = sent.get("body")
+    if not isinstance(body, dict) or body.get("detail-type") != cloudtrail_kms_change.DETAIL_TYPE:
+        assert handed_on == {name: value for name, value in sent.items() if name != "cloudtrail_kms"}
+        return
+    assert "meta" in handed_on
+    assert handed_on.keys() <= {"meta", "cloudtrail_kms"}
+    assert not re.search(r"[^\w.:/,=+@\"{} -]|\{\{|\{%|\{#", json.dumps(handed_on, separators=(", ", ": ")), re.ASCII)
+
+
 def _show(audited: Mapping[str, Any]) -> None:
     """Put the audit into every form it has."""
     document = json.loads(json.dumps(audited))
@@ -198,4 +219,5 @@ TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     organizations: (damaged_answers(ORGANIZATION_ANSWERS),),
     backups: (JSON,),
     joined_reports: (damaged_reports(),),
+    events: (EVENTS,),
 }

@@ -27,10 +27,12 @@ def fake_aws() -> Iterator[FakeAws]:
 
 
 def load(aws: FakeAws, folder: Path, hostile: str) -> None:
-    """An account whose tags, statement names and principals are hostile, and a role that may do everything."""
+    """An account whose name, tags, statement names and principals are hostile, and a role that may do everything."""
     lacking = {"Sid": hostile, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
     spec = {
         "description": "Everything that AWS lets people write has markup in it.",
+        "accounts": [{"id": "111111111111", "name": hostile, "tags": {"owner": hostile}}],
+        "organization": {"management": hostile},
         "roles": {"Everything": {"external_id": ROLE["external_id"]}},
         "buckets": {"logs": {}},
         "keys": {
@@ -45,6 +47,12 @@ def load(aws: FakeAws, folder: Path, hostile: str) -> None:
     path = folder / "hostile.yml"
     path.write_text(yaml.safe_dump(spec), encoding="utf-8")
     aws.reset(str(path))
+    inventory = {
+        "plugin": "aws_baseline.cloudtrail.aws_accounts",
+        "compose": {"composed": "'of ' ~ cloudtrail_kms_account.name ~ cloudtrail_kms_account.tags.owner"},
+        "strict": True,
+    }
+    (folder / "hostile.aws_accounts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
 
 
 def play(aws: FakeAws, folder: Path, *arguments: str) -> str:
@@ -56,13 +64,23 @@ def play(aws: FakeAws, folder: Path, *arguments: str) -> str:
         "cloudtrail_kms_reports": ["json"],
         "cloudtrail_kms_report_dir": str(folder / "reports"),
         "cloudtrail_kms_backup_path": str(folder / "backup.json"),
+        # Of no use to the playbooks here, and evaluated like every variable of the role.
+        "cloudtrail_kms_audits": "{{ hostvars['111111111111'].composed }}",
     }
     environment = aws.environment | {
         "ANSIBLE_LOG_PATH": str(folder / "log"),
         "ANSIBLE_CACHE_PLUGIN": "jsonfile",
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "cache"),
     }
-    command = ["ansible-playbook", "-vvv", *arguments, "--extra-vars", json.dumps(variables)]
+    command = [
+        "ansible-playbook",
+        "-vvv",
+        "-i",
+        str(folder.parent / "hostile.aws_accounts.yml"),
+        *arguments,
+        "--extra-vars",
+        json.dumps(variables),
+    ]
     played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     told = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file()]
     return "\n".join([played.stdout, played.stderr, *told])

@@ -140,6 +140,13 @@ class TestReportObjects:
         assert re.fullmatch(r"cloudtrail-kms/\d{8}T\d{6}Z", by_time[0])
 
 
+@pytest.mark.parametrize("option", ["report_dir", "report_bucket", "report_prefix"])
+def test_a_place_of_reports_is_no_template_where_it_is_handed_on_as_an_artifact(option: str, tmp_path: Path) -> None:
+    given = {"report_dir": str(tmp_path), "report_bucket": "evidence", option: "reports/{{ 7 * 191 }}"}
+    with pytest.raises(AnsibleActionFail, match=f"^Option {option}: 'reports/{{{{ 7 \\* 191 }}}}' would be evaluated"):
+        run(NEVER_ASKED, reports=["json"], **given)
+
+
 class TestFailures:
     def test_hold_what_does_not_comply(self) -> None:
         failures = run(facts_of(RED))["failures"]

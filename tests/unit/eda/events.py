@@ -58,7 +58,7 @@ def event(action: str, **fields: Any) -> dict[str, Any]:
         "version": "0",
         "id": "b2c3d4e5-0000-0000-0000-000000000000",
         "detail-type": "AWS API Call via CloudTrail",
-        "source": f"aws.{detail['eventSource'].partition('.')[0]}",
+        "source": f"aws.{str(detail['eventSource']).partition('.')[0]}",
         "account": detail["recipientAccountId"],
         "time": detail["eventTime"],
         "region": detail["awsRegion"],

@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
 
 from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter import cloudtrail_kms_change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
+from tests.fuzz.strategies import EVENTS
+from tests.fuzz.targets import events
 from tests.unit.eda.events import ALIAS, BUCKET, ENFORCER, KEY, OURS, RECORDS, TRAIL, event, session
 
 
@@ -75,12 +81,20 @@ def test_a_refused_call_has_not_succeeded() -> None:
     assert told("DisableKey", errorCode="AccessDenied")["succeeded"] is False
 
 
+def test_a_service_of_aws_is_no_principal_and_never_this_collection() -> None:
+    service = {"type": "AWSService", "invokedBy": "cloudtrail.amazonaws.com"}
+    said = told("DisableKey", userIdentity=service, userAgent=OURS)
+    assert "principal" not in said
+    assert said["by_collection"] is False
+
+
 @pytest.mark.parametrize(
     "body",
     [None, "text", {}, {"detail-type": "AWS Console Sign In via CloudTrail", "detail": {}}],
 )
-def test_what_is_no_call_is_handed_on_as_it_is(body: Any) -> None:
-    assert cloudtrail_kms_change.main({"body": body}) == {"body": body}
+def test_what_is_no_call_is_handed_on_as_it_is_and_says_nothing(body: Any) -> None:
+    forged = {"action": "DisableKey", "account": "{{ 7 * 191 }}"}
+    assert cloudtrail_kms_change.main({"body": body, "cloudtrail_kms": forged}) == {"body": body}
 
 
 @pytest.mark.parametrize(
@@ -88,12 +102,85 @@ def test_what_is_no_call_is_handed_on_as_it_is(body: Any) -> None:
     [
         {"requestParameters": None, "resources": None},
         {"userIdentity": None},
-        {"eventSource": None, "awsRegion": None},
+        {"eventSource": None},
         {"resources": [{}]},
         {"userIdentity": {"sessionContext": None}},
     ],
 )
 def test_a_record_that_lacks_fields_stops_nothing(fields: dict[str, Any]) -> None:
-    body = event("DisableKey")
-    body["detail"] |= fields
-    assert cloudtrail_kms_change.main({"body": body})["cloudtrail_kms"]["action"] == "DisableKey"
+    assert told("DisableKey", **fields)["action"] == "DisableKey"
+
+
+class TestWhatIsNotFromCloudTrail:
+    """Somebody else may send to the queue, and Ansible takes what a rulebook hands on for templates."""
+
+    TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'id') }}"
+    FIELDS = (
+        ("account", "DisableKey", {"recipientAccountId": TEMPLATE}),
+        ("region", "DisableKey", {"awsRegion": TEMPLATE}),
+        ("action", "DisableKey", {"eventName": TEMPLATE}),
+        ("principal", "DisableKey", {"userIdentity": {"arn": f"arn:aws:iam::111111111111:role/{TEMPLATE}/Audit"}}),
+        ("principal", "DisableKey", {"userIdentity": session(ENFORCER.replace("role/", f"role/{TEMPLATE}/"))}),
+        ("resource", "StopLogging", {"requestParameters": {"name": TEMPLATE}}),
+        ("resource", "StopLogging", {"requestParameters": {"name": f"arn:{TEMPLATE}"}}),
+        ("resource", "PutBucketPolicy", {"requestParameters": {"bucketName": TEMPLATE}}),
+        ("resource", "DisableKey", {"resources": [{"ARN": f"{KEY}:key/{TEMPLATE}"}]}),
+        ("resource", "DisableKey", {"resources": None, "requestParameters": {"keyId": TEMPLATE}}),
+        ("alias", "DeleteAlias", {"requestParameters": {"aliasName": f"alias/{TEMPLATE}"}}),
+    )
+
+    @pytest.mark.parametrize(("name", "action", "fields"), FIELDS)
+    def test_is_left_out_with_one_line_in_the_log_that_does_not_quote_it(
+        self, name: str, action: str, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sent = {"body": event(action, **fields), "meta": {"MessageId": "19dd0b57-b21e", "more": self.TEMPLATE}}
+        handed_on = cloudtrail_kms_change.main(sent)
+        assert name not in handed_on.get("cloudtrail_kms", {})
+        assert ("cloudtrail_kms" in handed_on) is (name not in {"account", "region", "action"})
+        assert "lookup" not in json.dumps(handed_on)
+        ((_logger, level, line),) = caplog.record_tuples
+        assert level == logging.WARNING
+        assert re.search(rf"^The event 19dd0b57-b21e is handed on without .*\b{name}\b.* who may send to", line)
+        assert "lookup" not in line
+
+    def test_takes_the_place_of_the_body_and_of_all_but_the_id_of_the_message(self) -> None:
+        sent = {"body": event("DisableKey"), "meta": {"MessageId": "19dd0b57-b21e", "hosts": "all"}, "more": "x"}
+        handed_on = cloudtrail_kms_change.main(sent)
+        assert handed_on.keys() == {"cloudtrail_kms", "meta"}
+        assert handed_on["meta"] == {"MessageId": "19dd0b57-b21e", "event": {"uuid": "19dd0b57-b21e"}}
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"resources": ["text"]},
+            {"resources": "text"},
+            {"resources": [[], {"ARN": {"x": 1}}]},
+            {"resources": {"ARN": KEY}},
+            {"userIdentity": "text"},
+            {"userIdentity": ["text"]},
+            {"userIdentity": {"arn": ["text"], "sessionContext": "text"}},
+            {"userIdentity": {"sessionContext": {"sessionIssuer": "text"}}},
+            {"requestParameters": "text"},
+            {"requestParameters": ["text"]},
+            {"requestParameters": {"keyId": ["text"]}, "resources": None},
+            {"userAgent": ["text"], "errorCode": {}},
+        ],
+        ids=str,
+    )
+    def test_may_have_any_shape(self, fields: dict[str, Any]) -> None:
+        assert told("DisableKey", **fields)["account"] == "111111111111"
+
+    @pytest.mark.parametrize("detail", [None, [], "text", ["text"], {}, 1, {"recipientAccountId": {"a": []}}], ids=str)
+    def test_says_nothing_where_it_is_no_record(self, detail: Any) -> None:
+        sent = {"body": {"detail-type": "AWS API Call via CloudTrail", "detail": detail}}
+        assert cloudtrail_kms_change.main(sent) == {"meta": {}}
+
+    def test_may_be_as_deep_as_json_can_be(self) -> None:
+        deep = json.loads("[" * 900 + "]" * 900)
+        events({"body": event("StopLogging", **dict.fromkeys(("awsRegion", "userAgent", "requestParameters"), deep))})
+
+    @settings(max_examples=40)
+    @given(EVENTS)
+    @example({"body": event("DisableKey", awsRegion="\ud800", eventName="x" * 2**20), "meta": ["\ud800"]})
+    def test_raises_nothing_and_hands_on_no_template(self, sent: dict[str, Any]) -> None:
+        events(sent)
