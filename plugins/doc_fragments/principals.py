@@ -56,6 +56,7 @@ options:
       - The role to assume in the account that owns the KMS keys, where that is another one.
       - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
       - An enforcement looks for a key by its id or alias in that account, or creates it there, and adds to its policy.
+      - It is asked for buckets as well, where O(bucket_assume_role) is not given or is refused.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
     type: dict
     suboptions: &role
@@ -73,7 +74,9 @@ options:
   bucket_assume_role:
     description:
       - The role to assume in the account that owns the S3 buckets, where that is another one.
-      - It is asked where the credentials of the trail's account are refused.
+      - It is asked where the credentials of the trail's account are refused, and for the keys of its own account. After
+        it O(key_assume_role) is asked, and the credentials of the module where they are of another account.
+      - It only reads.
       - It is assumed with the credentials of the module, not with those of O(assume_role).
     type: dict
     suboptions: *role

@@ -43,6 +43,7 @@ def own_spec() -> dict[str, Any]:
         "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
         "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
         "allow_cancel_deletion": {"type": "bool", "default": False},
+        "allow_unread_bucket_policy": {"type": "bool", "default": False},
         "backup_path": {"type": "path"},
         "restore": {"type": "path"},
         "wait": {"type": "bool", "default": False},
@@ -123,6 +124,7 @@ def wish(params: Mapping[str, Any]) -> _wish.Wish:
         replace_compliant_key=params["replace_compliant_key"],
         allow_enable_key=params["allow_enable_key"],
         allow_cancel_deletion=params["allow_cancel_deletion"],
+        allow_unread_bucket_policy=params["allow_unread_bucket_policy"],
         create_trail=_trail_wish(params["create_trail"]) if params["create_trail"] else None,
     )
 

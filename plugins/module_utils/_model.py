@@ -39,6 +39,8 @@ ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted
 # somebody says of an account, or AWS one day, it is looked at.
 NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
 TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
+# Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….
+ACCOUNT_IN_NAME = re.compile(r"(?<!\d)\d{12}(?!\d)")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
 
@@ -125,6 +127,14 @@ class Trail:
         """The owner: for an organization trail the management account."""
         return self.arn.split(":")[4]
 
+    @property
+    def may_deliver(self) -> bool:
+        """Whether a change could end a delivery: none can where it is off, has never delivered, or failed last."""
+        status = self.status
+        if isinstance(status, ReadError):
+            return True
+        return status.is_logging and status.latest_delivery_time is not None and not status.latest_delivery_error
+
 
 @dataclass(frozen=True)
 class Key:
@@ -187,6 +197,13 @@ class Snapshot:
     account_name: str | None = None
     state: str | None = None
     organization: Organization | ReadError | None = None
+    regions_left_out: tuple[str, ...] | ReadError = ()
+
+    @property
+    def enabled_regions(self) -> tuple[str, ...] | ReadError:
+        """The regions for which a multi-Region trail of the account delivers."""
+        left_out = self.regions_left_out
+        return left_out if isinstance(left_out, ReadError) else tuple(sorted({*self.regions, *left_out}))
 
 
 @dataclass(frozen=True)

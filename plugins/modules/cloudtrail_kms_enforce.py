@@ -84,6 +84,13 @@ options:
       - Logs that are already delivered still need the old key.
     type: bool
     default: false
+  allow_unread_bucket_policy:
+    description:
+      - Whether a trail that may be delivering now is moved to a key although the policy of its bucket could not be
+        read. The bucket may refuse logs under that key, and the trail then delivers nothing.
+      - Without it such a move is refused. O(bucket_assume_role) gives the role that reads the policy.
+    type: bool
+    default: false
   restore:
     description:
       - A file that an earlier run wrote to O(backup_path). What it replaced goes back, and nothing else is enforced.

@@ -54,6 +54,7 @@ ENFORCE_OPTIONS = frozenset(
     {
         "allow_cancel_deletion",
         "allow_enable_key",
+        "allow_unread_bucket_policy",
         "backup_path",
         "create_trail",
         "key",

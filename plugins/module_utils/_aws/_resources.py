@@ -6,38 +6,61 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, Missing, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ACCOUNT_IN_NAME,
+    Bucket,
+    Key,
+    Missing,
+    ReadError,
+)
 
 Fact = TypeVar("Fact")
 KeyFact: TypeAlias = Key | Missing | ReadError
 BucketFact: TypeAlias = Bucket | Missing | ReadError
 
-# Names of central buckets often hold the id of the account that they are in: aws-controltower-logs-444444444444-….
-_ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
+
+class Credential:
+    """One principal's way to AWS and the id of its account, which is asked once where it was not given."""
+
+    def __init__(self, access: Access, account_id: str | None = None) -> None:
+        self.access = access
+        self._account_id = account_id
+        self._lock = threading.Lock()
+
+    @property
+    def account_id(self) -> str:
+        """The account of the principal; empty where AWS does not tell."""
+        with self._lock:
+            if self._account_id is None:
+                arn = _calls.caller_arn(self.access, self.access.region)
+                self._account_id = "" if isinstance(arn, ReadError) else arn.split(":")[4]
+            return self._account_id
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account being read, and the accesses that reach its trails, and keys and buckets of others.
+    """The account being read, and all credentials at hand for keys and buckets that belong to other accounts.
 
-    `key_accesses` holds other owners of keys, and `bucket_accesses` those who may own buckets, the account itself among
-    them, in the order in which they are asked; both by account id.
+    `key_accesses` holds owners of keys by account id, and is what writes to keys are signed with. `key_role`,
+    `bucket_role` and `caller` only read; the caller is asked for what belongs to other accounts than the one being
+    read, whose own role was chosen for it.
     """
 
     account_id: str
     partition: str
     access: Access
-    key_accesses: Mapping[str, Access]
-    bucket_accesses: Mapping[str, Access]
+    key_accesses: Mapping[str, Access] = field(default_factory=dict)
+    key_role: Credential | None = None
+    bucket_role: Credential | None = None
+    caller: Credential | None = None
     key_tags: bool = False
 
     def key_access(self, key_account: str) -> Access:
@@ -45,17 +68,69 @@ class Account:
         return self.key_accesses.get(key_account) or self.access
 
     def speaks_for(self, owner: str) -> bool:
-        """Whether `key_access` is that of the key's owner."""
-        return owner == self.account_id or self.key_accesses.get(owner) is not None
+        """Whether the first that is asked for a key is its owner."""
+        return owner == self.account_id or any(self._roles_of(owner))
 
-    def bucket_owners(self, bucket: str, key_arns: set[str]) -> tuple[Access, ...]:
-        """Accesses that may be the bucket's owner's, should its trail's account and role not be.
+    def _roles_of(self, owner: str) -> Iterator[Access]:
+        access = self.key_accesses.get(owner)
+        if access:
+            yield access
+        if self.bucket_role and self.bucket_role.account_id == owner:
+            yield self.bucket_role.access
 
-        They are those of the accounts in its name, and of the keys under which logs go there.
+    def owners(self, owner: str) -> Iterator[Access]:
+        """The accesses that speak for an account, in the order in which they are asked."""
+        if owner == self.account_id:
+            yield self.access
+        yield from self._roles_of(owner)
+        if owner != self.account_id and self.caller and self.caller.account_id == owner:
+            yield self.caller.access
+
+    def key_readers(self, owner: str) -> Iterator[Access]:
+        """The accesses to ask for a key: its owner's, and this account's, which the key policy may let describe it."""
+        yield from self.owners(owner)
+        yield self.access
+
+    def bucket_readers(self, bucket: str, key_arns: set[str]) -> Iterator[Access]:
+        """The accesses to ask for a bucket, whose owner AWS does not tell, the likeliest first.
+
+        Guesses are the accounts in its name, and those of the keys under which logs go there.
         """
-        guesses = dict.fromkeys([*_ACCOUNT_ID.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)])
-        found = (self.key_accesses.get(guess) for guess in guesses if guess not in self.bucket_accesses)
-        return tuple(access for access in found if access)
+        yield self.access
+        yield from ([self.bucket_role.access] if self.bucket_role else [])
+        for guess in dict.fromkeys([*ACCOUNT_IN_NAME.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)]):
+            access = self.key_accesses.get(guess)
+            if access:
+                yield access
+        yield from (credential.access for credential in self.others())
+
+    def others(self) -> Iterator[Credential]:
+        """The credentials of other accounts, each asked where those before it were refused."""
+        yield from (role for role in (self.bucket_role, self.key_role) if role)
+        if self.caller and self.caller.account_id not in ("", self.account_id):
+            yield self.caller
+
+
+def first_answer(
+    read: Callable[[Access, str, str], Fact],
+    accesses: Iterable[Access],
+    region: str,
+    name: str,
+    spokesman: Access | None = None,
+) -> Fact:
+    """Ask one access after the other until one is answered.
+
+    Where none is, return the refusal of the `spokesman`, who is among them, or else the first.
+    """
+    refusals: dict[Access, Fact] = {}
+    for access in accesses:
+        if access in refusals:
+            continue
+        answer = read(access, region, name)
+        if not isinstance(answer, ReadError):
+            return answer
+        refusals[access] = answer
+    return refusals[spokesman or next(iter(refusals))]
 
 
 class KeyReads:
@@ -63,12 +138,15 @@ class KeyReads:
 
     def __init__(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> None:
         region, owner = arn.split(":")[3:5]
-        access = account.key_access(owner)
+
+        def ask(read: Callable[[Access, str, str], Any]) -> Future[Any]:
+            return pool.submit(first_answer, read, account.key_readers(owner), region, arn)
+
         self._reads: tuple[Future[Any], ...] = (
-            pool.submit(_described, access, region, arn),
-            pool.submit(_calls.key_aliases, access, region, arn),
-            pool.submit(_calls.key_policy, access, region, arn),
-            *([pool.submit(_calls.key_tags, access, region, arn)] if account.key_tags else ()),
+            pool.submit(_described, account, region, arn),
+            ask(_calls.key_aliases),
+            ask(_calls.key_policy),
+            *([ask(_calls.key_tags)] if account.key_tags else ()),
         )
         self._key: KeyFact | None = None
 
@@ -108,20 +186,22 @@ def _joined(
 
 
 def _described(
-    access: Access, region: str, arn: str
+    account: Account, region: str, arn: str
 ) -> tuple[dict[str, Any] | Missing | ReadError, bool | ReadError | None]:
     """The metadata of a key, and its rotation where KMS can rotate it; of a replica, that of its primary.
 
     KMS rotates symmetric keys of its own material (KMS guide, "Rotate AWS KMS keys"), and a replica
     follows its primary (KMS guide, "Rotating multi-Region keys").
     """
-    metadata = _calls.key_metadata(access, region, arn)
+    owner = arn.split(":")[4]
+    metadata = first_answer(_calls.key_metadata, account.key_readers(owner), region, arn)
     if not isinstance(metadata, dict) or metadata["KeyManager"] != "CUSTOMER":
         return metadata, None
     if metadata["Origin"] != "AWS_KMS" or metadata["KeySpec"] != "SYMMETRIC_DEFAULT":
         return metadata, None
     rotating = _primary_arn(metadata) or metadata["Arn"]
-    return metadata, _calls.key_rotation(access, rotating.split(":")[3], rotating)
+    place = rotating.split(":")[3]
+    return metadata, first_answer(_calls.key_rotation, account.key_readers(owner), place, rotating)
 
 
 def _primary_arn(metadata: dict[str, Any]) -> str | None:
@@ -131,10 +211,22 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
 
 
 class BucketReads:
-    """The reads of one bucket under way; `home` is where to ask for its region."""
+    """The reads of one bucket under way; `home` is where to ask for its region.
 
-    def __init__(self, pool: ThreadPoolExecutor, account: Account, name: str, home: str, key_arns: set[str]) -> None:
-        self._pool, self._account, self._name, self._key_arns = pool, account, name, key_arns
+    With `alone` only the account itself is asked, since the credentials that all share were refused before.
+    """
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        account: Account,
+        name: str,
+        home: str,
+        key_arns: set[str],
+        *,
+        alone: bool = False,
+    ) -> None:
+        self._pool, self._account, self._name, self._key_arns, self._alone = pool, account, name, key_arns, alone
         self._region = pool.submit(_calls.bucket_region, account.access, home, name)
         self._parts: tuple[Future[str | ReadError | None], Future[bool | ReadError]] | None = None
 
@@ -158,20 +250,15 @@ class BucketReads:
         policy, bucket_key = self._parts
         return Bucket(self._name, region, policy.result(), bucket_key.result())
 
-    def _answer(self, read: Callable[[Access, str, str], Fact | ReadError], region: str) -> Fact | ReadError:
-        """Ask the trail's account, the bucket's role, and last whoever may own the bucket: its name does not tell.
-
-        Where none is answered, the refusal is that of the role, or else of the trail's account.
-        """
-        refusals: list[Fact | ReadError] = []
-        for access in dict.fromkeys((self._account.access, *self._account.bucket_accesses.values())):
-            answer = read(access, region, self._name)
-            if not isinstance(answer, ReadError):
-                return answer
-            refusals.append(answer)
-        owners = self._account.bucket_owners(self._name, self._key_arns)
-        guesses = (read(access, region, self._name) for access in owners)
-        return next((guess for guess in guesses if not isinstance(guess, ReadError)), refusals[-1])
+    def _answer(self, read: Callable[[Access, str, str], Fact], region: str) -> Fact:
+        """Ask who may own the bucket; the refusal is that of the bucket's role, or else of the trail's account."""
+        account = self._account
+        if self._alone:
+            return read(account.access, region, self._name)
+        spokesman = account.bucket_role.access if account.bucket_role else account.access
+        return first_answer(
+            read, account.bucket_readers(self._name, self._key_arns), region, self._name, spokesman=spokesman
+        )
 
 
 def is_read(bucket: BucketFact) -> bool:
@@ -229,8 +316,8 @@ class _Buckets:
         for record in records:
             keys[record["S3BucketName"]] |= {record["KmsKeyId"]} if record.get("KmsKeyId") else set()
 
-        def start(name: str) -> BucketReads:
-            return BucketReads(pool, account, name, homes[name], keys[name])
+        def start(name: str, *, alone: bool = False) -> BucketReads:
+            return BucketReads(pool, account, name, homes[name], keys[name], alone=alone)
 
         self._start = start
         self._claims = {name: shared.claim(name) for name in sorted(homes)}
@@ -249,5 +336,5 @@ class _Buckets:
             self._claims[name][0].set_result(found[name])
         for name, (fact, mine) in self._claims.items():
             if not mine:
-                found[name] = fact.result() if is_read(fact.result()) else self._start(name).bucket()
+                found[name] = fact.result() if is_read(fact.result()) else self._start(name, alone=True).bucket()
         return {name: found[name] for name in self._claims}

@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
     Account,
+    Credential,
     Shared,
     read_keys_and_buckets,
 )
@@ -63,6 +64,7 @@ class Seen:
 
     account: Account
     regions: tuple[str, ...]
+    left_out: tuple[str, ...] | ReadError
     records: tuple[tuple[str, dict[str, Any]], ...]
     foreign: Ownership
     errors: tuple[ReadError, ...]
@@ -119,7 +121,9 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         partition=arn.split(":")[1],
         access=access,
         key_accesses=owners.of_keys(),
-        bucket_accesses={arn.split(":")[4]: access, **owners.of_buckets()},
+        key_role=owners.key_role(),
+        bucket_role=owners.bucket_role(),
+        caller=Credential(caller) if scope.role else None,
         key_tags=scope.key_tags,
     )
 
@@ -128,27 +132,38 @@ class OwnerRoles:
     """The roles of `scope` in accounts that own keys and buckets, being assumed."""
 
     def __init__(self, pool: ThreadPoolExecutor, caller: Access, scope: Scope) -> None:
-        self._keys = {role.account_id: pool.submit(caller.assume, role) for role in (scope.key_role,) if role}
-        self._buckets = {role.account_id: pool.submit(caller.assume, role) for role in (scope.bucket_role,) if role}
+        self._key = _being_assumed(pool, caller, scope.key_role)
+        self._bucket = _being_assumed(pool, caller, scope.bucket_role)
+
+    def key_role(self) -> Credential | None:
+        """The role of the keys' owner. Raises AwsError where STS refuses it."""
+        return self._key.result() if self._key else None
+
+    def bucket_role(self) -> Credential | None:
+        """The role of the buckets' owner. Raises AwsError where STS refuses it."""
+        return self._bucket.result() if self._bucket else None
 
     def of_keys(self) -> dict[str, Access]:
         """The access of the keys' owner, by its account id. Raises AwsError where STS refuses."""
-        return {account_id: access.result() for account_id, access in self._keys.items()}
+        role = self.key_role()
+        return {role.account_id: role.access} if role else {}
 
-    def of_buckets(self) -> dict[str, Access]:
-        """The access of the buckets' owner, by its account id. Raises AwsError where STS refuses."""
-        return {account_id: access.result() for account_id, access in self._buckets.items()}
+
+def _being_assumed(pool: ThreadPoolExecutor, caller: Access, role: Role | None) -> Future[Credential] | None:
+    return pool.submit(lambda role: Credential(caller.assume(role), role.account_id), role) if role else None
 
 
 def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[tuple[str, ...] | ReadError]) -> Seen:
     """See which trails the account has in its regions, of which `listed` is the answer. Raises AwsError."""
-    regions, errors = _regions(listed.result(), scope, account)
+    enabled = listed.result()
+    regions, errors = _regions(enabled, scope, account)
     found, failed = _see_trails(pool, account, regions)
     records = _selected(found, scope.trails, account, failed)
     foreign, unsaid = _foreign_ownership(pool, account, records)
     return Seen(
         account=account,
         regions=regions,
+        left_out=enabled if isinstance(enabled, ReadError) else tuple(each for each in enabled if each not in regions),
         records=records,
         foreign=foreign,
         errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
@@ -181,6 +196,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
         buckets={**{r["S3BucketName"]: told_by_owner("s3", "HeadBucket", r) for r in elsewhere}, **buckets},
         errors=seen.errors,
         regions=seen.regions,
+        regions_left_out=seen.left_out,
         closed_regions=seen.closed_regions,
         organization=organization.result() if organization else None,
     )

@@ -21,7 +21,7 @@ from queue import SimpleQueue
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Shared
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Credential, Shared
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
     OwnerRoles,
     Scope,
@@ -49,18 +49,20 @@ def sweep(caller: Access, scope: Scope) -> Iterator[Snapshot]:
         prepare(pool, caller)
         owners = OwnerRoles(pool, caller, scope)
         doors = Doors(caller, caller_identity(caller), scope, owners.of_keys())
-        yield from _Sweep(pool, accounts, doors, scope, owners.of_buckets()).run()
+        yield from _Sweep(pool, accounts, doors, scope, owners).run()
 
 
 class Doors(Mapping[str, Access]):
     """The accesses to the accounts of a sweep, by account id, each opened when it is first needed.
 
-    As a mapping it holds the accounts that can be entered, and the owner of keys that has a role of its own.
+    As a mapping it holds the accounts that can be entered, the owner of keys that has a role of its own, and the
+    caller's account, whether it is swept or not.
     """
 
     def __init__(self, caller: Access, identity: str, scope: Scope, key_accesses: Mapping[str, Access]) -> None:
         self._caller, self._key_accesses = caller, key_accesses
         self.partition, self._own_id = identity.split(":")[1], identity.split(":")[4]
+        self.caller = Credential(caller, self._own_id)
         self._role = scope.member_role
         self._opened: dict[str, Access | AwsError] = {}
         self._locks = {account_id: threading.Lock() for account_id in scope.accounts}
@@ -96,6 +98,8 @@ class Doors(Mapping[str, Access]):
     def __getitem__(self, account_id: str) -> Access:
         if account_id in self._key_accesses:
             return self._key_accesses[account_id]
+        if account_id == self._own_id:
+            return self.caller.access
         if account_id not in self._locks:
             raise KeyError(account_id)
         try:
@@ -119,9 +123,10 @@ class _Sweep:
         accounts: ThreadPoolExecutor,
         doors: Doors,
         scope: Scope,
-        buckets: Mapping[str, Access],
+        owners: OwnerRoles,
     ) -> None:
-        self._pool, self._accounts, self._doors, self._scope, self._buckets = pool, accounts, doors, scope, buckets
+        self._pool, self._accounts, self._doors, self._scope = pool, accounts, doors, scope
+        self._key_role, self._bucket_role = owners.key_role(), owners.bucket_role()
         self._shared = Shared()
         self._requested = frozenset(scope.accounts)
         self._unseen, self._ready = deque(scope.accounts), deque[Seen]()
@@ -169,13 +174,24 @@ class _Sweep:
             access = self._pool.submit(self._doors.open, account_id).result()
         except AwsError as error:
             return self._not_entered(account_id, error)
-        partition, tags = self._doors.partition, self._scope.key_tags
-        account = Account(account_id, partition, access, self._doors, {account_id: access, **self._buckets}, tags)
+        account = self._account(account_id, access)
         listed = self._pool.submit(_calls.enabled_regions, access, access.region)
         try:
             return see(self._pool, account, self._scope, listed)
         except AwsError as error:
             return self._unread(account_id, error.errors)
+
+    def _account(self, account_id: str, access: Access) -> Account:
+        return Account(
+            account_id=account_id,
+            partition=self._doors.partition,
+            access=access,
+            key_accesses=self._doors,
+            key_role=self._key_role,
+            bucket_role=self._bucket_role,
+            caller=self._doors.caller,
+            key_tags=self._scope.key_tags,
+        )
 
     def _not_entered(self, account_id: str, error: AwsError) -> Snapshot:
         """An account that is closed, or suspended, need not comply; of any other nothing is known."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _resources
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def _candidate(
     owner = sought.owner
     if sought.key_id.startswith("arn:"):
         region, owner = sought.key_id.split(":")[3:5]
-    metadata = _calls.key_metadata(account.key_access(owner), region, sought.key_id)
+    # A name without an ARN leads to a key of the account that asks, so that nobody else may.
+    asked = account.key_readers(owner) if sought.key_id.startswith("arn:") else account.owners(owner)
+    metadata = _resources.first_answer(_calls.key_metadata, asked, region, sought.key_id)
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
         return _model.Candidate(known if isinstance(known, _model.Key) else read_key(account, metadata["Arn"]))
@@ -69,10 +72,12 @@ def read_ground(
 
 
 def _bucket_owner(account: _resources.Account, region: str, bucket_name: str) -> str | None:
-    """The account, or that of the bucket role, where S3 confirms it as the bucket's owner."""
-    for owner, access in account.bucket_accesses.items():
-        if _calls.bucket_belongs_to(access, region, bucket_name, owner):
-            return owner
+    """The account, or one of the other credentials', where S3 confirms it as the bucket's owner."""
+    if _calls.bucket_belongs_to(account.access, region, bucket_name, account.account_id):
+        return account.account_id
+    for other in account.others():
+        if _calls.bucket_belongs_to(other.access, region, bucket_name, other.account_id):
+            return other.account_id
     return None
 
 
@@ -95,13 +100,16 @@ def keys_left_behind(
     account: _resources.Account, owner: str, region: str, tags: Mapping[str, str]
 ) -> tuple[_model.Key, ...] | _model.ReadError:
     """The enabled keys of the account `owner` that carry these tags and no alias; an error where that is not told."""
-    access = account.key_access(owner)
-    arns = _calls.keys_without_alias(access, region)
+
+    def listed(access: Access, region: str, _owner: str) -> tuple[str, ...] | _model.ReadError:
+        return _calls.keys_without_alias(access, region)
+
+    arns = _resources.first_answer(listed, account.owners(owner), region, owner)
     if isinstance(arns, _model.ReadError):
         return arns
     found: list[_model.Key] = []
     for arn in arns:
-        carried = _calls.key_tags(access, region, arn)
+        carried = _resources.first_answer(_calls.key_tags, account.owners(owner), region, arn)
         if isinstance(carried, _model.ReadError):
             return carried
         if tags.items() <= carried.items():

@@ -54,6 +54,19 @@ def key_changes(
     use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
 ) -> Iterator[_model.Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
+    owner = use.key.arn.split(":")[4]
+    for change in _needed(use, account_id, wish, settings, warn):
+        if owner not in (account_id, wish.key_account_id):
+            raise _wish.RefusedError(
+                f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
+                "account by key_assume_role."
+            )
+        yield change
+
+
+def _needed(
+    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
+) -> Iterator[_model.Change]:
     if use.serving.is_new and wish.key:
         yield _changes.create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
     elif use.granted or use.others:

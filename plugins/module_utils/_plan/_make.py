@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _restore,
     _serving,
     _shared,
+    _unseen,
     _warnings,
     _wish,
     _wished_trail,
@@ -208,21 +209,31 @@ class _Planner:
     def _prove(self, predicted: _model.Snapshot, changes: list[_model.Change]) -> None:
         """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
 
-        A trail that has a key is not moved unseen either: the logs that it delivers now are at stake.
+        A trail that has a key, or that delivers, is not moved unseen either: its logs are at stake.
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
-        for verdict in _assess.assess(predicted, _without_leave(self._settings)).trails:
-            arn = verdict.trail.arn
-            for finding in verdict.findings if arn in had_key.keys() - self._refused else ():
-                if finding.level != "required" or finding.rule in NO_WORSE:
-                    continue
-                words = f"The trail {arn} with the key {verdict.trail.kms_key_arn}: {finding.message}"
-                unseen = had_key[arn] and finding.rule in _restore.NEEDED_TO_DELIVER and _remedies.unread(finding)
-                if finding.status == "fail" or unseen:
-                    self._refusals.append(f"{words} {finding.remediation}".strip())
-                elif finding.status == "unknown":
-                    self._warnings.append(f"{words} {finding.remediation}".strip())
+        for blind in _unseen.blind_moves(self._snapshot, predicted, moves, self._wish):
+            if blind.trail_arn not in self._refused:
+                (self._refusals if blind.is_refused else self._warnings).append(blind.message)
+        judged = _assess.assess(_unseen.in_all_regions(predicted), _without_leave(self._settings))
+        for verdict in judged.trails:
+            if verdict.trail.arn in had_key.keys() - self._refused:
+                self._prove_trail(verdict, predicted, had_key=had_key[verdict.trail.arn])
+
+    def _prove_trail(self, verdict: _assess.TrailVerdict, predicted: _model.Snapshot, *, had_key: bool) -> None:
+        trail = verdict.trail
+        # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
+        aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if _unseen.bucket_policy_error(predicted, trail) else []))
+        for finding in verdict.findings:
+            if finding.level != "required" or finding.rule in aside:
+                continue
+            words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
+            unseen = had_key and finding.rule in _restore.NEEDED_TO_DELIVER and _remedies.unread(finding)
+            if finding.status == "fail" or unseen:
+                self._refusals.append(words.strip())
+            elif finding.status == "unknown":
+                self._warnings.append(words.strip())
 
 
 def _without_leave(settings: _subject.Settings) -> _subject.Settings:

@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _birth,
     _changes,
     _predict,
+    _unseen,
     _warnings,
     _wish,
 )
@@ -60,6 +61,8 @@ def make_restore_plan(
         changes += _policy_goes_back(account.snapshot, row, keys[row.arn], warnings, refusals)
     known = {arn: key for arn, key in keys.items() if isinstance(key, _model.Key)}
     predicted = _predict.predict(account.snapshot, changes, known)
+    blind = _unseen.blind_moves(account.snapshot, predicted, changes, wish)
+    refusals += (move.message for move in blind if move.is_refused)
     refusals += _would_go_blind(account.snapshot, predicted, moved, settings)
     warnings += _warnings.plan_warnings(account, predicted, changes, wish)
     return _wish.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
@@ -155,7 +158,9 @@ def _why_the_policy_stays(snapshot: _model.Snapshot, row: _model.Replaced) -> st
             f"be seen from account {snapshot.account_id} and may need what it allows now. Take it off the backup, and "
             "set it by hand when no trail needs it."
         )
-    unseen = sorted({error.region for error in (*snapshot.errors, *snapshot.closed_regions)})
+    enabled = snapshot.enabled_regions
+    left_out = () if isinstance(enabled, _model.ReadError) else {*enabled} - {*snapshot.regions}
+    unseen = sorted({*left_out, *(error.region for error in (*snapshot.errors, *snapshot.closed_regions))})
     if unseen:
         return (
             f"the trails in {', '.join(unseen)} cannot be seen, and may need what the policy allows now. Restore with "
@@ -196,8 +201,9 @@ def _would_go_blind(
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
     plain = replace(settings, levels={}, exceptions=())
-    before = {verdict.trail.arn: _doubts(verdict) for verdict in _assess.assess(snapshot, plain).trails}
-    for verdict in _assess.assess(predicted, plain).trails:
+    now = _assess.assess(_unseen.in_all_regions(snapshot), plain)
+    before = {verdict.trail.arn: _doubts(verdict) for verdict in now.trails}
+    for verdict in _assess.assess(_unseen.in_all_regions(predicted), plain).trails:
         trail = verdict.trail
         for rule, finding in _doubts(verdict).items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY

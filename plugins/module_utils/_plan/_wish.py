@@ -69,6 +69,7 @@ class Wish:
     replace_compliant_key: bool = False
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
+    allow_unread_bucket_policy: bool = False
     create_trail: TrailWish | None = None
 
     @property

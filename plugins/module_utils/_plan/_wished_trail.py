@@ -258,12 +258,15 @@ def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
 
 def _delivery(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> _bucket_policy.Delivery:
     trail = wished.trail
+    enabled = snapshot.enabled_regions
     return _bucket_policy.Delivery(
         trail_arn=trail.arn,
         key_arn=key_arn,
         bucket_name=trail.bucket_name,
         bucket_prefix=trail.bucket_prefix,
-        regions=snapshot.regions if wished.wish.multi_region else (trail.home_region,),
+        regions=(snapshot.regions if isinstance(enabled, _model.ReadError) else enabled)
+        if wished.wish.multi_region
+        else (trail.home_region,),
         organization_id=wished.organization_id,
     )
 

@@ -140,7 +140,7 @@ def test_the_aliases_of_a_key_are_those_of_every_page() -> None:
 
 def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
     access = ReplicaAccess()
-    account = _resources.Account(MANAGEMENT, "aws", access, {}, {MANAGEMENT: access})
+    account = _resources.Account(MANAGEMENT, "aws", access)
     with ThreadPoolExecutor(1) as pool:
         key = _resources.KeyReads(pool, account, REPLICA).key()
     assert isinstance(key, Key)

@@ -295,12 +295,60 @@ def test_old_keys_and_their_readers_are_not_forgotten() -> None:
     assert len(kept.warnings) == 1
 
 
-def test_an_unreadable_bucket_policy_is_a_warning_for_a_trail_without_a_key() -> None:
+DELIVERING = build.TRAIL.status
+STATUS_DENIED = build.denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed", "is_refused"),
+    [
+        (DELIVERING, False, True),
+        (STATUS_DENIED, False, True),
+        (DELIVERING, True, False),
+        (STATUS_DENIED, True, False),
+        (TrailStatus(is_logging=False, latest_delivery_time=build.NOW), False, False),
+        (TrailStatus(is_logging=True), False, False),
+        (TrailStatus(is_logging=True, latest_delivery_time=build.NOW, latest_delivery_error="NoSuchKey"), False, False),
+    ],
+    ids=["delivers", "unknown", "delivers, allowed", "unknown, allowed", "is off", "never delivered", "fails"],
+)
+@pytest.mark.parametrize("trail", [BARE, {}], ids=["first key", "another key"])
+def test_an_unread_bucket_policy_stops_what_may_be_delivering(
+    trail: dict[str, Any], status: Any, allowed: bool, is_refused: bool
+) -> None:
     denied = build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
-    planned = plan(build.snapshot(trail=BARE, bucket={"policy": denied}))
-    assert planned.refusals == ()
-    assert "s3:GetBucketPolicy" in planned.warnings[0]
+    wish = replace(GIVEN, replace_compliant_key=True, allow_unread_bucket_policy=allowed)
+    planned = plan(build.snapshot(trail={**trail, "status": status}, bucket={"policy": denied}), wish, target())
+    assert [("allow_unread_bucket_policy" in each, "s3:GetBucketPolicy" in each) for each in planned.refusals] == (
+        [(True, True)] if is_refused else []
+    )
+    warned = [warning for warning in planned.warnings if "s3:GetBucketPolicy" in warning]
+    assert len(warned) == (0 if is_refused else 1)
     assert verdict(planned) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("logs", "AccessDenied", "Give a role of the account that owns it, by bucket_assume_role"),
+        ("logs-222222222222-a", "AccessDenied", "Give a role of account 222222222222, which its name holds, by bucket"),
+        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow s3:GetBucketPolicy to the principal that asks."),
+        ("logs", "SlowDown", "run again later"),
+    ],
+)
+def test_whose_role_would_read_the_bucket_is_told(name: str, error: str, words: str) -> None:
+    denied = replace(build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy"), code=error)
+    snapshot = build.snapshot(trail={**BARE, "bucket_name": name})
+    snapshot = replace(snapshot, buckets={name: replace(build.BUCKET, name=name, policy=denied)})
+    (refused,) = plan(snapshot, GIVEN, target()).refusals
+    assert words in refused
+
+
+def test_a_key_of_another_account_is_not_written_to_without_its_role() -> None:
+    foreign = target(arn=OTHER_ARN.replace(build.ACCOUNT, "222222222222"))
+    (refused,) = plan(build.snapshot(trail=BARE), GIVEN, foreign).refusals
+    assert "needs PutKeyPolicy, and belongs to account 222222222222: give a role of that account by" in refused
+    assert plan(build.snapshot(trail=BARE), replace(GIVEN, key_account_id="222222222222"), foreign).refusals == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a move to another key depends on and nobody has read: the bucket's policy, and the trail's regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
+
+_LEAVE = " The trail may be delivering now: to move it all the same, set allow_unread_bucket_policy."
+
+
+@dataclass(frozen=True)
+class BlindMove:
+    """A trail that would be moved although something is unread, and whether that is refused or only warned of."""
+
+    trail_arn: str
+    message: str
+    is_refused: bool
+
+
+def in_all_regions(snapshot: _model.Snapshot) -> _model.Snapshot:
+    """The snapshot as it is judged before a trail is moved: `regions` narrows what is reported, not what may break."""
+    enabled = snapshot.enabled_regions
+    return snapshot if isinstance(enabled, _model.ReadError) else replace(snapshot, regions=enabled)
+
+
+def bucket_policy_error(snapshot: _model.Snapshot, trail: _model.Trail) -> _model.ReadError | None:
+    """Why the policy of the trail's bucket was not read; None where it was, or where there is no bucket."""
+    bucket = snapshot.buckets[trail.bucket_name]
+    policy = bucket.policy if isinstance(bucket, _model.Bucket) else None
+    return policy if isinstance(policy, _model.ReadError) else None
+
+
+def blind_moves(
+    before: _model.Snapshot, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: _wish.Wish
+) -> Iterator[BlindMove]:
+    """The moves of which nobody can tell whether the trail delivers afterwards; refused where it may deliver now."""
+    present = {trail.arn: trail for trail in before.trails}
+    moved = {change.resource for change in changes if _is_move(change)}
+    for trail in predicted.trails:
+        if trail.arn not in moved:
+            continue
+        delivers = present[trail.arn].may_deliver
+        unread, left_out = bucket_policy_error(predicted, trail), before.regions_left_out
+        if unread:
+            is_refused = delivers and not wish.allow_unread_bucket_policy
+            message = _unread_bucket(before.account_id, trail, unread, _LEAVE if is_refused else "")
+            yield BlindMove(trail.arn, message, is_refused)
+        elif trail.multi_region and isinstance(left_out, _model.ReadError):
+            yield BlindMove(trail.arn, _unread_regions(trail, left_out), is_refused=delivers)
+
+
+def _is_move(change: _model.Change) -> bool:
+    """Whether a trail gets a key, another key, or more regions."""
+    if change.operation not in ("CreateTrail", "UpdateTrail"):
+        return False
+    present = (change.before or {}).get("kms_key_arn")
+    return change.after["kms_key_arn"] != present or "multi_region" in change.after
+
+
+def _unread_bucket(account_id: str, trail: _model.Trail, error: _model.ReadError, leave: str) -> str:
+    return (
+        f"The trail {trail.arn} with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which "
+        f"may refuse logs under that key, could not be read: {error.operation} in {error.region} answered {error.code} "
+        f"({error.message}). {_who_would_read(account_id, trail.bucket_name, error)}{leave}"
+    )
+
+
+def _who_would_read(account_id: str, bucket_name: str, error: _model.ReadError) -> str:
+    """The next step; names of central buckets often hold the id of their account."""
+    owners = _model.ACCOUNT_IN_NAME.findall(bucket_name)
+    if account_id in owners or "Denied" not in error.code:
+        return _model.next_step(error)
+    owner = f"account {owners[0]}, which its name holds" if owners else "the account that owns it"
+    return f"Give a role of {owner}, by bucket_assume_role, and allow {error.iam_action} there."
+
+
+def _unread_regions(trail: _model.Trail, error: _model.ReadError) -> str:
+    return (
+        f"The trail {trail.arn} with the key {trail.kms_key_arn}: it delivers for every region that is enabled, and "
+        f"whether its bucket {trail.bucket_name} takes the logs of each cannot be told, since {error.operation} in "
+        f"{error.region} answered {error.code} ({error.message}). {_model.next_step(error)}"
+    )
