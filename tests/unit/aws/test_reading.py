@@ -320,3 +320,26 @@ def test_a_policy_of_a_megabyte_is_unknown(load: Load, audit: Audit, tmp_path: P
         assert found[rule].status == "unknown"
         assert "AWS gives out 131,072 at most" in found[rule].message
     assert account.verdict == "unknown"
+
+
+def test_a_key_is_read_with_whatever_role_of_its_account_is_allowed(load: Load, audit: Audit) -> None:
+    aws = load("organization")
+    account = audit(regions=["eu-central-1"], bucket_assume_role=role(SECURITY))
+    assert statuses(account, "organization-trail")["key_policy_allows_encrypt"] == "pass"
+    aws.add_fault("kms:GetKeyPolicy", code="AccessDeniedException")
+    aws.clear_calls()
+    both = {"key_assume_role": role(SECURITY, name="CloudTrailKmsEnforce"), "bucket_assume_role": role(SECURITY)}
+    assert (
+        statuses(audit(regions=["eu-central-1"], **both), "organization-trail")["key_policy_allows_encrypt"] == "pass"
+    )
+    asked = Counter(call["action"] for call in aws.calls())
+    assert [asked[action] for action in ("DescribeKey", "GetKeyPolicy", "ListAliases")] == [1, 2, 1]
+
+
+def test_the_caller_reads_keys_and_buckets_of_its_own_account(load: Load, audit: Audit) -> None:
+    aws = load("organization")
+    found = statuses(audit(SECURITY, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail")
+    assert (found["key_policy_allows_encrypt"], found["bucket_policy_accepts_key"]) == ("pass", "unknown")
+    assert [call["action"] for call in aws.calls()].count("GetCallerIdentity") == 1
+    found = statuses(audit(LOG_ARCHIVE, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail")
+    assert (found["key_policy_allows_encrypt"], found["bucket_policy_accepts_key"]) == ("unknown", "pass")

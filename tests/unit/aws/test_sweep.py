@@ -139,13 +139,21 @@ def test_the_bucket_of_one_account_is_not_looked_for_everywhere(changed: Callabl
 
 
 def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(load: Load) -> None:
-    document = swept(load("organization"), [PRODUCTION])
+    given = sweep_params(accounts=[PRODUCTION], assume_role=MEMBER_ROLE, regions=["eu-central-1"])
+    scope, settings = _audit_arguments.scope(given), _audit_arguments.settings(given)
+    document, _warnings = audit(caller(load("organization"), STAGING), scope, settings, lambda _done: None)
     (trail,) = row(document, PRODUCTION)["trails"]
     assert trail["verdict"] == "unknown"
     remedies = {found["rule"]: found["remediation"] for found in trail["findings"]}
     assert f"The key belongs to account {SECURITY}: audit with its credentials" in remedies["key_policy_allows_encrypt"]
     assert "bucket_assume_role" in remedies["bucket_policy_accepts_key"]
     assert row(document, PRODUCTION)["errors"] == []
+
+
+def test_the_caller_tells_of_what_its_own_account_owns_though_it_is_not_swept(load: Load) -> None:
+    (trail,) = row(swept(load("organization"), [PRODUCTION]), PRODUCTION)["trails"]
+    statuses = {found["rule"]: found["status"] for found in trail["findings"]}
+    assert (statuses["key_policy_allows_encrypt"], statuses["bucket_policy_accepts_key"]) == ("pass", "unknown")
 
 
 def test_members_look_for_themselves_where_the_owner_cannot_be_entered(changed: Callable[[Change], FakeAws]) -> None:
