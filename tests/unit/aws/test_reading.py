@@ -338,8 +338,12 @@ def test_a_key_is_read_with_whatever_role_of_its_account_is_allowed(load: Load, 
 
 def test_the_caller_reads_keys_and_buckets_of_its_own_account(load: Load, audit: Audit) -> None:
     aws = load("organization")
-    found = statuses(audit(SECURITY, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail")
+    found = statuses(
+        audit(account_id=SECURITY, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail"
+    )
     assert (found["key_policy_allows_encrypt"], found["bucket_policy_accepts_key"]) == ("pass", "unknown")
     assert [call["action"] for call in aws.calls()].count("GetCallerIdentity") == 1
-    found = statuses(audit(LOG_ARCHIVE, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail")
+    found = statuses(
+        audit(account_id=LOG_ARCHIVE, regions=["eu-central-1"], assume_role=role(MANAGEMENT)), "organization-trail"
+    )
     assert (found["key_policy_allows_encrypt"], found["bucket_policy_accepts_key"]) == ("unknown", "pass")
