@@ -148,6 +148,8 @@ def read_backup(path: str) -> _model.Backup:
 def _read(path: str) -> Mapping[str, Any]:
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
+        # No text of a run holds half a character, and none with it could be written.
+        json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
         raise _model.BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -125,9 +125,13 @@ def _read(path: str) -> Any:
             "slices."
         )
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\ud" in content.lower():
+            # No report of ours holds half a character (a lone surrogate), and none with it could be written.
+            json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise JoinError(f"The report {path} is no JSON: {error}.") from None
+    return read
 
 
 def _refuse_constant(name: str) -> None:

@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._cred
     static,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check, whole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
@@ -172,14 +172,13 @@ class Access:
         return self._send(self.clients.client(service, region, retries=False), operation, parameters)
 
     def _send(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        response = self._call(client, operation, parameters)
+        try:
+            response = self._call(client, operation, parameters)
+        except ClientError as error:
+            error.response = whole(error.response)
+            raise
         shape = client.meta.service_model.operation_model(operation).output_shape
-        if shape is not None:
-            try:
-                check(shape, response)
-            except TypeError as error:
-                raise ResponseParserError(str(error)) from error
-        return response
+        return response if shape is None else _checked(shape, response)
 
     def _call(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with signed_with(self._credentials):
@@ -231,6 +230,16 @@ class Access:
             why = f"Cannot assume the role {role.role_arn} ({session.code}: {session.message}). {next_step(session)}"
             raise AwsError(why, replace(session, message=why))
         return Access(self.clients, RoleCredentials(session, issue), region=self.region)
+
+
+def _checked(shape: Any, response: dict[str, Any]) -> dict[str, Any]:
+    try:
+        check(shape, response)
+    except UnicodeEncodeError:
+        return _checked(shape, whole(response))
+    except TypeError as error:
+        raise ResponseParserError(str(error)) from error
+    return response
 
 
 def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ VERSIONS = ("2012-10-17", "2008-10-17")
 # The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB at most (S3 guide).
 MAX_CHARACTERS = 131_072
 _ALL = pieces_of("*")
+# The escapes of a JSON text (RFC 8259, section 7); the group holds half a pair of surrogates without the other.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 class PolicyError(ValueError):
@@ -170,13 +172,15 @@ class Statement:
 class Policy:
     """A policy. `document` is the JSON object as it was read and must not be changed.
 
-    `repeated` are the names that stood more than once in that object itself.
+    `repeated` are the names that stood more than once in that object itself. `halved` is the first half of a character
+    that a text in it held; `document` and all else hold the text of its escape in its place.
     """
 
     statements: tuple[Statement, ...]
     warnings: tuple[str, ...]
     document: Mapping[str, Any]
     repeated: tuple[str, ...] = ()
+    halved: str | None = None
 
     @cached_property
     def weight(self) -> tuple[int, int]:
@@ -202,7 +206,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     """
     if isinstance(text, str) and len(text) > MAX_CHARACTERS:
         raise PolicyError(f"The policy has {len(text):,} characters; AWS gives out {MAX_CHARACTERS:,} at most.")
-    document = _load(text) if isinstance(text, str) else text
+    document, halved = _load(text) if isinstance(text, str) else (text, None)
     if not isinstance(document, Mapping):
         raise PolicyError("The policy is no JSON object.")
     if "Statement" not in document:
@@ -216,12 +220,30 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
         statement, oddities = _statement(each, number, variables=variables)
         statements.append(statement)
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
-    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, repeated)
+    if halved:
+        warnings.append(f"A text of the policy holds {halved}, half a character.")
+    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, repeated, halved)
 
 
-def _load(text: str) -> Any:
+def _whole(text: str) -> tuple[str, str | None]:
+    r"""JSON in which halves of characters (lone surrogates) are the text of their escapes, and the first of them.
+
+    JSON may hold `"\ud800"`, and no file, hash or terminal takes what it stands for.
+    """
+    text = text.encode(errors="backslashreplace").decode()
+    halves = (f"\\u{found[1]}" for found in _ESCAPE.finditer(text) if found[1])
+    first = next(halves, None) if "\\ud" in text or "\\uD" in text else None
+    return (text if first is None else _ESCAPE.sub(_written_out, text)), first
+
+
+def _written_out(escape: re.Match[str]) -> str:
+    return f"\\{escape[0]}" if escape[1] else escape[0]
+
+
+def _load(text: str) -> tuple[Any, str | None]:
+    text, halved = _whole(text)
     try:
-        return json.loads(text, object_pairs_hook=_Object)
+        return json.loads(text, object_pairs_hook=_Object), halved
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"The policy is no JSON: {error}.") from error
 

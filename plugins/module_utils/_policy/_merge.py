@@ -136,7 +136,12 @@ def orphans(policy: _document.Policy) -> Iterator[tuple[str, str]]:
 
 
 def why_not_written_back(policy: _document.Policy) -> str | None:
-    """Of names that stand twice in one object only the last value is read: written back, the others would be lost."""
+    """Of names that stand twice in one object only the last value is read: written back, the others would be lost.
+
+    So would half a character, which UTF-8 cannot carry.
+    """
+    if policy.halved:
+        return f"a text in it holds {policy.halved}, half a character, which cannot be written back. Take it out."
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
         if names:
             return (

@@ -48,6 +48,7 @@ def validate(policy: _document.Policy | Mapping[str, Any] | str) -> list[str]:
         except _document.PolicyError as error:
             return [str(error)]
     found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
+    found += [f"The policy holds {policy.halved}, half a character; KMS takes Latin-1 only."] if policy.halved else []
     found += _top_level(policy.document)
     for statement in policy.statements:
         found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
