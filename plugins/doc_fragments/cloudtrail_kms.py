@@ -16,6 +16,8 @@ options:
     description:
       - The regions to read. Trails that record all regions are seen from any of them.
       - Without it, every region that is enabled for the account, as C(ec2:DescribeRegions) lists them.
+      - Of many accounts, one that has not enabled a region is read in the others; the region is listed in its
+        C(errors).
       - It narrows what is judged. A trail that records all regions is moved to a key only if its bucket takes the logs
         of all enabled ones.
     type: list

@@ -257,7 +257,12 @@ def _errors(snapshot: Snapshot) -> list[ReadError]:
     What failed of a trail that another account owns stands in its findings alone: the owner may know better.
     """
     own = [trail for trail in snapshot.trails if trail.ownership == "owned"]
-    found: list[object] = [*snapshot.errors, *snapshot.closed_regions, *(trail.status for trail in own)]
+    found: list[object] = [
+        *snapshot.errors,
+        *snapshot.closed_regions,
+        *snapshot.disabled_regions,
+        *(trail.status for trail in own),
+    ]
     for key in _of(snapshot.keys, {trail.kms_key_arn for trail in own}):
         found += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
     for bucket in _of(snapshot.buckets, {trail.bucket_name for trail in own}):

@@ -177,12 +177,12 @@ class Bucket:
 class Snapshot:
     """All that was read of one account.
 
-    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that
-    were asked, `errors` the reads that failed for the account as a whole (regions, trails), and
-    `closed_regions` those of them that a service control policy denies. Errors of one key, bucket or
-    trail stand in the fact they concern. `state` is that of an account which could not be entered, as its organization
-    knows it (Organizations API reference, Account, State); None where that was not asked or not told. `organization`
-    is asked for where a trail of an organization is judged.
+    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that were asked,
+    `errors` the reads that failed for the account as a whole (regions, trails), and `closed_regions` those of them that
+    a service control policy denies. `disabled_regions` were to be asked, but the account has not enabled them. Errors
+    of one key, bucket or trail stand in the fact they concern. `state` is that of an account which could not be
+    entered, as its organization knows it (Organizations API reference, Account, State); None where that was not asked
+    or not told. `organization` is asked for where a trail of an organization is judged.
     """
 
     account_id: str
@@ -194,6 +194,7 @@ class Snapshot:
     errors: tuple[ReadError, ...] = ()
     regions: tuple[str, ...] = ()
     closed_regions: tuple[ReadError, ...] = ()
+    disabled_regions: tuple[ReadError, ...] = ()
     account_name: str | None = None
     state: str | None = None
     organization: Organization | ReadError | None = None

@@ -67,7 +67,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         *("AuthorizationHeaderMalformed", "CloudTrailInvalidClientTokenIdException", "400", "Blocked"),
     ),
     _CLOCK: ("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"),
-    _CLOSED: ("RegionDisabledException",),
+    _CLOSED: ("RegionDisabledException", "RegionNotEnabled"),
     _UNSUBSCRIBED: ("OptInRequired", "SubscriptionRequiredException", "NotSignedUp", "PendingVerification"),
     _SLOWER: (
         *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),

@@ -32,17 +32,58 @@ def caller_arn(access: Access, region: str) -> str | ReadError:
     return access.ask("sts", region, "GetCallerIdentity", lambda answer: _arn(answer["Arn"]))
 
 
-def enabled_regions(access: Access, region: str) -> tuple[str, ...] | ReadError:
-    """The regions enabled for the account, sorted (EC2 API reference: DescribeRegions omits disabled ones)."""
-    return access.ask("ec2", region, "DescribeRegions", _region_names)
+# How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
+SCP_DENIAL = "explicit deny in a service control policy"
+# What EC2 answers where the Region of the endpoint is not enabled for the caller's account (EC2 user guide, "Error
+# codes"; IAM guide, "Managing AWS STS in an AWS Region").
+_NOT_ENABLED = ("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired")
 
 
-def _region_names(answer: dict[str, Any]) -> tuple[str, ...]:
-    """The names; raises ValueError where there is none, since some regions cannot be disabled (same page)."""
-    names = tuple(sorted(row["RegionName"] for row in answer["Regions"]))
-    if not names:
+@dataclass(frozen=True)
+class Regions:
+    """The Regions that are enabled for an account, sorted, and those of its partition that are not."""
+
+    enabled: tuple[str, ...]
+    disabled: tuple[str, ...] = ()
+
+
+def regions(access: Access, region: str) -> Regions | ReadError:
+    """The Regions of the account (EC2 API reference, DescribeRegions; Region, OptInStatus).
+
+    The Region that asks is the caller's, which another account may not have enabled, or a service control policy
+    close: then a Region is asked that every account of the partition has.
+    """
+
+    def ask(where: str) -> Regions | ReadError:
+        return access.ask("ec2", where, "DescribeRegions", _regions, AllRegions=True)
+
+    answer, other = ask(region), _everybodys(region)
+    if other in (None, region) or not isinstance(answer, ReadError) or not _is_shut(answer):
+        return answer
+    second = ask(str(other))
+    return answer if isinstance(second, ReadError) else second
+
+
+def _is_shut(error: ReadError) -> bool:
+    return error.code in _NOT_ENABLED or SCP_DENIAL in error.message
+
+
+def _everybodys(region: str) -> str | None:
+    """A Region of the same partition that cannot be disabled (AWS Account Management guide, "Enable or disable AWS
+    Regions"); None in partitions of which no public page tells.
+    """
+    if "-iso" in region:
+        return None
+    return "cn-north-1" if region.startswith("cn-") else "us-gov-west-1" if "-gov-" in region else "us-east-1"
+
+
+def _regions(answer: dict[str, Any]) -> Regions:
+    """The names; raises ValueError where none is enabled, since some Regions cannot be disabled."""
+    rows = {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
+    enabled = tuple(sorted(name for name, is_enabled in rows.items() if is_enabled))
+    if not enabled:
         raise ValueError("no region is enabled")
-    return names
+    return Regions(enabled, tuple(sorted(rows.keys() - set(enabled))))
 
 
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:

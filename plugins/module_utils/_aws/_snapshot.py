@@ -35,9 +35,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
-# How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
-SCP_DENIAL = "explicit deny in a service control policy"
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -65,6 +62,7 @@ class Seen:
     account: Account
     regions: tuple[str, ...]
     left_out: tuple[str, ...] | ReadError
+    disabled_regions: tuple[ReadError, ...]
     records: tuple[tuple[str, dict[str, Any]], ...]
     foreign: Ownership
     errors: tuple[ReadError, ...]
@@ -90,7 +88,7 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
-        listed = pool.submit(_calls.enabled_regions, access, access.region)
+        listed = pool.submit(_calls.regions, access, access.region)
         prepare(pool, access)
         account = opened or _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
@@ -153,17 +151,20 @@ def _being_assumed(pool: ThreadPoolExecutor, caller: Access, role: Role | None) 
     return pool.submit(lambda role: Credential(caller.assume(role), role.account_id), role) if role else None
 
 
-def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[tuple[str, ...] | ReadError]) -> Seen:
+def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[_calls.Regions | ReadError]) -> Seen:
     """See which trails the account has in its regions, of which `listed` is the answer. Raises AwsError."""
-    enabled = listed.result()
-    regions, errors = _regions(enabled, scope, account)
+    known = listed.result()
+    regions, errors = _regions(known, scope, account)
     found, failed = _see_trails(pool, account, regions)
     records = _selected(found, scope.trails, account, failed)
     foreign, unsaid = _foreign_ownership(pool, account, records)
     return Seen(
         account=account,
         regions=regions,
-        left_out=enabled if isinstance(enabled, ReadError) else tuple(each for each in enabled if each not in regions),
+        left_out=known
+        if isinstance(known, ReadError)
+        else tuple(each for each in known.enabled if each not in regions),
+        disabled_regions=_disabled(known, scope, account.account_id),
         records=records,
         foreign=foreign,
         errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
@@ -197,6 +198,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
         errors=seen.errors,
         regions=seen.regions,
         regions_left_out=seen.left_out,
+        disabled_regions=seen.disabled_regions,
         closed_regions=seen.closed_regions,
         organization=organization.result() if organization else None,
     )
@@ -226,20 +228,37 @@ def _refusal(error: ReadError) -> str:
 
 
 def _regions(
-    enabled: tuple[str, ...] | ReadError, scope: Scope, account: Account
+    known: _calls.Regions | ReadError, scope: Scope, account: Account
 ) -> tuple[tuple[str, ...], tuple[ReadError, ...]]:
-    """Return the regions to read, and the error where they are not all that the account has."""
-    if isinstance(enabled, ReadError):
+    """Return the regions to read, and the error where they are not all that the account has.
+
+    In a sweep one account need not have enabled what another has: it is read in the others. Raises AwsError for a
+    region that is not there, or that an account read by itself has not enabled: somebody named it for this account.
+    """
+    if isinstance(known, ReadError):
         # With the regions given there is nothing to miss; without them one region is all we know of.
-        return (scope.regions, ()) if scope.regions else ((account.access.region,), (enabled,))
-    unknown = [region for region in scope.regions if region not in enabled]
-    if unknown:
+        return (scope.regions, ()) if scope.regions else ((account.access.region,), (known,))
+    chosen = tuple(region for region in scope.regions if region in known.enabled)
+    passed_over = known.disabled if scope.accounts and chosen else ()
+    absent = [region for region in scope.regions if region not in (*known.enabled, *passed_over)]
+    if absent:
         why = (
-            f"Account {account.account_id} has no enabled region {', '.join(unknown)}; enabled are: "
-            f"{', '.join(enabled)}. Correct the option regions, or enable the region in the account."
+            f"Account {account.account_id} has no enabled region {', '.join(absent)}; enabled are: "
+            f"{', '.join(known.enabled)}. Correct the option regions, or enable the region in the account."
         )
-        raise AwsError(why, _no_such("ec2", "DescribeRegions", unknown[0], "RegionNotEnabled", why))
-    return scope.regions or enabled, ()
+        raise AwsError(why, _no_such("ec2", "DescribeRegions", absent[0], "RegionNotEnabled", why))
+    return chosen or known.enabled, ()
+
+
+def _disabled(known: _calls.Regions | ReadError, scope: Scope, account_id: str) -> tuple[ReadError, ...]:
+    """Return an entry for each region of `scope` that the account has not enabled, and so has nothing in."""
+    disabled = () if isinstance(known, ReadError) else known.disabled
+    message = f"account {account_id} has not enabled this region, so that nothing of it is there"
+    return tuple(
+        _no_such("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
+        for region in scope.regions
+        if region in disabled
+    )
 
 
 def _see_trails(
@@ -338,4 +357,4 @@ def _trail(
 
 
 def _closed_by_scp(error: ReadError) -> bool:
-    return SCP_DENIAL in error.message
+    return _calls.SCP_DENIAL in error.message

@@ -175,7 +175,7 @@ class _Sweep:
         except AwsError as error:
             return self._not_entered(account_id, error)
         account = self._account(account_id, access)
-        listed = self._pool.submit(_calls.enabled_regions, access, access.region)
+        listed = self._pool.submit(_calls.regions, access, access.region)
         try:
             return see(self._pool, account, self._scope, listed)
         except AwsError as error:

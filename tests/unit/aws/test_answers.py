@@ -43,7 +43,7 @@ class GarbledAccess(Access):
 
 READS: list[Callable[[Access], Any]] = [
     lambda access: _calls.caller_arn(access, "us-east-1"),
-    lambda access: _calls.enabled_regions(access, "us-east-1"),
+    lambda access: _calls.regions(access, "us-east-1"),
     lambda access: _calls.trails_seen_in(access, "us-east-1"),
     lambda access: _calls.trail_status(access, "us-east-1", TRAIL),
     lambda access: _calls.administers_cloudtrail(access, "us-east-1", MANAGEMENT),

@@ -262,6 +262,19 @@ def test_a_region_that_an_scp_closes_is_told_and_no_verdict_unless_asked(changed
         assert staging["complete"] is complete
 
 
+def test_a_region_that_one_account_has_not_enabled_is_told_and_the_others_are_read(
+    changed: Callable[[Change], FakeAws],
+) -> None:
+    aws = changed(lambda scenario: scenario["accounts"][1].update(regions=["eu-central-1"]))
+    asked = ["eu-central-1", "eu-west-1"]
+    document = swept(aws, [PRODUCTION, STAGING], regions=asked, closed_regions="unknown")
+    (error,) = row(document, PRODUCTION)["errors"]
+    assert (error["code"], error["region"]) == ("RegionNotEnabled", "eu-west-1")
+    assert f"account {PRODUCTION} has not enabled this region" in error["message"]
+    assert next_step(ReadError(**error)).startswith("Enable the Region eu-west-1 for the account, or leave it out")
+    assert row(document, PRODUCTION)["complete"]
+
+
 def test_a_region_or_trail_that_one_account_lacks_is_that_accounts_row(changed: Callable[[Change], FakeAws]) -> None:
     aws = changed(lambda scenario: scenario["accounts"][1].update(regions=["eu-central-1"]))
     document = swept(aws, [PRODUCTION, STAGING], regions=["eu-west-1"], trails=["staging-trail"])
@@ -269,8 +282,20 @@ def test_a_region_or_trail_that_one_account_lacks_is_that_accounts_row(changed: 
     assert error["code"] == "RegionNotEnabled"
     assert f"Account {PRODUCTION} has no enabled region eu-west-1; enabled are: eu-central-1." in error["message"]
     assert verdicts(document) == {PRODUCTION: "unknown", STAGING: "non_compliant"}
+    misspelt = swept(aws, [STAGING], regions=["eu-central-1", "eu-wset-1"])
+    assert "has no enabled region eu-wset-1" in row(misspelt, STAGING)["errors"][0]["message"]
     missing = row(swept(aws, [MANAGEMENT, STAGING], trails=["staging-trail"]), MANAGEMENT)
     assert (missing["verdict"], missing["errors"][0]["code"]) == ("unknown", "TrailNotFoundException")
+
+
+@pytest.mark.parametrize("why", [{"regions": ["us-east-1", "eu-west-1"]}, {"closed_regions": ["eu-central-1"]}])
+def test_the_first_region_of_the_caller_may_be_shut_in_a_member(
+    why: dict[str, Any], changed: Callable[[Change], FakeAws]
+) -> None:
+    aws = changed(lambda scenario: scenario["accounts"][2].update(why))
+    staging = row(swept(aws, [STAGING], regions=["eu-west-1", "us-east-1"]), STAGING)
+    assert [error for error in staging["errors"] if error["operation"] == "DescribeRegions"] == []
+    assert staging["complete"]
 
 
 def test_an_account_of_which_no_region_answers_is_unknown_with_each_error(load: Load) -> None:
