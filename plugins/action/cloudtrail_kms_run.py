@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
@@ -33,6 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     are_swept,
     by_use,
     host_failures,
+    is_plain,
     member,
     of_account,
     of_the_run,
@@ -47,20 +48,27 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
     JOIN,
     MODULES,
+    OPTIONS,
     SWEEPING,
     apart,
-    misspelt,
+    from_variables,
     module_options,
     own_options,
-    variables_of,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, show
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
     key_options,
     shares_of,
     waits,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
+    VariablesError,
+    come_to,
+    refuse_unknown,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import options as taken
 
 # What the role registers the result of a run under.
 RESULT = "__cloudtrail_kms_run"
@@ -78,19 +86,26 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
-        result = super().run(tmp, task_vars)
-        own = own_options(self._task.args)
-        options = module_options(self._task.args, own["mode"])
-        if own["mode"] != "look":  # whose hosts are looked at again, each with its own
-            self._check_variables(own, task_vars or {})
+        result, variables = super().run(tmp, task_vars), task_vars or {}
+        given = self._given(variables)
+        own = own_options(given)
+        options = module_options(given, own["mode"], new_bucket=own["new_bucket"])
+        if own["mode"] == OPTIONS:
+            return {
+                **result,
+                "changed": False,
+                "options": {name: given[name] for name in own["names"] if name in given},
+            }
+        if own["mode"] == "enforce" and own["reports"]:
+            self._refuse_one_directory_for_all(variables)
         if own["mode"] == "share":
-            return {**result, **self._share(options, task_vars or {})}
+            return {**result, **self._share(options, variables)}
         if own["mode"] == "look":
-            return {**result, "changed": False, "looked": self._look(own, options, task_vars or {})}
+            return {**result, "changed": False, "looked": self._look(own, given, options, variables)}
         try:
-            members = self._members(own, task_vars or {})
+            members = self._members(own, variables)
             told = self._ask(own, members, options, task_vars)
-        except MembersError as error:
+        except (MembersError, VariablesError) as error:
             raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
@@ -103,25 +118,18 @@ class ActionModule(ActionBase):
             told["backup_path"] = options["backup_path"]
         for audit in (facts, told.get("before"), told.get("after")):
             with_names(audit, members)
-        outcome = self._outcome(own, members, facts, told, task_vars or {})
+        outcome = self._outcome(own, members, facts, told, variables)
         return {**result, **told, **outcome}
 
-    def _check_variables(self, own: Mapping[str, Any], task_vars: Mapping[str, Any]) -> None:
-        """Raise AnsibleActionFail for a variable of the role that is misspelt, or that comes to nothing.
-
-        The filter default(omit), by which the role gives it, takes both for one that nobody has set. An account would
-        be judged without its readers, or another one than was meant, or more trails changed than were named.
-        """
-        for name, meant in misspelt(task_vars).items():
-            raise AnsibleActionFail(
-                f"There is no variable {name}. Write {meant} if that is meant, else give your own another name."
-            )
-        for name in sorted(variables_of(own["mode"]) & task_vars.keys()):
-            reason = self._undefined_in(task_vars[name])
-            if reason:
-                raise AnsibleActionFail(f"The variable {name} comes to nothing: {reason}. Correct it.")
-        if own["mode"] == "enforce" and own["reports"]:
-            self._refuse_one_directory_for_all(task_vars)
+    def _given(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the task, with those that it takes from the variables of the role."""
+        given: dict[str, Any] = self._task.args
+        if not given.get("variables"):
+            return given
+        try:
+            return from_variables(given, task_vars, self._templar)
+        except VariablesError as error:
+            raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
 
     def _refuse_one_directory_for_all(self, task_vars: Mapping[str, Any]) -> None:
         """Raise AnsibleActionFail where the enforcements of hosts would replace each other's reports."""
@@ -135,15 +143,6 @@ class ActionModule(ActionBase):
                 f"{REPORT_DIR}, {directory}. Give each its own, such as {directory}/{{{{ inventory_hostname }}}}, or "
                 "audit all hosts after the enforcement for one report on all."
             )
-
-    def _undefined_in(self, value: object) -> str:
-        """Why a template comes to nothing, an empty text where it comes to something."""
-        try:
-            if self._templar.is_template(value):
-                self._templar.template(value)
-        except AnsibleUndefinedVariable as error:
-            return str(error)
-        return ""
 
     def _outcome(
         self,
@@ -178,16 +177,26 @@ class ActionModule(ActionBase):
         variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
         if not variables:
             return []
+        for host, found in variables.items():
+            refuse_unknown(found if own["variables"] else (), f" of the host {host}")
         if own["mode"] in SWEEPING and len(variables) > 1:
             aside = apart(own["mode"])
             refuse_differences({host: of_the_run(found, aside) for host, found in variables.items()})
             refuse_differences(self._come_to(variables, task_vars, aside))
-        # Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
-        templated = {host for host, found in variables.items() if self._templar.is_template(of_account(found))}
-        return [
-            member(host, task_vars["hostvars"][host] if host in templated else found)
-            for host, found in variables.items()
-        ]
+        return [member(host, self._of_account(host, found)) for host, found in variables.items()]
+
+    def _of_account(self, host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What the variables of a host that say which account it stands for come to.
+
+        Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
+        """
+        said = of_account(variables)
+        if is_plain(said) and not self._templar.is_template(said):
+            return said
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        whose = f" of the host {host}"
+        role = taken(variables, templar, ["assume_role"], whose).get("assume_role")
+        return {ACCOUNT: come_to(ACCOUNT, variables, templar, whose), ROLE: role}
 
     def _come_to(
         self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any], aside: frozenset[str]
@@ -200,12 +209,13 @@ class ActionModule(ActionBase):
         written = {name: value for name, value in asked.items() if self._templar.is_template(value)}
         own = variables.get(task_vars["inventory_hostname"], {})
         common = {name: value for name, value in task_vars.items() if name not in own} if written else {}
-        return {
-            host: self._templar.copy_with_new_env(available_variables={**common, **found}).template(written)
-            if written
-            else {}
-            for host, found in variables.items()
-        }
+
+        def of(host: str) -> dict[str, Any]:
+            found = {**common, **variables[host], **written}
+            templar = self._templar.copy_with_new_env(available_variables=found)
+            return {name: come_to(name, found, templar, f" of the host {host}") for name in written}
+
+        return {host: of(host) if written else {} for host in variables}
 
     def _ask(
         self,
@@ -255,14 +265,16 @@ class ActionModule(ActionBase):
         done = look.done_already(options, facts)
         return {**told, **done} if done else None
 
-    def _look(self, own: Mapping[str, Any], options: dict[str, Any], task_vars: dict[str, Any]) -> str:
+    def _look(
+        self, own: Mapping[str, Any], given: Mapping[str, Any], options: dict[str, Any], task_vars: dict[str, Any]
+    ) -> str:
         """The directory with the audits of the hosts' accounts, so far as one sweep can make them.
 
         What cannot be looked at together is left to the enforcement of each host, which says what is wrong.
         """
         directory: str = tempfile.mkdtemp(dir=constants.DEFAULT_LOCAL_TMP)
-        with suppress(AnsibleError, MembersError):
-            if on_demand("_look").can_tell(self._task.args):
+        with suppress(AnsibleError, MembersError, VariablesError):
+            if on_demand("_look").can_tell(given):
                 told = self._ask(own, self._members(own, task_vars), options, task_vars)
                 on_demand("_keep").keep(told.get("ansible_facts", {}).get("cloudtrail_kms", {}), directory)
         return directory

@@ -10,7 +10,7 @@ It imports nothing of AWS nor of the rules, so that a control node can check opt
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
@@ -36,6 +36,43 @@ def role_spec() -> dict[str, Any]:
             "external_id": {"type": "str", "no_log": False},
             "session_name": {"type": "str", "default": "aws-baseline-cloudtrail"},
         },
+    }
+
+
+def audit_options(rules: Sequence[str] | None = None) -> dict[str, Any]:
+    """The options that say what is read, with whose credentials, and how it is judged.
+
+    Without the names of the `rules` that may be excepted, any name is one.
+    """
+    return {
+        "regions": {"type": "list", "elements": "str"},
+        "trails": {"type": "list", "elements": "str"},
+        "assume_role": role_spec(),
+        "key_assume_role": role_spec(),
+        "bucket_assume_role": role_spec(),
+        "concurrency": {"type": "int", "default": 64},
+        "readers": {"type": "list", "elements": "str"},
+        "approved_keys": {"type": "list", "elements": "str", "no_log": False},
+        "rules": {"type": "dict"},
+        "exceptions": {
+            "type": "list",
+            "elements": "dict",
+            "options": _exception_spec(rules),
+            "required_one_of": [("trail", "account")],
+        },
+        "stale_after_hours": {"type": "int", "default": 24},
+        "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
+    }
+
+
+def _exception_spec(rules: Sequence[str] | None) -> dict[str, Any]:
+    return {
+        "trail": {"type": "str"},
+        "account": {"type": "str"},
+        "rules": {"type": "list", "elements": "str", "choices": rules, "required": True},
+        "reason": {"type": "str", "required": True},
+        "owner": {"type": "str", "required": True},
+        "expires": {"type": "str", "required": True},
     }
 
 

@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments
     REGION,
     TRAIL_NAME,
     ArgumentError,
+    audit_options,
     between,
     check,
     role_spec,
@@ -58,25 +59,7 @@ MOST_READS, A_YEAR = 256, 8784
 
 def audit_spec() -> dict[str, Any]:
     """The options that say what is read, with whose credentials, and how it is judged."""
-    return {
-        "regions": {"type": "list", "elements": "str"},
-        "trails": {"type": "list", "elements": "str"},
-        "assume_role": role_spec(),
-        "key_assume_role": role_spec(),
-        "bucket_assume_role": role_spec(),
-        "concurrency": {"type": "int", "default": 64},
-        "readers": {"type": "list", "elements": "str"},
-        "approved_keys": {"type": "list", "elements": "str", "no_log": False},
-        "rules": {"type": "dict"},
-        "exceptions": {
-            "type": "list",
-            "elements": "dict",
-            "options": _exception_spec(),
-            "required_one_of": [("trail", "account")],
-        },
-        "stale_after_hours": {"type": "int", "default": 24},
-        "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
-    }
+    return audit_options(list(RULES))
 
 
 def facts_spec() -> dict[str, Any]:
@@ -89,17 +72,6 @@ def facts_spec() -> dict[str, Any]:
         "accounts": {"type": "list", "elements": "str"},
         "assume_role": {**role, **one_role},
         "progress_path": {"type": "path"},
-    }
-
-
-def _exception_spec() -> dict[str, Any]:
-    return {
-        "trail": {"type": "str"},
-        "account": {"type": "str"},
-        "rules": {"type": "list", "elements": "str", "choices": list(RULES), "required": True},
-        "reason": {"type": "str", "required": True},
-        "owner": {"type": "str", "required": True},
-        "expires": {"type": "str", "required": True},
     }
 
 

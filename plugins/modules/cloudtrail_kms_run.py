@@ -38,6 +38,25 @@ attributes:
   platform:
     platforms: all
 options:
+  variables:
+    description:
+      - Takes all options that the mode knows from the variables of the role, each from that of its name behind this
+        prefix, whatever level of precedence sets it. They go before the options of the task, but for O(mode).
+      - A variable may be a text, as C(--extra-vars) and surveys give it. One that is null is not set. One that is
+        empty, undefined, or of another type than its option is refused by its name.
+      - Any other variable under the prefix, of any of O(hosts), is refused with the names that it may be meant for.
+    type: str
+    choices: [cloudtrail_kms_]
+  names:
+    description: The options that O(mode=options) is to return, so far as their O(variables) are set.
+    type: list
+    elements: str
+    default: []
+  new_bucket:
+    description:
+      - The role's own. Whether the bucket of C(create_trail) is created between check mode and run, see
+        O(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:create_trail.new_bucket).
+    type: bool
   mode:
     description:
       - V(audit) reads and judges, V(enforce) changes what does not comply as well, V(join) makes one audit of the JSON
@@ -51,8 +70,10 @@ options:
         those that are compliant for their enforcements, which are told by O(looked) where they lie. It fails no host,
         shows nothing but how far it is, and reports nothing. What it cannot read, or not judge by the same options for
         all hosts, it leaves to their enforcements.
+      - V(restore) enforces what the file in C(restore) holds, and fails without one.
+      - V(options) runs nothing, and returns what the variables of O(names) come to.
     type: str
-    choices: [audit, enforce, look, share, join]
+    choices: [audit, enforce, look, share, restore, join, options]
     default: audit
   hosts:
     description:
@@ -254,6 +275,11 @@ looked:
     when it ends.
   returned: when O(mode=look)
   type: str
+options:
+  description: The options of O(names) for which variables are set, in their types.
+  returned: when O(mode=options)
+  type: dict
+  sample: {"require_organization_trail": false}
 key_arns:
   description: The keys that this host saw to.
   returned: when O(mode=share)

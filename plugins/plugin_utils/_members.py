@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
 
-PREFIX = "cloudtrail_kms_"
 # Of more accounts a message only says how many there are.
 _TOLD = 5
 _TWO_RUNS = "Audit them in two runs, each with its hosts in cloudtrail_kms_hosts."
@@ -65,6 +65,12 @@ class Member:
 def of_account(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a host's variables that say which account it stands for."""
     return {name: variables[name] for name in (ROLE, ACCOUNT) if name in variables}
+
+
+def is_plain(said: Mapping[str, Any]) -> bool:
+    """Whether the role to assume is one as the inventory plugin writes it, a dictionary of texts, or none."""
+    role = said.get(ROLE) or {}
+    return isinstance(role, Mapping) and all(isinstance(value, str) for value in role.values())
 
 
 def member(host: str, variables: Mapping[str, Any]) -> Member:
@@ -176,9 +182,16 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
 
 
 def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
-    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside."""
+    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside.
+
+    One that is null is not set.
+    """
     unasked = {ROLE, ACCOUNT, *apart}
-    return {name: value for name, value in variables.items() if name.startswith(PREFIX) and name not in unasked}
+    return {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(PREFIX) and name not in unasked and value is not None
+    }
 
 
 def refuse_differences(compared: Mapping[str, Mapping[str, Any]]) -> None:

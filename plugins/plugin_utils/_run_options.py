@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.path import unfrackpath
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import passing_directory
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import FAILING
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
-    CIS_VERSIONS,
-    DEFAULT_CIS_VERSION,
-    FORMATS,
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
+    AUDIT_SPEC,
+    ENFORCE_SPEC,
+    OF_A_RUN,
+    PREFIX,
+    SPEC,
+    options,
+    refuse_unknown,
 )
 
 MODULES = {
@@ -31,75 +34,61 @@ MODULES = {
     "share": "cloudtrail_kms_central_key",
 }
 JOIN = "join"
+# Runs nothing, and tells what variables come to.
+OPTIONS = "options"
 # Those that read many accounts at once.
 SWEEPING = ("audit", "look")
-AUDIT_OPTIONS = frozenset(
-    {
-        "approved_keys",
-        "assume_role",
-        "bucket_assume_role",
-        "closed_regions",
-        "concurrency",
-        "exceptions",
-        "key_assume_role",
-        "readers",
-        "regions",
-        "rules",
-        "stale_after_hours",
-        "trails",
-    }
-)
+AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
-ENFORCE_OPTIONS = frozenset(
-    {
-        "allow_cancel_deletion",
-        "allow_enable_key",
-        "allow_unread_bucket_policy",
-        "backup_path",
-        "create_trail",
-        "key",
-        "key_is_shared",
-        "key_id",
-        "replace_compliant_key",
-        "restore",
-        "statements",
-        "wait",
-        "wait_timeout",
-    }
-)
+ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
+# Where one of these is given, there is no use in a look.
+_ASK_FOR_MORE = frozenset({"create_trail", "key_id", "replace_compliant_key", "restore"})
+_OF_A_SHARED_KEY = frozenset(_enforce_arguments.central_key_spec()) - {"assume_role", "key_id", "readers", "trails"}
 OWN_OPTIONS: dict[str, Any] = {
-    "mode": {"type": "str", "choices": [*MODULES, JOIN], "default": "audit"},
-    "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
-    "report_dir": {"type": "path"},
-    "report_bucket": {"type": "str"},
-    "report_prefix": {"type": "str"},
-    "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
-    "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    **OF_A_RUN,
+    "mode": {"type": "str", "choices": [*MODULES, "restore", JOIN, OPTIONS], "default": "audit"},
     "hosts": {"type": "list", "elements": "str", "default": []},
-    "audits": {"type": "list", "elements": "path", "default": []},
-    "require_organization_trail": {"type": "bool", "default": False},
     "looked": {"type": "path"},
+    "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
+    "new_bucket": {"type": "bool"},
+    "variables": {"type": "str", "choices": [PREFIX]},
 }
-# Those of the role and its playbooks that are no option of a run.
-_OTHERS = frozenset({"bucket", "max_fail_percentage", "report_objects", "serial"})
-_PREFIX = "cloudtrail_kms_"
 _TEMPLATE = re.compile(r"\{[{%#]")
-# How alike two names are, of at most 1, of which one is taken for the other with a letter too few or too many.
-_ALIKE = 0.88
 
 
 def variables_of(mode: str) -> frozenset[str]:
-    """Return the variables of the role that a run of this mode asks for."""
-    of_modules = {JOIN: frozenset[str](), "audit": AUDIT_OPTIONS}.get(mode, AUDIT_OPTIONS | ENFORCE_OPTIONS)
-    return frozenset(f"{_PREFIX}{name}" for name in OWN_OPTIONS.keys() | of_modules)
+    """Return the options that a run of this mode takes from the variables of the role.
+
+    A look takes no more than an audit is judged by, and what makes it idle, so that what is wrong for the host that
+    looks is no matter of the others.
+    """
+    own = frozenset(OF_A_RUN) - {"mode"}
+    of_modes = {
+        "audit": own | AUDIT_OPTIONS,
+        "look": AUDIT_OPTIONS | _ASK_FOR_MORE,
+        "share": _OF_A_SHARED_KEY | {"key_assume_role"},
+        JOIN: own,
+    }
+    return of_modes.get(mode, own | AUDIT_OPTIONS | ENFORCE_OPTIONS - {"key_is_shared"})
 
 
-def misspelt(variables: Iterable[str]) -> dict[str, str]:
-    """Return those that are none of the role but are named much like one, each with that one."""
-    options = {*OWN_OPTIONS, *AUDIT_OPTIONS, *ENFORCE_OPTIONS, *_OTHERS}
-    unknown = {name.removeprefix(_PREFIX) for name in variables if name.startswith(_PREFIX)} - options
-    alike = {name: get_close_matches(name, options, n=1, cutoff=_ALIKE) for name in sorted(unknown)}
-    return {f"{_PREFIX}{name}": f"{_PREFIX}{found[0]}" for name, found in alike.items() if found}
+def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
+    """Return the options of a task that takes them from the variables of the role. They go before its own.
+
+    Only the mode is that of the task, where it has one: an entry point of the role is for one thing. Raises
+    VariablesError for a variable that cannot be meant.
+    """
+    mode = given.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
+    if mode != "look":  # whose hosts are looked at again, each with its own
+        refuse_unknown(task_vars)
+    taken = options(task_vars, templar, variables_of(mode) if mode != OPTIONS else SPEC.keys() & given.get("names", ()))
+    derived: dict[str, Any] = {}
+    if mode == "share":
+        derived["assume_role"] = taken.pop("key_assume_role", None)
+    elif mode not in (*SWEEPING, JOIN, OPTIONS) and "key_assume_role" in taken:
+        # Hosts of a play that use the keys of one account at the same time do not write to them from their own runs.
+        derived["key_is_shared"] = len(task_vars["ansible_play_batch"]) > 1
+    return {**given, **taken, **derived, "mode": mode}
 
 
 def apart(mode: str) -> frozenset[str]:
@@ -107,8 +96,8 @@ def apart(mode: str) -> frozenset[str]:
 
     An audit tells of all its accounts together; a look is only for the enforcement of each to read.
     """
-    options = ENFORCE_OPTIONS | OWN_OPTIONS.keys() if mode == "look" else ENFORCE_OPTIONS
-    return frozenset(f"{_PREFIX}{name}" for name in options)
+    of_each = ENFORCE_OPTIONS | OWN_OPTIONS.keys() if mode == "look" else ENFORCE_OPTIONS
+    return frozenset(f"{PREFIX}{name}" for name in of_each)
 
 
 def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,10 +110,16 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
     _refuse_templates(own)
+    if own["mode"] == "restore":
+        if not given.get("restore"):
+            raise AnsibleActionFail(
+                "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
+            )
+        own["mode"] = "enforce"
     if own["mode"] == "enforce" and len(own["hosts"]) > 1:
         raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
-    if own["mode"] == "look":
-        return own  # the enforcements write the reports
+    if own["mode"] in ("look", OPTIONS):
+        return own  # nothing is reported
     if own["reports"] and own["report_bucket"] and not own["report_dir"]:
         own["report_dir"] = passing_directory()
     if own["reports"] and not own["report_dir"]:
@@ -151,13 +146,15 @@ def _refuse_templates(own: Mapping[str, Any]) -> None:
             )
 
 
-def module_options(given: Mapping[str, Any], mode: str) -> dict[str, Any]:
+def module_options(given: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
     So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in (*SWEEPING, JOIN) else OWN_OPTIONS.keys()
     aside |= {"create_trail", "key", "key_id"} if given.get("restore") else set()
-    options = {name: value for name, value in given.items() if name not in aside}
-    files = {name: options[name] for name in ("backup_path", "restore") if options.get(name)}
-    return {**options, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
+    kept = {name: value for name, value in given.items() if name not in aside}
+    if new_bucket is not None and "create_trail" in kept:
+        kept["create_trail"] = {**kept["create_trail"], "new_bucket": new_bucket}
+    files = {name: kept[name] for name in ("backup_path", "restore") if kept.get(name)}
+    return {**kept, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,35 +14,17 @@ from typing import Any
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import AUDIT_OPTIONS, ENFORCE_OPTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import OF_A_RUN, SPEC
 
-ENFORCE_SPEC = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
-# What the role itself works with.
-OWN = {
-    "mode",
-    "fail_on",
-    "reports",
-    "report_dir",
-    "report_bucket",
-    "report_prefix",
-    "cis_version",
-    "require_organization_trail",
-    "hosts",
-    "audits",
-    "looked",
-}
-# What an entry point of the role gives in the place of a variable.
-GIVEN = {"create_trail": "__cloudtrail_kms_create_trail | default(cloudtrail_kms_create_trail)"}
-# What it gives to an option by itself.
-DERIVED = {"key_is_shared"}
 
 
-def variables() -> dict[str, Any]:
-    """The variables of the role without their prefix."""
-    specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+def entry_points() -> dict[str, dict[str, Any]]:
+    """The variables of each entry point of the role, without their prefix."""
+    specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     return {
-        name.removeprefix("cloudtrail_kms_"): spec for name, spec in specs["argument_specs"]["main"]["options"].items()
+        entry: {name.removeprefix("cloudtrail_kms_"): option for name, option in spec["options"].items()}
+        for entry, spec in specs.items()
     }
 
 
@@ -49,55 +32,50 @@ def shape(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of an option the role repeats. Defaults stand in the modules, and rules and levels are checked by them."""
     options = {name: shape(option) for name, option in spec.get("options", {}).items()}
     elements = {"elements": spec["elements"]} if "elements" in spec else {}
-    return {"type": spec["type"], "required": spec.get("required", False), "options": options, **elements}
+    choices = {"choices": list(spec["choices"])} if spec.get("choices") else {}
+    required = spec.get("required", False)
+    return {"type": spec["type"], "required": required, "options": options, **elements, **choices}
+
+
+def test_the_role_documents_every_variable_as_it_is_taken() -> None:
+    documented = entry_points()
+    main = documented["main"]
+    assert {name: shape(spec) for name, spec in main.items()} == {name: shape(SPEC[name]) for name in main}
+    elsewhere = {"audits": "join", "report_objects": "join", "bucket": "provision"}
+    assert main.keys() | elsewhere.keys() == SPEC.keys()
+    for name, entry in elsewhere.items():
+        assert shape(documented[entry][name]) == shape(SPEC[name])
+
+
+def test_the_role_documents_the_defaults_of_a_run() -> None:
+    assert {name: spec["default"] for name, spec in entry_points()["main"].items() if "default" in spec} == {
+        name: spec["default"] for name, spec in OF_A_RUN.items() if "default" in spec and name != "audits"
+    }
 
 
 def test_every_option_of_the_modules_is_a_variable() -> None:
-    of_modules = {name: shape(spec) for name, spec in ENFORCE_SPEC.items() if name not in DERIVED}
-    assert {name: shape(spec) for name, spec in variables().items() if name not in OWN} == of_modules
+    of_modules = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
+    assert of_modules.keys() - {"key_is_shared"} <= SPEC.keys()
 
 
-def test_choices_are_those_of_the_modules() -> None:
-    given = {name: spec["choices"] for name, spec in variables().items() if "choices" in spec and name not in OWN}
-    assert given == {name: spec["choices"] for name, spec in ENFORCE_SPEC.items() if "choices" in spec}
-
-
-def test_every_variable_reaches_its_option() -> None:
-    options = options_of("run.yml")
-    of_modules = {name: value for name, value in options.items() if name not in OWN | DERIVED}
-    assert of_modules == {name: variable(name) for name in ENFORCE_SPEC if name not in DERIVED}
-
-
-def test_a_look_is_given_what_an_audit_is_judged_by_and_what_makes_it_idle() -> None:
-    """No more, so that what is wrong for the host that looks is no matter of the others."""
-    options = options_of("together.yml")
-    assert (options.pop("mode"), options.pop("hosts")) == ("look", "{{ ansible_play_batch }}")
-    given = {*_audit_arguments.audit_spec(), "key_id", "create_trail", "replace_compliant_key", "restore"}
-    assert options == {name: f"{{{{ cloudtrail_kms_{name} | default(omit) }}}}" for name in given}
-
-
-def test_every_variable_of_a_shared_key_reaches_its_option() -> None:
-    options = options_of("shared_key.yml")
-    assert (options.pop("mode"), options.pop("assume_role")) == ("share", "{{ cloudtrail_kms_key_assume_role }}")
-    given = _enforce_arguments.central_key_spec().keys() - {"assume_role", "trails", "readers", "key_id"}
-    assert options == {name: variable(name) for name in given}
-
-
-def options_of(tasks: str) -> dict[str, Any]:
-    """The options that the first task of a file gives to the action."""
-    run = yaml.safe_load((ROLE / "tasks" / tasks).read_text(encoding="utf-8"))[0]
-    options: dict[str, Any] = run["aws_baseline.cloudtrail.cloudtrail_kms_run"]
-    return options
-
-
-def variable(name: str) -> str:
-    """An option's variable, as the tasks give it."""
-    return f"{{{{ {GIVEN.get(name, f'cloudtrail_kms_{name}')} | default(omit) }}}}"
-
-
-def test_an_audit_leaves_aside_what_only_an_enforcement_knows() -> None:
-    assert _enforce_arguments.own_spec().keys() == ENFORCE_OPTIONS
-    assert _audit_arguments.audit_spec().keys() == AUDIT_OPTIONS
+def test_no_task_looks_at_a_variable_before_the_action_has() -> None:
+    """Given with -e, each is a text, and the text false is true."""
+    raw = re.compile(r"(?<!\w)cloudtrail_kms_[a-z_]+(?!_)\b")
+    found = {
+        (path.name, name)
+        for path in ROLE.glob("tasks/*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for name in raw.findall(re.sub(r"aws_baseline\.cloudtrail\.\w+|(^|\s)#.*", "", line))
+        if name.removeprefix("cloudtrail_kms_") in SPEC
+    }
+    # The one is compared with texts, the others stand in messages and are left as artifacts.
+    assert found == {
+        ("main.yml", "cloudtrail_kms_mode"),
+        ("provision.yml", "cloudtrail_kms_create_trail"),
+        ("provision.yml", "cloudtrail_kms_require_organization_trail"),
+        ("fetch.yml", "cloudtrail_kms_report_objects"),
+        ("report.yml", "cloudtrail_kms_report_objects"),
+    }
 
 
 def test_no_playbook_ends_green_where_it_has_no_host() -> None:

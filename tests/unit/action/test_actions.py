@@ -16,14 +16,11 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 from ansible.utils import color
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import misspelt
 from tests.unit.action.audits import KEY
 from tests.unit.action.running import GREEN, NEVER_ASKED, RED, enforcement, facts_of, run, run_and_ask
 from tests.unit.action.test_many_accounts import HostVars
@@ -221,7 +218,10 @@ class TestTheModule:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mode": "destroy"}, "value of mode must be one of: audit, enforce, look, share, join, got: destroy"),
+        (
+            {"mode": "destroy"},
+            "value of mode must be one of: audit, enforce, look, share, restore, join, options, got: destroy",
+        ),
         ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
         ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
@@ -229,44 +229,6 @@ class TestTheModule:
 def test_wrong_arguments_are_named_before_anything_is_asked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail, match=message):
         run(NEVER_ASKED, **arguments)
-
-
-def undefined(name: str) -> dict[str, Any]:
-    """A variable of the role that refers to another, which is not there, as Ansible hands it to the action."""
-    task_vars = {name: trust_as_template("{{ missing }}")}
-    return {"task_vars": task_vars, "templar": Templar(DataLoader(), task_vars)}
-
-
-@pytest.mark.parametrize("mode", ["audit", "enforce"])
-def test_a_variable_that_comes_to_nothing_is_not_taken_for_one_that_is_not_set(mode: str) -> None:
-    message = "The variable cloudtrail_kms_readers comes to nothing: 'missing' is undefined"
-    with pytest.raises(AnsibleActionFail, match=message):
-        run(NEVER_ASKED, mode=mode, **undefined("cloudtrail_kms_readers"))
-
-
-def test_an_audit_asks_for_no_variable_of_an_enforcement() -> None:
-    assert run(facts_of(GREEN), **undefined("cloudtrail_kms_key"))["failures"] == {}
-    with pytest.raises(AnsibleActionFail, match="The variable cloudtrail_kms_key comes to nothing"):
-        run(NEVER_ASKED, mode="enforce", **undefined("cloudtrail_kms_key"))
-
-
-@pytest.mark.parametrize(
-    ("given", "meant"), [("trail", "trails"), ("asume_role", "assume_role"), ("repots", "reports"), ("rule", "rules")]
-)
-def test_a_misspelt_variable_is_not_taken_for_one_that_is_not_set(given: str, meant: str) -> None:
-    message = f"There is no variable cloudtrail_kms_{given}. Write cloudtrail_kms_{meant} if that is meant"
-    with pytest.raises(AnsibleActionFail, match=message):
-        run(NEVER_ASKED, task_vars={f"cloudtrail_kms_{given}": "x", "cloudtrail_kms_team": "mine"})
-
-
-def test_no_variable_that_the_documentation_has_is_misspelt() -> None:
-    root = Path(__file__).parents[3]
-    pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("roles/**/*.*"), *root.glob("playbooks/*.yml")]
-    names = {
-        name for page in pages for name in re.findall(r"(?<!_)cloudtrail_kms_\w+", page.read_text(encoding="utf-8"))
-    }
-    assert "cloudtrail_kms_summary_trails" in names
-    assert misspelt(names) == {}
 
 
 class TestReportsOfSeveralHosts:

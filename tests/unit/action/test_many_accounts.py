@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,12 +23,10 @@ from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run_an
 
 
 class HostVars(dict[str, Any]):
-    """The variables of all hosts, as Ansible hands them to an action; `written` are those that hold templates."""
-
-    written: Mapping[str, Any] = MappingProxyType({})
+    """The variables of all hosts, as Ansible hands them to an action."""
 
     def raw_get(self, host: str) -> Any:
-        return self.written.get(host, self[host])
+        return self[host]
 
 
 def host(account_id: str, state: str = "ACTIVE", **others: Any) -> dict[str, Any]:
@@ -117,11 +114,12 @@ class TestHosts:
         assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
 
     def test_with_templates_are_taken_for_what_these_come_to(self) -> None:
-        written = host(self.ONE, cloudtrail_kms_assume_role={"role_arn": "{{ of_the_group }}"})
-        found = HostVars({self.ONE: host(self.ONE), self.TWO: host(self.TWO)})
-        found.written = {self.ONE: written}
-        given = {"hosts": list(found), "assume_role": found[self.ONE]["cloudtrail_kms_assume_role"]}
+        role = host(self.ONE)["cloudtrail_kms_assume_role"]
+        written = {**role, "role_arn": trust_as_template("{{ of_the_group }}")}
+        one = host(self.ONE, cloudtrail_kms_assume_role=written, of_the_group=role["role_arn"])
+        found = HostVars({self.ONE: one, self.TWO: host(self.TWO)})
         task_vars = {"hostvars": found, "inventory_hostname": self.ONE}
+        given = {"hosts": list(found), "assume_role": role, "templar": Templar(DataLoader(), one)}
         _result, asked = run_and_ask(facts_of(self.BOTH), task_vars=task_vars, **given)
         assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
 
