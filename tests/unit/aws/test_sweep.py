@@ -125,8 +125,16 @@ def test_a_bucket_that_two_accounts_deliver_to_is_central_too(changed: Callable[
             name: {"account": name, "bucket": "common", "key": "common"} for name in ("production", "staging")
         }
 
-    document = swept(changed(two_trails))
+    aws = changed(two_trails)
+    document = swept(aws)
     assert [row(document, account)["verdict"] for account in (PRODUCTION, STAGING)] == ["compliant", "compliant"]
+    # Without its owner, credentials that all accounts share are refused once, not for each account.
+    aws.clear_calls()
+    roles = {"key_assume_role": role(SECURITY, name="CloudTrailKmsEnforce"), "bucket_assume_role": role(SECURITY)}
+    swept(aws, [PRODUCTION, STAGING], **roles)
+    asked = Counter(call["principal"] for call in aws.calls() if call["parameters"].get("Bucket") == "common-logs")
+    shared = [times for principal, times in asked.items() if f":{SECURITY}:" in principal]
+    assert shared == [2, 2, 2]  # for the policy, and for the encryption
 
 
 def test_the_bucket_of_one_account_is_not_looked_for_everywhere(changed: Callable[[Change], FakeAws]) -> None:

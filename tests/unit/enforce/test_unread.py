@@ -161,6 +161,18 @@ def test_a_restore_moves_no_delivering_trail_past_an_unread_policy(load: Callabl
     assert [change.operation for change in done.changes] == ["UpdateTrail"]
 
 
+def test_a_wished_key_is_found_by_its_alias_with_whatever_role_of_its_account_is_allowed(changed: Changed) -> None:
+    lab = changed("central-key", in_the_key_s_account("cloudtrail"))
+    arn = new_security_key(lab)
+    lab.of(SECURITY).client("kms", HOME).create_alias(AliasName="alias/central", TargetKeyId=arn)
+    task = replace(KEY_ROLE_ALONE, wish=replace(WISH, key=None, key_id="alias/central"))
+    task = replace(task, scope=replace(task.scope, bucket_role=role(SECURITY)))
+    lab.aws.add_fault("kms:DescribeKey", code="AccessDeniedException")
+    told = lab.enforce(task, check_mode=True)
+    assert told.refusals == ()
+    assert [change.resource for change in told.changes if change.operation == "PutKeyPolicy"] == [arn]
+
+
 def new_security_key(lab: Lab) -> str:
     """Another key of the security account."""
     return str(lab.of(SECURITY).client("kms", HOME).create_key()["KeyMetadata"]["Arn"])
