@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task impo
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import HOME, assert_compliant, assert_deliverable, trail_keys
 from tests.unit.enforce.lab import Clock, Lab
+from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, STAGING, central
 
 AT_ONCE_TIMES = 20
 ENFORCE = "aws_baseline.cloudtrail.enforce"
@@ -44,6 +45,22 @@ def two_at_once(lab: Lab) -> None:
         assert any(idle in text for outcome in outcomes for text in _told(outcome)), f"nobody tells of {idle}"
     assert_deliverable(lab, dict.fromkeys(trail_keys(lab)))
     assert_compliant(lab.enforce())
+
+
+def two_at_once_on_a_shared_key(lab: Lab) -> None:
+    """Of two accounts whose runs write the policy of a third one's key, each is served or its run is red."""
+    lab.aws.reset("central-key")
+    lab.aws.set(latency_ms=20)
+    lab.enforce(central(SANDBOX))
+    accounts = (PRODUCTION, STAGING)
+    callers = [lab.access, Lab(lab.aws, Clock()).caller()]
+    with ThreadPoolExecutor(len(callers)) as pool:
+        tasks = [central(account) for account in accounts]
+        outcomes = list(pool.map(lambda caller, task: enforce(caller, task, Pace(SECONDS)), callers, tasks))
+    lab.aws.set(latency_ms=0)
+    for account, outcome in zip(accounts, outcomes, strict=True):
+        again = lab.enforce(central(account), check_mode=True)
+        assert outcome.errors or not again.changes, f"{account} was told to be served, and is not"
 
 
 def _told(outcome: Outcome) -> Iterator[str]:
@@ -107,6 +124,8 @@ def trials(lab: Lab, folder: Path) -> Iterator[tuple[str, str]]:
     """Every trial by its name, with what went wrong in it; empty where nothing did."""
     for number in range(AT_ONCE_TIMES):
         yield f"two at once, {number + 1}", _attempt(partial(two_at_once, lab))
+    for number in range(AT_ONCE_TIMES):
+        yield f"two at once on a shared key, {number + 1}", _attempt(partial(two_at_once_on_a_shared_key, lab))
     each: list[Callable[[Lab, Path], None]] = [stopped_by(signal.SIGINT), stopped_by(signal.SIGTERM)]
     for trial in each:
         place = folder / trial.__name__

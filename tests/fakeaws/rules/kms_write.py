@@ -84,7 +84,10 @@ def schedule_key_deletion(world: World, identity: Identity, call: Call) -> Answe
 
 
 def cancel_key_deletion(world: World, identity: Identity, call: Call) -> Answer:
-    """The key is Disabled afterwards and must be enabled by itself (CancelKeyDeletion)."""
+    """The key is Disabled afterwards and must be enabled by itself (CancelKeyDeletion).
+
+    Its rotation, which was only hidden, is what it was before (GetKeyRotationStatus).
+    """
     key = open_key(world, identity, call)
     if key.key_state != "PendingDeletion":
         raise invalid_state(key, "not pending deletion")
