@@ -173,7 +173,9 @@ options:
       - Nothing is written in check mode, nor where nothing changes.
     type: path
   wait_timeout:
-    description: How many seconds the run may wait in all, for retries and for the delivery.
+    description:
+      - How many seconds the run may wait in all, for retries, for what AWS shows late, for others that write the same
+        policy, and for the delivery.
     type: int
     default: 300
 """

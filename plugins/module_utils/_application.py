@@ -28,6 +28,8 @@ class Application:
     def __init__(self, caller: _access.Access, account: _resources.Account, task: _task.Task, pace: _pace.Pace) -> None:
         self._caller, self._account, self._task, self._pace = caller, account, task, pace
         self._rounds = _rounds.Rounds(account, pace, task.backup_path, self._planned_anew)
+        self._read_at = datetime.now(timezone.utc)
+        self._read: _assess.AccountVerdict | None = None
         self._after: _assess.AccountVerdict | None = None
 
     def run(self, before: _assess.AccountVerdict, plan: _wish.Plan, warnings: Sequence[str]) -> _task.Outcome:
@@ -44,14 +46,15 @@ class Application:
 
     def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
-        return _assess.assess(
-            _snapshot.open_and_read(self._caller, self._task.scope, self._account)[1], self._task.settings
-        )
+        self._read_at = datetime.now(timezone.utc)
+        snapshot = _snapshot.open_and_read(self._caller, self._task.scope, self._account)[1]
+        self._read = _assess.assess(snapshot, self._task.settings)
+        return self._read
 
     def _prove(self) -> None:
-        """Read and judge again; where asked to, after the changed trails have delivered."""
-        changed_at = datetime.now(timezone.utc)
-        snapshot = self._judged().snapshot
+        """Judge by what was read after the last write; where asked to, after the changed trails have delivered."""
+        judged = self._judged() if self._read is None or self._rounds.errors else self._read
+        changed_at, snapshot = self._read_at, judged.snapshot
         done = [change for change in self._rounds.changes if change.status == "applied"]
         reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
         if self._task.wait and reached:

@@ -275,6 +275,18 @@ PLACEHOLDER = "key/to-be-created"
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What changes stand on, by ARN, as it was read: an AWS service that denies it does not see it yet.
+
+    `usable` are the trails, the buckets, and the keys that work or are about to; `policies` are those of the keys and
+    buckets, as the changes leave them, where they could be read.
+    """
+
+    usable: frozenset[str] = frozenset()
+    policies: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Replaced:
     """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket."""
 

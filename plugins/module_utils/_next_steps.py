@@ -200,13 +200,20 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     "Correct the account id: there is no such account in the organization of the account that asks.": (
         "AccountNotFoundException",
     ),
+    "It shows once the deletion of the key is cancelled.": ("PendingDeletion",),  # said by the plan, not by AWS
 }
+_PASSING = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED, _UNREACHED))
 STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}
 # STS does not say which of these it is, so that nobody can probe for roles.
 _ROLE = (
     "Check that the role exists, that its trust policy names the caller and the external id, "
     "and that the caller is allowed sts:AssumeRole."
 )
+
+
+def may_pass(code: str) -> bool:
+    """Return whether the same read may succeed later; what was read a moment ago and is not found may show again."""
+    return STEPS.get(code) in _PASSING
 
 
 def step_for(code: str, *, operation: str, iam_action: str, region: str) -> str:

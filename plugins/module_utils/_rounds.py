@@ -4,7 +4,8 @@
 
 """What all that writes goes through: a plan applied with its backup, and what came of it told.
 
-A plan is made anew where somebody else changes what it was made from.
+A plan is made anew where somebody else changes what it was made from, and after the last write: PutKeyPolicy and
+PutBucketPolicy know no condition (KMS and S3 API reference), so what one run wrote another may have overwritten.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import count
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _apply, _pace, _resources
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
 
-# How often to plan anew because somebody else changes what is being changed.
-ROUNDS = 3
+# A whole document in a place that others write as well: who looked at it before may still overwrite it after.
+DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
 
 
 class Rounds:
@@ -59,34 +61,38 @@ class Rounds:
         )
 
     def _apply_plan(self, plan: _wish.Plan) -> None:
-        """Apply the plan, whose backup is written first.
+        """Apply the plan, whose backup is written first, and what is to do after it, until nothing is.
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
         """
         self._save(plan.changes)
-        for __ in range(ROUNDS):
-            applied = _apply.apply(self._account, plan.changes, self._pace)
+        for attempt in count():
+            applied = _apply.apply(self._account, plan.changes, _predict.ground(plan.predicted), self._pace)
             self.changes += applied.changes
             self.errors += applied.errors
-            if applied.stale is None:
+            if applied.errors and applied.stale is None:
                 return
+            in_time = self._pace.wait(attempt) if attempt or applied.stale or _is_disputed(applied.changes) else True
             plan = self._plan_anew(applied)
+            if plan.changes and not in_time:
+                plan = replace(plan, refusals=(*plan.refusals, _given_up(plan)))
             if plan.refusals or not plan.changes:
                 break
-        else:
-            self.errors.append("Somebody else keeps changing what is being changed. Agree with them, and run again.")
         self.errors += plan.refusals
         self.changes += [replace(change, status="not_attempted") for change in plan.changes]
 
     def _plan_anew(self, applied: _apply.Applied) -> _wish.Plan:
         """The plan for what the account is now, with the backup of what it will replace; refused without that."""
         try:
-            plan = self._planned_anew()
+            plan = self._plan_of_what_shows()
         except _access.AwsError:
-            self.errors.append(str(applied.stale))
+            self.errors += [applied.stale] if applied.stale else []
             self.changes += applied.rest
             raise
-        self.warnings.append(f"{applied.stale} The rest was planned anew.")
+        if applied.stale:
+            self.warnings.append(f"{applied.stale} The rest was planned anew.")
+        elif plan.changes:
+            self.warnings.append(f"Read again after the last write, {_in_words(plan)} was still to do.")
         if plan.refusals or not plan.changes:
             return plan
         try:
@@ -94,6 +100,30 @@ class Rounds:
         except _model.BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
+
+    def _plan_of_what_shows(self) -> _wish.Plan:
+        """The plan for what the account is now, once that shows what was done; refused where it does not in time.
+
+        Until it does, the plan is to do the same again, or to create a second key.
+        """
+        for attempt in count():
+            plan = self._planned_anew()
+            late = [change for change in plan.changes if self._was_done(change)]
+            if not late:
+                break
+            if not self._pace.wait(attempt):
+                rest = tuple(change for change in plan.changes if change not in late)
+                return replace(plan, changes=rest, refusals=(*plan.refusals, *map(_not_shown, late)))
+        return plan
+
+    def _was_done(self, change: _model.Change) -> bool:
+        """Whether the very same was done before; a key that was created has its ARN since."""
+        return any(
+            done.status == "applied"
+            and (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
+            and (done.operation == "CreateKey" or (done.resource, done.after) == (change.resource, change.after))
+            for done in self.changes
+        )
 
     def _save(self, changes: Sequence[_model.Change]) -> _model.Backup:
         backup = _backup.backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
@@ -110,3 +140,28 @@ class Rounds:
         except _model.BackupError as error:
             self.warnings.append(f"{error} What it held before the first write is still there.")
             return _backup.backup_of(self._account.account_id, tried, datetime.now(timezone.utc))
+
+
+def _is_disputed(changes: Sequence[_model.Change]) -> bool:
+    return any(change.operation in DISPUTED and change.status == "applied" for change in changes)
+
+
+def _in_words(plan: _wish.Plan) -> str:
+    return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
+
+
+def _given_up(plan: _wish.Plan) -> str:
+    """What is left undone, and which trails are not served for it."""
+    reached = _predict.touched(plan.predicted, plan.changes) or {arn for key in plan.shared_keys for arn in key.trails}
+    trails = f" These trails are not served: {', '.join(sorted(reached))}." if reached else ""
+    return (
+        f"Somebody else keeps changing what is being changed, and the time of wait_timeout is up with "
+        f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
+    )
+
+
+def _not_shown(change: _model.Change) -> str:
+    return (
+        f"{change.operation} of {change.resource} in {change.region} was done, and AWS still shows what was before, "
+        "with the time of wait_timeout up. Look who else changes it, and run again."
+    )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _next_steps, _permissions
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _calls,
     _pace,
@@ -24,8 +25,8 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
     from botocore.exceptions import ClientError
     from botocore.parsers import ResponseParserError
 
-# How often to look for a key whose CreateKey was not answered, or for a policy that was just written.
-LOOKS = 5
+Fact = TypeVar("Fact")
+
 # What waiting does not mend (KMS API reference, CreateKey and CreateAlias; CloudTrail API reference, CreateTrail).
 QUOTA_REACHED = ("LimitExceededException", "MaximumNumberOfTrailsExceededException")
 
@@ -56,21 +57,30 @@ class _StaleError(Exception):
         self.applied = applied
 
 
-def apply(account: _resources.Account, changes: Sequence[_model.Change], pace: _pace.Pace) -> Applied:
-    """Apply the changes in their order, and stop at the first that fails.
+def apply(
+    account: _resources.Account, changes: Sequence[_model.Change], ground: _model.Ground, pace: _pace.Pace
+) -> Applied:
+    """Apply the changes in their order, and stop at the first that fails; `ground` is what they stand on.
 
     Only rotation may fail by itself: no log waits for it.
     """
-    return _Run(account, pace).apply(changes)
+    return _Run(account, ground, pace).apply(changes)
 
 
 class _Run:
     """One plan being applied."""
 
-    def __init__(self, account: _resources.Account, pace: _pace.Pace) -> None:
+    def __init__(self, account: _resources.Account, ground: _model.Ground, pace: _pace.Pace) -> None:
         self._account, self._pace = account, pace
         self._created: dict[str, str] = {}
-        self._fresh: set[str] = set()
+        self._usable, self._policies = set(ground.usable), dict(ground.policies)
+        self._stands: Mapping[_model.Operation, Callable[[_model.Change], bool]] = {
+            "CreateAlias": self._alias_stands,
+            "PutKeyPolicy": self._policy_stands,
+            "PutBucketPolicy": self._policy_stands,
+            "CreateTrail": self._trail_stands,
+            "UpdateTrail": self._key_stands,
+        }
 
     def apply(self, changes: Sequence[_model.Change]) -> Applied:
         done: list[_model.Change] = []
@@ -114,56 +124,79 @@ class _Run:
 
     def _do(self, change: _model.Change) -> None:
         if change.operation == "CreateKey":
-            self._created[change.resource] = self._create_key(change)
-        elif change.operation in ("PutKeyPolicy", "PutBucketPolicy"):
-            self._put_policy(change)
-        elif change.operation == "CreateTrail":
-            self._replace(change, self._trail_stands)
-        elif change.operation == "UpdateTrail":
-            self._replace(change, self._key_stands)
-        elif change.operation == "StartLogging":
-            self._replace(change, self._logs)
-        else:
-            self._persist(change)
-        self._fresh.add(self._created.get(change.resource, change.resource))
+            created = self._created[change.resource] = self._create_key(change)
+            self._policies[created] = change.parameters["Policy"]
+        elif self._write(change, self._stands.get(change.operation, self._is_done)) and "policy" in change.after:
+            self._verify_policy(change)
+        self._usable.add(self._created.get(change.resource, change.resource))
 
-    def _persist(self, change: _model.Change) -> None:
-        """Send the change until it is done, cannot be done, or the time is up. All these writes may be sent twice."""
-        answer = self._send(change, lambda error: self._may_pass(change, error))
-        if not isinstance(answer, Exception) or _writes.is_done(self._account, change):
-            return
-        if _writes.code_of(answer) == "AlreadyExistsException":
-            raise _StaleError(self._alias_taken(change))
-        raise _failed(change, answer)
+    def _write(self, change: _model.Change, stands: Callable[[_model.Change], bool]) -> bool:
+        """Send the change until it is done, cannot be done, or the time is up; return whether AWS took it now.
 
-    def _send(self, change: _model.Change, may_pass: Callable[[Exception], bool]) -> dict[str, Any] | Exception:
-        """Send the change again while its error may pass and there is time; return the last answer or error."""
-        attempt = 0
-        while True:
+        Each time it is sent only if what it replaces is still as planned: `stands` tells whether what is wished is
+        there already, and raises _StaleError where something else is.
+        """
+        for attempt in count():
+            if stands(change):
+                break
             answer = _writes.send(self._account, change)
-            if not isinstance(answer, Exception) or not may_pass(answer) or not self._pace.wait(attempt):
-                return answer
-            attempt += 1
+            if not isinstance(answer, Exception):
+                return True
+            if not self._may_pass(change, answer) or not self._pace.wait(attempt):
+                if not stands(change):
+                    raise _failed(change, answer)
+                break
+            if _writes.code_of(answer) in _writes.UNSEEN_POLICY:
+                self._look_at_policies(change)
+        return False
 
     def _may_pass(self, change: _model.Change, error: Exception) -> bool:
-        sent = change.parameters
-        bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{sent.get('S3BucketName')}"
-        stands_on = {change.resource, sent.get("KmsKeyId"), sent.get("TargetKeyId"), bucket_arn}
-        return _writes.may_pass(error, change.operation, is_fresh=bool(stands_on & self._fresh))
+        stands_on = _stands_on(change)
+        return _writes.may_pass(
+            error,
+            change.operation,
+            is_there=bool(stands_on & self._usable),
+            is_allowed=bool(stands_on & self._policies.keys()),
+        )
 
-    def _alias_taken(self, change: _model.Change) -> str:
-        """What became of our key, where another run was faster: two at once end with one key in use."""
+    def _look_at_policies(self, change: _model.Change) -> None:
+        """Raise _StaleError where a policy that the change stands on is no longer what the plan counts on."""
+        for arn in _stands_on(change) & self._policies.keys():
+            if not _writes.same_policy(self._policy(arn, change.region), self._policies[arn]):
+                raise _overwritten(arn)
+
+    def _is_done(self, change: _model.Change) -> bool:
+        """Whether AWS shows what the change was to bring about; it replaces nothing, so that it may be sent unseen."""
+        return _writes.is_done(self._account, change)
+
+    def _alias_stands(self, change: _model.Change) -> bool:
+        """Whether the alias leads to our key; raises _StaleError where another run was faster.
+
+        Two at once end with one key in use.
+        """
         alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
-        target = _calls.alias_target(_writes.access_for(self._account, change), change.region, alias)
-        leads_to = target if isinstance(target, str) else "another key"
-        return (
-            f"{alias} in {change.region} was given to {leads_to} while this run was under way, so that key is used. "
+        access = _writes.access_for(self._account, change)
+        target = self._read(alias, lambda: _calls.alias_target(access, change.region, alias))
+        if target == key_arn or isinstance(target, _model.Missing):
+            return bool(target == key_arn)
+        raise _StaleError(
+            f"{alias} in {change.region} was given to {target} while this run was under way, so that key is used. "
             f"The key {key_arn} is not in use: if no other run has taken it, schedule its deletion."
         )
 
+    def _read(self, what: str, look: Callable[[], Fact | _model.ReadError]) -> Fact:
+        """Look until there is an answer, there will be none, or the time is up."""
+        for attempt in count():
+            found = look()
+            if not isinstance(found, _model.ReadError):
+                return found
+            if not _next_steps.may_pass(found.code) or not self._pace.wait(attempt):
+                raise _unseen(what, found)
+        raise AssertionError  # count() has no end
+
     def _create_key(self, change: _model.Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
-        answer = self._send(change, lambda error: _writes.code_of(error) in _writes.THROTTLING)
+        answer = self._send_unless_throttled(change)
         if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
             return str(answer["KeyMetadata"]["Arn"])
         error = answer if isinstance(answer, Exception) else ResponseParserError("the answer holds no key")
@@ -172,78 +205,58 @@ class _Run:
             raise _failed(change, error)
         return found
 
+    def _send_unless_throttled(self, change: _model.Change) -> dict[str, Any] | Exception:
+        """Send the change again while it is refused for being too fast, and there is time."""
+        for attempt in count():
+            answer = _writes.send(self._account, change)
+            throttled = isinstance(answer, Exception) and _writes.code_of(answer) in _writes.THROTTLING
+            if not throttled or not self._pace.wait(attempt):
+                return answer
+        raise AssertionError  # count() has no end
+
     def _look_for_key(self, change: _model.Change) -> str | None:
         """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
-        for attempt in range(LOOKS):
+        for attempt in count():
             found = _targets.keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
+            if isinstance(found, _model.ReadError) and not _next_steps.may_pass(found.code):
+                return None
             keys = () if isinstance(found, _model.ReadError) else found
             ours = [key.arn for key in keys if _writes.same_policy(key.policy, change.parameters["Policy"])]
-            if len(ours) == 1:
-                return ours[0]
             if ours or not self._pace.wait(attempt):
-                return None
+                return ours[0] if len(ours) == 1 else None
         return None
 
-    def _put_policy(self, change: _model.Change) -> None:
-        """Write the policy if it still is what the plan was made from, and look whether ours stands afterwards.
-
-        PutKeyPolicy and PutBucketPolicy replace the whole document and know no condition (KMS and S3 API reference),
-        so this is as near as one can get to not overwriting what somebody else has just written.
-        """
-        if self._replace(change, self._policy_stands):
-            self._verify_policy(change)
-
-    def _replace(self, change: _model.Change, stands: Callable[[_model.Change], bool]) -> bool:
-        """Send the change, each time only if what it replaces is still as planned; return whether it was sent.
-
-        `stands` tells whether what is wished is there already, and raises _StaleError where something else is.
-        """
-        attempt = 0
-        while not stands(change):
-            answer = _writes.send(self._account, change)
-            if not isinstance(answer, Exception):
-                return True
-            if not self._may_pass(change, answer) or not self._pace.wait(attempt):
-                if _writes.is_done(self._account, change):
-                    return True
-                if _writes.code_of(answer) == "TrailAlreadyExistsException":
-                    raise _StaleError(f"Somebody else has created {change.resource}.")
-                raise _failed(change, answer)
-            attempt += 1
-        return False
-
     def _verify_policy(self, change: _model.Change) -> None:
-        for attempt in range(LOOKS):
+        """Look until the policy that was written shows, or raise _FailedError when the time is up."""
+        for attempt in count():
             if self._policy_stands(change, applied=True):
                 return
             if not self._pace.wait(attempt):
-                break
-        raise _FailedError(
-            f"The policy of {change.resource} was written, but does not show what was written. "
-            "Look who else writes it, and run again."
-        )
+                raise _FailedError(
+                    f"The policy of {change.resource} was written, but does not show what was written. "
+                    "Look who else writes it, and run again."
+                )
 
     def _policy_stands(self, change: _model.Change, *, applied: bool = False) -> bool:
         """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
-        present = self._policy(change)
+        present = self._policy(change.resource, change.region)
         if _writes.same_policy(present, change.after["policy"]):
             return True
         if not _writes.same_policy(present, (change.before or {})["policy"]):
-            raise _StaleError(f"The policy of {change.resource} was changed by somebody else.", applied=applied)
+            raise _overwritten(change.resource, applied=applied)
         return False
 
-    def _policy(self, change: _model.Change) -> str | None:
-        """The policy as it is now; a bucket may have none."""
-        access = _writes.access_for(self._account, change)
-        present: str | _model.ReadError | None
-        if change.operation == "PutBucketPolicy":
-            present = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
-        else:
-            present = _calls.key_policy(access, change.region, change.resource)
-        if isinstance(present, _model.ReadError):
-            raise _unseen(f"The policy of {change.resource}", present)
-        return present
+    def _policy(self, arn: str, region: str) -> str | None:
+        """The policy of a key or a bucket as it is now; a bucket may have none, and its ARN has no region."""
+        _arn, _partition, service, key_region, owner, name = arn.split(":", 5)
+
+        def look() -> str | _model.ReadError | None:
+            if service == "s3":
+                return _calls.bucket_policy(self._account.access, region, name)
+            return _calls.key_policy(self._account.key_access(owner), key_region, arn)
+
+        return self._read(f"The policy of {arn}", look)
 
     def _trail_stands(self, change: _model.Change) -> bool:
         """Whether the trail is there as planned; raises _StaleError where another of that name is.
@@ -256,31 +269,36 @@ class _Run:
             raise _StaleError(f"Somebody else has created {change.resource}.")
         return present is not None
 
-    def _logs(self, change: _model.Change) -> bool:
-        """Whether the trail logs already."""
-        return _writes.is_done(self._account, change)
-
     def _trail(self, change: _model.Change) -> dict[str, Any] | None:
         """The trail as it is now; None where it is not there."""
-        present = _calls.trail_settings(_writes.access_for(self._account, change), change.region, change.resource)
-        if isinstance(present, _model.ReadError):
-            raise _unseen(change.resource, present)
-        return present
+        access = _writes.access_for(self._account, change)
+        return self._read(change.resource, lambda: _calls.trail_settings(access, change.region, change.resource))
 
     def _key_stands(self, change: _model.Change) -> bool:
         """Whether the trail is as planned; raises _StaleError where it has neither the planned key nor the one before.
 
-        UpdateTrail knows no condition either (CloudTrail API reference).
+        UpdateTrail knows no condition either (CloudTrail API reference). A trail that does not show is left to it.
         """
-        found = self._trail(change) or {}
-        if _writes.has_all(found, change):
-            return True
+        found = self._trail(change)
+        if found is None or _writes.has_all(found, change):
+            return found is not None
         present = found.get("KmsKeyId")
         if present == change.after["kms_key_arn"]:
             return False
         if (present or None) != (change.before or {})["kms_key_arn"]:
             raise _StaleError(f"Somebody else has changed the key of {change.resource} to {present or 'none'}.")
         return False
+
+
+def _stands_on(change: _model.Change) -> set[str]:
+    """The ARNs of what a request is about or names."""
+    sent = change.parameters
+    bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{sent.get('S3BucketName')}"
+    return {change.resource, str(sent.get("KmsKeyId")), str(sent.get("TargetKeyId")), bucket_arn}
+
+
+def _overwritten(arn: str, *, applied: bool = False) -> _StaleError:
+    return _StaleError(f"The policy of {arn} was changed by somebody else.", applied=applied)
 
 
 def _unseen(what: str, error: _model.ReadError) -> _FailedError:

@@ -2,7 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One deadline for a whole run, and how long to wait before asking again."""
+"""One deadline for a whole run, and how long to wait before asking again.
+
+Everything that a run waits for while it applies its plan counts against this deadline, with this back-off:
+
+- a write that is throttled, in conflict, not answered, or denied by a service that does not see yet what it stands on
+  (`_apply`: `_write`, `_send_unless_throttled`);
+- a look at what a write replaces that fails for a while (`_read`);
+- a key whose CreateKey was not answered (`_look_for_key`), and a policy that was written and does not show
+  (`_verify_policy`);
+- another writer of the same policy, a reading that does not show yet what was done, and each round in which the plan is
+  made anew (`_rounds`);
+- the delivery (`_delivery`).
+
+No count of attempts ends any of these. One read, in an audit as well, is tried as long as the SDK does and `_access`
+adds (PATIENCE).
+"""
 
 from __future__ import annotations
 

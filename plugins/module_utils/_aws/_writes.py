@@ -25,31 +25,24 @@ THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceed
 PASSING = THROTTLING | frozenset(
     ("ConflictException", "DependencyTimeoutException", "KMSInternalException", "InternalFailure")
 )
-# What a service answers while it does not see yet what was just written to the key (KMS guide, "Eventual
-# consistency"). UpdateTrail names a key that is not there, or not yet allowed, in these words (CloudTrail API
-# reference, UpdateTrail); KmsException stands for every other trouble with the key.
+# It shows only late what is there: the look right before each of these writes saw nothing.
+ALREADY_THERE = frozenset(("AlreadyExistsException", "TrailAlreadyExistsException"))
+# What UpdateTrail and CreateTrail say of a key that is not there, or does not work (CloudTrail API reference,
+# UpdateTrail); KmsException stands for every other trouble with the key.
+_UNSEEN_KEY = ("KmsKeyNotFoundException", "KmsKeyDisabledException", "KmsException")
+# What they say of a policy that does not allow them what they need (same page).
+UNSEEN_POLICY = frozenset(("InsufficientEncryptionPolicyException", "InsufficientS3BucketPolicyException"))
+# What a service answers while it does not see yet what was just written, by this run or by somebody else (KMS guide,
+# "Eventual consistency"; S3 guide, "Amazon S3 data consistency model": configurations of buckets).
 PROPAGATION: Mapping[_model.Operation, frozenset[str]] = {
     "CreateAlias": frozenset(("NotFoundException",)),
-    "EnableKey": frozenset(("KMSInvalidStateException",)),
-    "UpdateTrail": frozenset(
-        (
-            "InsufficientEncryptionPolicyException",
-            "KmsKeyNotFoundException",
-            "KmsKeyDisabledException",
-            "KmsException",
-        )
-    ),
-    "EnableKeyRotation": frozenset(("NotFoundException", "DisabledException")),
-    # Of the key as above; and the bucket's policy was written a moment ago.
-    "CreateTrail": frozenset(
-        (
-            "InsufficientEncryptionPolicyException",
-            "InsufficientS3BucketPolicyException",
-            "KmsKeyNotFoundException",
-            "KmsKeyDisabledException",
-            "KmsException",
-        )
-    ),
+    "PutKeyPolicy": frozenset(("NotFoundException",)),
+    "CancelKeyDeletion": frozenset(("NotFoundException", "KMSInvalidStateException")),
+    "EnableKey": frozenset(("NotFoundException", "KMSInvalidStateException")),
+    "EnableKeyRotation": frozenset(("NotFoundException", "DisabledException", "KMSInvalidStateException")),
+    "PutBucketPolicy": frozenset(("NoSuchBucket",)),
+    "CreateTrail": frozenset((*_UNSEEN_KEY, *UNSEEN_POLICY, "S3BucketDoesNotExistException")),
+    "UpdateTrail": frozenset((*_UNSEEN_KEY, "InsufficientEncryptionPolicyException", "TrailNotFoundException")),
     "StartLogging": frozenset(("TrailNotFoundException",)),
 }
 _SERVICES: Mapping[_model.Operation, str] = {
@@ -94,31 +87,31 @@ def no_clear_answer(error: Exception) -> bool:
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
-def may_pass(error: Exception, operation: _model.Operation, *, is_fresh: bool) -> bool:
-    """Whether the same request may succeed later. `is_fresh`: this run has written to what the request stands on."""
+def may_pass(error: Exception, operation: _model.Operation, *, is_there: bool, is_allowed: bool) -> bool:
+    """Whether the same request may succeed later.
+
+    `is_there`: what the request stands on was written by this run, or read as there and fit for use, so that AWS does
+    not see it yet; `is_allowed`: the policy that it needs was, too.
+    """
     code = code_of(error)
-    return code in PASSING or no_clear_answer(error) or (is_fresh and code in PROPAGATION.get(operation, ()))
+    if code in PROPAGATION.get(operation, ()):
+        return is_allowed if code in UNSEEN_POLICY else is_there
+    return code in PASSING | ALREADY_THERE or no_clear_answer(error)
 
 
 def is_done(account: _resources.Account, change: _model.Change) -> bool:
     """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
-    look = _LOOKS.get(change.operation)
-    return look is not None and look(access_for(account, change), change)
+    return _LOOKS[change.operation](access_for(account, change), change)
 
 
-def _alias_is_set(access: _access.Access, change: _model.Change) -> bool:
-    target = _calls.alias_target(access, change.region, change.parameters["AliasName"])
-    return bool(target == change.parameters["TargetKeyId"])
+def _is_kept(access: _access.Access, change: _model.Change) -> bool:
+    metadata = _calls.key_metadata(access, change.region, change.resource)
+    return isinstance(metadata, dict) and metadata["KeyState"] != "PendingDeletion"
 
 
-def _state_is(access: _access.Access, change: _model.Change) -> bool:
+def _is_enabled(access: _access.Access, change: _model.Change) -> bool:
     metadata = _calls.key_metadata(access, change.region, change.resource)
     return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
-
-
-def _trail_is_set(access: _access.Access, change: _model.Change) -> bool:
-    found = _calls.trail_settings(access, change.region, change.resource)
-    return isinstance(found, dict) and has_all(found, change)
 
 
 def has_all(trail: Mapping[str, Any], change: _model.Change) -> bool:
@@ -146,22 +139,13 @@ def _trail_logs(access: _access.Access, change: _model.Change) -> bool:
     return isinstance(status, _model.TrailStatus) and status.is_logging
 
 
-def _bucket_policy_is_set(access: _access.Access, change: _model.Change) -> bool:
-    found = _calls.bucket_policy(access, change.region, change.parameters["Bucket"])
-    return isinstance(found, str) and same_policy(found, change.after["policy"])
-
-
 def _rotates(access: _access.Access, change: _model.Change) -> bool:
     return _calls.key_rotation(access, change.region, change.resource) is True
 
 
 _LOOKS: Mapping[_model.Operation, Callable[[_access.Access, _model.Change], bool]] = {
-    "CreateAlias": _alias_is_set,
-    "CancelKeyDeletion": _state_is,
-    "EnableKey": _state_is,
-    "PutBucketPolicy": _bucket_policy_is_set,
-    "CreateTrail": _trail_is_set,
-    "UpdateTrail": _trail_is_set,
+    "CancelKeyDeletion": _is_kept,
+    "EnableKey": _is_enabled,
     "StartLogging": _trail_logs,
     "EnableKeyRotation": _rotates,
 }

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _key_rules, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _birth,
     _changes,
@@ -19,8 +19,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _wish,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
-
-USABLE_STATES = ("Enabled", "Updating")
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def _needed(
     if use.serving.needs_alias and wish.key:
         yield _changes.create_alias(use.key, wish.key.alias)
     if use.others or any(each.needs_key or _remedies.Remedy.REVIVE in each.remedies for each in use.intents):
-        yield from _revival(use.key, wish)
+        yield from _revival(use.key, account_id, wish, warn)
 
 
 def _policy_at_birth(required: _merge.Required, wish: _wish.KeyWish) -> str:
@@ -113,17 +111,28 @@ def _grants(
         yield _changes.put_key_policy(key, merged.to_json())
 
 
-def _revival(key: _model.Key, wish: _wish.Wish) -> Iterator[_model.Change]:
+def _revival(
+    key: _model.Key, account_id: str, wish: _wish.Wish, warn: Callable[[str], None]
+) -> Iterator[_model.Change]:
     """What lets the key work again, where the user allows it."""
-    if key.state in USABLE_STATES:
+    if key.state in _key_rules.USABLE_STATES:
         return
     if key.state == "PendingDeletion" and wish.allow_cancel_deletion and wish.allow_enable_key:
+        if rotation(replace(key, state="Enabled"), wish.key_account_id or account_id, wish):
+            warn(_rotation_untold(key))
         yield _changes.cancel_key_deletion(key)
         yield _changes.enable_key(key)
     elif key.state == "Disabled" and wish.allow_enable_key:
         yield _changes.enable_key(key)
     else:
         raise _wish.RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
+
+
+def _rotation_untold(key: _model.Key) -> str:
+    return (
+        f"Whether {key.arn} rotates is not told while its deletion is scheduled. Once that is cancelled it rotates as "
+        "it did before; if it did not, the run turns rotation on, which check mode cannot foresee."
+    )
 
 
 def _way_out(key: _model.Key) -> str:
@@ -145,6 +154,6 @@ def rotation(key: _model.Key, account_id: str, wish: _wish.Wish) -> _model.Chang
         return None
     aliases = () if isinstance(key.aliases, _model.ReadError) else key.aliases
     ours = wish.key.alias in aliases and key.arn.split(":")[4] == account_id
-    if not ours or key.primary_arn or key.state not in USABLE_STATES:
+    if not ours or key.primary_arn or key.state not in _key_rules.USABLE_STATES:
         return None
     return _changes.enable_key_rotation(key, wish.key)

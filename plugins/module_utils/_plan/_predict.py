@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _key_rules
 
 OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
 
@@ -33,7 +34,8 @@ def predict(
             buckets[name] = _with_policy(buckets[name], change)
         else:
             arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
-            known[arn] = _changed(known[arn], change)
+            key = known[arn]
+            known[arn] = changed(key, change) if isinstance(key, _model.Key) else key
     used = {trail.kms_key_arn for trail in trails.values()}
     predicted = replace(
         snapshot,
@@ -42,6 +44,22 @@ def predict(
         buckets=buckets,
     )
     return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
+
+
+def ground(predicted: _model.Snapshot) -> _model.Ground:
+    """What the changes of a plan stand on, by what it predicts."""
+    found: dict[str, str | _model.ReadError | None] = {
+        f"arn:{predicted.partition}:s3:::{name}": bucket.policy
+        for name, bucket in predicted.buckets.items()
+        if isinstance(bucket, _model.Bucket)
+    }
+    for arn, key in predicted.keys.items():
+        if isinstance(key, _model.Key) and key.state in _key_rules.USABLE_STATES:
+            found[arn] = key.policy
+    return _model.Ground(
+        usable=frozenset(found) | {trail.arn for trail in predicted.trails},
+        policies={arn: policy for arn, policy in found.items() if not isinstance(policy, _model.ReadError)},
+    )
 
 
 def _changed_trail(trail: _model.Trail, change: _model.Change, now: datetime) -> _model.Trail:
@@ -64,19 +82,34 @@ def _with_policy(
     return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, _model.Bucket) else bucket
 
 
-def _changed(
-    key: _model.Key | _model.Missing | _model.ReadError, change: _model.Change
-) -> _model.Key | _model.Missing | _model.ReadError:
+def changed(key: _model.Key, change: _model.Change) -> _model.Key:
     """The key after one change of it."""
-    if not isinstance(key, _model.Key):
-        return key
     if change.operation in ("CreateKey", "PutKeyPolicy"):
         return replace(key, policy=str(change.after["policy"]))
     if change.operation == "CreateAlias":
         return replace(key, aliases=_with_alias(key, change.resource))
     if change.operation == "EnableKeyRotation":
         return replace(key, rotation_enabled=True)
-    return replace(key, state=str(change.after["state"]), deletion_date=None)
+    rotation = _untold_rotation(key) if change.operation == "CancelKeyDeletion" else key.rotation_enabled
+    return replace(key, state=str(change.after["state"]), deletion_date=None, rotation_enabled=rotation)
+
+
+def _untold_rotation(key: _model.Key) -> bool | _model.ReadError | None:
+    """What a key that is pending deletion will show of its rotation once it is kept: what it showed before.
+
+    Until then KMS says false, and "if you cancel the deletion, the original key rotation status is restored" (KMS API
+    reference, GetKeyRotationStatus).
+    """
+    if key.rotation_enabled is not False:
+        return key.rotation_enabled
+    return _model.ReadError(
+        "kms",
+        "GetKeyRotationStatus",
+        _permissions.iam_action("kms", "GetKeyRotationStatus"),
+        key.region,
+        "PendingDeletion",
+        "while a key is pending deletion KMS does not tell; once it is kept it rotates as it did before",
+    )
 
 
 def _with_alias(key: _model.Key, alias_arn: str) -> tuple[str, ...] | _model.ReadError:

@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _changes,
     _key_changes,
+    _predict,
     _serving,
     _warnings,
     _wish,
@@ -87,13 +88,15 @@ def make_key_plan(
         )
     except _wish.RefusedError as error:
         return _wish.Plan((), (str(error),), (), snapshot)
-    named = (wish.key.alias,) if wish.key else ()
-    rotated = _key_changes.rotation(replace(serving.key, aliases=named), _serving.key_account(snapshot, wish), wish)
+    key = replace(serving.key, aliases=(wish.key.alias,) if wish.key else ())
+    for change in _changes.in_order(changes):
+        key = _predict.changed(key, change)
+    rotated = _key_changes.rotation(key, _serving.key_account(snapshot, wish), wish)
     changes += [rotated] if rotated else []
     return _wish.Plan(
         changes=_changes.in_order(changes),
         refusals=(),
         warnings=(*warnings, *_warnings.size_warnings(changes)),
-        predicted=snapshot,
+        predicted=replace(snapshot, keys={key.arn: key}),
         shared_keys=(_wish.SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
     )

@@ -25,7 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Task
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 
@@ -151,6 +151,7 @@ def comparable(outcome: Outcome, *born: str) -> dict[str, Any]:
     for trail in after["accounts"][0]["trails"]:
         aside = {"trail_is_delivering", *(["key_rotation_enabled"] if trail["kms_key_arn"] in kept else [])}
         trail["findings"] = [found for found in trail["findings"] if found["rule"] not in aside]
+    after["accounts"][0]["errors"] = [row for row in after["accounts"][0]["errors"] if row["code"] != "PendingDeletion"]
     for key in after["accounts"][0]["kms_keys"]:
         if key["arn"] in kept:  # while its deletion is scheduled KMS does not show whether it rotates
             del key["rotation_enabled"]
@@ -196,7 +197,37 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[],
         monkeypatch.setattr(Access, name, send)
 
 
-def statuses(outcome: Outcome) -> list[tuple[str, str]]:
+def lagging(monkeypatch: pytest.MonkeyPatch, clock: Clock, seconds: float, *operations: str) -> None:
+    """Let reads of these kinds show what they showed before, until so many seconds after the last write."""
+    shown: dict[str, dict[str, Any] | ClientError] = {}
+    until = [0.0]
+    originals = {"send": Access.send, "send_once": Access.send_once}
+
+    def send(self: Access, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        name = json.dumps([operation, region, parameters], sort_keys=True)
+        if name not in shown or clock.now >= until[0] or operation not in operations:
+            try:
+                shown[name] = originals["send"](self, service, region, operation, **parameters)
+            except ClientError as error:
+                shown[name] = error
+        answer = shown[name]
+        if isinstance(answer, ClientError):
+            raise answer
+        return answer
+
+    def send_once(self: Access, *called: Any, **parameters: Any) -> dict[str, Any]:
+        before, until[0] = until[0], clock.now + seconds
+        try:
+            return originals["send_once"](self, *called, **parameters)
+        except ClientError:  # it was refused
+            until[0] = before
+            raise
+
+    monkeypatch.setattr(Access, "send", send)
+    monkeypatch.setattr(Access, "send_once", send_once)
+
+
+def statuses(outcome: Done) -> list[tuple[str, str]]:
     """What became of each change."""
     return [(change.operation, change.status) for change in outcome.changes]
 

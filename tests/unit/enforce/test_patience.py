@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,7 @@ import pytest
 from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
 from tests.unit.enforce.lab import Lab, statuses
 
 HOME = "eu-central-1"
@@ -100,17 +98,6 @@ def test_what_cannot_pass_is_not_tried_again(load: Callable[[str], Lab]) -> None
         "EnableKeyRotation": "not_attempted",
     }
     assert lab.writes().count("UpdateTrail") == 1
-
-
-def test_without_a_policy_write_propagation_is_no_excuse(load: Callable[[str], Lab]) -> None:
-    lab = load("healthy")
-    other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
-    policy = json.dumps(next(iter(lab.keys(HOME).values()))["policy"])
-    lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
-    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="InsufficientEncryptionPolicyException", times=-1)
-    lab.aws.clear_calls()
-    outcome = lab.enforce(Task(wish=Wish(key=None, key_id=other, replace_compliant_key=True)))
-    assert (statuses(outcome), lab.writes()) == ([("UpdateTrail", "failed")], ["UpdateTrail"])
 
 
 def test_rotation_never_stops_the_encryption(load: Callable[[str], Lab]) -> None:

@@ -97,7 +97,7 @@ def test_a_policy_overwritten_right_after_is_planned_anew(
 def test_a_policy_that_keeps_changing_is_given_up(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = load("policy-lacking")
     meanwhile(monkeypatch, "GetKeyPolicy", lambda: add_statement(lab), times=99)
-    outcome = lab.enforce()
+    outcome = lab.enforce(seconds=5)
     assert statuses(outcome) == [("PutKeyPolicy", "not_attempted")]
     assert "keeps changing" in outcome.errors[0]
     assert "PutKeyPolicy" not in [call["action"] for call in lab.aws.calls() if "AwsBaseline" in str(call)]

@@ -1,0 +1,186 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AWS shows late what was written, by this run or by somebody else: every look counts against the one deadline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from tests.unit.enforce.creating import TRAIL
+from tests.unit.enforce.lab import HOME, Lab, lagging, statuses
+from tests.unit.enforce.test_central_key import TRAILS, served
+
+LAG = 25
+READS = (
+    "DescribeKey",
+    "DescribeTrails",
+    "GetBucketPolicy",
+    "GetKeyPolicy",
+    "GetKeyRotationStatus",
+    "GetTrailStatus",
+    "ListAliases",
+    "ListKeys",
+)
+COME_BACK = Task(wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))
+PROVISION = Task(wish=Wish(create_trail=TRAIL))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "task", "lagging_reads"),
+    [
+        ("fresh", Task(), READS),
+        ("fresh", Task(), ("DescribeTrails",)),
+        ("policy-lacking", Task(), READS),
+        ("pending-deletion", COME_BACK, READS),
+        ("new-bucket", PROVISION, READS),
+    ],
+)
+def test_what_shows_late_is_waited_for_and_written_once(
+    load: Callable[[str], Lab],
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: str,
+    task: Task,
+    lagging_reads: tuple[str, ...],
+) -> None:
+    lab = load(scenario)
+    planned = [change.operation for change in lab.enforce(task, check_mode=True).changes]
+    lagging(monkeypatch, lab.clock, LAG, *lagging_reads)
+    outcome = lab.enforce(task)
+    assert (outcome.refusals, outcome.errors) == ((), ())
+    assert statuses(outcome) == [(operation, "applied") for operation in planned]
+    assert lab.writes() == planned
+    assert outcome.after is not None
+    assert outcome.after.verdict == "compliant"
+    lab.clock.sleep(LAG)
+    assert (lab.enforce(task).changes, lab.writes()) == ((), planned)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "task", "operation"),
+    [
+        ("fresh", Task(), "kms:CreateKey"),
+        ("fresh", Task(), "kms:CreateAlias"),
+        ("fresh", Task(), "kms:EnableKeyRotation"),
+        ("fresh", Task(), "cloudtrail:UpdateTrail"),
+        ("policy-lacking", Task(), "kms:PutKeyPolicy"),
+        ("pending-deletion", COME_BACK, "kms:CancelKeyDeletion"),
+        ("pending-deletion", COME_BACK, "kms:EnableKey"),
+        ("new-bucket", PROVISION, "s3:PutBucketPolicy"),
+        ("new-bucket", PROVISION, "cloudtrail:CreateTrail"),
+        ("new-bucket", PROVISION, "cloudtrail:StartLogging"),
+    ],
+)
+def test_a_write_whose_answer_is_lost_may_show_late(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, scenario: str, task: Task, operation: str
+) -> None:
+    lab = load(scenario)
+    planned = [change.operation for change in lab.enforce(task, check_mode=True).changes]
+    lab.aws.add_fault(action=operation, lose_reply=True)
+    lagging(monkeypatch, lab.clock, LAG, *READS)
+    outcome = lab.enforce(task)
+    assert (outcome.refusals, outcome.errors) == ((), ())
+    assert statuses(outcome) == [(operation, "applied") for operation in planned]
+    assert lab.writes().count("CreateKey") == planned.count("CreateKey")
+
+
+def test_a_policy_that_never_shows_fails_at_the_deadline(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("policy-lacking")
+    lagging(monkeypatch, lab.clock, 10_000, "GetKeyPolicy")
+    outcome = lab.enforce(seconds=100)
+    assert statuses(outcome) == [("PutKeyPolicy", "failed")]
+    assert "does not show what was written" in outcome.errors[0]
+    assert 80 <= lab.clock.now <= 100
+
+
+def test_a_trail_that_never_shows_its_key_fails_at_the_deadline(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    lagging(monkeypatch, lab.clock, 10_000, "DescribeTrails")
+    outcome = lab.enforce(seconds=100)
+    (arn,) = lab.trails()
+    assert f"UpdateTrail of {arn} in {HOME} was done, and AWS still shows what was before" in outcome.errors[0]
+    assert lab.writes().count("UpdateTrail") == 1
+    assert 80 <= lab.clock.now <= 100
+
+
+@pytest.mark.parametrize(
+    ("scenario", "task", "read"),
+    [
+        ("policy-lacking", Task(), "kms:GetKeyPolicy"),
+        ("fresh", Task(), "cloudtrail:DescribeTrails"),
+        ("new-bucket", PROVISION, "s3:GetBucketPolicy"),
+        ("fresh", Task(), "kms:DescribeKey"),
+    ],
+)
+def test_a_look_that_fails_for_a_while_is_made_again(
+    load: Callable[[str], Lab], scenario: str, task: Task, read: str
+) -> None:
+    lab = load(scenario)
+    lab.enforce(task, check_mode=True)
+    reads = [call["action"] for call in lab.aws.calls()].count(read.partition(":")[2])
+    lab.aws.add_fault(action=read, nth=reads + 1, times=12, code="ThrottlingException")
+    outcome = lab.enforce(task)
+    assert (outcome.refusals, outcome.errors) == ((), ())
+    assert {status for __, status in statuses(outcome)} == {"applied"}
+
+
+def given_key(lab: Lab) -> Task:
+    """The task to move the trail to a key that somebody has just made for it."""
+    policy = json.dumps(next(iter(lab.keys(HOME).values()))["policy"])
+    other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
+    lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
+    lab.aws.clear_calls()
+    return Task(wish=Wish(key=None, key_id=other, replace_compliant_key=True))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InsufficientEncryptionPolicyException",
+        "KmsKeyNotFoundException",
+        "KmsKeyDisabledException",
+        "KmsException",
+        "TrailNotFoundException",
+    ],
+)
+def test_what_somebody_else_has_just_written_is_waited_for(load: Callable[[str], Lab], code: str) -> None:
+    lab = load("healthy")
+    task = given_key(lab)
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code=code, times=3)
+    outcome = lab.enforce(task)
+    assert (statuses(outcome), lab.writes()) == ([("UpdateTrail", "applied")], ["UpdateTrail"] * 4)
+    assert lab.clock.now == 1 + 2 + 4
+
+
+def test_it_is_waited_for_no_longer_than_allowed(load: Callable[[str], Lab]) -> None:
+    lab = load("healthy")
+    task = given_key(lab)
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="KmsKeyNotFoundException", times=-1)
+    outcome = lab.enforce(task, seconds=10)
+    assert (statuses(outcome), lab.clock.now) == ([("UpdateTrail", "failed")], 1 + 2 + 4)
+
+
+def test_a_trail_is_created_on_a_key_that_was_made_a_moment_ago(load: Callable[[str], Lab]) -> None:
+    lab = load("vending")
+    (arn,) = lab.keys(HOME)
+    lab.aws.add_fault(action="cloudtrail:CreateTrail", code="KmsKeyNotFoundException", times=2)
+    task = Task(wish=Wish(create_trail=TRAIL, key=None, key_id=arn))
+    assert lab.enforce(task).errors == ()
+
+
+def test_another_run_s_key_is_not_seen_yet_where_its_policy_is_written(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    served(lab, trails=TRAILS[:1])
+    lab.aws.add_fault(action="kms:PutKeyPolicy", code="NotFoundException", times=3)
+    done = served(lab, trails=TRAILS)
+    assert (done.errors, statuses(done)) == ((), [("PutKeyPolicy", "applied")])

@@ -1,0 +1,184 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two writers of one policy: who looked before the other wrote, and writes after, takes the other's part away."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import serve
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
+from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
+from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, served
+from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
+
+OF_OURS = replace(TASK, trails=TRAILS[:1])
+LONGEST = 20  # seconds after which a test that is stuck fails
+
+
+def named(lab: Lab) -> list[str]:
+    """The trails that our statement in the one key's policy names."""
+    (key,) = of_security(lab).values()
+    (use,) = (each for each in key["policy"]["Statement"] if each["Sid"] == "AwsBaselineCloudTrailUse")
+    arns = use["Condition"]["StringEquals"]["aws:SourceArn"]
+    return sorted([arns] if isinstance(arns, str) else arns)
+
+
+class Overtaken(Clock):
+    """The clock of the first of two runs: while it waits, the other writes what it has had ready since before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote, self.overwritten = threading.Event(), threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.wrote.set()
+        assert self.overwritten.wait(LONGEST)
+
+
+@pytest.fixture
+def interleaved(monkeypatch: pytest.MonkeyPatch) -> Overtaken:
+    """A looks, B looks, A writes and looks again, B writes: each call below is made by the thread of its name."""
+    clock, looked = Overtaken(), threading.Event()
+    original = Access.send_once
+
+    def send_once(self: Access, service: str, region: str, operation: str, **rest: Any) -> Any:
+        thread = threading.current_thread().name
+        if operation != "PutKeyPolicy":
+            return original(self, service, region, operation, **rest)
+        if thread == "A":
+            assert looked.wait(LONGEST)
+            return original(self, service, region, operation, **rest)
+        looked.set()
+        assert clock.wrote.wait(LONGEST)
+        answer = original(self, service, region, operation, **rest)
+        clock.overwritten.set()
+        return answer
+
+    monkeypatch.setattr(Access, "send_once", send_once)
+    return clock
+
+
+def both(clock: Overtaken, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+    """What two runs return that are under way at once; a first one that never waits ends before the other writes."""
+
+    def named_thread(name: str, run: Callable[[], Any]) -> Any:
+        threading.current_thread().name = name
+        try:
+            return run()
+        finally:
+            clock.wrote.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(named_thread, *each) for each in (("A", first), ("B", second))]
+        return runs[0].result(LONGEST), runs[1].result(LONGEST)
+
+
+def test_a_trail_that_another_account_s_run_overwrote_is_served_again(
+    load: Callable[[str], Lab], interleaved: Overtaken
+) -> None:
+    lab = load("central-key")
+    lab.enforce(central(SANDBOX))
+    ours, theirs = Lab(lab.aws, interleaved), Lab(lab.aws, Clock())
+    done, other = both(interleaved, lambda: ours.enforce(central(PRODUCTION)), lambda: theirs.enforce(central(STAGING)))
+    assert named(lab) == sorted(TRAILS)
+    assert statuses(done) == [
+        ("PutKeyPolicy", "applied"),
+        ("UpdateTrail", "applied"),
+        ("PutKeyPolicy", "applied"),
+    ]
+    assert statuses(other) == [("PutKeyPolicy", "applied"), ("UpdateTrail", "applied")]
+    assert "PutKeyPolicy of arn:aws:kms:" in next(text for text in done.warnings if "Read again after" in text)
+    for outcome in (done, other):
+        assert outcome.errors == ()
+        assert outcome.after is not None
+        assert outcome.after.verdict == "compliant"
+    lab.aws.clear_calls()
+    for account in (PRODUCTION, STAGING, SANDBOX):
+        assert lab.enforce(central(account)).changes == ()
+    assert lab.writes() == []
+
+
+def test_a_policy_that_is_overwritten_before_its_trail_moves_is_written_again_and_not_waited_for(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    lab.enforce(central(SANDBOX))
+    theirs = lab.enforce(central(STAGING), check_mode=True).changes[0].parameters
+    meanwhile(monkeypatch, "UpdateTrail", lambda: lab.of(SECURITY).client("kms", HOME).put_key_policy(**theirs))
+    done = lab.enforce(central(PRODUCTION))
+    assert (done.errors, named(lab)) == ((), sorted(TRAILS))
+    assert [change.operation for change in done.changes] == ["PutKeyPolicy", "PutKeyPolicy", "UpdateTrail"]
+    assert lab.clock.now < 10
+
+
+def test_trails_that_another_run_for_the_key_overwrote_are_served_again(
+    load: Callable[[str], Lab], interleaved: Overtaken
+) -> None:
+    lab = load("central-key")
+    served(lab, trails=TRAILS[:1])
+    ours, theirs = Lab(lab.aws, interleaved), Lab(lab.aws, Clock())
+    done, other = both(interleaved, lambda: served(ours, trails=TRAILS[1:2]), lambda: served(theirs, trails=TRAILS[2:]))
+    assert (done.errors, other.errors, named(lab)) == ((), (), sorted(TRAILS))
+    assert [change.operation for change in done.changes] == ["PutKeyPolicy"] * 2
+    lab.aws.clear_calls()
+    assert (served(lab).changes, lab.writes()) == ((), [])
+
+
+def overwriting(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    """Somebody puts the key's policy as it is now back after each write of this kind, each time otherwise."""
+    ((arn, key),) = of_security(lab).items()
+    kms, times = lab.of(SECURITY).client("kms", HOME), count(1)
+    root, *rest = key["policy"]["Statement"]
+    original = Access.send_once
+
+    def send_once(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        answer = original(self, service, region, called, **parameters)
+        if called == operation:
+            policy = {**key["policy"], "Statement": [{**root, "Sid": f"Theirs {next(times)}"}, *rest]}
+            kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
+        return answer
+
+    monkeypatch.setattr(Access, "send_once", send_once)
+
+
+@pytest.mark.parametrize("by_the_key", [False, True])
+def test_a_trail_that_is_never_left_served_ends_the_run_red(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, by_the_key: bool
+) -> None:
+    lab = load("central-key")
+    lab.enforce(central(SANDBOX))
+    overwriting(lab, monkeypatch, "PutKeyPolicy")
+    done = serve(lab.access, OF_OURS, lab.clock.pace(8)) if by_the_key else lab.enforce(central(), seconds=8)
+    assert f"not served: {TRAILS[0]}." in done.errors[-1]
+    assert ("PutKeyPolicy", "not_attempted") in statuses(done)
+    if isinstance(done, Outcome):
+        assert done.after is not None
+        assert done.after.verdict == "non_compliant"
+
+
+def test_a_trail_that_a_shared_key_no_longer_serves_after_its_move_is_red(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab, trails=TRAILS[1:])
+    with monkeypatch.context() as patch:
+        overwriting(lab, patch, "UpdateTrail")
+        served(lab, trails=TRAILS[:1])
+        done = lab.enforce(central(wish=SHARED))
+    assert statuses(done) == [("UpdateTrail", "applied")]
+    assert f"does not serve {TRAILS[0]}" in done.errors[0]
+    assert done.after is not None
+    assert done.after.verdict == "non_compliant"
