@@ -286,9 +286,10 @@ class ActionModule(ActionBase):
         gc.freeze()
         with ExitStack() as stack:
             if "accounts" in options and self._connection.transport == "local":
-                path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
-                stack.enter_context(following(Path(path), display.display))
-                options = {**options, "progress_path": path}
+                with suppress(OSError):
+                    path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
+                    stack.enter_context(following(Path(path), display.display))
+                    options = {**options, "progress_path": path}
             told: dict[str, Any] = self._execute_module(f"aws_baseline.cloudtrail.{name}", options, task_vars=task_vars)
             return told
 

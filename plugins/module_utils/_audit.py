@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ def audit(
 
 
 class Progress:
-    """Appends a line to a file for every finished tenth of the accounts. Raises OSError where it cannot."""
+    """Appends a line to a file for every finished tenth of the accounts.
+
+    It never fails what it tells of: an action that becomes another user has a file that this user cannot write to.
+    """
 
     def __init__(self, path: str | None, total: int) -> None:
         self._path, self._total, self._tenths = Path(path) if path else None, total, 0
@@ -65,5 +69,5 @@ class Progress:
 
     def _write(self, text: str) -> None:
         if self._path:
-            with self._path.open("a", encoding="utf-8") as file:
+            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
                 file.write(text)

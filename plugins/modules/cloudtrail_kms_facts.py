@@ -43,6 +43,7 @@ options:
   progress_path:
     description:
       - A file to which a line is added for every finished tenth of O(accounts), such as C(Audited 50 of 500 accounts).
+      - One that cannot be written fails nothing.
     type: path
 attributes:
   check_mode:
@@ -354,8 +355,6 @@ def main() -> None:
         found, warnings = audit(caller, scope, settings, progress)
     except (ArgumentError, AwsError) as error:
         module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"Option progress_path: {error.filename} cannot be written: {error.strerror}.")
     for warning in warnings:
         warn(warning)
     module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": found})

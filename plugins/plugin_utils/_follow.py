@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Who waits no longer than this wants no news of how far it is.
@@ -28,7 +28,8 @@ def following(
     def follow() -> None:
         if ended.wait(patience):
             return
-        with path.open(encoding="utf-8") as file:
+        # How far it is, never fails what is done.
+        with suppress(OSError, UnicodeError), path.open(encoding="utf-8") as file:
             # Each line is written at once, so that none is seen in part.
             for line in file.read().splitlines()[-1:]:
                 tell(line)

@@ -71,3 +71,13 @@ def test_an_error_ends_it_too(path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert threading.active_count() == before
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_that_cannot_be_read_fails_nothing(path: Path) -> None:
+    told = Told()
+    path.write_bytes(b"\xff")
+    for file in (path, path / "none"):
+        with following(file, told, patience=0, every=0.01):
+            pass
+    assert told.lines == []
