@@ -55,7 +55,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_optio
     module_options,
     own_options,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, show
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import Table, display, is_for_people, show
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import (
     key_options,
@@ -288,7 +288,7 @@ class ActionModule(ActionBase):
             if "accounts" in options and self._connection.transport == "local":
                 with suppress(OSError):
                     path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
-                    stack.enter_context(following(Path(path), display.display))
+                    stack.enter_context(following(Path(path), self._say))
                     options = {**options, "progress_path": path}
             told: dict[str, Any] = self._execute_module(f"aws_baseline.cloudtrail.{name}", options, task_vars=task_vars)
             return told
@@ -298,10 +298,18 @@ class ActionModule(ActionBase):
         waiting = () if self._task.check_mode else told.get("shared_keys", ())
         if waiting:
             reason = waits(told["before"]["accounts"][0]["account_id"], waiting)
-            display.display(reason)
+            self._say(reason)
             return (reason,)
-        show(partial(render, facts) if facts else partial(on_demand("_enforcement").render_enforcement, told))
+        self._show(partial(render, facts) if facts else partial(on_demand("_enforcement").render_enforcement, told))
         return (*told.get("refusals", ()), *told.get("errors", ()))
+
+    def _show(self, table: Table) -> None:
+        if is_for_people(no_log=self._task.no_log):
+            show(table)
+
+    def _say(self, text: str) -> None:
+        if is_for_people(no_log=self._task.no_log):
+            display.display(text)
 
     def _share(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
@@ -313,7 +321,7 @@ class ActionModule(ActionBase):
             one = self._execute(MODULES["share"], key_options(options, share), variables)
             if "changes" not in one:
                 return {**told, **one}
-            show(partial(on_demand("_enforcement").render_key, {**one, "trails": share["trails"]}))
+            self._show(partial(on_demand("_enforcement").render_key, {**one, "trails": share["trails"]}))
             told["changed"] = told["changed"] or one["changed"]
             told["changes"] += one["changes"]
             told["diff"] += one["diff"]

@@ -14,6 +14,8 @@ description:
     every option of theirs beside its own.
   - Prints a table with one row for each trail and, under it, what is wrong and what to do. Of an enforcement it prints
     beside that what is changed, and each trail's verdict before and after.
+  - Nothing is printed or logged under C(no_log), nor with a callback whose output programs read, C(ansible.posix.json),
+    C(ansible.posix.jsonl) or C(null).
   - Writes the audit to files that other programs read, on request.
   - Judges every account by O(fail_on) and returns why it fails, so that a task after it can fail the host. It fails
     itself only where nothing could be read, or a report not be written.

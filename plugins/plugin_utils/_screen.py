@@ -23,6 +23,15 @@ display = Display()
 WIDTH = display.columns if sys.stdout.isatty() else 100
 
 
+# The callbacks whose output programs read: anything beside it would break it. That of `null` is none at all.
+_FOR_MACHINES = frozenset({"json", "jsonl", "null"})
+
+
+def is_for_people(*, no_log: bool) -> bool:
+    """Whether somebody is to see what a task shows: not under `no_log`, and not in the output for a program."""
+    return not no_log and constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_MACHINES
+
+
 class Table(Protocol):
     """What makes a table of at most `width` columns, in which `paint` gives a text its tone."""
 

@@ -59,6 +59,27 @@ class TestReport:
         assert "\x1b" in screen
         assert "\x1b" not in log
 
+    @pytest.mark.parametrize(
+        ("callback", "no_log", "shown"),
+        [
+            ("default", False, True),
+            ("community.general.yaml", False, True),
+            ("default", True, False),
+            ("json", False, False),
+            ("ansible.posix.jsonl", False, False),
+        ],
+    )
+    def test_is_shown_and_logged_where_the_output_is_for_people(
+        self, callback: str, no_log: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[str] = []
+        monkeypatch.setattr("ansible.constants.DEFAULT_STDOUT_CALLBACK", callback)
+        monkeypatch.setattr(_screen.display, "display", lambda text, **_options: told.append(text))
+        assert run(facts_of(RED), no_log=no_log)["failures"]
+        waiting: list[Any] = [{"key_arn": KEY, "alias": None, "trails": [], "readers": []}]
+        run(enforcement("not_attempted", shared_keys=waiting), mode="enforce", no_log=no_log)
+        assert len(told) == (3 if shown else 0)
+
     def test_writes_the_audit_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "cloudtrail-kms.json"
         path.write_text("an earlier report")
