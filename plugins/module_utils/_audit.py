@@ -13,8 +13,12 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, unused_exceptions
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep, whatever_happens
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
+    AccountVerdict,
+    assess,
+    unused_exceptions,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
     account_row,
@@ -23,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
     moment,
     narrowed_by,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, Trail
 
 
 def audit(
@@ -43,11 +47,20 @@ def audit(
     read_at = ""
     for snapshot in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
-        rows.append(account_row(assess(snapshot, settings), narrowed))
+        rows.append(account_row(_judged(snapshot, settings, caller.region), narrowed))
         trails += snapshot.trails if settings.exceptions else ()
         read_at = max(read_at, moment(snapshot.read_at))
         tell(len(rows))
     return document(rows, read_at), unused_exceptions(trails, scope.accounts, settings)
+
+
+def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
+    """The account's verdict; whatever stands in its way, the others get theirs."""
+
+    def unread(*errors: ReadError) -> AccountVerdict:
+        return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
+
+    return whatever_happens(lambda: assess(snapshot, settings), unread, region)
 
 
 class Progress:

@@ -49,6 +49,8 @@ _CONFLICT = "Somebody else is changing the same resource: run again in some minu
 _NOT_BY_US = "Correct this setting of the trail: it was not set by this collection."
 _KEY_STORE = "Correct the custom key store, or let a key of KMS's own material be created."
 
+_OURS = "This is a fault of the collection aws_baseline.cloudtrail: report it with this message."
+
 _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     _DENIED: (
         *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "UnauthorizedAccess"),
@@ -179,6 +181,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         *("NoManagementAccountSLRExistsException", "OrganizationNotInAllFeaturesModeException"),
         *("OrganizationsNotInUseException", "ConstraintViolationException"),
     ),
+    _OURS: ("UnexpectedError",),
     _OWNER: ("NotOrganizationMasterAccountException",),
     _QUOTA: ("LimitExceededException", "MaximumNumberOfTrailsExceededException", "TagsLimitExceededException"),
     _PRINCIPALS: ("MalformedPolicyDocumentException",),

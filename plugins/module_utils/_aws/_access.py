@@ -42,10 +42,15 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
 
 
 Fact = TypeVar("Fact")
+Row = TypeVar("Row")
 
 MALFORMED = "MalformedAnswerError"
-# What taking an answer apart raises when it has another shape than AWS's service model says.
-_MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+# What taking an answer apart raises when it has another shape than AWS's service model says; the last two are of
+# timestamps that no clock knows (botocore/utils.py, parse_timestamp).
+_MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RuntimeError)
+# The organization with the most accounts is listed in some hundred pages (Organizations guide, "Quotas"): beyond this
+# many the list is one that never ends.
+MOST_PAGES = 10_000
 # The session of an assumed role is over: JSON services, STS and S3, EC2 ("Common errors" pages of the services).
 _EXPIRED = ("ExpiredTokenException", "ExpiredToken", "RequestExpired")
 # Seconds for which a read waits that the SDK gave up on because others used up the retries of the client they share.
@@ -209,9 +214,37 @@ class Access:
             return refused
         except BotoCoreError as error:
             return read_error(service, operation, region, error)
-        except (ResponseParserError, RecursionError, *_MISFITS) as error:
-            message = f"the answer is not one that AWS gives ({type(error).__name__}: {error})"
-            return ReadError(service, operation, iam_action(service, operation), region, MALFORMED, message)
+        except (ResponseParserError, *_MISFITS) as error:
+            return _malformed(service, operation, region, f"{type(error).__name__}: {error}")
+
+    def ask_pages(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        page: Callable[[dict[str, Any]], tuple[list[Row], str | None]],
+        token: str,
+        **parameters: Any,
+    ) -> list[Row] | ReadError:
+        """All rows of a list, page after page: `page` makes rows of one, and says where the next starts, or None.
+
+        `token` is the parameter that asks for the next. A list that would not end is not AWS's.
+        """
+        rows: list[Row] = []
+        tokens: set[str] = set()
+        while len(tokens) < MOST_PAGES:
+            answer = self.ask(service, region, operation, page, **parameters)
+            if isinstance(answer, ReadError):
+                return answer
+            found, following = answer
+            rows += found
+            if following is None:
+                return rows
+            if following in tokens:
+                return _malformed(service, operation, region, f"one page after the other with the same {token}")
+            tokens.add(following)
+            parameters[token] = following
+        return _malformed(service, operation, region, f"more than {MOST_PAGES:,} pages")
 
     def assume(self, role: Role) -> Access:
         """Return the access of an assumed role, which is assumed again before its session ends.
@@ -230,6 +263,11 @@ class Access:
             why = f"Cannot assume the role {role.role_arn} ({session.code}: {session.message}). {next_step(session)}"
             raise AwsError(why, replace(session, message=why))
         return Access(self.clients, RoleCredentials(session, issue), region=self.region)
+
+
+def _malformed(service: str, operation: str, region: str, why: str) -> ReadError:
+    message = f"the answer is not one that AWS gives ({why})"
+    return ReadError(service, operation, iam_action(service, operation), region, MALFORMED, message)
 
 
 def _checked(shape: Any, response: dict[str, Any]) -> dict[str, Any]:

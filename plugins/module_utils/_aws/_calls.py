@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,6 +22,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 
 Row = TypeVar("Row")
 
+ARN_PARTS = 6
+# General Reference, "AWS service endpoints": us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1.
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
 CLOUDTRAIL_SERVICE = "cloudtrail.amazonaws.com"
 # What a member of an organization, and an account of none, is told (Organizations API reference,
 # ListDelegatedServicesForAccount: management account and delegated administrators only).
@@ -79,7 +83,7 @@ def _everybodys(region: str) -> str | None:
 
 def _regions(answer: dict[str, Any]) -> Regions:
     """The names; raises ValueError where none is enabled, since some Regions cannot be disabled."""
-    rows = {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
+    rows = {_region(row["RegionName"]): row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
     enabled = tuple(sorted(name for name, is_enabled in rows.items() if is_enabled))
     if not enabled:
         raise ValueError("no region is enabled")
@@ -102,15 +106,26 @@ def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadEr
 
 
 def _arn(text: str) -> str:
-    """The text if it has the six parts of an ARN; raises IndexError or ValueError otherwise."""
-    if not text.split(":", 5)[5]:
-        raise ValueError(f"{text} is no ARN")
+    """The text if it has the six parts of an ARN, of which one is a region or none; raises ValueError otherwise."""
+    parts = text.split(":", 5)
+    if len(parts) < ARN_PARTS or not parts[5]:
+        raise ValueError(f"{text!r} is no ARN")
+    if parts[3]:
+        _region(parts[3])
+    return text
+
+
+def _region(text: str) -> str:
+    """The text if it may be the name of a region, which is asked next; raises ValueError otherwise."""
+    if not REGION.fullmatch(text):
+        raise ValueError(f"{text!r} is no region")
     return text
 
 
 def _trail(row: dict[str, Any]) -> dict[str, Any]:
     """A trail with the members that are always there (CloudTrail API reference, Trail); raises KeyError otherwise."""
     _arn(row["TrailARN"])
+    _region(row["HomeRegion"])
     if row.get("KmsKeyId"):
         _arn(row["KmsKeyId"])
     always = ("Name", "HomeRegion", "IsMultiRegionTrail", "IsOrganizationTrail", "S3BucketName")
@@ -140,22 +155,22 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool | ReadError:
     """Whether the account is the organization's delegated administrator for CloudTrail."""
-    parameters: dict[str, Any] = {"AccountId": account_id}
-    while True:
-        answer = access.ask(
-            "organizations", region, "ListDelegatedServicesForAccount", _delegated_services, **parameters
-        )
-        if isinstance(answer, ReadError):
-            return False if answer.code in NO_ADMINISTRATOR else answer
-        services, token = answer
-        if CLOUDTRAIL_SERVICE in services or token is None:
-            return CLOUDTRAIL_SERVICE in services
-        parameters["NextToken"] = token
+    services = access.ask_pages(
+        "organizations",
+        region,
+        "ListDelegatedServicesForAccount",
+        _delegated_services,
+        "NextToken",
+        AccountId=account_id,
+    )
+    if isinstance(services, ReadError):
+        return False if services.code in NO_ADMINISTRATOR else services
+    return CLOUDTRAIL_SERVICE in services
 
 
 def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
     """The services of one page, and the token of the next."""
-    return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken")
+    return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken") or None
 
 
 @dataclass(frozen=True)
@@ -187,6 +202,9 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     """The metadata, if it has the members that are always there (KMS API reference, KeyMetadata); else a KeyError."""
     metadata: dict[str, Any] = answer["KeyMetadata"]
     _arn(metadata["Arn"])
+    configuration = metadata.get("MultiRegionConfiguration", {})
+    if configuration.get("MultiRegionKeyType") == "REPLICA":
+        _arn(configuration["PrimaryKey"]["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
     always_there = {member: metadata[member] for member in always}
     return {**metadata, **always_there, "DeletionDate": _utc(metadata.get("DeletionDate"))}
@@ -276,22 +294,11 @@ def _pages(
     access: Access, region: str, operation: str, field: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
 ) -> list[Row] | ReadError:
     """What `take` makes of every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
-    rows: list[Row] = []
-    while True:
-        answer = access.ask(
-            "kms",
-            region,
-            operation,
-            lambda page: ([take(row) for row in page[field]], page["NextMarker"] if page.get("Truncated") else None),
-            **parameters,
-        )
-        if isinstance(answer, ReadError):
-            return answer
-        found, marker = answer
-        rows += found
-        if marker is None:
-            return rows
-        parameters["Marker"] = marker
+
+    def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
+        return [take(row) for row in answer[field]], answer["NextMarker"] if answer.get("Truncated") else None
+
+    return access.ask_pages("kms", region, operation, page, "Marker", **parameters)
 
 
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:
@@ -303,7 +310,7 @@ def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | R
 
 
 def _region_header(answer: dict[str, Any]) -> str:
-    return str(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
+    return _region(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
 
 
 def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:

@@ -29,6 +29,8 @@ Row = TypeVar("Row")
 # Every account of the organization shares the rates of these operations (Organizations guide, "Quotas and service
 # limits", throttling limits): more at once would only be turned away.
 READS_AT_ONCE = 4
+# Five times what an organization may have (same page, "Maximum and minimum values": 2,000 OUs).
+MOST_UNITS = 10_000
 # The region that reaches the one endpoint of Organizations where no other is given (General Reference, "AWS
 # Organizations endpoints"); in another partition one of its regions has to be set.
 DEFAULT_REGION = "us-east-1"
@@ -107,7 +109,7 @@ def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], d
     places: dict[str, _Unit] = {}
     level = [_Unit(root_id) for root_id in _list(access, "ListRoots", "Roots", lambda row: str(row["Id"]))]
     while level:
-        _refuse_a_circle(units, level)
+        _refuse_what_has_no_end(units, level)
         units.update({unit.parent_id: unit for unit in level})
         below = pool.map(lambda unit: _units_below(access, unit), level)
         for unit, inside in zip(level, pool.map(lambda unit: _accounts_in(access, unit), level), strict=True):
@@ -116,8 +118,13 @@ def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], d
     return units, places
 
 
-def _refuse_a_circle(units: Mapping[str, _Unit], level: Sequence[_Unit]) -> None:
-    """A tree has none; an endpoint that tells of one would be asked for ever."""
+def _refuse_what_has_no_end(units: Mapping[str, _Unit], level: Sequence[_Unit]) -> None:
+    """A tree has no circle and a bottom; an endpoint that tells of another would be asked for ever."""
+    if len(units) > MOST_UNITS:
+        raise AwsError(
+            f"The organization cannot be read: it has more than {MOST_UNITS:,} OUs, which AWS never answers. "
+            "See that the endpoint is AWS's, and run again."
+        )
     for unit in level:
         if unit.parent_id in units:
             raise AwsError(
@@ -163,24 +170,12 @@ def _list(
     """
 
     def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
-        return [take(row) for row in answer[member]], answer.get("NextToken")
+        return [take(row) for row in answer[member]], answer.get("NextToken") or None
 
-    rows: list[Row] = []
-    token: str | None = None
-    while True:
-        following: dict[str, Any] = {"NextToken": token} if token else {}
-        told = access.ask("organizations", access.region, operation, page, **parameters, **following)
-        if isinstance(told, ReadError):
-            raise AwsError(_refusal(told))
-        rows += told[0]
-        if token and told[1] == token:
-            raise AwsError(
-                f"The organization cannot be read: {operation} answered one page after the other with the same "
-                "NextToken, which AWS never does. See that the endpoint is AWS's, and run again."
-            )
-        token = told[1]
-        if not token:
-            return rows
+    rows = access.ask_pages("organizations", access.region, operation, page, "NextToken", **parameters)
+    if isinstance(rows, ReadError):
+        raise AwsError(_refusal(rows))
+    return rows
 
 
 def _refusal(error: ReadError) -> str:

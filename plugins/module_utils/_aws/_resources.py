@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     ReadError,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 Fact = TypeVar("Fact")
 KeyFact: TypeAlias = Key | Missing | ReadError
@@ -300,9 +301,12 @@ def read_keys_and_buckets(
     """Read every key and every bucket of the trails once, side by side."""
     key_arns = sorted({record["KmsKeyId"] for record in records if record.get("KmsKeyId")})
     buckets = _Buckets(pool, account, records, shared)
-    keys = {arn: shared.key_reads(pool, account, arn) for arn in key_arns}
-    found = buckets.read()
-    return {arn: reads.key() for arn, reads in keys.items()}, found
+    try:
+        keys = {arn: shared.key_reads(pool, account, arn) for arn in key_arns}
+        found = buckets.read()
+        return {arn: reads.key() for arn, reads in keys.items()}, found
+    finally:
+        buckets.give_up()
 
 
 class _Buckets:
@@ -312,6 +316,7 @@ class _Buckets:
         self, pool: ThreadPoolExecutor, account: Account, records: list[dict[str, Any]], shared: Shared
     ) -> None:
         homes = {record["S3BucketName"]: record["HomeRegion"] for record in records}
+        self._homes = homes
         keys: dict[str, set[str]] = {name: set() for name in homes}
         for record in records:
             keys[record["S3BucketName"]] |= {record["KmsKeyId"]} if record.get("KmsKeyId") else set()
@@ -338,3 +343,12 @@ class _Buckets:
             if not mine:
                 found[name] = fact.result() if is_read(fact.result()) else self._start(name, alone=True).bucket()
         return {name: found[name] for name in self._claims}
+
+    def give_up(self) -> None:
+        """Let those who wait for a bucket that was not read after all read it themselves."""
+        for name in self._mine:
+            if not self._claims[name][0].done():
+                why = "the account that was to read the bucket could not be read"
+                self._claims[name][0].set_result(
+                    ReadError("s3", "HeadBucket", iam_action("s3", "HeadBucket"), self._homes[name], "NotRead", why)
+                )

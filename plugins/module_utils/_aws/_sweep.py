@@ -12,16 +12,19 @@ been seen; no account waits for anything else.
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
+from typing import TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Credential, Shared
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import whole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
     OwnerRoles,
     Scope,
@@ -32,10 +35,36 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     see,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
 # those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.
 MOST_SEARCHED = 10
+# Of the message of an exception that nobody foresaw.
+MOST_CHARACTERS = 500
+Result = TypeVar("Result")
+
+
+def whatever_happens(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
+    """The result of work on one account of many; where it ends with an exception, that of `instead` with its errors.
+
+    This is the one place where an exception that nobody foresaw ends one account and not all: it is told with its type
+    and where it was raised.
+    """
+    try:
+        return work()
+    except AwsError as error:
+        return instead(*(error.errors or (_unexpected(error, region),)))
+    except Exception as error:
+        return instead(_unexpected(error, region))
+
+
+def _unexpected(error: Exception, region: str) -> ReadError:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}, in {place.name}"
+    action = iam_action("cloudtrail", "DescribeTrails")
+    message = whole(f"{type(error).__name__}: {str(error)[:MOST_CHARACTERS]} ({where})")
+    return ReadError("cloudtrail", "DescribeTrails", action, region, "UnexpectedError", message)
 
 
 def sweep(caller: Access, scope: Scope) -> Iterator[Snapshot]:
@@ -167,7 +196,13 @@ class _Sweep:
 
     def _start(self, account_id: str, job: Callable[..., Seen | Snapshot], argument: str | Seen) -> None:
         self._under_way += 1
-        self._accounts.submit(job, argument).add_done_callback(lambda done: self._done.put((account_id, done)))
+        guarded = self._accounts.submit(self._guarded, account_id, job, argument)
+        guarded.add_done_callback(lambda done: self._done.put((account_id, done)))
+
+    def _guarded(self, account_id: str, job: Callable[..., Seen | Snapshot], argument: str | Seen) -> Seen | Snapshot:
+        """The job's result; an account that ends it in a way that nobody foresaw is unknown."""
+        region = self._doors.caller.access.region
+        return whatever_happens(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
 
     def _see(self, account_id: str) -> Seen | Snapshot:
         try:

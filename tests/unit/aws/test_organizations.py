@@ -193,7 +193,7 @@ UNIT = {"Id": "ou-root-11111111", "Name": "Circle"}
     [
         ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Id": "localhost"}]}}, "'localhost' with the ARN"),
         ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Arn": "nonsense"}]}}, "'nonsense' is no account"),
-        ({"ListAccounts": {"Accounts": [], "NextToken": "again"}}, "ListAccounts answered one page after the other"),
+        ({"ListAccounts": {"Accounts": [], "NextToken": "again"}}, "one page after the other with the same NextToken"),
         (
             {
                 "ListOrganizationalUnitsForParent": {"OrganizationalUnits": [UNIT]},
