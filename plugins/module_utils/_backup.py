@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
 import stat
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _version
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document
 
 FORMAT = 1
+# Characters of a wrong value that a message shows.
+LONGEST_SHOWN = 200
 
 
 def document(backup: _model.Backup) -> dict[str, object]:
@@ -37,24 +40,24 @@ def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) 
     return _model.Backup(
         account_id=account_id,
         taken_at=now.isoformat(timespec="seconds"),
-        trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", str),
-        key_policies=_replaced(changes, "PutKeyPolicy", "policy", json.loads),
+        trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", operator.eq),
+        key_policies=_replaced(changes, "PutKeyPolicy", "policy", _comparison.same_policy),
         created_keys=tuple(change.resource for change in changes if change.operation == "CreateKey"),
-        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", json.loads),
+        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", _comparison.same_policy),
         created_trails=tuple(change.resource for change in changes if change.operation == "CreateTrail"),
     )
 
 
 def _replaced(
-    changes: Sequence[_model.Change], operation: str, field: str, meaning: Callable[[str], object]
+    changes: Sequence[_model.Change], operation: str, field: str, same: Callable[[str, str | None], bool]
 ) -> tuple[_model.Replaced, ...]:
-    """One row a resource; `meaning` is what two texts are compared by, for KMS lays out a policy anew."""
+    """One row a resource; `same` compares two values, for KMS lays out a policy anew."""
     found: dict[str, _model.Replaced] = {}
     for change in changes:
         if change.operation == operation:
             before = _or_none((change.before or {}).get(field))
             earlier = found.get(change.resource)
-            if earlier and before is not None and meaning(earlier.after) == meaning(before):
+            if earlier and same(earlier.after, before):
                 before = earlier.before
             found[change.resource] = _model.Replaced(change.resource, before, str(change.after[field]))
     return tuple(found.values())
@@ -141,7 +144,7 @@ def read_backup(path: str) -> _model.Backup:
         )
     except KeyError as error:
         raise _model.BackupError(f"The backup {path} is not complete: {error}.") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _model.BackupError(f"The backup {path} cannot be used: {error}") from error
 
 
@@ -152,7 +155,7 @@ def _read(path: str) -> Mapping[str, Any]:
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
         raise _model.BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _model.BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") != FORMAT:
         raise _model.BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
@@ -178,8 +181,14 @@ def _rows(
 
 def _fitting(where: str, value: Any, fits: Callable[[object], bool], meaning: str) -> Any:
     if not fits(value):
-        raise ValueError(f"{where} is {value!r}, not {meaning}.")
+        raise ValueError(f"{where} is {_shown(value)}, not {meaning}.")
     return value
+
+
+def _shown(value: object) -> str:
+    """A value of the file as a message shows it: no more of it than makes it known again."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _is_text(value: object) -> bool:

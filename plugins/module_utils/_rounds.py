@@ -18,6 +18,7 @@ from itertools import count
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _apply, _pace, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison
 
 # A whole document in a place that others write as well: who looked at it before may still overwrite it after.
 DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
@@ -67,7 +68,8 @@ class Rounds:
         """
         self._save(plan.changes)
         for attempt in count():
-            applied = _apply.apply(self._account, plan.changes, _predict.ground(plan.predicted), self._pace)
+            ground = _predict.ground(plan.predicted)
+            applied = _apply.apply(self._account, plan.changes, ground, self._pace, _comparison.same_policy)
             self.changes += applied.changes
             self.errors += applied.errors
             if applied.errors and applied.stale is None:

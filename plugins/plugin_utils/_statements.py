@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import meaning
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement, parse
 
 
@@ -35,8 +36,8 @@ def policy_words(before: str | None, after: str) -> str:
 
 def _missing(policy: Policy, elsewhere: Policy) -> list[Statement]:
     """The statements of a policy that another one does not have."""
-    documents = [statement.document for statement in elsewhere.statements]
-    return [statement for statement in policy.statements if statement.document not in documents]
+    known = {meaning(statement.document) for statement in elsewhere.statements}
+    return [statement for statement in policy.statements if meaning(statement.document) not in known]
 
 
 def _labels(statements: Sequence[Statement]) -> str:

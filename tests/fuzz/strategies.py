@@ -197,3 +197,50 @@ EVENTS = st.fixed_dictionaries(
     },
     optional={"meta": JSON, "cloudtrail_kms": JSON},
 )
+
+
+def _statement(sid: str, principal: Any, action: Any, **more: Any) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
+
+
+# Statements under our Sids, of which some are ours, as a backup could be doctored with.
+DOCTORED = st.builds(
+    _statement,
+    st.sampled_from(
+        [f"AwsBaselineCloudTrail{kind}" for kind in ("Use", "Describe", "Readers", "Readers2", "Administrators")]
+    ),
+    st.sampled_from(
+        [
+            "*",
+            {"AWS": "*"},
+            {"AWS": [build.ROLE_ARN, "arn:aws:iam::999999999999:root"]},
+            {"AWS": build.ROLE_ARN},
+            {"Service": "cloudtrail.amazonaws.com"},
+        ]
+    ),
+    st.sampled_from(["kms:*", "kms:Decrypt", "kms:DescribeKey", ["kms:GenerateDataKey*", "kms:Decrypt"]]),
+    Condition=st.sampled_from([{}, build.SCOPE, {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}}]),
+)
+
+
+@st.composite
+def doctored_backups(draw: st.DrawFn) -> tuple[str, Any]:
+    """The policy of a key, and a backup that a run could have written of it, with something wrong in it."""
+    statements = draw(st.lists(st.sampled_from([build.ROOT, build.ENCRYPT, build.DESCRIBE]) | DOCTORED, min_size=1))
+    present = build.policy(*statements)
+    before = draw(st.permutations(statements))[: draw(st.integers(0, len(statements)))]
+    before += draw(st.lists(DOCTORED, max_size=2))
+    row = {"arn": build.KEY_ARN, "before": build.policy(*before), "after": present}
+    backup = {
+        "format": 1,
+        "account_id": build.ACCOUNT,
+        "taken_at": "",
+        "trail_keys": [{"arn": build.TRAIL_ARN, "before": build.KEY_ARN, "after": build.KEY_ARN}],
+        "key_policies": [row],
+        "created_keys": [build.KEY_ARN],
+        "bucket_policies": [{"arn": "arn:aws:s3:::logs", "before": None, "after": build.BUCKET_POLICY}][
+            : draw(st.integers(0, 1))
+        ],
+        "created_trails": [],
+    }
+    return present, draw(st.just(backup) | _damaged(backup))

@@ -37,7 +37,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    BackupError,
+    Missing,
+    ReadError,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
+    keys_of_backup,
+    make_restore_plan,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
@@ -45,7 +55,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     Required,
     merge,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import is_ours
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
@@ -60,6 +71,7 @@ from tests.fuzz.strategies import (
     damaged_answers,
     damaged_reports,
 )
+from tests.fuzz.strategies import doctored_backups as doctored
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
 
@@ -80,15 +92,8 @@ def policies(text: str, request: Request) -> None:
     required = Required(build.KEY_ARN, (build.TRAIL_ARN,), (build.ROLE_ARN,))
     with suppress(MergeRefusedError, PolicyError):
         merged = merge(policy, required)
-        kept = [each.document for each in merged.statements[: len(policy.statements)]]
-        foreign = [
-            (one, each.document) for one, each in zip(kept, policy.statements, strict=True) if not _ours(each.sid)
-        ]
-        assert all(one == other for one, other in foreign)
-
-
-def _ours(sid: object) -> bool:
-    return str(sid).startswith("AwsBaselineCloudTrail")
+        texts = zip(merged.written_statements(), policy.written_statements(), policy.statements, strict=False)
+        assert all(now == was for now, was, each in texts if not is_ours(each.document))
 
 
 def judged_policies(text: str, bucket: bool) -> None:
@@ -150,11 +155,33 @@ def organizations(given: Mapping[str, Any]) -> None:
 
 def backups(content: Any) -> None:
     """A file that is no backup is refused by an error of ours."""
+    with suppress(BackupError):
+        _read(content)
+
+
+def _read(content: Any) -> Backup:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backup.json"
         path.write_text(json.dumps(content), encoding="utf-8")
-        with suppress(BackupError):
-            read_backup(str(path))
+        return read_backup(str(path))
+
+
+def doctored_backups(doctored: tuple[str, Any], request: Request) -> None:
+    """What is restored from a backup allows nobody anything that the policy of now does not allow."""
+    present, content = doctored
+    try:
+        backup = _read(content)
+    except BackupError:
+        return
+    snapshot = build.snapshot(key={"policy": present})
+    keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in keys_of_backup(backup)}
+    planned = make_restore_plan(assess(snapshot, SETTINGS), backup, keys, Wish(key=None), SETTINGS)
+    _show(facts([assess(planned.predicted, SETTINGS)]))
+    for change in () if planned.refusals else planned.changes:
+        assert change.operation in ("PutKeyPolicy", "UpdateTrail")
+        if change.operation == "PutKeyPolicy":
+            now, then = (decide(parse(text), request).outcome for text in (present, change.parameters["Policy"]))
+            assert now is then or then is Outcome.IMPLICIT_DENY
 
 
 def joined_reports(report: Any) -> None:
@@ -218,6 +245,7 @@ TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     answers: (damaged_answers(ANSWERS), st.sampled_from([(), ("111111111111", "222222222222")])),
     organizations: (damaged_answers(ORGANIZATION_ANSWERS),),
     backups: (JSON,),
+    doctored_backups: (doctored(), requests()),
     joined_reports: (damaged_reports(),),
     events: (EVENTS,),
 }

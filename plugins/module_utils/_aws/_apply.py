@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _next_steps, _permissions
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
@@ -26,6 +26,7 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
     from botocore.parsers import ResponseParserError
 
 Fact = TypeVar("Fact")
+SamePolicy: TypeAlias = Callable[["str | None", "str | None"], bool]
 
 # What waiting does not mend (KMS API reference, CreateKey and CreateAlias; CloudTrail API reference, CreateTrail).
 QUOTA_REACHED = ("LimitExceededException", "MaximumNumberOfTrailsExceededException")
@@ -58,20 +59,26 @@ class _StaleError(Exception):
 
 
 def apply(
-    account: _resources.Account, changes: Sequence[_model.Change], ground: _model.Ground, pace: _pace.Pace
+    account: _resources.Account,
+    changes: Sequence[_model.Change],
+    ground: _model.Ground,
+    pace: _pace.Pace,
+    same_policy: SamePolicy,
 ) -> Applied:
     """Apply the changes in their order, and stop at the first that fails; `ground` is what they stand on.
 
-    Only rotation may fail by itself: no log waits for it.
+    `same_policy` tells whether two policies say the same. Only rotation may fail by itself: no log waits for it.
     """
-    return _Run(account, ground, pace).apply(changes)
+    return _Run(account, ground, pace, same_policy).apply(changes)
 
 
 class _Run:
     """One plan being applied."""
 
-    def __init__(self, account: _resources.Account, ground: _model.Ground, pace: _pace.Pace) -> None:
-        self._account, self._pace = account, pace
+    def __init__(
+        self, account: _resources.Account, ground: _model.Ground, pace: _pace.Pace, same_policy: SamePolicy
+    ) -> None:
+        self._account, self._pace, self._same_policy = account, pace, same_policy
         self._created: dict[str, str] = {}
         self._usable, self._policies = set(ground.usable), dict(ground.policies)
         self._stands: Mapping[_model.Operation, Callable[[_model.Change], bool]] = {
@@ -162,7 +169,7 @@ class _Run:
     def _look_at_policies(self, change: _model.Change) -> None:
         """Raise _StaleError where a policy that the change stands on is no longer what the plan counts on."""
         for arn in _stands_on(change) & self._policies.keys():
-            if not _writes.same_policy(self._policy(arn, change.region), self._policies[arn]):
+            if not self._has_policy(self._policy(arn, change.region), self._policies[arn]):
                 raise _overwritten(arn)
 
     def _is_done(self, change: _model.Change) -> bool:
@@ -222,10 +229,15 @@ class _Run:
             if isinstance(found, _model.ReadError) and not _next_steps.may_pass(found.code):
                 return None
             keys = () if isinstance(found, _model.ReadError) else found
-            ours = [key.arn for key in keys if _writes.same_policy(key.policy, change.parameters["Policy"])]
+            ours = [key.arn for key in keys if self._has_policy(key.policy, change.parameters["Policy"])]
             if ours or not self._pace.wait(attempt):
                 return ours[0] if len(ours) == 1 else None
         return None
+
+    def _has_policy(self, present: object, policy: object) -> bool:
+        """Whether what was read says what a policy says; a bucket may have none."""
+        one, other = (None if each is None else str(each) for each in (present, policy))
+        return self._same_policy(one, other)
 
     def _verify_policy(self, change: _model.Change) -> None:
         """Look until the policy that was written shows, or raise _FailedError when the time is up."""
@@ -241,9 +253,9 @@ class _Run:
     def _policy_stands(self, change: _model.Change, *, applied: bool = False) -> bool:
         """Whether the policy is the planned one; raises _StaleError where it is neither that nor the one before."""
         present = self._policy(change.resource, change.region)
-        if _writes.same_policy(present, change.after["policy"]):
+        if self._has_policy(present, change.after["policy"]):
             return True
-        if not _writes.same_policy(present, (change.before or {})["policy"]):
+        if not self._has_policy(present, (change.before or {})["policy"]):
             raise _overwritten(change.resource, applied=applied)
         return False
 

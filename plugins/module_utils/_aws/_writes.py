@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -149,21 +148,3 @@ _LOOKS: Mapping[_model.Operation, Callable[[_access.Access, _model.Change], bool
     "StartLogging": _trail_logs,
     "EnableKeyRotation": _rotates,
 }
-
-
-def same_policy(one: object, other: object) -> bool:
-    """Whether two policy texts say the same, whatever their layout: KMS keeps the statements, not the spaces."""
-    try:
-        return bool(_plain(json.loads(str(one))) == _plain(json.loads(str(other))))
-    except ValueError:
-        return one == other
-
-
-def _plain(value: Any) -> Any:
-    """A value in the one form in which equal ones are equal: lists of one are their item, order means nothing."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        plain = sorted((_plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
-        return plain[0] if len(plain) == 1 else plain
-    return value

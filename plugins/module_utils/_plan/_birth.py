@@ -6,32 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
-
-ADMINISTRATORS = "AwsBaselineCloudTrailAdministrators"
-# What an administrator may do with a key, and not use it (KMS guide, "Default key policy", "Allows key administrators
-# to administer the KMS key").
-ADMINISTRATION = (
-    "kms:Create*",
-    "kms:Describe*",
-    "kms:Enable*",
-    "kms:List*",
-    "kms:Put*",
-    "kms:Update*",
-    "kms:Revoke*",
-    "kms:Disable*",
-    "kms:Get*",
-    "kms:Delete*",
-    "kms:TagResource",
-    "kms:UntagResource",
-    "kms:ScheduleKeyDeletion",
-    "kms:CancelKeyDeletion",
-    "kms:RotateKeyOnDemand",
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _comparison,
+    _document,
+    _merge,
+    _ours,
+    _principals,
 )
+
+# Of one of these accounts a caller certainly is where a statement demands it (KMS guide, "AWS KMS condition keys").
+_CALLERS = ("kms:calleraccount", "aws:principalaccount")
 
 
 def birth_policy(required: _merge.Required, wish: _wish.KeyWish) -> _document.Policy:
@@ -42,14 +31,8 @@ def birth_policy(required: _merge.Required, wish: _wish.KeyWish) -> _document.Po
     policy = _merge.new_key_policy(required)
     if not wish.administrators:
         return policy
-    administrators = {
-        "Sid": ADMINISTRATORS,
-        "Effect": "Allow",
-        "Principal": {"AWS": list(wish.administrators)},
-        "Action": list(ADMINISTRATION),
-        "Resource": "*",
-    }
-    return _document.parse({**policy.document, "Statement": [*policy.document["Statement"], administrators]})
+    present = [each.document for each in policy.statements]
+    return policy.with_statements([*present, _ours.administrators_statement(wish.administrators)])
 
 
 def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
@@ -57,23 +40,68 @@ def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
     return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
 
 
-def is_born_here(key: _model.Key) -> bool:
-    """Whether the key's policy has the shape that we give: the account's root first, then nothing but our Sids."""
-    try:
-        policy = _document.parse(key.policy) if isinstance(key.policy, str) else None
-    except _document.PolicyError:
-        return False
-    if policy is None or not policy.statements:
+def is_born_here(key: _model.Key, readers: Collection[str] = (), administrators: Collection[str] = ()) -> bool:
+    """Whether the key's policy is one that we give: the account's root first, then nothing but our statements.
+
+    Whoever reads or administers is of the key's account, or one of these `readers` or `administrators`.
+    """
+    policy = _policy(key)
+    if policy is None or not policy.statements or why_not_trusted(key, readers, administrators):
         return False
     root, *others = policy.statements
-    return _is_root(root.document, key) and bool(others) and all(_is_born_with(each.sid) for each in others)
+    return _is_root(root, key) and bool(others) and all(_is_born_with(each.document) for each in others)
 
 
-def _is_born_with(sid: str | None) -> bool:
-    return sid == ADMINISTRATORS or _merge.is_our_sid(sid)
+def why_not_trusted(key: _model.Key, readers: Collection[str] = (), administrators: Collection[str] = ()) -> str | None:
+    """What in the key's policy reaches beyond the key's account, by statement; None where nothing does.
+
+    Of our own statements those of readers and administrators are judged by whom they name, like any other.
+    """
+    policy = _policy(key)
+    for statement in policy.statements if policy else ():
+        of_readers, of_administrators = (
+            is_it(statement.document) for is_it in (_ours.is_readers, _ours.is_administrators)
+        )
+        trusted = readers if of_readers else administrators if of_administrators else ()
+        strangers = set(_strangers(statement, key.arn.split(":")[4])) - set(map(_folded, trusted))
+        if strangers:
+            return f"its {statement.label} reaches beyond its account, to {', '.join(sorted(strangers))}"
+    return None
 
 
-def _is_root(document: Any, key: _model.Key) -> bool:
-    _arn, partition, _service, _region, account = key.arn.split(":")[:5]
-    root = {"AWS": f"arn:{partition}:iam::{account}:root"}
-    return (document.get("Effect"), document.get("Principal"), document.get("Action")) == ("Allow", root, "kms:*")
+def _policy(key: _model.Key) -> _document.Policy | None:
+    try:
+        return _document.parse(key.policy) if isinstance(key.policy, str) else None
+    except _document.PolicyError:
+        return None
+
+
+def _is_born_with(document: Any) -> bool:
+    return _ours.is_ours(document) or _ours.is_administrators(document)
+
+
+def _is_root(statement: _document.Statement, key: _model.Key) -> bool:
+    """Whether it says what our statement of the account says, under whatever Sid."""
+    root = _ours.root_statement(key.arn)
+    found = statement.document
+    return isinstance(found, dict) and _comparison.meaning({**found, "Sid": root["Sid"]}) == _comparison.meaning(root)
+
+
+def _strangers(statement: _document.Statement, account: str) -> list[str]:
+    """Whom an Allow lets in from outside of the account."""
+    if statement.effect != "Allow" or statement.principals is None or _is_narrowed(statement, account):
+        return []
+    return list(map(_folded, statement.principals.strangers(account)))
+
+
+def _folded(principal: str) -> str:
+    """An account by its id, and anybody else by name."""
+    return _principals.account_of(principal) or principal
+
+
+def _is_narrowed(statement: _document.Statement, account: str) -> bool:
+    """Whether a condition lets in nobody but callers of the account."""
+    return any(
+        each.folded_key in _CALLERS and each.operator == "StringEquals" and set(each.values) == {account}
+        for each in statement.conditions
+    )

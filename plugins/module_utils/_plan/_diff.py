@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
 
 
 def rows(changes: Iterable[_model.Change]) -> list[dict[str, object]]:
@@ -52,4 +53,4 @@ def _value(value: object) -> str:
 
 
 def _laid_out(policy: str) -> str:
-    return json.dumps(json.loads(policy), indent=2, sort_keys=True, ensure_ascii=False)
+    return _document.to_json(_document.parse(policy).document, indent=2, sort_keys=True)

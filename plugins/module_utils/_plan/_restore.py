@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +20,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _warnings,
     _wish,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge, _validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _comparison,
+    _document,
+    _ours,
+    _validate,
+)
 
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
@@ -58,7 +62,8 @@ def make_restore_plan(
         changes += _trail_goes_back(account.snapshot, row, backup, keys, refusals)
     moved = {change.resource for change in changes}
     for row in backup.key_policies:
-        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], warnings, refusals)
+        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], refusals)
+    refusals += _left_out(account.snapshot, backup)
     known = {arn: key for arn, key in keys.items() if isinstance(key, _model.Key)}
     predicted = _predict.predict(account.snapshot, changes, known)
     blind = _unseen.blind_moves(account.snapshot, predicted, changes, wish)
@@ -132,26 +137,55 @@ def _policy_goes_back(
     snapshot: _model.Snapshot,
     row: _model.Replaced,
     key: _model.Key | _model.Missing | _model.ReadError,
-    warnings: list[str],
     refusals: list[str],
 ) -> Iterator[_model.Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
     if not isinstance(key, _model.Key) or isinstance(key.policy, _model.ReadError):
-        warnings.append(f"The policy of {row.arn} cannot be read, and is left as it is.")
-    elif _same(key.policy, row.after):
-        reason = _why_the_policy_stays(snapshot, row)
-        if reason:
-            refusals.append(f"The policy of {row.arn}: {reason}")
-        else:
-            yield _changes.put_key_policy(key, str(row.before))
-    elif not _same(key.policy, row.before):
-        warnings.append(f"Somebody else has changed the policy of {row.arn} since the backup; it is left as it is.")
+        reason: str | None = (
+            "it cannot be read, so it is left as it is. Restore with credentials that may read it, or take it off the "
+            "backup."
+        )
+    elif _comparison.same_policy(key.policy, row.before):
+        return
+    elif not _comparison.same_policy(key.policy, row.after):
+        reason = (
+            "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or take it off the "
+            "backup."
+        )
+    else:
+        before = _document.parse(str(row.before))
+        reason = _why_the_policy_stays(snapshot, row.arn, before, _document.parse(key.policy))
+        if reason is None:
+            yield _changes.put_key_policy(key, before.to_json())
+            return
+    refusals.append(f"The policy of {row.arn}: {reason}")
 
 
-def _why_the_policy_stays(snapshot: _model.Snapshot, row: _model.Replaced) -> str | None:
-    before = str(row.before)
-    owner = row.arn.split(":")[4]
-    others = {owner} | _owners_of_trails(row.after) - _owners_of_trails(before)
+def _left_out(snapshot: _model.Snapshot, backup: _model.Backup) -> Iterator[str]:
+    """What of a backup no restore puts back, and what has not been put back by others either."""
+    for row in backup.bucket_policies:
+        bucket = snapshot.buckets.get(row.arn.rpartition(":")[2])
+        if not _has_policy(bucket, row.before):
+            yield (
+                f"The policy of {row.arn}: a restore leaves it, since logs may come that need it. Set it by hand, or "
+                "take it off the backup."
+            )
+    present = {trail.arn for trail in snapshot.trails}
+    for arn in backup.created_trails:
+        if arn in present:
+            yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or take it off the backup."
+
+
+def _has_policy(bucket: _model.Bucket | _model.Missing | _model.ReadError | None, before: str | None) -> bool:
+    if not isinstance(bucket, _model.Bucket) or isinstance(bucket.policy, _model.ReadError):
+        return False
+    return _comparison.same_policy(bucket.policy, before)
+
+
+def _why_the_policy_stays(
+    snapshot: _model.Snapshot, key_arn: str, before: _document.Policy, present: _document.Policy
+) -> str | None:
+    others = {key_arn.split(":")[4]} | _owners_of_trails(present) - _owners_of_trails(before)
     if others != {snapshot.account_id}:
         return (
             f"the key serves account {', '.join(sorted(others - {snapshot.account_id}))} as well, whose trails cannot "
@@ -166,31 +200,45 @@ def _why_the_policy_stays(snapshot: _model.Snapshot, row: _model.Replaced) -> st
             f"the trails in {', '.join(unseen)} cannot be seen, and may need what the policy allows now. Restore with "
             "credentials that may read every region, or take the policy off the backup and set it by hand."
         )
-    problems = _validate.validate(before)
+    problems = _validate.validate(before, accepted=present)
     if problems:
         return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
-    if _of_others(before) != _of_others(row.after):
+    return _why_it_is_no_step_back(before, present)
+
+
+def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy) -> str | None:
+    """What of the policy before no enforcement has replaced by the present one, which it only adds to."""
+    odd = {
+        each.label
+        for one, other in ((before, present), (present, before))
+        for each in one.statements
+        if not _ours.is_ours(each.document)
+        and _comparison.meaning(each.document) not in {_comparison.meaning(each.document) for each in other.statements}
+    }
+    rest = ({**policy.document, "Statement": []} for policy in (before, present))
+    if odd or not _comparison.same_policy(*map(_document.to_json, rest)):
         return (
-            "before and after differ in the backup in what no enforcement writes, so that statements of others would "
-            "go or come. Take the file as it was written, or set the policy by hand."
+            f"before and after differ in the backup in what no enforcement writes{_named(odd)}, so that statements of "
+            "others would go or come. Take the file as it was written, or set the policy by hand."
         )
+    others = [each.document for each in present.statements]
+    for statement in before.statements:
+        more = _ours.beyond(statement.document, others) if _ours.is_ours(statement.document) else ()
+        if more:
+            return (
+                f"as it was, its {statement.label} reaches further than the policy that stands now, to "
+                f"{', '.join(sorted(more))}. Take the file as it was written; an enforcement allows what is to be new."
+            )
     return None
 
 
-def _of_others(text: str) -> dict[str, object]:
-    """The policy without the statements that an enforcement writes, which is all that it changes."""
-    policy = _document.parse(text)
-    others = [each.document for each in policy.statements if not _merge.is_our_sid(each.sid)]
-    return {**policy.document, "Statement": others}
+def _named(labels: Collection[str]) -> str:
+    return f" ({', '.join(sorted(labels))})" if labels else ""
 
 
-def _owners_of_trails(policy: str) -> set[str]:
+def _owners_of_trails(policy: _document.Policy) -> set[str]:
     """The accounts whose trails a policy names."""
-    return set(_TRAILS.findall(policy))
-
-
-def _same(one: str, other: str | None) -> bool:
-    return other is not None and bool(json.loads(one) == json.loads(other))
+    return set(_TRAILS.findall(_document.to_json(policy.document)))
 
 
 def _would_go_blind(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
@@ -45,7 +46,7 @@ def serving_key(
         return Serving(key)
     if wish.key is None:
         raise _wish.RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
-    orphan = _unaliased_key(snapshot, region, candidate, wish)
+    orphan = _unaliased_key(snapshot, region, candidate, wish, settings)
     key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
     if orphan is None:
@@ -97,11 +98,12 @@ def _refuse_creation(snapshot: _model.Snapshot, key: _model.Key, region: str, se
 
 
 def _unaliased_key(
-    snapshot: _model.Snapshot, region: str, candidate: _model.Candidate, wish: _wish.Wish
+    snapshot: _model.Snapshot, region: str, candidate: _model.Candidate, wish: _wish.Wish, settings: _subject.Settings
 ) -> _model.Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
+    One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
     """
     found = candidate.unaliased
     if isinstance(found, _model.ReadError):
@@ -117,7 +119,10 @@ def _unaliased_key(
             f"behind cannot be read: {unreadable.code} ({unreadable.message}). {_model.next_step(unreadable)} "
             "Or give the key by key_id."
         )
-    ours = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish) and _birth.is_born_here(key)]
+    trusted = (settings.readers, wish.key.administrators if wish.key else ())
+    owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish)]
+    _refuse_what_reaches_beyond(owned, trusted, wish, region)
+    ours = [key for key in owned if _birth.is_born_here(key, *trusted)]
     if len(ours) > 1:
         raise _wish.RefusedError(
             f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
@@ -125,6 +130,19 @@ def _unaliased_key(
             "key_id."
         )
     return ours[0] if ours else None
+
+
+def _refuse_what_reaches_beyond(
+    keys: Iterable[_model.Key], trusted: tuple[Collection[str], Collection[str]], wish: _wish.Wish, region: str
+) -> None:
+    for key in keys:
+        reason = _birth.why_not_trusted(key, *trusted)
+        if reason:
+            raise _wish.RefusedError(
+                f"There is no {wish.key_name} in {region}, and the key {key.arn}, which carries our tag and no alias, "
+                f"is not taken for one that an earlier run left behind: {reason}. Take that out of its policy if the "
+                f"key is yours, or the tag {_wish.CREATED_FOR_TAG} off the key; or give a key by key_id."
+            )
 
 
 def _refuse_what_cannot_serve(

@@ -10,13 +10,17 @@ judged, given its key and predicted like any other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _bucket_policy, _document, _merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _bucket_policy,
+    _comparison,
+    _document,
+    _merge,
+)
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
 
@@ -274,9 +278,9 @@ def _delivery(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> _
 def _for_its_owner(name: str, policy: str | None, merged: _document.Policy) -> _wish.RefusedError:
     """The refusal to write the policy of another account's bucket, with what its owner has to add."""
     before = _document.parse(_bucket_policy.NOTHING if policy is None else policy)
-    present = [each.document for each in before.statements]
-    new = [each.document for each in merged.statements if each.document not in present]
+    known = {_comparison.meaning(each.document) for each in before.statements}
+    new = [each.document for each in merged.statements if _comparison.meaning(each.document) not in known]
     return _wish.RefusedError(
         f"its bucket {name} is another account's, and its policy does not let CloudTrail deliver. Have its owner add "
-        f"{json.dumps(new)}"
+        f"{_document.to_json(new)}"
     )

@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     _decide,
     _document,
     _merge,
+    _ours,
     _request,
     _requests,
 )
@@ -83,16 +84,16 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
         is not _request.Outcome.EXPLICIT_DENY
     ):
         additions.append(_tls_only(delivery.bucket_arn))
-    listed = policy.document["Statement"]
-    documents = list(listed) if isinstance(listed, list) else [listed]
+    present = [each.document for each in policy.statements]
+    documents = list(present)
     for addition in additions:
-        _merge.add_statement(documents, addition)
-    if documents in (listed, [listed]):
+        _ours.add_statement(documents, addition)
+    if documents == present:
         return None
     lossy = _merge.why_not_written_back(policy)
     if lossy:
         raise _refusal(delivery, lossy)
-    merged = _document.parse({**policy.document, "Statement": documents})
+    merged = policy.with_statements(documents)
     _refuse_what_s3_would(merged, delivery)
     return merged
 

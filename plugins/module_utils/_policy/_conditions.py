@@ -178,7 +178,7 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
             conditions.append(_unreadable(operator))
             oddities.append(f"its condition operator {operator} holds no keys")
             continue
-        found = [Condition(operator, key, _texts(value), variables=variables) for key, value in keys.items()]
+        found = [Condition(operator, key, texts(value), variables=variables) for key, value in keys.items()]
         conditions.extend(found)
         if not all(condition.is_documented for condition in found):
             oddities.append(f"AWS documents no such condition as its {operator}")
@@ -203,7 +203,7 @@ def _compile(make: Any, values: Sequence[str]) -> tuple[frozenset[str], tuple[Ma
     return exact, tuple(each for each in compared if not isinstance(each, str))
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts(value: Any) -> tuple[str, ...]:
     """The values of one key: a single one or a list; AWS's own pages write booleans bare."""
     listed = value if isinstance(value, list) else [value]
     return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in listed)

@@ -52,6 +52,9 @@ ELEMENTS = frozenset(
 VERSIONS = ("2012-10-17", "2008-10-17")
 # The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB at most (S3 guide).
 MAX_CHARACTERS = 131_072
+# The grammar of policies ends at the values of a condition key, seven deep (IAM user guide, "Grammar of the IAM JSON
+# policy language"); what is nested deeper than this is not followed.
+MAX_DEPTH = 50
 _ALL = pieces_of("*")
 # The escapes of a JSON text (RFC 8259, section 7); the group holds half a pair of surrogates without the other.
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
@@ -69,6 +72,22 @@ class _Object(dict[str, Any]):
         super().__init__(pairs)
         times = Counter(name for name, _value in pairs)
         self.repeated = [name for name in times if times[name] > 1]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A JSON number, kept as it was written: Python's own would round it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """The number as it was written."""
+        return self.text
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_float=Number, parse_int=Number, parse_constant=Number)
+# A text in quotes, or the layout between two of them.
+_LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
 
 class Names:
@@ -170,7 +189,7 @@ class Statement:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy. `document` is the JSON object as it was read and must not be changed.
+    """A policy. `document` is the JSON object as it was read and must not be changed, `text` what it was read from.
 
     `repeated` are the names that stood more than once in that object itself. `halved` is the first half of a character
     that a text in it held; `document` and all else hold the text of its escape in its place.
@@ -179,6 +198,7 @@ class Policy:
     statements: tuple[Statement, ...]
     warnings: tuple[str, ...]
     document: Mapping[str, Any]
+    text: str
     repeated: tuple[str, ...] = ()
     halved: str | None = None
 
@@ -189,13 +209,68 @@ class Policy:
         return STEPS_OF_A_REQUEST + sum(steps for steps, _ in weights), sum(sought for _, sought in weights)
 
     def to_json(self) -> str:
-        """The policy as compact JSON, the form in which it is sent."""
-        return to_json(self.document)
+        """The policy as it is sent: without layout, and else as it was written, to the digits and escapes."""
+        return _LAYOUT.sub(r"\1", self.text)
+
+    def written_statements(self) -> list[str]:
+        """The text of each statement, as it is sent."""
+        text = self.to_json()
+        begin, end = _place_of_statements(text)
+        return list(_items(text, begin)) if text[begin] == "[" else [text[begin:end]]
+
+    def with_statements(self, documents: Sequence[Any]) -> Policy:
+        """The policy with other statements. Those that are its own, in their old place, keep their text."""
+        own = [each.document for each in self.statements]
+        written = self.written_statements()
+        texts = [
+            written[index] if index < len(own) and document is own[index] else to_json(document)
+            for index, document in enumerate(documents)
+        ]
+        text = self.to_json()
+        begin, end = _place_of_statements(text)
+        return parse(f"{text[:begin]}[{','.join(texts)}]{text[end:]}")
 
 
-def to_json(document: Any) -> str:
-    """Compact JSON; characters outside ASCII stay as they are, since KMS counts bytes."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+def _place_of_statements(text: str) -> tuple[int, int]:
+    """Where the value of Statement begins and ends in a policy without layout; the last one counts."""
+    at, place = 1, (0, 0)
+    while text[at] != "}":
+        name, colon = _DECODER.raw_decode(text, at)
+        _value, end = _DECODER.raw_decode(text, colon + 1)
+        place = (colon + 1, end) if name == "Statement" else place
+        at = end + (text[end] == ",")
+    return place
+
+
+def _items(text: str, begin: int) -> Iterator[str]:
+    """The texts of the items of a list without layout."""
+    at = begin + 1
+    while text[at] != "]":
+        _value, end = _DECODER.raw_decode(text, at)
+        yield text[at:end]
+        at = end + (text[end] == ",")
+
+
+def to_json(document: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """JSON, compact or laid out for people; characters outside ASCII stay as they are, since KMS counts bytes."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(
+        document,
+        separators=separators,
+        indent=indent,
+        sort_keys=sort_keys,
+        ensure_ascii=False,
+        default=_plain_number,
+    )
+
+
+def _plain_number(number: Number) -> object:
+    """A number for people to read: in quotes where Python would show another one than was written, or none at all."""
+    try:
+        value = json.loads(number.text)
+    except ValueError:
+        return number.text
+    return value if json.dumps(value) == number.text else number.text
 
 
 def parse(text: str | Mapping[str, Any]) -> Policy:
@@ -204,17 +279,18 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     Raises PolicyError when it is no policy at all: no JSON, no object, an object without Statement, or a text longer
     than AWS ever gives out, whose judging would have no bound.
     """
-    if isinstance(text, str) and len(text) > MAX_CHARACTERS:
+    text = _encodable(text if isinstance(text, str) else to_json(text))
+    if len(text) > MAX_CHARACTERS:
         raise PolicyError(f"The policy has {len(text):,} characters; AWS gives out {MAX_CHARACTERS:,} at most.")
-    document, halved = _load(text) if isinstance(text, str) else (text, None)
-    if not isinstance(document, Mapping):
+    document, halved = _load(text)
+    if not isinstance(document, _Object):
         raise PolicyError("The policy is no JSON object.")
     if "Statement" not in document:
         raise PolicyError("The policy has no Statement.")
     listed = document["Statement"]
     variables = document.get("Version") == VERSIONS[0]
     statements: list[Statement] = []
-    repeated = tuple(document.repeated) if isinstance(document, _Object) else ()
+    repeated = tuple(document.repeated)
     warnings = [f"The element {name} of the policy stands twice; the last one counts." for name in repeated]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         statement, oddities = _statement(each, number, variables=variables)
@@ -222,15 +298,19 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
     if halved:
         warnings.append(f"A text of the policy holds {halved}, half a character.")
-    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, repeated, halved)
+    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, halved)
+
+
+def _encodable(text: str) -> str:
+    """JSON with its halves of characters (lone surrogates) as escapes, without which nobody could send or store it."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _whole(text: str) -> tuple[str, str | None]:
-    r"""JSON in which halves of characters (lone surrogates) are the text of their escapes, and the first of them.
+    r"""JSON in which halves of characters are the text of their escapes, and the first of them.
 
     JSON may hold `"\ud800"`, and no file, hash or terminal takes what it stands for.
     """
-    text = text.encode(errors="backslashreplace").decode()
     halves = (f"\\u{found[1]}" for found in _ESCAPE.finditer(text) if found[1])
     first = next(halves, None) if "\\ud" in text or "\\uD" in text else None
     return (text if first is None else _ESCAPE.sub(_written_out, text)), first
@@ -243,9 +323,20 @@ def _written_out(escape: re.Match[str]) -> str:
 def _load(text: str) -> tuple[Any, str | None]:
     text, halved = _whole(text)
     try:
-        return json.loads(text, object_pairs_hook=_Object), halved
+        document = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"The policy is no JSON: {error}.") from error
+    if _is_deeper(document, MAX_DEPTH):
+        raise PolicyError(f"The policy is nested more than {MAX_DEPTH} deep, which no policy is.")
+    return document, halved
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether a value holds lists and objects in more than so many others."""
+    if not isinstance(value, (dict, list)):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deeper(part, depth - 1) for part in parts)
 
 
 def _repeated(value: Any) -> Iterator[str]:

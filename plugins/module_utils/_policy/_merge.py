@@ -5,28 +5,25 @@
 """Give CloudTrail and the readers of its logs what a key policy does not give them yet, and nothing else.
 
 "When you add the new sections to your KMS key policy, do not change any existing sections" (CloudTrail user
-guide): statements of others keep their order, Sid and values. Only our own, known by Sid and shape, are extended.
+guide): statements of others keep their order and their text. Only our own are extended; see `_ours`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _budget,
     _decide,
     _document,
+    _ours,
     _request,
     _requests,
     _validate,
 )
 
-USE = "AwsBaselineCloudTrailUse"
-DESCRIBE = "AwsBaselineCloudTrailDescribe"
-READERS = "AwsBaselineCloudTrailReaders"
 _SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey")
 
 
@@ -47,20 +44,13 @@ class Required:
     key_arn: str
     trail_arns: tuple[str, ...]
     readers: tuple[str, ...] = ()
-    form: Literal["strict", "cis"] = "strict"
+    form: _ours.Form = "strict"
 
 
 def new_key_policy(required: Required) -> _document.Policy:
     """The whole policy of a new key: its account as administrator ("Default key policy"), and what is required."""
-    _arn, partition, _service, _region, account = required.key_arn.split(":")[:5]
-    administrator = {
-        "Sid": "Enable IAM User Permissions",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    return merge(_document.parse({"Version": "2012-10-17", "Statement": [administrator]}), required)
+    root = _ours.root_statement(required.key_arn)
+    return merge(_document.parse({"Version": "2012-10-17", "Statement": [root]}), required)
 
 
 def merge(policy: _document.Policy, required: Required) -> _document.Policy:
@@ -77,12 +67,11 @@ def merge(policy: _document.Policy, required: Required) -> _document.Policy:
     lossy = why_not_written_back(policy)
     if lossy:
         raise _refusal(required, lossy)
-    listed = policy.document["Statement"]
-    documents = list(listed) if isinstance(listed, list) else [listed]
+    documents = [each.document for each in policy.statements]
     for addition in _additions(missing, required):
-        add_statement(documents, addition)
-    merged = _document.parse({**policy.document, "Statement": documents})
-    _prove(merged, required)
+        _ours.add_statement(documents, addition)
+    merged = policy.with_statements(documents)
+    _prove(merged, policy, required)
     return merged
 
 
@@ -159,83 +148,20 @@ def _additions(missing: Sequence[_request.Request], required: Required) -> list[
     readers = _once(call.principal for call in missing if call.principal != _requests.SERVICE)
     additions = []
     if trails:
-        condition: dict[str, Any] = {"StringLike": {_requests.TRAIL_KEY: _once(map(_account_trails, trails))}}
-        if required.form == "strict":
-            condition = {"StringEquals": {"aws:SourceArn": trails}, **condition}
-        actions = ["kms:GenerateDataKey*", "kms:Decrypt"]
-        additions.append(_allow(USE, {"Service": _requests.SERVICE}, actions, condition))
+        additions.append(_ours.use_statement(trails, required.form))
     if len(used) < len(service):
-        additions.append(_allow(DESCRIBE, {"Service": _requests.SERVICE}, "kms:DescribeKey"))
+        additions.append(_ours.describe_statement())
     if readers:
-        additions.append(_allow(READERS, {"AWS": readers}, "kms:Decrypt", {"Null": {_requests.TRAIL_KEY: "false"}}))
+        additions.append(_ours.readers_statement(readers))
     return additions
-
-
-def _allow(sid: str, principal: Any, action: Any, condition: Any = None) -> dict[str, Any]:
-    statement = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
-    return statement if condition is None else {**statement, "Condition": condition}
-
-
-def _account_trails(trail_arn: str) -> str:
-    """All trails of the trail's account, in any region."""
-    _arn, partition, _service, _region, account = trail_arn.split(":")[:5]
-    return f"arn:{partition}:cloudtrail:*:{account}:trail/*"
-
-
-def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
-    """Extend our own statement of this shape, or append a new one under a Sid that is free."""
-    sid = addition["Sid"]
-    for index, document in enumerate(documents):
-        if _is_ours(document, sid) and _shape(document) == _shape(addition):
-            documents[index] = {**_joined(document, addition), "Sid": document["Sid"]}
-            return
-    # KMS takes text alone, but a Sid that is something else may have got here: it takes no name.
-    taken = [document.get("Sid") for document in documents if isinstance(document, Mapping)]
-    numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
-    free = next(name for name in (sid, *numbered) if name not in taken)
-    documents.append({**addition, "Sid": free})
-
-
-def _is_ours(document: Any, sid: str) -> bool:
-    return isinstance(document, Mapping) and _is_of(str(document.get("Sid")), sid)
-
-
-def _is_of(sid: str, ours: str) -> bool:
-    """Ours, or ours with the number that it got where the name was taken."""
-    return re.fullmatch(rf"{ours}\d*", sid) is not None
-
-
-def is_our_sid(sid: str | None) -> bool:
-    """Whether a statement of this Sid is one that merging writes into a key policy."""
-    return any(_is_of(sid or "", ours) for ours in (USE, DESCRIBE, READERS))
-
-
-def _shape(value: Any) -> Any:
-    """A statement without its Sid and with its lists of ARNs left out; what remains tells whether it is ours."""
-    if isinstance(value, Mapping):
-        return {name: _shape(part) for name, part in value.items() if name != "Sid"}
-    texts = sorted(str(each) for each in _listed(value))
-    return "ARNs" if all(text.startswith("arn:") for text in texts) else texts
-
-
-def _joined(ours: Any, addition: Any) -> Any:
-    """Two statements of one shape as one."""
-    if isinstance(ours, Mapping):
-        return {name: _joined(part, addition[name]) for name, part in ours.items()}
-    more = [each for each in _listed(addition) if each not in _listed(ours)]
-    return [*_listed(ours), *more] if more else ours
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _prove(merged: _document.Policy, required: Required) -> None:
-    problems = _validate.validate(merged)
+def _prove(merged: _document.Policy, present: _document.Policy, required: Required) -> None:
+    problems = _validate.validate(merged, accepted=present)
     if problems:
         raise _refusal(
             required,

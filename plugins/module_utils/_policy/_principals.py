@@ -15,6 +15,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[^:]+:(iam|sts)::(\d{12}):(root|[a-z-]+)(?:/(.+))?")
+# One account, user, role or session, and nobody else ("AWS JSON policy elements: Principal").
+ONE_PRINCIPAL = re.compile(
+    r"\d{12}|arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[^*?]+)"
+    r"|arn:[a-z-]+:sts::\d{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
+)
 # AWS shows the unique id in place of a user or role that was deleted ("IAM role principals").
 ORPHAN = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")
 KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
@@ -59,7 +64,7 @@ class Principals:
         aws = names["AWS"]
         # For AWS an asterisk alone and {"AWS": "*"} are the same ("All principals").
         self.everyone = written == "*" or "*" in aws
-        self.accounts = frozenset(each for each in map(_account_of, aws) if each)
+        self.accounts = frozenset(each for each in map(account_of, aws) if each)
         self.names = frozenset(aws) | frozenset(names["Service"]) | frozenset(names["Federated"])
         self.orphans = tuple(name for name in aws if ORPHAN.fullmatch(name))
         self.unreadable = tuple(name for name in names["?"] if written != "*")
@@ -67,6 +72,7 @@ class Principals:
         self._roles = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "role")
         self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
         self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
+        self._outside = [*aws, *names["Federated"], *names["CanonicalUser"]]
         self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
         wild = [name for kind in KINDS for name in names[kind]]
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
@@ -75,6 +81,13 @@ class Principals:
     def cover(self, caller: Caller) -> Covers:
         """How the element covers the caller."""
         return self._all_but(caller) if self.negated else self._listed(caller)
+
+    def strangers(self, account: str) -> list[str]:
+        """Whom it names, or may name, outside of an account; AWS's own services are none of them."""
+        if self.everyone or self.negated:
+            return ["everybody"]
+        named = (name for name in self._outside if name not in self.orphans)
+        return [*(name for name in named if (account_of(name) or Caller(name).account) != account), *self.unreadable]
 
     def _listed(self, caller: Caller) -> Covers:
         if self.everyone or caller.name in self.names:
@@ -116,7 +129,8 @@ class Principals:
         return Covers.YES
 
 
-def _account_of(name: str) -> str | None:
+def account_of(name: str) -> str | None:
+    """The account that a name under AWS means as a whole: by its id, or by the ARN of its root."""
     if _ACCOUNT.fullmatch(name):
         return name
     caller = Caller(name)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _comparison,
     _conditions,
     _document,
     _operators,
@@ -22,10 +23,7 @@ MAX_BYTES = 32_768
 _SINGLE_VALUED = ("kms:encryptioncontext:", "aws:requesttag/")
 # Printable Latin-1 with tab, line feed and carriage return ("Key policy format").
 _FORBIDDEN_CHARACTER = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\xff]")
-_AWS_PRINCIPAL = re.compile(
-    r"\*|\d{12}|arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[^*?]+)"
-    r"|arn:[a-z-]+:sts::\d{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
-)
+_DELETED = "is the unique id of a deleted user or role"
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 # Every condition operator by its name in lower case.
 _SPELLINGS = {"null": "Null"} | {
@@ -36,10 +34,14 @@ _SPELLINGS = {"null": "Null"} | {
 }
 
 
-def validate(policy: _document.Policy | Mapping[str, Any] | str) -> list[str]:
+def validate(
+    policy: _document.Policy | Mapping[str, Any] | str, *, accepted: _document.Policy | None = None
+) -> list[str]:
     """Everything that PutKeyPolicy would refuse, each naming the statement; empty for a good policy.
 
     What is merely without effect, such as a statement without Resource, is no refusal but a warning of `parse`.
+    `accepted` is a policy that KMS gave out: what it took once and has said ever since it takes again, but for the
+    principals that were deleted meanwhile.
     Sources: KMS developer guide "Creating a key policy" and "AWS KMS condition keys"; IAM user guide, grammar.
     """
     if not isinstance(policy, _document.Policy):
@@ -48,36 +50,52 @@ def validate(policy: _document.Policy | Mapping[str, Any] | str) -> list[str]:
         except _document.PolicyError as error:
             return [str(error)]
     found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
-    found += [f"The policy holds {policy.halved}, half a character; KMS takes Latin-1 only."] if policy.halved else []
-    found += _top_level(policy.document)
-    for statement in policy.statements:
+    halved = policy.halved if not accepted or policy.halved != accepted.halved else None
+    found += [f"The policy holds {halved}, half a character; KMS takes Latin-1 only."] if halved else []
+    found += _top_level(policy.document, accepted.document if accepted else {})
+    known = {_comparison.meaning(each.document) for each in accepted.statements} if accepted else set()
+    for statement, text in zip(policy.statements, policy.written_statements(), strict=True):
+        is_known = _comparison.meaning(statement.document) in known
         found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
-        found.extend(f"{statement.label}: {problem}." for problem in _statement(statement))
-    return found + _form(policy)
+        strange = (f"it {problem}" for problem in _characters(text))
+        problems = _orphans(statement) if is_known else (*_statement(statement), *strange)
+        found.extend(f"{statement.label}: {problem}." for problem in problems)
+    return found + _size(policy)
 
 
-def _top_level(document: Mapping[str, Any]) -> Iterator[str]:
+def _top_level(document: Mapping[str, Any], accepted: Mapping[str, Any]) -> Iterator[str]:
     for name in document:
-        if name not in ("Version", "Id", "Statement"):
+        if name not in ("Version", "Id", "Statement", *accepted):
             yield f"The policy has an unknown element {name}."
-    if document.get("Version") not in _document.VERSIONS:
+    version = document.get("Version")
+    if version not in (*_document.VERSIONS, *([accepted.get("Version")] if accepted else ())):
         yield f"The Version must be one of {' and '.join(_document.VERSIONS)}."
     if not document["Statement"]:
         yield "The policy has no statements."
+    if "Id" in document and document["Id"] != accepted.get("Id"):
+        yield from (f"The policy {problem}." for problem in _characters(_document.to_json(document["Id"])))
 
 
-def _form(policy: _document.Policy) -> list[str]:
-    text = policy.to_json()
-    found = []
-    size = len(text.encode())
-    if size > MAX_BYTES:
-        found.append(f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.")
-        sizes = sorted((len(_document.to_json(each.document).encode()), each.label) for each in policy.statements)
-        found += [f"{label}: it alone has {length} bytes." for length, label in sizes[-1:]]
+def _orphans(statement: _document.Statement) -> Iterator[str]:
+    for name in statement.principals.orphans if statement.principals else ():
+        yield f"the principal {name} {_DELETED}"
+
+
+def _characters(text: str) -> Iterator[str]:
     strange = _FORBIDDEN_CHARACTER.search(text)
     if strange:
-        found.append(f"The policy holds the character {strange.group()!r}; KMS takes Latin-1 only.")
-    return found
+        yield f"holds the character {strange.group()!r}; KMS takes Latin-1 only"
+
+
+def _size(policy: _document.Policy) -> list[str]:
+    size = len(policy.to_json().encode())
+    if size <= MAX_BYTES:
+        return []
+    sizes = zip(map(len, map(str.encode, policy.written_statements())), policy.statements, strict=True)
+    longest = [
+        f"{label}: it alone has {length} bytes." for length, label in sorted((n, s.label) for n, s in sizes)[-1:]
+    ]
+    return [f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.", *longest]
 
 
 def _statement(statement: _document.Statement) -> Iterator[str]:
@@ -135,10 +153,10 @@ def _principal(kind: str, name: Any) -> str | None:
     if not isinstance(name, str):
         return "is not text"
     if _principals.ORPHAN.fullmatch(name):
-        return "is the unique id of a deleted user or role"
+        return _DELETED
     if name != "*" and ("*" in name or "?" in name):
         return "has a wildcard in a part of its name"
-    if kind == "AWS" and not _AWS_PRINCIPAL.fullmatch(name):
+    if kind == "AWS" and name != "*" and not _principals.ONE_PRINCIPAL.fullmatch(name):
         return "is a service and belongs under Service" if _SERVICE.fullmatch(name) else "is no account, user or role"
     if kind == "Service" and not _SERVICE.fullmatch(name):
         return "is no service name"
@@ -158,7 +176,7 @@ def _condition_element(block: Any) -> Iterator[str]:
             if operator.startswith("ForAllValues:") and key.lower().startswith(_SINGLE_VALUED):
                 yield f"{operator} on {key} also matches requests without it; KMS refuses that: remove ForAllValues"
             values = value if isinstance(value, list) else [value]
-            if not all(isinstance(each, (str, bool, int, float)) for each in values):
+            if not all(isinstance(each, (str, bool, _document.Number)) for each in values):
                 yield f"the values of {key} must be texts"
 
 

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
+    PolicyError,
+    parse,
+    to_json,
+)
 
 # How a finding shows: as its status, but for what an advised rule finds.
 Kind: TypeAlias = Literal["fail", "unknown", "excepted", "advice", "pass", "not_applicable"]
@@ -199,7 +203,7 @@ def _labelled(policy: str) -> tuple[tuple[str, str], ...]:
         statements = parse(policy).statements
     except PolicyError:
         return ()
-    return tuple((one.label, json.dumps(one.document, indent=2, ensure_ascii=False)) for one in statements)
+    return tuple((one.label, to_json(one.document, indent=2)) for one in statements)
 
 
 def _fine(findings: Iterable[Mapping[str, Any]]) -> Iterator[Fine]:

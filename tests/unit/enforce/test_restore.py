@@ -28,6 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Replaced,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import readers_statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable, meanwhile
 
@@ -72,7 +73,7 @@ def test_a_policy_goes_back(load: Callable[[str], Lab]) -> None:
     assert lab.enforce(RESTORE, restore=done.backup).changes == ()
 
 
-def test_a_policy_that_somebody_else_has_changed_stays(load: Callable[[str], Lab]) -> None:
+def test_a_policy_that_somebody_else_has_changed_is_refused(load: Callable[[str], Lab]) -> None:
     lab = load("reader-missing")
     done = lab.enforce(READER)
     (arn, key) = next(iter(lab.keys(HOME).items()))
@@ -80,8 +81,9 @@ def test_a_policy_that_somebody_else_has_changed_stays(load: Callable[[str], Lab
     lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(key["policy"]))
     outcome = restored(lab, done)
     assert outcome.changes == ()
-    assert outcome.warnings == (
-        f"Somebody else has changed the policy of {arn} since the backup; it is left as it is.",
+    assert outcome.refusals == (
+        f"The policy of {arn}: somebody else has changed it since the backup, so it is left as it is. Set it by hand, "
+        "or take it off the backup.",
     )
 
 
@@ -229,7 +231,7 @@ def test_a_backup_that_differs_in_what_no_enforcement_writes_is_refused(load: Ca
     lab = load("healthy")
     (arn, key) = next(iter(lab.keys(HOME).items()))
     others = {**key["policy"]["Statement"][0], "Sid": "Readers", "Action": "kms:Decrypt"}
-    ours = {**others, "Sid": "AwsBaselineCloudTrailReaders"}
+    ours = readers_statement(["arn:aws:iam::111111111111:root"])
     present = {**key["policy"], "Statement": [*key["policy"]["Statement"], others, ours]}
     lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(present))
     before = {

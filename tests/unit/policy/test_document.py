@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
+    Number,
+    PolicyError,
+    parse,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
@@ -69,8 +73,13 @@ def test_sids_and_documents_are_kept_as_they_are() -> None:
     odd = {**ALLOW, "Sid": 5}
     parsed = parse(document(statement, ALLOW, odd, "nonsense"))
     assert [each.sid for each in parsed.statements] == ["A b", None, None, None]
-    assert [each.document for each in parsed.statements] == [statement, ALLOW, odd, "nonsense"]
-    assert parsed.document == document(statement, ALLOW, odd, "nonsense")
+    assert [each.document for each in parsed.statements] == [
+        statement,
+        ALLOW,
+        {**odd, "Sid": Number("5")},
+        "nonsense",
+    ]
+    assert parsed.document == document(statement, ALLOW, {**odd, "Sid": Number("5")}, "nonsense")
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._v
 from tests.unit.policy.golden_tables import KEY, ROLE
 from tests.unit.policy.merging import DESCRIBE, ROOT, USE, document, required
 
-
-def test_a_sid_that_is_no_text_is_refused_like_all_that_kms_would_not_take() -> None:
-    with pytest.raises(MergeRefusedError, match="Sid"):
-        merge(parse(document({**ROOT, "Sid": []})), required())
-
-
 DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
 
 
@@ -60,12 +54,6 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
             'statement "Old" names AIDACKCEVSQ6C2EXAMPLE, AROACKCEVSQ6C2EXAMPLE, the id of a user or role that was '
             'deleted, and KMS takes no policy with such a principal. Remove it from statement "Old", or name the new '
             "user or role.",
-        ),
-        (
-            [ROOT, {**ROOT, "Sid": "Odd", "Condition": {"stringequals": {"a": "b"}}}],
-            required(),
-            'with what is missing the policy would not be taken by KMS: statement "Odd": the condition operator '
-            "stringequals is spelt StringEquals. Repair these statements, or give some of the trails another key.",
         ),
     ],
 )

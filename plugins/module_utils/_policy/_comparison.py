@@ -1,0 +1,121 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one comparison of policies: what they say, however it is written.
+
+A statement says one thing at each of its places: the set of its actions, of its principals of one kind, of the values
+of one condition key. These are the same: a text and a list of it, lists in any order, an account and its root ("AWS
+JSON policy elements: Principal", AWS account principals), actions in any case ("Action"), condition keys in any case
+("Condition"), no Version and the one that AWS then takes ("Version").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _conditions, _document, _principals
+
+# What a statement says, by place: ("Action",), ("Principal", "AWS"), ("Condition", "StringLike", "aws:sourcearn").
+Says: TypeAlias = dict[tuple[str, ...], Hashable]
+
+
+def same_policy(one: str | None, other: str | None) -> bool:
+    """Whether two texts say the same, or there is neither.
+
+    What is no policy, says something twice in one object or holds half a character, of which AWS documents nothing, is
+    compared as text.
+    """
+    if one == other or one is None or other is None:
+        return one == other
+    meaning = _meaning(one)
+    return meaning is not None and meaning == _meaning(other)
+
+
+def _meaning(text: str) -> Hashable | None:
+    try:
+        policy = _document.parse(text)
+    except _document.PolicyError:
+        return None
+    if policy.repeated or policy.halved or any(statement.repeated for statement in policy.statements):
+        return None
+    rest = {"Version": _document.VERSIONS[1], **policy.document, "Statement": None}
+    counted = Counter(meaning(statement.document) for statement in policy.statements)
+    return _plain(rest), frozenset(counted.items())
+
+
+def meaning(statement: Any) -> Hashable:
+    """What one statement says, its Sid among it."""
+    return frozenset(says(statement).items()) if isinstance(statement, Mapping) else _plain(statement)
+
+
+def says(statement: Mapping[str, Any]) -> Says:
+    """What a statement says, place by place: a set of texts, or what else is written there."""
+    found: Says = {}
+    for name, part in statement.items():
+        if name in ("Principal", "NotPrincipal"):
+            found |= {(name, *place): value for place, value in _principal(part)}
+        elif name in ("Action", "NotAction"):
+            found[name,] = _texts(part, str.lower)
+        elif name in ("Resource", "NotResource"):
+            found[name,] = _texts(part)
+        elif name == "Condition":
+            found |= {(name, *place): value for place, value in _condition(part)}
+        else:
+            found[name,] = _plain(part)
+    return found
+
+
+def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
+    """By kind of principal. An asterisk alone stands for {"AWS": "*"} ("All principals")."""
+    kinds = {"AWS": "*"} if written == "*" else written
+    if not isinstance(kinds, Mapping) or not kinds:
+        yield (), _plain(written)
+        return
+    for kind, names in kinds.items():
+        yield (kind,), _texts(names, _account) if kind == "AWS" else _texts(names)
+
+
+def _account(name: str) -> str:
+    return _principals.account_of(name) or name
+
+
+def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
+    """By operator and key. Where one key stands there in two spellings, each goes by its own."""
+    if not isinstance(block, Mapping):
+        yield (), _plain(block)
+        return
+    for operator, keys in block.items():
+        if not isinstance(keys, Mapping):
+            yield (operator,), _plain(keys)
+            continue
+        spellings = Counter(key.lower() for key in keys)
+        for key, value in keys.items():
+            folded = key.lower()
+            yield (operator, folded if spellings[folded] == 1 else key), _values(value)
+
+
+def _values(written: Any) -> Hashable:
+    """The values of a condition key, booleans and numbers as text, which is how they are judged."""
+    listed = written if isinstance(written, list) else [written]
+    if not all(isinstance(each, (str, bool, _document.Number)) for each in listed):
+        return _plain(written)
+    return frozenset(_conditions.texts(written))
+
+
+def _texts(written: Any, fold: Callable[[str], str] = str) -> Hashable:
+    listed = written if isinstance(written, list) else [written]
+    if not all(isinstance(each, str) for each in listed):
+        return _plain(written)
+    return frozenset(map(fold, listed))
+
+
+def _plain(value: Any) -> Hashable:
+    """Any JSON as it is written: whatever else AWS makes of it, nothing in it is taken for the same."""
+    if isinstance(value, Mapping):
+        return "object", frozenset((name, _plain(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return "list", tuple(map(_plain, value))
+    return type(value).__name__, value

@@ -1,0 +1,183 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Our statements: how they are written, known again, and extended.
+
+Anybody can give a statement our Sid. Ours is what we would have written ourselves: all that it says but its lists of
+ARNs, and in each of these nothing but what we put there, one by one and without wildcards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    _comparison,
+    _principals,
+    _requests,
+)
+
+USE = "AwsBaselineCloudTrailUse"
+DESCRIBE = "AwsBaselineCloudTrailDescribe"
+READERS = "AwsBaselineCloudTrailReaders"
+ADMINISTRATORS = "AwsBaselineCloudTrailAdministrators"
+# What an administrator may do with a key, and not use it (KMS guide, "Default key policy", "Allows key administrators
+# to administer the KMS key").
+ADMINISTRATION = (
+    "kms:Create*",
+    "kms:Describe*",
+    "kms:Enable*",
+    "kms:List*",
+    "kms:Put*",
+    "kms:Update*",
+    "kms:Revoke*",
+    "kms:Disable*",
+    "kms:Get*",
+    "kms:Delete*",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:ScheduleKeyDeletion",
+    "kms:CancelKeyDeletion",
+    "kms:RotateKeyOnDemand",
+)
+Form = Literal["strict", "cis"]
+# The lists that we extend, by what stands in them.
+_EXTENDED = {
+    "trails": _model.TRAIL_ARN,
+    "trails of accounts": re.compile(r"arn:aws[a-z-]*:cloudtrail:\*:\d{12}:trail/\*"),
+    "principals": _principals.ONE_PRINCIPAL,
+    "folders of logs": re.compile(r"arn:aws[a-z-]*:s3:::[^*?$]+/AWSLogs/[^*?$/]+/\*"),
+}
+
+
+def root_statement(key_arn: str) -> dict[str, Any]:
+    """The key's account as its administrator ("Default key policy")."""
+    _arn, partition, _service, _region, account = key_arn.split(":")[:5]
+    return _allow("Enable IAM User Permissions", {"AWS": f"arn:{partition}:iam::{account}:root"}, "kms:*")
+
+
+def use_statement(trails: Sequence[str], form: Form) -> dict[str, Any]:
+    """CloudTrail encrypts for these trails, in the `cis` form for all of their accounts."""
+    condition: dict[str, Any] = {"StringLike": {_requests.TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}}
+    if form == "strict":
+        condition = {"StringEquals": {"aws:SourceArn": list(trails)}, **condition}
+    return _allow(USE, {"Service": _requests.SERVICE}, ["kms:GenerateDataKey*", "kms:Decrypt"], condition)
+
+
+def describe_statement() -> dict[str, Any]:
+    """CloudTrail looks at the key."""
+    return _allow(DESCRIBE, {"Service": _requests.SERVICE}, "kms:DescribeKey")
+
+
+def readers_statement(readers: Sequence[str]) -> dict[str, Any]:
+    """The readers decrypt logs of CloudTrail."""
+    return _allow(READERS, {"AWS": list(readers)}, "kms:Decrypt", {"Null": {_requests.TRAIL_KEY: "false"}})
+
+
+def administrators_statement(administrators: Sequence[str]) -> dict[str, Any]:
+    """The administrators of a key that we create."""
+    return _allow(ADMINISTRATORS, {"AWS": list(administrators)}, list(ADMINISTRATION))
+
+
+def _allow(sid: str, principal: Any, action: Any, condition: Any = None) -> dict[str, Any]:
+    statement = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def _account_trails(trail_arn: str) -> str:
+    """All trails of the trail's account, in any region."""
+    _arn, partition, _service, _region, account = trail_arn.split(":")[:5]
+    return f"arn:{partition}:cloudtrail:*:{account}:trail/*"
+
+
+@cache
+def _merged() -> tuple[dict[str, Any], ...]:
+    """One of each of the statements that merging writes."""
+    trail = ["arn:aws:cloudtrail:us-east-1:000000000000:trail/any"]
+    readers = readers_statement(["000000000000"])
+    return use_statement(trail, "strict"), use_statement(trail, "cis"), describe_statement(), readers
+
+
+def is_ours(document: Any) -> bool:
+    """Whether a statement of a key policy is one that merging writes there."""
+    return any(_is_like(document, each) for each in _merged())
+
+
+def is_readers(document: Any) -> bool:
+    """Whether it is our statement of readers."""
+    return _is_like(document, readers_statement(["000000000000"]))
+
+
+def is_administrators(document: Any) -> bool:
+    """Whether it is our statement of administrators."""
+    return _is_like(document, administrators_statement(["000000000000"]))
+
+
+def beyond(document: Mapping[str, Any], others: Iterable[Any]) -> frozenset[str]:
+    """Whom and what one of our statements in a key policy reaches beyond the most alike of others, or all it says."""
+    kind = next(each for each in _merged() if _is_like(document, each))
+    alike = [_comparison.says(other) for other in others if _is_like(other, kind)]
+    said = _comparison.says(document)
+    return min((_more(said, other) for other in alike or [{}]), key=len)
+
+
+def _more(said: _comparison.Says, other: _comparison.Says) -> frozenset[str]:
+    parts = ((part, other.get(place, frozenset())) for place, part in said.items())
+    return frozenset().union(
+        *(one - two for one, two in parts if isinstance(one, frozenset) and isinstance(two, frozenset))
+    )
+
+
+def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
+    """Extend our own statement of this kind, or append a new one under a Sid that is free."""
+    for index, document in enumerate(documents):
+        if _is_like(document, addition):
+            documents[index] = {**_joined(document, addition), "Sid": document["Sid"]}
+            return
+    # KMS takes text alone, but a Sid that is something else may have got here: it takes no name.
+    taken = [document.get("Sid") for document in documents if isinstance(document, Mapping)]
+    numbered = (f"{addition['Sid']}{number}" for number in range(2, len(taken) + 3))
+    free = next(name for name in (addition["Sid"], *numbered) if name not in taken)
+    documents.append({**addition, "Sid": free})
+
+
+def _is_like(document: Any, ours: Mapping[str, Any]) -> bool:
+    """Whether a statement has our Sid, or ours with the number that it gets where the name is taken, and our shape."""
+    return (
+        isinstance(document, Mapping)
+        and re.fullmatch(rf"{ours['Sid']}\d*", str(document.get("Sid"))) is not None
+        and _shape(document) == _shape(ours)
+    )
+
+
+def _shape(document: Mapping[str, Any]) -> dict[tuple[str, ...], Hashable]:
+    """What a statement says without its Sid, and of the lists that we extend no more than what stands in them."""
+    said = _comparison.says(document)
+    return {place: _kind(part) or part for place, part in said.items() if place != ("Sid",)}
+
+
+def _kind(part: Hashable) -> str | None:
+    """What stands in a list that we extend; None for all else."""
+    if not isinstance(part, frozenset) or not part:
+        return None
+    return next((kind for kind, each in _EXTENDED.items() if all(each.fullmatch(str(text)) for text in part)), None)
+
+
+def _joined(ours: Any, addition: Any) -> Any:
+    """Our statement with what the lists of the addition hold beyond it; it may be spelt in another way."""
+    if isinstance(ours, Mapping) and isinstance(addition, Mapping):
+        more = {name.lower(): part for name, part in addition.items()}
+        return {name: _joined(part, more.get(name.lower(), part)) for name, part in ours.items()}
+    if isinstance(addition, Mapping) or _kind(frozenset(_listed(addition))) is None:
+        return ours
+    new = [each for each in _listed(addition) if each not in _listed(ours)]
+    return [*_listed(ours), *new] if new else ours
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,224 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A tag and a Sid can be given by anybody: what reaches beyond the account is neither adopted nor restored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Key, Missing, Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Plan, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
+from tests.unit.checks import build
+from tests.unit.plan.build import BARE, NOTHING, orphan, plan
+
+STRANGER = "arn:aws:iam::999999999999:root"
+ANALYST = "arn:aws:iam::222222222222:role/Analyst"
+BORN = json.loads(str(orphan(1).policy))["Statement"]
+ADMINISTRATION = _ours.administrators_statement([STRANGER])
+READERS = _ours.readers_statement([STRANGER])
+EVERYBODY = {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+
+
+def adopting(*statements: Any, settings: Settings | None = None, **key: Any) -> Plan:
+    """The plan where a run seems to have left a key with these statements beside those it is born with."""
+    left = orphan(1, policy=build.policy(*BORN, *statements))
+    found = replace(NOTHING, unaliased=(left,))
+    return plan(build.snapshot(trail=BARE), Wish(key=KeyWish(**key)), found, settings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "whom"),
+    [
+        ({**ADMINISTRATION, "Action": "kms:*"}, "999999999999"),
+        (ADMINISTRATION, "999999999999"),
+        (READERS, "999999999999"),
+        ({**READERS, "Principal": "*"}, "everybody"),
+        ({**READERS, "Principal": {"AWS": [build.ROLE_ARN, "*"]}}, "everybody"),
+        ({**EVERYBODY, "Sid": "AwsBaselineCloudTrailUse2"}, "everybody"),
+        ({**EVERYBODY, "Sid": "Theirs"}, "everybody"),
+        ({**EVERYBODY, "Sid": "Theirs", "Principal": {"AWS": ANALYST}}, ANALYST),
+        ({**EVERYBODY, "Sid": "Theirs", "Principal": {"Federated": "accounts.google.com"}}, "accounts.google.com"),
+        ({**EVERYBODY, "Sid": "Theirs", "Principal": {"CanonicalUser": "79a5"}}, "79a5"),
+        ({**EVERYBODY, "Sid": "Theirs", "Principal": {"Robot": "r2d2"}}, "r2d2"),
+    ],
+)
+def test_a_key_that_reaches_beyond_its_account_is_not_adopted(statement: Any, whom: str) -> None:
+    planned = adopting(statement)
+    assert planned.changes == () or planned.refusals
+    (refused,) = planned.refusals
+    assert f'its statement "{statement["Sid"]}" reaches beyond its account, to {whom}. Take that out' in refused
+    assert orphan(1).arn in refused
+
+
+@pytest.mark.parametrize(
+    ("statement", "settings", "key"),
+    [
+        (_ours.readers_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.readers_statement([ANALYST]), Settings(readers=(ANALYST,)), {}),
+        (_ours.readers_statement(["222222222222"]), Settings(readers=("arn:aws:iam::222222222222:root",)), {}),
+        (_ours.administrators_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.administrators_statement([ANALYST]), Settings(), {"administrators": (ANALYST,)}),
+    ],
+)
+def test_whom_this_run_would_let_in_itself_is_trusted(statement: Any, settings: Settings, key: dict[str, Any]) -> None:
+    planned = adopting(statement, settings=settings, **key)
+    assert planned.refusals == ()
+    assert planned.changes[0].operation == "CreateAlias"
+
+
+def test_a_reader_is_no_administrator() -> None:
+    (refused,) = adopting(_ours.administrators_statement([ANALYST]), settings=Settings(readers=(ANALYST,))).refusals
+    assert "reaches beyond its account" in refused
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**EVERYBODY, "Condition": {"StringEquals": {"kms:CallerAccount": build.ACCOUNT}}},
+        {**EVERYBODY, "Principal": {"Service": "logs.amazonaws.com"}},
+        {**EVERYBODY, "Sid": "AwsBaselineCloudTrailReaders", "Principal": {"AWS": build.ROLE_ARN}},
+        {**EVERYBODY, "Effect": "Deny"},
+        {**_ours.use_statement([build.TRAIL_ARN], "strict"), "Action": "kms:*"},
+    ],
+)
+def test_a_key_with_statements_of_others_is_kept_and_not_used(statement: Any) -> None:
+    assert [change.operation for change in adopting(statement).changes][:1] == ["CreateKey"]
+
+
+def test_the_root_statement_is_known_by_all_that_it_says() -> None:
+    root, *others = BORN
+    for odd in ({**root, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}, {**root, "Resource": "arn:x"}):
+        left = orphan(1, policy=build.policy(odd, *others))
+        planned = plan(build.snapshot(trail=BARE), target=replace(NOTHING, unaliased=(left,)))
+        assert planned.changes[0].operation == "CreateKey"
+
+
+# What a backup would have written
+
+USE = _ours.use_statement([build.TRAIL_ARN], "strict")
+WHOLE = [build.ROOT, USE, _ours.describe_statement()]
+LOG_READER = _ours.readers_statement([build.ROLE_ARN])
+PRESENT = build.policy(*WHOLE, LOG_READER)
+
+
+def restoring(before: str, after: str = PRESENT, present: Any = PRESENT, **backup: Any) -> Plan:
+    """The plan that puts a policy back."""
+    snapshot = build.snapshot(key={"policy": present})
+    rows = (Replaced(build.KEY_ARN, before, after),)
+    kept = Backup(build.ACCOUNT, "", key_policies=rows, **backup)
+    return make_restore_plan(assess(snapshot, Settings()), kept, snapshot.keys, Wish(key=None), Settings())
+
+
+def test_what_an_enforcement_added_goes() -> None:
+    planned = restoring(build.policy(*WHOLE))
+    assert planned.refusals == ()
+    assert [change.operation for change in planned.changes] == ["PutKeyPolicy"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "whom"),
+    [
+        ([*WHOLE, ADMINISTRATION], "Administrators"),
+        ([*WHOLE, {**READERS, "Principal": "*"}], "Readers"),
+        ([*WHOLE, {**LOG_READER, "Action": "kms:*"}], "Readers"),
+        ([*WHOLE, READERS], "999999999999"),
+        ([*WHOLE, _ours.readers_statement([build.ROLE_ARN, ANALYST])], ANALYST),
+        ([build.ROOT, _ours.use_statement([build.TRAIL_ARN], "cis"), WHOLE[2]], "AwsBaselineCloudTrailUse"),
+        ([build.ROOT, _ours.use_statement([build.TRAIL_ARN, f"{build.TRAIL_ARN}2"], "strict")], f"{build.TRAIL_ARN}2"),
+    ],
+)
+def test_what_reaches_further_than_the_present_policy_is_refused_by_name(statements: list[Any], whom: str) -> None:
+    planned = restoring(build.policy(*statements))
+    assert planned.changes == ()
+    assert whom in planned.refusals[0]
+
+
+def test_a_deny_of_others_does_not_go() -> None:
+    deny = {**EVERYBODY, "Sid": "AwsBaselineCloudTrailReaders2", "Effect": "Deny"}
+    present = build.policy(*WHOLE, deny)
+    assert 'no enforcement writes (statement "AwsBaselineCloudTrailReaders2")' in str(
+        restoring(build.policy(*WHOLE), present, present).refusals
+    )
+
+
+def test_the_accounts_of_trails_are_read_through_escapes() -> None:
+    """As text an escaped ARN names no trail, and the other account's trail would go blind."""
+    other = build.TRAIL_ARN.replace(build.ACCOUNT, "222222222222").replace("main", "other")
+    present = build.policy(*WHOLE[:1], _ours.use_statement([build.TRAIL_ARN, other], "strict"), WHOLE[2])
+    escaped = present.replace("cloudtrail:", "cloudtr\\u0061il:")
+    (refused,) = restoring(build.policy(*WHOLE), escaped, escaped).refusals
+    assert "the key serves account 222222222222 as well" in refused
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        json.dumps(json.loads(PRESENT), indent=2),
+        build.policy(*reversed([*WHOLE, LOG_READER])),
+        build.policy(build.ROOT, {**USE, "Action": USE["Action"][::-1], "Resource": ["*"]}, WHOLE[2], LOG_READER),
+        build.policy({**build.ROOT, "Principal": {"AWS": build.ACCOUNT}}, USE, WHOLE[2], LOG_READER),
+        build.policy(*WHOLE, {**LOG_READER, "Principal": {"AWS": build.ROLE_ARN}}),
+    ],
+    ids=["layout", "statements", "actions", "account", "list of one"],
+)
+def test_a_policy_goes_back_however_kms_lays_it_out(present: str) -> None:
+    planned = restoring(build.policy(*WHOLE), present=present)
+    assert planned.refusals == ()
+    assert [change.operation for change in planned.changes] == ["PutKeyPolicy"]
+    assert restoring(present, PRESENT).changes == ()
+
+
+def test_a_policy_goes_back_as_compact_as_kms_counts_it() -> None:
+    (change,) = restoring(json.dumps(json.loads(build.policy(*WHOLE)), indent=4)).changes
+    assert "\n" not in change.parameters["Policy"]
+
+
+@pytest.mark.parametrize(
+    ("present", "why"),
+    [
+        (build.policy(*WHOLE, LOG_READER, EVERYBODY), "somebody else has changed it since the backup"),
+        (build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy"), "it cannot be read"),
+    ],
+)
+def test_a_policy_that_is_left_out_is_refused(present: Any, why: str) -> None:
+    planned = restoring(build.policy(*WHOLE), present=present)
+    assert f"The policy of {build.KEY_ARN}: {why}, so it is left as it is." in str(planned.refusals)
+
+
+def test_a_key_that_is_gone_is_refused() -> None:
+    snapshot = build.snapshot()
+    gone = build.KEY_ARN.replace("1111-", "2222-")
+    backup = Backup(build.ACCOUNT, "", key_policies=(Replaced(gone, build.policy(*WHOLE), PRESENT),))
+    keys: dict[str, Key | Missing | Any] = {gone: Missing("no such key")}
+    planned = make_restore_plan(assess(snapshot, Settings()), backup, keys, Wish(key=None), Settings())
+    assert f"The policy of {gone}: it cannot be read" in str(planned.refusals)
+
+
+def test_what_no_restore_puts_back_is_refused_unless_it_is_back() -> None:
+    was = build.policy(EVERYBODY)
+    left = restoring(
+        PRESENT,
+        bucket_policies=(Replaced("arn:aws:s3:::logs", was, build.BUCKET_POLICY),),
+        created_trails=(build.TRAIL_ARN,),
+    )
+    assert left.refusals == (
+        "The policy of arn:aws:s3:::logs: a restore leaves it, since logs may come that need it. Set it by hand, or "
+        "take it off the backup.",
+        f"The trail {build.TRAIL_ARN}: a restore deletes nothing. Delete it by hand, or take it off the backup.",
+    )
+    back = restoring(
+        PRESENT,
+        bucket_policies=(Replaced("arn:aws:s3:::logs", build.BUCKET_POLICY, was),),
+        created_trails=(f"{build.TRAIL_ARN}2",),
+    )
+    assert back.refusals == ()
