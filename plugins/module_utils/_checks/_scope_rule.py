@@ -11,9 +11,11 @@ against the policy: where one of its conditions has a pattern, the stranger take
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import chain, count
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
@@ -27,15 +29,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
     concerning,
     decide,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
     service_request,
 )
 
-# Accounts that stand for "anybody else": the first that a policy does not mention is the stranger.
-STRANGERS = ("000000000000", "999999999999", "888888888888")
 # Service Authorization Reference, "Actions, resources, and condition keys for AWS KMS": what works with data.
 USE = (
     "kms:Decrypt",
@@ -71,6 +71,8 @@ ADMINISTRATION = (
     "kms:ImportKeyMaterial",
     "kms:DeleteImportedKeyMaterial",
 )
+# Every account that a text mentions, also in longer numbers.
+_TWELVE_DIGITS = re.compile(r"(?=([0-9]{12}))")
 FOREIGN_ORGANIZATION = "o-0000000000"
 ARN_PARTS = 6
 # Characters of the longest ARN (IAM API reference, arnType).
@@ -127,8 +129,7 @@ def _few(actions: list[str]) -> str:
 
 def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
     """Of everything that should be refused, the worst answer that the policy gives."""
-    text = key.policy if isinstance(key.policy, str) else ""
-    stranger = next((account for account in STRANGERS if account not in text), STRANGERS[0])
+    stranger = _stranger(policy)
     # AWS does not say what a service's call carries here, and recommends statements that trust it to be foreign.
     foreign = {
         "kms:CallerAccount": stranger,
@@ -152,6 +153,13 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         for name, requests, actions in asked
         for action, decision in _worst(policy, requests, actions, budget).items()
     }
+
+
+def _stranger(policy: Policy) -> str:
+    """An account that stands for "anybody else": the first that the policy does not mention, in whatever spelling."""
+    mentioned = set(_TWELVE_DIGITS.findall(to_json(policy.document)))
+    numbers = (f"{number:012}" for number in chain((0, 999_999_999_999), count(1)))
+    return next(number for number in numbers if number not in mentioned)
 
 
 def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], budget: Budget) -> dict[str, Decision]:

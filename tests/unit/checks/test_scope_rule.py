@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,3 +79,22 @@ def test_what_is_open_is_counted_in_the_message_and_listed_in_the_evidence() -> 
     allowed = found.evidence["allowed"]
     assert isinstance(allowed, list)
     assert "any other account may kms:DeleteImportedKeyMaterial" in allowed
+
+
+@pytest.mark.parametrize(("fields", "words"), OPEN[::7])
+@pytest.mark.parametrize("sid", ["Use", "Describe", "Readers", "Administrators"])
+def test_no_sid_keeps_a_statement_from_being_judged(fields: dict[str, str], words: str, sid: str) -> None:
+    named = fields["policy"].replace('"More"', f'"AwsBaselineCloudTrail{sid}"')
+    assert words in finding("key_policy_is_scoped", snapshot(key={"policy": named})).message
+
+
+NOT_THESE = ("000000000000", "999999999999", "888888888888", "000000000001")
+
+
+@pytest.mark.parametrize("written", [str, lambda text: text.replace("0000", "\\u0030000")], ids=["plain", "escaped"])
+def test_no_list_of_accounts_hides_that_all_others_may(written: Callable[[str], str]) -> None:
+    """The stranger is one that the policy does not name, however many it names and however it spells them."""
+    fields = to("*", "kms:Decrypt", StringNotEquals={"kms:CallerAccount": "ACCOUNTS"})
+    policy = fields["policy"].replace('"ACCOUNTS"', written(json.dumps(NOT_THESE)))
+    found = finding("key_policy_is_scoped", snapshot(key={"policy": policy}))
+    assert "any other account may kms:Decrypt" in found.message
