@@ -20,6 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison
 
+MOST_NAMED = 10  # trails in one message
 # A whole document in a place that others write as well: who looked at it before may still overwrite it after.
 DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
 
@@ -154,12 +155,20 @@ def _in_words(plan: _wish.Plan) -> str:
 
 def _given_up(plan: _wish.Plan) -> str:
     """What is left undone, and which trails are not served for it."""
-    reached = _predict.touched(plan.predicted, plan.changes) or {arn for key in plan.shared_keys for arn in key.trails}
-    trails = f" These trails are not served: {', '.join(sorted(reached))}." if reached else ""
+    unserved = _unserved(plan)
+    more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
+    trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
     return (
         f"Somebody else keeps changing what is being changed, and the time of wait_timeout is up with "
         f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
     )
+
+
+def _unserved(plan: _wish.Plan) -> list[str]:
+    """The trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
+    reached = _predict.touched(plan.predicted, plan.changes) or {arn for key in plan.shared_keys for arn in key.trails}
+    present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
+    return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)
 
 
 def _not_shown(change: _model.Change) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.creating import TRAIL
@@ -28,16 +30,17 @@ READS = (
     "ListAliases",
     "ListKeys",
 )
-COME_BACK = Task(wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))
-PROVISION = Task(wish=Wish(create_trail=TRAIL))
+PLAIN = Task(Scope(regions=(HOME,)))
+COME_BACK = replace(PLAIN, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))
+PROVISION = replace(PLAIN, wish=Wish(create_trail=TRAIL))
 
 
 @pytest.mark.parametrize(
     ("scenario", "task", "lagging_reads"),
     [
-        ("fresh", Task(), READS),
-        ("fresh", Task(), ("DescribeTrails",)),
-        ("policy-lacking", Task(), READS),
+        ("fresh", PLAIN, READS),
+        ("fresh", PLAIN, ("DescribeTrails",)),
+        ("policy-lacking", PLAIN, READS),
         ("pending-deletion", COME_BACK, READS),
         ("new-bucket", PROVISION, READS),
     ],
@@ -65,11 +68,11 @@ def test_what_shows_late_is_waited_for_and_written_once(
 @pytest.mark.parametrize(
     ("scenario", "task", "operation"),
     [
-        ("fresh", Task(), "kms:CreateKey"),
-        ("fresh", Task(), "kms:CreateAlias"),
-        ("fresh", Task(), "kms:EnableKeyRotation"),
-        ("fresh", Task(), "cloudtrail:UpdateTrail"),
-        ("policy-lacking", Task(), "kms:PutKeyPolicy"),
+        ("fresh", PLAIN, "kms:CreateKey"),
+        ("fresh", PLAIN, "kms:CreateAlias"),
+        ("fresh", PLAIN, "kms:EnableKeyRotation"),
+        ("fresh", PLAIN, "cloudtrail:UpdateTrail"),
+        ("policy-lacking", PLAIN, "kms:PutKeyPolicy"),
         ("pending-deletion", COME_BACK, "kms:CancelKeyDeletion"),
         ("pending-deletion", COME_BACK, "kms:EnableKey"),
         ("new-bucket", PROVISION, "s3:PutBucketPolicy"),
@@ -95,7 +98,7 @@ def test_a_policy_that_never_shows_fails_at_the_deadline(
 ) -> None:
     lab = load("policy-lacking")
     lagging(monkeypatch, lab.clock, 10_000, "GetKeyPolicy")
-    outcome = lab.enforce(seconds=100)
+    outcome = lab.enforce(PLAIN, seconds=100)
     assert statuses(outcome) == [("PutKeyPolicy", "failed")]
     assert "does not show what was written" in outcome.errors[0]
     assert 80 <= lab.clock.now <= 100
@@ -106,7 +109,7 @@ def test_a_trail_that_never_shows_its_key_fails_at_the_deadline(
 ) -> None:
     lab = load("fresh")
     lagging(monkeypatch, lab.clock, 10_000, "DescribeTrails")
-    outcome = lab.enforce(seconds=100)
+    outcome = lab.enforce(PLAIN, seconds=100)
     (arn,) = lab.trails()
     assert f"UpdateTrail of {arn} in {HOME} was done, and AWS still shows what was before" in outcome.errors[0]
     assert lab.writes().count("UpdateTrail") == 1
@@ -116,10 +119,10 @@ def test_a_trail_that_never_shows_its_key_fails_at_the_deadline(
 @pytest.mark.parametrize(
     ("scenario", "task", "read"),
     [
-        ("policy-lacking", Task(), "kms:GetKeyPolicy"),
-        ("fresh", Task(), "cloudtrail:DescribeTrails"),
+        ("policy-lacking", PLAIN, "kms:GetKeyPolicy"),
+        ("fresh", PLAIN, "cloudtrail:DescribeTrails"),
         ("new-bucket", PROVISION, "s3:GetBucketPolicy"),
-        ("fresh", Task(), "kms:DescribeKey"),
+        ("fresh", PLAIN, "kms:DescribeKey"),
     ],
 )
 def test_a_look_that_fails_for_a_while_is_made_again(
@@ -140,7 +143,7 @@ def given_key(lab: Lab) -> Task:
     other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
     lab.aws.clear_calls()
-    return Task(wish=Wish(key=None, key_id=other, replace_compliant_key=True))
+    return replace(PLAIN, wish=Wish(key=None, key_id=other, replace_compliant_key=True))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,7 @@ def test_a_trail_is_created_on_a_key_that_was_made_a_moment_ago(load: Callable[[
     lab = load("vending")
     (arn,) = lab.keys(HOME)
     lab.aws.add_fault(action="cloudtrail:CreateTrail", code="KmsKeyNotFoundException", times=2)
-    task = Task(wish=Wish(create_trail=TRAIL, key=None, key_id=arn))
+    task = replace(PLAIN, wish=Wish(create_trail=TRAIL, key=None, key_id=arn))
     assert lab.enforce(task).errors == ()
 
 

@@ -20,11 +20,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
 from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
-from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, served
+from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, many, served
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
 
 OF_OURS = replace(TASK, trails=TRAILS[:1])
-LONGEST = 20  # seconds after which a test that is stuck fails
+LONGEST = 60  # seconds after which a test that is stuck fails
 
 
 def named(lab: Lab) -> list[str]:
@@ -182,3 +182,13 @@ def test_a_trail_that_a_shared_key_no_longer_serves_after_its_move_is_red(
     assert f"does not serve {TRAILS[0]}" in done.errors[0]
     assert done.after is not None
     assert done.after.verdict == "non_compliant"
+
+
+def test_not_more_trails_are_named_than_a_person_reads(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab)
+    overwriting(lab, monkeypatch, "PutKeyPolicy")
+    done = serve(lab.access, replace(TASK, trails=(*TRAILS, *many(13))), lab.clock.pace(0))
+    assert f"not served: {', '.join(many(10))} and 3 more." in done.errors[-1]
