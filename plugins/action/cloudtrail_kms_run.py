@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -45,6 +47,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reserved import ReservedError, places, reserved
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
     JOIN,
     MODULES,
@@ -64,6 +67,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_ke
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
+    SPEC,
     VariablesError,
     come_to,
     refuse_unknown,
@@ -104,13 +108,23 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "looked": self._look(own, given, options, variables)}
         try:
             members = self._members(own, variables)
-            told = self._ask(own, members, options, task_vars)
-        except (MembersError, VariablesError) as error:
+            with reserved(places(own, variables), self._whose(own, members, options, variables)) as keep:
+                told = self._ask_and_tell(own, members, options, variables)
+                if told.get("reports"):
+                    keep()
+        except (MembersError, ReservedError, VariablesError) as error:
             raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
+        return {**result, **told}
+
+    def _ask_and_tell(
+        self, own: Mapping[str, Any], members: list[Member], options: dict[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The module's answer with what comes of it, or the answer alone where the module has failed."""
+        told = self._ask(own, members, options, variables)
         told.pop("invocation", None)
         facts = told.pop("ansible_facts", {}).get("cloudtrail_kms")
         if facts is None and "before" not in told:
-            return {**result, **told}
+            return told
         if facts is None:
             # What was refused or failed has its result as well: it is shown first, and stands in `failures`.
             told["failed"] = False
@@ -118,8 +132,23 @@ class ActionModule(ActionBase):
             told["backup_path"] = options["backup_path"]
         for audit in (facts, told.get("before"), told.get("after")):
             with_names(audit, members)
-        outcome = self._outcome(own, members, facts, told, variables)
-        return {**result, **told, **outcome}
+        return {**told, **self._outcome(own, members, facts, told, variables)}
+
+    def _whose(
+        self, own: Mapping[str, Any], members: list[Member], options: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> list[str]:
+        """The accounts that the reports will be on, by their ids, or what stands for that of the credentials."""
+        if own["mode"] == JOIN:
+            return []
+        if members and are_swept(members):
+            return [f"account {each.account_id}" for each in members]
+        entered = Member(host="", role=options.get("assume_role") or {}).account_id
+        if entered:
+            return [f"account {entered}"]
+        given = {name: value for name, value in options.items() if name not in SPEC and not name.endswith("region")}
+        asked = json.dumps([given, self._task.environment], sort_keys=True, default=str)
+        found = hashlib.sha256(asked.encode()).hexdigest()[:8]
+        return [f"the account of the credentials of the host {variables.get('inventory_hostname')} ({found})"]
 
     def _given(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """The options of the task, with those that it takes from the variables of the role."""

@@ -127,6 +127,8 @@ options:
       - An existing directory on the control node, needed when O(reports) is not empty and there is no O(report_bucket).
       - A relative path starts at the directory that C(ansible-playbook) was called from.
       - A report that is there already is replaced as a whole. Its mode is 0640.
+      - One that the same run of C(ansible-playbook) has made on another account is not replaced, here and in
+        O(report_bucket). The run that would do so is refused before it reads.
     type: path
   report_bucket:
     description:

@@ -51,10 +51,11 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: its `no_log`, `task_vars`, the connection's `transport`, the `templar`, what
-    happens `meanwhile` the module runs with its options, and what an `audit` answers that looks before an enforcement.
+    Beside the arguments of the task: its `no_log` and `environment`, `task_vars`, the connection's `transport`, the
+    `templar`, what happens `meanwhile` the module runs with its options, and what an `audit` answers that looks before
+    an enforcement.
     """
-    no_log: bool = arguments.pop("no_log", False)
+    no_log, environment = arguments.pop("no_log", False), arguments.pop("environment", None)
     audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
     templar = arguments.pop("templar", SimpleNamespace(is_template=lambda value: "{{" in str(value), template=str))
@@ -69,7 +70,14 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             return deepcopy(audit if looks else told)
 
     action = Action(
-        task=SimpleNamespace(args=arguments, async_val=0, check_mode=False, no_log=no_log, action="cloudtrail_kms_run"),
+        task=SimpleNamespace(
+            args=arguments,
+            async_val=0,
+            check_mode=False,
+            environment=environment,
+            no_log=no_log,
+            action="cloudtrail_kms_run",
+        ),
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=""), transport=transport),
         play_context=None,
         loader=None,

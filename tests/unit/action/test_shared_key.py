@@ -76,7 +76,9 @@ def share(host: str, *told: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
 
     arguments = {"mode": "share", "assume_role": {"role_arn": "x"}}
     action = Action(
-        task=SimpleNamespace(args=arguments, async_val=0, check_mode=False, no_log=False, action="cloudtrail_kms_run"),
+        task=SimpleNamespace(
+            args=arguments, async_val=0, check_mode=False, environment=None, no_log=False, action="cloudtrail_kms_run"
+        ),
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
         play_context=None,
         loader=None,
