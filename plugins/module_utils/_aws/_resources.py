@@ -70,19 +70,19 @@ class Account:
 
     def speaks_for(self, owner: str) -> bool:
         """Whether the first that is asked for a key is its owner."""
-        return owner == self.account_id or any(self._roles_of(owner))
+        return any(self._roles_of(owner))
 
     def _roles_of(self, owner: str) -> Iterator[Access]:
         access = self.key_accesses.get(owner)
         if access:
             yield access
+        if owner == self.account_id:
+            yield self.access
         if self.bucket_role and self.bucket_role.account_id == owner:
             yield self.bucket_role.access
 
     def owners(self, owner: str) -> Iterator[Access]:
         """The accesses that speak for an account, in the order in which they are asked."""
-        if owner == self.account_id:
-            yield self.access
         yield from self._roles_of(owner)
         if owner != self.account_id and self.caller and self.caller.account_id == owner:
             yield self.caller.access

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
+# What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
+# GetBucketPolicy).
+_REFUSED = ("AccessDenied", "MethodNotAllowed")
 _LEAVE = " The trail may be delivering now: to move it all the same, set allow_unread_bucket_policy."
 
 
@@ -74,9 +77,14 @@ def _unread_bucket(account_id: str, trail: _model.Trail, error: _model.ReadError
 
 def _who_would_read(account_id: str, bucket_name: str, error: _model.ReadError) -> str:
     """The next step; names of central buckets often hold the id of their account."""
-    owners = _model.ACCOUNT_IN_NAME.findall(bucket_name)
-    if account_id in owners or "Denied" not in error.code:
+    if error.code not in _REFUSED:
         return _model.next_step(error)
+    owners = _model.ACCOUNT_IN_NAME.findall(bucket_name)
+    if account_id in owners:
+        return (
+            f"Allow {error.iam_action} to the principal that asks; where the bucket belongs to another account, give a "
+            "role of that account by bucket_assume_role."
+        )
     owner = f"account {owners[0]}, which its name holds" if owners else "the account that owns it"
     return f"Give a role of {owner}, by bucket_assume_role, and allow {error.iam_action} there."
 

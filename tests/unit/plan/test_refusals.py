@@ -332,7 +332,8 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
     [
         ("logs", "AccessDenied", "Give a role of the account that owns it, by bucket_assume_role"),
         ("logs-222222222222-a", "AccessDenied", "Give a role of account 222222222222, which its name holds, by bucket"),
-        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow s3:GetBucketPolicy to the principal that asks."),
+        ("logs", "MethodNotAllowed", "Give a role of the account that owns it, by bucket_assume_role"),
+        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow s3:GetBucketPolicy to the principal that asks; where"),
         ("logs", "SlowDown", "run again later"),
     ],
 )
