@@ -154,7 +154,7 @@ def _document(*statements: dict[str, Any]) -> dict[str, Any]:
 
 def _reader(arn: str) -> Request:
     return reader_request(
-        arn, trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_region="us-east-1", identity_allows=True
+        arn, trail_arn=TRAIL, key_arn=KEY, object_arn="arn:aws:s3:::b", bucket_region="us-east-1", identity_allows=True
     )
 
 

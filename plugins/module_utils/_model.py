@@ -104,6 +104,7 @@ class TrailStatus:
     latest_digest_delivery_error: str | None = None
     region: str = ""
     logging_since: datetime | None = None
+    latest_digest_delivery_time: datetime | None = None
 
 
 @dataclass(frozen=True)

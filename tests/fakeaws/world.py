@@ -115,17 +115,23 @@ class Organization:
 
 
 @dataclass(kw_only=True)
-class Delivery:
-    """What a trail shows when it cannot deliver, and its times (seconds since the epoch).
+class Files:
+    """The delivery of a trail's logs, or of its digests: `healthy_since` is None while something is in the way."""
 
-    `healthy_since` is None while something is in the way of delivery.
-    """
+    healthy_since: float | None = None
+    last_delivery: float | None = None
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """What a trail shows when it cannot deliver, and its times (seconds since the epoch)."""
 
     on_failure: DeliveryFailure = "error"
     started: float | None = None
     stopped: float | None = None
-    healthy_since: float | None = None
-    last_delivery: float | None = None
+    logs: Files = field(default_factory=Files)
+    digests: Files = field(default_factory=Files)
+    digest_problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,10 @@ class World:
     # Seconds until the services see a policy that was written, and between two deliveries of a trail.
     propagation_delay: float = 0.0
     delivery_interval: float = 1.0
+    # Where AWS's pages disagree, or one report stands alone: are digest files encrypted under the trail's key, and do
+    # CreateTrail and UpdateTrail insist on the folder of an organization trail's own account as well?
+    digests_under_key: bool = True
+    own_folder_needed: bool = True
 
     @property
     def main_account(self) -> Account:

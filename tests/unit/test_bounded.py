@@ -23,7 +23,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    Delivery,
     merge_bucket_policy,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
@@ -263,7 +262,7 @@ def test_a_merge_refuses_what_a_budget_does_not_reach_for(steps: int) -> None:
 @pytest.mark.usefixtures("steps")
 def test_a_bucket_policy_is_not_added_to_where_a_budget_does_not_reach() -> None:
     statements = open_questions(Principal="*", Action="s3:*", Resource=[f"${{aws:SourceArn}}{n}" for n in range(120)])
-    delivery = Delivery(build.TRAIL_ARN, build.KEY_ARN, "logs", None, ("us-east-1", "eu-central-1"))
+    delivery = build.delivery("us-east-1", "eu-central-1")
     with pytest.raises(MergeRefusedError, match=r"bucket logs is left as it is: .* more than the 1,000,000 steps"):
         merge_bucket_policy(build.policy(*statements), delivery, tls_only=False)
 

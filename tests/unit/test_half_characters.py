@@ -21,7 +21,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    Delivery,
     merge_bucket_policy,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
@@ -123,7 +122,7 @@ def test_such_a_policy_stays_where_nothing_is_missing_and_is_refused_where_it_wo
     assert merge(complete, required) is complete
     with pytest.raises(MergeRefusedError, match=r"a text in it holds \\ud800, half a character, .* Take it out"):
         merge(parse(form(document(build.ROOT, ODD))), required)
-    delivery = Delivery(build.TRAIL_ARN, build.KEY_ARN, "logs", None, ("us-east-1",))
+    delivery = build.delivery("us-east-1")
     with pytest.raises(MergeRefusedError, match=r"the bucket logs is left as it is: .* \\ud800, half a character"):
         merge_bucket_policy(form(document(ODD)), delivery, tls_only=False)
 

@@ -143,6 +143,7 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
             latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
             region=region,
             logging_since=_utc(answer.get("StartLoggingTime")),
+            latest_digest_delivery_time=_utc(answer.get("LatestDigestDeliveryTime")),
         )
 
     return access.ask("cloudtrail", region, "GetTrailStatus", status, Name=trail_arn)

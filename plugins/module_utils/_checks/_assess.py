@@ -119,8 +119,9 @@ def unused_exceptions(trails: Collection[Trail], account_ids: Collection[str], s
     )
 
 
-def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
-    subject = Subject(
+def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
+    """What the rules see of a trail of the snapshot."""
+    return Subject(
         trail=trail,
         key=snapshot.keys[trail.kms_key_arn] if trail.kms_key_arn else None,
         bucket=snapshot.buckets[trail.bucket_name],
@@ -130,6 +131,10 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
         regions=snapshot.regions,
         organization=snapshot.organization,
     )
+
+
+def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
+    subject = subject_of(snapshot, trail, settings)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     return tuple(_finding(RULES[name], level, subject) for name, level in levels.items() if level != "off")
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    _bucket_rule,
     _key_rules,
     _policy_rules,
+    _reader_rule,
     _scope_rule,
     _trail_rules,
 )
@@ -69,9 +71,9 @@ RULES: Mapping[str, Rule] = {
         Rule(_policy_rules.key_policy_allows_encrypt, "required", "critical"),
         Rule(_policy_rules.key_policy_allows_describe, "required", "high"),
         Rule(_policy_rules.key_policy_allows_decrypt, "required", "high"),
-        Rule(_policy_rules.bucket_policy_accepts_key, "required", "critical"),
+        Rule(_bucket_rule.bucket_policy_accepts_key, "required", "critical"),
         Rule(_trail_rules.trail_is_delivering, "required", "critical"),
-        Rule(_policy_rules.readers_can_decrypt, "required", "high"),
+        Rule(_reader_rule.readers_can_decrypt, "required", "high"),
         Rule(_key_rules.key_is_approved, "required", "medium"),
         Rule(_scope_rule.key_policy_is_scoped, "advised", "medium"),
         Rule(_key_rules.key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import chain, count
+from itertools import chain, count, product
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
@@ -28,10 +28,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
     Decision,
     concerning,
     decide,
+    told_apart,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    OBJECT_KEY,
     reader_request,
     service_request,
 )
@@ -142,12 +144,12 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         _carrying(service_request("kms:GenerateDataKey", trail_arn=arn, key_arn=key.arn), foreign)
         for arn in _foreign_trails(policy, key, stranger)
     )
+    budget = Budget()
     asked: list[tuple[str, Iterable[Request], tuple[str, ...]]] = [
         (FOREIGN_ENCRYPTION, trails, ("kms:GenerateDataKey",)),
         ("CloudTrail may {}", (own,), ADMINISTRATION),
-        ("any other account may {}", _foreign_readers(subject, policy, key, stranger), USE + ADMINISTRATION),
+        ("any other account may {}", _foreign_readers(subject, policy, key, stranger, budget), USE + ADMINISTRATION),
     ]
-    budget = Budget()
     return {
         name.format(action): decision
         for name, requests, actions in asked
@@ -195,17 +197,20 @@ def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:
             yield f"arn:{partition}:cloudtrail:{key.region}:{_account(pattern, stranger)}:trail/stranger"
 
 
-def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str) -> Iterator[Request]:
+def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, budget: Budget) -> Iterator[Request]:
     partition = key.arn.split(":")[1]
     names = [f"arn:{partition}:iam::{stranger}:role/stranger"]
     names += [arn for pattern in _values(policy, "aws:PrincipalArn") for arn in _fitting(pattern, stranger)]
     services = [_instance(pattern) for pattern in _values(policy, "kms:ViaService")]
-    for name in dict.fromkeys(names):
+    # Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
+    files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
+    objects = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
+    for name, group in product(dict.fromkeys(names), objects):
         request = reader_request(
             name,
             trail_arn=subject.trail.arn,
             key_arn=key.arn,
-            bucket_name=subject.trail.bucket_name,
+            object_arn=group[0],
             bucket_region=key.region,
             identity_allows=True,
         )

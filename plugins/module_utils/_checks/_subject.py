@@ -23,6 +23,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
+    ANY_ORGANIZATION,
+    Locations,
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,42 @@ class Subject:
     regions: tuple[str, ...] = ()
     organization: Organization | ReadError | None = None
 
+    @property
+    def locations(self) -> tuple[Locations, ...]:
+        """Where the trail's files lie: for an organization trail of which nobody told the id, every possibility."""
+        trail = self.trail
+        ids: tuple[str | None, ...] = (None,)
+        if trail.organization_trail:
+            ids = (self.organization.id,) if isinstance(self.organization, Organization) else ANY_ORGANIZATION
+        return tuple(
+            Locations(
+                trail_arn=trail.arn,
+                bucket_name=trail.bucket_name,
+                bucket_prefix=trail.bucket_prefix,
+                regions=(self.regions if trail.multi_region else ()) or (trail.home_region,),
+                organization_id=organization_id,
+                has_digests=trail.log_file_validation,
+            )
+            for organization_id in ids
+        )
+
+    @property
+    def log_contexts(self) -> list[tuple[str, ...]]:
+        """The aws:s3:arn of the encryption context of all its log files, once for each thing that may be so.
+
+        With an S3 Bucket Key it is the bucket's own ARN; of a bucket that could not be read either may be so.
+        """
+        known, bucket_key = self.locations, self.bucket_key
+        cases = [] if bucket_key is False else [tuple(known[0].encryption_contexts(bucket_key=True))]
+        return cases if bucket_key is True else cases + [tuple(k.encryption_contexts(bucket_key=False)) for k in known]
+
+    @property
+    def bucket_key(self) -> bool | ReadError | None:
+        """Whether the bucket uses an S3 Bucket Key; what kept that from being read, None for a missing bucket."""
+        if isinstance(self.bucket, Missing):
+            return None
+        return self.bucket if isinstance(self.bucket, ReadError) else self.bucket.bucket_key_enabled
+
 
 @dataclass(frozen=True)
 class Result:
@@ -114,6 +154,14 @@ def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
         remedy or next_step(error),
         {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
     )
+
+
+def unknown_organization(subject: Subject, what: str) -> Result:
+    """The result where something hangs on which organization the trail is of, and that was not told."""
+    what = f"Which organization the trail {subject.trail.name} is of, and {what},"
+    if isinstance(subject.organization, ReadError):
+        return unreadable(what, subject.organization)
+    return Result("unknown", f"{what} was not read.")
 
 
 def usable_key(subject: Subject) -> Key | Result:

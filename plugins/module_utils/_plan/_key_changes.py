@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _key_rules, _subject
@@ -25,12 +25,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 class KeyUse:
     """A key, and what is to be done about the trails that use it or are to use it.
 
-    `others` are the ARNs of trails that it is to serve as well, and of which no more is known.
+    `others` are the ARNs of trails that it is to serve as well, and of which no more is known. `log_contexts` are those
+    of `_merge.Required`.
     """
 
     serving: _serving.Serving
     intents: tuple[_remedies.Intent, ...] = ()
     others: tuple[str, ...] = ()
+    log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def key(self) -> _model.Key:
@@ -45,7 +47,7 @@ class KeyUse:
     def required(self, wish: _wish.Wish, settings: _subject.Settings) -> _merge.Required:
         """What the key's policy must allow."""
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
-        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements)
+        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts)
 
 
 def key_changes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
@@ -134,10 +135,12 @@ class _Planner:
         except _wish.RefusedError as error:
             self._refuse([intent.trail], error)
             return
-        use = self._uses.get(serving.key.arn, _key_changes.KeyUse(serving, ()))
+        use = self._uses.get(serving.key.arn, _key_changes.KeyUse(serving))
+        subject = _assess.subject_of(_unseen.in_all_regions(self._snapshot), intent.trail, self._settings)
+        contexts = {**use.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))}
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
         known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
-        self._uses[serving.key.arn] = _key_changes.KeyUse(known, (*use.intents, intent))
+        self._uses[serving.key.arn] = _key_changes.KeyUse(known, (*use.intents, intent), log_contexts=contexts)
 
     def _served_by(self, intent: _remedies.Intent) -> _serving.Serving:
         if not intent.needs_key:

@@ -125,7 +125,7 @@ def touched(snapshot: _model.Snapshot, changes: Iterable[_model.Change]) -> froz
 
 
 def without_old_errors(snapshot: _model.Snapshot, trail_arns: Collection[str], since: datetime) -> _model.Snapshot:
-    """The snapshot without the delivery errors of these trails that nothing newer than `since` confirms.
+    """The snapshot without the delivery errors, and digests, of these trails that nothing newer than `since` confirms.
 
     What GetTrailStatus says of the last delivery speaks of the key before the change, until there is a later one.
     """
@@ -135,9 +135,14 @@ def without_old_errors(snapshot: _model.Snapshot, trail_arns: Collection[str], s
 
 def _without_old_error(trail: _model.Trail, since: datetime) -> _model.Trail:
     status = trail.status
-    if not isinstance(status, _model.TrailStatus) or delivered_since(status, since):
+    if not isinstance(status, _model.TrailStatus):
         return trail
-    return replace(trail, status=replace(status, latest_delivery_error=None, latest_digest_delivery_error=None))
+    # A digest that came before shows nothing of the key after: the encryption of digests may follow the trail's key.
+    digest = status.latest_digest_delivery_time
+    status = replace(status, latest_digest_delivery_time=digest if digest and digest > since else None)
+    if not delivered_since(status, since):
+        status = replace(status, latest_delivery_error=None, latest_digest_delivery_error=None)
+    return replace(trail, status=status)
 
 
 def delivered_since(status: _model.TrailStatus, since: datetime) -> bool:

@@ -7,19 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
+    _assess,
+    _bucket_rule,
+    _reader_rule,
+    _subject,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies, _unseen, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _budget,
-    _decide,
     _document,
     _patterns,
-    _request,
-    _requests,
     _validate,
 )
 
@@ -38,15 +39,32 @@ NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 def plan_warnings(
     account: _assess.AccountVerdict, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: _wish.Wish
 ) -> list[str]:
-    """Trails that are left to others, keys that must outlive their logs, readers that will not read new ones."""
+    """Trails that are left to others, keys that must outlive their logs, what readers and buckets will not take."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
     warnings = [*_left_to_others(account, wish), *_left_by_exceptions(account, wish, moved), *size_warnings(changes)]
     before = {trail.arn: trail for trail in account.snapshot.trails}
     for change in changes:
+        if change.operation in ("CreateTrail", "UpdateTrail"):
+            warnings += _of_bucket(predicted, change)
         if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn not in _kept(change):
             warnings += _of_replacement(account.snapshot, predicted, before[change.resource], change)
     return warnings
+
+
+def _of_bucket(predicted: _model.Snapshot, change: _model.Change) -> Iterator[str]:
+    """What the bucket's policy may have against the call, or against digest files that come under a first key."""
+    trail = next(trail for trail in predicted.trails if trail.arn == change.resource)
+    subject = _assess.subject_of(_unseen.in_all_regions(predicted), trail, _subject.Settings())
+    if trail.organization_trail and _bucket_rule.refuses_spare_folder(subject):
+        yield (
+            f"{change.operation} may refuse the trail {trail.arn}, though its logs would arrive: the policy of the "
+            f"bucket {trail.bucket_name} does not let CloudTrail upload below AWSLogs/{trail.account_id}/. In that "
+            "case let it, as AWS's page on bucket policies does for organization trails."
+        )
+    result = _bucket_rule.bucket_policy_accepts_key(subject)
+    if result.advice and not (change.before or {}).get("kms_key_arn"):
+        yield f"The trail {trail.arn} with its first key: {result.message} {result.remediation}"
 
 
 def _kept(change: _model.Change) -> tuple[object, ...]:
@@ -136,14 +154,14 @@ def _readers_lost(
     if now is None or then is None or not isinstance(new, _model.Key):
         return []
     lost = []
+    subject = _assess.subject_of(snapshot, trail, _subject.Settings())
     for name in _named_principals(now):
         before, after = (
-            _decide.decide(policy, _reading(name, snapshot, trail, key), budget).outcome
-            for policy, key in ((now, old), (then, new))
+            _reader_rule.may_read(subject, key, policy, name, budget) for policy, key in ((now, old), (then, new))
         )
         if budget.is_exhausted:
             break
-        if before is _request.Outcome.ALLOWED and after is not _request.Outcome.ALLOWED:
+        if before and not after:
             lost.append(name)
     return lost
 
@@ -165,17 +183,3 @@ def _named_principals(policy: _document.Policy) -> list[str]:
             if isinstance(name, str) and (_patterns.is_arn(name) or name.isdigit()):
                 names[name] = None
     return list(names)
-
-
-def _reading(name: str, snapshot: _model.Snapshot, trail: _model.Trail, key: _model.Key) -> _request.Request:
-    bucket = snapshot.buckets[trail.bucket_name]
-    request = _requests.reader_request(
-        name,
-        trail_arn=trail.arn,
-        key_arn=key.arn,
-        bucket_name=trail.bucket_name,
-        bucket_region=bucket.region if isinstance(bucket, _model.Bucket) else key.region,
-    )
-    # Of another account the key policy tells its own half only.
-    foreign = request.caller.account != request.account
-    return replace(request, identity_allows=foreign or None)

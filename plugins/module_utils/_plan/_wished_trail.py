@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes, _unseen, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _bucket_policy,
     _comparison,
     _document,
+    _locations,
     _merge,
 )
 
@@ -244,7 +246,7 @@ def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
             f"the policy of its bucket {bucket.name} cannot be read ({bucket.policy.code}: {bucket.policy.message}). "
             f"{_model.next_step(bucket.policy)}"
         )
-    delivery = _delivery(snapshot, wished, key_arn)
+    delivery = _bucket_policy.Delivery(_locations_of(snapshot, wished), key_arn, spare=wished.bucket_is_ours)
     try:
         merged = _bucket_policy.merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
     except _document.PolicyError as error:
@@ -257,22 +259,14 @@ def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
         return
     if not wished.bucket_is_ours:
         raise _for_its_owner(bucket.name, bucket.policy, merged)
-    yield _changes.put_bucket_policy(bucket, delivery.bucket_arn, merged.to_json())
+    yield _changes.put_bucket_policy(bucket, delivery.locations.bucket_arn, merged.to_json())
 
 
-def _delivery(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> _bucket_policy.Delivery:
-    trail = wished.trail
-    enabled = snapshot.enabled_regions
-    return _bucket_policy.Delivery(
-        trail_arn=trail.arn,
-        key_arn=key_arn,
-        bucket_name=trail.bucket_name,
-        bucket_prefix=trail.bucket_prefix,
-        regions=(snapshot.regions if isinstance(enabled, _model.ReadError) else enabled)
-        if wished.wish.multi_region
-        else (trail.home_region,),
-        organization_id=wished.organization_id,
-    )
+def _locations_of(snapshot: _model.Snapshot, wished: WishedTrail) -> _locations.Locations:
+    """Where the trail's files will lie; of an organization that was not told those of its own account are known."""
+    trail = replace(wished.trail, multi_region=wished.wish.multi_region, log_file_validation=True)
+    located = _assess.subject_of(_unseen.in_all_regions(snapshot), trail, _subject.Settings()).locations[0]
+    return replace(located, organization_id=wished.organization_id)
 
 
 def _for_its_owner(name: str, policy: str | None, merged: _document.Policy) -> _wish.RefusedError:

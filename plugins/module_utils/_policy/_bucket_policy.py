@@ -16,7 +16,9 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _budget,
     _decide,
+    _delivery,
     _document,
+    _locations,
     _merge,
     _ours,
     _request,
@@ -33,41 +35,21 @@ NOTHING = {"Version": "2012-10-17", "Statement": []}
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a bucket's policy must allow: one trail's logs, encrypted under its key, of all the regions it delivers for.
+    """What a bucket's policy must allow: one trail's files, its logs encrypted under its key.
 
-    An organization trail writes below its organization's id as well.
+    `spare`: of an organization trail the folder of its own account as well, for which AWS's page has a statement.
     """
 
-    trail_arn: str
+    locations: _locations.Locations
     key_arn: str
-    bucket_name: str
-    bucket_prefix: str | None
-    regions: tuple[str, ...]
-    organization_id: str | None = None
+    spare: bool = True
 
-    @property
-    def bucket_arn(self) -> str:
-        """The bucket's ARN, in the trail's partition."""
-        return f"arn:{self.trail_arn.split(':')[1]}:s3:::{self.bucket_name}"
-
-    def folders(self) -> list[str]:
-        """The ARN patterns of the objects that the trail writes."""
-        account = self.trail_arn.split(":")[4]
-        owners = [account, *([self.organization_id] if self.organization_id else [])]
-        start = "/".join(part for part in (self.bucket_arn, self.bucket_prefix, "AWSLogs") if part)
-        return [f"{start}/{owner}/*" for owner in owners]
-
-    def requests(self) -> Iterator[_request.Request]:
-        """Every call of CloudTrail that must be allowed."""
-        yield _requests.acl_request(trail_arn=self.trail_arn, bucket_name=self.bucket_name)
-        yield from _requests.delivery_requests(
-            trail_arn=self.trail_arn,
-            key_arn=self.key_arn,
-            bucket_name=self.bucket_name,
-            bucket_prefix=self.bucket_prefix,
-            regions=self.regions,
-            organization_id=self.organization_id,
-        )
+    def calls(self, policy: _document.Policy) -> Iterator[_delivery.Call]:
+        """Every call of CloudTrail that the policy must allow."""
+        yield from _delivery.acl_calls(policy, self.locations)
+        yield from _delivery.log_calls(self.locations, self.key_arn)
+        yield from _delivery.digest_calls(self.locations, self.key_arn)
+        yield from _delivery.spare_calls(self.locations, self.key_arn) if self.spare else ()
 
 
 def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> _document.Policy | None:
@@ -80,10 +62,10 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     additions = [*_additions(policy, delivery)]
     if (
         tls_only
-        and _decide.decide(policy, _requests.plain_request(delivery.bucket_arn)).outcome
+        and _decide.decide(policy, _requests.plain_request(delivery.locations.bucket_arn)).outcome
         is not _request.Outcome.EXPLICIT_DENY
     ):
-        additions.append(_tls_only(delivery.bucket_arn))
+        additions.append(_tls_only(delivery.locations.bucket_arn))
     present = [each.document for each in policy.statements]
     documents = list(present)
     for addition in additions:
@@ -103,19 +85,22 @@ def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[st
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
     budget = _budget.Budget()
-    for request in delivery.requests():
-        decision = _decide.decide(policy, request, budget)
-        allowed = _decide.decide(allows, request, budget)
-        if decision.outcome is _request.Outcome.EXPLICIT_DENY or budget.is_exhausted:
-            cause = allowed if budget.is_exhausted else decision
+    for call in delivery.calls(policy):
+        answers = [_delivery.answer(policy, request, call.region, budget) for request in call.requests]
+        allowed = [_delivery.answer(allows, request, call.region, budget) for request in call.requests]
+        denied = all(each.outcome is _request.Outcome.EXPLICIT_DENY for each in answers)
+        if denied or budget.is_exhausted:
+            cause = (allowed if budget.is_exhausted else answers)[0].decision
             raise _refusal(delivery, f"{cause.reason} {cause.advice}")
-        if allowed.outcome is not _request.Outcome.ALLOWED:
-            missing.add(request.action)
-    source = {"aws:SourceArn": [delivery.trail_arn]}
+        if not any(each.outcome is _request.Outcome.ALLOWED for each in allowed):
+            missing.add(call.requests[0].action)
+    locations = delivery.locations
+    source = {"aws:SourceArn": [locations.trail_arn]}
     if "s3:GetBucketAcl" in missing:
-        yield _allow(ACL, "s3:GetBucketAcl", delivery.bucket_arn, source)
+        yield _allow(ACL, "s3:GetBucketAcl", locations.bucket_arn, source)
     if "s3:PutObject" in missing:
-        yield _allow(WRITE, "s3:PutObject", delivery.folders(), {"s3:x-amz-acl": "bucket-owner-full-control", **source})
+        equal = {"s3:x-amz-acl": "bucket-owner-full-control", **source}
+        yield _allow(WRITE, "s3:PutObject", locations.patterns(), equal)
 
 
 def _tls_only(bucket_arn: str) -> dict[str, Any]:
@@ -157,4 +142,6 @@ def _refuse_what_s3_would(merged: _document.Policy, delivery: Delivery) -> None:
 
 
 def _refusal(delivery: Delivery, why: str) -> _merge.MergeRefusedError:
-    return _merge.MergeRefusedError(f"The policy of the bucket {delivery.bucket_name} is left as it is: {why}")
+    return _merge.MergeRefusedError(
+        f"The policy of the bucket {delivery.locations.bucket_name} is left as it is: {why}"
+    )

@@ -10,7 +10,8 @@ AWS documents nothing and the readings differ. Which of the two it was, `Context
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
@@ -25,7 +26,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     Context,
     UndocumentedError,
     UnknownKeyError,
+    any_of,
+    has_unknown,
     has_variable,
+    perhaps_glob,
     pieces_of,
     resolve,
     shortest,
@@ -57,13 +61,17 @@ class Condition:
         self.comparison: Hashable = ("matches", self.quantifier, likeness, self.folded_key, values)
         self._make = None if kind is None else kind.make
         filled = variables and kind is not None and kind.variables
-        self._templates = [value for value in values if filled and has_variable(value)]
-        plain = [value for value in values if not (filled and has_variable(value))]
+        # What has the very characters that stand for unknown ones is like no name that is known.
+        known = [value for value in values if not has_unknown(value)]
+        self._templates = [value for value in known if filled and has_variable(value)]
+        plain = [value for value in known if not (filled and has_variable(value))]
+        self._is_clear = len(plain) == len(values)
         self._exact, self._matchers = _compile(self._make, plain)
         self._fold = kind is not None and kind.ignores_case
         # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
         self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * len(self._templates)
         self.sought = sought(plain) + CHARACTERS * len(self._templates)
+        self._has_wildcards = kind is not None and kind.name in ("StringLike", "ArnLike")
 
     def holds(self, context: Context) -> bool | None:
         """True, False, or None where it cannot be told."""
@@ -142,7 +150,15 @@ class Condition:
             if matched:
                 return True
             unclear = unclear or matched is None
-        return None if unclear else False
+        return None if unclear or (has_unknown(value) and self._perhaps(value)) else False
+
+    @cached_property
+    def _perhaps(self) -> Callable[[str], bool]:
+        """Whether a value in which some characters are unknown may be like one of the policy's values."""
+        if not self._is_clear:
+            return lambda _value: True
+        texts = (value.lower() if self._fold else value for value in self.values)
+        return any_of((perhaps_glob(((text, self._has_wildcards),)) for text in texts), ignores_case=self._fold)
 
     def _filled(self, template: str, context: Context) -> Matcher:
         return lambda value: self._template_matches(template, value, context)

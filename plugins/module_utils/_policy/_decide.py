@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._e
     explain,
     explain_exhaustion,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context, has_variable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 
@@ -88,3 +89,24 @@ def concerning(policy: Policy, request: Request) -> Policy:
         each for each in policy.statements if each.principals and each.principals.cover(request.caller) is not Covers.NO
     )
     return replace(policy, statements=tuple(kept))
+
+
+def told_apart(policy: Policy, key: str, values: Sequence[str], budget: Budget) -> list[list[str]]:
+    """The values of a condition key in groups: what the policy says of one value it says of all of the group.
+
+    Where the budget does not suffice they stay together: what is decided of them is then open.
+    """
+    conditions = [condition for statement in policy.statements for condition in statement.conditions]
+    texts = [text for each in policy.statements if each.resources for text in each.resources.values]
+    texts += [text for condition in conditions for text in condition.values]
+    if any(map(has_variable, texts)):  # of which the key may be one
+        return [[value] for value in values]
+    asked = [condition for condition in conditions if condition.folded_key == key.lower()]
+    steps = 1 + sum(each.steps + each.sought * max(map(len, values)) // CHARACTERS for each in asked)
+    if not asked or not budget.spend(steps * len(values)):
+        return [list(values)]
+    groups: dict[Hashable, list[str]] = {}
+    for value in values:
+        answers = tuple(each.holds(Context({key: value}, ())) for each in asked)
+        groups.setdefault(answers, []).append(value)
+    return list(groups.values())

@@ -210,6 +210,8 @@ def _ignorance(condition: Condition, request: Request) -> str:
         return "AWS documents no such condition"
     if request.keys.get(condition.folded_key) is None:
         return "nothing tells whether the request carries that key, and with what value"
+    if any(map(has_unknown, request.keys.get(condition.folded_key) or ())):
+        return f"which ids stand in {_carried(condition, request)} is not known"
     return f"AWS does not document how that compares with {_carried(condition, request)}"
 
 
@@ -234,7 +236,7 @@ def _written(condition: Condition) -> str:
 
 def _carried(condition: Condition, request: Request) -> str:
     values = request.keys.get(condition.folded_key)
-    return _quoted(values) if values else "no such key"
+    return readable(_quoted(values)) if values else "no such key"
 
 
 def _quoted(values: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ guide): statements of others keep their order and their text. Only our own are e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
@@ -39,12 +39,15 @@ class Required:
     account's id, as its ARN has it); `readers` the ARNs of users, roles, sessions or root users, or account ids, that
     read their logs. The `strict` form ties CloudTrail to the very trails by aws:SourceArn and encryption context, the
     `cis` form to all trails of their accounts by encryption context alone.
+    `log_contexts` holds, by trail ARN, the aws:s3:arn with which its log files are, or may be, encrypted; of a trail
+    that is not in it nothing is known of that.
     """
 
     key_arn: str
     trail_arns: tuple[str, ...]
     readers: tuple[str, ...] = ()
     form: _ours.Form = "strict"
+    log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def new_key_policy(required: Required) -> _document.Policy:
@@ -75,30 +78,35 @@ def merge(policy: _document.Policy, required: Required) -> _document.Policy:
     return merged
 
 
-def _calls(required: Required) -> list[_request.Request]:
-    """Every call that must be allowed."""
+def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget) -> list[_request.Request]:
+    """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []
     for trail in required.trail_arns:
         calls += [
             _requests.service_request(action, trail_arn=trail, key_arn=required.key_arn) for action in _SERVICE_ACTIONS
         ]
-        calls += [_reading(reader, trail, required.key_arn) for reader in required.readers]
+        known = required.log_contexts.get(trail) if required.readers else None
+        groups = _decide.told_apart(policy, _requests.OBJECT_KEY, known, budget) if known else [[None]]
+        calls += [_reading(reader, trail, required.key_arn, each[0]) for reader in required.readers for each in groups]
     return calls
 
 
-def _reading(reader: str, trail_arn: str, key_arn: str) -> _request.Request:
+def _reading(reader: str, trail_arn: str, key_arn: str, object_arn: str | None) -> _request.Request:
     """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
     call = _requests.reader_request(
-        reader, trail_arn=trail_arn, key_arn=key_arn, bucket_name=None, bucket_region=key_arn.split(":")[3]
+        reader, trail_arn=trail_arn, key_arn=key_arn, object_arn=object_arn, bucket_region=key_arn.split(":")[3]
     )
     return replace(call, identity_allows=call.caller.account != call.account)
 
 
+def _budget_of(required: Required) -> _budget.Budget:
+    return _budget.Budget.of(len(required.trail_arns) * (len(_SERVICE_ACTIONS) + len(required.readers)))
+
+
 def _missing(policy: _document.Policy, required: Required) -> list[_request.Request]:
     missing = []
-    calls = _calls(required)
-    budget = _budget.Budget.of(len(calls))
-    for call in calls:
+    budget = _budget_of(required)
+    for call in _calls(policy, required, budget):
         decision = _decide.decide(policy, call, budget)
         if decision.outcome is _request.Outcome.EXPLICIT_DENY:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
@@ -168,9 +176,8 @@ def _prove(merged: _document.Policy, present: _document.Policy, required: Requir
             f"with what is missing the policy would not be taken by KMS: {' '.join(problems)} Repair these statements, "
             f"or give some of the trails another key.",
         )
-    calls = _calls(required)
-    budget = _budget.Budget.of(len(calls))
-    for call in calls:
+    budget = _budget_of(required)
+    for call in _calls(merged, required, budget):
         decision = _decide.decide(merged, call, budget)
         if decision.outcome is not _request.Outcome.ALLOWED:
             raise _refusal(required, f"{decision.reason} {decision.advice}")

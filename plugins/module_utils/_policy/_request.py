@@ -56,6 +56,15 @@ class Request:
 
     def asking(self, action: str) -> Request:
         """The same request for another action, without preparing its context anew."""
+        return self._but("action", action)
+
+    def at(self, resource: str) -> Request:
+        """The same request for another resource of the same owner, without preparing its context anew."""
+        other = self._but("resource", resource)
+        object.__setattr__(other, "longest", max(self.longest, len(resource)))
+        return other
+
+    def _but(self, name: str, value: str) -> Request:
         other = copy(self)
-        object.__setattr__(other, "action", action)
+        object.__setattr__(other, name, value)
         return other

@@ -10,24 +10,16 @@ outcome hangs on such a key is answered with INDETERMINATE, never with a guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
-    ANY_DIGIT,
-    ANY_LETTER_OR_DIGIT,
-    has_unknown,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 
 SERVICE = "cloudtrail.amazonaws.com"
 TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
-
-# An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
-ANY_MEMBER = ANY_DIGIT * 12
-# They stand for every organization, by how long its id is (Organizations API reference, Organization, Id).
-ANY_ORGANIZATION = tuple(f"o-{ANY_LETTER_OR_DIGIT * length}" for length in range(10, 33))
 
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None
@@ -51,6 +43,7 @@ _KMS_KEYS = "KMS developer guide, AWS KMS condition keys"
 _HOW = "KMS developer guide, How AWS CloudTrail uses AWS KMS"
 _POLICY = "CloudTrail user guide, Configure AWS KMS key policies for CloudTrail"
 _BUCKET = "CloudTrail user guide, Amazon S3 bucket policy for CloudTrail"
+_BEST = "CloudTrail user guide, Security best practices in AWS CloudTrail"
 
 # Every call that CloudTrail makes under its own name.
 SERVICE_FACTS = (
@@ -83,15 +76,21 @@ CRYPTOGRAPHIC_FACTS = (
     Fact("kms:EncryptionContext:*", ABSENT, f"{_HOW}: no other pair than these two"),
     Fact("kms:EncryptionAlgorithm", UNKNOWN, f"{_KMS_KEYS}: SYMMETRIC_DEFAULT where the key is symmetric"),
 )
-# Its delivery of a log file to S3, beside those of every call.
+# Its delivery of a file to S3, beside those of every call and those of the file's encryption.
 DELIVERY_FACTS = (
     Fact("s3:x-amz-acl", "bucket-owner-full-control", f"{_BUCKET}: CloudTrail sends this ACL"),
-    Fact("s3:x-amz-server-side-encryption", "aws:kms", f"{_HOW}: SSE-KMS"),
-    Fact("s3:x-amz-server-side-encryption-aws-kms-key-id", "{key_arn}", "UpdateTrail: KmsKeyId becomes the key ARN"),
     Fact("s3:x-amz-server-side-encryption-customer-algorithm", ABSENT, "S3 guide, SSE-C: excludes SSE-KMS"),
     Fact("s3:x-amz-copy-source", ABSENT, "S3 API reference: only CopyObject has it, and delivery is a PutObject"),
     Fact("s3:TlsVersion", ("1.2", "1.3"), "AWS endpoints speak TLS 1.2 and 1.3 only"),
     Fact("s3:*", UNKNOWN, "Service authorization reference, Amazon S3: not described for CloudTrail"),
+)
+SSE_KMS_FACTS = (
+    Fact("s3:x-amz-server-side-encryption", "aws:kms", f"{_HOW}: SSE-KMS"),
+    Fact("s3:x-amz-server-side-encryption-aws-kms-key-id", "{key_arn}", "UpdateTrail: KmsKeyId becomes the key ARN"),
+)
+SSE_S3_FACTS = (
+    Fact("s3:x-amz-server-side-encryption", "AES256", f"{_BEST}: digest files have SSE-S3"),
+    Fact("s3:x-amz-server-side-encryption-aws-kms-key-id", ABSENT, "S3 API reference, PutObject: only with SSE-KMS"),
 )
 # The same of an organization trail, beside those, where it is known of which organization.
 ORGANIZATION_FACTS = (
@@ -116,11 +115,7 @@ READER_FACTS = (
     Fact("kms:CallerAccount", "{principal_account}", f"{_KMS_KEYS}: the account of the caller"),
     Fact("kms:ViaService", "s3.{bucket_region}.amazonaws.com", f"{_KMS_KEYS}: S3 calls KMS for the reader"),
     Fact(TRAIL_KEY, "{trail_arn}", f"{_HOW}: Decrypt repeats the encryption context of delivery"),
-    Fact(
-        OBJECT_KEY,
-        ("{bucket_arn}", "{log_file}"),
-        "S3 user guide, S3 Bucket Keys: with one the bucket, else the object",
-    ),
+    Fact(OBJECT_KEY, "{object_arn}", "S3 user guide, S3 Bucket Keys: with one the bucket, else the object"),
     Fact("kms:EncryptionContextKeys", ("aws:cloudtrail:arn", "aws:s3:arn"), f"{_HOW}: the whole context"),
     Fact("*", UNKNOWN, f"{_KEYS}: network, tags, organization, MFA and the rest differ from call to call"),
 )
@@ -132,65 +127,27 @@ def service_request(action: str, *, trail_arn: str, key_arn: str) -> Request:
     return _request(facts, SERVICE, action, key_arn, trail_arn=trail_arn)
 
 
-def delivery_request(
-    *,
-    trail_arn: str,
-    key_arn: str,
-    bucket_name: str,
-    bucket_prefix: str | None,
-    region: str | None = None,
-    organization_id: str | None = None,
-    member: str | None = None,
-    source_org_id: str | None = None,
-) -> Request:
-    """CloudTrail's `s3:PutObject` of an encrypted log file, to be judged on the bucket's policy.
-
-    `region` is the one whose events the file holds, by default the trail's home; with `organization_id` the file
-    is one of those that an organization trail writes below that id, of the account `member` or else of the trail's.
-    `source_org_id` is the id of an organization trail's organization, wherever the file goes; None where nobody knows.
-    """
-    facts = (*SERVICE_FACTS, *DELIVERY_FACTS, *(ORGANIZATION_FACTS if source_org_id else ()))
-    log_file = _log_file(trail_arn, bucket_name, (bucket_prefix, "AWSLogs", organization_id), region, member)
-    names = {"trail_arn": trail_arn, "key_arn": key_arn, "source_org_id": source_org_id or ""}
-    return _request(facts, SERVICE, "s3:PutObject", log_file, identity_allows=None, **names)
+def upload_request(locations: Locations, key_arn: str | None) -> Request:
+    """CloudTrail's `s3:PutObject` of a file encrypted under a key, or without one by SSE-S3; `at` says which file."""
+    organization_id = locations.organization_id or ""
+    told = organization_id and not has_unknown(organization_id)
+    encryption = SSE_S3_FACTS if key_arn is None else SSE_KMS_FACTS
+    facts = (*SERVICE_FACTS, *encryption, *DELIVERY_FACTS, *(ORGANIZATION_FACTS if told else ()))
+    return _request(
+        facts,
+        SERVICE,
+        "s3:PutObject",
+        locations.bucket_arn,
+        trail_arn=locations.trail_arn,
+        key_arn=key_arn or "",
+        source_org_id=organization_id,
+    )
 
 
-def delivery_requests(
-    *,
-    trail_arn: str,
-    key_arn: str,
-    bucket_name: str,
-    bucket_prefix: str | None,
-    regions: Sequence[str],
-    organization_id: str | None,
-) -> Iterator[Request]:
-    """CloudTrail's upload to every folder of a trail; with `organization_id` one of an organization trail.
-
-    There is a folder for each region, and of an organization trail also one for each account below the organization's
-    id (CloudTrail guide, "CloudTrail log file name format").
-    """
-    owners: list[tuple[str | None, str | None]] = [(None, None)]
-    if organization_id:
-        owners += [(organization_id, None), (organization_id, ANY_MEMBER)]
-    for folder, member in owners:
-        for region in regions:
-            yield delivery_request(
-                trail_arn=trail_arn,
-                key_arn=key_arn,
-                bucket_name=bucket_name,
-                bucket_prefix=bucket_prefix,
-                region=region,
-                organization_id=folder,
-                member=member,
-                source_org_id=None if has_unknown(organization_id or "") else organization_id,
-            )
-
-
-def acl_request(*, trail_arn: str, bucket_name: str) -> Request:
+def acl_request(locations: Locations) -> Request:
     """CloudTrail's `s3:GetBucketAcl`, which it calls before it delivers (CloudTrail guide, bucket policy page)."""
-    bucket_arn = f"arn:{trail_arn.split(':')[1]}:s3:::{bucket_name}"
     facts = (*SERVICE_FACTS, Fact("s3:*", UNKNOWN, "Service authorization reference, Amazon S3"))
-    return _request(facts, SERVICE, "s3:GetBucketAcl", bucket_arn, trail_arn=trail_arn)
+    return _request(facts, SERVICE, "s3:GetBucketAcl", locations.bucket_arn, trail_arn=locations.trail_arn)
 
 
 def plain_request(bucket_arn: str) -> Request:
@@ -210,20 +167,19 @@ def reader_request(
     *,
     trail_arn: str,
     key_arn: str,
-    bucket_name: str | None,
     bucket_region: str,
-    bucket_prefix: str | None = None,
+    object_arn: str | None,
     identity_allows: bool | None = None,
 ) -> Request:
     """A reader's `kms:Decrypt` of a trail's log files through S3.
 
-    `reader_arn` is the ARN of a user, role, session or root user, or an account's id, which stands for its root.
-    Without `bucket_name` nothing is known of the bucket but its region.
+    `reader_arn` is the ARN of a user, role, session or root user, or an account's id, which stands for its root;
+    `object_arn` the aws:s3:arn that the files are encrypted with, None where it is not known.
     """
     partition = key_arn.split(":")[1]
     reader_arn = f"arn:{partition}:iam::{reader_arn}:root" if reader_arn.isdigit() else reader_arn
     return _request(
-        _reader_facts(reader_arn, partition, bucket_name),
+        _reader_facts(reader_arn, partition, object_arn),
         reader_arn,
         "kms:Decrypt",
         key_arn,
@@ -232,34 +188,18 @@ def reader_request(
         principal_account=reader_arn.split(":")[4],
         principal_arn=reader_arn,
         bucket_region=bucket_region,
-        bucket_arn=f"arn:{partition}:s3:::{bucket_name}",
-        log_file=_log_file(trail_arn, str(bucket_name), (bucket_prefix, "AWSLogs")),
+        object_arn=object_arn or "",
     )
 
 
-def _reader_facts(reader_arn: str, partition: str, bucket_name: str | None) -> list[Fact]:
+def _reader_facts(reader_arn: str, partition: str, object_arn: str | None) -> list[Fact]:
     """The rows without those of which nothing is known in this case; the last row makes these keys unknown."""
     unknown = {
         "aws:PrincipalArn": ":assumed-role/" in reader_arn,  # a session's ARN does not show the path of its role
         "kms:ViaService": partition not in ("aws", "aws-us-gov"),  # the suffix of service names is documented here only
-        OBJECT_KEY: bucket_name is None,
+        OBJECT_KEY: object_arn is None,
     }
     return [fact for fact in READER_FACTS if not unknown.get(fact.key)]
-
-
-def _log_file(
-    trail_arn: str,
-    bucket_name: str,
-    folders: tuple[str | None, ...],
-    region: str | None = None,
-    member: str | None = None,
-) -> str:
-    """The ARN of a log file below these folders, named as in "CloudTrail log file name format"."""
-    _arn, partition, _service, home, owner = trail_arn.split(":")[:5]
-    region, account = region or home, member or owner
-    folder = "/".join(part for part in folders if part)
-    name = f"{account}_CloudTrail_{region}_20260101T0000Z_0123456789abcdef.json.gz"
-    return f"arn:{partition}:s3:::{bucket_name}/{folder}/{account}/CloudTrail/{region}/2026/01/01/{name}"
 
 
 def _request(

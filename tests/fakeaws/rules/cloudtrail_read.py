@@ -65,12 +65,13 @@ def get_trail_status(world: World, identity: Identity, call: Call) -> Answer:
     delivery, problem = refresh(world, trail)
     status: dict[str, Any] = {"IsLogging": trail.status.is_logging, "StartLoggingTime": delivery.started}
     status["StopLoggingTime"] = delivery.stopped
-    status["LatestDeliveryTime"] = delivery.last_delivery
+    status["LatestDeliveryTime"] = delivery.logs.last_delivery
     if problem and delivery.on_failure == "error" and trail.status.is_logging:
         status["LatestDeliveryError"] = problem
     if trail.log_validation:
-        status["LatestDigestDeliveryTime"] = delivery.last_delivery
-        status["LatestDigestDeliveryError"] = status.get("LatestDeliveryError")
+        status["LatestDigestDeliveryTime"] = delivery.digests.last_delivery
+        if delivery.digest_problem and delivery.on_failure == "error" and trail.status.is_logging:
+            status["LatestDigestDeliveryError"] = delivery.digest_problem
     return {name: value for name, value in {**status, **_retired(status)}.items() if value is not None}
 
 

@@ -14,25 +14,37 @@ from __future__ import annotations
 import time
 
 from tests.fakeaws import store
-from tests.fakeaws.rules.service_requests import may_deliver, may_use_key, uses_bucket_key
+from tests.fakeaws.rules.service_requests import (
+    may_put,
+    may_read_acl,
+    may_use_key,
+    uses_bucket_key,
+)
 from tests.fakeaws.store import FakeBucket, Key, Trail
-from tests.fakeaws.world import Delivery, World
+from tests.fakeaws.world import Delivery, Files, World
 
 _STATES = {"Disabled": "KMS.DisabledException"}
 
 
 def refresh(world: World, trail: Trail) -> tuple[Delivery, str | None]:
-    """Bring the trail's delivery up to now; also the S3 error code of what is in the way."""
+    """Bring the trail's delivery up to now; also the S3 error code of what is in the way of its logs."""
     delivery, problem, now = world.deliveries[trail.arn], obstacle(world, trail), time.time()
-    if problem or not trail.status.is_logging:
-        delivery.healthy_since = None
-        return delivery, problem
-    if delivery.healthy_since is None:
-        delivery.healthy_since = now
+    delivery.digest_problem = digest_obstacle(world, trail) if trail.log_validation else None
+    for files, obstructed in ((delivery.logs, problem), (delivery.digests, delivery.digest_problem)):
+        _advance(world, files, now, flows=obstructed is None and trail.status.is_logging)
+    return delivery, problem
+
+
+def _advance(world: World, files: Files, now: float, *, flows: bool) -> None:
+    """Deliver what has come up since these files can be delivered."""
+    if not flows:
+        files.healthy_since = None
+        return
+    if files.healthy_since is None:
+        files.healthy_since = now
     tick = now - now % world.delivery_interval
-    if tick >= delivery.healthy_since:
-        delivery.last_delivery = tick
-    return delivery, None
+    if tick >= files.healthy_since:
+        files.last_delivery = tick
 
 
 def settle(world: World) -> None:
@@ -47,9 +59,21 @@ def obstacle(world: World, trail: Trail) -> str | None:
     bucket = store.find_bucket(trail.bucket_name)
     if bucket is None:
         return "NoSuchBucket"
-    if not may_deliver(world, trail, bucket, trail.kms_key_id or None):
+    if not (may_read_acl(trail, bucket) and may_put(world, trail, bucket, trail.kms_key_id or None)):
         return "AccessDenied"
     return _key_obstacle(world, trail, bucket) if trail.kms_key_id else None
+
+
+def digest_obstacle(world: World, trail: Trail) -> str | None:
+    """The same for digest files, of which AWS's pages disagree how they are encrypted: a switch chooses.
+
+    Under the trail's key: API reference, UpdateTrail, KmsKeyId. By SSE-S3: user guide, "Security best practices".
+    """
+    bucket = store.find_bucket(trail.bucket_name)
+    key_arn = trail.kms_key_id if trail.kms_key_id and world.digests_under_key else None
+    if bucket and not (may_read_acl(trail, bucket) and may_put(world, trail, bucket, key_arn, "CloudTrail-Digest")):
+        return "AccessDenied"
+    return _key_obstacle(world, trail, bucket) if bucket and key_arn else None if bucket else "NoSuchBucket"
 
 
 def _key_obstacle(world: World, trail: Trail, bucket: FakeBucket) -> str | None:

@@ -20,6 +20,10 @@ from tests.fakeaws.world import World
 
 SERVICE = "cloudtrail.amazonaws.com"
 _REQUESTER = Requester(service=SERVICE)
+# For the account's root its own account is enough.
+_ENOUGH = (Verdict.ALLOWED, Verdict.ALLOWED_TO_ACCOUNT)
+# Older bucket policies name them (user guide, "Amazon S3 bucket policy for CloudTrail"); the regions of the scenarios.
+REGION_ACCOUNTS = {"us-east-1": "086441151436", "eu-central-1": "035351147821", "eu-west-1": "859597730677"}
 
 
 def _service_context(trail: Trail) -> dict[str, str | list[str]]:
@@ -52,21 +56,37 @@ def _encryption_context(trail: Trail) -> dict[str, str | list[str]]:
     }
 
 
-def may_deliver(world: World, trail: Trail, bucket: FakeBucket, key_arn: str | None) -> bool:
-    """Does the bucket policy let CloudTrail look at the ACL and put objects, encrypted as the trail says?"""
-    if bucket.policy is None:
-        return False
-    policy, arn = bucket.policy.decode(), f"arn:{bucket.partition}:s3:::{bucket.name}"
+def may_read_acl(trail: Trail, bucket: FakeBucket) -> bool:
+    """May CloudTrail read the bucket's ACL, as it does first (user guide, bucket policy page)?"""
+    return _may_on_bucket(trail, bucket, "s3:GetBucketAcl", "", _service_context(trail))
+
+
+def may_put(
+    world: World, trail: Trail, bucket: FakeBucket, key_arn: str | None, kind: str = "CloudTrail", *, own: bool = False
+) -> bool:
+    """May CloudTrail put a file, encrypted under a key or by SSE-S3, where the trail's files of this kind go?
+
+    An organization trail writes below the organization's id (user guide, "Finding your CloudTrail log files"); `own`
+    is the folder of its account, beside that.
+    """
     context = _service_context(trail)
     put = {**context, "s3:x-amz-acl": "bucket-owner-full-control", **_encryption_headers(key_arn)}
-    places = [f"{arn}/{_prefix(trail)}CloudTrail/{trail.region_name}/log.json.gz"]
-    organization = world.organization_of(trail.account_id)
-    if trail.is_org_trail and organization:
+    organization = world.organization_of(trail.account_id) if trail.is_org_trail else None
+    if organization:
         put["aws:SourceOrgID"] = organization.id
-        places.append(f"{arn}/{_prefix(trail, organization.id)}CloudTrail/{trail.region_name}/log.json.gz")
-    return evaluate(policy, _REQUESTER, "s3:GetBucketAcl", arn, context) is Verdict.ALLOWED and all(
-        evaluate(policy, _REQUESTER, "s3:PutObject", place, put) is Verdict.ALLOWED for place in places
-    )
+    folder = _prefix(trail, organization.id if organization and not own else None)
+    return _may_on_bucket(trail, bucket, "s3:PutObject", f"/{folder}{kind}/{trail.region_name}/file.json.gz", put)
+
+
+def _may_on_bucket(trail: Trail, bucket: FakeBucket, action: str, path: str, context: Context) -> bool:
+    """Does the bucket's policy allow it, to the service or in the older form to CloudTrail's account of the region?"""
+    policy, resource = (bucket.policy or b"{}").decode(), f"arn:{bucket.partition}:s3:::{bucket.name}{path}"
+    verdicts = [evaluate(policy, _REQUESTER, action, resource, context)]
+    account = REGION_ACCOUNTS.get(trail.region_name)
+    if account:
+        older = Requester(account=account, arns=frozenset({f"arn:{trail.partition}:iam::{account}:root"}))
+        verdicts.append(evaluate(policy, older, action, resource, context))
+    return Verdict.DENIED not in verdicts and any(verdict in _ENOUGH for verdict in verdicts)
 
 
 def _encryption_headers(key_arn: str | None) -> dict[str, str]:

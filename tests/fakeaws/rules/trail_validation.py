@@ -16,7 +16,12 @@ import time
 
 from tests.fakeaws import store
 from tests.fakeaws.errors import AwsError
-from tests.fakeaws.rules.service_requests import may_deliver, may_use_key, uses_bucket_key
+from tests.fakeaws.rules.service_requests import (
+    may_put,
+    may_read_acl,
+    may_use_key,
+    uses_bucket_key,
+)
 from tests.fakeaws.store import FakeBucket, Key, Trail
 from tests.fakeaws.world import Identity, World
 
@@ -55,13 +60,19 @@ def check_bucket(world: World, trail: Trail) -> FakeBucket:
     bucket = store.find_bucket(trail.bucket_name)
     if bucket is None:
         raise AwsError("S3BucketDoesNotExistException", f"S3 bucket {trail.bucket_name} does not exist!")
-    if may_deliver(world, trail, bucket, trail.kms_key_id or None):
+    if _may_deliver(world, trail, bucket, trail.kms_key_id or None):
         return bucket
-    if trail.kms_key_id and may_deliver(world, trail, bucket, None):
+    if trail.kms_key_id and _may_deliver(world, trail, bucket, None):
         # Only the encryption stands in the way, for example a Deny of everything but AES256.
         raise _insufficient(trail)
     message = f"Incorrect S3 bucket policy is detected for bucket: {trail.bucket_name}"
     raise AwsError("InsufficientS3BucketPolicyException", message)
+
+
+def _may_deliver(world: World, trail: Trail, bucket: FakeBucket, key_arn: str | None) -> bool:
+    """May CloudTrail read the ACL and put logs? Of an organization trail a switch says into which folders."""
+    folders = (False, True) if trail.is_org_trail and world.own_folder_needed else (False,)
+    return may_read_acl(trail, bucket) and all(may_put(world, trail, bucket, key_arn, own=own) for own in folders)
 
 
 def check_key(world: World, trail: Trail, bucket: FakeBucket) -> None:

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from tests.fakeaws import store
-from tests.fakeaws.rules.delivery import obstacle
+from tests.fakeaws.rules.delivery import digest_obstacle, obstacle
 from tests.fakeaws.scenario.spec import AccountSpec, BucketSpec, KeySpec, PolicySpec, RuleSpec, Scenario, TrailSpec
 from tests.fakeaws.scenario.templates import BucketPlace, KeyPlace, bucket_policy, key_policy
 from tests.fakeaws.world import (
     Account,
     Credentials,
     Delivery,
+    Files,
     Identity,
     Organization,
     Role,
@@ -240,11 +241,17 @@ def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> Non
     """A healthy trail delivers since long ago; a broken one, or one that is off, did until three days ago."""
     now, arn = time.time(), scenario.trail_arn(label)
     trail = store.find_trail(arn)
-    works = trail is not None and spec.logging and obstacle(world, trail) is None
+    problems = (obstacle, digest_obstacle)
+    logs, digests = (
+        Files(healthy_since=now - 90 * _DAY, last_delivery=now)
+        if trail is not None and spec.logging and problem(world, trail) is None
+        else Files(last_delivery=now - _STALE)
+        for problem in problems
+    )
     world.deliveries[arn] = Delivery(
         on_failure=spec.delivery_failure,
         started=now - 90 * _DAY,
         stopped=None if spec.logging else now - _STALE,
-        healthy_since=now - 90 * _DAY if works else None,
-        last_delivery=now if works else now - _STALE,
+        logs=logs,
+        digests=digests,
     )

@@ -12,17 +12,21 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Bucket,
     Finding,
     Key,
+    Level,
     Missing,
     ReadError,
     Snapshot,
     Trail,
     TrailStatus,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import Delivery
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
 
 ACCOUNT = "111111111111"
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -59,6 +63,7 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
+ACL = {**service("Acl", "s3:GetBucketAcl"), "Resource": "arn:aws:s3:::logs"}
 BUCKET_POLICY = policy(
     {
         "Sid": "Write",
@@ -67,7 +72,8 @@ BUCKET_POLICY = policy(
         "Action": "s3:PutObject",
         "Resource": f"arn:aws:s3:::logs/AWSLogs/{ACCOUNT}/*",
         "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceArn": TRAIL_ARN}},
-    }
+    },
+    ACL,
 )
 TRAIL = Trail(
     arn=TRAIL_ARN,
@@ -114,8 +120,16 @@ def snapshot(trail: dict[str, Any] | None = None, key: Fact | None = None, bucke
 
 def finding(rule: str, read: Snapshot, settings: Settings | None = None) -> Finding:
     """What one rule finds on the snapshot's only trail."""
-    (trail,) = assess(read, settings or Settings()).trails
+    others: dict[str, Level] = {name: "off" for name in RULES if name != rule}
+    settings = settings or Settings()
+    (trail,) = assess(read, replace(settings, levels={**others, **settings.levels})).trails
     return next(found for found in trail.findings if found.rule == rule)
+
+
+def delivery(*regions: str) -> Delivery:
+    """What the trail delivers for these regions."""
+    locations = Locations(trail_arn=TRAIL_ARN, bucket_name="logs", bucket_prefix=None, regions=regions)
+    return Delivery(locations, KEY_ARN)
 
 
 def key_policy(*statements: dict[str, Any]) -> dict[str, str]:

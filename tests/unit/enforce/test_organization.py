@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -93,3 +94,20 @@ def test_a_member_is_refused_what_it_names(load: Callable[[str], Lab], name: str
     (refused,) = enforced(lab, PRODUCTION, task).refusals
     assert f"The trail {TRAIL} belongs to account {MANAGEMENT}, and a member of its organization cannot" in refused
     assert lab.writes() == []
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_the_trails_own_folder_is_warned_of_and_left_to_aws(load: Callable[[str], Lab], *, needed: bool) -> None:
+    """AWS's page has the folder for the day it becomes an account's trail; one report says that writes insist on it."""
+    lab = load("organization")
+    lab.aws.set(own_folder_needed=needed)
+    client, bucket = lab.of(LOG_ARCHIVE).client("s3", HOME), f"organization-logs-{LOG_ARCHIVE}"
+    policy = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
+    kept = [each for each in policy["Statement"] if f"AWSLogs/{MANAGEMENT}/" not in str(each["Resource"])]
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": kept}))
+    done = enforced(lab, MANAGEMENT, Task(SCOPE, wish=MOVE))
+    assert f"UpdateTrail may refuse the trail {TRAIL}" in str(done.warnings)
+    assert done.refusals == ()
+    assert bool(done.errors) is needed
+    assert ("InsufficientS3BucketPolicyException" in str(done.errors)) is needed
+    assert verdicts(done) == {NAME: ("owned", "compliant")}

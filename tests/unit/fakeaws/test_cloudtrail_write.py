@@ -339,3 +339,21 @@ def test_organization_trail_belongs_to_the_management_account(load: Callable[[st
         Name="new", S3BucketName=bucket, IsOrganizationTrail=True, IsMultiRegionTrail=True
     )
     assert trail["TrailARN"] == f"arn:aws:cloudtrail:{HOME}:{PRODUCTION}:trail/new"
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_an_organization_trail_writes_below_the_organization_alone(load: Callable[[str], Lab], *, needed: bool) -> None:
+    """Whether the writes of trails insist on the account's own folder, one report says and no page of AWS."""
+    lab, bucket = load("organization"), "organization-logs-444444444444"
+    lab.server.set(own_folder_needed=needed)
+    client = lab.client("s3", account="444444444444")
+    statements = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    kept = [each for each in statements if "AWSLogs/111111111111/" not in str(each["Resource"])]
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": kept}))
+    cloudtrail = lab.client("cloudtrail")
+    assert "LatestDeliveryError" not in cloudtrail.get_trail_status(Name=ORGANIZATION_TRAIL)
+    if needed:
+        with refused("InsufficientS3BucketPolicyException"):
+            cloudtrail.update_trail(Name=ORGANIZATION_TRAIL)
+    else:
+        cloudtrail.update_trail(Name=ORGANIZATION_TRAIL)

@@ -107,6 +107,48 @@ def test_bucket_policy_that_is_taken_away_stops_delivery(lab: Lab) -> None:
     assert status(lab)["LatestDeliveryError"] == "AccessDenied"
 
 
+def change_policy(lab: Lab, change: Callable[[list[Any]], list[Any]]) -> None:
+    """Put the policy of the bucket logs back with other statements."""
+    client, name = lab.client("s3"), bucket_name("logs")
+    statements = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Statement": change(statements)}))
+
+
+def test_a_bucket_that_hides_its_acl_stops_delivery(lab: Lab) -> None:
+    change_policy(lab, lambda statements: [each for each in statements if "GetBucketAcl" not in str(each["Action"])])
+    assert (status(lab)["LatestDeliveryError"], status(lab)["LatestDigestDeliveryError"]) == ("AccessDenied",) * 2
+
+
+@pytest.mark.parametrize(
+    ("under_key", "encryption", "errors"),
+    [
+        (True, "aws:kms", (None, None)),
+        (False, "aws:kms", (None, "AccessDenied")),
+        (True, "AES256", ("AccessDenied", "AccessDenied")),
+        (False, "AES256", ("AccessDenied", None)),
+    ],
+)
+def test_digests_have_an_encryption_of_their_own(
+    lab: Lab, *, under_key: bool, encryption: str, errors: tuple[str | None, str | None]
+) -> None:
+    lab.server.set(digests_under_key=under_key)
+    only = {"StringNotEquals": {"s3:x-amz-server-side-encryption": encryption}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": only}
+    change_policy(lab, lambda rest: [*rest, {**deny, "Resource": f"arn:aws:s3:::{bucket_name('logs')}/*"}])
+    answer = status(lab)
+    assert (answer.get("LatestDeliveryError"), answer.get("LatestDigestDeliveryError")) == errors
+
+
+@pytest.mark.parametrize(
+    ("region_account", "error"),
+    [("035351147821", None), ("086441151436", "AccessDenied"), ("222222222222", "AccessDenied")],
+)
+def test_the_older_form_names_the_account_of_the_region(lab: Lab, region_account: str, error: str | None) -> None:
+    older = {"Principal": {"AWS": f"arn:aws:iam::{region_account}:root"}, "Condition": {}}
+    change_policy(lab, lambda statements: [{**each, **older} for each in statements])
+    assert status(lab).get("LatestDeliveryError") == error
+
+
 def test_bucket_that_is_deleted_stops_delivery(lab: Lab) -> None:
     lab.client("s3").delete_bucket(Bucket=bucket_name("logs"))
     assert status(lab)["LatestDeliveryError"] == "NoSuchBucket"

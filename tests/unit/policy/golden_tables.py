@@ -20,11 +20,13 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    delivery_request,
+    acl_request,
     reader_request,
     service_request,
+    upload_request,
 )
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events"
@@ -155,8 +157,23 @@ def _call(case: dict[str, Any]) -> Request:
             case["reader"],
             trail_arn=trail,
             key_arn=key,
-            bucket_name=BUCKET,
+            object_arn=next(_locations(case).encryption_contexts(bucket_key=case.get("bucket_key", False))),
             bucket_region="us-east-1",
             identity_allows=case.get("identity"),
         )
-    return delivery_request(trail_arn=trail, key_arn=key, bucket_name=BUCKET, bucket_prefix=case.get("prefix"))
+    locations = _locations(case)
+    if case.get("asks_for") == "acl":
+        return acl_request(locations)
+    folder = next(locations.digests() if case.get("asks_for") == "digest" else locations.logs())
+    return upload_request(locations, None if case.get("encryption") == "AES256" else key).at(folder.file)
+
+
+def _locations(case: dict[str, Any]) -> Locations:
+    return Locations(
+        trail_arn=case.get("trail", TRAIL),
+        bucket_name=BUCKET,
+        bucket_prefix=case.get("prefix"),
+        regions=("us-east-1",),
+        organization_id=case.get("organization"),
+        has_digests=True,
+    )

@@ -23,6 +23,7 @@ SERVICE = "cloudtrail.amazonaws.com"
 CONTEXT = "kms:EncryptionContext:aws:cloudtrail:arn"
 OTHER = "444455556666"
 STRANGER = "999999999999"
+LOGS = "arn:aws:s3:::b"
 TRAILS = [
     f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
     for account, region, name in [
@@ -138,7 +139,12 @@ def readers() -> st.SearchStrategy[Request]:
     """Any reader, or a stranger, with or without IAM policies that are known."""
     return st.builds(
         lambda reader, trail, identity: reader_request(
-            reader, trail_arn=trail, key_arn=KEY, bucket_name="b", bucket_region="us-east-1", identity_allows=identity
+            reader,
+            trail_arn=trail,
+            key_arn=KEY,
+            object_arn=LOGS,
+            bucket_region="us-east-1",
+            identity_allows=identity,
         ),
         st.sampled_from([*READERS, f"arn:aws:iam::{OWNER}:role/other", f"arn:aws:iam::{STRANGER}:role/stranger"]),
         st.sampled_from(TRAILS),

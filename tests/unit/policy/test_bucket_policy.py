@@ -20,17 +20,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._b
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import MergeRefusedError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
-DELIVERY = Delivery(
-    trail_arn=TRAIL,
-    key_arn="arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555",
-    bucket_name="logs",
-    bucket_prefix=None,
-    regions=("us-east-1", "eu-west-1"),
+LOCATIONS = Locations(
+    trail_arn=TRAIL, bucket_name="logs", bucket_prefix=None, regions=("us-east-1", "eu-west-1"), has_digests=True
 )
+DELIVERY = Delivery(LOCATIONS, "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555")
 ACL, WRITE, TLS = "AwsBaselineCloudTrailAcl", "AwsBaselineCloudTrailWrite", "AwsBaselineCloudTrailTlsOnly"
 SERVICE = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
 ANYBODY_WRITES = {**SERVICE, "Sid": "Write", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::logs/*"}
@@ -43,6 +41,11 @@ DENY_WITHOUT_TLS = {
     "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"],
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
+
+
+def delivery_of(**fields: Any) -> Delivery:
+    """The delivery of a trail whose files lie elsewhere."""
+    return replace(DELIVERY, locations=replace(LOCATIONS, **fields))
 
 
 def text(*statements: Any) -> str:
@@ -103,12 +106,8 @@ def test_the_form_is_the_one_that_aws_documents() -> None:
 
 
 def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
-    delivery = replace(
-        DELIVERY,
-        trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:"),
-        key_arn=DELIVERY.key_arn.replace("arn:aws:", "arn:aws-cn:"),
-        bucket_prefix="audit",
-        organization_id="o-exampleorg1",
+    delivery = delivery_of(
+        trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:"), bucket_prefix="audit", organization_id="o-exampleorg1"
     )
     assert merged(None, delivery)[1]["Resource"] == [
         "arn:aws-cn:s3:::logs/audit/AWSLogs/111111111111/*",
@@ -124,7 +123,7 @@ def test_prefix_organization_and_partition_stand_in_the_folders() -> None:
     ],
 )
 def test_what_a_deny_leaves_open_gets_no_grant(deny: dict[str, Any]) -> None:
-    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    delivery = delivery_of(organization_id="o-exampleorg1")
     policy = text(ANYBODY_WRITES, {**SERVICE, "Sid": "Out", "Effect": "Deny", "Action": "s3:PutObject", **deny})
     assert sids(merged(policy, delivery, tls_only=False)) == ["Write", "Out", ACL]
 
@@ -132,7 +131,7 @@ def test_what_a_deny_leaves_open_gets_no_grant(deny: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("source", "added"), [("o-exampleorg1", [ACL]), ("o-stranger00", [ACL, WRITE])])
 def test_an_organization_trail_writes_in_the_name_of_its_organization(source: str, added: list[str]) -> None:
     """So Control Tower's bucket takes its logs. Whether the other calls are made in that name AWS does not say."""
-    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    delivery = delivery_of(organization_id="o-exampleorg1")
     of_one = text({**ANYBODY_WRITES, "Condition": {"StringEquals": {"aws:SourceOrgID": source}}})
     assert sids(merged(of_one, delivery, tls_only=False)) == [*sids(json.loads(of_one)["Statement"]), *added]
 
@@ -148,12 +147,12 @@ def test_the_folders_of_an_organization_are_those_of_its_members_too() -> None:
             "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/111111111111/*",
         ],
     }
-    delivery = replace(DELIVERY, organization_id="o-exampleorg1")
+    delivery = delivery_of(organization_id="o-exampleorg1")
     (_theirs, ours, _tls) = merged(text(of_one_account), delivery)
     assert (ours["Sid"], ours["Resource"][1]) == (WRITE, "arn:aws:s3:::logs/AWSLogs/o-exampleorg1/*")
 
 
-ORGANIZATION = replace(DELIVERY, bucket_prefix="audit", organization_id="o-exampleorg1")
+ORGANIZATION = delivery_of(bucket_prefix="audit", organization_id="o-exampleorg1")
 OF_ACCOUNT, OF_ORGANIZATION = (f"arn:aws:s3:::logs/audit/AWSLogs/{owner}/*" for owner in ("111111111111", "o-*"))
 UNDER_THE_KEY = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": DELIVERY.key_arn}}
 
@@ -165,7 +164,8 @@ UNDER_THE_KEY = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-i
         (ORGANIZATION, {"Resource": [OF_ACCOUNT]}, [ACL, WRITE]),
         (ORGANIZATION, {"Resource": [OF_ORGANIZATION]}, [ACL, WRITE]),
         (ORGANIZATION, {"Resource": ["arn:aws:s3:::logs/AWSLogs/*"]}, [ACL, WRITE]),
-        (replace(ORGANIZATION, organization_id=None), {"Resource": [OF_ACCOUNT]}, [ACL]),
+        (replace(ORGANIZATION, spare=False), {"Resource": [OF_ORGANIZATION]}, [ACL]),
+        (delivery_of(bucket_prefix="audit"), {"Resource": [OF_ACCOUNT]}, [ACL]),
         (DELIVERY, {"Condition": UNDER_THE_KEY}, [ACL]),
         (replace(DELIVERY, key_arn=f"{DELIVERY.key_arn}6"), {"Condition": UNDER_THE_KEY}, [ACL, WRITE]),
     ],
@@ -193,10 +193,10 @@ def test_a_policy_may_be_as_long_as_s3_takes_and_no_longer(more: int) -> None:
 
 def test_a_second_trail_joins_our_statements() -> None:
     first = text(*merged(None))
-    second = replace(DELIVERY, trail_arn=TRAIL.replace("main", "second"))
+    second = delivery_of(trail_arn=TRAIL.replace("main", "second"))
     both = merged(first, second)
     assert sids(both) == [ACL, WRITE, TLS]
-    assert both[0]["Condition"]["StringEquals"]["aws:SourceArn"] == [TRAIL, second.trail_arn]
+    assert both[0]["Condition"]["StringEquals"]["aws:SourceArn"] == [TRAIL, second.locations.trail_arn]
 
 
 @pytest.mark.parametrize(
@@ -270,5 +270,6 @@ def test_nothing_is_lost_and_everything_needed_is_allowed(statements: list[Any])
     kept = [each for each in statements if each.get("Sid") not in (ACL, WRITE, TLS, f"{WRITE}2")]
     assert [each for each in found if each in kept] == kept
     policy = parse({"Version": "2012-10-17", "Statement": found})
-    assert {decide(policy, request).outcome for request in DELIVERY.requests()} == {Outcome.ALLOWED}
+    requests = [request for call in DELIVERY.calls(policy) for request in call.requests]
+    assert {decide(policy, request).outcome for request in requests} == {Outcome.ALLOWED}
     assert merge_bucket_policy(policy.to_json(), DELIVERY, tls_only=True) is None

@@ -29,6 +29,7 @@ from tests.unit.policy.golden_tables import KEY, OWNER
 from tests.unit.policy.strategies import (
     CONTEXT,
     KEYS,
+    LOGS,
     SERVICE,
     documents,
     requests,
@@ -69,7 +70,12 @@ def required_calls(required: Required) -> list[Request]:
         ]
         for reader in required.readers:
             call = reader_request(
-                reader, trail_arn=trail, key_arn=KEY, bucket_name="b", bucket_region="us-east-1", identity_allows=True
+                reader,
+                trail_arn=trail,
+                key_arn=KEY,
+                object_arn=LOGS,
+                bucket_region="us-east-1",
+                identity_allows=True,
             )
             calls.append(call if call.caller.account != OWNER else replace(call, identity_allows=False))
     return calls

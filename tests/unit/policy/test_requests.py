@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _requests as table
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
+    ANY_MEMBER,
+    ANY_ORGANIZATION,
+    Locations,
+    folder_of,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    delivery_request,
     reader_request,
     service_request,
+    upload_request,
 )
 from tests.unit.policy.golden_tables import KEY, TRAIL
 
@@ -33,6 +40,8 @@ TABLES = [
     table.KMS_FACTS,
     table.CRYPTOGRAPHIC_FACTS,
     table.DELIVERY_FACTS,
+    table.SSE_KMS_FACTS,
+    table.SSE_S3_FACTS,
     table.ORGANIZATION_FACTS,
     table.READER_FACTS,
 ]
@@ -43,18 +52,21 @@ def service(action: str) -> Request:
     return service_request(action, trail_arn=TRAIL, key_arn=KEY)
 
 
-def reader(arn: str = ROLE, key_arn: str = KEY, bucket_name: str | None = "logs") -> Request:
+def reader(arn: str = ROLE, key_arn: str = KEY, object_arn: str | None = LOG_FILE) -> Request:
     """A reader's call."""
-    return reader_request(
-        arn, trail_arn=TRAIL, key_arn=key_arn, bucket_name=bucket_name, bucket_prefix="audit", bucket_region="us-east-1"
-    )
+    return reader_request(arn, trail_arn=TRAIL, key_arn=key_arn, object_arn=object_arn, bucket_region="us-east-1")
 
 
-def delivery(prefix: str | None = "audit", source_org_id: str | None = None) -> Request:
+def locations(**fields: Any) -> Locations:
+    """Where the files of a trail lie."""
+    ours = {"bucket_name": "logs", "bucket_prefix": "audit", "regions": ("us-east-1",), "has_digests": True}
+    return Locations(**{"trail_arn": TRAIL, **ours, **fields})
+
+
+def delivery(key_arn: str | None = KEY, **fields: Any) -> Request:
     """CloudTrail's upload."""
-    return delivery_request(
-        trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=prefix, source_org_id=source_org_id
-    )
+    place = locations(**fields)
+    return upload_request(place, key_arn).at(next(place.logs()).file)
 
 
 COMMON = {
@@ -119,7 +131,20 @@ COMMON = {
             },
         ),
         (
-            partial(delivery, source_org_id="o-exampleorg1"),
+            partial(delivery, None),
+            {
+                **COMMON,
+                "s3:x-amz-acl": ("bucket-owner-full-control",),
+                "s3:x-amz-server-side-encryption": ("AES256",),
+                "s3:x-amz-server-side-encryption-aws-kms-key-id": ABSENT,
+            },
+        ),
+        (
+            partial(delivery, organization_id=ANY_ORGANIZATION[0]),
+            {**COMMON, "s3:x-amz-server-side-encryption-aws-kms-key-id": (KEY,)},
+        ),
+        (
+            partial(delivery, organization_id="o-exampleorg1"),
             {
                 **COMMON,
                 "aws:sourceorgid": ("o-exampleorg1",),
@@ -144,7 +169,7 @@ COMMON = {
                 "kms:calleraccount": ("444455556666",),
                 "kms:viaservice": ("s3.us-east-1.amazonaws.com",),
                 "kms:encryptioncontext:aws:cloudtrail:arn": (TRAIL,),
-                "kms:encryptioncontext:aws:s3:arn": ("arn:aws:s3:::logs", LOG_FILE),
+                "kms:encryptioncontext:aws:s3:arn": (LOG_FILE,),
                 "kms:encryptioncontextkeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
                 "aws:sourceip": UNKNOWN,
                 "aws:principaltag/team": UNKNOWN,
@@ -165,7 +190,7 @@ def test_what_a_request_carries(make: Callable[[], Request], carries: dict[str, 
         (partial(service, "kms:Decrypt"), "cloudtrail.amazonaws.com", "kms:Decrypt", KEY, "111122223333"),
         (delivery, "cloudtrail.amazonaws.com", "s3:PutObject", LOG_FILE, ""),
         (
-            partial(delivery, None),
+            partial(delivery, bucket_prefix=None),
             "cloudtrail.amazonaws.com",
             "s3:PutObject",
             LOG_FILE.replace("/audit", ""),
@@ -190,7 +215,7 @@ def test_what_is_not_known_of_some_readers() -> None:
     session = "arn:aws:sts::444455556666:assumed-role/reader/alice"
     assert reader(session).keys.get("aws:principalarn") is UNKNOWN
     assert reader(session).keys.get("aws:principalaccount") == ("444455556666",)
-    assert reader(bucket_name=None).keys.get("kms:encryptioncontext:aws:s3:arn") is UNKNOWN
+    assert reader(object_arn=None).keys.get("kms:encryptioncontext:aws:s3:arn") is UNKNOWN
     china = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-cn:"))
     assert china.keys.get("kms:viaservice") is UNKNOWN
     assert china.keys.get("aws:principalarn") == (ROLE,)
@@ -204,23 +229,47 @@ def test_what_is_not_known_of_some_readers() -> None:
 def test_identity_is_passed_on() -> None:
     """Whoever knows the reader's IAM policies may say so."""
     known = reader_request(
-        ROLE, trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_region="us-east-1", identity_allows=False
+        ROLE, trail_arn=TRAIL, key_arn=KEY, object_arn=None, bucket_region="us-east-1", identity_allows=False
     )
     assert known.identity_allows is False
-    assert known.keys.get("kms:encryptioncontext:aws:s3:arn") == ("arn:aws:s3:::logs", LOG_FILE.replace("/audit", ""))
 
 
-def test_where_a_log_file_of_another_region_or_of_the_organization_goes() -> None:
-    """The folders of "CloudTrail log file name format", and below the organization's id."""
-    one = partial(delivery_request, trail_arn=TRAIL, key_arn=KEY, bucket_name="logs", bucket_prefix=None)
-    account = TRAIL.split(":")[4]
-    assert f"logs/AWSLogs/{account}/CloudTrail/eu-west-1/" in one(region="eu-west-1").resource
-    assert f"logs/AWSLogs/o-a/{account}/CloudTrail/us-east-1/" in one(organization_id="o-a").resource
+@pytest.mark.parametrize(
+    ("fields", "logs", "digests", "spare"),
+    [
+        ({"has_digests": False}, ["audit/AWSLogs/111122223333/CloudTrail/us-east-1"], [], []),
+        (
+            {"bucket_prefix": None, "regions": ("eu-west-1", "us-east-1")},
+            ["AWSLogs/111122223333/CloudTrail/eu-west-1", "AWSLogs/111122223333/CloudTrail/us-east-1"],
+            ["AWSLogs/111122223333/CloudTrail-Digest/eu-west-1", "AWSLogs/111122223333/CloudTrail-Digest/us-east-1"],
+            [],
+        ),
+        (
+            {"organization_id": "o-a"},
+            [f"audit/AWSLogs/o-a/{owner}/CloudTrail/us-east-1" for owner in ("111122223333", ANY_MEMBER)],
+            [f"audit/AWSLogs/o-a/{owner}/CloudTrail-Digest/us-east-1" for owner in ("111122223333", ANY_MEMBER)],
+            ["audit/AWSLogs/111122223333/CloudTrail/us-east-1"],
+        ),
+    ],
+)
+def test_where_the_files_of_a_trail_lie(
+    fields: dict[str, Any], logs: list[str], digests: list[str], spare: list[str]
+) -> None:
+    """The folders of "CloudTrail log file name format" and "Finding your CloudTrail digest files"."""
+    place = locations(**fields)
+    found = [[folder.path for folder in folders] for folders in (place.logs(), place.digests(), place.spare())]
+    assert found == [logs, digests, spare]
+    for folder in (*place.logs(), *place.digests(), *place.spare()):
+        assert folder.file.startswith(f"arn:aws:s3:::logs/{folder.path}/20")
+        assert folder_of(folder.file) == f"logs/{folder.path}"
+        assert f"_{folder.region}_" in folder.file
+    assert list(place.encryption_contexts(bucket_key=True)) == ["arn:aws:s3:::logs"]
+    assert list(place.encryption_contexts(bucket_key=False)) == [folder.file for folder in place.logs()]
 
 
 def test_cloudtrail_asks_for_the_acl_of_a_bucket_in_the_partition_of_its_trail() -> None:
     """As CloudTrail itself, for the trail; what else S3 is told is not known."""
-    call = table.acl_request(trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:"), bucket_name="logs")
+    call = table.acl_request(locations(trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:")))
     assert (call.principal, call.action, call.resource) == (table.SERVICE, "s3:GetBucketAcl", "arn:aws-cn:s3:::logs")
     assert call.keys.get("aws:sourcearn") == (TRAIL.replace("arn:aws:", "arn:aws-cn:"),)
     assert (call.keys.get("s3:any"), call.keys.get("aws:username"), call.keys.get("kms:any")) == (

@@ -14,6 +14,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Names, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
+    ANY_MEMBER,
+    ANY_ORGANIZATION,
+    Locations,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     ANY_DIGIT,
     ANY_LETTER_OR_DIGIT,
@@ -21,11 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     has_unknown,
     readable,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    ANY_MEMBER,
-    ANY_ORGANIZATION,
-    delivery_request,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import upload_request
 from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, TRAIL
 
 SERVICE = "cloudtrail.amazonaws.com"
@@ -73,14 +74,15 @@ OF_ANY_ACCOUNT = (
     ],
 )
 def test_ids_that_nobody_knows_are_told_in_words(statement: dict[str, Any], reason: str, advice: str) -> None:
-    request = delivery_request(
+    place = Locations(
         trail_arn=TRAIL,
-        key_arn=KEY,
         bucket_name="logs",
         bucket_prefix=None,
+        regions=("us-east-1",),
         organization_id=ANY_ORGANIZATION[0],
-        member=ANY_MEMBER,
     )
+    _own, of_member = place.logs()
+    request = upload_request(place, KEY).at(of_member.file)
     decision = decide(parse({"Version": "2012-10-17", "Statement": [statement]}), request)
     assert (decision.reason, decision.advice) == (reason, advice)
     denied = [EVERYTHING, {**statement, "Effect": "Deny"}]

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import assume, given
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    Delivery,
     merge_bucket_policy,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
@@ -23,7 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     merge,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
-from tests.unit.policy.golden_tables import KEY, TRAIL
+from tests.unit.checks import build
 from tests.unit.policy.merging import DESCRIBE, ROOT, USE, document, required
 from tests.unit.policy.strategies import documents, wanted
 
@@ -59,7 +58,7 @@ def test_a_single_statement_keeps_its_text_as_well() -> None:
 
 
 def test_a_bucket_s_policy_keeps_its_text_as_well() -> None:
-    delivery = Delivery(TRAIL, KEY, "logs", None, ("us-east-1",))
+    delivery = build.delivery("us-east-1")
     foreign = FOREIGN[0].replace("kms:Encrypt", "s3:DeleteObject")
     merged = merge_bucket_policy(f'{{"Version":"2012-10-17","Statement":[{foreign}]}}', delivery, tls_only=True)
     assert merged is not None

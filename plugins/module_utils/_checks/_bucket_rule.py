@@ -1,0 +1,284 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rule that the bucket takes what CloudTrail delivers: by its ACL, the logs, the digests, in every folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
+from typing import TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import (
+    as_result,
+    parsed,
+    remedy_for,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    NO_KEY,
+    Result,
+    Subject,
+    unknown_organization,
+    unreadable,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Missing,
+    ReadError,
+    TrailStatus,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._delivery import (
+    REGION_ACCOUNTS,
+    Answer,
+    Call,
+    acl_calls,
+    answer,
+    digest_calls,
+    log_calls,
+    naming_accounts,
+    of_accounts_alone,
+    spare_calls,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations, folder_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+
+NO_POLICY = '{"Statement": []}'
+# CloudTrail writes a digest file every hour (CloudTrail guide, "Validating CloudTrail log file integrity"): within two
+# hours the last one has shown that the bucket takes them.
+FRESH = timedelta(hours=2)
+_PAGES = (
+    "AWS's pages disagree under what digest files are encrypted: under the trail's key by the API reference "
+    '("UpdateTrail", KmsKeyId), with SSE-S3 by the user guide ("Security best practices in AWS CloudTrail")'
+)
+_Judge: TypeAlias = Callable[[Subject, Policy, Call, Sequence[Answer]], Result]
+# The worst first: what fails or is open, before what is advice only.
+_STATUSES = ("pass", "unknown", "fail")
+_ORDER = (("fail", False), ("unknown", False), ("unknown", True), ("fail", True), ("pass", False))
+
+
+def bucket_policy_accepts_key(subject: Subject) -> Result:
+    """The bucket policy lets CloudTrail read the bucket's ACL and upload logs, encrypted under this key, and digests.
+
+    A policy that insists on AES256, or on another key, stops delivery once the trail has a key.
+    """
+    if subject.trail.kms_key_arn is None:
+        return NO_KEY
+    name = subject.trail.bucket_name
+    if isinstance(subject.bucket, Missing):
+        return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
+    policy = policy_of(subject)
+    if isinstance(policy, ReadError):
+        remedy = (
+            f"Allow {policy.iam_action} to the principal that asks; where the bucket belongs to another account, "
+            "audit with its credentials, by bucket_assume_role."
+        )
+        return unreadable(f"The policy of the bucket {name}", policy, remedy)
+    return policy if isinstance(policy, Result) else _of_every_organization(subject, policy, Budget())
+
+
+def policy_of(subject: Subject) -> Policy | Result | ReadError:
+    """The parsed policy of a bucket that is there, or why there is none."""
+    if isinstance(subject.bucket, (ReadError, Missing)):
+        return subject.bucket if isinstance(subject.bucket, ReadError) else Result("unknown", subject.bucket.message)
+    policy = subject.bucket.policy
+    return policy if isinstance(policy, ReadError) else parsed(NO_POLICY if policy is None else policy)
+
+
+def refuses_spare_folder(subject: Subject) -> bool:
+    """Whether the policy of an organization trail's bucket does not take logs below the trail's own account.
+
+    None come there. But by one public report CreateTrail insists on that folder as well, as UpdateTrail may.
+    """
+    policy = policy_of(subject)
+    if not isinstance(policy, Policy):
+        return False
+    return _refuses_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", Budget())
+
+
+def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:
+    """What holds for every organization that the trail may be of.
+
+    Of one that was not told nothing else is said: a policy that is right for what it names says nothing of the
+    trail's own.
+    """
+    results: list[Result] = []
+    for locations in subject.locations:
+        results.append(_judged(subject, policy, locations, budget))
+        if budget.is_exhausted:
+            return results[-1]
+    found = {(result.status, result.advice) for result in results}
+    if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
+        return results[0]
+    open_ = unknown_organization(subject, "the bucket policy must name")
+    return replace(open_, advice=all(result.advice or result.status == "pass" for result in results))
+
+
+def _judged(subject: Subject, policy: Policy, locations: Locations, budget: Budget) -> Result:
+    """The worst that is to be said of each kind of call; of digests only where the logs themselves arrive."""
+    key_arn = subject.trail.kms_key_arn or ""
+    logs = _worst_of(_of_log, subject, policy, budget, log_calls(locations, key_arn))
+    acl = _worst_of(_of_acl, subject, policy, budget, acl_calls(policy, locations))
+    if {logs.status, acl.status} != {"pass"}:
+        return _joined([logs, acl])
+    digests = _worst_of(_of_digest, subject, policy, budget, digest_calls(locations, key_arn))
+    if digests.status != "pass":
+        return digests
+    notes = chain.from_iterable(note(policy, locations, key_arn, budget) for note in (_on_accounts, _on_spare_folder))
+    return replace(logs, message=" ".join([logs.message, *notes]))
+
+
+def _worst_of(judge: _Judge, subject: Subject, policy: Policy, budget: Budget, calls: Iterable[Call]) -> Result:
+    """The worst result of these calls; of those that are decided alike the first is put into words."""
+    first: dict[tuple[Outcome, ...], Result] = {}
+    for call in calls:
+        answers = [answer(policy, request, call.region, budget) for request in call.requests]
+        outcomes = tuple(each.outcome for each in answers)
+        if outcomes not in first:
+            first[outcomes] = judge(subject, policy, call, answers)
+        if (first[outcomes].status, first[outcomes].advice) == _ORDER[0] or budget.is_exhausted:
+            break
+    return _worst([*first.values()] or [Result("pass", "")])
+
+
+def _worst(results: Sequence[Result]) -> Result:
+    return min(results, key=lambda result: _ORDER.index((result.status, result.advice)))
+
+
+def _joined(results: list[Result]) -> Result:
+    """Those of the worst status as one."""
+    worst = _worst(results)
+    same = [each for each in results if each.status == worst.status]
+    return replace(
+        worst,
+        message=" ".join(dict.fromkeys(each.message for each in same)),
+        remediation=" ".join(dict.fromkeys(each.remediation for each in same if each.remediation)),
+    )
+
+
+def _of_log(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
+    return _of_request(subject, policy, call, answers[0], "upload logs encrypted under this key")
+
+
+def _of_acl(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
+    return _of_request(subject, policy, call, answers[0], "read the bucket's ACL, as it does before it delivers")
+
+
+def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
+    """Of one folder of digest files, which come under the key or with SSE-S3: nobody can tell which."""
+    results = [_of_request(subject, policy, call, each, "upload digest files") for each in answers]
+    worst, best = _worst(results), min(results, key=lambda result: _STATUSES.index(result.status))
+    if worst.status == best.status:
+        return worst
+    if best.status == "unknown":
+        return best
+    if _has_fresh_digest(subject):
+        return best
+    message = f"{worst.message} That may be no harm: {_PAGES}."
+    remedy = f"{worst.remediation} Let both encryptions in below CloudTrail-Digest/."
+    return replace(worst, message=message, remediation=remedy, advice=True)
+
+
+def _has_fresh_digest(subject: Subject) -> bool:
+    """Whether a digest file came lately, which shows under which encryption they come better than any page."""
+    status = subject.trail.status
+    if not isinstance(status, TrailStatus) or status.latest_digest_delivery_error:
+        return False
+    latest = status.latest_digest_delivery_time
+    return latest is not None and subject.read_at - latest < FRESH
+
+
+def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, what: str) -> Result:
+    """What the policy says of one form of a call, the first of which has its action and resource."""
+    request = call.requests[0]
+    name, folder = subject.trail.bucket_name, f" to {readable(folder_of(request.resource))}" if call.folder else ""
+    decision, passed = found.decision, f"The policy of the bucket {name} lets CloudTrail {what}."
+    if decision.outcome is Outcome.IMPLICIT_DENY and not found.by_account:
+        accounts = of_accounts_alone(policy, request)
+        if accounts:
+            return _not_of_this_region(subject, call, ", ".join(each.label for each in accounts))
+    if decision.outcome is Outcome.INDETERMINATE and _hangs_on_ids(decision, request):
+        return _of_unknown_ids(subject, decision, _above(folder).rpartition("/")[0].removeprefix(f"{name}/"))
+    return as_result(
+        policy,
+        decision,
+        passed,
+        f"The policy of the bucket {name} does not let CloudTrail {what}{folder}.",
+        f"Let the policy of the bucket {name} allow {request.action} to the service cloudtrail.amazonaws.com "
+        f"{f'below {_above(folder)}/' if folder else f'on {request.resource}'} where aws:SourceArn is "
+        f"{subject.trail.arn}.",
+    )
+
+
+def _above(folder: str) -> str:
+    """The folder of the account, above that of the kind of files and of the region."""
+    return folder.removeprefix(" to ").rpartition("/CloudTrail")[0]
+
+
+def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
+    """The result where the older form, which works for the regions whose account it names, names none for this one."""
+    name, region = subject.trail.bucket_name, call.region
+    known = REGION_ACCOUNTS.get(region)
+    why = f"not {known}, which is that of {region}" if known else f"and for {region} CloudTrail has none"
+    reason = f"The policy of the bucket {name} names accounts of CloudTrail for single regions ({labels}), {why}."
+    return Result(
+        "fail",
+        f"{reason} So nothing of {region} can be delivered.",
+        f"In {labels}, name the service cloudtrail.amazonaws.com in the place of these accounts, which works for every "
+        f"region, with the condition that aws:SourceArn is {subject.trail.arn}.",
+        {"outcome": Outcome.IMPLICIT_DENY.name.lower(), "statements": [], "reason": reason},
+    )
+
+
+def _hangs_on_ids(decision: Decision, request: Request) -> bool:
+    """Whether a statement leaves it open because nobody knows which ids the request's resource has."""
+    resources = [each.resources for each in decision.statements if each.resources]
+    return has_unknown(request.resource) and any(
+        each.cover(request.resource, request.keys) is None for each in resources
+    )
+
+
+def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
+    """The result where it hangs on which accounts are members of the organization."""
+    name = subject.trail.bucket_name
+    return Result(
+        "unknown",
+        f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether logs of all of "
+        "its accounts can be delivered, and of one that joins later, the trail does not tell.",
+        remedy_for(
+            decision,
+            f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
+            f"{below}/* where aws:SourceArn is {subject.trail.arn}.",
+        ),
+        {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
+    )
+
+
+def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
+    """That it works by the accounts of the older form alone, if it does."""
+    labels = ", ".join(each.label for each in naming_accounts(policy))
+    calls = (*acl_calls(policy, locations), *log_calls(locations, key_arn)) if labels else ()
+    if any(answer(policy, call.requests[0], call.region, budget).by_account for call in calls):
+        yield (
+            f"It does so by accounts of CloudTrail for single regions ({labels}), a form that no new region knows: "
+            "name the service cloudtrail.amazonaws.com in their place."
+        )
+
+
+def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
+    """That the folder of an organization trail's own account is shut, if it is; no log comes there."""
+    if _refuses_spare(policy, locations, key_arn, budget):
+        yield (
+            f"It does not let them into AWSLogs/{locations.account}/, where an organization trail writes nothing; "
+            "CreateTrail and UpdateTrail may ask for that folder all the same."
+        )
+
+
+def _refuses_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> bool:
+    calls = spare_calls(locations, key_arn)
+    return any(answer(policy, call.requests[0], call.region, budget).outcome is not Outcome.ALLOWED for call in calls)

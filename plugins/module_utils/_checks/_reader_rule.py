@@ -1,0 +1,166 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rule that the readers of a trail may decrypt its log files, wherever these lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
+    Subject,
+    unknown_organization,
+    unreadable,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+    Decision,
+    decide,
+    told_apart,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import folder_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    OBJECT_KEY,
+    reader_request,
+)
+
+# How many folders a message names; the evidence has them all.
+SHOWN = 3
+
+
+_DENIED = (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the key policy says of one reader, and the folders it cannot read where it can read others."""
+
+    outcome: Outcome
+    reason: str
+    folders: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """What it means for the rule."""
+        return "fail" if self.outcome in _DENIED else "pass" if self.outcome is Outcome.ALLOWED else "unknown"
+
+    @property
+    def evidence(self) -> dict[str, object]:
+        """The same, as the finding holds it."""
+        folders = {"folders": list(self.folders)} if self.folders else {}
+        return {"outcome": self.outcome.name.lower(), "reason": self.reason, **folders}
+
+    def __str__(self) -> str:
+        """The reason, after the folders that it is about."""
+        more = len(self.folders) - SHOWN
+        places = ", ".join(self.folders[:SHOWN]) + (f" and {more} more folders" if more > 0 else "")
+        return f" in {places}: {self.reason}" if places else f": {self.reason}"
+
+
+def readers_can_decrypt(subject: Subject) -> Result:
+    """Every reader may decrypt this trail's logs, in all folders they lie in, by what the key policy says."""
+    if not subject.settings.readers:
+        return Result("not_applicable", "No readers are given.")
+    found = key_and_policy(subject)
+    if isinstance(found, Result):
+        return found
+    key, policy = found
+    asking = _Asking(subject, key, policy, subject.log_contexts, Budget.of(len(subject.settings.readers)))
+    answers = {reader: _answer(asking, reader) for reader in subject.settings.readers}
+    evidence = {reader: each.evidence for reader, each in answers.items()}
+    denied = [reader for reader, each in answers.items() if each.status == "fail"]
+    unclear = [reader for reader, each in answers.items() if each.status == "unknown"]
+    if denied:
+        return Result(
+            "fail",
+            " ".join(f"{reader} may not decrypt the logs{answers[reader]}" for reader in denied),
+            f"Let the policy of {key.arn} allow kms:Decrypt to {', '.join(denied)}.",
+            evidence,
+        )
+    if unclear:
+        return Result(
+            "unknown",
+            " ".join(f"Whether {reader} may decrypt is open: {answers[reader].reason}" for reader in unclear),
+            f"Name {', '.join(unclear)} in the policy of {key.arn} with kms:Decrypt, so that it can be proven.",
+            evidence,
+        )
+    foreign = [reader for reader in answers if _is_foreign(reader, key)]
+    also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
+    return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
+
+
+def may_read(subject: Subject, key: Key, policy: Policy, reader: str, budget: Budget) -> bool:
+    """Whether the key policy certainly lets somebody, by ARN or account id, decrypt all of the trail's logs."""
+    return _answer(_Asking(subject, key, policy, subject.log_contexts, budget), reader).status == "pass"
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """What is asked of every reader: `cases` are `Subject.log_contexts`."""
+
+    subject: Subject
+    key: Key
+    policy: Policy
+    cases: Sequence[tuple[str, ...]]
+    budget: Budget
+
+
+def _is_foreign(reader: str, key: Key) -> bool:
+    account = reader if reader.isdigit() else reader.split(":")[4]
+    return account != key.arn.split(":")[4]
+
+
+def _answer(asking: _Asking, reader: str) -> Answer:
+    """What holds whatever could not be read of the bucket and the organization; else that it is open."""
+    answers = [_of_case(asking, reader, objects) for objects in asking.cases]
+    if asking.budget.is_exhausted or len({each.status for each in answers}) == 1:
+        return answers[-1]
+    of_folders = answers if asking.subject.bucket_key is False else answers[1:]
+    is_of_folders = len({each.status for each in of_folders}) > 1
+    return Answer(Outcome.INDETERMINATE, _what_was_not_read(asking.subject, of_folders=is_of_folders))
+
+
+def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
+    """The worst decision on any of the log files, each with its aws:s3:arn in the encryption context."""
+    groups = told_apart(asking.policy, OBJECT_KEY, objects, asking.budget)
+    decisions = [_decision(asking, reader, group[0]) for group in groups]
+    denied = [number for number, decision in enumerate(decisions) if decision.outcome in _DENIED]
+    if denied:
+        files = [file for number in denied for file in groups[number]] if len(denied) < len(groups) else []
+        worst = decisions[denied[0]]
+        return Answer(worst.outcome, worst.reason, tuple(readable(folder_of(file)) for file in files))
+    worst = next((each for each in decisions if each.outcome is Outcome.INDETERMINATE), decisions[0])
+    return Answer(worst.outcome, worst.reason)
+
+
+def _decision(asking: _Asking, reader: str, object_arn: str) -> Decision:
+    """Decide a reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
+    bucket = asking.subject.bucket
+    request = reader_request(
+        reader,
+        trail_arn=asking.subject.trail.arn,
+        key_arn=asking.key.arn,
+        object_arn=object_arn,
+        bucket_region=bucket.region if isinstance(bucket, Bucket) else asking.key.region,
+        identity_allows=True if _is_foreign(reader, asking.key) else None,
+    )
+    return decide(asking.policy, request, asking.budget)
+
+
+def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:
+    """Why it is open: which organization's folders the policy must name, or whether it must name the bucket."""
+    if of_folders:
+        result = unknown_organization(subject, "its logs lie below the folder of,")
+    elif isinstance(subject.bucket_key, ReadError):
+        result = unreadable(f"Whether the bucket {subject.trail.bucket_name} has an S3 Bucket Key", subject.bucket_key)
+    else:
+        return f"The bucket {subject.trail.bucket_name} does not exist, and the policy asks where the logs lie."
+    return f"{result.message} {result.remediation}".strip()

@@ -1,0 +1,157 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a trail's delivery asks of a bucket's policy, and whether the policy allows it, to the service or as of old.
+
+Source: CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+    Decision,
+    concerning,
+    decide,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Folder, Locations
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    acl_request,
+    upload_request,
+)
+
+# The accounts as which CloudTrail delivers for a region where a bucket policy of the older form names them. It works
+# for the regions that have one. The same page lists nine of them; the others are those of the Terraform provider's
+# data source aws_cloudtrail_service_account.
+REGION_ACCOUNTS: Mapping[str, str] = {
+    "us-east-1": "086441151436",
+    "us-east-2": "475085895292",
+    "us-west-1": "388731089494",
+    "us-west-2": "113285607260",
+    "ca-central-1": "819402241893",
+    "eu-west-1": "859597730677",
+    "eu-west-2": "282025262664",
+    "eu-west-3": "262312530599",
+    "eu-central-1": "035351147821",
+    "eu-north-1": "829690693026",
+    "ap-south-1": "977081816279",
+    "ap-southeast-1": "903692715234",
+    "ap-southeast-2": "284668455005",
+    "ap-northeast-1": "216624486486",
+    "ap-northeast-2": "492519147666",
+    "ap-northeast-3": "765225791966",
+    "sa-east-1": "814480443879",
+    "us-gov-west-1": "608710470296",
+    "us-gov-east-1": "608710470296",
+    "cn-north-1": "193415116832",
+    "cn-northwest-1": "681348832753",
+}
+_ACCOUNTS = frozenset(REGION_ACCOUNTS.values())
+# Of the service's call this is known of the account's call, too: the others are not described for it.
+_KNOWN_OF_OLD = ("s3:", "aws:securetransport")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of CloudTrail for a region: `requests` are its possible forms, of which the policy must allow one.
+
+    `folder` is that of the file that is uploaded; None where the call is on the bucket itself.
+    """
+
+    requests: tuple[Request, ...]
+    region: str
+    folder: Folder | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision; `by_account`: on an account by which CloudTrail delivered of old, not on the service."""
+
+    decision: Decision
+    by_account: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome."""
+        return self.decision.outcome
+
+
+def acl_calls(policy: Policy, locations: Locations) -> Iterator[Call]:
+    """CloudTrail reads the bucket's ACL: the same call for every region, but where accounts of regions are named."""
+    request = acl_request(locations)
+    return (Call((request,), region) for region in locations.regions[: None if naming_accounts(policy) else 1])
+
+
+def log_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
+    """It puts log files, encrypted under the key, into each of their folders."""
+    under_key = upload_request(locations, key_arn)
+    return (Call((under_key.at(folder.file),), folder.region, folder) for folder in locations.logs())
+
+
+def spare_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
+    """It would put them there, were an organization trail an account's."""
+    under_key = upload_request(locations, key_arn)
+    return (Call((under_key.at(folder.file),), folder.region, folder) for folder in locations.spare())
+
+
+def digest_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
+    """It puts digest files into theirs, encrypted under the key or by SSE-S3: of that AWS's pages disagree.
+
+    Under the key by the API reference (CreateTrail, UpdateTrail: KmsKeyId), by SSE-S3 by the CloudTrail user guide,
+    "Security best practices in AWS CloudTrail".
+    """
+    forms = upload_request(locations, key_arn), upload_request(locations, None)
+    for folder in locations.digests():
+        yield Call(tuple(form.at(folder.file) for form in forms), folder.region, folder)
+
+
+def answer(policy: Policy, request: Request, region: str, budget: Budget) -> Answer:
+    """Decide a request of CloudTrail's, as the service and, where the policy names it, as its account of the region."""
+    decision = decide(policy, request, budget)
+    account = REGION_ACCOUNTS.get(region)
+    if decision.outcome is not Outcome.IMPLICIT_DENY or account is None or not _names(policy, account):
+        return Answer(decision)
+    as_account = decide(policy, _as_account(request, account), budget)
+    if as_account.outcome is Outcome.IMPLICIT_DENY and not of_accounts_alone(policy, request):
+        return Answer(decision)
+    return Answer(as_account, by_account=True)
+
+
+def of_accounts_alone(policy: Policy, request: Request) -> tuple[Statement, ...]:
+    """The statements that name CloudTrail's accounts, where none allows anything to the service itself."""
+    allows_service = any(each.effect == "Allow" for each in concerning(policy, request).statements)
+    return () if allows_service else naming_accounts(policy)
+
+
+@lru_cache(maxsize=64)
+def naming_accounts(policy: Policy) -> tuple[Statement, ...]:
+    """The statements of the older form: those that allow something to CloudTrail's account of any region."""
+    return tuple(
+        each
+        for each in policy.statements
+        if each.effect == "Allow"
+        and each.principals
+        and not each.principals.negated
+        and _ACCOUNTS & each.principals.accounts
+    )
+
+
+def _names(policy: Policy, account: str) -> bool:
+    return any(each.principals and account in each.principals.accounts for each in naming_accounts(policy))
+
+
+def _as_account(request: Request, account: str) -> Request:
+    known = {key: value for key, value in request.context.items() if key.lower().startswith(_KNOWN_OF_OLD)}
+    return replace(
+        request,
+        principal=f"arn:{request.resource.split(':')[1]}:iam::{account}:root",
+        context=known,
+        unknown_keys=request.unknown_keys | {"aws:*"},
+    )
