@@ -11,6 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+
 
 class ActionModule(ActionBase):
     """Look up what a run has found of a host: no process is started and nothing templated, for thousands of hosts."""
@@ -26,8 +28,10 @@ class ActionModule(ActionBase):
         failures = (variables.get(name) or {}).get("host_failures", {})
         if host not in failures:
             raise AnsibleActionFail(
-                f"The variable {name} does not say whether the host {host} fails. Register cloudtrail_kms_run there, "
-                "with this host among its hosts."
+                printable(
+                    f"The variable {name} does not say whether the host {host} fails. Register cloudtrail_kms_run "
+                    "there, with this host among its hosts."
+                )
             )
         failed = {"failed": True, "msg": failures[host]} if failures[host] else {}
         return {**result, "changed": False, **failed}

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
@@ -90,31 +91,30 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
-        result, variables = super().run(tmp, task_vars), task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return {**result, **self._run(task_vars or {})}
+        except (AnsibleActionFail, AnsibleTemplateError, MembersError, ReservedError, VariablesError) as error:
+            raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
+
+    def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
         given = self._given(variables)
         own = own_options(given)
         options = module_options(given, own["mode"], new_bucket=own["new_bucket"])
         if own["mode"] == OPTIONS:
-            return {
-                **result,
-                "changed": False,
-                "options": {name: given[name] for name in own["names"] if name in given},
-            }
+            return {"changed": False, "options": {name: given[name] for name in own["names"] if name in given}}
         if own["mode"] == "enforce" and own["reports"]:
             self._refuse_one_directory_for_all(variables)
         if own["mode"] == "share":
-            return {**result, **self._share(options, variables)}
+            return self._share(options, variables)
         if own["mode"] == "look":
-            return {**result, "changed": False, "looked": self._look(own, given, options, variables)}
-        try:
-            members = self._members(own, variables)
-            with reserved(places(own, variables), self._whose(own, members, options, variables)) as keep:
-                told = self._ask_and_tell(own, members, options, variables)
-                if told.get("reports"):
-                    keep()
-        except (MembersError, ReservedError, VariablesError) as error:
-            raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
-        return {**result, **told}
+            return {"changed": False, "looked": self._look(own, given, options, variables)}
+        members = self._members(own, variables)
+        with reserved(places(own, variables), self._whose(own, members, options, variables)) as keep:
+            told = self._ask_and_tell(own, members, options, variables)
+            if told.get("reports"):
+                keep()
+        return told
 
     def _ask_and_tell(
         self, own: Mapping[str, Any], members: list[Member], options: dict[str, Any], variables: dict[str, Any]
@@ -155,10 +155,7 @@ class ActionModule(ActionBase):
         given: dict[str, Any] = self._task.args
         if not given.get("variables"):
             return given
-        try:
-            return from_variables(given, task_vars, self._templar)
-        except VariablesError as error:
-            raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
+        return from_variables(given, task_vars, self._templar)
 
     def _refuse_one_directory_for_all(self, task_vars: Mapping[str, Any]) -> None:
         """Raise AnsibleActionFail where the enforcements of hosts would replace each other's reports."""
@@ -187,7 +184,7 @@ class ActionModule(ActionBase):
         try:
             reports = write_reports(judged, own["reports"], Path(own["report_dir"] or "."), own["cis_version"])
         except ReportError as error:
-            return {"failed": True, "msg": str(error)}
+            return {"failed": True, "msg": printable(str(error))}
         failing = joined(
             failures(judged, own["fail_on"], reasons),
             without_organization_trail(judged) if own["require_organization_trail"] else {},
@@ -338,7 +335,7 @@ class ActionModule(ActionBase):
 
     def _say(self, text: str) -> None:
         if is_for_people(no_log=self._task.no_log):
-            display.display(text)
+            display.display(printable(text))
 
     def _share(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Have the keys changed for which this host is the first to wait, each for all the hosts that wait for it."""
@@ -366,5 +363,5 @@ def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
     try:
         audit: dict[str, Any] = joining.joined_reports(paths, datetime.now(timezone.utc))
     except joining.JoinError as error:
-        raise AnsibleActionFail(str(error)) from None  # Ansible would say it twice
+        raise AnsibleActionFail(str(error)) from None
     return audit

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
     CIS_VERSIONS,
     DEFAULT_CIS_VERSION,
@@ -31,7 +32,8 @@ def _report(name: str, audit: Any, cis_version: Any = DEFAULT_CIS_VERSION) -> st
     """Return the report of an audit; AnsibleFilterError where the input is none."""
     if str(cis_version) not in CIS_VERSIONS:
         raise AnsibleFilterError(
-            f"cis_version is {cis_version}; the rules are mapped to the versions {', '.join(CIS_VERSIONS)}."
+            f"cis_version is {printable(str(cis_version))}; the rules are mapped to the versions "
+            f"{', '.join(CIS_VERSIONS)}."
         )
     if not isinstance(audit, Mapping) or not isinstance(audit.get("accounts"), list):
         raise AnsibleFilterError(
@@ -41,6 +43,6 @@ def _report(name: str, audit: Any, cis_version: Any = DEFAULT_CIS_VERSION) -> st
     try:
         return FORMATS[name].render(audit, cis_version=str(cis_version))
     except KeyError as error:
-        raise AnsibleFilterError(f"The audit is not complete: it has no {error}.") from error
+        raise AnsibleFilterError(printable(f"The audit is not complete: it has no {error}.")) from None
     except (AttributeError, TypeError, ValueError) as error:
-        raise AnsibleFilterError(f"The audit has not the shape of one: {error}.") from error
+        raise AnsibleFilterError(printable(f"The audit has not the shape of one: {error}.")) from None

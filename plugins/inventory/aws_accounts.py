@@ -143,6 +143,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
     with_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
     Selection,
     SelectionError,
@@ -206,7 +207,7 @@ class InventoryModule(AWSInventoryBase):
             selection = Selection.from_options({name: options.get(name) for name in Selection.OPTIONS})
             accounts = self._accounts(selection, path, use_cache=cache)
         except (AwsError, SelectionError) as error:
-            raise AnsibleParserError(str(error)) from None  # Ansible would say it twice
+            raise AnsibleParserError(printable(str(error))) from None  # Ansible would say it twice
         if any(account.state is None for account in accounts):
             self.warn(
                 "This AWS SDK is too old to tell the State of accounts: all are taken to be in use. Update boto3."

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
-
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _printable, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
 
 
 def end(module: Any, done: _task.Done, **own: Any) -> None:
     """Leave the module; `own` is what it returns beside what all return that write."""
     for warning in dict.fromkeys(done.warnings):
-        warn(warning)
+        _shown.warn(warning)
     result = {
         "changed": any(change.status in ("planned", "applied") for change in done.changes),
         "changes": _diff.rows(done.changes),
-        "refusals": list(done.refusals),
-        "errors": list(done.errors),
+        "refusals": list(map(_printable.printable, done.refusals)),
+        "errors": list(map(_printable.printable, done.errors)),
         "diff": _diff.diff(done.changes),
         "backup": _backup.document(done.backup) if done.backup else None,
         **own,
     }
     reasons = [*done.refusals, *done.errors]
     if reasons:
-        module.fail_json(msg="\n".join(reasons), **result)
+        _shown.fail(module, *reasons, **result)
     module.exit_json(**result)

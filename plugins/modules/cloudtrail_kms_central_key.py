@@ -125,6 +125,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _ending,
     _enforce_arguments,
     _model,
+    _shown,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace
 
@@ -145,7 +146,7 @@ def main() -> None:
             _access.connect(region, endpoint_url, connection, task.scope.concurrency), task, _pace.Pace(timeout)
         )
     except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
-        module.fail_json(msg=str(error))
+        _shown.fail(module, str(error))
     _ending.end(module, outcome, key_arn=outcome.key_arn, account_id=outcome.account_id)
 
 

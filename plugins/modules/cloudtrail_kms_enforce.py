@@ -289,6 +289,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _enforce_arguments,
     _facts,
     _model,
+    _shown,
     _task,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace
@@ -314,7 +315,7 @@ def main() -> None:
         caller = _access.connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
         outcome = _enforce.enforce(caller, task, _pace.Pace(timeout))
     except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
-        module.fail_json(msg=str(error))
+        _shown.fail(module, str(error))
     _ending.end(module, outcome, **_own(outcome, task))
 
 

@@ -328,7 +328,6 @@ ansible_facts:
                   type: str
 """
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -340,6 +339,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
     collect_garbage_seldom,
     connect,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._shown import fail, warn
 
 
 def main() -> None:
@@ -354,7 +354,7 @@ def main() -> None:
         caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
         found, warnings = audit(caller, scope, settings, progress)
     except (ArgumentError, AwsError) as error:
-        module.fail_json(msg=str(error))
+        fail(module, str(error))
     for warning in warnings:
         warn(warning)
     module.exit_json(changed=False, ansible_facts={"cloudtrail_kms": found})

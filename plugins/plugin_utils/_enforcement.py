@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import (
+    LONGEST_REGION,
     Column,
     Grid,
     Paint,
@@ -28,16 +30,15 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table imp
     closing,
     render,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 _CHANGES = (
     Column(heading="OPERATION"),
-    Column(heading="REGION"),
+    Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="RESOURCE", shares=True),
     Column(heading="STATUS"),
 )
 _VERDICTS = (
-    Column(heading="REGION"),
+    Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="TRAIL", shares=True),
     Column(heading="KEY", shares=True),
     Column(heading="BEFORE"),
@@ -87,7 +88,7 @@ def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width:
     changes = enforcement["changes"]
     statuses = Counter(change["status"] for change in changes)
     tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
-    lines = [f"{title}: {tally}", ""]
+    lines = [f"{printable(title)}: {tally}", ""]
     if changes:
         lines += [*_change_lines(changes, account_id, width, paint), ""]
     lines += note_lines(_reasons(enforcement), width, paint)
@@ -110,7 +111,7 @@ def _change_cells(change: Mapping[str, Any], account_id: str) -> tuple[str, str,
     """A resource of the account goes by the last part of its ARN, since the rest is said beside it."""
     *_prefix, owner, name = change["resource"].split(":", 5)
     resource = name if owner == account_id else change["resource"]
-    return change["operation"], printable(change["region"]), printable(resource), change["status"]
+    return change["operation"], change["region"], resource, change["status"]
 
 
 def _details(change: Mapping[str, Any]) -> Iterator[str]:
@@ -119,11 +120,11 @@ def _details(change: Mapping[str, Any]) -> Iterator[str]:
     for field, value in change["after"].items():
         if field == "policy":
             words = on_demand("_statements").policy_words(before["policy"] if before else None, value)
-            yield printable(f"policy: {words}")
+            yield f"policy: {words}"
         elif before is None:
-            yield printable(f"{field}: {_value(value)}")
+            yield f"{field}: {_value(value)}"
         else:
-            yield printable(f"{field}: {_value(before.get(field))} -> {_value(value)}")
+            yield f"{field}: {_value(before.get(field))} -> {_value(value)}"
 
 
 def _value(value: object) -> str:
@@ -135,10 +136,7 @@ def _value(value: object) -> str:
 def _reasons(enforcement: Mapping[str, Any]) -> list[Note]:
     refusals = [("REFUSED", text) for text in enforcement["refusals"]]
     errors = [("FAILED", text) for text in enforcement["errors"]]
-    return [
-        Note(mark=mark, tone="bad", subject="", text=printable(text), remediation="")
-        for mark, text in (*refusals, *errors)
-    ]
+    return [Note(mark=mark, tone="bad", subject="", text=text, remediation="") for mark, text in (*refusals, *errors)]
 
 
 def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TypeAlias
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, wrap, wrap_with_command
 
@@ -27,6 +28,8 @@ _WIDEST, _NARROWEST = 120, 79
 # The longest mark of a note.
 _MARK_WIDTH = 8
 _NOTE_INDENT = 4
+# Of a region's cell: AWS has no longer name, but a report may.
+LONGEST_REGION = 20
 
 
 def legible(width: int) -> int:
@@ -47,9 +50,9 @@ class Grid:
     """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap."""
 
     def __init__(self, layout: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> None:
-        """`rows` are the printable cells of all rows; a line takes `width` columns of the terminal at most."""
+        """`rows` are the cells of all rows; a line takes `width` columns of the terminal at most."""
         self._headings = [column.heading for column in layout]
-        self._widths = _column_widths(layout, [self._headings, *rows], width)
+        self._widths = _column_widths(layout, [self._headings, *map(_printable_cells, rows)], width)
 
     def heading(self, paint: Paint) -> str:
         """Return the line of the headings."""
@@ -57,7 +60,7 @@ class Grid:
 
     def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:
         """Yield a row's lines: cells that are wider than their column wrap."""
-        wrapped = [wrap(cell, width) for cell, width in zip(cells, self._widths, strict=True)]
+        wrapped = [wrap(cell, width) for cell, width in zip(_printable_cells(cells), self._widths, strict=True)]
         (*first, last), *others = zip_longest(*wrapped, fillvalue="")
         yield self._joined(first) + _GAP + paint(last, tone)
         for line in others:
@@ -65,6 +68,10 @@ class Grid:
 
     def _joined(self, cells: Sequence[str]) -> str:
         return _GAP.join(pad(cell, width) for cell, width in zip(cells, self._widths, strict=False))
+
+
+def _printable_cells(cells: Sequence[str]) -> list[str]:
+    return [printable(cell) for cell in cells]
 
 
 def _column_widths(layout: Sequence[Column], table: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -86,8 +93,9 @@ def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]
     """
     margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
     for note, to_do in zip(notes, _to_dos(notes), strict=True):
-        text = wrap_with_command(f"{note.subject}: {note.text}" if note.subject else note.text, width - len(margin))
-        first, *others = [*text, *wrap_with_command(to_do, width - len(margin))]
+        told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
+        lines = (wrap_with_command(text, width - len(margin)) for text in (told, printable(to_do)))
+        first, *others = chain.from_iterable(lines)
         yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
         yield from (margin + line for line in others if line)
     if notes:
@@ -109,7 +117,7 @@ def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
 
 def detail_lines(text: str, width: int) -> Iterator[str]:
     """Yield the lines of a detail under a row; what does not fit goes on two columns further in."""
-    for number, line in enumerate(wrap(text, width - _NOTE_INDENT - len(_GAP))):
+    for number, line in enumerate(wrap(printable(text), width - _NOTE_INDENT - len(_GAP))):
         yield " " * _NOTE_INDENT + (_GAP if number else "") + line
 
 

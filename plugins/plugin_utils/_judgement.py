@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 
 # The verdicts of an account that fail its host, for each value of fail_on.
 FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -47,9 +47,9 @@ def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()
     under it are left out. `reasons`, what an enforcement was refused or failed to do, fail it whatever its verdict.
     """
     if reasons:
-        return {account["account_id"]: "\n".join(reasons) for account in audit["accounts"]}
+        return {account["account_id"]: "\n".join(map(printable, reasons)) for account in audit["accounts"]}
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
-    return {account["account_id"]: f"{_account_sentence(account)} {_NEXT_STEP}" for account in failing}
+    return {account["account_id"]: f"{printable(_account_sentence(account))} {_NEXT_STEP}" for account in failing}
 
 
 def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _covers(trail: Mapping[str, Any]) -> bool:
 
 def _account_sentence(account: Mapping[str, Any]) -> str:
     verdict, trails = account["verdict"], account["trails"]
-    name = printable(f" ({account['account_name']})") if account.get("account_name") else ""
+    name = f" ({account['account_name']})" if account.get("account_name") else ""
     subject = f"Account {account['account_id']}{name}"
     if verdict == "no_trails":
         return f"{subject} is no_trails: no trail was found in the regions that were read."
@@ -102,4 +102,4 @@ def _trail_reason(trail: Mapping[str, Any], status: str) -> str:
         for finding in trail["findings"]
         if finding["level"] == "required" and finding["status"] == status
     ]
-    return f"trail {printable(trail['name'])} in {trail['home_region']}: {', '.join(rules)}"
+    return f"trail {trail['name']} in {trail['home_region']}: {', '.join(rules)}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 _WORDS = {"regions": "only regions ", "trails": "only trails ", "rules_off": "rules off: "}
 _NOT_KNOWN = "not known, as the audit is from before reports told it"

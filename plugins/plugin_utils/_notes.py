@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 # What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
 _OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|key_id|(?:key|bucket)_assume_role|approved_keys)\b")
@@ -71,8 +70,8 @@ def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
 def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is wrong and what to do; of what is excepted, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
-        return printable(finding["message"]), printable(finding["remediation"])
-    return printable(f"{finding['message']} {excepted_until(finding['evidence']['exception'])}"), ""
+        return finding["message"], finding["remediation"]
+    return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", ""
 
 
 def excepted_until(exception: Mapping[str, Any]) -> str:
@@ -98,9 +97,9 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield Note(
             mark="not read",
             tone="doubt",
-            subject=printable(f"{action} in {', '.join(error['region'] for error in errors)}"),
-            text=printable(f"{code}: {errors[0]['message']}"),
-            remediation=printable(_error_remediation(errors[0])),
+            subject=f"{action} in {', '.join(error['region'] for error in errors)}",
+            text=f"{code}: {errors[0]['message']}",
+            remediation=_error_remediation(errors[0]),
         )
 
 

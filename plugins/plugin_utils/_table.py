@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import (
+    LONGEST_REGION,
     Column,
     Grid,
     Paint,
@@ -28,12 +30,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes imp
     as_variables,
     finding_notes,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable, wrap
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import wrap
 
 _LAYOUT = (
     # An account id has 12 digits and is never broken; its name wraps below it.
     Column(heading="ACCOUNT", limit=12),
-    Column(heading="REGION"),
+    Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="TRAIL", shares=True),
     Column(heading="KEY", shares=True),
     Column(heading="VERDICT"),
@@ -88,7 +90,7 @@ def account_rows(account: Mapping[str, Any]) -> list[Row]:
         rows.append(Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
     if name:
         # It stands once, so that rows of one line stay rows of one line.
-        rows[0] = replace(rows[0], cells=(printable(f"{account_id} {name}"), *rows[0].cells[1:]))
+        rows[0] = replace(rows[0], cells=(f"{account_id} {name}", *rows[0].cells[1:]))
     return rows
 
 
@@ -96,7 +98,7 @@ def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, 
     return Row(
         cells=(
             account_id,
-            printable(trail["home_region"]),
+            trail["home_region"],
             _trail_cell(trail),
             _key_cell(trail["kms_key_arn"], aliases),
             trail["verdict"],
@@ -107,14 +109,14 @@ def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, 
 
 
 def _trail_cell(trail: Mapping[str, Any]) -> str:
-    name = printable(trail["name"])
+    name = trail["name"]
     return name if trail["ownership"] == "owned" else f"{name} ({trail['ownership']})"
 
 
 def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> str:
     if arn is None:
         return "none"
-    return printable((aliases.get(arn) or [arn.rpartition("/")[2]])[0])
+    return (aliases.get(arn) or [arn.rpartition("/")[2]])[0]
 
 
 def closing(audit: Mapping[str, Any], width: int) -> list[str]:

@@ -17,21 +17,6 @@ _COMMAND = re.compile(r'(?<=: )aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && a
 _PART = re.compile(r" (?=--|&& )")
 
 
-def printable(text: str) -> str:
-    r"""Return the text with every character that would not show as itself written as an escape.
-
-    Names and messages from AWS are data. A line break in one of them, a terminal's control
-    sequence, or a mark that turns the direction of writing could forge a line of the table:
-    they come out as `\n`, `\x1b` and `\u202e`.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
-
-
 def columns(text: str) -> int:
     """Return how many columns of a terminal the (printable) text takes: wide characters take two, accents none.
 
@@ -105,7 +90,7 @@ def _pieces(word: str, width: int) -> list[str]:
 def _fitting_end(word: str, start: int, width: int) -> int:
     """Return where the longest piece ends that starts there and fits; one character is the least."""
     if word.isascii():
-        return min(start + width, len(word))
+        return min(start + max(width, 1), len(word))
     taken = 0
     for end in range(start, len(word)):
         taken += _character_columns(word[end])

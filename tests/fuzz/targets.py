@@ -234,7 +234,7 @@ def _show(audited: Mapping[str, Any]) -> None:
     """Put the audit into every form it has."""
     document = json.loads(json.dumps(audited))
     table = render(document, width=100, paint=lambda text, _tone: text)
-    assert not any(ord(character) < ord(" ") for character in table.replace("\n", ""))
+    assert table.replace("\n", "").isprintable()
     for report in FORMATS.values():
         assert report.render(document)
 

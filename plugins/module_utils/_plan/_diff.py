@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
 
 
@@ -29,13 +29,16 @@ def rows(changes: Iterable[_model.Change]) -> list[dict[str, object]]:
 
 
 def diff(changes: Iterable[_model.Change]) -> list[dict[str, str]]:
-    """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON."""
+    """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON.
+
+    It is shown as it is: only its line breaks are no escapes.
+    """
     return [
         {
             "before": _text(change.before or {}),
             "after": _text(change.after),
-            "before_header": f"{change.resource} ({change.operation})",
-            "after_header": f"{change.resource} ({change.operation})",
+            "before_header": (header := _printable.printable(f"{change.resource} ({change.operation})")),
+            "after_header": header,
         }
         for change in changes
     ]
@@ -45,12 +48,13 @@ def _text(fields: Mapping[str, object]) -> str:
     """The fields, one a line; the policy below them."""
     lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
     policy = fields.get("policy")
-    return "\n".join([*lines, *([_laid_out(policy)] if isinstance(policy, str) else []), ""]) if fields else ""
+    lines += _laid_out(policy) if isinstance(policy, str) else []
+    return "\n".join([*map(_printable.printable, lines), ""]) if fields else ""
 
 
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _laid_out(policy: str) -> str:
-    return _document.to_json(_document.parse(policy).document, indent=2, sort_keys=True)
+def _laid_out(policy: str) -> list[str]:
+    return _document.to_json(_document.parse(policy).document, indent=2, sort_keys=True).split("\n")

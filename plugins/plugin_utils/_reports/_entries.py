@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowing
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
     ACCOUNT_RULE,
@@ -23,7 +24,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes imp
     excepted_until,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 
 
 @dataclass(frozen=True, kw_only=True)

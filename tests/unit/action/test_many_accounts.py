@@ -183,3 +183,7 @@ class TestJudge:
     def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
         with pytest.raises(AnsibleActionFail, match="The variable audit does not say whether the host a fails"):
             self.judge(**found)
+
+    def test_a_host_is_named_as_text(self) -> None:
+        with pytest.raises(AnsibleActionFail, match=r"whether the host a\\x1b\[2J fails"):
+            self.judge(inventory_hostname="a\x1b[2J")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import (
     columns,
     pad,
-    printable,
     wrap,
     wrap_with_command,
 )
@@ -120,3 +120,7 @@ def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command:
 )
 def test_what_is_no_command_wraps_as_any_text(text: str) -> None:
     assert wrap_with_command(text, 20) == wrap(text, 20)
+
+
+def test_wrapping_ends_where_there_is_no_room_at_all() -> None:
+    assert wrap("word", 0) == wrap("word", -5) == [*"word"]

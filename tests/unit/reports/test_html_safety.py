@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import printable
 from tests.unit.action.audits import EXAMPLE
 from tests.unit.reports.organization import organization
 from tests.unit.reports.pages import Element, page

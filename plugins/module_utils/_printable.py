@@ -1,0 +1,22 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text of others in a form that a terminal can be shown."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    r"""Return the text with every character that would not show as itself written as an escape.
+
+    Names and messages from AWS are data. A line break in one of them, a terminal's control
+    sequence, or a mark that turns the direction of writing could forge a line of a table, or a warning:
+    they come out as `\n`, `\x1b` and `\u202e`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,192 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Nothing that is shown holds what a terminal obeys or what forges a line, whoever wrote the text that it quotes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail, AnsibleFilterError
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ending, _shown, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
+from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run
+from tests.unit.checks import build
+from tests.unit.plan.build import BARE, GIVEN, NOTHING, OTHER_ARN, plan, target
+
+HOSTILE = "\x1b[2J\r\n[WARNING]: forged\x9b31m\x85\u202e\u2066\u2028 end"
+DENY = {**build.service("Deny it", "kms:GenerateDataKey*"), "Effect": "Deny", "Condition": {"Bool": {"aws:x": "true"}}}
+PERHAPS = build.service("Perhaps", "kms:GenerateDataKey*", Condition={"StringEquals": {"aws:SourceOrgID": "o-1"}})
+READER = {**build.ROOT, "Sid": "Reader", "Principal": {"AWS": build.ROLE_ARN}, "Action": "kms:Decrypt"}
+UNREAD = ReadError("kms", "GetKeyPolicy", "kms:GetKeyPolicy", "us-east-1", "AccessDenied", "not authorized")
+FAILING = TrailStatus(is_logging=True, latest_delivery_error="KMS.DisabledException")
+SNAPSHOTS: dict[str, Snapshot] = {
+    "healthy": build.snapshot(),
+    "no key": build.snapshot(trail=BARE),
+    "a statement that denies": build.snapshot(key=build.key_policy(build.ENCRYPT, build.DESCRIBE, DENY)),
+    "a statement of which nothing is known": build.snapshot(key=build.key_policy(PERHAPS, READER)),
+    "a policy that is not read": build.snapshot(key={"policy": UNREAD, "aliases": UNREAD}),
+    "a key and a bucket that are not read": build.snapshot(key=UNREAD, bucket=UNREAD),
+    "a bucket that denies": build.snapshot(bucket={"policy": build.policy(DENY)}),
+    "reads and deliveries that failed": replace(
+        build.snapshot(trail={"status": FAILING}, key={"policy": build.policy(READER)}),
+        errors=(UNREAD,),
+        account_name="production",
+    ),
+}
+WISHES = {
+    "a key of its own": (Wish(), NOTHING),
+    "a given key": (GIVEN, target(policy=build.policy(build.ROOT, DENY, READER))),
+    "a key that cannot be read": (GIVEN, target(policy=UNREAD)),
+}
+
+
+def hostile(value: Any, name: str = "") -> Iterator[Any]:
+    """The value in every way in which one of its strings is hostile; a policy is gone into."""
+    if isinstance(value, str):
+        yield from map(json.dumps, hostile(json.loads(value))) if name == "policy" else [value + HOSTILE]
+    elif isinstance(value, Mapping):
+        yield from ({**value, key: each} for key, one in value.items() for each in hostile(one))
+        yield from ({**value, key + HOSTILE: one} for key, one in value.items() if not name)
+    elif isinstance(value, (tuple, list)):
+        for place, one in enumerate(value):
+            yield from (type(value)([*value[:place], each, *value[place + 1 :]]) for each in hostile(one))
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from (
+                replace(value, **{field.name: each}) for each in hostile(getattr(value, field.name), field.name)
+            )
+
+
+def consistent(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with its key and bucket under the names that its trail has for them."""
+    (trail,) = snapshot.trails
+    keys = zip(filter(None, [trail.kms_key_arn]), snapshot.keys.values(), strict=False)
+    buckets = zip([trail.bucket_name], snapshot.buckets.values(), strict=True)
+    return replace(snapshot, keys=dict(keys), buckets=dict(buckets))
+
+
+def shows(*texts: str) -> None:
+    """Of these texts, whose lines are ours, each line is one that shows as it is."""
+    for line in "\n".join(texts).split("\n"):
+        assert line.isprintable(), repr(line)
+        assert not line.startswith("[WARNING]: forged")
+
+
+class Module:
+    """What a module tells Ansible when it ends."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+
+    def exit_json(self, **told: Any) -> None:
+        self.told = self.told or told
+
+    fail_json = exit_json
+
+
+def ended(snapshot: Snapshot, wish: Wish, candidate: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a module tells that enforces in such an account in check mode, its warnings among it."""
+    warnings: list[str] = []
+    monkeypatch.setattr(_shown, "_warn", warnings.append)
+    planned = plan(snapshot, wish, candidate)
+    before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
+    warned = (*planned.warnings, *_task.open_questions(after))
+    done = _task.Done(changes=planned.changes, refusals=planned.refusals, errors=planned.refusals, warnings=warned)
+    module = Module()
+    _ending.end(module, done, before=facts([before]), after=facts([after]))
+    return {"msg": "", **module.told, "warnings": warnings}
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_whatever_a_string_of_an_account_holds(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for snapshot in map(consistent, hostile(SNAPSHOTS[name])):
+        told = ended(snapshot, Wish(), NOTHING, monkeypatch)
+        shows(*failures(told["before"], "unknown").values())
+        shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
+        shows(*(text for each in told["diff"] for text in each.values()))
+        result = run(told, mode="enforce")
+        shows(*result["failures"].values(), capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_whatever_a_string_of_a_wished_key_holds(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish, candidate = WISHES[name]
+    for found in hostile(candidate):
+        told = ended(SNAPSHOTS["no key"], wish, found, monkeypatch)
+        shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
+        shows(*(text for each in told["diff"] for text in each.values()))
+        result = run(told, mode="enforce")
+        shows(*result["failures"].values(), capsys.readouterr().out)
+
+
+def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the test above sees refusals, and one text with a line for each."""
+    told = ended(SNAPSHOTS["no key"], *WISHES["a given key"], monkeypatch)
+    assert "Deny it" in told["msg"]
+    module = Module()
+    _shown.fail(module, f"One{HOSTILE}", "Two")
+    shows(module.told["msg"])
+    assert len(module.told["msg"].split("\n")) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"mode": f"audit{HOSTILE}"},
+        {"reports": ["json"], "report_dir": f"/nowhere{HOSTILE}"},
+        {"reports": ["json"], "report_dir": f"/nowhere/{{{{ {HOSTILE} }}}}"},
+        {"mode": "join", "audits": [f"/nowhere{HOSTILE}"]},
+        {"mode": "enforce", "key": {f"alias{HOSTILE}": 1}},
+        {"mode": "enforce", "key": {"alias": f"alias/{HOSTILE}"}},
+        {"variables": True, "task_vars": {f"cloudtrail_kms_trail{HOSTILE}": "x"}},
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_that_holds_other_people_s_words(arguments: dict[str, Any]) -> None:
+    with pytest.raises(AnsibleActionFail) as failed:
+        run(NEVER_ASKED, **arguments)
+    shows(str(failed.value))
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / f"a{HOSTILE}"
+    directory.mkdir()
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("os.replace", lambda *_arguments: (_ for _ in ()).throw(full))
+    result = run(facts_of(GREEN), reports=["json"], report_dir=str(directory))
+    assert result["failed"] is True
+    shows(result["msg"])
+
+
+def test_the_reason_why_an_enforcement_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = {"key_arn": OTHER_ARN + HOSTILE, "alias": None, "trails": [build.TRAIL_ARN + HOSTILE], "readers": []}
+    result = run(enforcement(shared_keys=[shared]), mode="enforce")
+    shows(*result["failures"].values(), capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("audit", [{"accounts": [{HOSTILE: 1}]}, {"accounts": HOSTILE}, {"accounts": [HOSTILE]}])
+@pytest.mark.parametrize("name", FilterModule().filters())
+@pytest.mark.parametrize("version", ["3.0", HOSTILE])
+def test_what_is_no_audit(name: str, audit: Any, version: str) -> None:
+    try:
+        FilterModule().filters()[name](audit, version)
+    except AnsibleFilterError as error:
+        shows(str(error), *([str(error.__cause__)] if error.__cause__ else []))
