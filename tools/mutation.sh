@@ -23,7 +23,7 @@ fi
 rm -rf "$work"
 mkdir -p "$work/$package" "$work/tests/unit"
 cp -R "$root/plugins/module_utils/_policy" "$work/$package/"
-cp -R "$root/tests/unit/policy" "$work/tests/unit/"
+cp -R "$root/tests/unit/policy" "$root/tests/unit/profiles.py" "$work/tests/unit/"
 (
     cd "$work"
     folder=$package
@@ -33,6 +33,7 @@ cp -R "$root/tests/unit/policy" "$work/tests/unit/"
     done
     : >tests/__init__.py
     : >tests/unit/__init__.py
+    printf '%s\n' 'from tests.unit.profiles import load_profile' 'load_profile()' >tests/unit/conftest.py
     printf '%s\n' '[mutmut]' 'source_paths=ansible_collections' 'also_copy=tests' \
         'pytest_add_cli_args_test_selection=tests/unit/policy' >setup.cfg
     HYPOTHESIS_PROFILE=brief nice "$venv/bin/mutmut" run --max-children 1 >mutation.log 2>&1 || {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One fake AWS for all that the collection's own code asks; whoever asks loads a scenario first."""
+"""One fake AWS for all that the collection's own code asks (whoever asks loads a scenario first), and one profile."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 from ansible.plugins.loader import init_plugin_loader
 
 from tests.fakeaws.client import FakeAws
+from tests.unit.profiles import load_profile
+
+load_profile()
 
 # So that tests can ask Ansible's own loader for plugins. It has to come before the collection is imported.
 init_plugin_loader()

@@ -26,7 +26,7 @@ class Told:
         self._event.set()
 
     def wait(self) -> None:
-        assert self._event.wait(10), self.lines
+        assert self._event.wait(60), self.lines
         self._event.clear()
 
 

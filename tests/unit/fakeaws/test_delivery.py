@@ -30,7 +30,7 @@ def age(answer: dict[str, Any]) -> timedelta:
 def test_healthy_trail_delivered_just_now(lab: Lab) -> None:
     answer = status(lab)
     assert answer["IsLogging"] is True
-    assert age(answer) < timedelta(seconds=3)
+    assert age(answer) < timedelta(minutes=1)
     assert answer["LatestDigestDeliveryTime"] == answer["LatestDeliveryTime"]
     assert {"LatestDeliveryError", "LatestDigestDeliveryError", "StopLoggingTime"} & set(answer) == set()
 
@@ -70,7 +70,7 @@ def test_broken_trail_may_just_go_silent(load: Callable[[str], Lab]) -> None:
 def test_trail_that_can_deliver_does(load: Callable[[str], Lab], scenario: str) -> None:
     answer = status(load(scenario))
     assert "LatestDeliveryError" not in answer
-    assert age(answer) < timedelta(seconds=3)
+    assert age(answer) < timedelta(minutes=1)
 
 
 def test_organization_trail_delivers_to_another_account_under_a_third_accounts_key(load: Callable[[str], Lab]) -> None:

@@ -165,11 +165,13 @@ def test_decisions_follow_a_new_policy_after_the_propagation_delay(load: Callabl
     lab = load("policy-lacking")
     trail = lab.client("cloudtrail").describe_trails()["trailList"][0]
     key = trail["KmsKeyId"]
-    lab.server.set(propagation_delay=0.5)
+    lab.server.set(propagation_delay=3600)
     use = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "kms:*", "Resource": "*"}
     lab.client("kms").put_key_policy(KeyId=key, Policy=policy(use))
     assert "cloudtrail.amazonaws.com" in lab.client("kms").get_key_policy(KeyId=key)["Policy"]
     with refused("InsufficientEncryptionPolicyException"):
         lab.client("cloudtrail").update_trail(Name=trail["TrailARN"], KmsKeyId=key)
-    time.sleep(0.6)
+    lab.server.set(propagation_delay=0.1)
+    lab.client("kms").put_key_policy(KeyId=key, Policy=policy(use))
+    time.sleep(0.2)
     assert lab.client("cloudtrail").update_trail(Name=trail["TrailARN"], KmsKeyId=key)["KmsKeyId"] == key

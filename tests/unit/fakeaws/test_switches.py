@@ -132,7 +132,7 @@ def test_delay_of_one_call_and_latency_of_all(lab: Lab) -> None:
 
     lab.server.add_fault("kms:DescribeKey", delay_ms=200)
     assert seconds() >= 0.2
-    assert seconds() < 0.2
+    assert any(seconds() < 0.2 for _attempt in range(20))
     lab.server.set(latency_ms=150)
     assert seconds() >= 0.15
 
@@ -140,10 +140,15 @@ def test_delay_of_one_call_and_latency_of_all(lab: Lab) -> None:
 def test_calls_wait_side_by_side(lab: Lab) -> None:
     lab.server.set(latency_ms=200)
     clients = [lab.client("kms", region) for region in ("eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1")]
-    start = time.perf_counter()
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda client: client.list_keys(), clients))
-    assert time.perf_counter() - start < 0.7
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda client: client.list_keys(), clients))
+        return time.perf_counter() - start
+
+    # On a machine that is busy with something else one attempt may take as long as it likes.
+    assert any(seconds() < 0.7 for _attempt in range(20))
 
 
 def test_reset_empties_log_and_faults(load: Callable[[str], Lab]) -> None:

@@ -263,7 +263,7 @@ STATEMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(STATEMENTS, max_size=4))
 def test_nothing_is_lost_and_everything_needed_is_allowed(statements: list[Any]) -> None:
     found = merged(text(*statements))

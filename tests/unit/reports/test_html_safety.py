@@ -56,7 +56,7 @@ def test_whatever_a_name_holds_is_text(text: str) -> None:
     assert printable(text) in hostile.one("table", id="matrix").text()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_any_name_is_text(text: str) -> None:
     assert skeleton(page(with_every(text, EXAMPLE))) == skeleton(page(with_every("harmless", EXAMPLE)))
