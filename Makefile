@@ -58,6 +58,9 @@ recorded: ## That the permissions declared are those of the calls that the last 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
+test-random: setup ## Enforce accounts that chance makes; RANDOM_ACCOUNTS, 300 by default, and RANDOM_SEED; some minutes
+	$(run) python -m tests.random $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
+
 test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx

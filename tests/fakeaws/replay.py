@@ -62,7 +62,7 @@ class Replay:
         self._caller, self._model = (account_id.encode() for account_id in list(self._engine.world.accounts)[:2])
         self._kept: dict[tuple[bytes, ...], tuple[str, bytes]] = {}
         self._throttled, self._denied = throttled, denied
-        self._chance = random.Random(seed)  # noqa: S311 - which calls fail is no secret
+        self._chance = random.Random(seed)
         self._rates = rates
         # How many requests may be made at once, and when that was so.
         self._room: dict[tuple[str, bytes, bytes], tuple[float, float]] = {}

@@ -1,0 +1,44 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts that chance makes (tests/random) stand, and what is broken is found on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
+from tests.random.accounts import make_case
+from tests.random.trial import Trial
+from tests.unit.enforce.lab import Lab
+
+# An account with a key whose policy, that of the CIS benchmark, is merged into.
+MERGED = "1-47"
+
+
+def test_an_account_is_what_its_name_says() -> None:
+    case = make_case(MERGED)
+    assert make_case(MERGED) == case
+    shuffled = case.shuffled(Random(1))
+    assert shuffled.text != case.text
+    assert shuffled.document["trails"] == case.document["trails"]
+
+
+def test_a_statement_that_is_lost_is_found(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    original = _ours.add_statement
+
+    def losing(documents: list[Any], addition: dict[str, Any]) -> None:
+        original(documents, addition)
+        documents[:] = [each for each in documents if each.get("Sid") != "Enable CloudTrail log decrypt permissions"]
+
+    monkeypatch.setattr(_ours, "add_statement", losing)
+    failures = list(Trial(load("healthy"), make_case(MERGED), tmp_path).failures())
+    assert any(each.startswith("foreign statements of arn:aws:kms:") for each in failures), failures
