@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _resources
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _calls, _resources
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def keys_left_behind(
 ) -> tuple[_model.Key, ...] | _model.ReadError:
     """The enabled keys of the account `owner` that carry these tags and no alias; an error where that is not told."""
 
-    def listed(access: Access, region: str, _owner: str) -> tuple[str, ...] | _model.ReadError:
+    def listed(access: _access.Access, region: str, _owner: str) -> tuple[str, ...] | _model.ReadError:
         return _calls.keys_without_alias(access, region)
 
     arns = _resources.first_answer(listed, account.owners(owner), region, owner)

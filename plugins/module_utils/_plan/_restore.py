@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
@@ -208,13 +208,9 @@ def _why_the_policy_stays(
 
 def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy) -> str | None:
     """What of the policy before no enforcement has replaced by the present one, which it only adds to."""
-    odd = {
-        each.label
-        for one, other in ((before, present), (present, before))
-        for each in one.statements
-        if not _ours.is_ours(each.document)
-        and _comparison.meaning(each.document) not in {_comparison.meaning(each.document) for each in other.statements}
-    }
+    then, now = ({_comparison.meaning(each.document) for each in policy.statements} for policy in (before, present))
+    odd = {each.label for each in before.statements if _is_odd(each, now)}
+    odd |= {each.label for each in present.statements if _is_odd(each, then)}
     rest = ({**policy.document, "Statement": []} for policy in (before, present))
     if odd or not _comparison.same_policy(*map(_document.to_json, rest)):
         return (
@@ -223,13 +219,19 @@ def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy)
         )
     others = [each.document for each in present.statements]
     for statement in before.statements:
-        more = _ours.beyond(statement.document, others) if _ours.is_ours(statement.document) else ()
+        is_new = _comparison.meaning(statement.document) not in now
+        more = _ours.beyond(statement.document, others) if is_new else ()
         if more:
             return (
                 f"as it was, its {statement.label} reaches further than the policy that stands now, to "
                 f"{', '.join(sorted(more))}. Take the file as it was written; an enforcement allows what is to be new."
             )
     return None
+
+
+def _is_odd(statement: _document.Statement, known: Collection[Hashable]) -> bool:
+    """Whether a statement is somebody else's and not among those known."""
+    return not _ours.is_ours(statement.document) and _comparison.meaning(statement.document) not in known
 
 
 def _named(labels: Collection[str]) -> str:
