@@ -73,6 +73,42 @@ def test_a_policy_goes_back(load: Callable[[str], Lab]) -> None:
     assert lab.enforce(RESTORE, restore=done.backup).changes == ()
 
 
+def test_a_policy_goes_back_however_kms_gives_it_out(load: Callable[[str], Lab]) -> None:
+    """Lists of one as their item, actions in another order: nobody has changed anything."""
+    lab = load("reader-missing")
+    before = lab.keys(HOME)
+    done = lab.enforce(READER)
+    (arn, key) = next(iter(lab.keys(HOME).items()))
+    for statement in key["policy"]["Statement"]:
+        for name in ("Action", "Resource"):
+            listed = statement[name] if isinstance(statement[name], list) else [statement[name]]
+            statement[name] = listed[::-1] if len(listed) > 1 else listed[0]
+        principal = statement["Principal"]
+        for kind, names in principal.items() if isinstance(principal, dict) else ():
+            principal[kind] = names[0] if isinstance(names, list) and len(names) == 1 else names
+    text = json.dumps({**key["policy"], "Statement": key["policy"]["Statement"][::-1]}, indent=3)
+    lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=text)
+    assert [(change.operation, change.status) for change in restored(lab, done).changes] == [
+        ("PutKeyPolicy", "applied")
+    ]
+    assert lab.keys(HOME) == before
+
+
+def test_a_doctored_backup_writes_nothing(load: Callable[[str], Lab]) -> None:
+    """A file that anybody could write gives nobody the key."""
+    lab = load("reader-missing")
+    done = lab.enforce(READER)
+    assert done.backup is not None
+    (row,) = done.backup.key_policies
+    before = json.loads(str(row.before))
+    everybody = {**readers_statement([]), "Principal": "*"}
+    doctored = replace(row, before=json.dumps({**before, "Statement": [*before["Statement"], everybody]}))
+    lab.aws.clear_calls()
+    (refused,) = lab.enforce(RESTORE, restore=replace(done.backup, key_policies=(doctored,))).refusals
+    assert 'what no enforcement writes (statement "AwsBaselineCloudTrailReaders")' in refused
+    assert lab.writes() == []
+
+
 def test_a_policy_that_somebody_else_has_changed_is_refused(load: Callable[[str], Lab]) -> None:
     lab = load("reader-missing")
     done = lab.enforce(READER)

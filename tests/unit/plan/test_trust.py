@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
@@ -18,8 +20,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Plan, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
+    MergeRefusedError,
+    Required,
+    merge,
+)
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, NOTHING, orphan, plan
+from tests.unit.policy.strategies import documents
+from tests.unit.policy.test_comparison import relaid
 
 STRANGER = "arn:aws:iam::999999999999:root"
 ANALYST = "arn:aws:iam::222222222222:role/Analyst"
@@ -176,6 +186,20 @@ def test_a_policy_goes_back_however_kms_lays_it_out(present: str) -> None:
     assert planned.refusals == ()
     assert [change.operation for change in planned.changes] == ["PutKeyPolicy"]
     assert restoring(present, PRESENT).changes == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(documents(), st.randoms(use_true_random=False))
+def test_what_an_enforcement_did_is_never_blamed_on_others(policy: dict[str, Any], random: Any) -> None:
+    """Whatever stood in the policy, and however KMS gives it out; nor is it taken for a step ahead."""
+    before = parse(json.dumps(policy))
+    try:
+        after = merge(before, Required(build.KEY_ARN, (build.TRAIL_ARN,), (build.ROLE_ARN,)))
+    except MergeRefusedError:
+        assume(False)
+    present = json.dumps(relaid(json.loads(after.to_json()), random))
+    refused = " ".join(restoring(before.to_json(), after.to_json(), present).refusals)
+    assert not any(words in refused for words in ("somebody else", "differ in the backup", "reaches further"))
 
 
 def test_a_policy_goes_back_as_compact_as_kms_counts_it() -> None:
