@@ -188,7 +188,7 @@ def test_a_policy_goes_back_however_kms_lays_it_out(present: str) -> None:
     assert restoring(present, PRESENT).changes == ()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(documents(), st.randoms(use_true_random=False))
 def test_what_an_enforcement_did_is_never_blamed_on_others(policy: dict[str, Any], random: Any) -> None:
     """Whatever stood in the policy, and however KMS gives it out; nor is it taken for a step ahead."""

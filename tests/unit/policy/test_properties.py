@@ -103,14 +103,6 @@ def test_merging_for_others_keeps_what_is_ours(document: dict[str, Any], first: 
     assert {decide(twice, call).outcome for call in required_calls(first)} == {Outcome.ALLOWED}
 
 
-@given(documents(), wanted())
-def test_foreign_statements_are_untouched(document: dict[str, Any], required: Required) -> None:
-    """Their order, Sid and every value; ours follow."""
-    _before, after = merged(document, required)
-    assert after.document["Statement"][: len(document["Statement"])] == document["Statement"]
-    assert {name: after.document[name] for name in document if name != "Statement"} == {"Version": document["Version"]}
-
-
 @given(documents(), wanted(), requests())
 def test_nothing_that_was_allowed_is_denied(document: dict[str, Any], required: Required, request: Request) -> None:
     """For anybody."""
