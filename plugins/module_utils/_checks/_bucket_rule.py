@@ -90,15 +90,15 @@ def policy_of(subject: Subject) -> Policy | Result | ReadError:
     return policy if isinstance(policy, ReadError) else parsed(NO_POLICY if policy is None else policy)
 
 
-def refuses_spare_folder(subject: Subject) -> bool:
-    """Whether the policy of an organization trail's bucket does not take logs below the trail's own account.
+def refused_spare_folder(subject: Subject) -> str | None:
+    """The folder of the trail's own account, where the policy of an organization trail's bucket takes no logs there.
 
     None come there. But by one public report CreateTrail insists on that folder as well, as UpdateTrail may.
     """
     policy = policy_of(subject)
     if not isinstance(policy, Policy):
-        return False
-    return _refuses_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", Budget())
+        return None
+    return _refused_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", Budget())
 
 
 def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:
@@ -115,7 +115,7 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
     found = {(result.status, result.advice) for result in results}
     if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
         return results[0]
-    open_ = unknown_organization(subject, "the bucket policy must name")
+    open_ = unknown_organization(subject, "and the bucket policy must name")
     return replace(open_, advice=all(result.advice or result.status == "pass" for result in results))
 
 
@@ -179,7 +179,7 @@ def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[A
         return best
     if _has_fresh_digest(subject):
         return best
-    message = f"{worst.message} That may be no harm: {_PAGES}."
+    message = f"{worst.message} That may do no harm, since {_PAGES}."
     remedy = f"{worst.remediation} Let both encryptions in below CloudTrail-Digest/."
     return replace(worst, message=message, remediation=remedy, advice=True)
 
@@ -210,9 +210,14 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         passed,
         f"The policy of the bucket {name} does not let CloudTrail {what}{folder}.",
         f"Let the policy of the bucket {name} allow {request.action} to the service cloudtrail.amazonaws.com "
-        f"{f'below {_above(folder)}/' if folder else f'on {request.resource}'} where aws:SourceArn is "
+        f"{f'below {_granted(subject, folder)}/' if folder else f'on {request.resource}'} where aws:SourceArn is "
         f"{subject.trail.arn}.",
     )
+
+
+def _granted(subject: Subject, folder: str) -> str:
+    """What a statement should cover: of an organization trail the folders of all accounts, below the organization's."""
+    return _above(folder).rpartition("/")[0] if subject.trail.organization_trail else _above(folder)
 
 
 def _above(folder: str) -> str:
@@ -272,13 +277,17 @@ def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Bud
 
 def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
     """That the folder of an organization trail's own account is shut, if it is; no log comes there."""
-    if _refuses_spare(policy, locations, key_arn, budget):
+    folder = _refused_spare(policy, locations, key_arn, budget)
+    if folder:
         yield (
-            f"It does not let them into AWSLogs/{locations.account}/, where an organization trail writes nothing; "
+            f"It does not let them into {folder}/, where an organization trail writes nothing; "
             "CreateTrail and UpdateTrail may ask for that folder all the same."
         )
 
 
-def _refuses_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> bool:
-    calls = spare_calls(locations, key_arn)
-    return any(answer(policy, call.requests[0], call.region, budget).outcome is not Outcome.ALLOWED for call in calls)
+def _refused_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> str | None:
+    """The folder of an organization trail's own account, if it is shut."""
+    for call in spare_calls(locations, key_arn):
+        if call.folder and answer(policy, call.requests[0], call.region, budget).outcome is not Outcome.ALLOWED:
+            return _above(call.folder.path)
+    return None

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
@@ -45,6 +45,7 @@ class Answer:
 
     outcome: Outcome
     reason: str
+    advice: str = ""
     folders: tuple[str, ...] = ()
 
     @property
@@ -82,7 +83,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
         return Result(
             "fail",
             " ".join(f"{reader} may not decrypt the logs{answers[reader]}" for reader in denied),
-            f"Let the policy of {key.arn} allow kms:Decrypt to {', '.join(denied)}.",
+            _remedy(key, {reader: answers[reader] for reader in denied}),
             evidence,
         )
     if unclear:
@@ -95,6 +96,14 @@ def readers_can_decrypt(subject: Subject) -> Result:
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
     return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
+
+
+def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:
+    """What to do: no grant overrules a Deny."""
+    steps = [each.advice for each in denied.values() if each.outcome is Outcome.EXPLICIT_DENY]
+    others = [reader for reader, each in denied.items() if each.outcome is Outcome.IMPLICIT_DENY]
+    steps += [f"Let the policy of {key.arn} allow kms:Decrypt to {', '.join(others)}."] if others else []
+    return " ".join(dict.fromkeys(steps))
 
 
 def may_read(subject: Subject, key: Key, policy: Policy, reader: str, budget: Budget) -> bool:
@@ -136,7 +145,7 @@ def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
     if denied:
         files = [file for number in denied for file in groups[number]] if len(denied) < len(groups) else []
         worst = decisions[denied[0]]
-        return Answer(worst.outcome, worst.reason, tuple(readable(folder_of(file)) for file in files))
+        return Answer(worst.outcome, worst.reason, worst.advice, tuple(readable(folder_of(file)) for file in files))
     worst = next((each for each in decisions if each.outcome is Outcome.INDETERMINATE), decisions[0])
     return Answer(worst.outcome, worst.reason)
 
@@ -158,7 +167,7 @@ def _decision(asking: _Asking, reader: str, object_arn: str) -> Decision:
 def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:
     """Why it is open: which organization's folders the policy must name, or whether it must name the bucket."""
     if of_folders:
-        result = unknown_organization(subject, "its logs lie below the folder of,")
+        result = unknown_organization(subject, "in whose folder its logs lie")
     elif isinstance(subject.bucket_key, ReadError):
         result = unreadable(f"Whether the bucket {subject.trail.bucket_name} has an S3 Bucket Key", subject.bucket_key)
     else:

@@ -56,10 +56,11 @@ def _of_bucket(predicted: _model.Snapshot, change: _model.Change) -> Iterator[st
     """What the bucket's policy may have against the call, or against digest files that come under a first key."""
     trail = next(trail for trail in predicted.trails if trail.arn == change.resource)
     subject = _assess.subject_of(_unseen.in_all_regions(predicted), trail, _subject.Settings())
-    if trail.organization_trail and _bucket_rule.refuses_spare_folder(subject):
+    folder = _bucket_rule.refused_spare_folder(subject)
+    if folder:
         yield (
             f"{change.operation} may refuse the trail {trail.arn}, though its logs would arrive: the policy of the "
-            f"bucket {trail.bucket_name} does not let CloudTrail upload below AWSLogs/{trail.account_id}/. In that "
+            f"bucket {trail.bucket_name} does not let CloudTrail upload below {folder}/. In that "
             "case let it, as AWS's page on bucket policies does for organization trails."
         )
     result = _bucket_rule.bucket_policy_accepts_key(subject)

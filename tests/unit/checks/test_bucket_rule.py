@@ -97,6 +97,13 @@ def test_every_folder_that_the_trail_delivers_to_is_judged(
     assert (result.status, words in result.message) == (status, True), result.message
 
 
+def test_an_organization_is_to_be_let_in_as_a_whole_and_a_prefix_is_named() -> None:
+    lacking = found([MANAGEMENT], OWN)
+    assert "below logs/AWSLogs/o-abcdefghij/ where" in lacking.remediation
+    prefixed = found([allow("audit/AWSLogs/o-abcdefghij/*")], OWN, {**ORGANIZATION, "bucket_prefix": "audit"})
+    assert (prefixed.status, f"into audit/AWSLogs/{ACCOUNT}/, where" in prefixed.message) == ("pass", True)
+
+
 def where(statement: dict[str, Any], operator: str, organization_id: str) -> dict[str, Any]:
     return {**statement, "Condition": {operator: {"aws:SourceOrgID": organization_id}}}
 

@@ -98,3 +98,23 @@ def test_no_list_of_accounts_hides_that_all_others_may(written: Callable[[str], 
     policy = fields["policy"].replace('"ACCOUNTS"', written(json.dumps(NOT_THESE)))
     found = finding("key_policy_is_scoped", snapshot(key={"policy": policy}))
     assert "any other account may kms:Decrypt" in found.message
+
+
+AUDIT = {"bucket_prefix": "audit", "multi_region": False}
+
+
+@pytest.mark.parametrize(
+    ("below", "bucket_key", "status"),
+    [
+        ("/audit/AWSLogs/*", False, "fail"),
+        ("/audit/AWSLogs/*", True, "fail"),
+        ("", False, "fail"),
+        ("/other/*", False, "pass"),
+        (f"/AWSLogs/{ACCOUNT}/*", False, "pass"),
+    ],
+)
+def test_a_stranger_is_after_the_logs_wherever_they_lie(below: str, *, bucket_key: bool, status: str) -> None:
+    """By their own encryption context, or by that of a bucket that has had an S3 Bucket Key."""
+    fields = to("*", "kms:Decrypt", ArnLike={"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::logs{below}"})
+    found = finding("key_policy_is_scoped", snapshot(AUDIT, fields, {"bucket_key_enabled": bucket_key}))
+    assert (found.status, "any other account may kms:Decrypt" in found.message) == (status, status == "fail")

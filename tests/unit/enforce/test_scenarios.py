@@ -278,3 +278,25 @@ def test_a_refusal_stops_before_the_first_write(load: Callable[[str], Lab], scen
         assert outcome.after is outcome.before
     assert lab.writes() == []
     assert not backup.exists()
+
+
+@pytest.mark.parametrize("under_key", [True, False])
+def test_a_first_key_may_stop_digests_and_is_warned_of(load: Callable[[str], Lab], *, under_key: bool) -> None:
+    """AWS's pages disagree how they are encrypted; the bucket takes nothing but SSE-KMS."""
+    lab = load("healthy")
+    lab.aws.set(digests_under_key=under_key)
+    trail = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/main"
+    lab.client("cloudtrail", HOME).update_trail(Name=trail, KmsKeyId="")
+    s3, bucket = lab.client("s3", HOME), f"logs-{ACCOUNT}"
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    only = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}
+    deny = {"Sid": "Only", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": only}
+    statements = [*policy["Statement"], {**deny, "Resource": f"arn:aws:s3:::{bucket}/*"}]
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": statements}))
+    done = lab.enforce(Task(scope=Scope(regions=(HOME,)), wish=Wish(key=KeyWish(alias="alias/cloudtrail"))))
+    (warning,) = (each for each in done.warnings if "with its first key" in each)
+    assert 'Statement "Only" denies s3:PutObject' in warning
+    assert (done.refusals, done.errors) == ((), ())
+    status = lab.client("cloudtrail", HOME).get_trail_status(Name=trail)
+    assert "LatestDeliveryError" not in status
+    assert ("LatestDigestDeliveryError" in status) is not under_key
