@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts, narrowed_by
+from tests.fuzz.wire import HEALTHY, Sent
 from tests.unit.checks import build
 from tests.unit.eda.events import RECORDS, event
 
@@ -244,3 +245,62 @@ def doctored_backups(draw: st.DrawFn) -> tuple[str, Any]:
         "created_trails": [],
     }
     return present, draw(st.just(backup) | _damaged(backup))
+
+
+# Numbers that no clock knows, text that no file takes, and a list whose pages repeat.
+ODD_JSON: st.SearchStrategy[Any] = JSON | st.sampled_from([1e300, -1e300, 253402300800, "\ud800", "", {}, [], None])
+BODIES = (
+    st.binary(max_size=30)
+    | ODD_JSON.map(lambda value: json.dumps(value).encode())
+    | st.sampled_from([b"", b"<html>Sign in</html>", b"<Error><Code>AccessDenied</Code></Error>", b"<a><b></a>"])
+)
+
+
+@st.composite
+def wires(draw: st.DrawFn) -> dict[str, Sent]:
+    """What HTTP brings in place of the answers to some operations: other bytes, parts, members, statuses, headers."""
+    sent = {}
+    for operation in draw(st.lists(st.sampled_from(sorted(HEALTHY)), min_size=1, max_size=3, unique=True)):
+        healthy = HEALTHY[operation]
+        cut = draw(st.integers(0, len(healthy.body)))
+        body = draw(BODIES | st.just(healthy.body[:cut]) | _members(healthy.body))
+        region = draw(TEXTS.filter(str.isprintable) | st.just("us-east-1"))
+        status = draw(st.sampled_from([200, 200, 200, 301, 400, 403, 404]))
+        sent[operation] = Sent(body, status, {"x-amz-bucket-region": region})
+    return sent
+
+
+@st.composite
+def _members(draw: st.DrawFn, body: bytes) -> bytes:
+    """The JSON with one part of it changed, and with members that nobody knows; other bodies as they are."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return body
+    more = draw(st.dictionaries(st.sampled_from(["Truncated", "NextMarker", "NextToken", "Other"]), ODD_JSON))
+    changed = draw(_damaged(answer))
+    return json.dumps({**changed, **more} if isinstance(changed, dict) else changed).encode()
+
+
+SIZES = st.integers(0, 60)
+
+
+@st.composite
+def sized_policies(draw: st.DrawFn) -> str:
+    """A policy whose lists may multiply each other: names, services, statements, variables, questions, patterns."""
+    names = [f"arn:aws:iam::*:role/{'a' * draw(st.sampled_from([1, 900]))}{n}*" for n in range(draw(SIZES))]
+    context: dict[str, Any] = {"StringLike": {"aws:PrincipalArn": names}}
+    context["StringLike"]["kms:ViaService"] = [f"s{n}.*.amazonaws.com" for n in range(draw(SIZES))]
+    context["StringNotLike"] = {"aws:PrincipalArn": ["*a" * draw(SIZES) + "b"]}
+    context["StringEquals"] = {f"aws:x{n}": "a" for n in range(draw(st.integers(0, 10)))}
+    chosen = draw(st.lists(st.sampled_from(sorted(context)), unique=True))
+    statement = {
+        "Principal": draw(
+            st.sampled_from(["*", {"AWS": "*"}, {"AWS": names}, {"Service": "cloudtrail.amazonaws.com"}])
+        ),
+        "Action": draw(st.sampled_from(["kms:*", "*", ["kms:*a*" + "e" * draw(SIZES)]])),
+        "Resource": ["*", *(f"${{aws:PrincipalArn}}{n}" for n in range(draw(SIZES)))],
+        "Condition": {operator: context[operator] for operator in chosen},
+    }
+    effects = draw(st.lists(st.sampled_from(["Allow", "Deny"]), min_size=1, max_size=20))
+    return json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Effect": effect} for effect in effects]})

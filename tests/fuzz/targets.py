@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from botocore.validate import validate_parameters
 from hypothesis import strategies as st
@@ -48,6 +49,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._res
     make_restore_plan,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
@@ -70,13 +72,20 @@ from tests.fuzz.strategies import (
     POLICY_TEXTS,
     damaged_answers,
     damaged_reports,
+    sized_policies,
+    wires,
 )
 from tests.fuzz.strategies import doctored_backups as doctored
+from tests.fuzz.wire import Sent, Wire
 from tests.unit.checks import build
 from tests.unit.policy.strategies import requests
+from tests.unit.test_bounded import calls
 
 SETTINGS = Settings(readers=(build.ROLE_ARN,))
 KEYS = {"aws_access_key_id": "AKIAX", "aws_secret_access_key": "x"}
+WIRE = Wire()
+# A budget that lists of some dozens use up.
+FEW_STEPS = 20_000
 CALLER = connect("us-east-1", "http://127.0.0.1:9", KEYS, 4)
 
 
@@ -151,6 +160,26 @@ def organizations(given: Mapping[str, Any]) -> None:
         assert re.fullmatch("[0-9]{12}", told["cloudtrail_kms_account"]["id"])
         assert re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\w+", told["cloudtrail_kms_assume_role"]["role_arn"])
         json.dumps(told)
+
+
+def wired_answers(sent: Mapping[str, Sent]) -> None:
+    """Whatever HTTP brings, an account is read in a bounded number of requests, or the module fails by a message."""
+    wire = WIRE.with_answers(**sent)
+    try:
+        found, _warnings = audit(wire.access, Scope(concurrency=4), SETTINGS, lambda _done: None)
+    except AwsError as error:
+        if not str(error):
+            raise
+    else:
+        _show(found)
+    assert wire.asked < 10 * len(wire.sent)
+
+
+def sized_policies_of_a_key(text: str) -> None:
+    """However large its lists, a policy is judged in as many calls as its budget and its length give."""
+    read = build.snapshot(key={"policy": text})
+    with patch.object(_budget, "STEPS", FEW_STEPS):
+        assert calls(lambda: assess(read, SETTINGS)) < 20 * FEW_STEPS + 100 * len(text)
 
 
 def backups(content: Any) -> None:
@@ -245,6 +274,8 @@ TARGETS: Mapping[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
     answers: (damaged_answers(ANSWERS), st.sampled_from([(), ("111111111111", "222222222222")])),
     organizations: (damaged_answers(ORGANIZATION_ANSWERS),),
     backups: (JSON,),
+    wired_answers: (wires(),),
+    sized_policies_of_a_key: (sized_policies(),),
     doctored_backups: (doctored(), requests()),
     joined_reports: (damaged_reports(),),
     events: (EVENTS,),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, connect
 from tests.unit.checks import build
@@ -94,7 +95,9 @@ class Wire:
     def __init__(self) -> None:
         self.sent: Mapping[str, Sent] = HEALTHY
         self.asked = 0
-        self.access: Access = connect("us-east-1", "http://127.0.0.1:9", KEYS, 4)
+        # Sent again is what could not be read, after a while; here it would be the same.
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+        self.access: Access = connect("us-east-1", "http://127.0.0.1:9", {**KEYS, "aws_config": once}, 4)
         session: Any = self.access.clients._session
         session.register("before-send.*", self._answer)
 
