@@ -25,12 +25,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         name, host = self._task.args.get("run"), variables.get("inventory_hostname")
-        failures = (variables.get(name) or {}).get("host_failures", {})
+        found = variables.get(name) or {}
+        failures = found.get("host_failures", {})
+        if found.get("skipped"):
+            raise AnsibleActionFail(
+                printable(
+                    f"Nobody has looked at the account of the host {host}. One run reads those of all hosts, and it "
+                    "was skipped by the `when` of the play's first host. Choose hosts by cloudtrail_kms_hosts, --limit "
+                    "or the hosts of the play instead."
+                )
+            )
         if host not in failures:
             raise AnsibleActionFail(
                 printable(
-                    f"The variable {name} does not say whether the host {host} fails. Register cloudtrail_kms_run "
-                    "there, with this host among its hosts."
+                    f"Nobody has looked at the account of the host {host}, so it does not pass. Let a run of "
+                    "cloudtrail_kms_run have it among its hosts, and judge by what that registers."
                 )
             )
         failed = {"failed": True, "msg": failures[host]} if failures[host] else {}

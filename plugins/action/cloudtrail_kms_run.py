@@ -43,6 +43,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     refuse_another_account,
     refuse_another_role,
     refuse_differences,
+    refuse_strategy,
     sweep_options,
     with_names,
 )
@@ -205,6 +206,8 @@ class ActionModule(ActionBase):
             return []
         for host, found in variables.items():
             refuse_unknown(found if own["variables"] else (), f" of the host {host}")
+        if own["mode"] == "audit" and len(variables) > 1:
+            refuse_strategy(self._task.get_play().strategy)
         if own["mode"] in SWEEPING and len(variables) > 1:
             aside = apart(own["mode"])
             refuse_differences({host: of_the_run(found, aside) for host, found in variables.items()})

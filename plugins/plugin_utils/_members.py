@@ -16,6 +16,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
 
+# The strategies of ansible-core that know no run_once.
+_HOST_BY_HOST = frozenset({"free", "host_pinned"})
 # Of more accounts a message only says how many there are.
 _TOLD = 5
 _TWO_RUNS = "Audit them in two runs, each with its hosts in cloudtrail_kms_hosts."
@@ -137,6 +139,15 @@ def sweep_options(members: Sequence[Member]) -> dict[str, Any]:
                 f"{other.host} differ in more than the account. {_TWO_RUNS}"
             )
     return {"accounts": [each.account_id for each in by_use(members)[0]], "assume_role": first.entrance}
+
+
+def refuse_strategy(strategy: str) -> None:
+    """Raise MembersError where a play's strategy runs for each host what is one run for all."""
+    if strategy.rpartition(".")[2] in _HOST_BY_HOST:
+        raise MembersError(
+            f"One run reads the accounts of all hosts, but the strategy {strategy} of the play starts it once for "
+            "each. Take the strategy out of the play, or set linear."
+        )
 
 
 def refuse_another_role(given: object, members: Iterable[Member], host: str) -> None:

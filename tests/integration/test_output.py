@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table is shown where people read the output of ansible-playbook, and nowhere else."""
+"""The table is shown where people read the output of ansible-playbook, and hosts end as the run of another says."""
 
 from __future__ import annotations
 
@@ -19,34 +19,82 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from tests.unit.checks.build import snapshot
 
+RUN, ROLE = "aws_baseline.cloudtrail.cloudtrail_kms_run", "aws_baseline.cloudtrail.cloudtrail_kms"
 
-def play(folder: Path, *tasks: dict[str, Any], **environment: str) -> subprocess.CompletedProcess[str]:
-    """Join a report, which asks nothing of AWS, by each of the tasks."""
-    report = folder / "report.json"
-    report.write_text(json.dumps(facts([assess(snapshot(), Settings())])), encoding="utf-8")
-    join = {"aws_baseline.cloudtrail.cloudtrail_kms_run": {"mode": "join", "audits": [str(report)]}}
+
+def report(folder: Path) -> str:
+    """Write a report to join, which asks nothing of AWS; return its path."""
+    path = folder / "report.json"
+    path.write_text(json.dumps(facts([assess(snapshot(), Settings())])), encoding="utf-8")
+    return str(path)
+
+
+def run(folder: Path, *plays: dict[str, Any], inventory: str = os.devnull, **environment: str) -> str:
+    """Run plays; return what they print."""
     playbook = folder / "play.yml"
-    played = [{"hosts": "localhost", "gather_facts": False, "tasks": [{**join, **task} for task in tasks]}]
-    playbook.write_text(yaml.safe_dump(played), encoding="utf-8")
+    playbook.write_text(yaml.safe_dump([{"gather_facts": False, **each} for each in plays]), encoding="utf-8")
     return subprocess.run(
-        ["ansible-playbook", str(playbook)],
-        env=os.environ | {"ANSIBLE_INVENTORY": os.devnull} | environment,
+        ["ansible-playbook", "--inventory", inventory, str(playbook)],
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
-    )
+    ).stdout
+
+
+def join(folder: Path, **task: Any) -> dict[str, Any]:
+    return {RUN: {"mode": "join", "audits": [report(folder)]}, **task}
+
+
+# As small as the callbacks whose output programs read can be, since none comes with ansible-core.
+CALLBACK = """
+import json
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "jsonl"
+
+    def v2_runner_on_ok(self, result):
+        print(json.dumps({result._host.get_name(): result._result["summary"]}))
+"""
 
 
 def test_a_program_reads_json_alone(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    printed = play(tmp_path, {}, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_LOG_PATH=str(log)).stdout
-    (task,) = json.loads(printed)["plays"][0]["tasks"]
-    assert task["hosts"]["localhost"]["summary"]["accounts"] == 1
+    (tmp_path / "jsonl.py").write_text(CALLBACK, encoding="utf-8")
+    play = {"hosts": "localhost", "tasks": [join(tmp_path)]}
+    environment = {"ANSIBLE_STDOUT_CALLBACK": "jsonl", "ANSIBLE_CALLBACK_PLUGINS": str(tmp_path)}
+    assert json.loads(run(tmp_path, play, **environment))["localhost"]["accounts"] == 1
 
 
 def test_no_log_keeps_the_table_out_of_output_and_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    printed = play(tmp_path, {}, {"no_log": True}, ANSIBLE_LOG_PATH=str(log)).stdout
+    play = {"hosts": "localhost", "tasks": [join(tmp_path), join(tmp_path, no_log=True)]}
+    printed = run(tmp_path, play, ANSIBLE_LOG_PATH=str(log))
     assert printed.count("CloudTrail KMS audit of") == 1
     assert log.read_text(encoding="utf-8").count("CloudTrail KMS audit of") == 1
+
+
+def test_hosts_are_told_what_a_run_for_all_of_them_needs(tmp_path: Path) -> None:
+    """Run once and delegated it is judged once; skipped for the first host, or started by each, it is refused."""
+    audit = {"import_role": {"name": ROLE, "tasks_from": "audit"}, "ignore_errors": True}
+    role = {"role_arn": "arn:aws:iam::{{ inventory_hostname[-12:] }}:role/Audit"}
+    hosts = {f"account-{digit * 12}": {"cloudtrail_kms_assume_role": role} for digit in "12"}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    once = {
+        "import_role": {"name": ROLE, "tasks_from": "join"},
+        "vars": {"cloudtrail_kms_audits": [report(tmp_path)]},
+        "run_once": True,
+        "delegate_to": "localhost",
+    }
+    printed = run(
+        tmp_path,
+        {"hosts": "all", "tasks": [once]},
+        {"hosts": "all", "tasks": [{**audit, "when": "inventory_hostname != groups.all[0]"}]},
+        {"hosts": "all", "tasks": [audit], "strategy": "free"},
+        inventory=str(inventory),
+    )
+    assert "msg" not in printed.partition("PLAY [all]")[2].partition("PLAY [all]")[0]
+    assert printed.count("skipped by the `when` of the play's first host. Choose hosts by cloudtrail_kms_hosts") >= 1
+    assert printed.count("but the strategy free of the play starts it once for each. Take the strategy out") >= 2

@@ -51,11 +51,12 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: its `no_log` and `environment`, `task_vars`, the connection's `transport`, the
-    `templar`, what happens `meanwhile` the module runs with its options, and what an `audit` answers that looks before
-    an enforcement.
+    Beside the arguments of the task: its `no_log`, `environment` and the `strategy` of its play, `task_vars`, the
+    connection's `transport`, the `templar`, what happens `meanwhile` the module runs with its options, and what an
+    `audit` answers that looks before an enforcement.
     """
     no_log, environment = arguments.pop("no_log", False), arguments.pop("environment", None)
+    play = SimpleNamespace(strategy=arguments.pop("strategy", "linear"))
     audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
     task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
     templar = arguments.pop("templar", SimpleNamespace(is_template=lambda value: "{{" in str(value), template=str))
@@ -75,6 +76,7 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             async_val=0,
             check_mode=False,
             environment=environment,
+            get_play=lambda: play,
             no_log=no_log,
             action="cloudtrail_kms_run",
         ),

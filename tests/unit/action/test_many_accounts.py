@@ -157,6 +157,11 @@ class TestHosts:
         self.sweep(host(self.ONE), host(self.TWO), transport="local", meanwhile=sweeps)
         assert "Audited 1 of 2 accounts" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
+    def test_are_refused_where_each_would_start_the_run(self, strategy: str) -> None:
+        with pytest.raises(AnsibleActionFail, match=f"but the strategy {strategy} of the play starts it once for each"):
+            self.sweep(host(self.ONE), host(self.TWO), told=NEVER_ASKED, strategy=strategy)
+
 
 class TestJudge:
     """Each host is failed by what the run has found of it."""
@@ -179,11 +184,19 @@ class TestJudge:
     def test_a_host_that_does_not_fail_passes(self) -> None:
         assert self.judge(audit={"host_failures": {"a": "", "b": "No."}}) == {"changed": False}
 
+    def test_a_host_whose_run_another_has_skipped_is_told_how_to_choose_hosts(self) -> None:
+        with pytest.raises(
+            AnsibleActionFail, match=r"skipped by the `when` of the play's first host\. Choose hosts by"
+        ):
+            self.judge(audit={"changed": False, "skipped": True})
+
     @pytest.mark.parametrize("found", [{}, {"audit": None}, {"audit": {}}, {"audit": {"host_failures": {"b": ""}}}])
     def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
-        with pytest.raises(AnsibleActionFail, match="The variable audit does not say whether the host a fails"):
+        with pytest.raises(
+            AnsibleActionFail, match="Nobody has looked at the account of the host a, so it does not pass"
+        ):
             self.judge(**found)
 
     def test_a_host_is_named_as_text(self) -> None:
-        with pytest.raises(AnsibleActionFail, match=r"whether the host a\\x1b\[2J fails"):
+        with pytest.raises(AnsibleActionFail, match=r"the account of the host a\\x1b\[2J, so it"):
             self.judge(inventory_hostname="a\x1b[2J")
