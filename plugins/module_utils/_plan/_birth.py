@@ -40,22 +40,20 @@ def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
     return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
 
 
-def is_born_here(key: _model.Key, readers: Collection[str] = (), administrators: Collection[str] = ()) -> bool:
-    """Whether the key's policy is one that we give: the account's root first, then nothing but our statements.
-
-    Whoever reads or administers is of the key's account, or one of these `readers` or `administrators`.
-    """
+def is_born_here(key: _model.Key) -> bool:
+    """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
     policy = _policy(key)
-    if policy is None or not policy.statements or why_not_trusted(key, readers, administrators):
+    if policy is None or not policy.statements:
         return False
     root, *others = policy.statements
     return _is_root(root, key) and bool(others) and all(_is_born_with(each.document) for each in others)
 
 
-def why_not_trusted(key: _model.Key, readers: Collection[str] = (), administrators: Collection[str] = ()) -> str | None:
+def why_not_trusted(key: _model.Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
     """What in the key's policy reaches beyond the key's account, by statement; None where nothing does.
 
-    Of our own statements those of readers and administrators are judged by whom they name, like any other.
+    Our own statements of readers and administrators are judged by whom they name, like any other: they may name these
+    `readers` and these `administrators`, which a run has from its user, and else the account's own.
     """
     policy = _policy(key)
     for statement in policy.statements if policy else ():

@@ -122,7 +122,7 @@ def _unaliased_key(
     trusted = (settings.readers, wish.key.administrators if wish.key else ())
     owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish)]
     _refuse_what_reaches_beyond(owned, trusted, wish, region)
-    ours = [key for key in owned if _birth.is_born_here(key, *trusted)]
+    ours = [key for key in owned if _birth.is_born_here(key)]
     if len(ours) > 1:
         raise _wish.RefusedError(
             f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "

@@ -153,6 +153,19 @@ def test_what_reaches_further_than_the_present_policy_is_refused_by_name(stateme
     assert whom in planned.refusals[0]
 
 
+def test_a_trail_leaves_a_key_of_an_ended_run_whomever_else_that_lets_in() -> None:
+    """The run may have had readers and administrators of other accounts; moving away trusts nobody."""
+    statements = (*BORN, ADMINISTRATION, READERS)
+    new = replace(build.KEY, arn=build.KEY_ARN.replace("1111-", "2222-"), policy=build.policy(*statements))
+    snapshot = replace(build.snapshot(trail={"kms_key_arn": new.arn}), keys={new.arn: new})
+    row = Replaced(build.TRAIL_ARN, build.KEY_ARN, f"{build.KEY_ARN.rpartition('key/')[0]}key/to-be-created")
+    backup = Backup(build.ACCOUNT, "", trail_keys=(row,))
+    keys = {build.KEY_ARN: build.KEY}
+    planned = make_restore_plan(assess(snapshot, Settings()), backup, keys, Wish(key=None), Settings())
+    assert planned.refusals == ()
+    assert [change.operation for change in planned.changes] == ["UpdateTrail"]
+
+
 def test_a_deny_of_others_does_not_go() -> None:
     deny = {**EVERYBODY, "Sid": "AwsBaselineCloudTrailReaders2", "Effect": "Deny"}
     present = build.policy(*WHOLE, deny)
