@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
     _document,
+    _explain,
     _ours,
     _validate,
 )
@@ -224,7 +225,7 @@ def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy)
         if more:
             return (
                 f"as it was, its {statement.label} reaches further than the policy that stands now, to "
-                f"{', '.join(sorted(more))}. Take the file as it was written; an enforcement allows what is to be new."
+                f"{_explain.listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
             )
     return None
 
@@ -235,7 +236,7 @@ def _is_odd(statement: _document.Statement, known: Collection[Hashable]) -> bool
 
 
 def _named(labels: Collection[str]) -> str:
-    return f" ({', '.join(sorted(labels))})" if labels else ""
+    return f" ({_explain.listing(sorted(labels))})" if labels else ""
 
 
 def _owners_of_trails(policy: _document.Policy) -> set[str]:

@@ -227,7 +227,7 @@ def _subject(applied: Sequence[Application], verb: str) -> str:
 
 
 def _labels(applied: Sequence[Application]) -> str:
-    return _listing([each.statement.label for each in applied])
+    return listing([each.statement.label for each in applied])
 
 
 def _written(condition: Condition) -> str:
@@ -240,9 +240,10 @@ def _carried(condition: Condition, request: Request) -> str:
 
 
 def _quoted(values: Sequence[str]) -> str:
-    return _listing([f'"{value}"' for value in values]) if values else "nothing"
+    return listing([f'"{value}"' for value in values]) if values else "nothing"
 
 
-def _listing(texts: Sequence[str]) -> str:
+def listing(texts: Sequence[str]) -> str:
+    """The texts as one list; of many the first, and how many more there are."""
     shown = [*texts[:_SHOWN], *([f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

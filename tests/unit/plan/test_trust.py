@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -84,6 +85,13 @@ def test_whom_this_run_would_let_in_itself_is_trusted(statement: Any, settings: 
     planned = adopting(statement, settings=settings, **key)
     assert planned.refusals == ()
     assert planned.changes[0].operation == "CreateAlias"
+
+
+def test_of_many_strangers_the_message_names_some() -> None:
+    many = [f"arn:aws:iam::{number:012}:root" for number in range(500)]
+    (refused,) = adopting(_ours.readers_statement(many)).refusals
+    assert re.search(r"beyond its account, to 000000000000, .* and \d+ more\.", refused)
+    assert len(refused) < 1000
 
 
 def test_a_reader_is_no_administrator() -> None:
