@@ -54,6 +54,9 @@ def test_times_are_utc_wherever_the_machine_is(load: Load, audit: Audit) -> None
     assert status.latest_delivery_time is not None
     assert key.deletion_date is not None
     assert (status.latest_delivery_time.tzinfo, key.deletion_date.tzinfo) == (timezone.utc, timezone.utc)
+    # GetTrailStatus tells of digest files too, which bucket_policy_accepts_key looks at.
+    assert status.latest_digest_delivery_time is not None
+    assert status.latest_digest_delivery_time.tzinfo is timezone.utc
 
 
 def test_each_fact_is_asked_once(load: Load, audit: Audit) -> None:
