@@ -62,7 +62,7 @@ class Application:
             snapshot = self._judged().snapshot
             reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
-        snapshot = _predict.without_old_errors(snapshot, {trail.arn for trail in reached}, changed_at)
+        snapshot = _predict.without_old_errors(snapshot, done, changed_at)
         self._after = _assess.assess(snapshot, self._task.settings)
         self._rounds.warnings += _task.open_questions(self._after)
 

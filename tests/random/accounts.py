@@ -113,6 +113,8 @@ class _Maker:
         document = {
             "description": f"Made by chance, as {self.name}.",
             "region": REGIONS[0],
+            # None comes between a change and the look at it: the run would know what check mode cannot.
+            "delivery_interval": 3600,
             "accounts": [
                 {"id": ACCOUNT, "name": "production", "regions": [*REGIONS]},
                 {"id": SECURITY, "name": "security", "regions": [*REGIONS]},

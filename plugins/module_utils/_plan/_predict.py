@@ -17,7 +17,7 @@ OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
 
 
 def predict(
-    snapshot: _model.Snapshot, changes: Iterable[_model.Change], keys: Mapping[str, _model.Key]
+    snapshot: _model.Snapshot, changes: Collection[_model.Change], keys: Mapping[str, _model.Key]
 ) -> _model.Snapshot:
     """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
 
@@ -43,7 +43,7 @@ def predict(
         keys={arn: key for arn, key in known.items() if arn in used},
         buckets=buckets,
     )
-    return without_old_errors(predicted, touched(predicted, changes), snapshot.read_at)
+    return without_old_errors(predicted, changes, snapshot.read_at)
 
 
 def ground(predicted: _model.Snapshot) -> _model.Ground:
@@ -124,22 +124,29 @@ def touched(snapshot: _model.Snapshot, changes: Iterable[_model.Change]) -> froz
     return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 
-def without_old_errors(snapshot: _model.Snapshot, trail_arns: Collection[str], since: datetime) -> _model.Snapshot:
-    """The snapshot without the delivery errors, and digests, of these trails that nothing newer than `since` confirms.
+def without_old_errors(
+    snapshot: _model.Snapshot, changes: Collection[_model.Change], since: datetime
+) -> _model.Snapshot:
+    """The snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
 
-    What GetTrailStatus says of the last delivery speaks of the key before the change, until there is a later one.
+    Of each trail that they reach the delivery errors go, which speak of the key before the change. Of one that has
+    another key since, its digests go as well: they show nothing of that key, whose encryption they may follow.
     """
-    trails = tuple(_without_old_error(trail, since) if trail.arn in trail_arns else trail for trail in snapshot.trails)
+    reached, moved = touched(snapshot, changes), {each.resource for each in changes if each.operation == "UpdateTrail"}
+    trails = tuple(
+        _without_old_error(trail, since, moved=trail.arn in moved) if trail.arn in reached else trail
+        for trail in snapshot.trails
+    )
     return replace(snapshot, trails=trails)
 
 
-def _without_old_error(trail: _model.Trail, since: datetime) -> _model.Trail:
+def _without_old_error(trail: _model.Trail, since: datetime, *, moved: bool) -> _model.Trail:
     status = trail.status
     if not isinstance(status, _model.TrailStatus):
         return trail
-    # A digest that came before shows nothing of the key after: the encryption of digests may follow the trail's key.
     digest = status.latest_digest_delivery_time
-    status = replace(status, latest_digest_delivery_time=digest if digest and digest > since else None)
+    if moved and digest and digest <= since:
+        status = replace(status, latest_digest_delivery_time=None)
     if not delivered_since(status, since):
         status = replace(status, latest_delivery_error=None, latest_digest_delivery_error=None)
     return replace(trail, status=status)

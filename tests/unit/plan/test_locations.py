@@ -128,3 +128,15 @@ def test_a_first_key_is_warned_of_where_the_bucket_may_not_take_digests(trail: d
     assert steps(planned)[-1] == ("UpdateTrail", build.TRAIL_ARN)
     found = [each for each in planned.warnings if "with its first key" in each]
     assert [("UpdateTrail" in each, "Security best practices" in each) for each in found] == [(True, True)] * warned
+
+
+def test_a_digest_stays_proof_for_the_key_that_it_came_under() -> None:
+    """A statement for readers changes nothing of what the bucket takes; a fresh digest shows that it takes these."""
+    status = TrailStatus(is_logging=True, latest_delivery_time=build.NOW, latest_digest_delivery_time=build.NOW)
+    allow = {**build.service("All", "s3:PutObject"), "Resource": "arn:aws:s3:::logs/*"}
+    bucket = {"policy": build.policy(allow, build.ACL, KMS_ONLY)}
+    read = build.snapshot({"log_file_validation": True, "status": status}, bucket=bucket)
+    planned = plan(read, GIVEN, target(), READERS)
+    assert steps(planned) == [("PutKeyPolicy", build.KEY_ARN)]
+    assert build.finding("bucket_policy_accepts_key", read, READERS).status == "pass"
+    assert build.finding("bucket_policy_accepts_key", planned.predicted, READERS).status == "pass"
