@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table is shown where people read the output of ansible-playbook, and hosts end as the run of another says."""
+"""What ansible-playbook prints and refuses before, or without, anything is asked of AWS."""
 
 from __future__ import annotations
 
@@ -98,3 +98,32 @@ def test_hosts_are_told_what_a_run_for_all_of_them_needs(tmp_path: Path) -> None
     assert "msg" not in printed.partition("PLAY [all]")[2].partition("PLAY [all]")[0]
     assert printed.count("skipped by the `when` of the play's first host. Choose hosts by cloudtrail_kms_hosts") >= 1
     assert printed.count("but the strategy free of the play starts it once for each. Take the strategy out") >= 2
+
+
+def enforce(*extra_vars: str) -> str:
+    """What the playbook prints that enforces, which fails before it asks anything of AWS."""
+    played = subprocess.run(
+        ["ansible-playbook", "aws_baseline.cloudtrail.enforce", *(f"--extra-vars={each}" for each in extra_vars)],
+        env=os.environ | {"ANSIBLE_INVENTORY": os.devnull},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert played.returncode
+    return " ".join(played.stdout.split())
+
+
+def test_a_variable_that_nobody_knows_is_refused_and_one_that_is_null_is_not_set() -> None:
+    """As of a survey that was not answered, and of somebody who wrote the role by its ARN."""
+    unanswered = ("hosts", "serial", "max_fail_percentage", "wait", "trails", "fail_on", "mode")
+    nothing = json.dumps({f"cloudtrail_kms_{name}": None for name in unanswered})
+    printed = enforce(nothing, "cloudtrail_kms_assume_role_arn=arn:aws:iam::222222222222:role/Enforce")
+    assert "Unknown variable cloudtrail_kms_assume_role_arn; did you mean cloudtrail_kms_assume_role or" in printed
+
+
+def test_batches_of_another_form_are_refused_by_their_variable() -> None:
+    assert "cloudtrail_kms_serial is a number of hosts, a percentage of them, or" in enforce(
+        "cloudtrail_kms_serial=ten"
+    )

@@ -38,5 +38,7 @@ def test_a_pattern_that_matches_no_host_is_a_failure(name: str) -> None:
 @pytest.mark.parametrize("name", ["enforce.yml", "provision_account.yml"])
 def test_batches_are_given_by_the_same_variables(name: str) -> None:
     play = plays(name)[-1]
-    assert play["serial"] == "{{ cloudtrail_kms_serial | default('100%') }}"
-    assert play["max_fail_percentage"] == "{{ cloudtrail_kms_max_fail_percentage | default(100) }}"
+    for keyword, default in (("hosts", "'localhost'"), ("serial", "'100%'"), ("max_fail_percentage", "100")):
+        # None is what a survey gives that was not answered.
+        variable = f"cloudtrail_kms_{keyword}"
+        assert play[keyword] == f"{{{{ {variable} if {variable} | default(none) is not none else {default} }}}}"
