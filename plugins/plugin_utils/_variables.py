@@ -138,9 +138,12 @@ def refuse_unknown(names: Iterable[str], whose: str = "") -> None:
 
 def _meant(name: str) -> str:
     given = name.removeprefix(PREFIX)
-    # What is a real name with something after it, such as assume_role_arn, is that one first.
-    begun = sorted((each for each in _SETTABLE if given.startswith(f"{each}_")), key=len, reverse=True)
-    near = list(dict.fromkeys([*begun[:1], *get_close_matches(given, sorted(_SETTABLE), n=3)]))[:3]
+    prefixes = ("awx_", "drift_")
+    real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
+    # A name with something after it, such as assume_role_arn, or a part of a name, such as role, looks less alike.
+    begun = sorted((each for each in real if given.startswith(f"{each}_")), key=len)[-1:]
+    holding = [each for each in real if f"_{given}_" in f"_{each}_"]
+    near = list(dict.fromkeys([*begun, *holding, *get_close_matches(given, real, n=3)]))[:3]
     return f"; did you mean {' or '.join(PREFIX + each for each in near)}?" if near else "."
 
 
