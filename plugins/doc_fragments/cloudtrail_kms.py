@@ -25,7 +25,8 @@ options:
   trails:
     description:
       - Names or ARNs of the trails to judge; a trail that is not there makes the module fail.
-      - Without it, every trail that the account sees, its organization's trails among them.
+      - Without it, every trail that the account sees, its organization's trails among them. An empty list is refused,
+        as it is of O(regions) and O(approved_keys).
     type: list
     elements: str
   concurrency:

@@ -78,8 +78,12 @@ def facts_spec() -> dict[str, Any]:
 def scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read.
 
-    Raises ArgumentError for a malformed region, trail, account or role, and for a role that does not fit `accounts`.
+    Raises ArgumentError for a malformed region, trail, account or role, for a role that does not fit `accounts`, and
+    for a list that would limit the run, but is empty.
     """
+    for option in ("trails", "regions", "approved_keys"):
+        if params[option] == []:  # such as a template that has found none
+            raise ArgumentError(f"Option {option}: the list is empty, which would be no limit. Leave it out for that.")
     for trail in params["trails"] or ():
         check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():

@@ -86,6 +86,9 @@ def test_settings_hold_what_was_asked() -> None:
     [
         ({"trails": ["arn:aws:s3:::x"]}, "Option trails: 'arn:aws:s3:::x' is not a trail name or trail ARN."),
         ({"trails": ["x y"]}, "Option trails: 'x y' is not a trail name or trail ARN."),
+        ({"trails": []}, "Option trails: the list is empty, which would be no limit. Leave it out for that."),
+        ({"regions": []}, "Option regions: the list is empty"),
+        ({"approved_keys": []}, "Option approved_keys: the list is empty"),
         ({"trails": [""]}, "Option trails: '' is not a trail name or trail ARN."),
         ({"regions": ["USA"]}, "Option regions: 'USA' is not a region name such as eu-central-1."),
         ({"readers": ["Analyst"]}, "Option readers: 'Analyst' is not the ARN of an IAM role, user or account root."),
