@@ -96,6 +96,7 @@ _READ_TRAILS = Grant("ReadTrails", TRAILS)
 _READ_KEYS = Grant("ReadKeys", KEYS)
 _READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
 _WRITE_KEYS = Grant("WriteKeys", KEYS, OWN_ACCOUNT)
+_PRINCIPALS = Grant("LookUpPrincipals", ("arn:{partition}:iam::*:role/*", "arn:{partition}:iam::*:user/*"))
 _REVIVE = Grant("ReviveKeysIfYouAllowIt", KEYS, OWN_ACCOUNT)
 GRANTS: Mapping[str, Grant] = {
     # A bucket that is not there yet is nobody's.
@@ -131,9 +132,9 @@ GRANTS: Mapping[str, Grant] = {
     "kms:CancelKeyDeletion": _REVIVE,
     "cloudtrail:UpdateTrail": Grant("SetTheKeyOfTrails", TRAILS),
     "organizations:ListAWSServiceAccessForOrganization": Grant("OrganizationTrails"),
-    "iam:GetRole": Grant(
-        "OrganizationTrailsRole", (f"{_SERVICE_ROLES}/cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail",)
-    ),
+    # GetRole is asked for CloudTrail's own role as well, behind the writes of organization trails.
+    "iam:GetRole": _PRINCIPALS,
+    "iam:GetUser": _PRINCIPALS,
     "iam:CreateServiceLinkedRole": Grant(
         "MultiRegionKeys",
         (f"{_SERVICE_ROLES}/mrk.kms.amazonaws.com/AWSServiceRoleForKeyManagementServiceMultiRegionKeys",),

@@ -64,4 +64,6 @@ def serve(caller: _access.Access, task: KeyTask, pace: _pace.Pace) -> KeyOutcome
 def _plan(account: _resources.Account, task: KeyTask) -> _wish.Plan:
     snapshot = _model.Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
     targets = _targets.read_targets(account, snapshot, [task.region], _planning.sought_key(account, task.wish))
-    return _shared.make_key_plan(snapshot, targets, task.trails, task.wish, task.settings)
+    wish = _planning.with_writers(account, task.wish)
+    plan = _shared.make_key_plan(snapshot, targets, task.trails, wish, task.settings)
+    return _planning.with_principals(account, plan)

@@ -43,6 +43,9 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("kms", "ListKeys"): "kms:ListKeys",
+        # Of readers and administrators that a key policy is about to name; refused, the run goes on.
+        ("iam", "GetRole"): "iam:GetRole",
+        ("iam", "GetUser"): "iam:GetUser",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
         ("kms", "CreateKey"): "kms:CreateKey",
         ("kms", "CreateAlias"): "kms:CreateAlias",

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _warnings,
     _wish,
     _wished_trail,
+    _writable,
 )
 
 
@@ -25,7 +26,8 @@ def planned(
     account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task
 ) -> tuple[_wish.Plan, list[str]]:
     """Return the plan, and all that is to be warned of before it is applied; raises AwsError as reading does."""
-    plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+    task = replace(task, wish=with_writers(account, task.wish))
+    plan = _refused_strangers(judged.snapshot, task) or _planned(account, judged, task)
     unused = _assess.unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
     return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
 
@@ -75,6 +77,40 @@ def _restoring(
 ) -> _wish.Plan:
     keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
     return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
+
+
+def _planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _wish.Plan:
+    plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+    return with_principals(account, plan)
+
+
+def _refused_strangers(snapshot: _model.Snapshot, task: _task.Task) -> _wish.Plan | None:
+    """The plan that refuses readers and administrators of another partition; None where there are none."""
+    refusals = tuple(_writable.of_another_partition(task.wish, task.settings.readers, snapshot))
+    return _wish.Plan((), refusals, (), snapshot) if refusals else None
+
+
+def with_principals(account: _resources.Account, plan: _wish.Plan) -> _wish.Plan:
+    """Return the plan with a refusal for each principal that a key policy would name and that does not exist."""
+    return replace(plan, refusals=(*plan.refusals, *_absent_principals(account, plan.changes)))
+
+
+def _absent_principals(account: _resources.Account, changes: Sequence[_model.Change]) -> Iterator[str]:
+    """Yield a refusal for each principal that a key policy would newly name and that does not exist.
+
+    KMS accepts only principals that exist (KMS guide, "Key policy format"), and refuses the write after all others.
+    """
+    named = {arn: change.resource for change in changes for arn in _writable.new_principals(change)}
+    for arn in _targets.missing_principals(account, sorted(named)):
+        yield (
+            f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
+            "exist. Correct or remove it under readers or key.administrators."
+        )
+
+
+def with_writers(account: _resources.Account, wish: _wish.Wish) -> _wish.Wish:
+    """Return the wish with the principals that would write, so that a plan can tell whether they may."""
+    return replace(wish, writers=account.writers)
 
 
 def sought_key(account: _resources.Account, wish: _wish.Wish) -> _targets.SoughtKey:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.fakeaws.access import authenticate, permit
-from tests.fakeaws.rules import cloudtrail_read, cloudtrail_write, ec2, kms_read, kms_write, organizations, s3, sts
+from tests.fakeaws.rules import cloudtrail_read, cloudtrail_write, ec2, iam, kms_read, kms_write, organizations, s3, sts
 from tests.fakeaws.rules.operation import Operation
 from tests.fakeaws.wire import Answer, Call, HttpReply
 from tests.fakeaws.world import Identity, World
@@ -17,6 +17,7 @@ from tests.fakeaws.world import Identity, World
 OPERATIONS: Mapping[str, Operation] = {
     **sts.OPERATIONS,
     **ec2.OPERATIONS,
+    **iam.OPERATIONS,
     **organizations.OPERATIONS,
     **s3.OPERATIONS,
     **kms_read.OPERATIONS,

@@ -26,6 +26,7 @@ Answer: TypeAlias = Mapping[str, Any]
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _NAMESPACES = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "ec2": "http://ec2.amazonaws.com/doc/2016-11-15/",
     "s3": "http://s3.amazonaws.com/doc/2006-03-01/",
 }
@@ -164,9 +165,9 @@ def reply(call: Call, answer: Answer | HttpReply) -> HttpReply:
     if isinstance(answer, HttpReply):
         return answer
     request_id = str(uuid4())
-    if call.service == "sts":
+    if call.service in ("sts", "iam"):
         body = _xml({f"{call.action}Result": answer, "ResponseMetadata": {"RequestId": request_id}})
-        return _xml_reply(f"{call.action}Response", _NAMESPACES["sts"], body)
+        return _xml_reply(f"{call.action}Response", _NAMESPACES[call.service], body)
     if call.service == "ec2":
         return _xml_reply(f"{call.action}Response", _NAMESPACES["ec2"], _xml({"requestId": request_id, **answer}))
     return HttpReply(
@@ -181,9 +182,9 @@ def error_reply(service: str, method: str, error: AwsError) -> HttpReply:
     if service == "s3":
         return _s3_error(method, error, request_id)
     details = {"Code": error.code, "Message": error.message}
-    if service == "sts":
+    if service in ("sts", "iam"):
         body = _xml({"Error": {"Type": "Sender", **details}, "RequestId": request_id})
-        return _xml_reply("ErrorResponse", _NAMESPACES["sts"], body, status=error.status)
+        return _xml_reply("ErrorResponse", _NAMESPACES[service], body, status=error.status)
     if service == "ec2":
         body = _xml({"Errors": {"Error": details}, "RequestID": request_id})
         return _xml_reply("Response", None, body, status=error.status)

@@ -60,6 +60,8 @@ BEHIND_OTHER_CALLS = {
     "iam:GetRole",
     "iam:CreateServiceLinkedRole",
 }
+# Whether principals exist is asked where it may be; a run without it is told by KMS, and a bit later.
+NOT_MISSED = {"iam:GetUser"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) 
     assert OF_ADMINISTRATORS in limited.told(Task(scope=scope, wish=Wish(trails=scope.trails)))
 
 
-@pytest.mark.parametrize("action", sorted({*actions("enforce")} - {*actions("audit")} - BEHIND_OTHER_CALLS))
+@pytest.mark.parametrize(
+    "action", sorted({*actions("enforce")} - {*actions("audit")} - BEHIND_OTHER_CALLS - NOT_MISSED)
+)
 def test_enforcement_misses_each_action_by_name(limited: Limited, action: str) -> None:
     lacking = policy([name for name in actions("enforce") if name != action], "aws")
     scope = limited.load(MISSED_IN[action], lacking)

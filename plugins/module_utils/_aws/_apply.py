@@ -28,9 +28,6 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
 Fact = TypeVar("Fact")
 SamePolicy: TypeAlias = Callable[["str | None", "str | None"], bool]
 
-# What waiting does not mend (KMS API reference, CreateKey and CreateAlias; CloudTrail API reference, CreateTrail).
-QUOTA_REACHED = ("LimitExceededException", "MaximumNumberOfTrailsExceededException")
-
 
 @dataclass(frozen=True)
 class Applied:
@@ -325,22 +322,18 @@ def _failed(change: _model.Change, error: Exception) -> _FailedError:
     """The failure in words: what was asked of AWS, its answer, and the next step."""
     lost = " Whether it was done is not known: the next run looks first." if _writes.no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
-    return _FailedError(
-        f"{what} failed: {_words(error)}.{lost} {_step(change, _writes.code_of(error))}, and run again."
-    )
+    return _FailedError(f"{what} failed: {_words(error)}.{lost} {_step(change, _writes.code_of(error))}")
 
 
 def _step(change: _model.Change, code: str) -> str:
     """What to do before the next run, by the code of AWS's answer."""
+    operation = (_writes.service_of(change), change.operation)
+    action = _permissions.iam_action(*operation)
     if "Denied" in code:
-        operation = (_writes.service_of(change), change.operation)
-        actions = ", ".join([_permissions.iam_action(*operation), *_permissions.DEPENDENT_ACTIONS.get(operation, ())])
-        return f"Allow what is missing of {actions} to the caller"
-    if code in QUOTA_REACHED:
-        return "A quota of the account is reached: delete what is not needed, or have it raised"
-    if code == "MalformedPolicyDocumentException":
-        return "See that every reader and key administrator that is named exists, which KMS asks for, or take it off"
-    return "Mend what it names"
+        actions = ", ".join([action, *_permissions.DEPENDENT_ACTIONS.get(operation, ())])
+        return f"Allow what is missing of {actions} to the caller, and run again."
+    step = _next_steps.step_for(code, operation=change.operation, iam_action=action, region=change.region)
+    return step if "run again" in step else f"{step} Then run again."
 
 
 def _words(error: Exception) -> str:

@@ -90,6 +90,16 @@ def _regions(answer: dict[str, Any]) -> Regions:
     return Regions(enabled, tuple(sorted(rows.keys() - set(enabled))))
 
 
+def principal_exists(access: Access, region: str, arn: str) -> bool | ReadError:
+    """Whether there is a role or user of this ARN in the account that asks (IAM API reference, GetRole and GetUser)."""
+    kind = arn.split(":", 5)[5].partition("/")[0].title()
+    named: dict[str, Any] = {f"{kind}Name": arn.rpartition("/")[2]}
+    answer = access.ask("iam", region, f"Get{kind}", lambda answer: str(answer[kind]["Arn"]), **named)
+    if isinstance(answer, ReadError):
+        return False if answer.code == "NoSuchEntity" else answer
+    return answer == arn
+
+
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:
     """Every trail that is seen in a region, shadows included, as DescribeTrails shows it.
 

@@ -63,6 +63,7 @@ class Account:
     bucket_role: Credential | None = None
     caller: Credential | None = None
     key_tags: bool = False
+    writers: Mapping[str, str] = field(default_factory=dict)
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""

@@ -123,6 +123,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         bucket_role=owners.bucket_role(),
         caller=Credential(caller) if scope.role else None,
         key_tags=scope.key_tags,
+        writers={arn.split(":")[4]: arn, **{role.account_id: role.role_arn for role in (scope.key_role,) if role}},
     )
 
 

@@ -137,3 +137,15 @@ def read_tags(
             for arn, change in present.items()
         }
         return {arn: read.result() for arn, read in reads.items()}
+
+
+def missing_principals(account: _resources.Account, arns: Iterable[str]) -> list[str]:
+    """Return those of the roles and users (IAM ARNs) that do not exist, so far as a credential at hand may ask."""
+
+    def is_missing(arn: str) -> bool:
+        asked = (_calls.principal_exists(access, access.region, arn) for access in account.owners(arn.split(":")[4]))
+        return next((answer is False for answer in asked if isinstance(answer, bool)), False)
+
+    with ThreadPoolExecutor() as pool:
+        listed = list(arns)
+        return [arn for arn, missing in zip(listed, pool.map(is_missing, listed), strict=True) if missing]

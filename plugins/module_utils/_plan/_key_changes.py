@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _remedies,
     _serving,
     _wish,
+    _writable,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
 
@@ -61,6 +62,13 @@ def key_changes(
                 f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
                 "account by key_assume_role."
             )
+        reason = (
+            None
+            if use.serving.is_new
+            else _writable.why_not_writable(use.key, change.operation, wish.writers.get(owner))
+        )
+        if reason:
+            raise _wish.RefusedError(f"The key {use.key.arn} cannot be changed: {reason}")
         yield change
 
 

@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _unseen,
     _warnings,
     _wish,
+    _writable,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
@@ -63,7 +64,7 @@ def make_restore_plan(
         changes += _trail_goes_back(account.snapshot, row, backup, keys, refusals)
     moved = {change.resource for change in changes}
     for row in backup.key_policies:
-        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], refusals)
+        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], wish, refusals)
     refusals += _left_out(account.snapshot, backup)
     known = {arn: key for arn, key in keys.items() if isinstance(key, _model.Key)}
     predicted = _predict.predict(account.snapshot, changes, known)
@@ -138,6 +139,7 @@ def _policy_goes_back(
     snapshot: _model.Snapshot,
     row: _model.Replaced,
     key: _model.Key | _model.Missing | _model.ReadError,
+    wish: _wish.Wish,
     refusals: list[str],
 ) -> Iterator[_model.Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
@@ -156,6 +158,7 @@ def _policy_goes_back(
     else:
         before = _document.parse(str(row.before))
         reason = _why_the_policy_stays(snapshot, row.arn, before, _document.parse(key.policy))
+        reason = reason or _writable.why_not_writable(key, "PutKeyPolicy", wish.writers.get(row.arn.split(":")[4]))
         if reason is None:
             yield _changes.put_key_policy(key, before.to_json())
             return

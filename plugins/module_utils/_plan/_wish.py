@@ -57,7 +57,8 @@ class Wish:
 
     `key_account_id` is the account in which the key is found or created, None for that of the trails; with
     `key_is_shared` other accounts use the keys of that account at the same time, and no run for one of them writes to
-    them. With `create_trail` nothing else is enforced than what this one trail needs.
+    them. With `create_trail` nothing else is enforced than what this one trail needs. `writers` are the ARNs of the
+    principals that write to keys, by the account of the key.
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
@@ -71,6 +72,7 @@ class Wish:
     allow_cancel_deletion: bool = False
     allow_unread_bucket_policy: bool = False
     create_trail: TrailWish | None = None
+    writers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key_name(self) -> str:

@@ -192,6 +192,29 @@ def reader_request(
     )
 
 
+# What a call to KMS of a user or role carries that comes through no other service; of other keys nothing is known.
+WRITER_FACTS = (
+    Fact("aws:PrincipalAccount", "{principal_account}", _KEYS),
+    Fact("kms:CallerAccount", "{principal_account}", "KMS guide, AWS KMS condition keys"),
+    Fact("aws:PrincipalIsAWSService", "false", _KEYS),
+    Fact("aws:SourceArn", ABSENT, _KEYS),
+    Fact("aws:SourceAccount", ABSENT, _KEYS),
+    Fact("kms:ViaService", ABSENT, "KMS guide, AWS KMS condition keys"),
+    Fact("kms:EncryptionContext:*", ABSENT, "KMS guide, AWS KMS condition keys"),
+    Fact("kms:BypassPolicyLockoutSafetyCheck", "false", "KMS guide, AWS KMS condition keys"),
+    Fact("*", UNKNOWN, _KEYS),
+)
+
+
+def write_request(principal: str, action: str, *, key_arn: str) -> Request:
+    """A write to a key by a principal, the ARN of a user, role or session, whose own IAM policies are not known."""
+    account = principal.split(":")[4]
+    facts = [*WRITER_FACTS]
+    if ":assumed-role/" not in principal:
+        facts.insert(0, Fact("aws:PrincipalArn", principal, _KEYS))
+    return _request(facts, principal, action, key_arn, trail_arn=key_arn, principal_account=account)
+
+
 def _reader_facts(reader_arn: str, partition: str, object_arn: str | None) -> list[Fact]:
     """The rows without those of which nothing is known in this case; the last row makes these keys unknown."""
     unknown = {

@@ -326,19 +326,21 @@ def test_a_reached_quota_of_keys_is_told_and_nothing_is_written(load: Callable[[
     outcome = lab.enforce()
     assert outcome.errors == (
         f"CreateKey of arn:aws:kms:{HOME}:111111111111:key/to-be-created in {HOME} failed: LimitExceededException: Too "
-        "many keys. A quota of the account is reached: delete what is not needed, or have it raised, and run again.",
+        "many keys. A quota of the account is reached: delete what is not needed, or have the quota raised. Then run "
+        "again.",
     )
     assert [change.status for change in outcome.changes] == ["failed", *["not_attempted"] * 3]
     assert [call["result"] for call in lab.aws.calls() if call["kind"] == "write"] == ["LimitExceededException"]
 
 
 def test_a_reader_that_does_not_exist_is_told_of_as_what_may_be_wrong(load: Callable[[str], Lab]) -> None:
-    outcome = load("fresh").enforce(settings=Settings(readers=("arn:aws:iam::111111111111:role/Nobody",)))
+    lab = load("fresh")
+    lab.aws.add_fault("iam:GetRole", code="AccessDenied", status=403, times=-1)
+    outcome = lab.enforce(settings=Settings(readers=("arn:aws:iam::111111111111:role/Nobody",)))
     (told,) = outcome.errors
     assert "MalformedPolicyDocumentException" in told
     assert told.endswith(
-        "See that every reader and key administrator that is named exists, which KMS asks for, or take it off, and run "
-        "again."
+        "KMS accepts only principals that exist. Correct or remove the one that is named above. Then run again."
     )
 
 

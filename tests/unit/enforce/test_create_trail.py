@@ -260,7 +260,7 @@ def test_a_quota_that_is_reached_where_nobody_could_look_is_told(load: Callable[
     done = create(lab)
     assert done.errors == (
         f"CreateTrail of {TRAIL_ARN} in {HOME} failed: {code}: User already has 5 trails. A quota of the account is "
-        "reached: delete what is not needed, or have it raised, and run again.",
+        "reached: delete what is not needed, or have the quota raised. Then run again.",
     )
     assert (lab.writes().count("CreateTrail"), lab.trails()) == (1, {})
     lab.aws.clear_calls()

@@ -257,11 +257,15 @@ def test_every_other_attribute_of_a_trail_stays(
     assert after.keys() == before.keys() | {"KmsKeyId"}
 
 
+PRINCIPALS = ("arn:aws:iam::111111111111:user/administrator", "arn:aws:iam::111111111111:role/Nobody")
+
+
 def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable[[str], Lab]) -> None:
     recorded: dict[tuple[str, str], str] = {}
     for scenario in ("fresh", "policy-lacking", "pending-deletion"):
         lab = load(scenario)
         lab.enforce(wish=COME_BACK)
+        lab.enforce(settings=Settings(readers=PRINCIPALS), check_mode=True)
         recorded |= {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}
     assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
     assert set(ENFORCEMENT_ACTIONS) <= set(recorded)
