@@ -26,6 +26,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import service_request
 
+_DESCRIBE_PAGES = (
+    "That may be no harm: AWS's pages disagree whether CloudTrail needs it. The CloudTrail guide lists it, the Control "
+    "Tower guide calls kms:GenerateDataKey* and kms:Decrypt the minimum."
+)
+
 
 def key_policy_allows_encrypt(subject: Subject) -> Result:
     """CloudTrail may GenerateDataKey under the key for this trail; without it no log is delivered."""
@@ -33,8 +38,16 @@ def key_policy_allows_encrypt(subject: Subject) -> Result:
 
 
 def key_policy_allows_describe(subject: Subject) -> Result:
-    """CloudTrail may DescribeKey, which it does before it uses a key (CloudTrail guide, key policy page)."""
-    return _service_may(subject, "kms:DescribeKey", "describe")
+    """CloudTrail may DescribeKey, of which AWS's pages disagree whether it needs that.
+
+    The CloudTrail guide ("Configure AWS KMS key policies for CloudTrail") lists it among what is needed; the Control
+    Tower guide ("Optionally configure AWS KMS keys") calls GenerateDataKey* and Decrypt the minimum, and trails of
+    landing zones deliver under keys without it.
+    """
+    result = _service_may(subject, "kms:DescribeKey", "describe")
+    if result.status not in ("fail", "unknown"):
+        return result
+    return replace(result, message=f"{result.message} {_DESCRIBE_PAGES}")
 
 
 def key_policy_allows_decrypt(subject: Subject) -> Result:

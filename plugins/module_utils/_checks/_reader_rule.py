@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
@@ -19,14 +19,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
-    Decision,
     decide,
     told_apart,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import folder_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     OBJECT_KEY,
     reader_request,
@@ -41,12 +40,16 @@ _DENIED = (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 
 @dataclass(frozen=True)
 class Answer:
-    """What the key policy says of one reader, and the folders it cannot read where it can read others."""
+    """What the key policy says of one reader, and the folders it cannot read where it can read others.
+
+    `delegated`: it leaves the reader to the IAM policies of its account, and that is all that is open.
+    """
 
     outcome: Outcome
     reason: str
     advice: str = ""
     folders: tuple[str, ...] = ()
+    delegated: bool = False
 
     @property
     def status(self) -> str:
@@ -57,7 +60,8 @@ class Answer:
     def evidence(self) -> dict[str, object]:
         """The same, as the finding holds it."""
         folders = {"folders": list(self.folders)} if self.folders else {}
-        return {"outcome": self.outcome.name.lower(), "reason": self.reason, **folders}
+        delegated = {"delegated": True} if self.delegated else {}
+        return {"outcome": self.outcome.name.lower(), "reason": self.reason, **folders, **delegated}
 
     def __str__(self) -> str:
         """The reason, after the folders that it is about."""
@@ -131,7 +135,7 @@ def _answer(asking: _Asking, reader: str) -> Answer:
     """What holds whatever could not be read of the bucket and the organization; else that it is open."""
     answers = [_of_case(asking, reader, objects) for objects in asking.cases]
     if asking.budget.is_exhausted or len({each.status for each in answers}) == 1:
-        return answers[-1]
+        return replace(answers[-1], delegated=all(each.delegated for each in answers))
     of_folders = answers if asking.subject.bucket_key is False else answers[1:]
     is_of_folders = len({each.status for each in of_folders}) > 1
     return Answer(Outcome.INDETERMINATE, _what_was_not_read(asking.subject, of_folders=is_of_folders))
@@ -140,20 +144,30 @@ def _answer(asking: _Asking, reader: str) -> Answer:
 def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
     """The worst decision on any of the log files, each with its aws:s3:arn in the encryption context."""
     groups = told_apart(asking.policy, OBJECT_KEY, objects, asking.budget)
-    decisions = [_decision(asking, reader, group[0]) for group in groups]
+    requests = [_request(asking, reader, group[0]) for group in groups]
+    decisions = [decide(asking.policy, request, asking.budget) for request in requests]
     denied = [number for number, decision in enumerate(decisions) if decision.outcome in _DENIED]
     if denied:
         files = [file for number in denied for file in groups[number]] if len(denied) < len(groups) else []
         worst = decisions[denied[0]]
         return Answer(worst.outcome, worst.reason, worst.advice, tuple(readable(folder_of(file)) for file in files))
-    worst = next((each for each in decisions if each.outcome is Outcome.INDETERMINATE), decisions[0])
-    return Answer(worst.outcome, worst.reason)
+    unclear = [number for number, decision in enumerate(decisions) if decision.outcome is Outcome.INDETERMINATE]
+    if not unclear:
+        return Answer(Outcome.ALLOWED, decisions[0].reason)
+    delegated = all(_would_be_allowed(asking, requests[number]) for number in unclear)
+    return Answer(Outcome.INDETERMINATE, decisions[unclear[0]].reason, delegated=delegated)
 
 
-def _decision(asking: _Asking, reader: str, object_arn: str) -> Decision:
-    """Decide a reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
+def _would_be_allowed(asking: _Asking, request: Request) -> bool:
+    """Whether nothing is open but what the reader's own IAM policies say."""
+    known = replace(request, identity_allows=True)
+    return decide(asking.policy, known, asking.budget).outcome is Outcome.ALLOWED
+
+
+def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
+    """A reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
     bucket = asking.subject.bucket
-    request = reader_request(
+    return reader_request(
         reader,
         trail_arn=asking.subject.trail.arn,
         key_arn=asking.key.arn,
@@ -161,7 +175,6 @@ def _decision(asking: _Asking, reader: str, object_arn: str) -> Decision:
         bucket_region=bucket.region if isinstance(bucket, Bucket) else asking.key.region,
         identity_allows=True if _is_foreign(reader, asking.key) else None,
     )
-    return decide(asking.policy, request, asking.budget)
 
 
 def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:

@@ -69,7 +69,7 @@ RULES: Mapping[str, Rule] = {
         Rule(_key_rules.key_is_usable, "required", "critical"),
         Rule(_key_rules.key_in_bucket_region, "required", "critical"),
         Rule(_policy_rules.key_policy_allows_encrypt, "required", "critical"),
-        Rule(_policy_rules.key_policy_allows_describe, "required", "high"),
+        Rule(_policy_rules.key_policy_allows_describe, "advised", "low"),
         Rule(_policy_rules.key_policy_allows_decrypt, "required", "high"),
         Rule(_bucket_rule.bucket_policy_accepts_key, "required", "critical"),
         Rule(_trail_rules.trail_is_delivering, "required", "critical"),

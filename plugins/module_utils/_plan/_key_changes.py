@@ -48,7 +48,9 @@ class KeyUse:
     def required(self, wish: _wish.Wish, settings: _subject.Settings) -> _merge.Required:
         """What the key's policy must allow."""
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
-        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts)
+        # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
+        needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
+        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed)
 
 
 def key_changes(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
@@ -40,6 +41,12 @@ FAILED_RULE_LEADS_TO: Mapping[str, Remedy] = {
     "key_policy_is_scoped": Remedy.REPORT,
     "key_rotation_enabled": Remedy.REPORT,
 }
+# The call of CloudTrail that a rule on the key's policy is about.
+ACTION_OF_RULE: Mapping[str, str] = {
+    "key_policy_allows_encrypt": "kms:GenerateDataKey",
+    "key_policy_allows_describe": "kms:DescribeKey",
+    "key_policy_allows_decrypt": "kms:Decrypt",
+}
 # A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
 STATE_LEADS_TO: Mapping[str, Remedy] = {
     "Disabled": Remedy.REVIVE,
@@ -53,10 +60,14 @@ STATE_LEADS_TO: Mapping[str, Remedy] = {
 
 @dataclass(frozen=True)
 class Intent:
-    """What is to be done about one trail."""
+    """What is to be done about one trail.
+
+    `lacking` is what the policy of its present key is to allow and does not: CloudTrail's actions, and readers.
+    """
 
     verdict: _assess.TrailVerdict
     remedies: frozenset[Remedy]
+    lacking: frozenset[str] = frozenset()
 
     @property
     def trail(self) -> _model.Trail:
@@ -77,7 +88,7 @@ class Intent:
 def intents(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
-    found = (Intent(verdict, _remedies(account, verdict, wish)) for verdict in writable)
+    found = (Intent(each, _remedies(account, each, wish), _lacking(account, each)) for each in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
@@ -105,6 +116,30 @@ def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wi
         return frozenset({Remedy.ANOTHER_KEY})
     found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
     return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
+
+
+def _lacking(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict) -> frozenset[str]:
+    merged = (each for each in verdict.findings if _leads_to(account, verdict, each) is Remedy.MERGE)
+    return frozenset(chain.from_iterable(_lacked(each) for each in merged))
+
+
+def _lacked(finding: _model.Finding) -> list[str]:
+    """CloudTrail's action that one finding is about, or the readers."""
+    action = ACTION_OF_RULE.get(finding.rule)
+    return [action] if action else [*_denied_readers(finding), *_delegated_readers(finding)]
+
+
+def _denied_readers(finding: _model.Finding) -> Iterator[str]:
+    return (reader for reader, answer in _answers(finding) if str(answer.get("outcome")).endswith("deny"))
+
+
+def _delegated_readers(finding: _model.Finding) -> Iterator[str]:
+    """The readers whom only their account's own statement covers: naming them settles that."""
+    return (reader for reader, answer in _answers(finding) if answer.get("delegated"))
+
+
+def _answers(finding: _model.Finding) -> Iterator[tuple[str, Mapping[str, object]]]:
+    return ((name, answer) for name, answer in finding.evidence.items() if isinstance(answer, Mapping))
 
 
 @dataclass(frozen=True)
@@ -143,14 +178,14 @@ def _leaves(account: _assess.AccountVerdict, wish: _wish.Wish, kind: str) -> Ite
 def _leads_to(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, finding: _model.Finding) -> Remedy:
     """What one finding leads to. Only what makes a trail non-compliant is acted upon.
 
-    What is unknown leads to nothing, but for one case: a key policy that was read and leaves it open whether the
-    readers or CloudTrail are allowed can be made to say so, which replaces nothing.
+    What is unknown leads to nothing, but for one case: a reader whom only the account's own statement covers was asked
+    for, and the policy can be made to name it, which replaces nothing.
     """
     remedy = FAILED_RULE_LEADS_TO[finding.rule]
     if finding.level != "required":
         return Remedy.REPORT
     if finding.status == "unknown":
-        return Remedy.MERGE if remedy is Remedy.MERGE and _is_open(finding) else Remedy.REPORT
+        return remedy if any(_delegated_readers(finding)) else Remedy.REPORT
     if finding.status != "fail":
         return Remedy.REPORT
     if finding.rule == "key_is_usable":
@@ -162,13 +197,6 @@ def _leads_to(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, fi
 def unread(finding: _model.Finding) -> bool:
     """Whether the finding is unknown because something could not be read."""
     return finding.status == "unknown" and "iam_action" in finding.evidence
-
-
-def _is_open(finding: _model.Finding) -> bool:
-    """Whether the policy of an unknown finding was read and judged: it hangs on what nobody knows."""
-    decisions = [finding.evidence, *finding.evidence.values()]
-    outcomes = [each.get("outcome") for each in decisions if isinstance(each, Mapping)]
-    return any(outcomes)
 
 
 def is_right_kind(key: _model.Key) -> bool:

@@ -32,7 +32,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 # The account of a trail, or of a pattern of trails, in a policy.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
 # Of these a trail that moves back must be sure, whatever it failed on the key that it leaves.
-NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt", "key_policy_allows_describe")
+NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
 

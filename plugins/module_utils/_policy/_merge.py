@@ -24,7 +24,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     _validate,
 )
 
-_SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey")
+_DESCRIBE = "kms:DescribeKey"
+_SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", _DESCRIBE)
 
 
 class MergeRefusedError(ValueError):
@@ -41,6 +42,8 @@ class Required:
     `cis` form to all trails of their accounts by encryption context alone.
     `log_contexts` holds, by trail ARN, the aws:s3:arn with which its log files are, or may be, encrypted; of a trail
     that is not in it nothing is known of that.
+    `needed` tells, by trail ARN, what must be allowed for the trail, CloudTrail's actions and readers; for a trail that
+    is not in it, all must.
     """
 
     key_arn: str
@@ -48,6 +51,11 @@ class Required:
     readers: tuple[str, ...] = ()
     form: _ours.Form = "strict"
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, trail_arn: str, names: Sequence[str]) -> list[str]:
+        """Those of these actions or readers that must be allowed for a trail."""
+        return [each for each in names if each in self.needed.get(trail_arn, names)]
 
 
 def new_key_policy(required: Required) -> _document.Policy:
@@ -82,13 +90,16 @@ def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget)
     """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []
     for trail in required.trail_arns:
-        calls += [
-            _requests.service_request(action, trail_arn=trail, key_arn=required.key_arn) for action in _SERVICE_ACTIONS
-        ]
-        known = required.log_contexts.get(trail) if required.readers else None
+        calls += [_service_call(action, trail, required) for action in required.of(trail, _SERVICE_ACTIONS)]
+        readers = required.of(trail, required.readers)
+        known = required.log_contexts.get(trail) if readers else None
         groups = _decide.told_apart(policy, _requests.OBJECT_KEY, known, budget) if known else [[None]]
-        calls += [_reading(reader, trail, required.key_arn, each[0]) for reader in required.readers for each in groups]
+        calls += [_reading(reader, trail, required.key_arn, each[0]) for reader in readers for each in groups]
     return calls
+
+
+def _service_call(action: str, trail_arn: str, required: Required) -> _request.Request:
+    return _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn)
 
 
 def _reading(reader: str, trail_arn: str, key_arn: str, object_arn: str | None) -> _request.Request:
@@ -112,7 +123,25 @@ def _missing(policy: _document.Policy, required: Required) -> list[_request.Requ
             raise _refusal(required, f"{decision.reason} {decision.advice}")
         if decision.outcome is not _request.Outcome.ALLOWED:
             missing.append(call)
-    return missing
+    return missing + _described(policy, missing, required, budget)
+
+
+def _described(
+    policy: _document.Policy, missing: Sequence[_request.Request], required: Required, budget: _budget.Budget
+) -> list[_request.Request]:
+    """DescribeKey for the trails for which CloudTrail is given something else anyway, where it lacks that.
+
+    AWS's pages disagree whether CloudTrail needs it (see the rule key_policy_allows_describe), so a policy is not
+    written for its sake alone.
+    """
+    service = [call for call in missing if call.principal == _requests.SERVICE]
+    calls = [_service_call(_DESCRIBE, trail, required) for trail in _trails_of(service) if trail in required.needed]
+    lacks = (_request.Outcome.IMPLICIT_DENY, _request.Outcome.INDETERMINATE)
+    return [call for call in calls if call not in service and _decide.decide(policy, call, budget).outcome in lacks]
+
+
+def _trails_of(calls: Iterable[_request.Request]) -> list[str]:
+    return _once(str(call.context["aws:SourceArn"]) for call in calls)
 
 
 def _refuse_orphans(policy: _document.Policy, required: Required) -> None:
@@ -151,8 +180,8 @@ def why_not_written_back(policy: _document.Policy) -> str | None:
 def _additions(missing: Sequence[_request.Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
     service = [call for call in missing if call.principal == _requests.SERVICE]
-    used = [call for call in service if call.action != "kms:DescribeKey"]
-    trails = _once(str(call.context["aws:SourceArn"]) for call in used)
+    used = [call for call in service if call.action != _DESCRIBE]
+    trails = _trails_of(used)
     readers = _once(call.principal for call in missing if call.principal != _requests.SERVICE)
     additions = []
     if trails:

@@ -37,7 +37,7 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
         {
             ("key_is_customer_managed", "fail", "required"),
             ("key_policy_allows_encrypt", "unknown", "required"),
-            ("key_policy_allows_describe", "unknown", "required"),
+            ("key_policy_allows_describe", "unknown", "advised"),
             ("key_policy_allows_decrypt", "unknown", "advised"),
             ("trail_is_delivering", "fail", "required"),
         },
@@ -76,7 +76,7 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
         "pass",
         {
             ("key_policy_allows_encrypt", "fail", "required"),
-            ("key_policy_allows_describe", "fail", "required"),
+            ("key_policy_allows_describe", "fail", "advised"),
             ("key_policy_allows_decrypt", "fail", "advised"),
             ("trail_is_delivering", "fail", "required"),
         },
@@ -94,7 +94,7 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
             ("key_is_customer_managed", "unknown", "required"),
             ("key_is_usable", "unknown", "required"),
             ("key_policy_allows_encrypt", "unknown", "required"),
-            ("key_policy_allows_describe", "unknown", "required"),
+            ("key_policy_allows_describe", "unknown", "advised"),
             ("key_policy_allows_decrypt", "unknown", "advised"),
             ("key_policy_is_scoped", "unknown", "advised"),
             ("key_rotation_enabled", "unknown", "advised"),
@@ -156,7 +156,7 @@ def test_mixed(load: Callable[[str], FakeAws], audit: Audit) -> None:
         "archive": set(),
         "first-steps": {"trail_has_kms_key"},
         "payments": {"key_is_usable", "trail_is_delivering"},
-        "data-team": {"key_policy_allows_encrypt", "key_policy_allows_describe"},
+        "data-team": {"key_policy_allows_encrypt"},
         "web-team": {"key_is_customer_managed"},
     }
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +61,13 @@ def test_a_compliant_account_needs_nothing() -> None:
     ("key", "bucket", "settings", "expected"),
     [
         ({"policy": LACKING}, {}, Settings(), MERGE),
-        ({"policy": build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT)}, {}, Settings(), MERGE),
+        ({"policy": build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT)}, {}, Settings(), []),
+        (
+            {"policy": build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT)},
+            {},
+            Settings(levels={"key_policy_allows_describe": "required"}),
+            MERGE,
+        ),
         (
             {"policy": build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE)},
             {"bucket_key_enabled": True},
@@ -78,7 +85,8 @@ def test_a_compliant_account_needs_nothing() -> None:
     ],
     ids=[
         "no encrypt",
-        "no describe",
+        "no describe, which is advice",
+        "no describe, where that is required",
         "no decrypt, with a bucket key",
         "no decrypt, which is advice",
         "reader only behind the account",
@@ -291,12 +299,91 @@ def test_a_delegated_trail_is_written_only_when_named() -> None:
     ]
 
 
-def test_an_unknown_grant_is_made_certain_if_it_can_be() -> None:
-    maybe = build.service("Encrypt", "kms:GenerateDataKey*", Condition={"StringEquals": {"aws:SourceOrgID": "o-1"}})
-    open_ = build.policy(build.ROOT, maybe, build.DESCRIBE, build.DECRYPT)
-    assert steps(plan(build.snapshot(key={"policy": open_}))) == MERGE
-    deny = {**maybe, "Sid": "Deny", "Effect": "Deny"}
-    denying = build.policy(build.ROOT, build.ENCRYPT, deny, build.DESCRIBE, build.DECRYPT)
-    planned = plan(build.snapshot(key={"policy": denying}))
-    assert steps(planned) == []
-    assert 'statement "Deny"' in planned.warnings[0]
+MAYBE = {"StringEquals": {"aws:UserAgent": "somebody"}}
+MAYBE_ENCRYPT = build.service("Encrypt", "kms:GenerateDataKey*", Condition=MAYBE)
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings"),
+    [
+        (build.policy(build.ROOT, MAYBE_ENCRYPT, build.DESCRIBE, build.DECRYPT), Settings()),
+        (
+            build.policy(build.ROOT, build.ENCRYPT, {**MAYBE_ENCRYPT, "Effect": "Deny"}, build.DESCRIBE, build.DECRYPT),
+            Settings(),
+        ),
+        (
+            build.policy(
+                {**build.ROOT, "Principal": {"AWS": build.ROLE_ARN}, "Condition": MAYBE},
+                build.ENCRYPT,
+                build.DESCRIBE,
+                build.DECRYPT,
+            ),
+            READERS,
+        ),
+    ],
+    ids=["of CloudTrail", "and a Deny", "of a reader"],
+)
+def test_what_is_unknown_leads_to_no_write(policy: str, settings: Settings) -> None:
+    """Not even where the write would make it certain."""
+    planned = plan(build.snapshot(key={"policy": policy}), settings=settings)
+    assert (steps(planned), planned.warnings) == ([], ())
+
+
+def statements_added(before: str, after: object) -> list[Any]:
+    """The statements of the second policy that the first has not."""
+    old, new = (json.loads(str(text))["Statement"] for text in (before, after))
+    return [each for each in new if each not in old]
+
+
+OTHER_ROLE = f"arn:aws:iam::{build.ACCOUNT}:role/Auditor"
+MAYBE_READER = {**build.ROOT, "Sid": "Maybe", "Principal": {"AWS": OTHER_ROLE}, "Condition": MAYBE}
+
+
+@pytest.mark.parametrize(
+    ("statements", "settings", "sids_added", "readers"),
+    [
+        # The service's Decrypt, which is advice, and its DescribeKey come with no reader.
+        ([build.ROOT, build.ENCRYPT], READERS, ["AwsBaselineCloudTrailReaders"], [build.ROLE_ARN]),
+        # Nor does what is unknown: CloudTrail's GenerateDataKey, and another reader whom a condition may let in.
+        ([build.ROOT, MAYBE_ENCRYPT], READERS, ["AwsBaselineCloudTrailReaders"], [build.ROLE_ARN]),
+        (
+            [MAYBE_READER, build.ENCRYPT],
+            Settings(readers=(build.ROLE_ARN, OTHER_ROLE)),
+            ["AwsBaselineCloudTrailReaders"],
+            [build.ROLE_ARN],
+        ),
+        # With the service's statement comes DescribeKey, but not for whom has it.
+        ([build.ROOT], Settings(), ["AwsBaselineCloudTrailUse", "AwsBaselineCloudTrailDescribe"], None),
+        ([build.ROOT, build.DESCRIBE], Settings(), ["AwsBaselineCloudTrailUse"], None),
+        # Where DescribeKey alone is required, it comes alone.
+        (
+            [build.ROOT, build.ENCRYPT],
+            Settings(levels={"key_policy_allows_describe": "required"}),
+            ["AwsBaselineCloudTrailDescribe"],
+            None,
+        ),
+    ],
+)
+def test_a_merge_adds_what_is_required_and_nothing_with_it(
+    statements: list[Any], settings: Settings, sids_added: list[str], readers: list[str] | None
+) -> None:
+    before = build.policy(*statements)
+    change = only(plan(build.snapshot(key={"policy": before}), settings=settings), "PutKeyPolicy")
+    added = statements_added(before, change.after["policy"])
+    assert [each["Sid"] for each in added] == sids_added
+    if readers:
+        assert added[0]["Principal"] == {"AWS": readers}
+
+
+def test_the_decrypt_of_a_bucket_key_is_required_and_comes_with_what_belongs_to_it() -> None:
+    before = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE)
+    read = build.snapshot(key={"policy": before}, bucket={"bucket_key_enabled": True})
+    (added,) = statements_added(before, only(plan(read), "PutKeyPolicy").after["policy"])
+    assert added["Action"] == ["kms:GenerateDataKey*", "kms:Decrypt"]
+
+
+def test_a_trail_that_moves_gets_describe_key_since_update_trail_may_insist() -> None:
+    lacking = target(policy=build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT))
+    planned = plan(build.snapshot(trail=BARE), GIVEN, lacking)
+    added = statements_added(str(lacking.key.policy), only(planned, "PutKeyPolicy").after["policy"])
+    assert [each["Sid"] for each in added] == ["AwsBaselineCloudTrailDescribe"]
