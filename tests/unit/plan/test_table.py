@@ -383,7 +383,7 @@ def test_the_decrypt_of_a_bucket_key_is_required_and_comes_with_what_belongs_to_
 
 
 def test_a_trail_that_moves_gets_describe_key_since_update_trail_may_insist() -> None:
-    lacking = target(policy=build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT))
-    planned = plan(build.snapshot(trail=BARE), GIVEN, lacking)
-    added = statements_added(str(lacking.key.policy), only(planned, "PutKeyPolicy").after["policy"])
+    lacking = build.policy(build.ROOT, build.ENCRYPT, build.DECRYPT)
+    planned = plan(build.snapshot(trail=BARE), GIVEN, target(policy=lacking))
+    added = statements_added(lacking, only(planned, "PutKeyPolicy").after["policy"])
     assert [each["Sid"] for each in added] == ["AwsBaselineCloudTrailDescribe"]
