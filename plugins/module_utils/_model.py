@@ -166,12 +166,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One S3 bucket: its region, its policy (None: it has none), and whether it uses an S3 Bucket Key."""
+    """One S3 bucket: its region, its policy (None: it has none), and whether it uses an S3 Bucket Key.
+
+    `owner` is the account that was shown the policy (None: nobody was), which S3 shows to no other.
+    """
 
     name: str
     region: str
     policy: str | ReadError | None
     bucket_key_enabled: bool | ReadError
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,8 @@ class Snapshot:
     a service control policy denies. `disabled_regions` were to be asked, but the account has not enabled them. Errors
     of one key, bucket or trail stand in the fact they concern. `state` is that of an account which could not be
     entered, as its organization knows it (Organizations API reference, Account, State); None where that was not asked
-    or not told. `organization` is asked for where a trail of an organization is judged.
+    or not told. `organization` is asked for where a trail of an organization is judged, or a policy names a condition
+    key on organizations.
     """
 
     account_id: str

@@ -84,7 +84,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
     return as_result(
         policy,
-        decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn)),
+        decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)),
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "

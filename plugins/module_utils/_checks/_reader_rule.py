@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     decide,
     told_apart,
@@ -27,7 +28,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._l
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    OBJECT_KEY,
     reader_request,
 )
 
@@ -174,6 +174,7 @@ def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
         object_arn=object_arn,
         bucket_region=bucket.region if isinstance(bucket, Bucket) else asking.key.region,
         identity_allows=True if _is_foreign(reader, asking.key) else None,
+        known=asking.subject.known,
     )
 
 

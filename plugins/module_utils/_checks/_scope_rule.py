@@ -12,7 +12,7 @@ against the policy: where one of its conditions has a pattern, the stranger take
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain, count, product
@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._b
     STEPS_OF_A_REQUEST,
     Budget,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     Decision,
     concerning,
@@ -33,7 +34,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    OBJECT_KEY,
     reader_request,
     service_request,
 )
@@ -76,6 +76,11 @@ ADMINISTRATION = (
 # Every account that a text mentions, also in longer numbers.
 _TWELVE_DIGITS = re.compile(r"(?=([0-9]{12}))")
 FOREIGN_ORGANIZATION = "o-0000000000"
+# A foreign trail is one of an account of another organization, or of none.
+_FOREIGN_ORGANIZATIONS: tuple[Mapping[str, str | tuple[str, ...]], ...] = (
+    {"aws:SourceOrgID": FOREIGN_ORGANIZATION, "aws:SourceOrgPaths": f"{FOREIGN_ORGANIZATION}/"},
+    {"aws:SourceOrgID": (), "aws:SourceOrgPaths": ()},
+)
 ARN_PARTS = 6
 # Characters of the longest ARN (IAM API reference, arnType).
 ARN_LENGTH = 2048
@@ -137,12 +142,12 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         "kms:CallerAccount": stranger,
         "aws:PrincipalAccount": stranger,
         "aws:PrincipalArn": f"arn:{key.arn.split(':')[1]}:iam::{stranger}:role/stranger",
-        "aws:PrincipalOrgID": FOREIGN_ORGANIZATION,
     }
-    own = _carrying(service_request("kms:GenerateDataKey", trail_arn=subject.trail.arn, key_arn=key.arn), foreign)
+    own = _carrying(_encryption(subject, key, subject.trail.arn), foreign)
     trails = (
-        _carrying(service_request("kms:GenerateDataKey", trail_arn=arn, key_arn=key.arn), foreign)
+        _carrying(_encryption(subject, key, arn), {**foreign, **organization})
         for arn in _foreign_trails(policy, key, stranger)
+        for organization in _FOREIGN_ORGANIZATIONS
     )
     budget = Budget()
     asked: list[tuple[str, Iterable[Request], tuple[str, ...]]] = [
@@ -155,6 +160,10 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
         for name, requests, actions in asked
         for action, decision in _worst(policy, requests, actions, budget).items()
     }
+
+
+def _encryption(subject: Subject, key: Key, trail_arn: str) -> Request:
+    return service_request("kms:GenerateDataKey", trail_arn=trail_arn, key_arn=key.arn, known=subject.known)
 
 
 def _stranger(policy: Policy) -> str:
@@ -213,6 +222,7 @@ def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, 
             object_arn=group[0],
             bucket_region=key.region,
             identity_allows=True,
+            known=subject.known,
         )
         # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
         request = _carrying(
@@ -252,6 +262,6 @@ def _instance(pattern: str) -> str:
     return pattern.replace("*", "x").replace("?", "x")
 
 
-def _carrying(request: Request, context: dict[str, str]) -> Request:
+def _carrying(request: Request, context: Mapping[str, str | tuple[str, ...]]) -> Request:
     """The request with more in its context, known now where it was unknown."""
     return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())

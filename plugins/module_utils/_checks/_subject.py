@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ORGANIZATIONS_NOT_IN_USE,
     Bucket,
     Key,
     Level,
@@ -23,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
     ANY_ORGANIZATION,
     Locations,
@@ -93,6 +95,18 @@ class Subject:
     organization: Organization | ReadError | None = None
 
     @property
+    def known(self) -> Known:
+        """What is known of the requests that are made for the trail."""
+        key, bucket = self.key, self.bucket
+        return Known(
+            at=self.read_at,
+            key=key if isinstance(key, Key) else None,
+            organizations=organizations(self.account_id, self.organization),
+            bucket_owner=bucket.owner if isinstance(bucket, Bucket) else None,
+            bucket_region=bucket.region if isinstance(bucket, Bucket) else None,
+        )
+
+    @property
     def locations(self) -> tuple[Locations, ...]:
         """Where the trail's files lie: for an organization trail of which nobody told the id, every possibility."""
         trail = self.trail
@@ -107,6 +121,7 @@ class Subject:
                 regions=(self.regions if trail.multi_region else ()) or (trail.home_region,),
                 organization_id=organization_id,
                 has_digests=trail.log_file_validation,
+                known=self.known,
             )
             for organization_id in ids
         )
@@ -127,6 +142,14 @@ class Subject:
         if isinstance(self.bucket, Missing):
             return None
         return self.bucket if isinstance(self.bucket, ReadError) else self.bucket.bucket_key_enabled
+
+
+def organizations(account_id: str, organization: Organization | ReadError | None) -> dict[str, str]:
+    """The id of the organization of each account of which it is known, empty for an account that is in none."""
+    if isinstance(organization, Organization):
+        return dict.fromkeys((account_id, organization.management_account), organization.id)
+    is_alone = isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE
+    return {account_id: ""} if is_alone else {}
 
 
 @dataclass(frozen=True)

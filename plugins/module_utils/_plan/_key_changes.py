@@ -19,21 +19,22 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _wish,
     _writable,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _known, _merge
 
 
 @dataclass(frozen=True)
 class KeyUse:
     """A key, and what is to be done about the trails that use it or are to use it.
 
-    `others` are the ARNs of trails that it is to serve as well, and of which no more is known. `log_contexts` are those
-    of `_merge.Required`.
+    `others` are the ARNs of trails that it is to serve as well, and of which no more is known. `log_contexts` and
+    `known` are those of `_merge.Required`.
     """
 
     serving: _serving.Serving
     intents: tuple[_remedies.Intent, ...] = ()
     others: tuple[str, ...] = ()
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: _known.Known = _known.NOTHING_KNOWN
 
     @property
     def key(self) -> _model.Key:
@@ -50,7 +51,10 @@ class KeyUse:
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
         needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
-        return _merge.Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed)
+        known = replace(self.known, key=self.key)
+        return _merge.Required(
+            self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known
+        )
 
 
 def key_changes(

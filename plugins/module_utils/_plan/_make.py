@@ -140,7 +140,8 @@ class _Planner:
         contexts = {**use.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))}
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
         known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
-        self._uses[serving.key.arn] = _key_changes.KeyUse(known, (*use.intents, intent), log_contexts=contexts)
+        intents = (*use.intents, intent)
+        self._uses[serving.key.arn] = _key_changes.KeyUse(known, intents, log_contexts=contexts, known=subject.known)
 
     def _served_by(self, intent: _remedies.Intent) -> _serving.Serving:
         if not intent.needs_key:

@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _warnings,
     _wish,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _known
 
 OF_A_KEY: tuple[_model.Operation, ...] = (
     "CreateKey",
@@ -49,6 +50,12 @@ def left_to_the_key(
 def is_left_to_the_key(change: _model.Change, account: str, wish: _wish.Wish) -> bool:
     """Whether a change is one of a shared key of the account."""
     return wish.key_is_shared and change.operation in OF_A_KEY and change.resource.split(":")[4] == account
+
+
+def _known_of(snapshot: _model.Snapshot) -> _known.Known:
+    """What is known of requests of trails whose buckets are not."""
+    organizations = _subject.organizations(snapshot.account_id, snapshot.organization)
+    return _known.Known(at=snapshot.read_at, organizations=organizations)
 
 
 def _key_of(change: _model.Change) -> str:
@@ -83,7 +90,11 @@ def make_key_plan(
         serving = _serving.serving_key(snapshot, region, candidate, wish, settings)
         changes = list(
             _key_changes.key_changes(
-                _key_changes.KeyUse(serving, others=trails), snapshot.account_id, wish, settings, warnings.append
+                _key_changes.KeyUse(serving, others=trails, known=_known_of(snapshot)),
+                snapshot.account_id,
+                wish,
+                settings,
+                warnings.append,
             )
         )
     except _wish.RefusedError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _budget,
+    _context_facts,
     _decide,
     _delivery,
     _document,
@@ -118,7 +119,7 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
     return {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": _requests.SERVICE},
+        "Principal": {"Service": _context_facts.SERVICE},
         "Action": action,
         "Resource": resource,
         "Condition": {"StringEquals": equal},

@@ -78,8 +78,16 @@ class Condition:
         if not self.is_documented:
             return None
         values = context.get(self.folded_key)
-        if values is None:
+        if values is not None:
+            return self._holds_of(values, context)
+        perhaps = context.perhaps(self.folded_key)
+        if perhaps is None:
             return None
+        held = self._holds_of(perhaps, context)
+        return held if held == self._holds_of((), context) else None
+
+    def _holds_of(self, values: tuple[str, ...], context: Context) -> bool | None:
+        """Whether it holds of a request that carries these values, none for no such key."""
         if self.is_null:
             return self._wants_presence if values else self._wants_absence
         if not values or (self.quantifier and not any(values)):
@@ -91,6 +99,10 @@ class Condition:
         if self._doubtful(context):
             return world[self._doubt]
         present = world["present", self.folded_key]
+        perhaps = context.perhaps(self.folded_key)
+        if perhaps is not None:
+            held = self._holds_of(perhaps if present else (), context)
+            return world[self._doubt] if held is None else held
         if self.is_null:
             return self._wants_presence if present else self._wants_absence
         if present:
@@ -103,6 +115,9 @@ class Condition:
         if self._doubtful(context):
             return (self._doubt,)
         asked: tuple[Hashable, ...] = (("present", self.folded_key),)
+        perhaps = context.perhaps(self.folded_key)
+        if perhaps is not None:
+            return (*asked, self._doubt) if self._is_open_of(perhaps, context) else asked
         if not self.is_null:
             asked += (self.comparison,)
             asked += (self._doubt,) if self._when_absent() is None else ()
@@ -111,6 +126,9 @@ class Condition:
     def _doubtful(self, context: Context) -> bool:
         """Whether it cannot be told for want of documentation, or of a variable, and not of its own key."""
         return not self.is_documented or context.get(self.folded_key) is not None
+
+    def _is_open_of(self, values: tuple[str, ...], context: Context) -> bool:
+        return None in (self._holds_of(values, context), self._holds_of((), context))
 
     @property
     def _doubt(self) -> Hashable:

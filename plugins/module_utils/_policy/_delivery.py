@@ -55,7 +55,7 @@ REGION_ACCOUNTS: Mapping[str, str] = {
 }
 _ACCOUNTS = frozenset(REGION_ACCOUNTS.values())
 # Of the service's call this is known of the account's call, too: the others are not described for it.
-_KNOWN_OF_OLD = ("s3:", "aws:securetransport")
+_KNOWN_OF_OLD = ("s3:", "aws:securetransport", "aws:currenttime", "aws:epochtime", "aws:resourceaccount")
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,9 @@ def _failure(condition: Condition, request: Request) -> Words:
 def _ignorance(condition: Condition, request: Request) -> str:
     if not condition.is_documented:
         return "AWS documents no such condition"
+    perhaps = request.keys.perhaps(condition.folded_key)
+    if perhaps is not None:
+        return f"nothing tells whether the request carries that key; its value is {_quoted(perhaps)} if it does"
     if request.keys.get(condition.folded_key) is None:
         return "nothing tells whether the request carries that key, and with what value"
     if any(map(has_unknown, request.keys.get(condition.folded_key) or ())):
@@ -235,7 +238,9 @@ def _written(condition: Condition) -> str:
 
 
 def _carried(condition: Condition, request: Request) -> str:
-    values = request.keys.get(condition.folded_key)
+    values, perhaps = request.keys.get(condition.folded_key), request.keys.perhaps(condition.folded_key)
+    if perhaps:
+        return f"{_quoted(perhaps)} or no such key"
     return readable(_quoted(values)) if values else "no such key"
 
 

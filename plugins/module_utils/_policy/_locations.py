@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import NOTHING_KNOWN, Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     ANY_DIGIT,
     ANY_LETTER_OR_DIGIT,
@@ -40,7 +41,8 @@ class Locations:
     """The folders of one trail.
 
     `regions` are those whose events it delivers; `organization_id` is that of an organization trail, whose folders
-    are those of the trail's own account and of any member. `has_digests`: with log-file validation.
+    are those of the trail's own account and of any member. `has_digests`: with log-file validation. `known` is what
+    else was read that CloudTrail's calls there carry.
     """
 
     trail_arn: str
@@ -49,6 +51,7 @@ class Locations:
     regions: tuple[str, ...]
     organization_id: str | None = None
     has_digests: bool = False
+    known: Known = NOTHING_KNOWN
 
     @property
     def bucket_arn(self) -> str:

@@ -16,8 +16,10 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _budget,
+    _context_facts,
     _decide,
     _document,
+    _known,
     _ours,
     _request,
     _requests,
@@ -43,7 +45,7 @@ class Required:
     `log_contexts` holds, by trail ARN, the aws:s3:arn with which its log files are, or may be, encrypted; of a trail
     that is not in it nothing is known of that.
     `needed` tells, by trail ARN, what must be allowed for the trail, CloudTrail's actions and readers; for a trail that
-    is not in it, all must.
+    is not in it, all must. `known` is what was read that requests carry.
     """
 
     key_arn: str
@@ -52,6 +54,7 @@ class Required:
     form: _ours.Form = "strict"
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known: _known.Known = _known.NOTHING_KNOWN
 
     def of(self, trail_arn: str, names: Sequence[str]) -> list[str]:
         """Those of these actions or readers that must be allowed for a trail."""
@@ -93,19 +96,24 @@ def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget)
         calls += [_service_call(action, trail, required) for action in required.of(trail, _SERVICE_ACTIONS)]
         readers = required.of(trail, required.readers)
         known = required.log_contexts.get(trail) if readers else None
-        groups = _decide.told_apart(policy, _requests.OBJECT_KEY, known, budget) if known else [[None]]
-        calls += [_reading(reader, trail, required.key_arn, each[0]) for reader in readers for each in groups]
+        groups = _decide.told_apart(policy, _context_facts.OBJECT_KEY, known, budget) if known else [[None]]
+        calls += [_reading(reader, trail, required, each[0]) for reader in readers for each in groups]
     return calls
 
 
 def _service_call(action: str, trail_arn: str, required: Required) -> _request.Request:
-    return _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn)
+    return _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn, known=required.known)
 
 
-def _reading(reader: str, trail_arn: str, key_arn: str, object_arn: str | None) -> _request.Request:
+def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | None) -> _request.Request:
     """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
     call = _requests.reader_request(
-        reader, trail_arn=trail_arn, key_arn=key_arn, object_arn=object_arn, bucket_region=key_arn.split(":")[3]
+        reader,
+        trail_arn=trail_arn,
+        key_arn=required.key_arn,
+        object_arn=object_arn,
+        bucket_region=required.key_arn.split(":")[3],
+        known=required.known,
     )
     return replace(call, identity_allows=call.caller.account != call.account)
 
@@ -134,7 +142,7 @@ def _described(
     AWS's pages disagree whether CloudTrail needs it (see the rule key_policy_allows_describe), so a policy is not
     written for its sake alone.
     """
-    service = [call for call in missing if call.principal == _requests.SERVICE]
+    service = [call for call in missing if call.principal == _context_facts.SERVICE]
     calls = [_service_call(_DESCRIBE, trail, required) for trail in _trails_of(service) if trail in required.needed]
     lacks = (_request.Outcome.IMPLICIT_DENY, _request.Outcome.INDETERMINATE)
     return [call for call in calls if call not in service and _decide.decide(policy, call, budget).outcome in lacks]
@@ -179,10 +187,10 @@ def why_not_written_back(policy: _document.Policy) -> str | None:
 
 def _additions(missing: Sequence[_request.Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
-    service = [call for call in missing if call.principal == _requests.SERVICE]
+    service = [call for call in missing if call.principal == _context_facts.SERVICE]
     used = [call for call in service if call.action != _DESCRIBE]
     trails = _trails_of(used)
-    readers = _once(call.principal for call in missing if call.principal != _requests.SERVICE)
+    readers = _once(call.principal for call in missing if call.principal != _context_facts.SERVICE)
     additions = []
     if trails:
         additions.append(_ours.use_statement(trails, required.form))

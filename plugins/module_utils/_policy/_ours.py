@@ -18,8 +18,8 @@ from typing import Any, Literal
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
+    _context_facts,
     _principals,
-    _requests,
 )
 
 USE = "AwsBaselineCloudTrailUse"
@@ -63,20 +63,22 @@ def root_statement(key_arn: str) -> dict[str, Any]:
 
 def use_statement(trails: Sequence[str], form: Form) -> dict[str, Any]:
     """CloudTrail encrypts for these trails, in the `cis` form for all of their accounts."""
-    condition: dict[str, Any] = {"StringLike": {_requests.TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}}
+    condition: dict[str, Any] = {
+        "StringLike": {_context_facts.TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}
+    }
     if form == "strict":
         condition = {"StringEquals": {"aws:SourceArn": list(trails)}, **condition}
-    return _allow(USE, {"Service": _requests.SERVICE}, ["kms:GenerateDataKey*", "kms:Decrypt"], condition)
+    return _allow(USE, {"Service": _context_facts.SERVICE}, ["kms:GenerateDataKey*", "kms:Decrypt"], condition)
 
 
 def describe_statement() -> dict[str, Any]:
     """CloudTrail looks at the key."""
-    return _allow(DESCRIBE, {"Service": _requests.SERVICE}, "kms:DescribeKey")
+    return _allow(DESCRIBE, {"Service": _context_facts.SERVICE}, "kms:DescribeKey")
 
 
 def readers_statement(readers: Sequence[str]) -> dict[str, Any]:
     """The readers decrypt logs of CloudTrail."""
-    return _allow(READERS, {"AWS": list(readers)}, "kms:Decrypt", {"Null": {_requests.TRAIL_KEY: "false"}})
+    return _allow(READERS, {"AWS": list(readers)}, "kms:Decrypt", {"Null": {_context_facts.TRAIL_KEY: "false"}})
 
 
 def administrators_statement(administrators: Sequence[str]) -> dict[str, Any]:

@@ -37,9 +37,16 @@ class UnknownKeyError(Exception):
 class Context:
     """The condition keys of one request, by lower-case name (condition key names ignore case)."""
 
-    def __init__(self, known: Mapping[str, str | Sequence[str]], unknown: Iterable[str]) -> None:
-        """`unknown` holds key names, or prefixes that end in an asterisk."""
-        self._known = {k.lower(): (v,) if isinstance(v, str) else tuple(v) for k, v in known.items()}
+    def __init__(
+        self,
+        known: Mapping[str, str | Sequence[str]],
+        unknown: Iterable[str],
+        perhaps: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> None:
+        """See `Request`, of whose fields these are the keys."""
+        self._known = _folded(known)
+        self._perhaps = _folded(perhaps or {})
+        self._absent = tuple(key[:-1] for key in self._known if key.endswith("*"))
         names = [name.lower() for name in unknown]
         self._unknown = frozenset(name for name in names if not name.endswith("*"))
         self._prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
@@ -49,7 +56,17 @@ class Context:
         values = self._known.get(folded_key)
         if values is not None:
             return values
-        return None if folded_key in self._unknown or folded_key.startswith(self._prefixes) else ()
+        if folded_key in self._unknown or folded_key in self._perhaps:
+            return None
+        return None if folded_key.startswith(self._prefixes) and not folded_key.startswith(self._absent) else ()
+
+    def perhaps(self, folded_key: str) -> tuple[str, ...] | None:
+        """The values that a key has if the request carries it, where that is all that nobody knows; else None."""
+        return None if folded_key in self._known else self._perhaps.get(folded_key)
+
+
+def _folded(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {key.lower(): (value,) if isinstance(value, str) else tuple(value) for key, value in keys.items()}
 
 
 def has_variable(text: str) -> bool:

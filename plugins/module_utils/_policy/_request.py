@@ -31,7 +31,9 @@ class Request:
     `principal` is a service name (`cloudtrail.amazonaws.com`) or the ARN of a root user, user, role or session.
     `context` maps condition keys to their value or values and is the whole context but for `unknown_keys`,
     key names or prefixes that end in an asterisk, of which nobody knows whether and with what value the request
-    carries them. A key that maps to no values is certainly absent, whatever `unknown_keys` says.
+    carries them, and for `perhaps`: keys of which nobody knows whether the request carries them, but with what value if
+    so. A key that maps to no values is certainly absent, whatever `unknown_keys` says, and so is one that begins like a
+    key which ends in an asterisk and maps to none.
     `account` is the owner of the resource; `identity_allows` whether the principal's own IAM policies allow the call.
     """
 
@@ -42,6 +44,7 @@ class Request:
     account: str
     identity_allows: bool | None = None
     unknown_keys: frozenset[str] = frozenset()
+    perhaps: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     caller: Caller = field(init=False, repr=False, compare=False)
     keys: Context = field(init=False, repr=False, compare=False)
     longest: int = field(init=False, repr=False, compare=False)
@@ -49,9 +52,10 @@ class Request:
     def __post_init__(self) -> None:
         """Prepare what every statement asks for."""
         object.__setattr__(self, "caller", Caller(self.principal))
-        object.__setattr__(self, "keys", Context(self.context, self.unknown_keys))
+        object.__setattr__(self, "keys", Context(self.context, self.unknown_keys, self.perhaps))
         # The characters of the longest text that patterns are compared with: of several values, one is the resource.
-        longest = max(len(self.principal), len(self.resource), *map(len, self.context.values()))
+        values = (*self.context.values(), *self.perhaps.values())
+        longest = max(len(self.principal), len(self.resource), *map(len, values))
         object.__setattr__(self, "longest", longest)
 
     def asking(self, action: str) -> Request:

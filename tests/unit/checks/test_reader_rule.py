@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Organization,
     ReadError,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import OBJECT_KEY
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
 from tests.unit.checks.build import (
     ACCOUNT,
     ENCRYPT,

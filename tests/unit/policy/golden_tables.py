@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
@@ -33,6 +35,32 @@ TRAIL = "arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BUCKET = "amzn-s3-demo-bucket"
 OWNER = "111122223333"
+PLAIN_KEY = Key(
+    arn=KEY,
+    manager="CUSTOMER",
+    state="Enabled",
+    spec="SYMMETRIC_DEFAULT",
+    usage="ENCRYPT_DECRYPT",
+    origin="AWS_KMS",
+    multi_region=False,
+    primary_arn=None,
+    aliases=(),
+    policy="",
+    rotation_enabled=True,
+)
+PLAIN_KEY = Key(
+    arn=KEY,
+    manager="CUSTOMER",
+    state="Enabled",
+    spec="SYMMETRIC_DEFAULT",
+    usage="ENCRYPT_DECRYPT",
+    origin="AWS_KMS",
+    multi_region=False,
+    primary_arn=None,
+    aliases=(),
+    policy="",
+    rotation_enabled=True,
+)
 ROLE = f"arn:aws:iam::{OWNER}:role/reader"
 
 EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -76,7 +104,8 @@ def _read(table: dict[str, Any], case: dict[str, Any]) -> Iterator[Golden]:
     elif "caller" in case:
         yield _principal(case)
     elif "statements" in case:
-        yield _case(case, partial(_request, case), [_short(statement) for statement in case["statements"]])
+        asked = partial(_call if {"service", "reader", "asks_for"} & case.keys() else _request, case)
+        yield _case(case, asked, [_short(statement) for statement in case["statements"]])
     elif "policy" in case:
         yield _case(case, partial(_call, case), table["policies"][case["policy"]])
     else:
@@ -151,7 +180,7 @@ def _request(case: dict[str, Any]) -> Request:
 def _call(case: dict[str, Any]) -> Request:
     trail, key = case.get("trail", TRAIL), case.get("key", KEY)
     if "service" in case:
-        return service_request(case["service"], trail_arn=trail, key_arn=key)
+        return service_request(case["service"], trail_arn=trail, key_arn=key, known=_known(case))
     if "reader" in case:
         return reader_request(
             case["reader"],
@@ -160,6 +189,7 @@ def _call(case: dict[str, Any]) -> Request:
             object_arn=next(_locations(case).encryption_contexts(bucket_key=case.get("bucket_key", False))),
             bucket_region="us-east-1",
             identity_allows=case.get("identity"),
+            known=_known(case),
         )
     locations = _locations(case)
     if case.get("asks_for") == "acl":
@@ -176,4 +206,11 @@ def _locations(case: dict[str, Any]) -> Locations:
         regions=("us-east-1",),
         organization_id=case.get("organization"),
         has_digests=True,
+        known=_known(case),
     )
+
+
+def _known(case: dict[str, Any]) -> Known:
+    """What was read: `at` is a moment, `key` the fields in which the key differs from a plain one."""
+    fields = {**case.get("known", {})}
+    return Known(**{**fields, **({"key": replaced(PLAIN_KEY, **fields["key"])} if "key" in fields else {})})

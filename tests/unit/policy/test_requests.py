@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _requests as table
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _context_facts as table
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
     ANY_MEMBER,
     ANY_ORGANIZATION,
@@ -22,6 +22,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._l
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    acl_request,
+    plain_request,
     reader_request,
     service_request,
     upload_request,
@@ -39,11 +41,13 @@ TABLES = [
     table.SERVICE_FACTS,
     table.KMS_FACTS,
     table.CRYPTOGRAPHIC_FACTS,
+    table.BUCKET_FACTS,
     table.DELIVERY_FACTS,
     table.SSE_KMS_FACTS,
     table.SSE_S3_FACTS,
     table.ORGANIZATION_FACTS,
     table.READER_FACTS,
+    table.WRITER_FACTS,
 ]
 
 
@@ -78,7 +82,11 @@ COMMON = {
     "aws:securetransport": ("true",),
     "aws:username": ABSENT,
     "aws:sourceorgid": UNKNOWN,
-    "aws:principalorgid": UNKNOWN,
+    "aws:principalorgid": ABSENT,
+    "aws:principaltag/team": ABSENT,
+    "aws:principaltag": UNKNOWN,
+    "aws:calledvia": ABSENT,
+    "aws:viaawsservice": ("false",),
     "aws:principalaccount": UNKNOWN,
     "aws:sourcevpce": UNKNOWN,
 }
@@ -173,7 +181,9 @@ COMMON = {
                 "kms:encryptioncontextkeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
                 "aws:sourceip": UNKNOWN,
                 "aws:principaltag/team": UNKNOWN,
-                "aws:viaawsservice": UNKNOWN,
+                "aws:viaawsservice": ("true",),
+                "aws:principaltype": ("AssumedRole",),
+                "aws:requesttag/team": ABSENT,
             },
         ),
     ],
@@ -211,13 +221,13 @@ def test_who_asks_for_what(
 
 
 def test_what_is_not_known_of_some_readers() -> None:
-    """A session hides its role's path, a bucket may be unknown, China's form of kms:ViaService is not described."""
+    """A session hides its role's path, a bucket may be unknown."""
     session = "arn:aws:sts::444455556666:assumed-role/reader/alice"
     assert reader(session).keys.get("aws:principalarn") is UNKNOWN
     assert reader(session).keys.get("aws:principalaccount") == ("444455556666",)
     assert reader(object_arn=None).keys.get("kms:encryptioncontext:aws:s3:arn") is UNKNOWN
     china = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-cn:"))
-    assert china.keys.get("kms:viaservice") is UNKNOWN
+    assert china.keys.get("kms:viaservice") == ("s3.us-east-1.amazonaws.com",)
     assert china.keys.get("aws:principalarn") == (ROLE,)
     government = reader(key_arn=KEY.replace("arn:aws:", "arn:aws-us-gov:"))
     assert government.keys.get("kms:viaservice") == ("s3.us-east-1.amazonaws.com",)
@@ -269,7 +279,7 @@ def test_where_the_files_of_a_trail_lie(
 
 def test_cloudtrail_asks_for_the_acl_of_a_bucket_in_the_partition_of_its_trail() -> None:
     """As CloudTrail itself, for the trail; what else S3 is told is not known."""
-    call = table.acl_request(locations(trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:")))
+    call = acl_request(locations(trail_arn=TRAIL.replace("arn:aws:", "arn:aws-cn:")))
     assert (call.principal, call.action, call.resource) == (table.SERVICE, "s3:GetBucketAcl", "arn:aws-cn:s3:::logs")
     assert call.keys.get("aws:sourcearn") == (TRAIL.replace("arn:aws:", "arn:aws-cn:"),)
     assert (call.keys.get("s3:any"), call.keys.get("aws:username"), call.keys.get("kms:any")) == (
@@ -281,7 +291,7 @@ def test_cloudtrail_asks_for_the_acl_of_a_bucket_in_the_partition_of_its_trail()
 
 def test_a_stranger_without_tls_reads_an_object() -> None:
     """Of whom nothing else is known."""
-    call = table.plain_request("arn:aws-cn:s3:::logs")
+    call = plain_request("arn:aws-cn:s3:::logs")
     stranger = "arn:aws-cn:iam::000000000000:root"
     assert (call.principal, call.action, call.resource) == (stranger, "s3:GetObject", "arn:aws-cn:s3:::logs/object")
     assert (call.account, call.caller.account) == ("000000000000", "000000000000")
@@ -305,9 +315,82 @@ def test_a_changed_request_is_prepared_anew() -> None:
 
 @pytest.mark.parametrize("facts", TABLES)
 def test_rows_have_sources_and_do_not_contradict(facts: tuple[table.Fact, ...]) -> None:
-    """A row about absent keys must not be overruled by one about unknown ones."""
+    """Each key once; a row about all keys that begin alike is not overruled by a longer one that says the contrary."""
     assert len({fact.key for fact in facts}) == len(facts)
     assert all(fact.source for fact in facts)
-    unknown = [fact.key.removesuffix("*") for fact in facts if fact.value is None and fact.key.endswith("*")]
-    patterns = [fact.key for fact in facts if fact.value == () and fact.key.endswith("*")]
-    assert not [p for p in patterns for prefix in unknown if p.startswith(prefix)]
+    absent = [fact.key.removesuffix("*") for fact in facts if fact.value == () and fact.key.endswith("*")]
+    unknown = [fact.key for fact in facts if fact.value is None and fact.key.endswith("*")]
+    assert not [each for each in unknown for prefix in absent if each.startswith(prefix)]
+
+
+# The table of the page "AWS global condition context keys" (IAM user guide), its five columns from left to right.
+GLOBAL_KEYS = [
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalTag/*",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalType",
+    "aws:userid",
+    "aws:username",
+    "aws:AssumedRoot",
+    "aws:FederatedProvider",
+    "aws:TokenIssueTime",
+    "aws:SignInSessionArn",
+    "aws:MultiFactorAuthAge",
+    "aws:MultiFactorAuthPresent",
+    "aws:ChatbotSourceArn",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:SourceIdentity",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceArn",
+    "glue:RoleAssumedBy",
+    "glue:CredentialIssuingService",
+    "codebuild:BuildArn",
+    "codebuild:ProjectArn",
+    "lambda:SourceFunctionArn",
+    "ssm:SourceInstanceArn",
+    "identitystore:UserId",
+    "aws:SourceIp",
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+    "aws:VpcSourceIp",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "aws:ResourceOrgPaths",
+    "aws:ResourceTag/*",
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:CalledViaAWSMCP",
+    "aws:ViaAWSService",
+    "aws:ViaAWSMCPService",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:referer",
+    "aws:RequestedRegion",
+    "aws:RequestTag/*",
+    "aws:TagKeys",
+    "aws:SecureTransport",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:UserAgent",
+    "aws:IsMcpServiceAction",
+]
+
+
+@pytest.mark.parametrize("facts", [table.SERVICE_FACTS, table.READER_FACTS], ids=["CloudTrail", "a reader"])
+def test_every_global_key_has_its_row(facts: tuple[table.Fact, ...]) -> None:
+    """None is left to what is said of all others, and no row is about a key that the page does not have."""
+    rows = [fact.key for fact in facts if fact.key.partition(":")[0] not in ("kms", "s3") and ":*" not in fact.key]
+    assert sorted(set(rows) - {"*"}) == sorted(GLOBAL_KEYS)
