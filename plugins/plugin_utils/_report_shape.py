@@ -167,7 +167,7 @@ _count = _where(lambda value: type(value) is int and value >= 0, "a number of ac
 _texts = _list(_words)
 _rule = _one_of(*RULES)
 _outcome = _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate")
-_decision = _object({"outcome": _outcome, "reason": _text})
+_decision = _object({"outcome": _outcome, "reason": _text}, {"folders": _list(_text), "delegated": _flag})
 _exception: Mapping[str, Check] = {"reason": _text, "owner": _text, "expires": _day}
 _EVIDENCE: Mapping[str, Check] = {
     **dict.fromkeys(("kms_key", "manager", "state", "usage", "spec", "key_region", "bucket_region"), _text),

@@ -41,11 +41,11 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
             '"No", or remove it.',
         ),
         (
-            [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-a"}}}],
+            [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-a"}}}],
             required(),
             'Whether statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com hangs on its condition '
-            'StringNotEquals aws:PrincipalOrgID = "o-a", and nothing tells whether the request carries that key, and '
-            'with what value. In statement "No", replace the condition on aws:PrincipalOrgID by one on a key that the '
+            'StringNotEquals aws:SourceVpc = "vpc-a", and nothing tells whether the request carries that key, and '
+            'with what value. In statement "No", replace the condition on aws:SourceVpc by one on a key that the '
             "request is known to carry.",
         ),
         (
