@@ -144,6 +144,7 @@ def write_request(principal: str, action: str, *, key_arn: str) -> Request:
         action,
         key_arn,
         NOTHING_KNOWN,
+        identity_allows=None,
         trail_arn=key_arn,
         principal_account=account,
         **NOTHING_KNOWN.of_account("principal", account),
