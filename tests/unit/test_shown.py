@@ -169,8 +169,11 @@ def test_a_wrong_argument_that_holds_other_people_s_words(arguments: dict[str, A
 def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = tmp_path / f"a{HOSTILE}"
     directory.mkdir()
-    full = OSError(28, "No space left on device")
-    monkeypatch.setattr("os.replace", lambda *_arguments: (_ for _ in ()).throw(full))
+
+    def full(*_arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
     result = run(facts_of(GREEN), reports=["json"], report_dir=str(directory))
     assert result["failed"] is True
     shows(result["msg"])
@@ -189,4 +192,4 @@ def test_what_is_no_audit(name: str, audit: Any, version: str) -> None:
     try:
         FilterModule().filters()[name](audit, version)
     except AnsibleFilterError as error:
-        shows(str(error), *([str(error.__cause__)] if error.__cause__ else []))
+        shows(*(str(each) for each in (error, error.__cause__) if each is not None))

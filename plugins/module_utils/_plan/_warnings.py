@@ -54,7 +54,7 @@ def plan_warnings(
 
 def _of_bucket(predicted: _model.Snapshot, change: _model.Change) -> Iterator[str]:
     """What the bucket's policy may have against the call, or against digest files that come under a first key."""
-    trail = next(trail for trail in predicted.trails if trail.arn == change.resource)
+    (trail,) = (trail for trail in predicted.trails if trail.arn == change.resource)
     subject = _assess.subject_of(_unseen.in_all_regions(predicted), trail, _subject.Settings())
     folder = _bucket_rule.refused_spare_folder(subject)
     if folder:

@@ -206,7 +206,7 @@ class Policy:
     def weight(self) -> tuple[int, int]:
         """The same of all statements together, and of preparing the request."""
         weights = [each.weight for each in self.statements]
-        return STEPS_OF_A_REQUEST + sum(steps for steps, _ in weights), sum(sought for _, sought in weights)
+        return STEPS_OF_A_REQUEST + sum(weight[0] for weight in weights), sum(weight[1] for weight in weights)
 
     def to_json(self) -> str:
         """The policy as it is sent: without layout, and else as it was written, to the digits and escapes."""
