@@ -84,7 +84,14 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
             "InternalServiceError",
             "InternalServiceException",
         ),
-        *("ServiceUnavailable", "ServiceUnavailableException", "ServiceException", "ServerException", "Unavailable"),
+        *(
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "ServiceException",
+            "ServiceFailure",
+            "ServerException",
+            "Unavailable",
+        ),
         *(
             "KMSInternalException",
             "DependencyTimeoutException",
