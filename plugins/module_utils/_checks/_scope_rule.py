@@ -15,11 +15,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import chain, count, product
+from itertools import chain, count, islice, product
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
     STEPS_OF_A_REQUEST,
     Budget,
@@ -75,6 +75,10 @@ ADMINISTRATION = (
 )
 # Every account that a text mentions, also in longer numbers.
 _TWELVE_DIGITS = re.compile(r"(?=([0-9]{12}))")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
+_OF_THE_CALLER = re.compile(r"\$\{(?:kms:CallerAccount|aws:PrincipalAccount)\}", re.IGNORECASE)
+_ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
 FOREIGN_ORGANIZATION = "o-0000000000"
 # A foreign trail is one of an account of another organization, or of none.
 _FOREIGN_ORGANIZATIONS: tuple[Mapping[str, str | tuple[str, ...]], ...] = (
@@ -198,9 +202,10 @@ def _severity(decision: Decision) -> int:
 
 def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:
     partition = key.arn.split(":")[1]
-    yield f"arn:{partition}:cloudtrail:{key.region}:{stranger}:trail/stranger"
+    own = f"arn:{partition}:cloudtrail:{key.region}:{stranger}:trail/stranger"
+    yield own
     for pattern in _values(policy, "aws:SourceArn", "kms:EncryptionContext:aws:cloudtrail:arn"):
-        yield from _fitting(pattern, stranger)
+        yield from _fitting(pattern, own, TRAIL_ARN)
     for pattern in _values(policy, "aws:SourceAccount"):
         if not pattern.isdigit():
             yield f"arn:{partition}:cloudtrail:{key.region}:{_account(pattern, stranger)}:trail/stranger"
@@ -208,8 +213,11 @@ def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:
 
 def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, budget: Budget) -> Iterator[Request]:
     partition = key.arn.split(":")[1]
-    names = [f"arn:{partition}:iam::{stranger}:role/stranger"]
-    names += [arn for pattern in _values(policy, "aws:PrincipalArn") for arn in _fitting(pattern, stranger)]
+    own = f"arn:{partition}:iam::{stranger}:role/stranger"
+    fitting = {_account(pattern, stranger): pattern for pattern in _values(policy, *_CALLERS)}
+    accounts = (each for each, pattern in fitting.items() if _ACCOUNT.fullmatch(each) and each not in pattern)
+    names = [own, *(own.replace(stranger, each) for each in accounts)]
+    names += [arn for pattern in _values(policy, "aws:PrincipalArn") for arn in _fitting(pattern, own, _ROLE_OR_USER)]
     services = [_instance(pattern) for pattern in _values(policy, "kms:ViaService")]
     # Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
     files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
@@ -239,14 +247,33 @@ def _values(policy: Policy, *names: str) -> list[str]:
     return list(dict.fromkeys(v for each in conditions if each.folded_key in folded for v in each.values))
 
 
-def _fitting(pattern: str, stranger: str) -> Iterator[str]:
+def _fitting(pattern: str, like: str, form: re.Pattern[str]) -> Iterator[str]:
     """An ARN of a foreign account that fits the pattern; none where the pattern names its account in full.
 
-    Nor is there one for a pattern that only texts fit which are longer than ARNs are.
+    Nor is there one for a pattern that only texts fit which are longer than ARNs are. `like` is an ARN of the stranger,
+    and `form` that of its kind.
     """
+    stranger = like.split(":")[4]
+    pattern = _OF_THE_CALLER.sub(stranger, pattern)
     parts = pattern.split(":", 5)
-    if len(pattern.replace("*", "")) <= ARN_LENGTH and len(parts) == ARN_PARTS and not parts[4].isdigit():
+    if len(pattern.replace("*", "")) > ARN_LENGTH:
+        return
+    if len(parts) < ARN_PARTS:
+        yield from _across_parts(pattern, like, form)
+    elif parts[4] == stranger or not parts[4].isdigit():
         yield ":".join([*map(_instance, parts[:4]), _account(parts[4], stranger), _instance(parts[5])])
+
+
+def _across_parts(pattern: str, like: str, form: re.Pattern[str]) -> Iterator[str]:
+    """An ARN that fits a pattern of fewer parts, in which an asterisk of StringLike stands for several.
+
+    It begins as the pattern does up to its first asterisk, goes on as `like` does, and ends as the pattern does.
+    """
+    begin, asterisk, rest = pattern.partition("*")
+    begun = "".join(given if given != "?" else known for given, known in zip(begin, like, strict=False))
+    whole, end = begun + like[len(begin) :], _instance(rest)
+    found = (whole[:cut] + end for cut in range(len(begin), len(like) + 1)) if asterisk else ()
+    yield from islice((arn for arn in found if form.fullmatch(arn) and arn.split(":")[4] not in pattern), 1)
 
 
 def _account(pattern: str, stranger: str) -> str:
@@ -258,8 +285,8 @@ def _account(pattern: str, stranger: str) -> str:
 
 
 def _instance(pattern: str) -> str:
-    """A text that fits the pattern."""
-    return pattern.replace("*", "x").replace("?", "x")
+    """A text that fits the pattern; names of trails have three characters at least."""
+    return pattern.replace("*", "xxx").replace("?", "x")
 
 
 def _carrying(request: Request, context: Mapping[str, str | tuple[str, ...]]) -> Request:

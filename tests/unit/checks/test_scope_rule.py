@@ -37,12 +37,30 @@ OPEN = [
             "arn:aws:cloudtrail:*:??????????11:trail/*",
         )
     ),
+    *(
+        (to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={key: pattern}), FOREIGN)
+        for key in ("aws:SourceArn", "kms:EncryptionContext:aws:cloudtrail:arn")
+        for pattern in (
+            "*/main",
+            "*:trail/main",
+            "arn:aws:cloudtrail:*trail/main",
+            "arn:aws:cloudtrail:*",
+            "a??:*1:trail/*",
+        )
+    ),
     (to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceAccount": "2*"}), FOREIGN),
     *(
         (to({"AWS": "*"}, "kms:Decrypt", **condition), "any other account may kms:Decrypt")
         for condition in (
             {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}},
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Audit*"}},
+            {"StringLike": {"aws:PrincipalArn": "*:role/Audit"}},
+            {"StringLike": {"aws:PrincipalArn": "*Audit"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*/Audit"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::2*"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/Audit*"}},
+            {"StringLike": {"kms:CallerAccount": "2*"}},
+            {"StringLike": {"aws:PrincipalAccount": "*2"}},
             {"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}},
         )
     ),
@@ -63,6 +81,10 @@ def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], word
         to(CLOUDTRAIL, "kms:GenerateDataKey*", StringEquals={"aws:SourceAccount": "222222222222"}),
         to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/*"}),
         to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
+        to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceArn": "*:222222222222:trail/main"}),
+        to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"*:{ACCOUNT}:*"}),
+        to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}*"}),
+        to({"AWS": "*"}, "kms:Decrypt", StringLike={"kms:CallerAccount": f"{ACCOUNT}*"}),
         to({"AWS": "*"}, "kms:*", ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}),
         to({"AWS": "arn:aws:iam::222222222222:root"}, "kms:Decrypt"),
         to(CLOUDTRAIL, "kms:Decrypt"),
