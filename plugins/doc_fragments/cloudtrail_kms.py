@@ -96,6 +96,12 @@ options:
         description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
         type: str
         required: true
+  expiry_warning_days:
+    description:
+      - How many days before the imported key material of a key expires that is advice.
+      - It says nothing of key material that KMS makes, which does not expire.
+    type: int
+    default: 30
   stale_after_hours:
     description: After how many hours without a delivery a trail counts as stale, which is advice.
     type: int

@@ -47,7 +47,7 @@ class Application:
     def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
         self._read_at = datetime.now(timezone.utc)
-        snapshot = _snapshot.open_and_read(self._caller, self._task.scope, self._account)[1]
+        snapshot = _snapshot.open_and_read(self._caller, self._task.reading, self._account)[1]
         self._read = _assess.assess(snapshot, self._task.settings)
         return self._read
 

@@ -61,6 +61,7 @@ def audit_options(rules: Sequence[str] | None = None) -> dict[str, Any]:
             "required_one_of": [("trail", "account")],
         },
         "stale_after_hours": {"type": "int", "default": 24},
+        "expiry_warning_days": {"type": "int", "default": 30},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
     }
 

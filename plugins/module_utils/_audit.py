@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
     assess,
     unused_exceptions,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
     account_row,
@@ -38,6 +41,7 @@ def audit(
     Raises AwsError where the caller has no way to AWS, and of a single account where nothing can be said about it.
     """
     narrowed = narrowed_by(scope.regions, scope.trails, settings.rules_off)
+    scope = replace(scope, in_doubt=partial(keys_in_doubt, settings))
     if not scope.accounts:
         snapshot = read_account(caller, scope)
         unused = unused_exceptions(snapshot.trails, [snapshot.account_id], settings)

@@ -55,6 +55,8 @@ _ACCOUNT_PATTERN = re.compile(r"\d{12}|(?=.*[*?])[0-9*?]{1,12}", re.ASCII)
 
 # More reads at once than a machine can hold, hours in a year: beyond these nothing is meant.
 MOST_READS, A_YEAR = 256, 8784
+# In days.
+A_DECADE = 3660
 
 
 def audit_spec() -> dict[str, Any]:
@@ -116,6 +118,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
         approved_keys=tuple(params["approved_keys"] or ()),
         exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
         stale_after_hours=between(params, "stale_after_hours", A_YEAR),
+        expiry_warning_days=between(params, "expiry_warning_days", A_DECADE),
         closed_regions=params["closed_regions"],
     )
 

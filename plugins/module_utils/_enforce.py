@@ -19,7 +19,7 @@ def enforce(caller: _access.Access, task: _task.Task, pace: _pace.Pace) -> _task
     Raises AwsError where the account cannot be read, BackupError where the backup cannot be written; then nothing
     was changed.
     """
-    account, snapshot = _snapshot.open_and_read(caller, task.scope)
+    account, snapshot = _snapshot.open_and_read(caller, task.reading)
     before = _assess.assess(snapshot, task.settings)
     plan, warnings = _planning.planned(account, before, task)
     if plan.refusals or (plan.shared_keys and not task.check_mode):

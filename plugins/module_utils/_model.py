@@ -141,7 +141,9 @@ class Trail:
 class Key:
     """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined.
 
-    Its tags are read where an approval hangs on them, and empty else.
+    Its tags are read where an approval hangs on them, and empty else. `valid_to` is when the first of its imported key
+    material expires (KMS shape KeyMetadata, ValidTo). `ram_policy` is the policy that RAM gives a key which is shared
+    through it, asked for where a verdict hangs on it.
     """
 
     arn: str
@@ -157,6 +159,8 @@ class Key:
     rotation_enabled: bool | ReadError | None
     deletion_date: datetime | None = None
     tags: Mapping[str, str] | ReadError = field(default_factory=dict)
+    valid_to: datetime | None = None
+    ram_policy: str | ReadError | None = None
 
     @property
     def region(self) -> str:

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _second_policy, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 
@@ -26,6 +27,11 @@ class Task:
     wait: bool = False
     backup_path: str | None = None
     restore: _model.Backup | None = None
+
+    @property
+    def reading(self) -> _snapshot.Scope:
+        """What is read, with what the verdicts hang on."""
+        return replace(self.scope, in_doubt=partial(_second_policy.keys_in_doubt, self.settings))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,6 +179,7 @@ _EVIDENCE: Mapping[str, Check] = {
     **dict.fromkeys(("rotation_enabled", "is_logging"), _flag),
     **dict.fromkeys(("latest_delivery_error", "latest_digest_delivery_error"), _or_null(_text)),
     "latest_delivery_time": _or_null(_moment),
+    "valid_to": _moment,
     "outcome": _outcome,
     "exception": _object({**_exception, "status": _one_of("fail", "unknown")}),
     "expired_exception": _object(_exception),

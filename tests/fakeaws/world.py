@@ -158,6 +158,8 @@ class World:
     policies: dict[str, list[PolicyVersion]] = field(default_factory=dict)
     visible_from: dict[str, float] = field(default_factory=dict)
     rotation_periods: dict[str, int] = field(default_factory=dict)
+    ram_policies: dict[str, str] = field(default_factory=dict)
+    material_expires: dict[str, float] = field(default_factory=dict)
     alias_dates: dict[str, tuple[float, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     # Seconds until the services see a policy that was written, and between two deliveries of a trail.

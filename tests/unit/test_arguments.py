@@ -68,6 +68,7 @@ def test_settings_hold_what_was_asked() -> None:
             rules={"key_is_usable": False, "key_rotation_enabled": "required"},
             exceptions=[EXCEPTION],
             stale_after_hours=48,
+            expiry_warning_days=60,
             closed_regions="unknown",
         )
     )
@@ -77,6 +78,7 @@ def test_settings_hold_what_was_asked() -> None:
         approved_keys=(KEY,),
         exceptions=(TrailException(TRAIL, ("key_is_usable",), "x", "me", date(2026, 12, 31)),),
         stale_after_hours=48,
+        expiry_warning_days=60,
         closed_regions="unknown",
     )
 
@@ -120,6 +122,7 @@ def test_settings_hold_what_was_asked() -> None:
         ({"exceptions": [{**EXCEPTION, "expires": "20261231"}]}, "'20261231' is not a date YYYY-MM-DD."),
         ({"exceptions": [{**EXCEPTION, "expires": "2026-13-31"}]}, "'2026-13-31' is not a date YYYY-MM-DD."),
         ({"concurrency": 0}, "Option concurrency: 0 is not between 1 and 256."),
+        ({"expiry_warning_days": 0}, "Option expiry_warning_days: 0 is not between 1 and 3660."),
         ({"stale_after_hours": 0}, "Option stale_after_hours: 0 is not between 1 and 8784."),
         ({"rules": {"key_is_good": "off"}}, "Option rules: there is no rule 'key_is_good'; the rules are"),
         ({"rules": {"key_is_usable": "maybe"}}, "Option rules: 'maybe' is no level for key_is_usable; it is one of"),

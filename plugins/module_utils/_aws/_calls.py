@@ -218,13 +218,24 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
         _arn(configuration["PrimaryKey"]["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
     always_there = {member: metadata[member] for member in always}
-    return {**metadata, **always_there, "DeletionDate": _utc(metadata.get("DeletionDate"))}
+    dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}
+    return {**metadata, **always_there, **dates}
 
 
 def key_policy(access: Access, region: str, key_arn: str) -> str | ReadError:
-    """The key policy as KMS holds it; `default` is the only policy name (KMS API reference, GetKeyPolicy)."""
+    """The key policy that its owner writes, as KMS holds it (KMS API reference, GetKeyPolicy)."""
+    return _policy_named("default", access, region, key_arn)
+
+
+def ram_policy(access: Access, region: str, key_arn: str) -> str | ReadError | None:
+    """The second policy of a key that is shared through RAM, which nobody writes; None where it is not (same page)."""
+    answer = _policy_named("AWS_RAM", access, region, key_arn)
+    return None if isinstance(answer, ReadError) and answer.code == "NotFoundException" else answer
+
+
+def _policy_named(name: str, access: Access, region: str, key_arn: str) -> str | ReadError:
     return access.ask(
-        "kms", region, "GetKeyPolicy", lambda answer: str(answer["Policy"]), KeyId=key_arn, PolicyName="default"
+        "kms", region, "GetKeyPolicy", lambda answer: str(answer["Policy"]), KeyId=key_arn, PolicyName=name
     )
 
 

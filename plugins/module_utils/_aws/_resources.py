@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
@@ -100,11 +101,22 @@ class Account:
         """
         yield self.access
         yield from ([self.bucket_role.access] if self.bucket_role else [])
+        yield from (access for _account, access in self._guesses(bucket, key_arns))
+        yield from (credential.access for credential in self.others())
+
+    def account_of(self, reader: Access, bucket: str, key_arns: set[str]) -> str | None:
+        """The account of one of the bucket's readers; None where AWS does not tell."""
+        if reader is self.access:
+            return self.account_id
+        guessed = (account for account, access in self._guesses(bucket, key_arns) if access is reader)
+        others = (each.account_id for each in self.others() if each.access is reader)
+        return next(chain(guessed, others), None) or None
+
+    def _guesses(self, bucket: str, key_arns: set[str]) -> Iterator[tuple[str, Access]]:
         for guess in dict.fromkeys([*ACCOUNT_IN_NAME.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)]):
             access = self.key_accesses.get(guess)
             if access:
-                yield access
-        yield from (credential.access for credential in self.others())
+                yield guess, access
 
     def others(self) -> Iterator[Credential]:
         """The credentials of other accounts, each asked where those before it were refused."""
@@ -183,6 +195,7 @@ def _joined(
         policy=policy,
         rotation_enabled=rotation,
         deletion_date=metadata.get("DeletionDate"),
+        valid_to=metadata.get("ValidTo"),
         tags=tags or {},
     )
 
@@ -212,6 +225,19 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
     return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The policy of a bucket, and to whom it was shown: to nobody but its owner (S3 API reference, GetBucketPolicy)."""
+
+    policy: str | None
+    to: Access
+
+
+def _shown_policy(access: Access, region: str, bucket: str) -> _Shown | ReadError:
+    policy = _calls.bucket_policy(access, region, bucket)
+    return policy if isinstance(policy, ReadError) else _Shown(policy, access)
+
+
 class BucketReads:
     """The reads of one bucket under way; `home` is where to ask for its region.
 
@@ -230,14 +256,14 @@ class BucketReads:
     ) -> None:
         self._pool, self._account, self._name, self._key_arns, self._alone = pool, account, name, key_arns, alone
         self._region = pool.submit(_calls.bucket_region, account.access, home, name)
-        self._parts: tuple[Future[str | ReadError | None], Future[bool | ReadError]] | None = None
+        self._parts: tuple[Future[_Shown | ReadError], Future[bool | ReadError]] | None = None
 
     def go_on(self) -> None:
         """Wait for the region, and ask there for the rest."""
         region = self._region.result()
         if isinstance(region, str):
             self._parts = (
-                self._pool.submit(self._answer, _calls.bucket_policy, region),
+                self._pool.submit(self._answer, _shown_policy, region),
                 self._pool.submit(self._answer, _calls.bucket_key_enabled, region),
             )
 
@@ -249,8 +275,11 @@ class BucketReads:
         if self._parts is None:
             self.go_on()
             return self.bucket()
-        policy, bucket_key = self._parts
-        return Bucket(self._name, region, policy.result(), bucket_key.result())
+        shown, enabled = self._parts[0].result(), self._parts[1].result()
+        if isinstance(shown, ReadError):
+            return Bucket(self._name, region, shown, enabled)
+        owner = self._account.account_of(shown.to, self._name, self._key_arns)
+        return Bucket(self._name, region, shown.policy, enabled, owner)
 
     def _answer(self, read: Callable[[Access, str, str], Fact], region: str) -> Fact:
         """Ask who may own the bucket; the refusal is that of the bucket's role, or else of the trail's account."""

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,11 +22,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
     Account,
+    BucketFact,
     Credential,
+    KeyFact,
     Shared,
+    first_answer,
     read_keys_and_buckets,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    Key,
     Organization,
     Ownership,
     ReadError,
@@ -35,13 +42,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
+# IAM user guide, "AWS global condition context keys"; their case does not matter.
+_ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Scope:
     """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
 
     A sweep reads `accounts`, each by its `member_role`; without them the account of the caller, or of `role`, is read.
-    `key_tags`: the tags of keys too.
+    `key_tags`: the tags of keys too. `in_doubt` names the keys of an account that was read whose second policy, which
+    RAM makes, could change what is said of it.
     """
 
     regions: tuple[str, ...] = ()
@@ -53,6 +64,7 @@ class Scope:
     bucket_role: Role | None = None
     concurrency: int = 64
     key_tags: bool = False
+    in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -
         prepare(pool, access)
         account = opened or _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
-        return account, read(pool, seen, Shared())
+        return account, with_ram_policies(pool, account, read(pool, seen, Shared()), scope.in_doubt)
 
 
 def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
@@ -181,8 +193,11 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
     account = seen.account
     own = [(region, record) for region, record in seen.records if record["TrailARN"] not in told]
     statuses = _ask_statuses(pool, account, own)
-    organization = _ask_organization(pool, account, own)
+    is_organizations = any(record["IsOrganizationTrail"] for _region, record in own)
+    organization = _ask_organization(pool, account) if is_organizations else None
     keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in own], shared)
+    if organization is None and _name_organizations(keys.values(), buckets.values()):
+        organization = _ask_organization(pool, account)
     elsewhere = [record for _region, record in seen.records if record["TrailARN"] in told]
     return Snapshot(
         account_id=account.account_id,
@@ -203,6 +218,21 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[s
         closed_regions=seen.closed_regions,
         organization=organization.result() if organization else None,
     )
+
+
+def with_ram_policies(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, in_doubt: Callable[[Snapshot], Iterable[str]]
+) -> Snapshot:
+    """The snapshot with the second policy of the keys that are in doubt."""
+
+    def ask(arn: str) -> Future[str | ReadError | None]:
+        region, owner = arn.split(":")[3:5]
+        return pool.submit(first_answer, _calls.ram_policy, account.key_readers(owner), region, arn)
+
+    keys = [key for arn in in_doubt(snapshot) if isinstance(key := snapshot.keys[arn], Key)]
+    reads = {key.arn: ask(key.arn) for key in keys}
+    found = {key.arn: replace(key, ram_policy=reads[key.arn].result()) for key in keys}
+    return replace(snapshot, keys={**snapshot.keys, **found}) if found else snapshot
 
 
 def told_by_owner(service: str, operation: str, record: dict[str, Any]) -> ReadError:
@@ -329,13 +359,15 @@ def _ask_statuses(
     return {arn: pool.submit(_calls.trail_status, account.access, region, arn) for arn, region in asked.items()}
 
 
-def _ask_organization(
-    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
-) -> Future[Organization | ReadError] | None:
-    """Ask which organization's trail it is, where one is to be judged; every account of one may ask."""
-    if not any(record["IsOrganizationTrail"] for _region, record in records):
-        return None
+def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Organization | ReadError]:
+    """Ask which organization the account is in; every account of one may ask."""
     return pool.submit(_calls.organization, account.access, account.access.region)
+
+
+def _name_organizations(keys: Iterable[KeyFact], buckets: Iterable[BucketFact]) -> bool:
+    """Whether one of their policies names a condition key that holds the organization of an account."""
+    read = (fact.policy for fact in (*keys, *buckets) if isinstance(fact, (Key, Bucket)))
+    return any(isinstance(policy, str) and _ORGANIZATION_KEY.search(policy) for policy in read)
 
 
 def _trail(

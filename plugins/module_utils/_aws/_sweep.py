@@ -33,6 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
     prepare,
     read,
     see,
+    with_ram_policies,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
@@ -262,7 +263,8 @@ class _Sweep:
 
     def _read(self, seen: Seen) -> Snapshot:
         told = frozenset(arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ()))
-        return read(self._pool, seen, self._shared, told)
+        snapshot = read(self._pool, seen, self._shared, told)
+        return with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
 
     def _with_central_buckets(self) -> Iterator[Snapshot]:
         """The accounts that were held back, with the buckets whose owner is found among all accounts of the sweep."""
@@ -276,14 +278,14 @@ class _Sweep:
 
     def _search(self, bucket: Bucket) -> Bucket:
         """Ask every account for the policy, as many at once as there are threads, until the owner answers."""
-        accesses = [access for access in map(self._doors.get, self._scope.accounts) if access]
-        for start in range(0, len(accesses), self._scope.concurrency):
-            asked = accesses[start : start + self._scope.concurrency]
-            answers = self._pool.map(lambda access: _calls.bucket_policy(access, bucket.region, bucket.name), asked)
-            for access, policy in zip(asked, answers, strict=True):
+        doors = [(owner, access) for owner in self._scope.accounts if (access := self._doors.get(owner))]
+        for start in range(0, len(doors), self._scope.concurrency):
+            asked = doors[start : start + self._scope.concurrency]
+            answers = self._pool.map(lambda door: _calls.bucket_policy(door[1], bucket.region, bucket.name), asked)
+            for (owner, access), policy in zip(asked, answers, strict=True):
                 if not isinstance(policy, ReadError):
                     enabled = _calls.bucket_key_enabled(access, bucket.region, bucket.name)
-                    return replace(bucket, policy=policy, bucket_key_enabled=enabled)
+                    return replace(bucket, policy=policy, bucket_key_enabled=enabled, owner=owner)
         return bucket
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _windows
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
     Settings,
@@ -141,7 +142,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
-    result, trail = rule.judge(subject), subject.trail
+    result, trail = _windows.judged(rule.judge, subject), subject.trail
     finding = Finding(
         rule=rule.name,
         status=result.status,

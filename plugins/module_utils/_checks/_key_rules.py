@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import is_approved
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
@@ -72,9 +73,24 @@ def key_is_usable(subject: Subject) -> Result:
             "Give the trail a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT.",
             evidence,
         )
-    if key.state in USABLE_STATES:
-        return Result("pass", f"The key is {key.state}.", "", evidence)
-    return _unusable_state(key, evidence)
+    if key.state not in USABLE_STATES:
+        return _unusable_state(key, evidence)
+    if key.valid_to and key.valid_to - subject.read_at <= timedelta(days=subject.settings.expiry_warning_days):
+        return _expiring(key, key.valid_to, evidence)
+    return Result("pass", f"The key is {key.state}.", "", evidence)
+
+
+def _expiring(key: Key, valid_to: datetime, evidence: dict[str, str]) -> Result:
+    """Advice for a key whose imported material expires; KMS deletes it then (KMS guide, "Importing key material")."""
+    when = valid_to.isoformat(timespec="seconds")
+    return Result(
+        "fail",
+        f"The imported key material of the key expires at {when}. From then on CloudTrail cannot deliver logs, and "
+        "nobody can read those that are there.",
+        f"Import the same key material into {key.arn} again before that, without an expiry or with a later one.",
+        {**evidence, "valid_to": when},
+        advice=True,
+    )
 
 
 def _unusable_state(key: Key, evidence: dict[str, str]) -> Result:

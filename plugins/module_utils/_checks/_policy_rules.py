@@ -26,6 +26,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._d
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import service_request
 
+# ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
+GRANTS = "Grants of the key, which could allow it all the same, are not read."
 _DESCRIBE_PAGES = (
     "That may be no harm: AWS's pages disagree whether CloudTrail needs it. The CloudTrail guide lists it, the Control "
     "Tower guide calls kms:GenerateDataKey* and kms:Decrypt the minimum."
@@ -82,14 +84,25 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         # Their policies hang on kms:ViaService, of which AWS does not say what CloudTrail's calls carry.
         message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."
         return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
-    return as_result(
+    decision = decide(
+        policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)
+    )
+    result = as_result(
         policy,
-        decide(policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)),
+        decision,
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "
         f"{subject.trail.arn}.",
     )
+    return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
+
+
+def but_for_others(key: Key, refused: Result) -> Result:
+    """A result that the key policy does not allow something, with what else could, if it was read or not."""
+    if isinstance(key.ram_policy, ReadError):
+        return unreadable(f"{refused.message} Whether the second policy of the key, AWS_RAM, allows it", key.ram_policy)
+    return replace(refused, message=f"{refused.message} {GRANTS}")
 
 
 def as_result(policy: Policy, decision: Decision, passed: str, failed: str, grant: str) -> Result:
@@ -118,8 +131,21 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
         return key
     if isinstance(key.policy, ReadError):
         return unreadable("The policy of the key", key.policy, foreign_key_remedy(subject, key.policy))
-    policy = parsed(key.policy)
-    return policy if isinstance(policy, Result) else (key, policy)
+    policies = [parsed(text) for text in (key.policy, key.ram_policy) if isinstance(text, str)]
+    first, *others = policies
+    if isinstance(first, Result):
+        return first
+    second = others[0] if others else None
+    if isinstance(second, Result):
+        return second
+    return key, _together(first, second) if second else first
+
+
+@lru_cache(maxsize=64)
+def _together(policy: Policy, ram_policy: Policy) -> Policy:
+    """Both policies of a key as one, which is how KMS weighs them (KMS guide, "Determining access to AWS KMS keys")."""
+    others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
+    return replace(policy, statements=(*policy.statements, *others))
 
 
 @lru_cache(maxsize=256)

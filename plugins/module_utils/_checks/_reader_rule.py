@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import (
+    but_for_others,
+    key_and_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
     Result,
     Subject,
@@ -84,12 +87,14 @@ def readers_can_decrypt(subject: Subject) -> Result:
     denied = [reader for reader, each in answers.items() if each.status == "fail"]
     unclear = [reader for reader, each in answers.items() if each.status == "unknown"]
     if denied:
-        return Result(
+        refused = Result(
             "fail",
             " ".join(f"{reader} may not decrypt the logs{answers[reader]}" for reader in denied),
             _remedy(key, {reader: answers[reader] for reader in denied}),
             evidence,
         )
+        is_final = any(answers[reader].outcome is Outcome.EXPLICIT_DENY for reader in denied)
+        return refused if is_final else but_for_others(key, refused)
     if unclear:
         return Result(
             "unknown",

@@ -18,8 +18,12 @@ from fnmatch import fnmatchcase
 from itertools import chain, count, islice, product
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
+    Subject,
+    unreadable,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
     STEPS_OF_A_REQUEST,
     Budget,
@@ -121,6 +125,10 @@ def key_policy_is_scoped(subject: Subject) -> Result:
         decision = next(iter(unclear.values()))
         message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
         return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
+    # Where this rule is advice, the second policy is not asked for its sake.
+    is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
+    if is_required and isinstance(key.ram_policy, ReadError):
+        return unreadable("Whom the second policy of the key, AWS_RAM, lets in", key.ram_policy)
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 

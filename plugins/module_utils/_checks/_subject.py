@@ -73,6 +73,7 @@ class Settings:
     approved_keys: tuple[str, ...] = ()
     exceptions: tuple[TrailException, ...] = ()
     stale_after_hours: int = 24
+    expiry_warning_days: int = 30
     closed_regions: Literal["advise", "unknown"] = "advise"
 
     @property

@@ -112,6 +112,14 @@ def _moment(text: str) -> datetime:
         raise UndocumentedError from error
 
 
+def moment_of(text: str) -> datetime | None:
+    """The same; None for a text that names none."""
+    try:
+        return _moment(text)
+    except UndocumentedError:
+        return None
+
+
 def _of_date(*groups: str | None) -> datetime:
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = (each or "" for each in groups)
     clock = (int(hour or 0), int(minute or 0), int(second or 0), int(fraction.ljust(6, "0")))

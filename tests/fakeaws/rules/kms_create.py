@@ -55,7 +55,7 @@ def create_key(world: World, identity: Identity, call: Call) -> Answer:
     store.kms(identity.account, call.region).tagger.tag_resource(key.id, tags)
     # CloudTrail does not find the key before the change has spread (KMS guide, "Eventual consistency").
     world.visible_from[arn] = time.time() + world.propagation_delay
-    return {"KeyMetadata": metadata(key)}
+    return {"KeyMetadata": metadata(world, key)}
 
 
 def _spec_and_usage(call: Call) -> tuple[str, str]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.fakeaws import store
 from tests.fakeaws.access import denied, identity_refusal
 from tests.fakeaws.conditions import Context
 from tests.fakeaws.errors import AwsError
-from tests.fakeaws.policy import Requester, Verdict, evaluate
+from tests.fakeaws.policy import Requester, Verdict, as_list, evaluate
 from tests.fakeaws.rules.identity_context import identity_context
 from tests.fakeaws.store import Key
 from tests.fakeaws.wire import Answer, Call
@@ -99,10 +100,19 @@ def authorize(world: World, identity: Identity, call: Call, key: Key, action: st
 def ask_policy(world: World, key: Key, requester: Requester, action: str, context: Context) -> Verdict:
     """What the key policy that is in effect now says; kms:CallerAccount is added for identities."""
     caller = {"kms:CallerAccount": requester.account} if requester.account else {}
-    return evaluate(world.policy_in_effect(key.arn, key.policy), requester, action, key.arn, {**context, **caller})
+    policy = _with_ram(world.policy_in_effect(key.arn, key.policy), world.ram_policies.get(key.arn))
+    return evaluate(policy, requester, action, key.arn, {**context, **caller})
 
 
-def metadata(key: Key) -> Answer:
+def _with_ram(policy: str, ram_policy: str | None) -> str:
+    """Both policies of a key that is shared through RAM as one (GetKeyPolicy, PolicyName; likely)."""
+    if ram_policy is None:
+        return policy
+    both = json.loads(policy), json.loads(ram_policy)
+    return json.dumps({**both[0], "Statement": [each for one in both for each in as_list(one["Statement"])]})
+
+
+def metadata(world: World, key: Key) -> Answer:
     """KeyMetadata as the service model has it: a field that does not apply is absent."""
     shown: dict[str, Any] = {
         "AWSAccountId": key.account_id,
@@ -126,6 +136,10 @@ def metadata(key: Key) -> Answer:
         shown["MultiRegionConfiguration"] = key.multi_region_configuration
     if key.key_state == "PendingDeletion" and key.deletion_date:
         shown["DeletionDate"] = unix_time(key.deletion_date)
+    if key.origin == "EXTERNAL":  # KMS shape KeyMetadata, ExpirationModel and ValidTo
+        expires = world.material_expires.get(key.arn)
+        shown["ExpirationModel"] = "KEY_MATERIAL_EXPIRES" if expires else "KEY_MATERIAL_DOES_NOT_EXPIRE"
+        shown.update({"ValidTo": expires} if expires else {})
     return shown
 
 

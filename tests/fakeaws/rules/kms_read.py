@@ -23,16 +23,20 @@ _YEAR = 365
 
 def describe_key(world: World, identity: Identity, call: Call) -> Answer:
     """Takes every form of key id, works across accounts and in every key state (KMS API reference, DescribeKey)."""
-    return {"KeyMetadata": metadata(open_key(world, identity, call, aliases=True, foreign=True))}
+    return {"KeyMetadata": metadata(world, open_key(world, identity, call, aliases=True, foreign=True))}
 
 
 def get_key_policy(world: World, identity: Identity, call: Call) -> Answer:
-    """Never across accounts, no aliases; the policy is laid out anew (GetKeyPolicy; the examples in the KMS guide)."""
+    """Never across accounts, no aliases; the policy is laid out anew (GetKeyPolicy; the examples in the KMS guide).
+
+    A key that is shared through RAM has a second one, AWS_RAM, which PutKeyPolicy cannot change (same page).
+    """
     name = call.parameters.get("PolicyName", "default")
     key = open_key(world, identity, call)
-    if name != "default":
+    policy = {"default": key.policy, "AWS_RAM": world.ram_policies.get(key.arn)}.get(name)
+    if policy is None:
         raise AwsError("NotFoundException", f"No such policy {name}.")
-    return {"Policy": json.dumps(json.loads(key.policy), indent=2), "PolicyName": "default"}
+    return {"Policy": json.dumps(json.loads(policy), indent=2), "PolicyName": name}
 
 
 def get_key_rotation_status(world: World, identity: Identity, call: Call) -> Answer:

@@ -51,6 +51,7 @@ def build(scenario: Scenario) -> World:
         _add_bucket(scenario, label, bucket)
     for label, key in scenario.keys.items():
         _add_key(scenario, label, key)
+        _add_facts_of_key(world, scenario, label, key)
     _link_replicas(scenario)
     for label, trail in scenario.trails.items():
         _add_trail(scenario, label, trail)
@@ -166,6 +167,15 @@ def _add_key(scenario: Scenario, label: str, spec: KeySpec) -> None:
         backend.tagger.tag_resource(key.id, [{"TagKey": name, "TagValue": value} for name, value in spec.tags.items()])
     if spec.alias:
         backend.create_alias(key.id, spec.alias)
+
+
+def _add_facts_of_key(world: World, scenario: Scenario, label: str, spec: KeySpec) -> None:
+    """What moto's keys have no place for."""
+    arn = scenario.key_arn(label)
+    if spec.ram_policy:
+        world.ram_policies[arn] = json.dumps(_filled(scenario, spec.ram_policy))
+    if spec.expires_in_days is not None:
+        world.material_expires[arn] = time.time() + spec.expires_in_days * _DAY
 
 
 def _link_replicas(scenario: Scenario) -> None:

@@ -70,7 +70,8 @@ class RoleSpec:
 class KeySpec:
     """A KMS key. `state: Deleted` is a key that trails still name and that is gone.
 
-    `replica_of` names the multi-region primary key in another region whose replica this is.
+    `replica_of` names the multi-region primary key in another region whose replica this is. `ram_policy` is the second
+    policy of a key that is shared through RAM; `expires_in_days` tells when imported key material expires.
     """
 
     account: str | None = None
@@ -85,6 +86,8 @@ class KeySpec:
     replica_of: str | None = None
     rotation: bool = True
     policy: PolicySpec = "cloudtrail"
+    ram_policy: Mapping[str, Any] | None = None
+    expires_in_days: int | None = None
     readers: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 

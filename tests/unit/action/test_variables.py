@@ -52,6 +52,7 @@ VALUES: dict[str, Any] = {
     "create_trail": {"name": "main", "bucket_name": "logs", "multi_region": False},
     "exceptions": [EXCEPTION],
     "fail_on": "never",
+    "expiry_warning_days": 60,
     "key": {"alias": "alias/a", "rotation": False, "rotation_period_in_days": 90},
     "key_assume_role": ROLE,
     "key_id": "alias/a",

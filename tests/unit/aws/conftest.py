@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -15,6 +17,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.test_arguments import params
@@ -47,8 +50,9 @@ def audit(server: FakeAws) -> Audit:
 
     def audited(account_id: str | None = None, **options: Any) -> AccountVerdict:
         given = params(**options)
-        snapshot = read_account(caller(server, account_id), _audit_arguments.scope(given))
-        return assess(snapshot, _audit_arguments.settings(given))
+        settings = _audit_arguments.settings(given)
+        scope = replace(_audit_arguments.scope(given), in_doubt=partial(keys_in_doubt, settings))
+        return assess(read_account(caller(server, account_id), scope), settings)
 
     return audited
 

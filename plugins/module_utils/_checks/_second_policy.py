@@ -1,0 +1,53 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which keys to ask for their second policy, which RAM makes for a key that is shared through it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Finding,
+    Key,
+    Level,
+    Snapshot,
+)
+
+# What the first policy refuses the second may allow, and whom the first keeps out the second may let in.
+_OF_WHO_IS_LET_IN = (
+    "key_policy_allows_encrypt",
+    "key_policy_allows_describe",
+    "key_policy_allows_decrypt",
+    "readers_can_decrypt",
+)
+_OF_WHO_IS_KEPT_OUT = "key_policy_is_scoped"
+
+
+def keys_in_doubt(settings: Settings, snapshot: Snapshot) -> frozenset[str]:
+    """The keys whose second policy could change a verdict on an account that was read."""
+    names = (*_OF_WHO_IS_LET_IN, _OF_WHO_IS_KEPT_OUT)
+    levels: dict[str, Level] = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
+    asked: dict[str, Level] = {
+        name: "required" if name in names and level == "required" else "off" for name, level in levels.items()
+    }
+    judged = assess(snapshot, replace(settings, levels=asked, exceptions=()))
+    found = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
+    return frozenset(arn for arn in found if _is_shareable(snapshot, arn))
+
+
+def _hangs_on_it(finding: Finding) -> bool:
+    if finding.level != "required":
+        return False
+    if finding.rule == _OF_WHO_IS_KEPT_OUT:
+        return finding.status == "pass"
+    return finding.status == "fail" and finding.evidence.get("outcome") != "explicit_deny"
+
+
+def _is_shareable(snapshot: Snapshot, arn: str) -> bool:
+    key = snapshot.keys.get(arn)
+    return isinstance(key, Key) and key.manager == "CUSTOMER" and isinstance(key.policy, str)

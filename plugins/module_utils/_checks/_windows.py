@@ -1,0 +1,54 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a policy allows until a day: a condition on the time of the request holds now, and will not then.
+
+IAM user guide, "AWS global condition context keys": aws:CurrentTime and aws:EpochTime are always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import parsed
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import TIME_KEYS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import moment_of
+
+# How many moments of a policy are looked at: one that names more is no plan for the future.
+_MOST = 20
+_FOLDED = {key.lower() for key in TIME_KEYS}
+
+
+def judged(judge: Callable[[Subject], Result], subject: Subject) -> Result:
+    """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names."""
+    result = judge(subject)
+    for moment in _moments(subject) if result.status == "pass" else ():
+        later = judge(replace(subject, read_at=moment + timedelta(seconds=1)))
+        if later.status in ("fail", "unknown") and not later.advice:
+            when = moment.isoformat(timespec="seconds")
+            message = f"{result.message} A policy changes that at {when}. From then on: {later.message}"
+            return Result("fail", message, f"Before {when}: {later.remediation}", result.evidence, advice=True)
+    return result
+
+
+def _moments(subject: Subject) -> list[datetime]:
+    """The moments to come that conditions on the time of the request name, the first of them first."""
+    key, bucket = subject.key, subject.bucket
+    texts = [key.policy, key.ram_policy] if isinstance(key, Key) else []
+    texts += [bucket.policy] if isinstance(bucket, Bucket) else []
+    named = (moment for text in texts if isinstance(text, str) for moment in _named(text))
+    return sorted({moment for moment in named if moment > subject.read_at})[:_MOST]
+
+
+def _named(text: str) -> Iterator[datetime]:
+    policy = parsed(text)
+    for statement in policy.statements if isinstance(policy, Policy) else ():
+        for condition in statement.conditions:
+            moments = map(moment_of, condition.values) if condition.folded_key in _FOLDED else ()
+            yield from (moment for moment in moments if moment)

@@ -1,0 +1,109 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a policy allows until a moment: certain until then, and told before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from tests.unit.checks.build import (
+    ACL,
+    BUCKET_POLICY,
+    DECRYPT,
+    DESCRIBE,
+    ENCRYPT,
+    ROLE_ARN,
+    SCOPE,
+    finding,
+    key_policy,
+    policy,
+    service,
+    snapshot,
+)
+
+# The accounts of the tests are read on 2026-11-23 at 12:00 UTC.
+BEFORE, NOON, AFTER = "2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z", "2026-12-31T00:00:00Z"
+
+
+def encrypt(**times: Any) -> dict[str, str]:
+    """A key policy that lets CloudTrail encrypt while conditions on the time hold."""
+    return key_policy(service("Encrypt", "kms:GenerateDataKey*", Condition={**SCOPE, **times}), DESCRIBE, DECRYPT)
+
+
+@pytest.mark.parametrize(
+    ("times", "status", "level", "says"),
+    [
+        ({"DateLessThan": {"aws:CurrentTime": BEFORE}}, "fail", "required", "DateLessThan aws:CurrentTime"),
+        ({"DateGreaterThan": {"aws:CurrentTime": AFTER}}, "fail", "required", "DateGreaterThan aws:CurrentTime"),
+        ({"DateGreaterThan": {"aws:CurrentTime": BEFORE}}, "pass", "required", "may encrypt"),
+        ({"DateLessThan": {"aws:CurrentTime": AFTER}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00. From then on"),
+        ({"NumericLessThan": {"aws:EpochTime": "1798675200"}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00"),
+        ({"DateLessThan": {"AWS:currenttime": AFTER}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00"),
+        ({"DateNotEquals": {"aws:CurrentTime": AFTER}}, "pass", "required", "may encrypt"),
+        ({"DateLessThan": {"aws:TokenIssueTime": AFTER}}, "fail", "required", "no such key"),
+        ({"DateLessThanEquals": {"aws:CurrentTime": NOON}}, "pass", "required", "may encrypt"),
+        ({"DateLessThan": {"aws:CurrentTime": "soon"}}, "unknown", "required", "cannot be told"),
+    ],
+)
+def test_a_window_of_the_key_policy(times: dict[str, Any], status: str, level: str, says: str) -> None:
+    found = finding("key_policy_allows_encrypt", snapshot(key=encrypt(**times)))
+    assert (found.status, found.level) == (status, level)
+    assert says in found.message
+
+
+def test_the_first_of_several_moments_is_told_and_what_to_do_before() -> None:
+    deny = {
+        **ENCRYPT,
+        "Sid": "Later",
+        "Effect": "Deny",
+        "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}},
+    }
+    both = key_policy(
+        ENCRYPT, {**deny, "Sid": "Last", "Condition": {"DateGreaterThan": {"aws:CurrentTime": AFTER}}}, deny
+    )
+    found = finding("key_policy_allows_encrypt", snapshot(key=both))
+    assert found.remediation.startswith("Before 2026-12-01T00:00:00+00:00: Exempt the service cloudtrail.amazonaws.com")
+
+
+def test_one_window_after_the_other_is_no_end() -> None:
+    first, second = (
+        service(name, "kms:GenerateDataKey*", Condition={**SCOPE, operator: {"aws:CurrentTime": AFTER}})
+        for name, operator in (("A", "DateLessThanEquals"), ("B", "DateGreaterThan"))
+    )
+    assert finding("key_policy_allows_encrypt", snapshot(key=key_policy(first, second))).status == "pass"
+
+
+def test_a_window_of_a_reader() -> None:
+    until = {"DateLessThan": {"aws:CurrentTime": AFTER}}
+    reader = {**ENCRYPT, "Sid": "R", "Principal": {"AWS": ROLE_ARN}, "Action": "kms:Decrypt", "Condition": until}
+    read = snapshot(key={"policy": policy(ENCRYPT, DESCRIBE, DECRYPT, reader)})
+    found = finding("readers_can_decrypt", read, Settings(readers=(ROLE_ARN,)))
+    assert (found.status, found.level) == ("fail", "advised")
+    assert f"{ROLE_ARN} may not decrypt" in found.message
+
+
+def test_a_window_of_the_bucket_policy() -> None:
+    ended = {
+        **ACL,
+        "Sid": "Closed",
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Resource": "*",
+        "Condition": {"DateGreaterThan": {"aws:CurrentTime": AFTER}},
+    }
+    closed = BUCKET_POLICY[:-2] + ", " + policy(ended).partition("[")[2]
+    found = finding("bucket_policy_accepts_key", snapshot(bucket={"policy": closed}))
+    assert (found.status, found.level) == ("fail", "advised")
+    assert "at 2026-12-31T00:00:00+00:00" in found.message
+
+
+def test_that_time_passes_makes_no_trail_stale() -> None:
+    """What hangs on the clock alone, and on no policy, is judged now."""
+    read = snapshot(key=encrypt(DateLessThan={"aws:CurrentTime": AFTER}))
+    assert finding("trail_is_delivering", read).status == "pass"
+    assert finding("key_is_usable", read).status == "pass"
