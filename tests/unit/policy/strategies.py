@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
     service_request,
 )
-from tests.unit.policy.golden_tables import KEY, OWNER
+from tests.unit.policy.golden_tables import KEY, OWNER, PLAIN_KEY
 
 SERVICE = "cloudtrail.amazonaws.com"
 CONTEXT = "kms:EncryptionContext:aws:cloudtrail:arn"
@@ -77,6 +79,9 @@ KEYS = {
     "kms:ViaService": ["s3.us-east-1.amazonaws.com"],
     "aws:PrincipalIsAWSService": ["true", "false"],
     "aws:PrincipalTag/team": ["red", "${aws:PrincipalTag/color}"],
+    "aws:SourceOrgID": ["o-a", "o-*", "${aws:ResourceOrgID}"],
+    "aws:CurrentTime": ["2026-11-23T12:00:00Z", "2026-12-31T00:00:00Z"],
+    "kms:KeySpec": ["SYMMETRIC_DEFAULT", "RSA_2048"],
 }
 
 
@@ -133,6 +138,32 @@ def services() -> st.SearchStrategy[Request]:
         st.sampled_from(ACTIONS),
         st.sampled_from(TRAILS),
     )
+
+
+# What may be read beside a policy, fact by fact.
+FACTS: list[dict[str, Any]] = [
+    {"at": datetime(2026, 11, 23, 12, tzinfo=timezone.utc)},
+    {"key": replace(PLAIN_KEY, multi_region=True)},
+    *({"organizations": {OWNER: each}} for each in ("o-a", "o-b", "")),
+]
+
+
+@st.composite
+def learning(draw: st.DrawFn) -> tuple[Request, Request]:
+    """One call, before and after one more fact was read."""
+    facts = draw(st.lists(st.sampled_from(FACTS), min_size=1, max_size=3, unique_by=lambda fact: next(iter(fact))))
+    less, more = (
+        Known(**{name: value for fact in each for name, value in fact.items()}) for each in (facts[:-1], facts)
+    )
+    trail = draw(st.sampled_from(TRAILS))
+    if draw(st.booleans()):
+        action = draw(st.sampled_from(ACTIONS))
+        before, after = (service_request(action, trail_arn=trail, key_arn=KEY, known=known) for known in (less, more))
+        return before, after
+    reader = draw(st.sampled_from(READERS))
+    asked: dict[str, Any] = {"trail_arn": trail, "key_arn": KEY, "object_arn": LOGS, "bucket_region": "us-east-1"}
+    before, after = (reader_request(reader, **asked, identity_allows=True, known=known) for known in (less, more))
+    return before, after
 
 
 def readers() -> st.SearchStrategy[Request]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.unit.policy.strategies import (
     LOGS,
     SERVICE,
     documents,
+    learning,
     requests,
     services,
     statements,
@@ -228,6 +230,35 @@ def test_what_is_settled_holds_in_every_world(document: dict[str, Any], request:
     if settled is not Outcome.INDETERMINATE:
         found = outcome(document, worlds(data, request))
         assert found is settled or {found, settled} == DENIED
+
+
+@given(documents(), learning())
+def test_nothing_becomes_unknown_by_learning_one_more_fact(
+    document: dict[str, Any], asked: tuple[Request, Request]
+) -> None:
+    """What was settled before stays as it was."""
+    before, after = (outcome(document, request) for request in asked)
+    if before is not Outcome.INDETERMINATE:
+        assert after is before or {after, before} == DENIED
+
+
+@given(documents(), learning(), st.sampled_from(sorted({*KEYS, "aws:PrincipalType", "kms:KeyOrigin"})))
+def test_a_fact_that_no_statement_mentions_changes_nothing(
+    document: dict[str, Any], asked: tuple[Request, Request], key: str
+) -> None:
+    """Be it known, unknown or absent."""
+    if key.lower() in json.dumps(document).lower():
+        return
+    _before, request = asked
+    others = {name: value for name, value in request.context.items() if name.lower() != key.lower()}
+    silent = replace(request, perhaps={name: value for name, value in request.perhaps.items() if name != key})
+    found = {
+        outcome(document, replace(silent, context={**others, key: ()})),
+        outcome(document, replace(silent, context={**others, key: "anything"})),
+        outcome(document, replace(silent, context=others, unknown_keys=request.unknown_keys | {key})),
+        outcome(document, replace(silent, context=others, perhaps={**silent.perhaps, key: "anything"})),
+    }
+    assert found == {outcome(document, request)}
 
 
 @given(documents(), requests())
