@@ -93,7 +93,7 @@ def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget)
     """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []
     for trail in required.trail_arns:
-        calls += [_service_call(action, trail, required) for action in required.of(trail, _SERVICE_ACTIONS)]
+        calls += _service_calls(required.of(trail, _SERVICE_ACTIONS), trail, required)
         readers = required.of(trail, required.readers)
         known = required.log_contexts.get(trail) if readers else None
         groups = _decide.told_apart(policy, _context_facts.OBJECT_KEY, known, budget) if known else [[None]]
@@ -101,8 +101,15 @@ def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget)
     return calls
 
 
-def _service_call(action: str, trail_arn: str, required: Required) -> _request.Request:
-    return _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn, known=required.known)
+def _service_calls(actions: Sequence[str], trail_arn: str, required: Required) -> list[_request.Request]:
+    """CloudTrail's calls for a trail; the same context serves all that have one of encryption."""
+    used = [action for action in actions if action != _DESCRIBE]
+    first, described = used[:1], [_DESCRIBE] if _DESCRIBE in actions else []
+    made = [
+        _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn, known=required.known)
+        for action in (*first, *described)
+    ]
+    return made + [made[0].asking(action) for action in used[1:]]
 
 
 def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | None) -> _request.Request:
@@ -143,7 +150,8 @@ def _described(
     written for its sake alone.
     """
     service = [call for call in missing if call.principal == _context_facts.SERVICE]
-    calls = [_service_call(_DESCRIBE, trail, required) for trail in _trails_of(service) if trail in required.needed]
+    trails = (trail for trail in _trails_of(service) if trail in required.needed)
+    calls = [call for trail in trails for call in _service_calls([_DESCRIBE], trail, required)]
     lacks = (_request.Outcome.IMPLICIT_DENY, _request.Outcome.INDETERMINATE)
     return [call for call in calls if call not in service and _decide.decide(policy, call, budget).outcome in lacks]
 
