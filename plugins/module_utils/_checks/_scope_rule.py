@@ -180,7 +180,7 @@ def _encryption(subject: Subject, key: Key, trail_arn: str) -> Request:
 
 def _stranger(policy: Policy) -> str:
     """An account that stands for "anybody else": the first that the policy does not mention, in whatever spelling."""
-    mentioned = set(_TWELVE_DIGITS.findall(to_json(policy.document)))
+    mentioned = set(_TWELVE_DIGITS.findall(to_json([each.document for each in policy.statements])))
     numbers = (f"{number:012}" for number in chain((0, 999_999_999_999), count(1)))
     return next(number for number in numbers if number not in mentioned)
 
