@@ -56,7 +56,7 @@ class Selection:
         """Return the selection; raises SelectionError for ids, roles or tags that cannot be meant."""
         for option in ("include_accounts", "exclude_accounts"):
             for account_id in options[option]:
-                if not ACCOUNT_ID.fullmatch(account_id):
+                if not (isinstance(account_id, str) and ACCOUNT_ID.fullmatch(account_id)):
                     raise SelectionError(
                         f"Option {option}: {account_id!r} is not an account id. It has 12 digits, and stands in quotes."
                     )

@@ -144,7 +144,9 @@ def _meant(name: str) -> str:
     begun = sorted((each for each in real if given.startswith(f"{each}_")), key=len)[-1:]
     holding = [each for each in real if f"_{given}_" in f"_{each}_"]
     near = list(dict.fromkeys([*begun, *holding, *get_close_matches(given, real, n=3)]))[:3]
-    return f"; did you mean {' or '.join(PREFIX + each for each in near)}?" if near else "."
+    if not near:
+        return ". `ansible-doc -t role aws_baseline.cloudtrail.cloudtrail_kms` lists them all."
+    return f"; did you mean {' or '.join(PREFIX + each for each in near)}?"
 
 
 def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str], whose: str = "") -> dict[str, Any]:

@@ -94,6 +94,8 @@ def test_selection(options: dict[str, Any], digits: str) -> None:
     ("options", "message"),
     [
         ({"include_accounts": ["99999"]}, "Option include_accounts: '99999' is not an account id"),
+        ({"include_accounts": [222222222222]}, "Option include_accounts: 222222222222 is not an account id"),
+        ({"exclude_accounts": [None]}, "Option exclude_accounts: None is not an account id"),
         ({"exclude_accounts": ["production"]}, "Option exclude_accounts: 'production' is not"),
         ({"include_accounts": ["999999999999"]}, "the organization has no account 999999999999"),
         (
