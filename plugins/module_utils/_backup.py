@@ -18,10 +18,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _version
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _regular_file, _version
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document
 
 FORMAT = 1
+# Far more than the policies of all keys that a run may change.
+MOST_BYTES = 128 * 1024 * 1024
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
 
@@ -150,7 +152,10 @@ def read_backup(path: str) -> _model.Backup:
 
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = _regular_file.read_regular(path, MOST_BYTES)
+        if len(content) > MOST_BYTES:
+            raise _model.BackupError(f"The backup {path} cannot be read: it has more than {MOST_BYTES:,} bytes.")
+        read = json.loads(content.decode("utf-8"))
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:

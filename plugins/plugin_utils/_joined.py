@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join, judged_again, moment
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._regular_file import read_regular
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._report_shape import (
     ENTRIES,
@@ -115,8 +116,7 @@ def _refuse_what_cannot_be(report: Mapping[str, Any], now: datetime) -> None:
 
 def _read(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise JoinError(f"The report {path} cannot be read: {error.strerror}.") from None
     if len(content) > MOST_BYTES:

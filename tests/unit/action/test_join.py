@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -99,6 +100,15 @@ def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path, monkeypa
     assert refusal(path) == (
         f"The report {path} cannot be read: it has more than 1,000 bytes. Join the reports of smaller slices."
     )
+
+
+def test_what_is_no_file_or_never_ends_is_named(tmp_path: Path) -> None:
+    """A pipe would be waited for without end."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link):
+        assert refusal(str(path)) == f"The report {path} cannot be read: It is no regular file."
 
 
 def test_what_is_left_of_an_earlier_run_is_refused(tmp_path: Path) -> None:

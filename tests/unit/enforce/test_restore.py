@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timezone
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
     backup_of,
     read_backup,
@@ -186,6 +188,20 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: s
         path.write_text(text, encoding="utf-8")
     with pytest.raises(BackupError, match=words):
         read_backup(str(path))
+
+
+def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe would be waited for without end, and a device read until the memory is full."""
+    pipe, link, long = (tmp_path / name for name in ("pipe", "link", "long"))
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link):
+        with pytest.raises(BackupError, match=f"The backup {path} cannot be read: It is no regular file"):
+            read_backup(str(path))
+    long.write_text("{}" * 100, encoding="utf-8")
+    monkeypatch.setattr(_backup, "MOST_BYTES", 100)
+    with pytest.raises(BackupError, match=f"The backup {long} cannot be read: it has more than 100 bytes"):
+        read_backup(str(long))
 
 
 TRAIL = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/main"
