@@ -96,7 +96,10 @@ class Missing:
 
 @dataclass(frozen=True)
 class TrailStatus:
-    """What GetTrailStatus says (CloudTrail API reference, GetTrailStatusResponse), of the one region that was asked."""
+    """What GetTrailStatus says (CloudTrail API reference, GetTrailStatusResponse), of the one region that was asked.
+
+    `is_of_key`: as far as is known its last delivery was made under the trail's present key and policies.
+    """
 
     is_logging: bool
     latest_delivery_time: datetime | None = None
@@ -105,6 +108,7 @@ class TrailStatus:
     region: str = ""
     logging_since: datetime | None = None
     latest_digest_delivery_time: datetime | None = None
+    is_of_key: bool = True
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
     unknown_organization,
     unreadable,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._trail_rules import beside_delivery
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Missing,
     ReadError,
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._delivery import (
     REGION_ACCOUNTS,
@@ -79,7 +81,9 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
             "audit with its credentials, by bucket_assume_role."
         )
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
-    return policy if isinstance(policy, Result) else _of_every_organization(subject, policy, Budget())
+    if isinstance(policy, Result):
+        return policy
+    return beside_delivery(subject, _of_every_organization(subject, policy, Budget()))
 
 
 def policy_of(subject: Subject) -> Policy | Result | ReadError:
@@ -209,8 +213,8 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         decision,
         passed,
         f"The policy of the bucket {name} does not let CloudTrail {what}{folder}.",
-        f"Let the policy of the bucket {name} allow {request.action} to the service cloudtrail.amazonaws.com "
-        f"{f'below {_granted(subject, folder)}/' if folder else f'on {request.resource}'} where aws:SourceArn is "
+        f"Add to the policy of the bucket {name}: allow {SERVICE} {request.action} "
+        f"{f'below {_granted(subject, folder)}/' if folder else f'on {request.resource}'}, condition aws:SourceArn = "
         f"{subject.trail.arn}.",
     )
 
@@ -257,8 +261,8 @@ def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
         "its accounts can be delivered, and of one that joins later, the trail does not tell.",
         remedy_for(
             decision,
-            f"Let the policy of the bucket {name} allow s3:PutObject to the service cloudtrail.amazonaws.com below "
-            f"{below}/* where aws:SourceArn is {subject.trail.arn}.",
+            f"Add to the policy of the bucket {name}: allow {SERVICE} s3:PutObject below {below}/*, condition "
+            f"aws:SourceArn = {subject.trail.arn}.",
         ),
         {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
     )

@@ -16,7 +16,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
     unreadable,
     usable_key,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._trail_rules import beside_delivery
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     Policy,
@@ -28,6 +30,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._r
 
 # ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
 GRANTS = "Grants of the key, which could allow it all the same, are not read."
+# What a statement grants together (CloudTrail guide, "Configure AWS KMS key policies for CloudTrail").
+_GRANTED = dict.fromkeys(("kms:GenerateDataKey", "kms:Decrypt"), "kms:GenerateDataKey* and kms:Decrypt")
 _DESCRIBE_PAGES = (
     "That may be no harm: AWS's pages disagree whether CloudTrail needs it. The CloudTrail guide lists it, the Control "
     "Tower guide calls kms:GenerateDataKey* and kms:Decrypt the minimum."
@@ -36,7 +40,7 @@ _DESCRIBE_PAGES = (
 
 def key_policy_allows_encrypt(subject: Subject) -> Result:
     """CloudTrail may GenerateDataKey under the key for this trail; without it no log is delivered."""
-    return _service_may(subject, "kms:GenerateDataKey", "encrypt logs under")
+    return beside_delivery(subject, _service_may(subject, "kms:GenerateDataKey", "encrypt logs under"))
 
 
 def key_policy_allows_describe(subject: Subject) -> Result:
@@ -49,7 +53,7 @@ def key_policy_allows_describe(subject: Subject) -> Result:
     result = _service_may(subject, "kms:DescribeKey", "describe")
     if result.status not in ("fail", "unknown"):
         return result
-    return replace(result, message=f"{result.message} {_DESCRIBE_PAGES}")
+    return beside_delivery(subject, replace(result, message=f"{result.message} {_DESCRIBE_PAGES}"))
 
 
 def key_policy_allows_decrypt(subject: Subject) -> Result:
@@ -65,7 +69,7 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
         return unreadable(
             f"{result.message} Whether that matters depends on the bucket's S3 Bucket Key, which", bucket_key
         )
-    return replace(result, advice=bucket_key is not True)
+    return beside_delivery(subject, replace(result, advice=bucket_key is not True))
 
 
 def remedy_for(decision: Decision, grant: str) -> str:
@@ -92,8 +96,8 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         decision,
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
-        f"Let the policy of {key.arn} allow {action} to the service cloudtrail.amazonaws.com where aws:SourceArn is "
-        f"{subject.trail.arn}.",
+        f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
+        f"{subject.trail.arn} (the enforce playbook does this).",
     )
     return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
 
@@ -106,7 +110,10 @@ def but_for_others(key: Key, refused: Result) -> Result:
 
 
 def as_result(policy: Policy, decision: Decision, passed: str, failed: str, grant: str) -> Result:
-    """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add."""
+    """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add.
+
+    What only corrects a mistake in a statement comes before the grant, and no grant overrides a Deny.
+    """
     labels = [statement.label for statement in decision.statements]
     evidence: dict[str, object] = {
         "outcome": decision.outcome.name.lower(),
@@ -120,7 +127,9 @@ def as_result(policy: Policy, decision: Decision, passed: str, failed: str, gran
         message = f"It cannot be told what AWS decides. {decision.reason}"
         return Result("unknown", message, remedy_for(decision, grant), evidence)
     if decision.outcome is Outcome.EXPLICIT_DENY:
-        grant = f"Exempt the service cloudtrail.amazonaws.com from {', '.join(labels)}, or remove it."
+        grant = decision.advice
+    elif decision.statements:
+        grant = f"{decision.advice} Or {grant[0].lower()}{grant[1:]}"
     return Result("fail", f"{failed} {decision.reason}", grant, evidence)
 
 

@@ -98,7 +98,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
     if unclear:
         return Result(
             "unknown",
-            " ".join(f"Whether {reader} may decrypt is open: {answers[reader].reason}" for reader in unclear),
+            " ".join(f"Unknown whether {reader} may decrypt: {answers[reader].reason}" for reader in unclear),
             f"Name {', '.join(unclear)} in the policy of {key.arn} with kms:Decrypt, so that it can be proven.",
             evidence,
         )
@@ -111,7 +111,7 @@ def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:
     """What to do: no grant overrules a Deny."""
     steps = [each.advice for each in denied.values() if each.outcome is Outcome.EXPLICIT_DENY]
     others = [reader for reader, each in denied.items() if each.outcome is Outcome.IMPLICIT_DENY]
-    steps += [f"Let the policy of {key.arn} allow kms:Decrypt to {', '.join(others)}."] if others else []
+    steps += [f"Add to the policy of {key.arn}: allow {', '.join(others)} kms:Decrypt."] if others else []
     return " ".join(dict.fromkeys(steps))
 
 

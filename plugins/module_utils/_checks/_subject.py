@@ -204,7 +204,4 @@ def foreign_key_remedy(subject: Subject, error: ReadError) -> str:
     owner = (subject.trail.kms_key_arn or "").split(":")[4]
     if owner == subject.account_id or "Denied" not in error.code:
         return ""
-    return (
-        f"The key belongs to account {owner}: audit with its credentials, by key_assume_role, "
-        f"and allow {error.iam_action} there."
-    )
+    return f"The key belongs to account {owner}. Set key_assume_role to a role there that may {error.iam_action}."

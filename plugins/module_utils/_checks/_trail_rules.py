@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
@@ -30,8 +31,8 @@ def trail_has_kms_key(subject: Subject) -> Result:
         "fail",
         "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and whoever may read the bucket "
         "may read them.",
-        "Logs that are already delivered stay as they are. "
-        f"Take a customer managed key in {region}, let its key policy allow CloudTrail, then set it: "
+        "Run the enforce playbook, or by hand: create a customer managed key in "
+        f"{region} whose policy allows CloudTrail, then set it (existing log files keep their encryption): "
         f"aws cloudtrail update-trail --region {subject.trail.home_region} --name {subject.trail.arn} "
         "--kms-key-id KEY_ARN",
     )
@@ -59,10 +60,36 @@ def trail_is_delivering(subject: Subject) -> Result:
         return Result(
             "fail",
             f"The last delivery of {kind} to {subject.trail.bucket_name} failed: {error}.",
-            "Mend what the key and bucket findings of this trail name; CloudTrail then delivers again by itself.",
+            "Fix the key and bucket findings of this trail; delivery then resumes by itself.",
             evidence,
         )
     return _freshness(subject, status, evidence)
+
+
+def beside_delivery(subject: Subject, result: Result) -> Result:
+    """The result of a rule on a policy; where it fails though the trail delivers, what that can mean is said."""
+    status = subject.trail.status
+    if (result.status, result.advice) != ("fail", False) or not isinstance(status, TrailStatus):
+        return result
+    if not status.is_of_key or trail_is_delivering(subject).status != "pass" or not _is_recent(status):
+        return result
+    return replace(
+        result,
+        message=f"{result.message} Yet CloudTrail reports a recent delivery{_where(status)}: the policy was changed "
+        "since, or the service needs less than AWS's pages say.",
+        evidence={**result.evidence, "latest_delivery_time": _delivery_evidence(status)["latest_delivery_time"]},
+    )
+
+
+def _is_recent(status: TrailStatus) -> bool:
+    """Whether there was a delivery since logging began; how old it may be `trail_is_delivering` knows."""
+    latest = status.latest_delivery_time
+    return latest is not None and (status.logging_since is None or latest >= status.logging_since)
+
+
+def _where(status: TrailStatus) -> str:
+    """GetTrailStatus speaks of one region only; of a multi-region trail, that is said."""
+    return f" in {status.region}" if status.region else ""
 
 
 def _delivery_evidence(status: TrailStatus) -> dict[str, object]:
@@ -86,8 +113,7 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
             evidence,
             advice=True,
         )
-    # GetTrailStatus speaks of one region only; of a multi-region trail, that is said.
-    where = f" in {status.region}" if status.region else ""
+    where = _where(status)
     hours = subject.settings.stale_after_hours
     latest = status.latest_delivery_time
     since = max((moment for moment in (latest, status.logging_since) if moment), default=None)
@@ -101,7 +127,7 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object
             evidence,
             advice=True,
         )
-    if since != latest:
+    if not _is_recent(status):
         # CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
         began = since.isoformat(timespec="seconds")
         return Result("pass", f"Logging began at {began}; no delivery since then is known{where} yet.", "", evidence)

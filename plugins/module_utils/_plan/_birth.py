@@ -14,10 +14,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
     _document,
-    _explain,
     _merge,
     _ours,
     _principals,
+    _words,
 )
 
 # Of one of these accounts a caller certainly is where a statement demands it (KMS guide, "AWS KMS condition keys").
@@ -64,7 +64,7 @@ def why_not_trusted(key: _model.Key, readers: Collection[str], administrators: C
         trusted = readers if of_readers else administrators if of_administrators else ()
         strangers = set(_strangers(statement, key.arn.split(":")[4])) - set(map(_folded, trusted))
         if strangers:
-            return f"its {statement.label} reaches beyond its account, to {_explain.listing(sorted(strangers))}"
+            return f"its {statement.label} reaches beyond its account, to {_words.listing(sorted(strangers))}"
     return None
 
 

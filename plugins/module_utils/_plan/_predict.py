@@ -148,7 +148,7 @@ def _without_old_error(trail: _model.Trail, since: datetime, *, moved: bool) -> 
     if moved and digest and digest <= since:
         status = replace(status, latest_digest_delivery_time=None)
     if not delivered_since(status, since):
-        status = replace(status, latest_delivery_error=None, latest_digest_delivery_error=None)
+        status = replace(status, latest_delivery_error=None, latest_digest_delivery_error=None, is_of_key=False)
     return replace(trail, status=status)
 
 

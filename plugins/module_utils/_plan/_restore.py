@@ -24,9 +24,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
     _document,
-    _explain,
     _ours,
     _validate,
+    _words,
 )
 
 # The account of a trail, or of a pattern of trails, in a policy.
@@ -228,7 +228,7 @@ def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy)
         if more:
             return (
                 f"as it was, its {statement.label} reaches further than the policy that stands now, to "
-                f"{_explain.listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
+                f"{_words.listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
             )
     return None
 
@@ -239,7 +239,7 @@ def _is_odd(statement: _document.Statement, known: Collection[Hashable]) -> bool
 
 
 def _named(labels: Collection[str]) -> str:
-    return f" ({_explain.listing(sorted(labels))})" if labels else ""
+    return f" ({_words.listing(sorted(labels))})" if labels else ""
 
 
 def _owners_of_trails(policy: _document.Policy) -> set[str]:

@@ -65,7 +65,8 @@ class Principals:
         # For AWS an asterisk alone and {"AWS": "*"} are the same ("All principals").
         self.everyone = written == "*" or "*" in aws
         self.accounts = frozenset(each for each in map(account_of, aws) if each)
-        self.names = frozenset(aws) | frozenset(names["Service"]) | frozenset(names["Federated"])
+        self.services = frozenset(names["Service"])
+        self.names = frozenset(aws) | self.services | frozenset(names["Federated"])
         self.orphans = tuple(name for name in aws if ORPHAN.fullmatch(name))
         self.unreadable = tuple(name for name in names["?"] if written != "*")
         callers = [Caller(name) for name in aws]

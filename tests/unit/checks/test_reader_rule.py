@@ -103,8 +103,8 @@ def test_readers_are_asked_for_where_the_logs_are(
     result = found(statements, trail)
     assert (result.status, words in result.message) == (status, True), result.message
     if status == "fail":
-        assert ("Exempt" in result.remediation or "exempt" in result.remediation) is ("denies" in result.message)
-        assert ("allow kms:Decrypt" in result.remediation) is ("No statement" in result.message)
+        assert ("is aimed at" in result.remediation) is ("denies" in result.message)
+        assert ("Add to the policy" in result.remediation) is ("No statement" in result.message)
     assert result.message.isascii()
 
 

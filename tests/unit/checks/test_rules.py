@@ -26,6 +26,7 @@ from tests.unit.checks.build import (
     NOW,
     ROLE_ARN,
     ROOT,
+    TRAIL_ARN,
     denied,
     finding,
     key_policy,
@@ -338,3 +339,46 @@ def test_decrypt_is_required_where_the_bucket_uses_a_bucket_key(read: Snapshot, 
 def test_silence_is_advice_and_an_error_is_not(status: dict[str, TrailStatus], level: str, severity: str) -> None:
     found = finding("trail_is_delivering", snapshot(status))
     assert (found.status, found.level, found.severity) == ("fail", level, severity)
+
+
+YET = "Yet CloudTrail reports a recent delivery"
+ONLY_AES256 = {**DENY_ALL, "Resource": "*", "Action": "s3:*", "Principal": "*"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "read", "is_said"),
+    [
+        ("key_policy_allows_encrypt", snapshot(key=key_policy()), True),
+        ("key_policy_allows_describe", snapshot(key=key_policy(ENCRYPT)), True),
+        ("key_policy_allows_decrypt", snapshot(key=key_policy(ENCRYPT)), False),
+        ("key_policy_allows_decrypt", snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": True}), True),
+        ("bucket_policy_accepts_key", snapshot(bucket={"policy": policy(ONLY_AES256)}), True),
+        ("key_policy_allows_encrypt", snapshot(delivery(is_logging=False), key=key_policy()), False),
+        ("key_policy_allows_encrypt", snapshot(delivery(is_of_key=False), key=key_policy()), False),
+        ("key_policy_allows_encrypt", snapshot(delivery(latest_delivery_error="X"), key=key_policy()), False),
+        ("key_policy_allows_encrypt", snapshot(delivery(logging_since=NOW + timedelta(1)), key=key_policy()), False),
+        ("key_policy_allows_encrypt", snapshot({"status": NO_STATUS}, key=key_policy()), False),
+    ],
+)
+def test_a_policy_that_fails_while_logs_arrive_is_told_with_what_that_can_mean(
+    rule: str, read: Snapshot, *, is_said: bool
+) -> None:
+    """The policy was changed since, or AWS's pages ask for more than the service."""
+    found = finding(rule, read)
+    assert (found.status, YET in found.message) == ("fail", is_said)
+    assert ("the policy was changed since" in found.message) is is_said
+    assert ("latest_delivery_time" in found.evidence) is is_said
+
+
+def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> None:
+    grant = (
+        f"dd to the policy of {KEY_ARN}: allow cloudtrail.amazonaws.com kms:GenerateDataKey* and kms:Decrypt, "
+        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook does this)."
+    )
+    bare, misspelt = snapshot(key=key_policy()), snapshot(key=key_policy({**ENCRYPT, "Action": "kms=GenerateDataKey*"}))
+    assert finding("key_policy_allows_encrypt", bare).remediation == f"A{grant}"
+    assert finding("key_policy_allows_decrypt", bare).remediation == f"A{grant}"
+    found = finding("key_policy_allows_encrypt", misspelt)
+    correction = 'In statement "Encrypt", correct "kms=GenerateDataKey*" to "kms:GenerateDataKey*".'
+    assert found.remediation == f"{correction} Or a{grant}"
+    assert found.evidence["statements"] == ['statement "Encrypt"']

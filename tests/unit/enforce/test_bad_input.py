@@ -244,8 +244,8 @@ REFUSED = [
         "policy-denying",
         with_the_trails_own_key,
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey to '
-        "cloudtrail.amazonaws.com. No Allow overrides a Deny: exempt cloudtrail.amazonaws.com from statement "
-        '"Deny data keys", or remove it.',
+        'cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" is aimed at '
+        "cloudtrail.amazonaws.com, and whoever wrote it decides whether that is meant.",
     ),
     Bad(
         "bucket policy that denies",
@@ -255,8 +255,8 @@ REFUSED = [
         "logs-111111111111 does not let CloudTrail upload logs encrypted under this key to "
         'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-northeast-1. Statement "Only AES256" denies s3:PutObject '
         "to cloudtrail.amazonaws.com: its condition StringNotEquals s3:x-amz-server-side-encryption = "
-        '"AES256" holds, the request carries "aws:kms". Exempt the service cloudtrail.amazonaws.com from statement '
-        '"Only AES256", or remove it.',
+        '"AES256" holds, the request carries "aws:kms". No Allow overrides a Deny: in statement "Only AES256", add '
+        '"aws:kms" to the values of s3:x-amz-server-side-encryption.',
     ),
     Bad(
         "exception that has expired",

@@ -119,7 +119,7 @@ def test_a_policy_that_has_all_is_not_written(load: Callable[[str], Lab]) -> Non
                 "Action": "s3:PutObject",
                 "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}},
             },
-            'exempt cloudtrail.amazonaws.com from statement "Only AES256"',
+            'in statement "Only AES256", add "aws:kms" to the values of s3:x-amz-server-side-encryption.',
         ),
         ({"Sid": "Long", "Condition": {"StringEquals": {"aws:userid": ["x" * 1000] * 20}}}, "more than the 20480"),
     ],

@@ -78,6 +78,8 @@ CASES = [
     Case("denied-region", Task(), [], "unknown", "unknown"),
     Case("disabled-key", Task(wish=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
     Case("disabled-key-silent", Task(wish=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
+    Case("forms-of-accounts", Task(), [], "compliant", "compliant"),
+    Case("forms-of-organizations", Task(), [], "compliant", "compliant"),
     Case("fresh", Task(), NEW, "non_compliant", "compliant"),
     Case("fresh", Task(wish=Wish(statements="cis")), NEW, "non_compliant", "compliant"),
     Case("fresh", Task(wish=Wish(key=KeyWish(multi_region=True))), NEW, "non_compliant", "compliant"),

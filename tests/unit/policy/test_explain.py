@@ -21,6 +21,9 @@ ALLOW = {**EVERYTHING, "Sid": "A"}
 USE = {**ALLOW, "Principal": {"Service": SERVICE}, "Action": "kms:Decrypt"}
 ROOT = {**ALLOW, "Sid": "Root", "Principal": {"AWS": OWNER}}
 DENY = {**EVERYTHING, "Sid": "D", "Effect": "Deny"}
+# What IAM's page on data perimeters adds to a Deny that is not meant for services.
+EXEMPT = '"Bool": {"aws:PrincipalIsAWSService": "false"}'
+SPARED = ", which exempts AWS services and nobody else"
 ADD = f'Add a statement that allows kms:Decrypt to {SERVICE} on Resource "*".'
 
 
@@ -110,19 +113,24 @@ def test_allowed_by_one_of_two_whatever_the_key_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statements", "reason"),
+    ("statements", "reason", "what"),
     [
-        ([DENY, ALLOW], f'Statement "D" denies kms:Decrypt to {SERVICE}.'),
+        (
+            [DENY, ALLOW],
+            f'Statement "D" denies kms:Decrypt to {SERVICE}.',
+            f'add "Condition": {{{EXEMPT}}}{SPARED}',
+        ),
         (
             [when(DENY, StringNotEquals={"k": ["a", "b"]}, Null={"l": "true"}), ALLOW],
             f'Statement "D" denies kms:Decrypt to {SERVICE}: its condition StringNotEquals k = "a" and "b" holds, the '
             f'request carries "v" and its condition Null l = "true" holds, the request carries no such key.',
+            f"add {EXEMPT} to its Condition{SPARED}",
         ),
     ],
 )
-def test_denied(statements: list[dict[str, Any]], reason: str) -> None:
-    """A Deny, its conditions, and that only its author can lift it."""
-    advice = f'No Allow overrides a Deny: exempt {SERVICE} from statement "D", or remove it.'
+def test_denied(statements: list[dict[str, Any]], reason: str, what: str) -> None:
+    """A Deny, its conditions, and how the caller is exempted from it."""
+    advice = f'No Allow overrides a Deny: in statement "D", {what}.'
     assert ask(statements, context={"k": "v"}) == (reason, advice, ('statement "D"',))
 
 
@@ -131,7 +139,8 @@ def test_denied_by_one_of_two_whatever_the_key_holds() -> None:
     halves = [when(DENY, Null={"k": "true"}), when({**DENY, "Sid": "E"}, Null={"k": "false"}), ALLOW]
     assert ask(halves, unknown=("k",)) == (
         f'Statement "D" and statement "E" deny kms:Decrypt to {SERVICE}.',
-        f'No Allow overrides a Deny: exempt {SERVICE} from statement "D" and statement "E", or remove it.',
+        f'No Allow overrides a Deny: in statement "D", add {EXEMPT} to its Condition{SPARED} and in statement "E", add '
+        f"{EXEMPT} to its Condition{SPARED}.",
         ('statement "D"', 'statement "E"'),
     )
 
@@ -140,7 +149,7 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
     """The open one does not matter."""
     assert ask([when(DENY, Null={"k": "true"}), {**DENY, "Sid": "E"}], unknown=("k",)) == (
         f'Statement "E" denies kms:Decrypt to {SERVICE}.',
-        f'No Allow overrides a Deny: exempt {SERVICE} from statement "E", or remove it.',
+        f'No Allow overrides a Deny: in statement "E", add "Condition": {{{EXEMPT}}}{SPARED}.',
         ('statement "E"',),
     )
 
@@ -150,30 +159,34 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
     [
         (
             {**USE, "Principal": {"Service": "config.amazonaws.com"}},
-            "its Principal does not cover the caller",
+            f'it does not name {SERVICE} as principal (its Principal is "config.amazonaws.com")',
             f"add {SERVICE} to its Principal",
         ),
         (
             {**USE, "Action": ["kms:Encrypt"]},
-            "its Action does not cover the action",
+            'it does not allow kms:Decrypt (its Action is "kms:Encrypt")',
             "add kms:Decrypt to its Action",
         ),
         (
             {key: value for key, value in USE.items() if key != "Action"},
-            "its Action does not cover the action",
+            "it does not allow kms:Decrypt",
             "add kms:Decrypt to its Action",
         ),
         (
             {key: value for key, value in USE.items() if key != "Principal"},
-            "its Principal does not cover the caller",
-            f"add {SERVICE} to its Principal",
+            "it has no Principal and so no effect",
+            f"name {SERVICE} as its Principal",
         ),
         (
             {key: value for key, value in USE.items() if key != "Resource"},
             "it has no Resource and so no effect",
             'add "Resource": "*"',
         ),
-        ({**USE, "Resource": "arn:aws:s3:::b"}, f"its Resource does not cover {KEY}", f"add {KEY} to its Resource"),
+        (
+            {**USE, "Resource": "arn:aws:s3:::b"},
+            f'its Resource does not cover {KEY}, but "arn:aws:s3:::b"',
+            f"add {KEY} to its Resource",
+        ),
         (
             when(USE, StringEquals={"k": ["a", "b", "c", "d", "e"]}),
             'its condition StringEquals k = "a", "b", "c" and 2 more fails, the request carries "v"',
@@ -216,7 +229,8 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
         ),
         (
             when({**USE, "Action": "kms:Encrypt"}, StringEquals={"k": "a"}),
-            'its Action does not cover the action; its condition StringEquals k = "a" fails, the request carries "v"',
+            'it does not allow kms:Decrypt (its Action is "kms:Encrypt"); its condition StringEquals k = "a" fails, '
+            'the request carries "v"',
             'add kms:Decrypt to its Action; add "v" to the values of k',
         ),
     ],
@@ -224,9 +238,10 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
 def test_the_nearest_statement_and_what_fails(statement: dict[str, Any], why: str, what: str) -> None:
     """Everything that stands in the way, each with what to do about it."""
     reason, advice, labels = ask([statement, ROOT], context={"k": "v", "n": "7", "b": "false"})
-    assert reason == f'No statement allows kms:Decrypt to {SERVICE}. The nearest is statement "A", but {why}.'
+    assert reason == f'No statement allows kms:Decrypt to {SERVICE}. The closest is statement "A": {why}.'
     assert advice == f'In statement "A", {what}.'
-    assert labels == ()
+    is_mistake = "values of k" in what and "its Action" not in what
+    assert labels == (('statement "A"',) if is_mistake else ())
 
 
 FAR = {**USE, "Sid": "Far", "Principal": {"Service": "config.amazonaws.com"}}
@@ -255,7 +270,7 @@ NEAR = {**USE, "Sid": "Near", "Action": "kms:Encrypt"}
 )
 def test_which_statement_is_nearest(statements: list[dict[str, Any]], nearest: str) -> None:
     """The one with most in common; a statement that allows everything is never one to add somebody to."""
-    assert f'The nearest is statement "{nearest}", but ' in ask(statements)[0]
+    assert f'The closest is statement "{nearest}": ' in ask(statements)[0]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +279,130 @@ def test_which_statement_is_nearest(statements: list[dict[str, Any]], nearest: s
 )
 def test_none_comes_near(statements: list[dict[str, Any]]) -> None:
     """Then a statement of its own is what is missing."""
-    assert ask(statements) == (f"No statement allows kms:Decrypt to {SERVICE}, and none comes near.", ADD, ())
+    assert ask(statements) == (f"No statement allows kms:Decrypt to {SERVICE}.", ADD, ())
+
+
+ENCRYPTION = "s3:x-amz-server-side-encryption"
+TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:trail/t"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "context", "cure"),
+    [
+        (
+            {"Bool": {"aws:SecureTransport": "true"}},
+            {"aws:SecureTransport": "true"},
+            'in statement "D", add "aws:PrincipalIsAWSService": "false" to the Bool of its Condition',
+        ),
+        (
+            {"StringNotEquals": {ENCRYPTION: "AES256"}},
+            {ENCRYPTION: "aws:kms"},
+            f'in statement "D", add "aws:kms" to the values of {ENCRYPTION}.',
+        ),
+        (
+            {"StringNotEqualsIfExists": {f"{ENCRYPTION}-aws-kms-key-id": ["alias/trail"]}},
+            {f"{ENCRYPTION}-aws-kms-key-id": KEY},
+            f'in statement "D", put "{KEY}" in the place of "alias/trail": what S3 compares is the key\'s ARN.',
+        ),
+        (
+            {"StringNotEquals": {f"{ENCRYPTION}-aws-kms-key-id": [f"{KEY}0"]}},
+            {f"{ENCRYPTION}-aws-kms-key-id": KEY},
+            f'in statement "D", add "{KEY}" to the values of {ENCRYPTION}-aws-kms-key-id.',
+        ),
+        (
+            {"StringNotEquals": {"aws:SourceArn": "arn:aws:cloudtrail:*:111122223333:trail/*"}},
+            TRAIL_CONTEXT,
+            'in statement "D", use StringNotLike in the place of StringNotEquals, which takes * literally.',
+        ),
+        (
+            {"StringNotEquals": {"aws:SourceAccount": "1"}, "Bool": {"aws:PrincipalIsAWSService": "true"}},
+            {"aws:SourceAccount": "2", "aws:PrincipalIsAWSService": "true"},
+            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant; to let this '
+            'call pass, add "2" to the values of aws:SourceAccount.',
+        ),
+        (
+            {"StringEquals": TRAIL_CONTEXT},
+            TRAIL_CONTEXT,
+            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant.',
+        ),
+    ],
+)
+def test_a_deny_is_cured_and_never_removed(condition: dict[str, Any], context: dict[str, Any], cure: str) -> None:
+    """By the value that it lacks, by the exemption that AWS documents, or by whoever aimed it at the service."""
+    _reason, advice, labels = ask([when(DENY, **condition), ALLOW], context=context)
+    assert advice.startswith(f"No Allow overrides a Deny: {cure}")
+    assert labels == ('statement "D"',)
+    assert "remove" not in advice
+
+
+def test_a_deny_of_a_reader_exempts_that_reader() -> None:
+    """By aws:PrincipalArn; a Deny that names it is its author's to decide."""
+    advice = ask([when(DENY, ArnNotEquals={"aws:PrincipalArn": f"{ROLE}2"}), ALLOW], ROLE, {"aws:PrincipalArn": ROLE})[
+        1
+    ]
+    assert advice.endswith(f'in statement "D", add "{ROLE}" to the values of aws:PrincipalArn in its ArnNotEquals.')
+    named = {**DENY, "Principal": {"AWS": ROLE}}
+    assert f'statement "D" is aimed at {ROLE}' in ask([named, ALLOW], ROLE)[1]
+
+
+MISTAKES: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {**USE, "Action": "kms=Decrypt*"},
+        'its Action is "kms=Decrypt*", not "kms:Decrypt*"',
+        'correct "kms=Decrypt*" to "kms:Decrypt*"',
+    ),
+    (
+        {**USE, "Principal": {"Service": "cloudtrial.amazonaws.com"}},
+        f'its Principal is "cloudtrial.amazonaws.com", not "{SERVICE}"',
+        f'correct "cloudtrial.amazonaws.com" to "{SERVICE}"',
+    ),
+    (
+        {**USE, "Principal": {"Service": "cloudtrail.amazonaws.com.cn"}},
+        f'its Principal is "cloudtrail.amazonaws.com.cn", not "{SERVICE}"',
+        f'correct "cloudtrail.amazonaws.com.cn" to "{SERVICE}"',
+    ),
+    (
+        when(USE, StringEquals={"k": "arn:*"}),
+        'its condition StringEquals k = "arn:*" fails, the request carries "arn:v", and StringEquals takes * literally',
+        "use StringLike in the place of StringEquals",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "why", "what"), MISTAKES)
+def test_a_mistake_is_shown_and_corrected(statement: dict[str, Any], why: str, what: str) -> None:
+    """The statement's own value beside what the request has; it is picked before others of the same service."""
+    other = {**USE, "Sid": "Other", "Action": "kms:DescribeKey"}
+    assert ask([other, statement, FAR], context={"k": "arn:v"}) == (
+        f'No statement allows kms:Decrypt to {SERVICE}. The closest is statement "A": {why}.',
+        f'In statement "A", {what}.',
+        ('statement "A"',),
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "written", "meant"),
+    [
+        ("s3:PutObject", "arn:aws:s3:::b/AWSLogs/1/x", "arn:aws:s3:::b", "the bucket, not the objects in it"),
+        ("s3:GetBucketAcl", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "the objects in the bucket, not the bucket"),
+    ],
+)
+def test_a_bucket_is_told_from_its_objects(action: str, asked: str, written: str, meant: str) -> None:
+    """The commonest mistake in a bucket policy."""
+    request = Request(principal=SERVICE, action=action, resource=asked, context={}, account="")
+    wrong = {**USE, "Action": action, "Resource": [written]}
+    decision = decide(parse({"Version": "2012-10-17", "Statement": [wrong]}), request)
+    assert f'The closest is statement "A": its Resource is "{written}", {meant}.' in decision.reason
+    assert decision.advice.startswith(f'In statement "A", correct "{written}" to "arn:aws:s3:::b')
+
+
+def test_a_statement_on_people_is_never_the_nearest_for_a_service() -> None:
+    """And a Deny of the service only where nothing allows it, or anybody, anything of the kind."""
+    people = {**USE, "Sid": "OldAdmins", "Principal": {"AWS": ROLE}}
+    assert ask([people])[0] == f"No statement allows kms:Decrypt to {SERVICE}."
+    shut = when({**USE, "Sid": "Shut", "Effect": "Deny"}, Bool={"k": "true"})
+    assert ask([people, shut])[0].endswith('The closest is statement "Shut": its Effect is Deny.')
+    assert 'The closest is statement "Near"' in ask([shut, NEAR])[0]
 
 
 def test_denied_where_only_iam_policies_are_missing() -> None:
@@ -280,7 +418,8 @@ def test_allowed_only_where_denied() -> None:
     """The two hang on one key."""
     assert ask([when(ALLOW, Bool={"k": "true"}), when(DENY, Bool={"k": "true"})], unknown=("k",)) == (
         f'Statement "A" allows kms:Decrypt to {SERVICE} at most when statement "D" denies it.',
-        f'Exempt {SERVICE} from statement "D".',
+        f'No Allow overrides a Deny: in statement "D", add "aws:PrincipalIsAWSService": "false" to the Bool of its '
+        f"Condition{SPARED}.",
         (),
     )
 
@@ -309,7 +448,7 @@ def test_conditions_that_never_hold_together() -> None:
             {},
             f'Whether statement "D" denies kms:Decrypt to {SERVICE} hangs on its condition StringEquals k = "a", and '
             "nothing tells whether the request carries that key, and with what value.",
-            'In statement "D", replace the condition on k by one on a key that the request is known to carry.',
+            f'In statement "D", add {EXEMPT} to its Condition{SPARED}.',
         ),
         (
             [when(ALLOW, stringequals={"m": "a"})],
@@ -346,8 +485,8 @@ def test_open(statements: list[dict[str, Any]], context: dict[str, Any], reason:
         (
             ROOT,
             ROLE,
-            f'Statement "Root" delegates kms:Decrypt to account {OWNER}: the IAM policies of {ROLE} itself decide, and '
-            "of these nothing is known.",
+            f'Statement "Root" leaves kms:Decrypt to IAM in account {OWNER}, and the IAM policies of {ROLE} are not '
+            "read.",
             f"Name {ROLE} in the key policy to be sure.",
         ),
         (

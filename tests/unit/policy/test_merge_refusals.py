@@ -31,22 +31,23 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
         (
             [ROOT, DENY],
             required(),
-            'Statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com. No Allow overrides a Deny: exempt '
-            'cloudtrail.amazonaws.com from statement "No", or remove it.',
+            'Statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com. No Allow overrides a Deny: in '
+            'statement "No", add "Condition": {"Bool": {"aws:PrincipalIsAWSService": "false"}}, which exempts AWS '
+            "services and nobody else.",
         ),
         (
             [ROOT, {**DENY, "Action": "kms:Decrypt", "Principal": {"AWS": ROLE}}],
             required(readers=(ROLE,)),
-            f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: exempt {ROLE} from statement '
-            '"No", or remove it.',
+            f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: statement "No" is aimed at '
+            f"{ROLE}, and whoever wrote it decides whether that is meant.",
         ),
         (
             [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-a"}}}],
             required(),
             'Whether statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com hangs on its condition '
             'StringNotEquals aws:SourceVpc = "vpc-a", and nothing tells whether the request carries that key, and '
-            'with what value. In statement "No", replace the condition on aws:SourceVpc by one on a key that the '
-            "request is known to carry.",
+            'with what value. In statement "No", add "Bool": {"aws:PrincipalIsAWSService": "false"} to its '
+            "Condition, which exempts AWS services and nobody else.",
         ),
         (
             [ROOT, {**ROOT, "Sid": "Old", "Principal": {"AWS": ["AIDACKCEVSQ6C2EXAMPLE", "AROACKCEVSQ6C2EXAMPLE"]}}],

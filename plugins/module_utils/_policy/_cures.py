@@ -1,0 +1,118 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about a Deny that catches a call it should not, so that it goes on to keep everybody else out.
+
+Sources: IAM user guide, "Establish permissions guardrails using data perimeters", and "AWS global condition context
+keys", aws:PrincipalIsAWSService.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Statement
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._near_miss import like_instead
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import listing, quoted
+
+_KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+_OF_SERVICES = frozenset(("aws:principalisawsservice", "aws:principalservicename", "aws:principalservicenameslist"))
+# What tells one trail, or one encryption, from another: a Deny that lists them lacks this one.
+_TELLING = frozenset(
+    (
+        "aws:principalservicename",
+        "aws:principalservicenameslist",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
+        "kms:encryptioncontext:aws:cloudtrail:arn",
+        "s3:x-amz-server-side-encryption",
+        _KEY_ID,
+    )
+)
+
+
+def cure(denying: Sequence[Statement], request: Request) -> str:
+    """What to do in each of the statements that deny a request."""
+    return f"No Allow overrides a Deny: {listing([_of(statement, request) for statement in denying])}."
+
+
+def exemption(statement: Statement, request: Request) -> str:
+    """How the caller is exempted from a statement that denies, or may deny; who decides where it is aimed at it."""
+    if _is_aimed(statement, request):
+        return f"{statement.label} is aimed at {request.principal}, and whoever wrote it decides whether that is meant"
+    return f"in {statement.label}, {_exempted(statement, request)}"
+
+
+def _of(statement: Statement, request: Request) -> str:
+    correction = next((each for c in statement.conditions if (each := _corrected(c, request))), None)
+    if correction and _is_aimed(statement, request):
+        return f"{exemption(statement, request)}; to let this call pass, {correction}"
+    return f"in {statement.label}, {correction}" if correction else exemption(statement, request)
+
+
+def _is_aimed(statement: Statement, request: Request) -> bool:
+    """Whether the statement names the caller, AWS services, or just what the request carries, on purpose."""
+    principals = statement.principals
+    if principals and not principals.negated and request.caller.name in principals.names:
+        return True
+    keys = {condition.folded_key for condition in statement.conditions if not condition.is_null}
+    listed = (c for c in statement.conditions if c.folded_key in _TELLING and not c.negated and not c.is_null)
+    return (request.caller.is_service and bool(keys & _OF_SERVICES)) or any(listed)
+
+
+def _corrected(condition: Condition, request: Request) -> str | None:
+    """How a list of what is not denied takes this request in; None for what is no such list."""
+    values = request.keys.get(condition.folded_key)
+    if condition.folded_key not in _TELLING or not condition.negated or not values or any(map(has_unknown, values)):
+        return None
+    instead = like_instead(condition, request)
+    if instead:
+        return f"use {instead} in the place of {condition.operator}, which takes * literally"
+    others = [value for value in condition.values if not _is_key_arn(value)]
+    if condition.folded_key == _KEY_ID and others:
+        # S3 user guide, "Using server-side encryption with AWS KMS keys": the key's ARN.
+        return f"put {quoted(values)} in the place of {quoted(others)}: what S3 compares is the key's ARN"
+    return f"add {quoted(values)} to the values of {condition.key}"
+
+
+def _is_key_arn(value: str) -> bool:
+    return value.startswith("arn:") and ":alias/" not in value
+
+
+def _exempted(statement: Statement, request: Request) -> str:
+    """The exemption of all AWS services, or of one user or role, beside what the statement says already."""
+    caller = request.caller
+    if caller.is_service:
+        # What comes without credentials lacks the key, and is not to be exempted; KMS takes nothing of the kind.
+        operator = "Bool" if request.action.startswith("kms:") else "BoolIfExists"
+        return (
+            f"{_added(statement, operator, 'aws:PrincipalIsAWSService', 'false')}, which exempts AWS services and "
+            "nobody else"
+        )
+    if caller.kind in ("user", "role"):
+        # IAM user guide, "AWS JSON policy elements: NotPrincipal": rather this than an element NotPrincipal.
+        return _added(statement, "ArnNotEquals", "aws:PrincipalArn", caller.name)
+    return f"exempt {request.principal}"
+
+
+def _added(statement: Statement, operator: str, key: str, value: str) -> str:
+    """How a condition gets into a statement: JSON has room for each name once."""
+    present = statement.document.get("Condition")
+    if not isinstance(present, Mapping):
+        return f"add {_member('Condition', {operator: {key: value}})}"
+    tests = present.get(operator)
+    if not isinstance(tests, Mapping):
+        return f"add {_member(operator, {key: value})} to its Condition"
+    if key.lower() in map(str.lower, tests):
+        return f'add "{value}" to the values of {key} in its {operator}'
+    return f"add {_member(key, value)} to the {operator} of its Condition"
+
+
+def _member(name: str, value: object) -> str:
+    return json.dumps({name: value}, ensure_ascii=False)[1:-1]
