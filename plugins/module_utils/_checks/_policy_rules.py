@@ -97,7 +97,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
-        f"{subject.trail.arn} (the enforce playbook does this).",
+        f"{subject.trail.arn} (the enforce playbook adds what is required of it).",
     )
     return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
 

@@ -373,7 +373,7 @@ def test_a_policy_that_fails_while_logs_arrive_is_told_with_what_that_can_mean(
 def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> None:
     grant = (
         f"dd to the policy of {KEY_ARN}: allow cloudtrail.amazonaws.com kms:GenerateDataKey* and kms:Decrypt, "
-        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook does this)."
+        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds what is required of it)."
     )
     bare, misspelt = snapshot(key=key_policy()), snapshot(key=key_policy({**ENCRYPT, "Action": "kms=GenerateDataKey*"}))
     assert finding("key_policy_allows_encrypt", bare).remediation == f"A{grant}"
