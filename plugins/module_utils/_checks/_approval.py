@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, unreadable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
+    Result,
+    owner_remedy,
+    unreadable,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
 
 TAG = "tag:"
@@ -43,8 +47,8 @@ def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
     Who cannot read the key's policy has not asked with its owner's credentials: no alias seen is then no answer.
     """
     if isinstance(key.aliases, ReadError):
-        return unreadable("The aliases of the key", key.aliases, _owner_remedy(key, account_id, "kms:ListAliases"))
-    remedy = _owner_remedy(key, account_id, "kms:ListAliases")
+        return unreadable("The aliases of the key", key.aliases, owner_remedy(key.arn, account_id, "kms:ListAliases"))
+    remedy = owner_remedy(key.arn, account_id, "kms:ListAliases")
     if remedy and isinstance(key.policy, ReadError):
         message = "The aliases of the key, by which it might be approved, are shown to its own account alone."
         return Result("unknown", message, remedy, {"iam_action": "kms:ListAliases"})
@@ -54,15 +58,5 @@ def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
 def _has_tag(tag: str, key: Key, account_id: str) -> bool | Result:
     name, _equals, value = tag.partition("=")
     if isinstance(key.tags, ReadError):
-        return unreadable("The tags of the key", key.tags, _owner_remedy(key, account_id, "kms:ListResourceTags"))
+        return unreadable("The tags of the key", key.tags, owner_remedy(key.arn, account_id, "kms:ListResourceTags"))
     return key.tags.get(name) == value
-
-
-def _owner_remedy(key: Key, account_id: str, action: str) -> str:
-    """The advice for a key of another account; empty for a key of the account that was read."""
-    owner = key.arn.split(":")[4]
-    if owner == account_id:
-        return ""
-    return (
-        f"The key belongs to account {owner}: audit with its credentials, by key_assume_role, and allow {action} there."
-    )

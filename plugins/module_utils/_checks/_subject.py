@@ -201,7 +201,12 @@ def usable_key(subject: Subject) -> Key | Result:
 
 def foreign_key_remedy(subject: Subject, error: ReadError) -> str:
     """The advice for a key of another account, whose credentials alone can read it; empty for a key of our own."""
-    owner = (subject.trail.kms_key_arn or "").split(":")[4]
-    if owner == subject.account_id or "Denied" not in error.code:
-        return ""
-    return f"The key belongs to account {owner}. Set key_assume_role to a role there that may {error.iam_action}."
+    key_arn = subject.trail.kms_key_arn or ""
+    return owner_remedy(key_arn, subject.account_id, error.iam_action) if "Denied" in error.code else ""
+
+
+def owner_remedy(key_arn: str, account_id: str, action: str) -> str:
+    """The advice for what only the owner of a key may ask; empty where that is the account that was read."""
+    owner = key_arn.split(":")[4]
+    remedy = f"The key belongs to account {owner}. Set key_assume_role to a role there that may {action}."
+    return "" if owner == account_id else remedy

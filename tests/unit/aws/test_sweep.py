@@ -153,7 +153,10 @@ def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(
     (trail,) = row(document, PRODUCTION)["trails"]
     assert trail["verdict"] == "unknown"
     remedies = {found["rule"]: found["remediation"] for found in trail["findings"]}
-    assert f"The key belongs to account {SECURITY}: audit with its credentials" in remedies["key_policy_allows_encrypt"]
+    assert (
+        f"The key belongs to account {SECURITY}. Set key_assume_role to a role there"
+        in remedies["key_policy_allows_encrypt"]
+    )
     assert "bucket_assume_role" in remedies["bucket_policy_accepts_key"]
     assert row(document, PRODUCTION)["errors"] == []
 

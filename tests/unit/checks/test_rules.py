@@ -212,7 +212,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "policy": NO_POLICY, "aliases": ()}),
         approving("alias/trail"),
         "unknown",
-        "by key_assume_role, and allow kms:ListAliases",
+        "Set key_assume_role to a role there that may kms:ListAliases",
     ),
     (
         "key_is_approved",
