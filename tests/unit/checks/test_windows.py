@@ -67,7 +67,7 @@ def test_the_first_of_several_moments_is_told_and_what_to_do_before() -> None:
         ENCRYPT, {**deny, "Sid": "Last", "Condition": {"DateGreaterThan": {"aws:CurrentTime": AFTER}}}, deny
     )
     found = finding("key_policy_allows_encrypt", snapshot(key=both))
-    assert found.remediation.startswith("Before 2026-12-01T00:00:00+00:00: Exempt the service cloudtrail.amazonaws.com")
+    assert found.remediation.startswith("Before 2026-12-01T00:00:00+00:00: No Allow overrides a Deny: ")
 
 
 def test_one_window_after_the_other_is_no_end() -> None:
