@@ -99,7 +99,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
         return Result(
             "unknown",
             " ".join(f"Unknown whether {reader} may decrypt: {answers[reader].reason}" for reader in unclear),
-            f"Name {', '.join(unclear)} in the policy of {key.arn} with kms:Decrypt, so that it can be proven.",
+            _proof(key, {reader: answers[reader] for reader in unclear}),
             evidence,
         )
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
@@ -113,6 +113,15 @@ def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:
     others = [reader for reader, each in denied.items() if each.outcome is Outcome.IMPLICIT_DENY]
     steps += [f"Add to the policy of {key.arn}: allow {', '.join(others)} kms:Decrypt."] if others else []
     return " ".join(dict.fromkeys(steps))
+
+
+def _proof(key: Key, unclear: Mapping[str, Answer]) -> str:
+    """How it can be proven that the readers may decrypt: what a Deny leaves open is not settled by naming them."""
+    others = [reader for reader, each in unclear.items() if not each.advice]
+    named = f"Name {', '.join(others)} in the policy of {key.arn} with kms:Decrypt, so that it can be proven."
+    return " ".join(
+        dict.fromkeys([*filter(None, (each.advice for each in unclear.values())), *([named] if others else [])])
+    )
 
 
 def may_read(subject: Subject, key: Key, policy: Policy, reader: str, budget: Budget) -> bool:
@@ -160,7 +169,9 @@ def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
     if not unclear:
         return Answer(Outcome.ALLOWED, decisions[0].reason)
     delegated = all(_would_be_allowed(asking, requests[number]) for number in unclear)
-    return Answer(Outcome.INDETERMINATE, decisions[unclear[0]].reason, delegated=delegated)
+    worst = decisions[unclear[0]]
+    advice = worst.advice if any(statement.effect == "Deny" for statement in worst.statements) else ""
+    return Answer(Outcome.INDETERMINATE, worst.reason, advice, delegated=delegated)
 
 
 def _would_be_allowed(asking: _Asking, request: Request) -> bool:

@@ -381,3 +381,13 @@ def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> Non
     correction = 'In statement "Encrypt", correct "kms=GenerateDataKey*" to "kms:GenerateDataKey*".'
     assert found.remediation == f"{correction} Or a{grant}"
     assert found.evidence["statements"] == ['statement "Encrypt"']
+
+
+def test_what_a_deny_leaves_open_of_a_reader_is_not_settled_by_naming_it() -> None:
+    office = {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    deny = {**DENY_ALL, "Sid": "Office", "Principal": "*", "Condition": office}
+    found = finding("readers_can_decrypt", snapshot(key=key_policy(reader(ROLE_ARN), deny)), READERS)
+    assert found.status == "unknown"
+    assert found.remediation == (
+        f'In statement "Office", add "ArnNotEquals": {{"aws:PrincipalArn": "{ROLE_ARN}"}} to its Condition.'
+    )

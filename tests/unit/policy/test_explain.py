@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -333,6 +335,36 @@ def test_a_deny_is_cured_and_never_removed(condition: dict[str, Any], context: d
     assert advice.startswith(f"No Allow overrides a Deny: {cure}")
     assert labels == ('statement "D"',)
     assert "remove" not in advice
+
+
+PERIMETERS: list[dict[str, Any]] = [
+    {},
+    {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-a"}},
+    {"Bool": {"aws:SecureTransport": "true"}},
+]
+
+
+@pytest.mark.parametrize("condition", PERIMETERS)
+@pytest.mark.parametrize("principal", [SERVICE, ROLE])
+def test_the_json_to_add_lets_the_caller_pass_and_nobody_else(principal: str, condition: dict[str, Any]) -> None:
+    """Added as it is shown, it leaves the Deny in the way of everybody else."""
+    known = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": str(principal == SERVICE).lower()}
+    context = known if principal == SERVICE else {**known, "aws:PrincipalArn": principal}
+    deny = {**DENY, **({"Condition": condition} if condition else {})}
+    advice = ask([deny, ALLOW], principal, context)[1]
+    found = re.search(r'add ("[^ ]+": .+?)(?: to (its Condition|the Bool)|, which|\.$)', advice)
+    assert found
+    added, place = json.loads(f"{{{found[1]}}}"), found[2]
+    if place is None:
+        condition = added["Condition"]
+    elif place == "its Condition":
+        condition = {**condition, **added}
+    else:
+        condition = {**condition, "Bool": {**condition["Bool"], **added}}
+    cured: list[dict[str, Any]] = [{**DENY, "Condition": condition}, ALLOW]
+    assert ask(cured, principal, context)[0].endswith(f"allows kms:Decrypt to {principal}.")
+    stranger = {**context, "aws:PrincipalIsAWSService": "false", "aws:PrincipalArn": f"{ROLE}2"}
+    assert 'Statement "D" denies' in ask(cured, f"{ROLE}2", stranger)[0]
 
 
 def test_a_deny_of_a_reader_exempts_that_reader() -> None:

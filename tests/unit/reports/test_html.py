@@ -166,7 +166,7 @@ def test_rules_without_findings_are_only_named() -> None:
         "trail_is_delivering 1 excepted",
         "key_policy_is_scoped 1 advice",
     ]
-    assert words(report.one("p", class_="quiet")) == "Nothing to mend by trail_has_kms_key."
+    assert words(report.one("p", class_="quiet")) == "No findings: trail_has_kms_key."
 
 
 def problems(document: dict[str, Any]) -> list[str]:
