@@ -49,6 +49,20 @@ def exemption(statement: Statement, request: Request) -> str:
     return f"in {statement.label}, {_exempted(statement, request)}"
 
 
+def settling(statement: Statement, condition: Condition, request: Request) -> str:
+    """The exemption from a statement that hangs on a condition; where its list has what the request may carry, another.
+
+    Then it denies the request for lack of the key alone, and AWS's example against the confused deputy asks for the key
+    to be there ("Null").
+    """
+    perhaps = request.keys.perhaps(condition.folded_key) or ()
+    if condition.negated and condition.if_exists and set(perhaps) & set(condition.values):
+        return (
+            f"in {statement.label}, {_added(statement, 'Null', condition.key, 'false')}, as it lists {quoted(perhaps)}"
+        )
+    return exemption(statement, request)
+
+
 def _of(statement: Statement, request: Request) -> str:
     correction = next((each for c in statement.conditions if (each := _corrected(c, request))), None)
     if correction and _is_aimed(statement, request):

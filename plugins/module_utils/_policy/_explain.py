@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import STEPS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._cures import cure, exemption
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._cures import cure, exemption, settling
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application, outcome_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._near_miss import failures, nearest
@@ -103,7 +103,7 @@ def _open(first: Application, request: Request) -> Words:
         )
         return (
             f"{whether} hangs on its condition {written(condition)}, and {_ignorance(condition, request)}.",
-            _sentence(exempted or replaced),
+            _sentence(settling(first.statement, condition, request) if exempted else replaced),
         )
     if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR and not first.statement.malformed:
         return (
