@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
@@ -60,6 +61,11 @@ class Required:
         """Those of these actions or readers that must be allowed for a trail."""
         return [each for each in names if each in self.needed.get(trail_arn, names)]
 
+    @cached_property
+    def service_calls(self) -> Mapping[str, list[_request.Request]]:
+        """CloudTrail's calls that must be allowed, by trail ARN: asked before merging, and again of the result."""
+        return {trail: _service_calls(self.of(trail, _SERVICE_ACTIONS), trail, self) for trail in self.trail_arns}
+
 
 def new_key_policy(required: Required) -> _document.Policy:
     """The whole policy of a new key: its account as administrator ("Default key policy"), and what is required."""
@@ -93,7 +99,7 @@ def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget)
     """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []
     for trail in required.trail_arns:
-        calls += _service_calls(required.of(trail, _SERVICE_ACTIONS), trail, required)
+        calls += required.service_calls[trail]
         readers = required.of(trail, required.readers)
         known = required.log_contexts.get(trail) if readers else None
         groups = _decide.told_apart(policy, _context_facts.OBJECT_KEY, known, budget) if known else [[None]]
