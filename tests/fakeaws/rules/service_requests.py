@@ -12,6 +12,9 @@ aws:PrincipalOrgID, aws:SourceOrgID on all others) are absent: a policy that han
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
+
 from tests.fakeaws.conditions import Context
 from tests.fakeaws.policy import Requester, Verdict, evaluate
 from tests.fakeaws.rules.kms_keys import ask_policy
@@ -26,7 +29,8 @@ _ENOUGH = (Verdict.ALLOWED, Verdict.ALLOWED_TO_ACCOUNT)
 REGION_ACCOUNTS = {"us-east-1": "086441151436", "eu-central-1": "035351147821", "eu-west-1": "859597730677"}
 
 
-def _service_context(trail: Trail) -> dict[str, str | list[str]]:
+def _service_context(trail: Trail, region: str) -> dict[str, str | list[str]]:
+    """What every call carries in the region of what it is about (IAM user guide, global condition context keys)."""
     return {
         "aws:PrincipalIsAWSService": "true",
         "aws:PrincipalServiceName": SERVICE,
@@ -34,13 +38,16 @@ def _service_context(trail: Trail) -> dict[str, str | list[str]]:
         "aws:SourceArn": trail.arn,
         "aws:SourceAccount": trail.account_id,
         "aws:SecureTransport": "true",
-        "aws:RequestedRegion": trail.region_name,
+        "aws:ViaAWSService": "false",
+        "aws:RequestedRegion": region,
+        "aws:CurrentTime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(time.time())),
     }
 
 
 def may_use_key(world: World, trail: Trail, key: Key, action: str) -> bool:
     """May CloudTrail call GenerateDataKey, Decrypt or DescribeKey on the key for this trail?"""
-    context: Context = _service_context(trail)
+    context: Context = {**_service_context(trail, key.region), "aws:ResourceAccount": key.account_id}
     if action != "kms:DescribeKey":
         context = {**context, **_encryption_context(trail)}
     return ask_policy(world, key, _REQUESTER, action, context) is Verdict.ALLOWED
@@ -58,7 +65,7 @@ def _encryption_context(trail: Trail) -> dict[str, str | list[str]]:
 
 def may_read_acl(trail: Trail, bucket: FakeBucket) -> bool:
     """May CloudTrail read the bucket's ACL, as it does first (user guide, bucket policy page)?"""
-    return _may_on_bucket(trail, bucket, "s3:GetBucketAcl", "", _service_context(trail))
+    return _may_on_bucket(trail, bucket, "s3:GetBucketAcl", "", _service_context(trail, bucket.region_name))
 
 
 def may_put(
@@ -69,7 +76,7 @@ def may_put(
     An organization trail writes below the organization's id (user guide, "Finding your CloudTrail log files"); `own`
     is the folder of its account, beside that.
     """
-    context = _service_context(trail)
+    context = _service_context(trail, bucket.region_name)
     put = {**context, "s3:x-amz-acl": "bucket-owner-full-control", **_encryption_headers(key_arn)}
     organization = world.organization_of(trail.account_id) if trail.is_org_trail else None
     if organization:

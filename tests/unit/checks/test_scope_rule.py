@@ -67,6 +67,22 @@ OPEN = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"StringEquals": {"aws:SourceOrgID": "o-own"}}, "pass"),
+        ({"ForAnyValue:StringLike": {"aws:SourceOrgPaths": "o-own/*"}}, "pass"),
+        # A foreign trail of an account in no organization carries no such key.
+        ({"StringEqualsIfExists": {"aws:SourceOrgID": "o-own"}}, "fail"),
+        ({"Null": {"aws:SourceOrgID": "true"}}, "fail"),
+        ({"StringNotEquals": {"aws:SourceOrgID": "o-other"}}, "fail"),
+    ],
+)
+def test_a_foreign_trail_is_of_another_organization_or_of_none(condition: dict[str, Any], status: str) -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=to(CLOUDTRAIL, "kms:GenerateDataKey*", **condition)))
+    assert found.status == status
+
+
 @pytest.mark.parametrize(("fields", "words"), OPEN)
 def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], words: str) -> None:
     found = finding("key_policy_is_scoped", snapshot(key=fields))
