@@ -14,6 +14,7 @@ from typing import cast
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _birth,
     _changes,
     _key_changes,
     _predict,
@@ -136,6 +137,7 @@ class _Planner:
             self._refuse([intent.trail], error)
             return
         use = self._uses.get(serving.key.arn, _key_changes.KeyUse(serving))
+        self._warn_of_strangers(intent, serving)
         subject = _assess.subject_of(_unseen.in_all_regions(self._snapshot), intent.trail, self._settings)
         contexts = {**use.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))}
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
@@ -156,6 +158,19 @@ class _Planner:
             )
         candidate: _model.Candidate = self._targets[bucket.region]
         return _serving.serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
+
+    def _warn_of_strangers(self, intent: _remedies.Intent, serving: _serving.Serving) -> None:
+        """Say whom a key that is found by its alias lets in: whoever may create keys could have given it the alias."""
+        key, wish = serving.key, self._wish.key
+        if wish is None or serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == key.arn:
+            return
+        reason = _birth.why_not_trusted(key, self._settings.readers, wish.administrators)
+        warning = (
+            f"The key {key.arn}, to which {wish.alias} leads, is given to trails that have not used it, and {reason}. "
+            "If nobody decided that, look who created the key, and give another by key_id."
+        )
+        if reason and warning not in self._warnings:
+            self._warnings.append(warning)
 
     def _refuse_blind_replacement(self, verdict: _assess.TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""

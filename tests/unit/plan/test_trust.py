@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Key, Missing, Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    Candidate,
+    Key,
+    Missing,
+    Replaced,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Plan, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
@@ -119,6 +125,46 @@ def test_the_root_statement_is_known_by_all_that_it_says() -> None:
         left = orphan(1, policy=build.policy(odd, *others))
         planned = plan(build.snapshot(trail=BARE), target=replace(NOTHING, unaliased=(left,)))
         assert planned.changes[0].operation == "CreateKey"
+
+
+# What has our alias
+
+
+def moving_to(*statements: Any, wish: Wish | None = None, settings: Settings | None = None) -> Plan:
+    """The plan that gives a trail the key that has our alias, with these statements."""
+    aliased = replace(build.KEY, aliases=(KeyWish().alias,), policy=build.policy(build.ROOT, *statements))
+    return plan(build.snapshot(trail=BARE), wish or Wish(), Candidate(aliased), settings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "whom"),
+    [
+        (EVERYBODY, "everybody"),
+        (ADMINISTRATION, "999999999999"),
+        ({**EVERYBODY, "Principal": {"AWS": ANALYST}}, ANALYST),
+    ],
+)
+def test_a_trail_is_not_moved_to_a_key_that_lets_strangers_in_without_a_word(statement: Any, whom: str) -> None:
+    """Whoever may create keys may give one our alias."""
+    planned = moving_to(statement)
+    (told,) = (each for each in planned.warnings if "reaches beyond its account" in each)
+    assert f"The key {build.KEY_ARN}, to which {KeyWish().alias} leads, is given to trails" in told
+    assert f"reaches beyond its account, to {whom}. If nobody" in told
+
+
+@pytest.mark.parametrize(
+    ("wish", "statement", "readers"),
+    [
+        (Wish(), build.ENCRYPT, ()),
+        (Wish(), READERS, (STRANGER,)),
+        (Wish(key=KeyWish(administrators=(STRANGER,))), ADMINISTRATION, ()),
+        (Wish(key=None, key_id=build.KEY_ARN), EVERYBODY, ()),
+    ],
+)
+def test_of_whom_the_user_decided_nothing_is_said(wish: Wish, statement: Any, readers: tuple[str, ...]) -> None:
+    planned = moving_to(statement, wish=wish, settings=Settings(readers=readers))
+    assert [change.operation for change in planned.changes][-1] == "UpdateTrail"
+    assert not [each for each in planned.warnings if "reaches beyond" in each]
 
 
 # What a backup would have written
