@@ -42,5 +42,11 @@ class ActionModule(ActionBase):
                     "cloudtrail_kms_run have it among its hosts, and judge by what that registers."
                 )
             )
-        failed = {"failed": True, "msg": failures[host]} if failures[host] else {}
+        # Ansible shows the message of a task that fails, under no_log as well.
+        reason = (
+            "The account does not pass. no_log keeps the reason back; the reports hold it."
+            if self._task.no_log
+            else failures[host]
+        )
+        failed = {"failed": True, "msg": reason} if failures[host] else {}
         return {**result, "changed": False, **failed}

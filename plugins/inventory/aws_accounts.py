@@ -168,6 +168,7 @@ else:
 
 
 GROUP = "aws_accounts"
+LIMITS = ("ous", "tags", "states", "include_accounts")
 # Of the control node that runs the play, which need not be the one that reads the inventory.
 INTERPRETER = "{{ ansible_playbook_python }}"
 
@@ -181,7 +182,7 @@ class InventoryModule(AWSInventoryBase):
     def _read_config_data(self, path: str) -> Any:
         """Read the configuration file; AnsibleParserError names an option that there is not.
 
-        Ansible passes over it, and a misspelt `ous` would select every account.
+        Ansible passes over it, and a misspelt `ous` would select every account. So would an empty one.
         """
         config = super()._read_config_data(path)
         definitions = self.option_definitions
@@ -190,6 +191,11 @@ class InventoryModule(AWSInventoryBase):
             close = get_close_matches(name, known, n=3)
             meant = f"; did you mean {' or '.join(close)}?" if close else f". There are {', '.join(sorted(known))}."
             raise AnsibleParserError(f"{path}: unknown option {name}{meant}")
+        for name in LIMITS:
+            if name in config and not config[name]:
+                raise AnsibleParserError(
+                    f"{path}: option {name} is empty, which would select every account. Remove it, or say which."
+                )
         return config
 
     def _set_frozen_credentials(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ACCOUNT_ID, ROLE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
 
 # The strategies of ansible-core that know no run_once.
@@ -83,7 +83,9 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
     """
     account: Any = variables.get(ACCOUNT)
     if account is None:
-        return Member(host=host, role=variables.get(ROLE) or {})
+        found = Member(host=host, role=variables.get(ROLE) or {})
+        _refuse_another_name(found)
+        return found
     if not isinstance(account, Mapping) or "id" not in account:
         raise MembersError(
             f"{ACCOUNT} of the host {host} is {account!r}, not a dictionary with the id of its account. The inventory "
@@ -103,6 +105,19 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
             f"the file of the inventory, or set {ROLE} for the host."
         )
     return found
+
+
+def _refuse_another_name(host: Member) -> None:
+    """Raise MembersError for a host that is named by an account's id and enters another account, or nobody knows which.
+
+    A role that was forgotten, or null, would change the account of the credentials under the name of another one.
+    """
+    if ACCOUNT_ID.fullmatch(host.host) and host.account_id != host.host:
+        entered = f"account {host.account_id}" if host.account_id else "the account of the credentials"
+        raise MembersError(
+            f"The host {host.host} is named by the id of an account, but {entered} would be entered: {ROLE} names no "
+            f"role of account {host.host}. Set it for the host, or name the host otherwise."
+        )
 
 
 def by_use(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:

@@ -124,7 +124,8 @@ def test_an_audit_reads_all_in_one_run_and_reports_before_it_fails(organization:
 
 def test_a_part_of_the_inventory_is_a_part_of_the_report(organization: Organization) -> None:
     hosts = f"{STAGING},{SANDBOX}"
-    played = organization.play(AUDIT, "--limit", hosts, **organization.reporting, cloudtrail_kms_fail_on="never")
+    arguments = ("--limit", hosts, "--tags", "nothing")  # which leaves out no task
+    played = organization.play(AUDIT, *arguments, **organization.reporting, cloudtrail_kms_fail_on="never")
     assert played.code == 0, played.printed
     assert verdicts(organization.report()) == {STAGING: "non_compliant", SANDBOX: "not_applicable"}
 

@@ -166,9 +166,11 @@ class TestHosts:
 class TestJudge:
     """Each host is failed by what the run has found of it."""
 
-    def judge(self, **variables: Any) -> dict[str, Any]:
+    def judge(self, *, no_log: bool = False, **variables: Any) -> dict[str, Any]:
         action = cloudtrail_kms_judge.ActionModule(
-            task=SimpleNamespace(args={"run": "audit"}, async_val=0, check_mode=True, action="cloudtrail_kms_judge"),
+            task=SimpleNamespace(
+                args={"run": "audit"}, async_val=0, check_mode=True, action="cloudtrail_kms_judge", no_log=no_log
+            ),
             connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
             play_context=None,
             loader=None,
@@ -180,6 +182,10 @@ class TestJudge:
 
     def test_a_host_fails_with_the_reason(self) -> None:
         assert self.judge(audit={"host_failures": {"a": "No."}}) == {"changed": False, "failed": True, "msg": "No."}
+
+    def test_no_log_keeps_the_reason_back(self) -> None:
+        told = self.judge(no_log=True, audit={"host_failures": {"a": "No."}})
+        assert (told["failed"], "No." in told["msg"]) == (True, False)
 
     def test_a_host_that_does_not_fail_passes(self) -> None:
         assert self.judge(audit={"host_failures": {"a": "", "b": "No."}}) == {"changed": False}

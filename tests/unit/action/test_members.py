@@ -56,6 +56,15 @@ def test_a_state_is_believed_only_beside_the_arn_that_was_read_with_it() -> None
     assert member("mine", strangers) == Member(host="mine", role=role(ONE))
 
 
+@pytest.mark.parametrize(
+    ("given", "entered"), [(None, "the account of the credentials"), (role(TWO), f"account {TWO}")]
+)
+def test_a_host_that_is_named_by_an_account_enters_that_one(given: Any, entered: str) -> None:
+    with pytest.raises(MembersError, match=f"host {ONE} is named by the id of an account, but {entered} would be"):
+        member(ONE, {"cloudtrail_kms_assume_role": given})
+    assert member(ONE, {"cloudtrail_kms_assume_role": role(ONE)}).account_id == ONE
+
+
 @pytest.mark.parametrize("given", ["111111111111", [], {}, {"name": "x"}])
 def test_what_is_no_account_is_refused(given: Any) -> None:
     with pytest.raises(MembersError, match=r"cloudtrail_kms_account of the host 1+ is .*, not a dictionary with"):

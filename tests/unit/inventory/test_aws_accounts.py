@@ -174,6 +174,9 @@ def test_an_account_that_may_not_list_is_told_who_may(
         ({"ou": ["/Workloads"]}, "unknown option ou; did you mean ous"),
         ({"exclude_account": ["222222222222"]}, "unknown option exclude_account; did you mean exclude_accounts"),
         ({"aws_profil": "audit"}, "unknown option aws_profil; did you mean aws_profile"),
+        ({"ous": []}, "option ous is empty, which would select every account"),
+        ({"include_accounts": None}, "option include_accounts is empty"),
+        ({"tags": {}}, "option tags is empty"),
         ({"zzz": 1}, "unknown option zzz. There are access_key, "),
     ],
 )
