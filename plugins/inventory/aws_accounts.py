@@ -148,6 +148,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection
     Selection,
     SelectionError,
     host_variables,
+    kept_accounts,
     select,
     select_by_tags,
 )
@@ -227,10 +228,9 @@ class InventoryModule(AWSInventoryBase):
         """Take the accounts from the cache, if it holds those of this selection, or from AWS."""
         asked = selection.fingerprint()
         found, cached = self.get_cached_result(path, use_cache)
-        if found and cached.get("asked") == asked:
-            return [OrganizationAccount(**row) for row in cached["accounts"]]
-        accounts = self._read(selection)
-        if self.get_option("cache"):
+        kept = kept_accounts(cached, asked) if found else None
+        accounts = self._read(selection) if kept is None else kept
+        if kept is None and self.get_option("cache"):
             self._cache[self.get_cache_key(path)] = {"asked": asked, "accounts": [asdict(row) for row in accounts]}
         return accounts
 

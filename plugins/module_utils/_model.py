@@ -42,6 +42,7 @@ TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za
 # Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….
 ACCOUNT_IN_NAME = re.compile(r"(?<!\d)\d{12}(?!\d)")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+ORGANIZATION_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:account/o-[a-z0-9]{10,32}/[0-9]{12}")
 
 
 @dataclass(frozen=True)

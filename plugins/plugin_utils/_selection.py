@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ORGANIZATION_ACCOUNT_ARN,
+    OrganizationAccount,
+)
 
 # The variables of a host: one for all that is known of its account, so that no part of it can be set without the rest.
 ACCOUNT, ROLE = "cloudtrail_kms_account", "cloudtrail_kms_assume_role"
@@ -93,6 +96,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return {name: list(values) for name, values in value.items()} if isinstance(value, dict) else value
+
+
+def kept_accounts(cached: Any, asked: Mapping[str, Any]) -> list[OrganizationAccount] | None:
+    """Return the accounts that a cache holds for what is asked, or None where it holds anything else.
+
+    A cache is a file, perhaps of another version. An id becomes the name of a host, which older Ansible takes for a
+    template, and an ARN part of a role's, so that both must be what the organization would have said.
+    """
+    try:
+        accounts = [OrganizationAccount(**row) for row in cached["accounts"]] if cached["asked"] == asked else None
+        fits = all(
+            ACCOUNT_ID.fullmatch(each.account_id)
+            and ORGANIZATION_ACCOUNT_ARN.fullmatch(each.arn)
+            and each.arn.endswith(f"/{each.account_id}")
+            for each in accounts or ()
+        )
+    except (KeyError, TypeError):
+        return None
+    return accounts if fits else None
 
 
 def select(accounts: Sequence[OrganizationAccount], selection: Selection) -> list[OrganizationAccount]:

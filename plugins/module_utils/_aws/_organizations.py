@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    ORGANIZATION_ACCOUNT_ARN,
     ORGANIZATIONS_NOT_IN_USE,
     OrganizationAccount,
     ReadError,
@@ -36,7 +37,6 @@ MOST_UNITS = 10_000
 DEFAULT_REGION = "us-east-1"
 # Shapes AccountId and AccountArn of the Organizations service model, in every partition.
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
-_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:account/o-[a-z0-9]{10,32}/[0-9]{12}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _account(row: dict[str, Any]) -> OrganizationAccount:
 
     Its id becomes the name of a host, and its ARN part of a role's: what is neither is refused (shape Account).
     """
-    if not (_ACCOUNT_ID.fullmatch(row["Id"]) and _ACCOUNT_ARN.fullmatch(row["Arn"])):
+    if not (_ACCOUNT_ID.fullmatch(row["Id"]) and ORGANIZATION_ACCOUNT_ARN.fullmatch(row["Arn"])):
         raise ValueError(f"{row['Id']!r} with the ARN {row['Arn']!r} is no account")
     return OrganizationAccount(
         account_id=row["Id"],

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,39 @@ def test_the_cache_answers_until_it_is_flushed_or_asked_for_something_else(
     assert calls(states=["ACTIVE"]) > 0
     assert calls(states=["ACTIVE"]) == 0
     assert calls(states=["ACTIVE"], use_cache=False) > 0
+
+
+@pytest.mark.parametrize(
+    "doctor",
+    [
+        lambda row: {**row, "account_id": "{{ lookup('pipe', 'id') }}"},
+        lambda row: {**row, "account_id": "222222222222\n"},
+        lambda row: {**row, "account_id": 222222222222},
+        lambda row: {**row, "arn": "arn:aws"},
+        lambda row: {**row, "arn": row["arn"].replace(row["account_id"], "999999999999")},
+        lambda row: {**row, "owner": "somebody"},
+        lambda _row: "222222222222",
+    ],
+)
+def test_a_cache_that_holds_no_accounts_is_read_anew(
+    aws: FakeAws, parse: Parse, tmp_path: Path, doctor: Callable[[Any], Any]
+) -> None:
+    """Older Ansible takes the name of a host for a template; another version may have written other fields."""
+    caching: dict[str, Any] = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(tmp_path / "c"),
+    }
+    expected = hosts(parse(**caching))
+    (file,) = (tmp_path / "c").iterdir()
+    cached = json.loads(file.read_text(encoding="utf-8"))
+    inner = json.loads(cached["__payload__"]) if "__payload__" in cached else cached
+    inner["accounts"][0] = doctor(inner["accounts"][0])
+    cached = {**cached, "__payload__": json.dumps(inner)} if "__payload__" in cached else inner
+    file.write_text(json.dumps(cached), encoding="utf-8")
+    aws.clear_calls()
+    assert hosts(parse(**caching)) == expected
+    assert "ListAccounts" in {call["action"] for call in aws.calls()}
 
 
 def test_a_role_is_assumed_to_read_the_organization(aws: FakeAws, parse: Parse) -> None:
