@@ -58,7 +58,7 @@ def says(statement: Mapping[str, Any]) -> Says:
         if name in ("Principal", "NotPrincipal"):
             found |= {(name, *place): value for place, value in _principal(part)}
         elif name in ("Action", "NotAction"):
-            found[name,] = _texts(part, str.lower)
+            found[name,] = _texts(part, _action)
         elif name in ("Resource", "NotResource"):
             found[name,] = _texts(part)
         elif name == "Condition":
@@ -76,6 +76,11 @@ def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
         return
     for kind, names in kinds.items():
         yield (kind,), _texts(names, _account) if kind == "AWS" else _texts(names)
+
+
+def _action(name: str) -> str:
+    """Case is folded in ASCII: no other letter is one of an action's."""
+    return name.lower() if name.isascii() else name
 
 
 def _account(name: str) -> str:

@@ -31,10 +31,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 Matcher: TypeAlias = Callable[[str], bool]
 Maker: TypeAlias = Callable[[Pieces], "str | Matcher"]
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 # The W3C profile of ISO 8601 that AWS names (NOTE-datetime): a date, or a date with time and zone.
 _DATE = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:Z|([+-])(\d\d):(\d\d)))?)?)?"
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:Z|([+-])(\d\d):(\d\d)))?)?)?",
+    re.ASCII,
 )
 
 

@@ -168,7 +168,8 @@ def readable(name: str) -> str:
 def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool) -> Callable[[str], bool]:
     """A function that tells whether a name is one of these texts and patterns."""
     expressions = [text.pattern if isinstance(text, re.Pattern) else re.escape(text) for text in texts]
-    flags = re.DOTALL | re.IGNORECASE if ignores_case else re.DOTALL
+    # ASCII alone: else the Kelvin sign would be a k, and the long s of old prints an s.
+    flags = re.DOTALL | re.IGNORECASE | re.ASCII if ignores_case else re.DOTALL
     pattern = re.compile("|".join(f"(?:{each})" for each in expressions) or r"(?!)", flags)
     return lambda name: pattern.fullmatch(name) is not None
 
