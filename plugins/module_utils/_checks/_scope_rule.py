@@ -83,6 +83,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
 _OF_THE_CALLER = re.compile(r"\$\{(?:kms:CallerAccount|aws:PrincipalAccount)\}", re.IGNORECASE)
 _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
+_ANY_PATH = re.compile(r"[^/]*[*][^/]*(/((r|ou)-)?[*])*/?")
 FOREIGN_ORGANIZATION = "o-0000000000"
 # A foreign trail is one of an account of another organization, or of none.
 _FOREIGN_ORGANIZATIONS: tuple[Mapping[str, str | tuple[str, ...]], ...] = (
@@ -230,7 +231,7 @@ def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, 
     # Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
     files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
     objects = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
-    for name, group in product(dict.fromkeys(names), objects):
+    for name, group, path in product(dict.fromkeys(names), objects, _foreign_paths(policy)):
         request = reader_request(
             name,
             trail_arn=subject.trail.arn,
@@ -241,11 +242,17 @@ def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, 
             known=subject.known,
         )
         # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
-        request = _carrying(
-            request, {"aws:PrincipalOrgID": FOREIGN_ORGANIZATION, "aws:PrincipalOrgPaths": f"{FOREIGN_ORGANIZATION}/"}
-        )
+        organization = {"aws:PrincipalOrgID": path.partition("/")[0], "aws:PrincipalOrgPaths": path}
+        request = _carrying(request, organization)
         yield request
         yield from (_carrying(request, {"kms:ViaService": service}) for service in services)
+
+
+def _foreign_paths(policy: Policy) -> list[str]:
+    """Paths of foreign organizations, such as fit patterns that name neither an organization nor an OU in full."""
+    patterns = _values(policy, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")
+    fitting = (_instance(each) for each in patterns if _ANY_PATH.fullmatch(each))
+    return list(dict.fromkeys(f"{path.rstrip('/')}/" for path in (FOREIGN_ORGANIZATION, *fitting)))
 
 
 def _values(policy: Policy, *names: str) -> list[str]:

@@ -60,6 +60,8 @@ OPEN = [
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::2*"}},
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/Audit*"}},
             {"StringLike": {"kms:CallerAccount": "2*"}},
+            {"StringLike": {"aws:PrincipalOrgID": "o-a*"}},
+            {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-*/ou-*/*"}},
             {"StringLike": {"aws:PrincipalAccount": "*2"}},
             {"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}},
         )
@@ -99,6 +101,8 @@ def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], word
         to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
         to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceArn": "*:222222222222:trail/main"}),
         to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"*:{ACCOUNT}:*"}),
+        to({"AWS": "*"}, "kms:Decrypt", **{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-abcdefghij/*"}}),
+        to({"AWS": "*"}, "kms:Decrypt", **{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-ab12/*"}}),
         to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}*"}),
         to({"AWS": "*"}, "kms:Decrypt", StringLike={"kms:CallerAccount": f"{ACCOUNT}*"}),
         to({"AWS": "*"}, "kms:*", ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}),
