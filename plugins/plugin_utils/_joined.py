@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join, judged_again, moment
@@ -28,6 +28,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._report_sh
 
 # Slices of one job take minutes. What is older than this was left by another run, such as that of the day before.
 SAME_RUN = timedelta(hours=12)
+# An account may be read a day before the last one of its report.
+A_LONG_RUN = timedelta(days=1)
 # By so much may the clock of the machine that made a report be ahead of ours.
 AHEAD = timedelta(minutes=5)
 # A report of 10,000 accounts takes a third of this.
@@ -112,6 +114,19 @@ def _refuse_what_cannot_be(report: Mapping[str, Any], now: datetime) -> None:
         raise ShapeError("there is none.", "accounts")
     if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
         raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+    made = datetime.fromisoformat(report["generated_at"]).date()
+    for row in report["accounts"]:
+        for trail in row["trails"]:
+            _refuse_what_was_over(row, trail, made)
+
+
+def _refuse_what_was_over(account: Mapping[str, Any], trail: Mapping[str, Any], made: date) -> None:
+    """Raise ShapeError for an exception that covers a finding though it had ended when the report was made."""
+    for finding in trail["findings"]:
+        until = finding["evidence"].get("exception", {}).get("expires", made.isoformat())
+        if date.fromisoformat(until) < made - A_LONG_RUN:
+            where = (f"account {account['account_id']}", f"trail {trail['arn']}", finding["rule"])
+            raise ShapeError(f"excepted until {until}, which was over.", *where)
 
 
 def _read(path: str) -> Any:

@@ -212,15 +212,14 @@ def _trail_agrees(trail: Mapping[str, Any]) -> None:
 
 def _account_agrees(account: Mapping[str, Any]) -> None:
     """What an account owns is its own, every rule was judged that was not off, and what is not in use has nothing."""
-    narrowed = account.get("narrowed_by") or {}
+    narrowed = account["narrowed_by"] or {}
     for index, trail in enumerate(account["trails"]):
         where = named("trails", trail, index)
         if (trail["ownership"] == "owned") != (trail["arn"].split(":")[4] == account["account_id"]):
             raise ShapeError(f"{trail['ownership']}, which the ARN contradicts.", where, "ownership")
         judged = {finding["rule"] for finding in trail["findings"]}
         missing = sorted(RULES.keys() - judged - {*narrowed.get("rules_off", ())})
-        # Of a report from before reports told it nobody knows which rules were off; all of them were not.
-        if missing and ("narrowed_by" in account or not judged):
+        if missing:
             raise ShapeError(f"there is no finding of {', '.join(missing)}.", where, "findings")
     if account["verdict"] == "not_applicable":
         read = any(account[each] for each in ("trails", "kms_keys", "buckets"))
@@ -282,13 +281,11 @@ _account = _object(
         "kms_keys": _entries("kms_keys", _key),
         "buckets": _entries("buckets", _bucket),
         "errors": _list(_error),
-    },
-    {
-        "account_name": _text,
         "narrowed_by": _or_null(
             _object({"regions": _texts, "trails": _texts, "rules_off": _list(_rule)}, more=_narrowing_agrees)
         ),
     },
+    {"account_name": _text},
     more=_account_agrees,
 )
 _report = _object(

@@ -63,18 +63,15 @@ def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
 
 
 def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One report is of a narrowed audit, one of a whole one, and one from before reports told it."""
-    old = report(THREE)
-    del old["accounts"][0]["narrowed_by"]
-    reports = [report(narrowed=NARROWED), report(TWO), old]
+    """One report is of a narrowed audit, and one of a whole one."""
+    reports = [report(narrowed=NARROWED), report(TWO)]
     paths = written(tmp_path, *reports)
     (joined,) = run(NEVER_ASKED, mode="join", audits=paths, reports=["json"], report_dir=str(tmp_path))["reports"]
     rows = [row for each in reports for row in each["accounts"]]
     assert json.loads(Path(joined).read_text(encoding="utf-8"))["accounts"] == rows
-    assert capsys.readouterr().out.splitlines()[-2:] == [
-        "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)",
-        "Narrowed  not known, as the audit is from before reports told it (1 account: 333333333333)",
-    ]
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -259,11 +256,17 @@ def test_a_rule_is_off_only_where_the_report_says_so(tmp_path: Path) -> None:
     account(document)["narrowed_by"] = {**NOTHING, "rules_off": ["key_is_usable"]}
     (path,) = written(tmp_path, document)
     assert run(NEVER_ASKED, mode="join", audits=[path])["failures"] == {}
-    # Nobody knows which rules an old report left out; it cannot have been all.
-    trail(document)["findings"].clear()
     del account(document)["narrowed_by"]
     (path,) = written(tmp_path, document)
-    assert f"{IN_TRAIL}, findings: there is no finding of bucket" in refusal(path)
+    assert "narrowed_by: is missing." in refusal(path)
+
+
+def test_an_exception_that_had_ended_covers_nothing(tmp_path: Path) -> None:
+    document = report()
+    ended = {"status": "fail", "reason": "x", "owner": "me", "expires": "2026-01-01"}
+    finding(document).update(status="excepted", evidence={**finding(document)["evidence"], "exception": ended})
+    (path,) = written(tmp_path, document)
+    assert "key_is_usable: excepted until 2026-01-01, which was over." in refusal(path)
 
 
 def test_a_compliant_row_over_a_failing_trail_is_refused(tmp_path: Path) -> None:
