@@ -23,10 +23,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 
 @dataclass(frozen=True)
 class KeyTask:
-    """The key, by `wish`, and the ARNs of the trails that it is to serve. `scope` opens the key's account."""
+    """The key, by `wish`, and the trails that it is to serve. `scope` opens the key's account."""
 
     region: str
-    trails: tuple[str, ...]
+    shared: _wish.SharedTrails
     scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
     settings: _subject.Settings = field(default_factory=_subject.Settings)
     wish: _wish.Wish = field(default_factory=_wish.Wish)
@@ -65,5 +65,5 @@ def _plan(account: _resources.Account, task: KeyTask) -> _wish.Plan:
     snapshot = _model.Snapshot(account.account_id, account.partition, datetime.now(timezone.utc))
     targets = _targets.read_targets(account, snapshot, [task.region], _planning.sought_key(account, task.wish))
     wish = _planning.with_writers(account, task.wish)
-    plan = _shared.make_key_plan(snapshot, targets, task.trails, wish, task.settings)
+    plan = _shared.make_key_plan(snapshot, targets, task.shared, wish, task.settings)
     return _planning.with_principals(account, plan)

@@ -68,6 +68,7 @@ def central_key_spec() -> dict[str, Any]:
         "assume_role": _arguments.role_spec(),
         "readers": {"type": "list", "elements": "str"},
         "trails": {"type": "list", "elements": "str", "default": []},
+        "needed": {"type": "dict", "default": {}},
     }
 
 
@@ -97,11 +98,16 @@ def _trail_spec() -> dict[str, Any]:
     }
 
 
-def trails_to_serve(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN."""
-    for trail in params["trails"]:
-        _arguments.check("trails", trail, _model.TRAIL_ARN, "a trail ARN")
-    return tuple(dict.fromkeys(params["trails"]))
+def trails_to_serve(params: Mapping[str, Any]) -> _wish.SharedTrails:
+    """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN, or no list."""
+    for option in ("trails", "needed"):
+        for trail in params[option]:
+            _arguments.check(option, trail, _model.TRAIL_ARN, "a trail ARN")
+    for trail, names in params["needed"].items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise _arguments.ArgumentError(f"Option needed: {names!r} of {trail} is not a list of texts.")
+    needed = {trail: frozenset(names) for trail, names in params["needed"].items()}
+    return _wish.SharedTrails(tuple(dict.fromkeys(params["trails"])), needed)
 
 
 def wish(params: Mapping[str, Any]) -> _wish.Wish:

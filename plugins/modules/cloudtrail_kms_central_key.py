@@ -25,6 +25,13 @@ options:
     type: list
     elements: str
     default: []
+  needed:
+    description:
+      - By the ARN of a trail that has the key already, a list of the actions of CloudTrail and of the readers that the
+        policy lacks for it, as RV(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:shared_keys[].needed) has it.
+      - For a trail that is not in it, all must be allowed.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms.key
   - aws_baseline.cloudtrail.principals
@@ -154,7 +161,7 @@ def _task_of(module: Any, region: str) -> _central_key.KeyTask:
     params = _of_the_key_s_account(module.params)
     return _central_key.KeyTask(
         region=region,
-        trails=_enforce_arguments.trails_to_serve(module.params),
+        shared=_enforce_arguments.trails_to_serve(module.params),
         scope=_audit_arguments.scope(params),
         settings=_audit_arguments.settings(params),
         wish=_enforce_arguments.wish(params),

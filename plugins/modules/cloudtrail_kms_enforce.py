@@ -231,6 +231,11 @@ shared_keys:
       description: ARNs of the readers that its policy must allow.
       type: list
       elements: str
+    needed:
+      description:
+        - By the ARN of a trail that has the key already, the actions of CloudTrail and the readers that its policy
+          lacks for it.
+      type: dict
 refusals:
   description: Why nothing was done; the module fails then.
   returned: always

@@ -20,8 +20,9 @@ def shares_of(host: str, waiting: Mapping[str, Sequence[Mapping[str, Any]]]) -> 
     for other, keys in waiting.items():
         for key in keys:
             share = shares.setdefault(
-                (key["key_arn"], key["alias"]), {**key, "host": other, "trails": [], "readers": []}
+                (key["key_arn"], key["alias"]), {**key, "host": other, "trails": [], "readers": [], "needed": {}}
             )
+            share["needed"].update(key["needed"])
             for name in ("trails", "readers"):
                 share[name] = list(dict.fromkeys([*share[name], *key[name]]))
     return [share for share in shares.values() if share["host"] == host]
@@ -36,6 +37,7 @@ def key_options(given: Mapping[str, Any], share: Mapping[str, Any]) -> dict[str,
         **given,
         "trails": share["trails"],
         "readers": share["readers"],
+        "needed": share["needed"],
         "region": share["key_arn"].split(":")[3],
     }
     if share["alias"] is None:

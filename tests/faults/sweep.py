@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_k
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
     CREATED_FOR_TAG,
+    SharedTrails,
     TrailWish,
     Wish,
 )
@@ -103,7 +104,8 @@ def enforced(lab: Lab, task: Task) -> Outcome:
     (shared,) = first.shared_keys
     wish = Wish() if shared.alias else Wish(key=None, key_id=shared.key_arn)
     scope = Scope(role=task.scope.key_role)
-    of_key = KeyTask(HOME, shared.trails, scope, wish=wish, backup_path=task.backup_path)
+    needed = {trail: frozenset(names) for trail, names in shared.needed.items()}
+    of_key = KeyTask(HOME, SharedTrails(shared.trails, needed), scope, wish=wish, backup_path=task.backup_path)
     key = serve(lab.access, of_key, lab.clock.pace())
     if key.refusals or key.errors:
         return replace(first, changes=key.changes, refusals=key.refusals, errors=key.errors, shared_keys=())

@@ -177,6 +177,17 @@ def test_a_refused_enforcement_fails_with_all_that_it_knows(options: Callable[..
     assert told["before"]["summary"]["non_compliant"] == 1
 
 
+@pytest.mark.parametrize(
+    ("needed", "message"),
+    [
+        ({"main": []}, "Option needed: 'main' is not a trail ARN."),
+        ({TRAIL: "kms:Decrypt"}, f"Option needed: 'kms:Decrypt' of {TRAIL} is not a list of texts."),
+    ],
+)
+def test_what_a_trail_of_others_needs_is_a_list(needed: dict[str, Any], message: str) -> None:
+    assert answer(cloudtrail_kms_central_key, {**ONCE, "trails": [TRAIL], "needed": needed})["msg"] == message
+
+
 def test_a_key_for_the_trails_of_others(options: Callable[..., dict[str, Any]]) -> None:
     told = answer(cloudtrail_kms_central_key, options("fresh", trails=[TRAIL]))
     assert told["changes"][0]["operation"] == "CreateKey"

@@ -26,13 +26,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 class KeyUse:
     """A key, and what is to be done about the trails that use it or are to use it.
 
-    `others` are the ARNs of trails that it is to serve as well, and of which no more is known. `log_contexts` and
-    `known` are those of `_merge.Required`.
+    `others` are the ARNs of trails that it is to serve as well, and of which no more is known than what is
+    `needed_by_others`. That, `log_contexts` and `known` are those of `_merge.Required`.
     """
 
     serving: _serving.Serving
     intents: tuple[_remedies.Intent, ...] = ()
     others: tuple[str, ...] = ()
+    needed_by_others: Mapping[str, frozenset[str]] = field(default_factory=dict)
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: _known.Known = _known.NOTHING_KNOWN
 
@@ -50,7 +51,8 @@ class KeyUse:
         """What the key's policy must allow."""
         trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
-        needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
+        lacking = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
+        needed = {**self.needed_by_others, **lacking}
         known = replace(self.known, key=self.key)
         return _merge.Required(
             self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known

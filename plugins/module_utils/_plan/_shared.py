@@ -70,13 +70,15 @@ def _shared(
     if use is None:
         return _wish.SharedKey(arn, alias, ())
     is_ours = use.serving.needs_alias or alias in (use.key.aliases if isinstance(use.key.aliases, tuple) else ())
-    return _wish.SharedKey(arn, alias if is_ours else None, use.required(wish, settings).trail_arns, settings.readers)
+    required = use.required(wish, settings)
+    needed = {trail: tuple(sorted(names)) for trail, names in sorted(required.needed.items())}
+    return _wish.SharedKey(arn, alias if is_ours else None, required.trail_arns, settings.readers, needed)
 
 
 def make_key_plan(
     snapshot: _model.Snapshot,
     targets: _wish.Targets,
-    trails: tuple[str, ...],
+    shared: _wish.SharedTrails,
     wish: _wish.Wish,
     settings: _subject.Settings,
 ) -> _wish.Plan:
@@ -90,7 +92,9 @@ def make_key_plan(
         serving = _serving.serving_key(snapshot, region, candidate, wish, settings)
         changes = list(
             _key_changes.key_changes(
-                _key_changes.KeyUse(serving, others=trails, known=_known_of(snapshot)),
+                _key_changes.KeyUse(
+                    serving, others=shared.trails, needed_by_others=shared.needed, known=_known_of(snapshot)
+                ),
                 snapshot.account_id,
                 wish,
                 settings,
@@ -104,10 +108,11 @@ def make_key_plan(
         key = _predict.changed(key, change)
     rotated = _key_changes.rotation(key, _serving.key_account(snapshot, wish), wish)
     changes += [rotated] if rotated else []
+    named = wish.key.alias if wish.key else None
     return _wish.Plan(
         changes=_changes.in_order(changes),
         refusals=(),
         warnings=(*warnings, *_warnings.size_warnings(changes)),
         predicted=replace(snapshot, keys={key.arn: key}),
-        shared_keys=(_wish.SharedKey(serving.key.arn, wish.key.alias if wish.key else None, trails, settings.readers),),
+        shared_keys=(_wish.SharedKey(serving.key.arn, named, shared.trails, settings.readers),),
     )

@@ -114,13 +114,26 @@ def is_met(wish: Wish, account: Mapping[str, Any]) -> bool:
 class SharedKey:
     """A key that has to be changed before the trails of an account can use it, and that other accounts use as well.
 
-    `alias` is its alias, where it is found by that or created. `trails` are the ARNs that its policy must allow.
+    `alias` is its alias, where it is found by that or created. `trails` are the ARNs that its policy must allow;
+    `needed` is that of `_merge.Required`.
     """
 
     key_arn: str
     alias: str | None
     trails: tuple[str, ...]
     readers: tuple[str, ...] = ()
+    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SharedTrails:
+    """The ARNs of the trails that a shared key is to serve, and what its policy lacks for those that have it already.
+
+    `needed` is that of `_merge.Required`: a trail that is not in it needs all.
+    """
+
+    trails: tuple[str, ...]
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ ALIAS = "alias/organization-trails"
 
 def needs(key_arn: str, alias: str | None, *trails: str, readers: tuple[str, ...] = ()) -> dict[str, Any]:
     """One row of `shared_keys`."""
-    return {"key_arn": key_arn, "alias": alias, "trails": list(trails), "readers": list(readers)}
+    lacking = {trail: [*readers] for trail in trails if readers}
+    return {"key_arn": key_arn, "alias": alias, "trails": list(trails), "readers": list(readers), "needed": lacking}
 
 
 WAITING = {
@@ -54,6 +55,7 @@ def test_a_key_is_given_by_its_alias_or_arn_in_its_region() -> None:
         "region": "eu-central-1",
         "trails": ["a", "b", "c"],
         "readers": ["r"],
+        "needed": {"c": ["r"]},
     }
     (by_arn,) = shares_of("second", WAITING)
     assert key_options({"key": {"alias": ALIAS}}, by_arn) == {
@@ -61,6 +63,7 @@ def test_a_key_is_given_by_its_alias_or_arn_in_its_region() -> None:
         "region": "us-east-1",
         "trails": ["d", "f"],
         "readers": [],
+        "needed": {},
     }
 
 

@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyOutcome, KeyTask, serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedKey, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedKey, SharedTrails, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import last_read
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile, once_before_the_trail_is_looked_at
@@ -42,15 +42,15 @@ TRAILS = (
     f"arn:aws:cloudtrail:{HOME}:{STAGING}:trail/staging-trail",
     f"arn:aws:cloudtrail:us-east-1:{SANDBOX}:trail/sandbox-trail",
 )
-TASK = KeyTask(region=HOME, trails=TRAILS, scope=Scope(role=role(SECURITY)))
+TASK = KeyTask(region=HOME, shared=SharedTrails(TRAILS), scope=Scope(role=role(SECURITY)))
 OF_THE_KEY = ["CreateKey", "CreateAlias", "EnableKeyRotation"]
 UNBORN = f"arn:aws:kms:{HOME}:{SECURITY}:key/to-be-created"
 SHARED = replace(WISH, key_is_shared=True)
 
 
-def served(lab: Lab, **fields: Any) -> KeyOutcome:
+def served(lab: Lab, trails: tuple[str, ...] = TRAILS, **fields: Any) -> KeyOutcome:
     """One run for the key."""
-    return serve(lab.access, replace(TASK, **fields), lab.clock.pace())
+    return serve(lab.access, replace(TASK, shared=SharedTrails(trails), **fields), lab.clock.pace())
 
 
 def many(count: int) -> tuple[str, ...]:
@@ -148,9 +148,31 @@ def test_a_policy_that_lacks_an_account_is_told_with_the_key_that_the_trail_has(
     reader = f"arn:aws:iam::{SECURITY}:root"
     lab.aws.clear_calls()
     waiting = lab.enforce(central(wish=SHARED, settings=Settings(readers=(reader,))))
-    assert waiting.shared_keys == (SharedKey(arn, None, TRAILS[:1], (reader,)),)
+    (shared,) = waiting.shared_keys
+    assert replace(shared, needed={}) == SharedKey(arn, None, TRAILS[:1], (reader,))
+    assert shared.needed == {TRAILS[0]: ("kms:GenerateDataKey",)}  # the root of the key's account reads already
     done = served(lab, trails=TRAILS[:1], wish=Wish(key=None, key_id=arn), settings=Settings(readers=(reader,)))
     assert (done.key_arn, lab.writes()) == (arn, ["PutKeyPolicy"])
+
+
+def test_a_reader_who_is_missing_is_all_that_is_added(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    lab.enforce(central())
+    ((arn, key),) = of_security(lab).items()
+    root, *_others = key["policy"]["Statement"]
+    encrypt = {"Service": "cloudtrail.amazonaws.com"}
+    uses = {"Sid": "Uses", "Effect": "Allow", "Principal": encrypt, "Action": "kms:GenerateDataKey*", "Resource": "*"}
+    policy = json.dumps({**key["policy"], "Statement": [root, uses]})
+    lab.of(SECURITY).client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
+    reader = f"arn:aws:iam::{PRODUCTION}:root"
+    (shared,) = lab.enforce(central(wish=SHARED, settings=Settings(readers=(reader,)))).shared_keys
+    assert shared.needed == {TRAILS[0]: (reader,)}
+    needed = {trail: frozenset(names) for trail, names in shared.needed.items()}
+    task = replace(TASK, shared=SharedTrails(shared.trails, needed), settings=Settings(readers=(reader,)))
+    assert serve(lab.access, task, lab.clock.pace()).errors == ()
+    (_arn, after), *_others = of_security(lab).items()
+    sids = [statement["Sid"] for statement in after["policy"]["Statement"]]
+    assert sids == [root["Sid"], "Uses", "AwsBaselineCloudTrailReaders"]
 
 
 def test_check_mode_judges_an_account_that_only_its_key_keeps_from_delivering_by_how_things_are(

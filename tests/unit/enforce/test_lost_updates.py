@@ -18,12 +18,13 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import serve
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedTrails
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
 from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
 from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, many, served
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
 
-OF_OURS = replace(TASK, trails=TRAILS[:1])
+OF_OURS = replace(TASK, shared=SharedTrails(TRAILS[:1]))
 LONGEST = 60  # seconds after which a test that is stuck fails
 
 
@@ -130,7 +131,11 @@ def test_trails_that_another_run_for_the_key_overwrote_are_served_again(
     lab = load("central-key")
     served(lab, trails=TRAILS[:1])
     ours, theirs = Lab(lab.aws, interleaved), Lab(lab.aws, Clock())
-    done, other = both(interleaved, lambda: served(ours, trails=TRAILS[1:2]), lambda: served(theirs, trails=TRAILS[2:]))
+    done, other = both(
+        interleaved,
+        lambda: served(ours, trails=TRAILS[1:2]),
+        lambda: served(theirs, trails=TRAILS[2:]),
+    )
     assert (done.errors, other.errors, named(lab)) == ((), (), sorted(TRAILS))
     assert [change.operation for change in done.changes] == ["PutKeyPolicy"] * 2
     lab.aws.clear_calls()
@@ -190,5 +195,5 @@ def test_not_more_trails_are_named_than_a_person_reads(
     lab = load("central-key")
     served(lab)
     overwriting(lab, monkeypatch, "PutKeyPolicy")
-    done = serve(lab.access, replace(TASK, trails=(*TRAILS, *many(13))), lab.clock.pace(0))
+    done = serve(lab.access, replace(TASK, shared=SharedTrails((*TRAILS, *many(13)))), lab.clock.pace(0))
     assert f"not served: {', '.join(many(10))} and 3 more." in done.errors[-1]
