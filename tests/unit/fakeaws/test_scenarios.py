@@ -22,7 +22,7 @@ SHIPPED = {
     "no-trails", "organization", "unreadable-key", "bucket-denies-kms", "delivery-error", "reader-missing",
     "bucket-key-without-decrypt", "closed-region", "denied-region", "no-permissions", "mixed", "central-key",
     "china", "govcloud",
-    "landing-zone", "vending", "new-bucket",
+    "landing-zone", "vending", "new-bucket", "forms-of-organizations", "forms-of-accounts",
 }  # fmt: skip
 # Where the one trail of a scenario can deliver; all others but these have no trail, several, or cannot be read.
 DELIVERING = {
