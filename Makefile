@@ -61,6 +61,9 @@ test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes 
 test-random: setup ## Enforce accounts that chance makes; RANDOM_ACCOUNTS, 300 by default, and RANDOM_SEED; some minutes
 	$(run) python -m tests.random $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
 
+test-pages: setup ## What docs/organizations.md and docs/landing-zones.md show, typed and compared with what is printed; minutes
+	$(run) python -m pytest tests/pages
+
 test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx

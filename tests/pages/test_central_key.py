@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.fakeaws.client import FakeAws
-from tests.integration.pages import Page, typed
+from tests.pages.typed import Page, typed
 
 PAGE = Page("landing-zones.md", "One central key")
 HOME = "eu-central-1"

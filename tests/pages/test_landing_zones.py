@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.fakeaws.client import FakeAws
-from tests.integration.pages import Page, Typed, opening, timeless, typed
+from tests.pages.typed import Page, Typed, opening, timeless, typed
 
 ORGANIZATION, EXCEPTIONS, APPROVED = (
     Page("landing-zones.md", title) for title in ("An organization trail", "Exceptions", "Approved keys")

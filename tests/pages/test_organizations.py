@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.fakeaws.client import FakeAws
-from tests.integration.pages import Page, Typed, opening, timeless, typed
+from tests.pages.typed import Page, Typed, opening, timeless, typed
 
 PAGE = Page("organizations.md")
 
