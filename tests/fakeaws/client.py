@@ -79,7 +79,7 @@ class FakeAws:
         self._control("DELETE", "faults")
 
     def set(self, **switches: float) -> None:
-        """Set `latency_ms`, `propagation_delay`, `delivery_interval`, `digests_under_key` or `own_folder_needed`."""
+        """Set a switch by its name; README.md lists them."""
         self._control("POST", "switches", switches)
 
     def reset(self, scenario: str) -> None:

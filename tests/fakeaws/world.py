@@ -166,9 +166,10 @@ class World:
     propagation_delay: float = 0.0
     delivery_interval: float = 1.0
     # Where AWS's pages disagree, or one report stands alone: are digest files encrypted under the trail's key, and do
-    # CreateTrail and UpdateTrail insist on the folder of an organization trail's own account as well?
+    # CreateTrail and UpdateTrail insist on the folder of an organization trail's own account, and on DescribeKey?
     digests_under_key: bool = True
     own_folder_needed: bool = True
+    describe_key_needed: bool = True
 
     @property
     def main_account(self) -> Account:

@@ -89,7 +89,7 @@ def check_key(world: World, trail: Trail, bucket: FakeBucket) -> None:
     if key.key_state not in ("Enabled", "Updating"):
         # KmsKeyDisabledException "is no longer in use" (its shape in the service model): KmsException it is.
         raise AwsError("KmsException", f"The KMS key {key.arn} is in the state {key.key_state}.")
-    if not all(may_use_key(world, trail, key, action) for action in _needed(bucket)):
+    if not all(may_use_key(world, trail, key, action) for action in _needed(world, bucket)):
         raise _insufficient(trail)
 
 
@@ -98,9 +98,9 @@ def _visible_key(world: World, trail: Trail) -> Key | None:
     return key if key and world.visible_from.get(key.arn, 0) <= time.time() else None
 
 
-def _needed(bucket: FakeBucket) -> tuple[str, ...]:
+def _needed(world: World, bucket: FakeBucket) -> tuple[str, ...]:
     """Decrypt is required where the bucket uses an S3 Bucket Key (user guide, "Granting decrypt permissions")."""
-    needed = ("kms:GenerateDataKey", "kms:DescribeKey")
+    needed = ("kms:GenerateDataKey", *(("kms:DescribeKey",) if world.describe_key_needed else ()))
     return (*needed, "kms:Decrypt") if uses_bucket_key(bucket) else needed
 
 

@@ -161,6 +161,15 @@ def test_encrypt_and_describe_are_both_needed(lab: Lab, action: str) -> None:
         update(lab, KmsKeyId=key_with(lab, {}, action))
 
 
+def test_describe_is_needed_by_one_page_and_not_by_another(lab: Lab) -> None:
+    key = key_with(lab, {}, "kms:GenerateDataKey*")
+    lab.server.set(describe_key_needed=False)
+    try:
+        assert update(lab, KmsKeyId=key)["KmsKeyId"] == key
+    finally:
+        lab.server.set(describe_key_needed=True)
+
+
 def test_decrypt_is_needed_where_the_bucket_uses_a_bucket_key(lab: Lab) -> None:
     without, with_decrypt = key_with(lab, {}), key_with(lab, {}, "kms:*")
     assert update(lab, "plain", KmsKeyId=without)["KmsKeyId"] == without
