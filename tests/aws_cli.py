@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests import PATIENCE
 from tests.fakeaws.client import FakeAws, environment
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +57,7 @@ class AwsCli:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=PATIENCE)
 
 
 def _serve() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import PATIENCE
 from tests.eda.rulebook import PAGE, Rulebook
 from tests.page import ROOT
 from tests.unit.eda.events import ALIAS, BUCKET, ENFORCER, KEY, OURS, RECORDS, TRAIL, event, session
@@ -87,7 +88,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     }
     (folder / "drift.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     with Rulebook(folder, os.environ, rulebook="local.yml") as rulebook:
-        assert rulebook.wait(60) == 0, rulebook.output
+        assert rulebook.wait(PATIENCE) == 0, rulebook.output
         return set(re.findall(r"MessageId\W+([A-Za-z0-9-]+)", rulebook.output))
 
 

@@ -27,6 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_fi
     DETAIL_TYPE,
     main,
 )
+from tests import PATIENCE
 from tests.eda.rulebook import DEPLOY, DEPLOY_ELSEWHERE, LIST_RESOURCES, PAGE, Rulebook
 from tests.fakeaws.client import FakeAws
 from tests.page import ROOT, typed
@@ -137,7 +138,7 @@ def test_a_burst_leads_to_one_audit_which_sees_all_of_it(cloud: Cloud, tmp_path:
             event("PutBucketPolicy"),
             cloud.of_key("DisableKey"),
         )
-        rulebook.wait_for(lambda: "PLAY RECAP" in rulebook.output, 60)
+        rulebook.wait_for(lambda: "PLAY RECAP" in rulebook.output, PATIENCE)
         assert "1 of 1 trails fail (trail main in eu-central-1: key_is_usable" in rulebook.output
         time.sleep(QUIET)
         assert cloud.runs == 1
@@ -169,7 +170,7 @@ def test_where_it_is_allowed_drift_is_mended_and_the_mending_is_no_drift(cloud: 
     (tmp_path / "drift.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     with Rulebook(tmp_path, cloud.environment) as rulebook:
         cloud.tell(cloud.of_key("PutKeyPolicy", userIdentity=ALICE))
-        rulebook.wait_for(lambda: "PLAY RECAP" in rulebook.output, 60)
+        rulebook.wait_for(lambda: "PLAY RECAP" in rulebook.output, PATIENCE)
         (write,) = [call for call in cloud.aws.calls() if call["kind"] == "write"]
         assert (write["action"], write["principal"]) == ("PutKeyPolicy", ADMINISTRATOR)
         cloud.tell(cloud.of_key("PutKeyPolicy", userIdentity={"arn": write["principal"]}, userAgent=OURS))

@@ -24,8 +24,9 @@ from types import TracebackType
 from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
+from tests import PATIENCE
+
 _ROOT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 30
 
 
 class FakeAws:
@@ -95,7 +96,7 @@ class FakeAws:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.communicate(timeout=_START_SECONDS)
+        self._process.communicate(timeout=PATIENCE)
         self._process = None
 
     def __enter__(self) -> FakeAws:
@@ -140,13 +141,13 @@ class ReplayedAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.communicate(timeout=_START_SECONDS)
+        self._process.communicate(timeout=PATIENCE)
 
 
 def _http(endpoint: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
     """The status and the JSON of an answer that is not AWS's."""
     place = urlsplit(endpoint)
-    connection = HTTPConnection(place.hostname or "", place.port, timeout=_START_SECONDS)
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=PATIENCE)
     try:
         connection.request(method, path, body=None if body is None else json.dumps(body))
         reply = connection.getresponse()
@@ -174,7 +175,7 @@ def environment(endpoint: str, region: str, credentials: Mapping[str, str]) -> d
 def _endpoint(process: subprocess.Popen[str], errors: TextIO) -> str:
     """The URL that the server prints when it listens."""
     assert process.stdout is not None
-    ready = select.select([process.stdout], [], [], _START_SECONDS)[0]
+    ready = select.select([process.stdout], [], [], PATIENCE)[0]
     line = process.stdout.readline() if ready else ""
     prefix, _space, url = line.strip().rpartition(" ")
     if prefix == "listening on":

@@ -22,6 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import HOME, assert_compliant, assert_deliverable, trail_keys
 from tests.unit.enforce.lab import Clock, Lab
@@ -29,7 +30,6 @@ from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, STAGING,
 
 AT_ONCE_TIMES = 20
 ENFORCE = "aws_baseline.cloudtrail.enforce"
-SECONDS = 60
 
 
 def two_at_once(lab: Lab) -> None:
@@ -37,7 +37,7 @@ def two_at_once(lab: Lab) -> None:
     lab.aws.reset("fresh")
     callers = [lab.access, Lab(lab.aws, Clock()).caller()]
     with ThreadPoolExecutor(len(callers)) as pool:
-        outcomes = list(pool.map(lambda caller: enforce(caller, Task(), Pace(SECONDS)), callers))
+        outcomes = list(pool.map(lambda caller: enforce(caller, Task(), Pace(PATIENCE)), callers))
     used = set(trail_keys(lab).values())
     assert len(used) == 1, f"keys in use: {used}"
     made = {arn for arn, key in lab.keys(HOME).items() if CREATED_FOR_TAG in key["tags"]}
@@ -56,7 +56,7 @@ def two_at_once_on_a_shared_key(lab: Lab) -> None:
     callers = [lab.access, Lab(lab.aws, Clock()).caller()]
     with ThreadPoolExecutor(len(callers)) as pool:
         tasks = [central(account) for account in accounts]
-        outcomes = list(pool.map(lambda caller, task: enforce(caller, task, Pace(SECONDS)), callers, tasks))
+        outcomes = list(pool.map(lambda caller, task: enforce(caller, task, Pace(PATIENCE)), callers, tasks))
     lab.aws.set(latency_ms=0)
     for account, outcome in zip(accounts, outcomes, strict=True):
         again = lab.enforce(central(account), check_mode=True)
@@ -78,14 +78,14 @@ def stopped_by(number: signal.Signals) -> Callable[[Lab, Path], None]:
         with _play(lab.aws, options) as run:
             _wait_for_a_write(lab, run)
             os.killpg(run.pid, number)
-            told = run.communicate(timeout=SECONDS)[0]
+            told = run.communicate(timeout=PATIENCE)[0]
         assert run.returncode != 0, "a run that was stopped ends as if nothing was"
         assert "Traceback" not in told, told
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
         assert json.loads(backup.read_text(encoding="utf-8"))["trail_keys"], "the backup says nothing of the trails"
         lab.aws.set(latency_ms=0)
         with _play(lab.aws, {**options, "cloudtrail_kms_backup_path": str(folder / "second.json")}) as again:
-            told = again.communicate(timeout=SECONDS)[0]
+            told = again.communicate(timeout=PATIENCE)[0]
         assert again.returncode == 0, told
         assert_one_key_a_region(lab)
 
@@ -113,7 +113,7 @@ def _play(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
 
 
 def _wait_for_a_write(lab: Lab, run: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not lab.writes():
         assert run.poll() is None, "the run ended before it wrote anything"
         assert time.monotonic() < deadline, "no write in time"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
 
 AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
@@ -81,7 +82,7 @@ def play(aws: FakeAws, folder: Path, *arguments: str) -> str:
         "--extra-vars",
         json.dumps(variables),
     ]
-    played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
     told = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file()]
     return "\n".join([played.stdout, played.stderr, *told])
 

@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from tests import PATIENCE
 from tests.unit.checks.build import snapshot
 
 RUN, ROLE = "aws_baseline.cloudtrail.cloudtrail_kms_run", "aws_baseline.cloudtrail.cloudtrail_kms"
@@ -39,7 +40,7 @@ def run(folder: Path, *plays: dict[str, Any], inventory: str = os.devnull, **env
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     ).stdout
 
 
@@ -109,7 +110,7 @@ def enforce(*extra_vars: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert played.returncode
     return " ".join(played.stdout.split())

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
 
 HERE = Path(__file__).parent
@@ -40,6 +41,6 @@ def test_target(target: Path, fake_aws: FakeAws) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert played.returncode == 0, played.stdout

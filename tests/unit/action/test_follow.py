@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
+from tests import PATIENCE
 
 
 class Told:
@@ -26,7 +27,7 @@ class Told:
         self._event.set()
 
     def wait(self) -> None:
-        assert self._event.wait(60), self.lines
+        assert self._event.wait(PATIENCE), self.lines
         self._event.clear()
 
 
@@ -56,7 +57,7 @@ def test_lines_are_told_as_they_come_and_the_last_ones_at_the_end(path: Path) ->
 
 def test_what_is_done_soon_tells_nothing(path: Path) -> None:
     told = Told()
-    with following(path, told, patience=60):
+    with following(path, told, patience=PATIENCE):
         add(path, "all done\n")
     assert told.lines == []
 

@@ -31,6 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snap
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
+from tests import PATIENCE
 from tests.fuzz.strategies import ANSWERS
 from tests.fuzz.targets import Answers
 from tests.fuzz.wire import HEALTHY, KEY, TRAIL, Sent, Wire
@@ -215,7 +216,7 @@ def test_nobody_waits_for_a_bucket_that_was_not_read_after_all() -> None:
             _resources.read_keys_and_buckets(pool, faulty, records, shared)
         sound = _resources.Account(build.ACCOUNT, "aws", Answers(ANSWERS))
         reads = accounts.submit(_resources.read_keys_and_buckets, pool, sound, records, shared)
-        _keys, buckets = reads.result(timeout=60)
+        _keys, buckets = reads.result(timeout=PATIENCE)
     assert isinstance(buckets["logs"], Bucket)
 
 

@@ -20,12 +20,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import serve
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedTrails
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
+from tests import PATIENCE
 from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
 from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, many, served
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
 
 OF_OURS = replace(TASK, shared=SharedTrails(TRAILS[:1]))
-LONGEST = 60  # seconds after which a test that is stuck fails
 
 
 def named(lab: Lab) -> list[str]:
@@ -46,7 +46,7 @@ class Overtaken(Clock):
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         self.wrote.set()
-        assert self.overwritten.wait(LONGEST)
+        assert self.overwritten.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def interleaved(monkeypatch: pytest.MonkeyPatch) -> Overtaken:
         if operation != "PutKeyPolicy":
             return original(self, service, region, operation, **rest)
         if thread == "A":
-            assert looked.wait(LONGEST)
+            assert looked.wait(PATIENCE)
             return original(self, service, region, operation, **rest)
         looked.set()
-        assert clock.wrote.wait(LONGEST)
+        assert clock.wrote.wait(PATIENCE)
         answer = original(self, service, region, operation, **rest)
         clock.overwritten.set()
         return answer
@@ -84,7 +84,7 @@ def both(clock: Overtaken, first: Callable[[], Any], second: Callable[[], Any]) 
 
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(named_thread, *each) for each in (("A", first), ("B", second))]
-        return runs[0].result(LONGEST), runs[1].result(LONGEST)
+        return runs[0].result(PATIENCE), runs[1].result(PATIENCE)
 
 
 def test_a_trail_that_another_account_s_run_overwrote_is_served_again(

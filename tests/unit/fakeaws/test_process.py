@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.fakeaws import scenario
 from tests.fakeaws.client import FakeAws
 
@@ -44,14 +45,14 @@ def test_prints_where_it_listens(process: subprocess.Popen[str]) -> None:
 def test_ends_when_told_to(process: subprocess.Popen[str], number: signal.Signals) -> None:
     listening(process)
     process.send_signal(number)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_ends_when_its_parent_closes_the_pipe(process: subprocess.Popen[str]) -> None:
     listening(process)
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_list_prints_every_scenario_with_its_description() -> None:

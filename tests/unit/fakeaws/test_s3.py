@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import PATIENCE
 from tests.unit.fakeaws.lab import HOME, PARTNER, Lab, bucket_name, key_arn, refused
 
 AES256 = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
@@ -199,7 +200,7 @@ def test_client_that_expects_to_be_told_to_continue_does_not_wait(lab: Lab) -> N
     lab.client("s3").list_objects_v2(Bucket=bucket_name("logs"))
     lab.client("s3").put_object(Bucket=bucket_name("logs"), Key="AWSLogs/log.json.gz", Body=b"log")
     address = urlsplit(lab.server.endpoint)
-    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60) as connection:
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=PATIENCE) as connection:
         connection.sendall(b"PUT /b/k HTTP/1.1\r\nHost: s3\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         assert connection.recv(64).startswith(b"HTTP/1.1 100 ")
     assert lab.client("s3").list_objects_v2(Bucket=bucket_name("logs"))["KeyCount"] == 1

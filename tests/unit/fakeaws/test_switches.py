@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,33 +120,6 @@ def test_lost_reply_happens_after_the_work(lab: Lab) -> None:
         lab.client("kms").create_key()
     assert len(lab.client("kms").list_keys()["Keys"]) == before + 1
     assert lab.server.calls()[1]["result"] == "ReplyLost"
-
-
-def test_delay_of_one_call_and_latency_of_all(lab: Lab) -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        describe(lab)
-        return time.perf_counter() - start
-
-    lab.server.add_fault("kms:DescribeKey", delay_ms=200)
-    assert seconds() >= 0.2
-    assert any(seconds() < 0.2 for _attempt in range(20))
-    lab.server.set(latency_ms=150)
-    assert seconds() >= 0.15
-
-
-def test_calls_wait_side_by_side(lab: Lab) -> None:
-    lab.server.set(latency_ms=200)
-    clients = [lab.client("kms", region) for region in ("eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1")]
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda client: client.list_keys(), clients))
-        return time.perf_counter() - start
-
-    # On a machine that is busy with something else one attempt may take as long as it likes.
-    assert any(seconds() < 0.7 for _attempt in range(20))
 
 
 def test_reset_empties_log_and_faults(load: Callable[[str], Lab]) -> None:
