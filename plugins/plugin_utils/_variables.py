@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -24,6 +24,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
 )
 
 PREFIX = "cloudtrail_kms_"
+# From this likeness on (difflib's ratio) a name is another one but for a letter or two, such as trail for trails.
+_MISSPELT = 0.85
 
 # What a run works with beside the options of its module, each of which is a variable of the role too.
 OF_A_RUN: dict[str, Any] = {
@@ -137,16 +139,36 @@ def refuse_unknown(names: Iterable[str], whose: str = "") -> None:
 
 
 def _meant(name: str) -> str:
-    given = name.removeprefix(PREFIX)
-    prefixes = ("awx_", "drift_")
-    real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
-    # A name with something after it, such as assume_role_arn, or a part of a name, such as role, looks less alike.
-    begun = sorted((each for each in real if given.startswith(f"{each}_")), key=len)[-1:]
-    holding = [each for each in real if f"_{given}_" in f"_{each}_"]
-    near = list(dict.fromkeys([*begun, *holding, *get_close_matches(given, real, n=3)]))[:3]
+    near = list(dict.fromkeys(_nearest(name.removeprefix(PREFIX))))[:3]
     if not near:
         return ". `ansible-doc -t role aws_baseline.cloudtrail.cloudtrail_kms` lists them all."
-    return f"; did you mean {' or '.join(PREFIX + each for each in near)}?"
+    return f"; did you mean {' or '.join(near)}?"
+
+
+def _nearest(given: str) -> Iterator[str]:
+    """What may have been meant, the likeliest first, as a message names it."""
+    prefixes = ("awx_", "drift_")
+    real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
+    within = _suboptions(SPEC)
+    yield from (PREFIX + each for each in get_close_matches(given, real, n=1, cutoff=_MISSPELT))
+    yield from within.get(given, ())
+    # A name with something after it, such as assume_role_arn, or a part of a name, such as role, looks less alike.
+    yield from (PREFIX + each for each in sorted((e for e in real if given.startswith(f"{e}_")), key=len)[-1:])
+    yield from (PREFIX + each for each in real if f"_{given}_" in f"_{each}_")
+    yield from (PREFIX + each for each in get_close_matches(given, real, n=3))
+    yield from (told for each in get_close_matches(given, within) for told in within[each])
+
+
+def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
+    """Return how messages name the suboptions, by each name one may be given: alias and key_alias for that of a key."""
+    found: dict[str, list[str]] = {}
+    for name, spec in specs.items():
+        if path:
+            for whole in ("_".join([*path[at:], name]) for at in range(len(path) + 1)):
+                found.setdefault(whole, []).append(f"{name} in {PREFIX}{'.'.join(path)}")
+        for whole, told in _suboptions(spec.get("options", {}), *path, name).items():
+            found.setdefault(whole, []).extend(told)
+    return found
 
 
 def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str], whose: str = "") -> dict[str, Any]:

@@ -26,6 +26,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables
     KNOWN,
     PREFIX,
     SPEC,
+    VariablesError,
+    refuse_unknown,
 )
 from tests.unit.action.audits import account, audit
 from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run_and_ask
@@ -211,7 +213,12 @@ class TestUnknownVariables:
             ("awx_regions", "awx_region"),
             ("key_arn", "key"),
             ("kms_key_id", "key_id"),
-            ("alias", None),
+            ("alias", "key"),
+            ("key_alias", "key"),
+            ("administrator", "key"),
+            ("tags", "create_trail"),
+            ("external_id", "key_assume_role"),
+            ("object_lock_days", "bucket.object_lock"),
             ("profile", None),
             ("backup", "backup_path"),
             ("allow_enable", "allow_enable_key"),
@@ -230,6 +237,31 @@ class TestUnknownVariables:
         assert told.endswith(" (The prefix cloudtrail_kms_ is reserved.)")
         next_step = rf"did you mean .*\b{PREFIX}{meant}\b" if meant else "did you mean|ansible-doc -t role"
         assert re.search(next_step, told)
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("alias", "alias in cloudtrail_kms_key"),
+            ("name", "name in cloudtrail_kms_create_trail"),
+            ("trail", "cloudtrail_kms_trails or trail in cloudtrail_kms_exceptions or cloudtrail_kms_create_trail"),
+            (
+                "role_arn",
+                "role_arn in cloudtrail_kms_assume_role or role_arn in cloudtrail_kms_key_assume_role or "
+                "role_arn in cloudtrail_kms_bucket_assume_role",
+            ),
+        ],
+    )
+    def test_are_told_where_they_are_a_suboption(self, name: str, meant: str) -> None:
+        with pytest.raises(VariablesError, match=rf"; did you mean {meant}\? \(The prefix"):
+            refuse_unknown([PREFIX + name])
+
+    @pytest.mark.parametrize(
+        ("option", "name"), [(option, name) for option, spec in SPEC.items() for name in spec.get("options", ())]
+    )
+    def test_every_suboption_leads_to_its_variable(self, option: str, name: str) -> None:
+        for given in {f"{PREFIX}{name}", f"{PREFIX}{option}_{name}"} - KNOWN:
+            with pytest.raises(VariablesError, match=rf"\b{name} in {PREFIX}{option}\b"):
+                refuse_unknown([given])
 
     def test_are_refused_where_another_host_of_the_sweep_has_them(self) -> None:
         hosts = HostVars({ONE: host(ONE), TWO: host(TWO, cloudtrail_kms_reader="x")})
