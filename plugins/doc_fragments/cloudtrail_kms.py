@@ -183,6 +183,8 @@ options:
     description:
       - How many seconds the run may wait in all, for retries, for what AWS shows late, for others that write the same
         policy, and for the delivery.
+      - They count for an account from its first write, less what it waits for other accounts of the run, so that all
+        together write no faster than AWS takes it.
     type: int
     default: 300
 """

@@ -58,7 +58,7 @@ class Application:
         done = [change for change in self._rounds.changes if change.status == "applied"]
         reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
         if self._task.wait and reached:
-            _delivery.wait_for_delivery(self._account, reached, changed_at, self._pace)
+            _delivery.wait_for_deliveries([(self._account, reached, changed_at)], self._pace)
             snapshot = self._judged().snapshot
             reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
             self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]

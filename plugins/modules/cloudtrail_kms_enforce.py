@@ -297,7 +297,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _shown,
     _task,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _limits, _pace, _stop
 
 
 def main() -> None:
@@ -313,12 +313,20 @@ def main() -> None:
         required_if=[("key_is_shared", True, ["key_assume_role"])],
         supports_check_mode=True,
     )
+    stop = _stop.Stop()
+    with _stop.on_signals(stop):
+        _run(module, stop)
+
+
+def _run(module: Any, stop: _stop.Stop) -> None:
+    """Enforce, and leave the module; `stop` is heeded from the first write on, and until the result is told."""
     try:
         task, timeout = _task_of(module), _enforce_arguments.wait_timeout(module.params)
+        pace = _pace.Pace(timeout, limits=_limits.Limits(sleep=stop.wait), stopped=stop)
         region, endpoint_url, connection = get_aws_connection_info(module)
         first_region = next(iter(task.scope.regions), None)
         caller = _access.connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
-        outcome = _enforce.enforce(caller, task, _pace.Pace(timeout))
+        outcome = _enforce.enforce(caller, task, pace)
     except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
         _shown.fail(module, str(error))
     _ending.end(module, outcome, **_own(outcome, task))

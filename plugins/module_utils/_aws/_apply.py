@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
@@ -33,18 +33,24 @@ SamePolicy: TypeAlias = Callable[["str | None", "str | None"], bool]
 class Applied:
     """What became of a plan: its changes, with keys that were created under their ARN.
 
-    `errors` say why changes failed. `stale` says what somebody else changed meanwhile; then `changes` are those
-    that were tried before, and `rest` the others, which are to be planned anew.
+    `errors` say why changes failed, or that the run was interrupted. `stale` says what somebody else changed meanwhile;
+    then `changes` are those that were tried before, and `rest` the others, which are to be planned anew. `created` has
+    the ARN of each key that was created, by the one that stood for it in the plan.
     """
 
     changes: tuple[_model.Change, ...]
     errors: tuple[str, ...] = ()
     stale: str | None = None
     rest: tuple[_model.Change, ...] = ()
+    created: Mapping[str, str] = field(default_factory=dict)
 
 
 class _FailedError(Exception):
     """A change that did not come about; the message says why and what to do."""
+
+
+class _InterruptedError(Exception):
+    """The run was interrupted before a change was begun."""
 
 
 class _StaleError(Exception):
@@ -61,23 +67,33 @@ def apply(
     ground: _model.Ground,
     pace: _pace.Pace,
     same_policy: SamePolicy,
+    *,
+    created: Mapping[str, str] | None = None,
 ) -> Applied:
     """Apply the changes in their order, and stop at the first that fails; `ground` is what they stand on.
 
     `same_policy` tells whether two policies say the same. Only rotation may fail by itself: no log waits for it.
+    `created` has the ARNs of the keys that this run created before, for other accounts, by those that stand for them
+    in this plan. Where `pace.stopped` is set, no other change is begun.
     """
-    return _Run(account, ground, pace, same_policy).apply(changes)
+    return _Run(account, ground, pace, same_policy, created or {}).apply(changes)
 
 
 class _Run:
     """One plan being applied."""
 
     def __init__(
-        self, account: _resources.Account, ground: _model.Ground, pace: _pace.Pace, same_policy: SamePolicy
+        self,
+        account: _resources.Account,
+        ground: _model.Ground,
+        pace: _pace.Pace,
+        same_policy: SamePolicy,
+        created: Mapping[str, str],
     ) -> None:
         self._account, self._pace, self._same_policy = account, pace, same_policy
-        self._created: dict[str, str] = {}
-        self._usable, self._policies = set(ground.usable), dict(ground.policies)
+        self._created, self._created_before = dict(created), created
+        self._usable = {created.get(arn, arn) for arn in ground.usable} | {*created.values()}
+        self._policies = {created.get(arn, arn): policy for arn, policy in ground.policies.items()}
         self._stands: Mapping[_model.Operation, Callable[[_model.Change], bool]] = {
             "CreateAlias": self._alias_stands,
             "PutKeyPolicy": self._policy_stands,
@@ -89,28 +105,36 @@ class _Run:
     def apply(self, changes: Sequence[_model.Change]) -> Applied:
         done: list[_model.Change] = []
         errors: list[str] = []
-        stopped = False
         for number, planned in enumerate(changes):
             change = self._with_real_arns(planned)
-            if stopped:
-                done.append(replace(change, status="not_attempted"))
-                continue
             try:
                 self._do(change)
+            except _InterruptedError:
+                return self._ended(done, [*errors, _interrupted(change)], changes[number:])
             except _StaleError as stale:
-                rest = [replace(self._with_real_arns(each), status="not_attempted") for each in changes[number + 1 :]]
                 if stale.applied:
                     done.append(replace(change, status="applied"))
-                else:
-                    rest.insert(0, replace(change, status="failed"))
-                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest))
+                rest = [] if stale.applied else [replace(change, status="failed")]
+                rest += self._not_attempted(changes[number + 1 :])
+                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest), self._created_now())
             except _FailedError as error:
-                errors.append(str(error))
+                errors.append(f"{error} The run was interrupted." if self._pace.stopped.is_set() else str(error))
                 done.append(replace(change, status="failed"))
-                stopped = change.operation != "EnableKeyRotation"
+                if change.operation != "EnableKeyRotation":
+                    return self._ended(done, errors, changes[number + 1 :])
                 continue
             done.append(replace(self._with_real_arns(change), status="applied"))
-        return Applied(tuple(done), tuple(errors))
+        return self._ended(done, errors, ())
+
+    def _ended(self, done: Sequence[_model.Change], errors: Sequence[str], rest: Sequence[_model.Change]) -> Applied:
+        changes = (*done, *self._not_attempted(rest))
+        return Applied(changes, tuple(errors), created=self._created_now())
+
+    def _not_attempted(self, rest: Sequence[_model.Change]) -> list[_model.Change]:
+        return [replace(self._with_real_arns(change), status="not_attempted") for change in rest]
+
+    def _created_now(self) -> dict[str, str]:
+        return {arn: created for arn, created in self._created.items() if arn not in self._created_before}
 
     def _with_real_arns(self, change: _model.Change) -> _model.Change:
         """The change with the ARNs that created keys have got in place of their placeholders."""
@@ -141,8 +165,10 @@ class _Run:
         there already, and raises _StaleError where something else is.
         """
         for attempt in count():
+            self._take_turn(change)
             if stands(change):
                 break
+            self._heed_stop(attempt)
             answer = _writes.send(self._account, change)
             if not isinstance(answer, Exception):
                 return True
@@ -153,6 +179,15 @@ class _Run:
             if _writes.code_of(answer) in _writes.UNSEEN_POLICY:
                 self._look_at_policies(change)
         return False
+
+    def _take_turn(self, change: _model.Change) -> None:
+        """Wait until AWS takes one more such write; the look at what it replaces comes after, right before it."""
+        self._pace.take(change.operation, change.resource.split(":")[4], change.region)
+
+    def _heed_stop(self, attempt: int) -> None:
+        """Raise _InterruptedError where the run is to stop before the first attempt; what was begun is finished."""
+        if attempt == 0 and self._pace.stopped.is_set():
+            raise _InterruptedError
 
     def _may_pass(self, change: _model.Change, error: Exception) -> bool:
         stands_on = _stands_on(change)
@@ -212,6 +247,8 @@ class _Run:
     def _send_unless_throttled(self, change: _model.Change) -> dict[str, Any] | Exception:
         """Send the change again while it is refused for being too fast, and there is time."""
         for attempt in count():
+            self._take_turn(change)
+            self._heed_stop(attempt)
             answer = _writes.send(self._account, change)
             throttled = isinstance(answer, Exception) and _writes.code_of(answer) in _writes.THROTTLING
             if not throttled or not self._pace.wait(attempt):
@@ -297,6 +334,14 @@ class _Run:
         if (present or None) != (change.before or {})["kms_key_arn"]:
             raise _StaleError(f"Somebody else has changed the key of {change.resource} to {present or 'none'}.")
         return False
+
+
+def _interrupted(change: _model.Change) -> str:
+    """That the run was interrupted before this change."""
+    return (
+        f"The run was interrupted before {change.operation} of {change.resource} in {change.region}. "
+        "Nothing was begun after that; the next run carries on."
+    )
 
 
 def _stands_on(change: _model.Change) -> set[str]:

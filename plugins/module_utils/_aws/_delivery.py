@@ -7,30 +7,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import count
+from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _next_steps
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _pace, _resources
 
+AT_ONCE = 16
+Delivery: TypeAlias = "tuple[_resources.Account, Iterable[_model.Trail], datetime]"
 
-def wait_for_delivery(
-    account: _resources.Account, trails: Iterable[_model.Trail], since: datetime, pace: _pace.Pace
-) -> None:
-    """Wait until every trail has delivered without error later than `since`, or until the time is up.
 
-    A trail that does not log will not deliver and is not waited for. CloudTrail delivers on average five minutes
-    after an API call (CloudTrail guide, "How CloudTrail works").
+def wait_for_deliveries(deliveries: Iterable[Delivery], pace: _pace.Pace) -> None:
+    """Wait until every trail has delivered without error later than its account's time, or until the time is up.
+
+    The trails of all accounts are asked side by side. A trail that does not log will not deliver and is not waited
+    for, nor is one that AWS refuses to tell of. CloudTrail delivers on average five minutes after an API call
+    (CloudTrail guide, "How CloudTrail works").
     """
-    waiting = [trail for trail in trails if isinstance(trail.status, _model.TrailStatus) and trail.status.is_logging]
-    for attempt in count():
-        waiting = [trail for trail in waiting if not _has_delivered(account, trail, since)]
-        if not waiting or not pace.wait(attempt):
-            return
+    waiting = [
+        (account, trail, since)
+        for account, trails, since in deliveries
+        for trail in trails
+        if isinstance(trail.status, _model.TrailStatus) and trail.status.is_logging
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for attempt in count():
+            late = pool.map(lambda each: _is_awaited(*each), waiting)
+            waiting = [each for each, is_late in zip(waiting, late, strict=True) if is_late]
+            if not waiting or not pace.wait(attempt):
+                return
 
 
-def _has_delivered(account: _resources.Account, trail: _model.Trail, since: datetime) -> bool:
+def _is_awaited(account: _resources.Account, trail: _model.Trail, since: datetime) -> bool:
     status = _calls.trail_status(account.access, trail.home_region, trail.arn)
-    if not isinstance(status, _model.TrailStatus) or status.latest_delivery_time is None:
-        return False
-    return status.latest_delivery_time > since and status.latest_delivery_error is None
+    if isinstance(status, _model.ReadError):
+        return _next_steps.may_pass(status.code)
+    if status.latest_delivery_time is None:
+        return True
+    return status.latest_delivery_time <= since or status.latest_delivery_error is not None

@@ -19,7 +19,9 @@ from botocore.exceptions import ClientError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._limits import Limits
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
@@ -42,9 +44,17 @@ class Clock:
         """Let the seconds pass."""
         self.now += seconds
 
-    def pace(self, seconds: float = 300) -> Pace:
-        """A deadline from now on."""
-        return Pace(seconds, clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
+    def pace(self, seconds: float = 300, stopped: Stop = NEVER) -> Pace:
+        """A deadline from the first write on."""
+        limits = Limits(clock=lambda: self.now, sleep=self.sleep)
+        return Pace(
+            seconds,
+            limits=limits,
+            stopped=stopped,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            jitter=lambda: 1.0,
+        )
 
 
 class Lab:
