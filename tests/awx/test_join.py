@@ -47,11 +47,11 @@ class Organization:
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
 
-    def join(self, prefix: str = PREFIX) -> subprocess.CompletedProcess[str]:
+    def join(self, prefix: str = PREFIX, *more: str) -> subprocess.CompletedProcess[str]:
         """Run the command of the page, in check mode as AWX does."""
         assert JOIN.count(PREFIX) == 1
         reporting = ("cloudtrail_kms_reports=json", f"cloudtrail_kms_report_dir={self.folder}")
-        arguments = [word for given in (*reporting, "cloudtrail_kms_fail_on=never") for word in ("-e", given)]
+        arguments = [word for given in (*reporting, "cloudtrail_kms_fail_on=never", *more) for word in ("-e", given)]
         return typed(JOIN.replace(PREFIX, prefix), self.folder, self.environment, "--check", *arguments)
 
 
@@ -81,6 +81,21 @@ def test_a_prefix_without_reports_is_named(organization: Organization) -> None:
     joined = organization.join("cloudtrail-kms/471")
     assert joined.returncode == 2
     assert f"No JSON report lies in s3://{BUCKET}/cloudtrail-kms/471/." in joined.stdout
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [
+        ("most_bytes", f'The report "s3://{BUCKET}/{PREFIX}/111111111111/cloudtrail-kms.json" is not fetched: it has '),
+        ("most_bytes_together", f"The 2 reports in s3://{BUCKET}/{PREFIX}/ are not fetched: together they have "),
+    ],
+)
+def test_reports_that_would_fill_a_disk_are_not_fetched(organization: Organization, bound: str, words: str) -> None:
+    joined = organization.join(PREFIX, f"__cloudtrail_kms_{bound}=1000")
+    assert joined.returncode == 2
+    assert words in " ".join(joined.stdout.replace("\\", "").split())
+    assert "bytes, and may have 1000." in " ".join(joined.stdout.split())
+    assert "Fetch the reports ***" not in joined.stdout
 
 
 def test_a_slice_that_left_no_report_turns_the_join_red(organization: Organization) -> None:

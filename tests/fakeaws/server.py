@@ -74,7 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             if name.lower() not in ("content-length", "connection", "transfer-encoding"):
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        named = {name.lower(): value for name, value in reply.headers.items()}
+        # Of a HEAD request it is that of the object, which does not come with it (RFC 9110, section 8.6).
+        of_object = named.get("content-length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", str(of_object or len(reply.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)

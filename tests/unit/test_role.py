@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import OF_A_RUN, SPEC
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
@@ -85,3 +86,9 @@ def test_no_playbook_ends_green_where_it_has_no_host() -> None:
     assert of_hosts.keys() - {"hosts"} == {"audit", "enforce", "provision_account", "restore"}
     for name in of_hosts.keys() - {"hosts"}:
         assert of_hosts[name][0]["ansible.builtin.import_playbook"] == "hosts.yml", name
+
+
+def test_no_report_is_fetched_that_is_larger_than_one_that_is_read() -> None:
+    tasks = yaml.safe_load((ROLE / "tasks" / "fetch.yml").read_text(encoding="utf-8"))
+    (bound,) = {task["vars"]["__cloudtrail_kms_most_bytes"] for task in tasks if "vars" in task}
+    assert bound == _joined.MOST_BYTES
