@@ -16,7 +16,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._k
     Known,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+    ANY_LETTER_OR_DIGIT,
+    has_unknown,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 
@@ -90,13 +93,13 @@ def acl_request(locations: Locations) -> Request:
 
 
 def plain_request(bucket_arn: str) -> Request:
-    """Anybody's `s3:GetObject` without TLS, of which nothing else is known."""
+    """Anybody's `s3:GetObject` of any object without TLS, of which nothing else is known: no policy names either."""
     return Request(
-        principal=f"arn:{bucket_arn.split(':')[1]}:iam::000000000000:root",
+        principal=ANY_LETTER_OR_DIGIT,
         action="s3:GetObject",
-        resource=f"{bucket_arn}/object",
+        resource=f"{bucket_arn}/{ANY_LETTER_OR_DIGIT}",
         context={"aws:SecureTransport": "false"},
-        account="000000000000",
+        account="",
         unknown_keys=frozenset({"*"}),
     )
 

@@ -220,6 +220,9 @@ def test_what_is_in_the_way_is_refused(statement: dict[str, Any], words: str) ->
         ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}, []),
         ({"Action": "s3:PutObject"}, [TLS]),
         ({"Principal": {"AWS": "arn:aws:iam::222222222222:root"}}, [TLS]),
+        ({"Principal": {"AWS": "000000000000"}}, [TLS]),
+        ({"Resource": "arn:aws:s3:::logs/object"}, [TLS]),
+        ({"Resource": ["arn:aws:s3:::logs/o*", "arn:aws:s3:::logs/object"]}, [TLS]),
     ],
 )
 def test_somebody_elses_denial_without_tls_is_enough_if_it_denies_everybody(
