@@ -158,13 +158,13 @@ PRODUCTS: dict[str, list[dict[str, Any]]] = {
         }
         for name in NAMES * 2
     ],
-    "names that no statement covers": [
+    "accounts and places in them": [
+        {**STRANGER, "Condition": {"StringLike": {"kms:CallerAccount": [f"*{n}*{n + 1}*" for n in range(9)]}}},
         {
             **STRANGER,
-            "Principal": {"AWS": f"arn:aws:iam::111111111111:role/{number}"},
-            "Condition": {"StringLike": {"aws:PrincipalArn": name, "kms:ViaService": service}},
-        }
-        for number, (name, service) in enumerate(zip(NAMES, SERVICES, strict=True))
+            "Effect": "Deny",
+            "Condition": {"StringLike": {"kms:CallerAccount": [f"*{n}?{n + 1}*" for n in range(9)]}},
+        },
     ],
     "names and variables": [
         {

@@ -4,38 +4,36 @@
 
 """The rule that a key is open to nobody but CloudTrail, for the trails it should serve, and to the account's own.
 
-It is tested by asking: for a trail of a foreign account, for CloudTrail as an administrator, and for a stranger.
-What strangers choose themselves (account, role, trail name, region, the service they go through) is chosen
-against the policy: where one of its conditions has a pattern, the stranger takes a name that fits it.
+It is tested by asking: for trails of foreign accounts, for CloudTrail as an administrator, and for strangers.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from itertools import chain, count, islice, product
+from itertools import product
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._strangers import Context, Strangers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
     Result,
     Subject,
     unreadable,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import TRAIL_ARN, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
-    STEPS_OF_A_REQUEST,
-    Budget,
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import (
+    OBJECT_KEY,
+    TRAIL_KEY,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
     Decision,
     concerning,
     decide,
     told_apart,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_variable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
@@ -77,24 +75,18 @@ ADMINISTRATION = (
     "kms:ImportKeyMaterial",
     "kms:DeleteImportedKeyMaterial",
 )
-# Every account that a text mentions, also in longer numbers.
-_TWELVE_DIGITS = re.compile(r"(?=([0-9]{12}))")
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
-_OF_THE_CALLER = re.compile(r"\$\{(?:kms:CallerAccount|aws:PrincipalAccount)\}", re.IGNORECASE)
-_ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
-_ANY_PATH = re.compile(r"[^/]*[*][^/]*(/((r|ou)-)?[*])*/?")
-FOREIGN_ORGANIZATION = "o-0000000000"
-# A foreign trail is one of an account of another organization, or of none.
-_FOREIGN_ORGANIZATIONS: tuple[Mapping[str, str | tuple[str, ...]], ...] = (
-    {"aws:SourceOrgID": FOREIGN_ORGANIZATION, "aws:SourceOrgPaths": f"{FOREIGN_ORGANIZATION}/"},
-    {"aws:SourceOrgID": (), "aws:SourceOrgPaths": ()},
-)
-ARN_PARTS = 6
-# Characters of the longest ARN (IAM API reference, arnType).
-ARN_LENGTH = 2048
 # How many actions a message names; the evidence has them all.
 SHOWN = 3
+# What a call carries that no service makes for the caller ("AWS KMS condition keys", kms:ViaService; "AWS global
+# condition context keys", aws:ViaAWSService and aws:CalledVia), and one that has no encryption context either.
+_DIRECTLY: Context = {
+    **dict.fromkeys(("kms:ViaService", "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"), ()),
+    "aws:ViaAWSService": "false",
+}
+_WITHOUT_LOGS: Context = {
+    **_DIRECTLY,
+    **dict.fromkeys((TRAIL_KEY, OBJECT_KEY, "kms:EncryptionContextKeys", "kms:EncryptionContext:*"), ()),
+}
 # Nearest to an allow first.
 SEVERITY = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
@@ -149,41 +141,26 @@ def _few(actions: list[str]) -> str:
 
 def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
     """Of everything that should be refused, the worst answer that the policy gives."""
-    stranger = _stranger(policy)
-    # AWS does not say what a service's call carries here, and recommends statements that trust it to be foreign.
-    foreign = {
-        "kms:CallerAccount": stranger,
-        "aws:PrincipalAccount": stranger,
-        "aws:PrincipalArn": f"arn:{key.arn.split(':')[1]}:iam::{stranger}:role/stranger",
-    }
-    own = _carrying(_encryption(subject, key, subject.trail.arn), foreign)
-    trails = (
-        _carrying(_encryption(subject, key, arn), {**foreign, **organization})
-        for arn in _foreign_trails(policy, key, stranger)
-        for organization in _FOREIGN_ORGANIZATIONS
-    )
     budget = Budget()
-    asked: list[tuple[str, Iterable[Request], tuple[str, ...]]] = [
-        (FOREIGN_ENCRYPTION, trails, ("kms:GenerateDataKey",)),
-        ("CloudTrail may {}", (own,), ADMINISTRATION),
-        ("any other account may {}", _foreign_readers(subject, policy, key, stranger, budget), USE + ADMINISTRATION),
+    plain = _service_call("kms:GenerateDataKey", subject, key, subject.trail.arn)
+    of_service = Strangers(policy, concerning(policy, plain), key.arn, budget)
+    reader = _reader(subject, key, of_service.role, subject.locations[0].bucket_arn)
+    of_others = Strangers(policy, concerning(policy, reader), key.arn, budget)
+    asked: list[tuple[str, Strangers, Iterable[Request], tuple[str, ...]]] = [
+        (FOREIGN_ENCRYPTION, of_service, _foreign_encryptions(subject, key, of_service), ("kms:GenerateDataKey",)),
+        ("CloudTrail may {}", of_service, _own_calls(subject, key, of_service), ADMINISTRATION),
+        (
+            "any other account may {}",
+            of_others,
+            _foreign_readers(subject, key, of_others, budget),
+            USE + ADMINISTRATION,
+        ),
     ]
     return {
         name.format(action): decision
-        for name, requests, actions in asked
-        for action, decision in _worst(policy, requests, actions, budget).items()
+        for name, strangers, requests, actions in asked
+        for action, decision in _worst(strangers.policy, requests, actions, budget).items()
     }
-
-
-def _encryption(subject: Subject, key: Key, trail_arn: str) -> Request:
-    return service_request("kms:GenerateDataKey", trail_arn=trail_arn, key_arn=key.arn, known=subject.known)
-
-
-def _stranger(policy: Policy) -> str:
-    """An account that stands for "anybody else": the first that the policy does not mention, in whatever spelling."""
-    mentioned = set(_TWELVE_DIGITS.findall(to_json([each.document for each in policy.statements])))
-    numbers = (f"{number:012}" for number in chain((0, 999_999_999_999), count(1)))
-    return next(number for number in numbers if number not in mentioned)
 
 
 def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], budget: Budget) -> dict[str, Decision]:
@@ -192,118 +169,103 @@ def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], 
     What could not be tried any more is open of every action that is not allowed anyway.
     """
     worst: dict[str, Decision] = {}
-    for request in requests:
-        is_last = not budget.spend(len(policy.statements) + STEPS_OF_A_REQUEST)
-        # What speaks of the principal is the same for every action.
-        narrowed = concerning(policy, request)
+    for request in _unlike(policy, requests, budget):
         for action in actions:
-            decision = decide(narrowed, request.asking(action), budget)
+            decision = decide(policy, request.asking(action), budget)
             if action not in worst or _severity(decision) < _severity(worst[action]):
                 worst[action] = decision
-        if is_last:
-            break
     return worst
+
+
+def _unlike(policy: Policy, requests: Iterable[Request], budget: Budget) -> Iterator[Request]:
+    """Those of the requests that statements may tell from all before; one more, where the budget is exhausted."""
+    lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
+    is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
+    steps, sought = policy.weight
+    seen: set[Hashable] = set()
+    for request in requests:
+        if not budget.spend(steps + sought * request.longest // CHARACTERS):
+            break
+        kind: Hashable = object() if is_told_by_name else _kind(policy, request)
+        if kind not in seen:
+            seen.add(kind)
+            yield request
+    if budget.is_exhausted:
+        yield request
+
+
+def _kind(policy: Policy, request: Request) -> Hashable:
+    """What statements say of a request, but for its action."""
+    conditions = [condition for statement in policy.statements for condition in statement.conditions]
+    answers = tuple(
+        (each.holds(request.keys), request.keys.get(each.folded_key) is None, request.keys.perhaps(each.folded_key))
+        for each in conditions
+    )
+    return answers, tuple(each.principals and each.principals.cover(request.caller) for each in policy.statements)
 
 
 def _severity(decision: Decision) -> int:
     return SEVERITY.index(decision.outcome)
 
 
-def _foreign_trails(policy: Policy, key: Key, stranger: str) -> Iterator[str]:
-    partition = key.arn.split(":")[1]
-    own = f"arn:{partition}:cloudtrail:{key.region}:{stranger}:trail/stranger"
-    yield own
-    for pattern in _values(policy, "aws:SourceArn", "kms:EncryptionContext:aws:cloudtrail:arn"):
-        yield from _fitting(pattern, own, TRAIL_ARN)
-    for pattern in _values(policy, "aws:SourceAccount"):
-        if not pattern.isdigit():
-            yield f"arn:{partition}:cloudtrail:{key.region}:{_account(pattern, stranger)}:trail/stranger"
+def _foreign_encryptions(subject: Subject, key: Key, strangers: Strangers) -> Iterator[Request]:
+    """CloudTrail's calls for foreign trails, which are of accounts of another organization, or of none."""
+    organizations = strangers.asked(strangers.organizations("Source"))
+    for arn, organization in product(strangers.trails(), organizations):
+        caller = _caller(key, arn.split(":")[4])
+        yield _carrying(_service_call("kms:GenerateDataKey", subject, key, arn), {**caller, **organization})
 
 
-def _foreign_readers(subject: Subject, policy: Policy, key: Key, stranger: str, budget: Budget) -> Iterator[Request]:
-    partition = key.arn.split(":")[1]
-    own = f"arn:{partition}:iam::{stranger}:role/stranger"
-    fitting = {_account(pattern, stranger): pattern for pattern in _values(policy, *_CALLERS)}
-    accounts = (each for each, pattern in fitting.items() if _ACCOUNT.fullmatch(each) and each not in pattern)
-    names = [own, *(own.replace(stranger, each) for each in accounts)]
-    names += [arn for pattern in _values(policy, "aws:PrincipalArn") for arn in _fitting(pattern, own, _ROLE_OR_USER)]
-    services = [_instance(pattern) for pattern in _values(policy, "kms:ViaService")]
+def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[Request]:
+    """CloudTrail's calls for the trail itself, with the trail among what it encrypts, and without."""
+    for account in strangers.accounts():
+        for action in ("kms:GenerateDataKey", "kms:DescribeKey"):
+            yield _carrying(_service_call(action, subject, key, subject.trail.arn), _caller(key, account))
+
+
+def _service_call(action: str, subject: Subject, key: Key, trail_arn: str) -> Request:
+    return service_request(action, trail_arn=trail_arn, key_arn=key.arn, known=subject.known)
+
+
+def _caller(key: Key, account: str) -> dict[str, str]:
+    """The account of a service's call.
+
+    AWS does not say what that carries here, and recommends statements that trust it to be foreign.
+    """
+    arn = f"arn:{key.arn.split(':')[1]}:iam::{account}:role/stranger"
+    return {"kms:CallerAccount": account, "aws:PrincipalAccount": account, "aws:PrincipalArn": arn}
+
+
+def _foreign_readers(subject: Subject, key: Key, strangers: Strangers, budget: Budget) -> Iterator[Request]:
+    """Calls of strangers, who are in an organization of their own or in none, through services and directly."""
     # Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
     files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
-    objects = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
-    for name, group, path in product(dict.fromkeys(names), objects, _foreign_paths(policy)):
-        request = reader_request(
-            name,
-            trail_arn=subject.trail.arn,
-            key_arn=key.arn,
-            object_arn=group[0],
-            bucket_region=key.region,
-            identity_allows=True,
-            known=subject.known,
-        )
-        # A stranger is in an organization of its own, or in none: no condition on ours can let it in.
-        organization = {"aws:PrincipalOrgID": path.partition("/")[0], "aws:PrincipalOrgPaths": path}
-        request = _carrying(request, organization)
-        yield request
-        yield from (_carrying(request, {"kms:ViaService": service}) for service in services)
+    objects = told_apart(strangers.policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
+    ways: list[Context] = [
+        {},
+        *({"kms:ViaService": service} for service in strangers.services()),
+        _DIRECTLY,
+        _WITHOUT_LOGS,
+    ]
+    organizations = strangers.organizations("Principal")
+    circumstances = strangers.asked({**one, **two} for one, two in product(organizations, ways))
+    for name, group in product(strangers.principals(), objects):
+        request = _reader(subject, key, name, group[0])
+        yield from (_carrying(request, each) for each in circumstances)
 
 
-def _foreign_paths(policy: Policy) -> list[str]:
-    """Paths of foreign organizations, such as fit patterns that name neither an organization nor an OU in full."""
-    patterns = _values(policy, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths")
-    fitting = (_instance(each) for each in patterns if _ANY_PATH.fullmatch(each))
-    return list(dict.fromkeys(f"{path.rstrip('/')}/" for path in (FOREIGN_ORGANIZATION, *fitting)))
+def _reader(subject: Subject, key: Key, name: str, object_arn: str) -> Request:
+    return reader_request(
+        name,
+        trail_arn=subject.trail.arn,
+        key_arn=key.arn,
+        object_arn=object_arn,
+        bucket_region=key.region,
+        identity_allows=True,
+        known=subject.known,
+    )
 
 
-def _values(policy: Policy, *names: str) -> list[str]:
-    """The values that any condition of the policy compares one of these keys with, each once."""
-    folded = {name.lower() for name in names}
-    conditions = (condition for statement in policy.statements for condition in statement.conditions)
-    return list(dict.fromkeys(v for each in conditions if each.folded_key in folded for v in each.values))
-
-
-def _fitting(pattern: str, like: str, form: re.Pattern[str]) -> Iterator[str]:
-    """An ARN of a foreign account that fits the pattern; none where the pattern names its account in full.
-
-    Nor is there one for a pattern that only texts fit which are longer than ARNs are. `like` is an ARN of the stranger,
-    and `form` that of its kind.
-    """
-    stranger = like.split(":")[4]
-    pattern = _OF_THE_CALLER.sub(stranger, pattern)
-    parts = pattern.split(":", 5)
-    if len(pattern.replace("*", "")) > ARN_LENGTH:
-        return
-    if len(parts) < ARN_PARTS:
-        yield from _across_parts(pattern, like, form)
-    elif parts[4] == stranger or not parts[4].isdigit():
-        yield ":".join([*map(_instance, parts[:4]), _account(parts[4], stranger), _instance(parts[5])])
-
-
-def _across_parts(pattern: str, like: str, form: re.Pattern[str]) -> Iterator[str]:
-    """An ARN that fits a pattern of fewer parts, in which an asterisk of StringLike stands for several.
-
-    It begins as the pattern does up to its first asterisk, goes on as `like` does, and ends as the pattern does.
-    """
-    begin, asterisk, rest = pattern.partition("*")
-    begun = "".join(given if given != "?" else known for given, known in zip(begin, like, strict=False))
-    whole, end = begun + like[len(begin) :], _instance(rest)
-    found = (whole[:cut] + end for cut in range(len(begin), len(like) + 1)) if asterisk else ()
-    yield from islice((arn for arn in found if form.fullmatch(arn) and arn.split(":")[4] not in pattern), 1)
-
-
-def _account(pattern: str, stranger: str) -> str:
-    """An account id that fits the pattern: the stranger's, or one that is made to fit."""
-    if fnmatchcase(stranger, pattern):
-        return stranger
-    fixed = len(pattern.replace("*", ""))
-    return pattern.replace("?", "0").replace("*", "0" * max(12 - fixed, 0), 1).replace("*", "")
-
-
-def _instance(pattern: str) -> str:
-    """A text that fits the pattern; names of trails have three characters at least."""
-    return pattern.replace("*", "xxx").replace("?", "x")
-
-
-def _carrying(request: Request, context: Mapping[str, str | tuple[str, ...]]) -> Request:
+def _carrying(request: Request, context: Context) -> Request:
     """The request with more in its context, known now where it was unknown."""
     return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())

@@ -22,7 +22,7 @@ _SPECIAL = ("*", "?", "$")
 # hold them (they are of Unicode's private use area), so that what is like them is like all that they stand for.
 ANY_DIGIT, ANY_LETTER_OR_DIGIT = "\ue000", "\ue001"
 _READABLE = {re.compile(f"o-{ANY_LETTER_OR_DIGIT}+"): "ORGANIZATION_ID", re.compile(f"{ANY_DIGIT}+"): "ACCOUNT_ID"}
-_ARN_PARTS = 6
+ARN_PARTS = 6
 _groups = itertools.count()
 
 
@@ -134,11 +134,11 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     tokens = _tokens(pieces)
     parts: list[list[str]] = [[]]
     for part in tokens:
-        if part == ":" and len(parts) < _ARN_PARTS:
+        if part == ":" and len(parts) < ARN_PARTS:
             parts.append([])
         else:
             parts[-1].append(part)
-    expressions = [_expression(part, "[^:]" if number < _ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
+    expressions = [_expression(part, "[^:]" if number < ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
     return _pattern(":".join(expressions), tokens, pieces)
 
 
@@ -176,7 +176,7 @@ def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool) -> Cal
 
 def is_arn(text: str) -> bool:
     """Whether a text has the six parts of an ARN."""
-    return text.count(":") >= _ARN_PARTS - 1
+    return text.count(":") >= ARN_PARTS - 1
 
 
 def _tokens(pieces: Pieces) -> list[str]:

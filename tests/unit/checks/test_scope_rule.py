@@ -160,3 +160,126 @@ def test_a_stranger_is_after_the_logs_wherever_they_lie(below: str, *, bucket_ke
     fields = to("*", "kms:Decrypt", ArnLike={"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::logs{below}"})
     found = finding("key_policy_is_scoped", snapshot(AUDIT, fields, {"bucket_key_enabled": bucket_key}))
     assert (found.status, "any other account may kms:Decrypt" in found.message) == (status, status == "fail")
+
+
+def denying(principal: object, **conditions: dict[str, Any]) -> dict[str, Any]:
+    """A statement that takes everything away again."""
+    return {
+        "Sid": "Less",
+        "Effect": "Deny",
+        "Principal": principal,
+        "Action": "kms:*",
+        "Resource": "*",
+        "Condition": conditions,
+    }
+
+
+ANYBODY = "any other account may kms:Decrypt"
+# Beside a grant to all, who is denied: never everybody else. None where all are let in but for the denied.
+DODGES: list[tuple[object, dict[str, Any], dict[str, Any], str]] = [
+    *(
+        ({"AWS": "*"}, allowed, denied, ANYBODY)
+        for key in ("kms:CallerAccount", "aws:PrincipalAccount")
+        for allowed, denied in (
+            ({}, {"StringLike": {key: "0*"}}),
+            ({}, {"StringLike": {key: ["0*", "9*", "?8*"]}}),
+            ({}, {"StringNotLike": {key: "*7"}}),
+            ({}, {"NumericLessThan": {key: "500000000000"}}),
+            ({}, {"NumericGreaterThanEquals": {key: "0.5"}}),
+            ({}, {"NumericNotEquals": {key: "4711"}}),
+            ({}, {"DateLessThan": {key: "9999-01-01"}}),
+            ({"StringLike": {key: "2*"}}, {"StringEquals": {key: "200000000000"}}),
+            ({"StringLike": {key: "2*"}}, {"StringLike": {key: "2000*"}}),
+            ({"StringLike": {key: "22222222222?"}}, {"StringEquals": {key: [f"22222222222{n}" for n in range(9)]}}),
+        )
+    ),
+    *(
+        ({"AWS": "*"}, allowed, {operator: {"aws:PrincipalArn": denied}}, ANYBODY)
+        for operator in ("ArnLike", "StringLike")
+        for allowed, denied in (
+            ({}, "arn:aws:iam::0*"),
+            ({}, "arn:aws:iam::0*:*"),
+            ({}, "arn:aws:iam::*:role/*"),
+            ({}, ["arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*"]),
+            ({}, ["arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*", "arn:aws:iam::*:root"]),
+            ({}, "arn:aws:iam::*:*/stranger"),
+            ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/A*"}}, "arn:aws:iam::*:role/Axxx*"),
+            ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/A*"}}, "arn:aws:iam::*:role/A?"),
+        )
+    ),
+    ({"AWS": "*"}, {}, {"StringNotEquals": {"aws:PrincipalType": "User"}}, ANYBODY),
+    ({"AWS": "*"}, {}, {"StringLike": {"aws:PrincipalOrgID": "o-*"}}, ANYBODY),
+    ({"AWS": "*"}, {}, {"StringLikeIfExists": {"aws:PrincipalOrgID": "o-0*"}}, ANYBODY),
+    ({"AWS": "*"}, {}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "*"}}, ANYBODY),
+    ({"AWS": "*"}, {}, {"StringLike": {"kms:ViaService": "s3.*"}}, ANYBODY),
+    ({"AWS": "*"}, {}, {"StringLike": {"kms:ViaService": "*"}}, ANYBODY),
+    (
+        {"AWS": "*"},
+        {"StringLike": {"kms:ViaService": "*.amazonaws.com"}},
+        {"StringLike": {"kms:ViaService": "*xxx*"}},
+        ANYBODY,
+    ),
+    (
+        {"AWS": "*"},
+        {},
+        {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": "*"}},
+        "any other account may kms:PutKeyPolicy",
+    ),
+    *(
+        (CLOUDTRAIL, {}, denied, FOREIGN)
+        for denied in (
+            {"StringLike": {"aws:SourceAccount": "0*"}},
+            {"NumericLessThan": {"aws:SourceAccount": "1"}},
+            {"NumericGreaterThan": {"aws:SourceAccount": "1000"}},
+            {"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:*0:trail/*"}},
+            {"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:*:trail/*"}},
+            {"StringLike": {"aws:SourceArn": "*/stranger"}},
+            {"ArnLike": {"kms:EncryptionContext:aws:cloudtrail:arn": "arn:aws:cloudtrail:*:0*:*"}},
+            {"StringLike": {"aws:SourceOrgID": "o-0*"}, "Null": {"aws:SourceAccount": "false"}},
+            {"StringNotLike": {"aws:SourceOrgID": "o-7*"}},
+            {"StringLike": {"kms:CallerAccount": "0*"}},
+        )
+    ),
+    (CLOUDTRAIL, {}, {"StringLike": {"kms:CallerAccount": "0*"}}, "CloudTrail may kms:PutKeyPolicy"),
+    (
+        CLOUDTRAIL,
+        {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "true"}},
+        {"StringEquals": {"aws:SourceAccount": "x"}},
+        "CloudTrail may kms:PutKeyPolicy",
+    ),
+]
+
+
+@pytest.mark.parametrize(("principal", "allowed", "denied", "words"), DODGES)
+def test_no_deny_that_names_some_hides_that_all_others_may(
+    principal: object, allowed: dict[str, Any], denied: dict[str, Any], words: str
+) -> None:
+    policy = json.loads(to(principal, "kms:*", **allowed)["policy"])
+    policy["Statement"].append(denying(principal, **denied))
+    found = finding("key_policy_is_scoped", snapshot(key={"policy": json.dumps(policy)}))
+    assert (found.status, words.partition(" may ")[0] in found.message) == ("fail", True)
+    allowed_actions = found.evidence["allowed"]
+    assert isinstance(allowed_actions, list)
+    assert words in allowed_actions
+
+
+@pytest.mark.parametrize(
+    ("principal", "allowed", "denied"),
+    [
+        ({"AWS": "*"}, {}, {"StringNotEquals": {"kms:CallerAccount": ACCOUNT}}),
+        ({"AWS": "*"}, {}, {"StringLike": {"kms:CallerAccount": [f"{digit}*" for digit in range(10)]}}),
+        ({"AWS": "*"}, {}, {"NumericNotEquals": {"kms:CallerAccount": ACCOUNT}}),
+        ({"AWS": "*"}, {"StringLike": {"kms:CallerAccount": "2*"}}, {"StringLike": {"kms:CallerAccount": "2*"}}),
+        ({"AWS": "*"}, {}, {"StringNotEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}),
+        ({"AWS": "*"}, {}, {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}}),
+        (CLOUDTRAIL, {}, {"StringNotEquals": {"aws:SourceAccount": ACCOUNT}}),
+    ],
+)
+def test_a_deny_of_all_others_closes_what_is_open(
+    principal: object, allowed: dict[str, Any], denied: dict[str, Any]
+) -> None:
+    policy = json.loads(to(principal, "kms:*", **allowed)["policy"])
+    policy["Statement"].append(denying(principal, **denied))
+    found = finding("key_policy_is_scoped", snapshot(key={"policy": json.dumps(policy)}))
+    assert ANYBODY.partition(" may ")[0] not in found.message
+    assert FOREIGN not in found.message

@@ -1,0 +1,231 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Texts that stand for all texts of their form: one for each way in which the conditions of a policy tell them apart.
+
+The patterns of all conditions are followed at once, character by character. Of two beginnings that have reached the
+same places in all patterns one is kept: whatever follows, no pattern tells the two apart.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
+    Condition,
+    split_operator,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS, order_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import ARN_PARTS, is_arn
+
+DIGITS = "0123456789"
+ACCOUNT_LENGTH = 12
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_STARS = re.compile(r"\*+")
+_WILD = ("StringLike", "ArnLike")
+_TEXTS = (*_WILD, "StringEquals", "StringEqualsIgnoreCase")
+# No name has this character, as none has those that these variables stand for.
+_NEVER = "\0"
+_SPECIAL = {"*": _NEVER, "?": _NEVER, "$": _NEVER}
+
+
+@dataclass(frozen=True)
+class Free:
+    """A part of a text that is anyone's choice: which characters it may have, and how many."""
+
+    alphabet: str
+    least: int
+    most: int
+
+
+Form: TypeAlias = Sequence["str | Free"]
+
+
+class Patterns:
+    """What conditions compare one text with.
+
+    A state is a number that has a bit for each place in each pattern which the characters so far may have reached.
+    """
+
+    def __init__(self, conditions: Iterable[Condition], filling: Mapping[str, str], named: re.Pattern[str]) -> None:
+        """`filling` are variables and their values; any other may be anything. What names somebody is left out."""
+        self.start = self._size = self._stars = 0
+        self._moves: dict[str, int] = {}
+        # By whether they pass a colon: the places of question marks, and those of asterisks.
+        self._ones, self._loops = [0, 0], [0, 0]
+        # Of each condition, where texts end that are like a value, and that may be.
+        self._ends: list[tuple[int, int]] = []
+        known = {**filling, **_SPECIAL}
+        for condition in conditions:
+            kind = OPERATORS.get(split_operator(condition.operator)[1])
+            if kind is not None and kind.name in _TEXTS:
+                ends = [0, 0]
+                for value in condition.values:
+                    if not named.search(value):
+                        ends[self._is_unclear(kind.name, value, known)] |= self._add(kind.name, value, known)
+                self._ends.append((ends[0], ends[1]))
+        self.start = self._closed(self.start)
+
+    def _add(self, kind: str, value: str, filling: Mapping[str, str]) -> int:
+        """Append the places of one pattern; the bit of its end."""
+        text = _VARIABLE.sub(lambda found: filling.get(found[1].lower(), "*"), value)
+        is_wild = kind in _WILD or text != value
+        # The parts of an ARN are "checked separately": see `arn_glob`.
+        colons = 0 if kind == "ArnLike" and is_arn(value) else ARN_PARTS
+        self.start |= 1 << self._size
+        for character in _STARS.sub("*", text) if is_wild else text:
+            bit, passes = 1 << self._size, colons >= ARN_PARTS - 1
+            if is_wild and character == "*":
+                self._stars |= bit
+                self._loops[passes] |= bit
+            elif is_wild and character == "?":
+                self._ones[passes] |= bit
+            else:
+                for each in {character, character.lower(), character.upper()} if "Case" in kind else {character}:
+                    self._moves[each] = self._moves.get(each, 0) | bit
+            colons += character == ":"
+            self._size += 1
+        self._size += 1
+        return 1 << (self._size - 1)
+
+    def _is_unclear(self, kind: str, value: str, filling: Mapping[str, str]) -> bool:
+        """Whether a value has a variable of which nothing is known, or fewer parts than an ARN."""
+        is_open = any(name.lower() not in filling for name in _VARIABLE.findall(value))
+        return is_open or (kind == "ArnLike" and not is_arn(value))
+
+    def _closed(self, state: int) -> int:
+        """The state with the places behind asterisks, which may stand for nothing."""
+        return state | (state & self._stars) << 1
+
+    def after(self, state: int, text: str) -> int:
+        """The state after some characters more."""
+        for character in text:
+            stopped = character == ":"
+            moves = self._moves.get(character, 0) | self._ones[True] | (0 if stopped else self._ones[False])
+            loops = self._loops[True] | (0 if stopped else self._loops[False])
+            state = self._closed((state & moves) << 1 | (state & loops))
+        return state
+
+    @property
+    def steps(self) -> int:
+        """What a character costs."""
+        return 1 + self._size // CHARACTERS
+
+    def letters(self, alphabet: str) -> str:
+        """The characters that patterns tell apart, after one that stands for all others."""
+        others = [each for each in alphabet if each not in self._moves]
+        return "".join([*others[:1], *(each for each in alphabet if each in self._moves)])
+
+    def answers(self, state: int) -> tuple[bool | None, ...]:
+        """Of each condition, whether the text is like one of its values; None where that cannot be told."""
+        return tuple(bool(state & sure) or (None if state & unclear else False) for sure, unclear in self._ends)
+
+
+def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
+    """A text of the form for each state that one can reach, from beginnings by their state.
+
+    Where the budget does not suffice they are not all: it is exhausted then.
+    """
+    for part in form:
+        if isinstance(part, str):
+            reached: dict[int, str] = {}
+            for state, text in begun.items():
+                reached.setdefault(patterns.after(state, part), text + part)
+        else:
+            reached = _free(part, patterns, begun, budget)
+        begun = reached
+    return dict(begun)
+
+
+def _free(part: Free, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
+    letters = patterns.letters(part.alphabet)
+    found: dict[int, str] = {}
+    layer, seen = dict(begun), set()
+    for length in range(part.most + 1):
+        if length >= part.least:
+            found = {**layer, **found}
+        following: dict[int, str] = {}
+        for state, text in layer.items():
+            if not budget.spend(patterns.steps * len(letters)):
+                return found
+            for letter in letters:
+                then = patterns.after(state, letter)
+                place = then, min(length + 1, part.least)
+                if place not in seen:
+                    seen.add(place)
+                    following[then] = text + letter
+        layer = following
+    return found
+
+
+def distinct(found: Mapping[int, str], patterns: Patterns) -> list[str]:
+    """Of texts by their state one for each set of answers, the last."""
+    return list({patterns.answers(state): text for state, text in found.items()}.values())
+
+
+_State: TypeAlias = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Account ids, told apart by the conditions that compare them, and by those that compare an ARN they stand in."""
+
+    conditions: Sequence[Condition]
+    mentioned: frozenset[str]
+    named: re.Pattern[str]
+    budget: Budget
+
+    def of(self, arns: Patterns, begun: int) -> Iterator[str]:
+        """One that is not mentioned of each kind, in an ARN whose beginning has this state."""
+        own = Patterns(self.conditions, {}, self.named)
+        bounds = sorted({bound for each in self.conditions for bound in _bounds(each)})
+        layers: list[dict[_State, list[tuple[_State, str]]]] = [{(own.start, begun, 0, len(bounds)): []}]
+        for place in range(ACCOUNT_LENGTH):
+            layers.append({})
+            steps = len(DIGITS) * len(layers[-2]) * (own.steps + arns.steps)
+            for state in layers[-2] if self.budget.spend(steps) else ():
+                for digit in DIGITS:
+                    low, high = _between(bounds, place, digit, state[2:])
+                    then = own.after(state[0], digit), arns.after(state[1], digit), low, high
+                    layers[-1].setdefault(then, []).append((state, digit))
+        kinds: dict[object, str] = {}
+        for state in layers[-1]:
+            kind = own.answers(state[0]), arns.after(state[1], ":"), state[2:]
+            if kind not in kinds and (other := self._other(layers, state)):
+                kinds[kind] = other
+        yield from kinds.values()
+
+    def _other(self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> str | None:
+        """The first account that leads to a state and is not mentioned."""
+        return next((each for each in _members(layers, state) if each not in self.mentioned), None)
+
+
+def _members(layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> Iterator[str]:
+    """All texts that lead to a state of the last layer."""
+    if len(layers) == 1:
+        yield ""
+    for before, digit in layers[-1][state]:
+        for begin in _members(layers[:-1], before):
+            yield begin + digit
+
+
+def _bounds(condition: Condition) -> Iterator[str]:
+    """The numbers that a condition compares accounts with by their size, as an account would be written."""
+    base = split_operator(condition.operator)[1]
+    # From the first moment on that no clock knows, nothing is told of an account.
+    values = (*condition.values, "9999-12-31T23:59:59Z") if base.startswith("Date") else condition.values
+    numbers = (order_of(base, value) for value in values)
+    return (f"{number:0{ACCOUNT_LENGTH}}" for number in numbers if number is not None)
+
+
+def _between(bounds: Sequence[str], place: int, digit: str, within: tuple[int, int]) -> tuple[int, int]:
+    """Of the bounds that begin like an account, from one place in their order to another, those that still do."""
+    low, high = within
+    digits = [bound[place] for bound in bounds[low:high]]
+    return low + bisect_left(digits, digit), low + bisect_left(digits, chr(ord(digit) + 1))

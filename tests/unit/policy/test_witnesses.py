@@ -1,0 +1,93 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Texts that stand for all others, compared with all others: no way to tell them apart is missed."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _witnesses
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._witnesses import (
+    Accounts,
+    Free,
+    Patterns,
+    distinct,
+    texts,
+)
+
+# Accounts of three digits, of which there are three.
+LENGTH, DIGITS = 3, "012"
+ALL = ["".join(each) for each in product(DIGITS, repeat=LENGTH)]
+PATTERNS = st.text("0129*?", min_size=1, max_size=4)
+NUMBERS = st.sampled_from(["-1", "0", "1", "10", "11.5", "012", "120.0", "222", "999", "1e3", "x"])
+TEXT_OPERATORS = st.sampled_from(["StringLike", "StringNotLike", "StringEquals", "ForAnyValue:StringLike", "ArnLike"])
+NUMERIC = st.sampled_from(["NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericNotEquals"])
+
+
+def conditions(operators: st.SearchStrategy[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[Condition]:
+    """Conditions on one key."""
+    lists = st.lists(values, min_size=1, max_size=3).map(tuple)
+    return st.builds(lambda operator, each: Condition(operator, "k", each, variables=True), operators, lists)
+
+
+def answers(found: list[Condition], text: str) -> tuple[bool | None, ...]:
+    """What the engine says of each condition."""
+    return tuple(each.holds(Context({"k": text}, ())) for each in found)
+
+
+@given(
+    st.lists(conditions(TEXT_OPERATORS, PATTERNS) | conditions(NUMERIC, NUMBERS), max_size=4),
+    st.frozensets(st.sampled_from(ALL), max_size=6),
+)
+def test_there_is_an_account_for_each_way_in_which_conditions_tell_accounts_apart(
+    found: list[Condition], mentioned: frozenset[str]
+) -> None:
+    nothing, nobody = re.compile(r"(?!)"), Patterns((), {}, re.compile(""))
+    with patch.multiple(_witnesses, ACCOUNT_LENGTH=LENGTH, DIGITS=DIGITS):
+        tried = set(Accounts(found, mentioned, nothing, Budget()).of(nobody, nobody.start))
+    assert tried <= set(ALL) - mentioned
+    assert {answers(found, each) for each in tried} == {answers(found, each) for each in set(ALL) - mentioned}
+
+
+ARNS = st.tuples(*(st.text("a1*?:", max_size=3) for _ in range(3))).map(":".join) | st.sampled_from(
+    ["*", "a:a:*:a:1:*", "a:a:a:a:*1*:*aa", "a:*:a", "?:a:a:a:1*:a*", "*:1a:*", "a:a:a:a:${k}:a", "A:a:a:A:1:?"]
+)
+ARN_OPERATORS = st.sampled_from(
+    ["ArnLike", "ArnNotEquals", "StringLike", "StringNotEquals", "StringNotEqualsIgnoreCase"]
+)
+
+
+@given(st.lists(conditions(ARN_OPERATORS, ARNS), max_size=3))
+def test_there_is_an_arn_for_each_way_in_which_conditions_tell_arns_apart(found: list[Condition]) -> None:
+    form = ("a:a:a:a:", Free("1a", 1, 2), ":", Free("ab", 0, 2), "a")
+    patterns = Patterns(found, {}, re.compile(r"(?!)"))
+    tried = distinct(texts(form, patterns, {patterns.start: ""}, Budget()), patterns)
+    every = [
+        f"a:a:a:a:{account}:{name}a"
+        for account in ("1", "a", "11", "1a", "a1", "aa")
+        for name in ("", "a", "b", "aa", "ab", "ba", "bb")
+    ]
+    assert set(tried) <= set(every)
+    assert {answers(found, each) for each in tried} == {answers(found, each) for each in every}
+    assert len(tried) <= 3 ** len(found)
+
+
+def test_what_a_budget_does_not_reach_is_not_all_and_says_so() -> None:
+    hard = Condition("StringLike", "k", tuple(f"*{n}?{n}*" for n in range(10)), variables=True)
+    nothing, budget = re.compile(r"(?!)"), Budget(2_000)
+    patterns = Patterns((hard,), {}, nothing)
+    assert not list(Accounts((hard,), frozenset(), nothing, budget).of(patterns, patterns.start))
+    assert budget.is_exhausted
+    budget = Budget(50)
+    assert texts(("0", Free("0123456789", 3, 9)), patterns, {patterns.start: ""}, budget) == {}
+    assert budget.is_exhausted
