@@ -177,6 +177,7 @@ options:
     description:
       - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
         written before the first write to AWS. A file that is there keeps its content under a name with its time.
+      - A lock beside it keeps other runs out. One that is given the same path meanwhile fails and changes nothing.
       - Nothing is written in check mode, nor where nothing changes.
     type: path
   wait_timeout:

@@ -2,35 +2,42 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an enforcement replaces, kept in a file before the first write, so that it can be put back."""
+"""What an enforcement replaces, as it is kept in a file, so that it can be put back."""
 
 from __future__ import annotations
 
 import json
 import operator
-import os
 import re
-import stat
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _regular_file, _version
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document
 
-FORMAT = 1
+FORMAT = 2
+FORMAT_OF_ONE = 1  # that of a run for one account, before there were runs for many
 # Far more than the policies of all keys that a run may change.
 MOST_BYTES = 128 * 1024 * 1024
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
+# What runs of all versions have written of an account.
+_NEEDED = ("account_id", "taken_at", "trail_keys", "key_policies", "created_keys")
+_Shape: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
 
 
-def document(backup: _model.Backup) -> dict[str, object]:
-    """The backup as JSON types, as it stands in the file."""
-    return {"format": FORMAT, "collection_version": _version.VERSION, **json.loads(json.dumps(asdict(backup)))}
+def document(backups: Iterable[_model.Backup], play: str | None = None) -> dict[str, Any]:
+    """Return the backups of a run as JSON types, as they stand in the file; `play` is the play that the run is of."""
+    kept = list(backups)
+    return {
+        "format": FORMAT,
+        "collection_version": _version.VERSION,
+        "taken_at": max((backup.taken_at for backup in kept), default=""),
+        "play": play,
+        "accounts": json.loads(json.dumps([asdict(backup) for backup in kept])),
+    }
 
 
 def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) -> _model.Backup:
@@ -51,17 +58,16 @@ def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) 
 
 
 def _replaced(
-    changes: Sequence[_model.Change], operation: str, field: str, same: Callable[[str, str | None], bool]
+    changes: Sequence[_model.Change], operation: str, field: str, same: _model.Same
 ) -> tuple[_model.Replaced, ...]:
     """One row a resource; `same` compares two values, for KMS lays out a policy anew."""
     found: dict[str, _model.Replaced] = {}
     for change in changes:
         if change.operation == operation:
             before = _or_none((change.before or {}).get(field))
+            row = _model.Replaced(change.resource, before, str(change.after[field]))
             earlier = found.get(change.resource)
-            if earlier and same(earlier.after, before):
-                before = earlier.before
-            found[change.resource] = _model.Replaced(change.resource, before, str(change.after[field]))
+            found[change.resource] = (earlier and earlier.followed_by(row, same)) or row
     return tuple(found.values())
 
 
@@ -69,85 +75,100 @@ def _or_none(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def checked_path(path: str | None) -> str | None:
-    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well."""
-    if path is None:
-        return None
-    target = Path(path)
-    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-        raise _model.BackupError(
-            f"The backup {path} cannot be written: what is there is no regular file. "
-            "Give backup_path the name of a file, not of a directory, a link or a device."
-        )
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise _model.BackupError(f"The backup {path} cannot be written. Its directory must exist and be writable.")
-    return path
+def read_backups(paths: Iterable[str]) -> tuple[_model.Backup, ...]:
+    """Read the backups of several files, or what somebody left of them: one for each account, sorted by its id.
 
-
-def write_backup(path: str, backup: _model.Backup, *, own: _model.Backup | None) -> None:
-    """Write the whole file or none of it, readable by its owner alone (0600).
-
-    Only the backup `own`, which the same run has written there, is replaced. Any other file that is there stays beside
-    it, with the time it was written at the end of its name: it may be all that is left of a run that was ended, or
-    that of a run for another account which was given the same name. Raises BackupError, also where anything but a
-    regular file is there: a directory or a link would be moved aside like an older backup.
+    What stands of one account in several places is joined, the latest undone first. Raises BackupError where a file
+    cannot be used, and where something was changed between two backups of it, so that they do not lead back.
     """
-    target = Path(path)
-    try:
-        checked_path(path)
-        if target.exists() and not (own and target.read_bytes() == _text(own).encode()):
-            written = datetime.fromtimestamp(target.stat().st_mtime, timezone.utc)
-            target.rename(target.with_name(f"{target.name}.{written:%Y%m%dT%H%M%S%fZ}"))
-        _write(target, _text(backup))
-    except OSError as error:
-        raise _model.BackupError(
-            f"The backup {path} cannot be written: {error.strerror}. Its directory must exist and be writable."
-        ) from error
+    found: dict[str, list[tuple[str, _model.Backup]]] = {}
+    for path in paths:
+        for part in read_parts(path):
+            found.setdefault(part.account_id, []).append((path, part))
+    return tuple(_joined(parts) for _account_id, parts in sorted(found.items()))
 
 
-def _text(backup: _model.Backup) -> str:
-    """What stands in the file."""
-    return json.dumps(document(backup), indent=2, sort_keys=True) + "\n"
+def _joined(parts: Sequence[tuple[str, _model.Backup]]) -> _model.Backup:
+    """One backup that undoes what all of these of one account would, the latest first."""
+    in_time = [part for _path, part in sorted(parts, key=lambda each: each[1].taken_at)]
+    paths = list(dict.fromkeys(path for path, _part in parts))
+
+    def rows(name: str, same: _model.Same) -> tuple[_model.Replaced, ...]:
+        return _joined_rows([row for part in in_time for row in getattr(part, name)], same, paths)
+
+    return _model.Backup(
+        account_id=in_time[-1].account_id,
+        taken_at=in_time[-1].taken_at,
+        trail_keys=rows("trail_keys", operator.eq),
+        key_policies=rows("key_policies", _comparison.same_policy),
+        created_keys=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_keys)),
+        bucket_policies=rows("bucket_policies", _comparison.same_policy),
+        created_trails=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_trails)),
+    )
 
 
-def _write(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp gives 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def _joined_rows(
+    rows: Iterable[_model.Replaced], same: _model.Same, paths: Sequence[str]
+) -> tuple[_model.Replaced, ...]:
+    found: dict[str, _model.Replaced] = {}
+    for row in rows:
+        earlier = found.get(row.arn)
+        joined = earlier.followed_by(row, same) if earlier else row
+        if joined is None:
+            raise _model.BackupError(
+                f"The backup {' and '.join(paths)} cannot be restored at once: it holds {_shown(row.arn)} twice, and "
+                "somebody else changed that between the two. Restore the later one first, or take one row off."
+            )
+        found[row.arn] = joined
+    return tuple(found.values())
 
 
-def read_backup(path: str) -> _model.Backup:
-    """Read a backup that `write_backup` wrote, or that somebody cut down since.
+def read_parts(path: str, play: str | None = None) -> tuple[_model.Backup, ...]:
+    """Read what a run wrote to the file, or what somebody left of it: in its order, an account may stand there twice.
 
-    Raises BackupError; of a row that no run would have written the message names the row and the value.
+    Raises BackupError; of a row that no run would have written the message names the row and the value. With `play`
+    also for the file of a run that was of another play, or of none.
     """
     read = _read(path)
+    if play is not None and read.get("play") != play:
+        raise _model.BackupError(f"The backup {path} is of another play.")
     try:
-        return _model.Backup(
-            account_id=_fitting("account_id", read["account_id"], _is_account, "an account id in quotes"),
-            taken_at=_fitting("taken_at", read["taken_at"], _is_text, "a text"),
-            trail_keys=tuple(_rows("trail_keys", read["trail_keys"], _TRAIL_KEY)),
-            key_policies=tuple(_rows("key_policies", read["key_policies"], _KEY_POLICY)),
-            created_keys=tuple(
-                _fitting(where, arn, _is_key, "a key ARN") for where, arn in _each("created_keys", read["created_keys"])
-            ),
-            bucket_policies=tuple(_rows("bucket_policies", read.get("bucket_policies", []), _BUCKET_POLICY)),
-            created_trails=tuple(
-                _fitting(where, arn, _is_trail, "a trail ARN")
-                for where, arn in _each("created_trails", read.get("created_trails", []))
-            ),
-        )
+        if read["format"] == FORMAT_OF_ONE:
+            return (_part(read, ""),)
+        parts = tuple(_part(row, f"{where}.") for where, row in _each("accounts", read["accounts"]))
     except KeyError as error:
         raise _model.BackupError(f"The backup {path} is not complete: {error}.") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise _model.BackupError(f"The backup {path} cannot be used: {error}") from error
+    if not parts:
+        raise _model.BackupError(f"The backup {path} holds no account.")
+    return parts
+
+
+def _part(row: object, place: str) -> _model.Backup:
+    """The backup of one account; `place` begins the names of its fields in messages."""
+    if not isinstance(row, Mapping):
+        raise TypeError(f"{place.removesuffix('.')} is {_shown(row)}, not the backup of an account.")
+    missing = next((name for name in _NEEDED if name not in row), None)
+    if missing:
+        raise KeyError(f"{place}{missing}")
+
+    def each(name: str, fits: Callable[[object], bool], meaning: str) -> tuple[str, ...]:
+        rows = _each(f"{place}{name}", row.get(name, []))
+        return tuple(_fitting(where, value, fits, meaning) for where, value in rows)
+
+    def rows(name: str, shape: _Shape) -> tuple[_model.Replaced, ...]:
+        return tuple(_rows(f"{place}{name}", row.get(name, []), shape))
+
+    return _model.Backup(
+        account_id=_fitting(f"{place}account_id", row["account_id"], _is_account, "an account id in quotes"),
+        taken_at=_fitting(f"{place}taken_at", row["taken_at"], _is_text, "a text"),
+        trail_keys=rows("trail_keys", _TRAIL_KEY),
+        key_policies=rows("key_policies", _KEY_POLICY),
+        created_keys=each("created_keys", _is_key, "a key ARN"),
+        bucket_policies=rows("bucket_policies", _BUCKET_POLICY),
+        created_trails=each("created_trails", _is_trail, "a trail ARN"),
+    )
 
 
 def _read(path: str) -> Mapping[str, Any]:
@@ -162,8 +183,8 @@ def _read(path: str) -> Mapping[str, Any]:
         raise _model.BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise _model.BackupError(f"The backup {path} is no JSON: {error}.") from error
-    if not isinstance(read, Mapping) or read.get("format") != FORMAT:
-        raise _model.BackupError(f"{path} is no backup of this collection in format {FORMAT}.")
+    if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):
+        raise _model.BackupError(f"{path} is no backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
     return read
 
 
@@ -173,9 +194,7 @@ def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
     yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
 
 
-def _rows(
-    name: str, rows: object, shape: Mapping[str, tuple[Callable[[object], bool], str]]
-) -> Iterator[_model.Replaced]:
+def _rows(name: str, rows: object, shape: _Shape) -> Iterator[_model.Replaced]:
     for where, row in _each(name, rows):
         if not isinstance(row, dict) or row.keys() != shape.keys():
             raise ValueError(f"{where} does not have just the fields {', '.join(shape)}.")
@@ -227,17 +246,17 @@ def _is_policy_or_none(value: object) -> bool:
     return value is None or _is_policy(value)
 
 
-_TRAIL_KEY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+_TRAIL_KEY: _Shape = {
     "arn": (_is_trail, "a trail ARN"),
     "before": (_is_key_or_none, "a key ARN or null"),
     "after": (_is_key, "a key ARN"),
 }
-_BUCKET_POLICY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+_BUCKET_POLICY: _Shape = {
     "arn": (_is_text, "a bucket ARN"),
     "before": (_is_policy_or_none, "a bucket policy or null"),
     "after": (_is_policy, "a bucket policy"),
 }
-_KEY_POLICY: Mapping[str, tuple[Callable[[object], bool], str]] = {
+_KEY_POLICY: _Shape = {
     "arn": (_is_key, "a key ARN"),
     "before": (_is_policy, "a key policy"),
     "after": (_is_policy, "a key policy"),

@@ -22,7 +22,7 @@ def end(module: Any, done: _task.Done, **own: Any) -> None:
         "refusals": list(map(_printable.printable, done.refusals)),
         "errors": list(map(_printable.printable, done.errors)),
         "diff": _diff.diff(done.changes),
-        "backup": _backup.document(done.backup) if done.backup else None,
+        "backup": _backup.document([done.backup]) if done.backup else None,
         **own,
     }
     reasons = [*done.refusals, *done.errors]

@@ -11,8 +11,8 @@ why, in place of its value, so that no check can mistake "denied" for "absent".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ Operation: TypeAlias = Literal[
     "StartLogging",
     "EnableKeyRotation",
 ]
+Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
 # The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
@@ -308,6 +309,15 @@ class Replaced:
     arn: str
     before: str | None
     after: str
+
+    def followed_by(self, later: Replaced, same: Same) -> Replaced | None:
+        """Return what undoes both of a resource, the later one first; None where somebody else changed it in between.
+
+        `same` compares two values, for KMS lays out a policy anew.
+        """
+        if same(later.before, self.before):  # it was put back, or this is the same once more
+            return later
+        return replace(later, before=self.before) if same(later.before, self.after) else None
 
 
 @dataclass(frozen=True)

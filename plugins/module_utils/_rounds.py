@@ -15,7 +15,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import count
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
+    _backup,
+    _backup_file,
+    _model,
+    _task,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _apply, _pace, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison
@@ -38,8 +43,8 @@ class Rounds:
         backup_path: str | None,
         planned_anew: Callable[[], _wish.Plan],
     ) -> None:
-        self._account, self._pace, self._backup_path, self._planned_anew = account, pace, backup_path, planned_anew
-        self._saved: _model.Backup | None = None
+        self._account, self._pace, self._planned_anew = account, pace, planned_anew
+        self._backups = _backup_file.BackupFile(backup_path)
         self.changes: list[_model.Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
@@ -52,12 +57,13 @@ class Rounds:
         Raises BackupError where the backup cannot be written, before anything is changed.
         """
         self.warnings += warnings
-        try:
-            self._apply_plan(plan)
-            prove()
-        except _access.AwsError as error:
-            self.errors.append(f"{of} could not be read again. {error}")
-        backup = self._saved_at_the_end()
+        with self._backups:
+            try:
+                self._apply_plan(plan)
+                prove()
+            except _access.AwsError as error:
+                self.errors.append(f"{of} could not be read again. {error}")
+            backup = self._saved_at_the_end()
         return _task.Done(
             changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
         )
@@ -130,9 +136,7 @@ class Rounds:
 
     def _save(self, changes: Sequence[_model.Change]) -> _model.Backup:
         backup = _backup.backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
-        if self._backup_path:
-            _backup.write_backup(self._backup_path, backup, own=self._saved)
-            self._saved = backup
+        self._backups.save(backup)
         return backup
 
     def _saved_at_the_end(self) -> _model.Backup:

@@ -127,7 +127,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
     _audit_arguments,
-    _backup,
+    _backup_file,
     _central_key,
     _ending,
     _enforce_arguments,
@@ -166,7 +166,7 @@ def _task_of(module: Any, region: str) -> _central_key.KeyTask:
         settings=_audit_arguments.settings(params),
         wish=_enforce_arguments.wish(params),
         check_mode=module.check_mode,
-        backup_path=_backup.checked_path(module.params["backup_path"]),
+        backup_path=_backup_file.checked_path(module.params["backup_path"]),
     )
 
 

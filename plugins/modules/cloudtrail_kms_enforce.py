@@ -251,32 +251,51 @@ backup:
   returned: always
   type: dict
   contains:
-    account_id:
-      description: The account.
+    format:
+      description: The format of the file.
+      type: int
+      sample: 2
+    collection_version:
+      description: The version of the collection that has taken it.
       type: str
     taken_at:
-      description: When it was taken, in ISO 8601, UTC.
+      description: When the last of it was taken, in ISO 8601, UTC.
       type: str
-    trail_keys:
-      description: The trails with the ARN of their key, C(arn), C(before) and C(after).
+    play:
+      description: The play whose batches and loops share the file; null outside of the role.
+      type: str
+    accounts:
+      description: What was replaced in each account. Policies of a key that several accounts share stand with the
+        account that owns the key.
       type: list
       elements: dict
-    key_policies:
-      description: The keys with their policy, C(arn), C(before) and C(after).
-      type: list
-      elements: dict
-    created_keys:
-      description: ARNs of the keys that were created.
-      type: list
-      elements: str
-    bucket_policies:
-      description: The buckets with their policy, C(arn), C(before) and C(after). A restore leaves them as they are.
-      type: list
-      elements: dict
-    created_trails:
-      description: ARNs of the trails that were created. A restore leaves them as they are.
-      type: list
-      elements: str
+      contains:
+        account_id:
+          description: The account.
+          type: str
+        taken_at:
+          description: When it was taken, in ISO 8601, UTC.
+          type: str
+        trail_keys:
+          description: The trails with the ARN of their key, C(arn), C(before) and C(after).
+          type: list
+          elements: dict
+        key_policies:
+          description: The keys with their policy, C(arn), C(before) and C(after).
+          type: list
+          elements: dict
+        created_keys:
+          description: ARNs of the keys that were created.
+          type: list
+          elements: str
+        bucket_policies:
+          description: The buckets with their policy, C(arn), C(before) and C(after). A restore leaves them as they are.
+          type: list
+          elements: dict
+        created_trails:
+          description: ARNs of the trails that were created. A restore leaves them as they are.
+          type: list
+          elements: str
 """
 
 from dataclasses import asdict
@@ -289,6 +308,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
     _audit_arguments,
     _backup,
+    _backup_file,
     _ending,
     _enforce,
     _enforce_arguments,
@@ -333,16 +353,25 @@ def _run(module: Any, stop: _stop.Stop) -> None:
 
 
 def _task_of(module: Any) -> _task.Task:
-    restore = module.params["restore"]
     return _task.Task(
         scope=_audit_arguments.scope(module.params),
         settings=_audit_arguments.settings(module.params),
         wish=_enforce_arguments.wish(module.params),
         check_mode=module.check_mode,
         wait=module.params["wait"],
-        backup_path=_backup.checked_path(module.params["backup_path"]),
-        restore=_backup.read_backup(restore) if restore else None,
+        backup_path=_backup_file.checked_path(module.params["backup_path"]),
+        restore=_restored(module.params["restore"]),
     )
+
+
+def _restored(path: str | None) -> _model.Backup | None:
+    if path is None:
+        return None
+    first, *others = _backup.read_backups([path])
+    if others:
+        accounts = ", ".join(backup.account_id for backup in (first, *others))
+        raise _model.BackupError(f"The backup {path} is of the accounts {accounts}. Cut it down to one of them.")
+    return first
 
 
 def _own(outcome: _task.Outcome, task: _task.Task) -> dict[str, Any]:

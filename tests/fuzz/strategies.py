@@ -232,8 +232,7 @@ def doctored_backups(draw: st.DrawFn) -> tuple[str, Any]:
     before = draw(st.permutations(statements))[: draw(st.integers(0, len(statements)))]
     before += draw(st.lists(DOCTORED, max_size=2))
     row = {"arn": build.KEY_ARN, "before": build.policy(*before), "after": present}
-    backup = {
-        "format": 1,
+    part = {
         "account_id": build.ACCOUNT,
         "taken_at": "",
         "trail_keys": [{"arn": build.TRAIL_ARN, "before": build.KEY_ARN, "after": build.KEY_ARN}],
@@ -244,6 +243,9 @@ def doctored_backups(draw: st.DrawFn) -> tuple[str, Any]:
         ],
         "created_trails": [],
     }
+    parts = [part, draw(st.just({**part, "account_id": "222222222222"}) | _damaged(part))][: draw(st.integers(1, 2))]
+    whole = {"format": 2, "play": None, "taken_at": "", "accounts": parts}
+    backup: dict[str, Any] = draw(st.sampled_from([{"format": 1, **part}, whole]))
     return present, draw(st.just(backup) | _damaged(backup))
 
 

@@ -34,7 +34,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
     with_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import VERDICTS, facts
@@ -188,29 +188,30 @@ def backups(content: Any) -> None:
         _read(content)
 
 
-def _read(content: Any) -> Backup:
+def _read(content: Any) -> tuple[Backup, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backup.json"
         path.write_text(json.dumps(content), encoding="utf-8")
-        return read_backup(str(path))
+        return read_backups([str(path)])
 
 
 def doctored_backups(doctored: tuple[str, Any], request: Request) -> None:
     """What is restored from a backup allows nobody anything that the policy of now does not allow."""
     present, content = doctored
     try:
-        backup = _read(content)
+        backups = _read(content)
     except BackupError:
         return
     snapshot = build.snapshot(key={"policy": present})
-    keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in keys_of_backup(backup)}
-    planned = make_restore_plan(assess(snapshot, SETTINGS), backup, keys, Wish(key=None), SETTINGS)
-    _show(facts([assess(planned.predicted, SETTINGS)]))
-    for change in () if planned.refusals else planned.changes:
-        assert change.operation in ("PutKeyPolicy", "UpdateTrail")
-        if change.operation == "PutKeyPolicy":
-            now, then = (decide(parse(text), request).outcome for text in (present, change.parameters["Policy"]))
-            assert now is then or then is Outcome.IMPLICIT_DENY
+    for backup in backups:
+        keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in keys_of_backup(backup)}
+        planned = make_restore_plan(assess(snapshot, SETTINGS), backup, keys, Wish(key=None), SETTINGS)
+        _show(facts([assess(planned.predicted, SETTINGS)]))
+        for change in () if planned.refusals else planned.changes:
+            assert change.operation in ("PutKeyPolicy", "UpdateTrail")
+            if change.operation == "PutKeyPolicy":
+                now, then = (decide(parse(text), request).outcome for text in (present, change.parameters["Policy"]))
+                assert now is then or then is Outcome.IMPLICIT_DENY
 
 
 def joined_reports(report: Any) -> None:

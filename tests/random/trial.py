@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
@@ -156,7 +156,7 @@ class Trial:
         """A restore gives back what was there, or says that it does not."""
         if not done.changes or done.refusals:
             return
-        backup = read_backup(str(self._backup))
+        (backup,) = read_backups([str(self._backup)])
         restoring = Task(replace(self.task.scope, trails=(), regions=()), backup_path=str(self.folder / "other.json"))
         outcome = self._enforced(replace(restoring, restore=backup))
         if isinstance(outcome, str) or outcome.refusals or outcome.errors:

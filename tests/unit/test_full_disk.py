@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import write_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
@@ -35,8 +35,10 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 def test_a_backup_that_does_not_fit_stops_the_run_before_its_first_write(tmp_path: Path) -> None:
     path = tmp_path / "backup.json"
-    with no_file_larger_than(16), pytest.raises(BackupError, match=f"The backup {path} cannot be written: "):
-        write_backup(str(path), Backup("111111111111", "2026-11-23T08:00:00+00:00"), own=None)
+    with BackupFile(str(path)) as backups:
+        with no_file_larger_than(16), pytest.raises(BackupError, match=f"The backup {path} cannot be written: "):
+            backups.save(Backup("111111111111", "2026-11-23T08:00:00+00:00"))
+        assert backups.document() is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, MemberRole, Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
@@ -139,6 +139,6 @@ def test_no_backup_and_no_report_holds_such_text(content: str, tmp_path: Path) -
     path = tmp_path / "file.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(BackupError, match="surrogates not allowed"):
-        read_backup(str(path))
+        read_backups([str(path)])
     with pytest.raises(JoinError, match="surrogates not allowed"):
         joined_reports([str(path)], build.NOW)

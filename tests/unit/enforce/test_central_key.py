@@ -284,7 +284,7 @@ def test_the_backup_holds_the_policy_before_the_first_write(load: Callable[[str]
     path = tmp_path / "key.json"
     done = served(lab, trails=many(2), backup_path=str(path))
     assert done.backup is not None
-    document = json.loads(path.read_text(encoding="utf-8"))
+    (document,) = json.loads(path.read_text(encoding="utf-8"))["accounts"]
     assert document["account_id"] == SECURITY
     (row,) = document["key_policies"]
     assert (row["arn"], many(1)[0] in row["before"], many(1)[0] in row["after"]) == (done.key_arn, False, True)

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
@@ -247,7 +247,7 @@ def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[
     done = create(lab, backup_path=str(backup))
     assert [change.status for change in done.changes] == ["applied"] * 3 + ["failed"] + ["not_attempted"] * 2
     assert "Allow what is missing of cloudtrail:CreateTrail, cloudtrail:AddTags" in done.errors[0]
-    assert read_backup(str(backup)).created_trails == (TRAIL_ARN,)
+    assert [kept.created_trails for kept in read_backups([str(backup)])] == [(TRAIL_ARN,)]
     lab.aws.clear_calls()
     assert create(lab).errors == ()
     assert lab.writes() == ["CreateTrail", "StartLogging", "EnableKeyRotation"]

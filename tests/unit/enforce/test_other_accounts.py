@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
@@ -175,10 +175,11 @@ def test_a_central_key_s_policy_is_not_restored_blind(load: Callable[[str], Lab]
     lab.enforce(central(PRODUCTION))
     lab.enforce(central(STAGING, backup_path=backup))
     lab.aws.clear_calls()
-    outcome = lab.enforce(central(STAGING, restore=read_backup(backup)))
+    (kept,) = read_backups([backup])
+    outcome = lab.enforce(central(STAGING, restore=kept))
     assert any(f"the key serves account {SECURITY} as well" in refused for refused in outcome.refusals)
     assert lab.writes() == []
-    document = json.loads(Path(backup).read_text(encoding="utf-8"))
+    (document,) = json.loads(Path(backup).read_text(encoding="utf-8"))["accounts"]
     assert [row["arn"].split(":")[4] for row in document["key_policies"]] == [SECURITY]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
@@ -177,7 +178,9 @@ def test_what_is_planned_anew_is_in_the_backup_before_it_is_written(
     (arn,) = lab.trails()
     taken = take_the_alias(lab, monkeypatch)
     saved: list[Any] = []
-    meanwhile(monkeypatch, "PutKeyPolicy", lambda: saved.append(json.loads(path.read_text(encoding="utf-8"))))
+    meanwhile(
+        monkeypatch, "PutKeyPolicy", lambda: saved.extend(json.loads(path.read_text(encoding="utf-8"))["accounts"])
+    )
     outcome = lab.enforce(backup_path=str(path))
     assert statuses(outcome)[:2] == [("CreateKey", "applied"), ("PutKeyPolicy", "applied")]
     assert [row["arn"] for row in saved[0]["key_policies"]] == [taken]
@@ -249,11 +252,11 @@ def test_the_backup_is_there_before_the_first_write(load: Callable[[str], Lab], 
     lab.aws.add_fault(action="kms:PutKeyPolicy", code="AccessDeniedException")
     failed = lab.enforce(backup_path=str(path))
     assert (statuses(failed), path.stat().st_mode & 0o777) == ([("PutKeyPolicy", "failed")], 0o600)
-    (saved,) = json.loads(path.read_text(encoding="utf-8"))["key_policies"]
+    ((saved,),) = (part["key_policies"] for part in json.loads(path.read_text(encoding="utf-8"))["accounts"])
     assert (saved["arn"], json.loads(saved["before"])) == (arn, key["policy"])
     lab.enforce(backup_path=str(path))
     assert len(list(tmp_path.glob("backup.json.*"))) == 1
-    assert len(json.loads(path.read_text(encoding="utf-8"))["key_policies"]) == 1
+    assert [len(kept.key_policies) for kept in read_backups([str(path)])] == [1]
 
 
 def test_without_its_backup_nothing_is_written(load: Callable[[str], Lab], tmp_path: Path) -> None:

@@ -7,32 +7,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timezone
-from pathlib import Path
-from typing import Any
+from datetime import date
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    backup_of,
-    read_backup,
-    write_backup,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Backup,
-    BackupError,
-    Change,
     Replaced,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import readers_statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
-from tests.unit.enforce.lab import Lab, comparable, meanwhile
+from tests.unit.enforce.lab import Lab, comparable
 
 HOME = "eu-central-1"
 READER = Task(settings=Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",)))
@@ -170,66 +159,8 @@ def test_a_backup_of_another_account_or_trail_is_refused(load: Callable[[str], L
     assert "trail/absent is not there" in refused
 
 
-def test_a_backup_is_read_as_it_was_written(load: Callable[[str], Lab], tmp_path: Path) -> None:
-    path = tmp_path / "backup.json"
-    done = load("healthy").enforce(REPLACE, backup_path=str(path))
-    assert read_backup(str(path)) == done.backup
-    assert done.backup is not None
-    assert done.backup.created_keys == tuple(c.resource for c in done.changes if c.operation == "CreateKey")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [(None, "cannot be read"), ("x", "is no JSON"), ("[]", "is no backup"), ('{"format": 1}', "is not complete")],
-)
-def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
-    path = tmp_path / "backup.json"
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-    with pytest.raises(BackupError, match=words):
-        read_backup(str(path))
-
-
-def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe would be waited for without end, and a device read until the memory is full."""
-    pipe, link, long = (tmp_path / name for name in ("pipe", "link", "long"))
-    os.mkfifo(pipe)
-    link.symlink_to("/dev/zero")
-    for path in (pipe, link):
-        with pytest.raises(BackupError, match=f"The backup {path} cannot be read: It is no regular file"):
-            read_backup(str(path))
-    long.write_text("{}" * 100, encoding="utf-8")
-    monkeypatch.setattr(_backup, "MOST_BYTES", 100)
-    with pytest.raises(BackupError, match=f"The backup {long} cannot be read: it has more than 100 bytes"):
-        read_backup(str(long))
-
-
 TRAIL = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/main"
 KEY = "arn:aws:kms:eu-central-1:111111111111:key/11111111-2222-3333-4444-555555555555"
-
-
-def policies(*sids: str) -> str:
-    """A policy document with statements of these Sids."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": sid} for sid in sids]})
-
-
-@pytest.mark.parametrize(
-    ("found_later", "kept"),
-    [
-        (policies("A", "Ours"), policies("A")),
-        (json.dumps(json.loads(policies("A", "Ours")), indent=1), policies("A")),
-        (policies("A", "Theirs"), policies("A", "Theirs")),
-    ],
-    ids=["unbroken", "laid out anew", "somebody wrote in between"],
-)
-def test_a_backup_never_spans_what_somebody_else_wrote(found_later: str, kept: str) -> None:
-    last = policies("A", "Ours", "Last")
-    changes = [
-        Change("PutKeyPolicy", KEY, HOME, {"policy": policies("A")}, {"policy": policies("A", "Ours")}),
-        Change("PutKeyPolicy", KEY, HOME, {"policy": found_later}, {"policy": last}),
-    ]
-    backup = backup_of("111111111111", changes, datetime.now(timezone.utc))
-    assert backup.key_policies == (Replaced(KEY, kept, last),)
 
 
 @pytest.mark.parametrize("settled", ["advised", "excepted"])
@@ -331,63 +262,3 @@ def test_a_key_of_an_ended_run_is_known_again(load: Callable[[str], Lab], by_who
     outcome = lab.enforce(RESTORE, restore=backup)
     assert ["which somebody else decided" in refusal for refusal in outcome.refusals] == [True] * refused
     assert (lab.trails()[TRAIL]["KmsKeyId"] == old) is not bool(refused)
-
-
-def test_a_backup_does_not_replace_that_of_another_run_at_the_same_time(
-    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As where the hosts of a play were given one backup_path: a run that is ended later has nothing but its file."""
-    lab, path, other = load("fresh"), tmp_path / "backup.json", Backup("222222222222", "2026-11-23T08:00:00+00:00")
-
-    def another_run() -> None:
-        write_backup(str(path), other, own=None)
-
-    meanwhile(monkeypatch, "UpdateTrail", another_run)
-    lab.enforce(backup_path=str(path))
-    kept = [read_backup(str(file)) for file in sorted(tmp_path.iterdir())]
-    assert [backup.account_id for backup in kept].count("222222222222") == 1
-    assert read_backup(str(path)).account_id == "111111111111"
-    assert len(kept) == 3  # ours from before the first write, too
-
-
-@pytest.mark.parametrize("kind", ["directory", "link", "dangling link"])
-def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Path, kind: str) -> None:
-    lab, path, other = load("fresh"), tmp_path / "backup.json", tmp_path / "other"
-    if kind == "directory":
-        path.mkdir()
-    else:
-        path.symlink_to(other)
-    if kind == "link":
-        other.write_text("precious", encoding="utf-8")
-    there = sorted(tmp_path.iterdir())
-    with pytest.raises(BackupError, match=f"The backup {path} cannot be written: what is there is no regular file"):
-        lab.enforce(backup_path=str(path))
-    assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
-    with pytest.raises(BackupError):
-        write_backup(str(path), Backup("111111111111", ""), own=None)
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"account_id": 111111111111}, "account_id is 111111111111"),
-        ({"trail_keys": {}}, "trail_keys is not a list"),
-        ({"trail_keys": ["x"]}, r"trail_keys\[0\] does not have just the fields"),
-        ({"trail_keys": [{"arn": TRAIL, "before": KEY}]}, r"trail_keys\[0\] does not have just the fields"),
-        ({"trail_keys": [{"arn": KEY, "before": KEY, "after": KEY}]}, r"trail_keys\[0\].arn is .*, not a trail ARN"),
-        ({"trail_keys": [{"arn": TRAIL, "before": "", "after": KEY}]}, r"trail_keys\[0\].before is '', not a key ARN"),
-        ({"trail_keys": [{"arn": TRAIL, "before": "alias/x", "after": KEY}]}, r"trail_keys\[0\].before is 'alias/x'"),
-        ({"trail_keys": [{"arn": TRAIL, "before": KEY, "after": None}]}, r"trail_keys\[0\].after is None"),
-        ({"key_policies": [{"arn": "foo", "before": "{}", "after": "{}"}]}, r"key_policies\[0\].arn is 'foo'"),
-        ({"key_policies": [{"arn": KEY, "before": None, "after": "{}"}]}, r"key_policies\[0\].before is None"),
-        ({"key_policies": [{"arn": KEY, "before": "x", "after": "{}"}]}, r"key_policies\[0\].before is 'x'"),
-        ({"key_policies": [{"arn": KEY, "before": policies("A"), "after": 5}]}, r"key_policies\[0\].after is 5"),
-        ({"created_keys": [5]}, r"created_keys\[0\] is 5, not a key ARN"),
-    ],
-)
-def test_a_row_that_no_run_would_write_is_named(tmp_path: Path, given: dict[str, Any], named: str) -> None:
-    path = tmp_path / "backup.json"
-    whole = {"account_id": "111111111111", "taken_at": "", "trail_keys": [], "key_policies": [], "created_keys": []}
-    path.write_text(json.dumps({"format": 1, **whole, **given}), encoding="utf-8")
-    with pytest.raises(BackupError, match=f"{path} cannot be used: {named}"):
-        read_backup(str(path))

@@ -1,0 +1,403 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file that keeps what a run replaces: whole at any time, written by one process, and read as data."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
+    backup_of,
+    read_backups,
+    read_parts,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup_file import BackupFile
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    BackupError,
+    Change,
+    Replaced,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from tests.unit.enforce.lab import Lab, meanwhile
+
+HOME = "eu-central-1"
+REPLACE = Task(wish=Wish(replace_compliant_key=True))
+TRAIL = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/main"
+KEY = "arn:aws:kms:eu-central-1:111111111111:key/11111111-2222-3333-4444-555555555555"
+KEYS = [KEY.replace("1111-", f"{number}111-") for number in range(4)]
+AT = "2026-11-23T08:00:0{}+00:00"
+ONE, OTHER = Backup("111111111111", AT.format(0)), Backup("222222222222", AT.format(1))
+
+
+def policies(*sids: str) -> str:
+    """A policy document with statements of these Sids."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": sid} for sid in sids]})
+
+
+def moved(before: str | None, after: str, at: int = 0, arn: str = TRAIL) -> Backup:
+    """The backup of a run that gave a trail another key."""
+    return Backup("111111111111", AT.format(at), trail_keys=(Replaced(arn, before, after),))
+
+
+def written(path: Path, *backups: Backup, play: str | None = None) -> Path:
+    """The file of a run, which has ended."""
+    with BackupFile(str(path), play) as file:
+        for backup in backups:
+            file.save(backup)
+    return path
+
+
+def test_a_backup_is_read_as_it_was_written(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    path = tmp_path / "backup.json"
+    done = load("healthy").enforce(REPLACE, backup_path=str(path))
+    assert read_backups([str(path)]) == (done.backup,)
+    assert done.backup is not None
+    assert done.backup.created_keys == tuple(c.resource for c in done.changes if c.operation == "CreateKey")
+
+
+@pytest.mark.parametrize(
+    ("found_later", "kept"),
+    [
+        (policies("A", "Ours"), policies("A")),
+        (json.dumps(json.loads(policies("A", "Ours")), indent=1), policies("A")),
+        (policies("A", "Theirs"), policies("A", "Theirs")),
+    ],
+    ids=["unbroken", "laid out anew", "somebody wrote in between"],
+)
+def test_a_backup_never_spans_what_somebody_else_wrote(found_later: str, kept: str) -> None:
+    last = policies("A", "Ours", "Last")
+    changes = [
+        Change("PutKeyPolicy", KEY, HOME, {"policy": policies("A")}, {"policy": policies("A", "Ours")}),
+        Change("PutKeyPolicy", KEY, HOME, {"policy": found_later}, {"policy": last}),
+    ]
+    backup = backup_of("111111111111", changes, datetime.now(timezone.utc))
+    assert backup.key_policies == (Replaced(KEY, kept, last),)
+
+
+def test_a_backup_does_not_replace_that_of_another_run_at_the_same_time(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where the hosts of a play were given one backup_path: a run that is ended later has nothing but its file."""
+    lab, path = load("fresh"), tmp_path / "backup.json"
+
+    def another_run() -> None:
+        with BackupFile(str(path)) as file, pytest.raises(BackupError, match="another run is writing it"):
+            file.save(OTHER)
+
+    meanwhile(monkeypatch, "UpdateTrail", another_run)
+    lab.enforce(backup_path=str(path))
+    assert [backup.account_id for backup in read_backups([str(path)])] == ["111111111111"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "dangling link"])
+def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Path, kind: str) -> None:
+    lab, path, other = load("fresh"), tmp_path / "backup.json", tmp_path / "other"
+    if kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(other)
+    if kind == "link":
+        other.write_text("precious", encoding="utf-8")
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(BackupError, match=f"The backup {path} cannot be written: what is there is no regular file"):
+        lab.enforce(backup_path=str(path))
+    assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
+    with BackupFile(str(path)) as file, pytest.raises(BackupError):
+        file.save(ONE)
+
+
+# One file for all accounts of a run
+
+
+def test_the_file_has_a_part_for_each_account(tmp_path: Path) -> None:
+    path = tmp_path / "backup.json"
+    with BackupFile(str(path)) as file:
+        assert file.document() is None
+        for backup in (OTHER, moved(None, KEYS[0]), moved(None, KEYS[1], at=2)):
+            file.save(backup)
+            assert read_parts(str(path))[-1] in (OTHER, backup)
+        told = file.document()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content == told
+    assert {name: content[name] for name in ("format", "play", "taken_at")} == {
+        "format": 2,
+        "play": None,
+        "taken_at": AT.format(2),
+    }
+    assert read_backups([str(path)]) == (moved(None, KEYS[1], at=2), OTHER)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_a_path_it_is_told_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with BackupFile(None) as file:
+        file.save(ONE)
+        assert (file.document() or {})["accounts"] == [json.loads(json.dumps(asdict(ONE)))]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_saved_from_two_places_of_one_account_stands_side_by_side(tmp_path: Path) -> None:
+    """As of the account that owns a shared key, and has a trail of its own."""
+    path, of_key = tmp_path / "backup.json", Backup("111111111111", AT.format(0), created_keys=(KEY,))
+    with BackupFile(str(path)) as file:
+        file.save(of_key, of=KEY)
+        file.save(moved(None, KEY, at=1))
+        file.save(of_key, of=KEY)
+    (joined,) = read_backups([str(path)])
+    assert (joined.created_keys, joined.trail_keys) == ((KEY,), (Replaced(TRAIL, None, KEY),))
+
+
+def test_many_threads_save_at_once(tmp_path: Path) -> None:
+    """Each finds its own on the disk when it goes on."""
+    path = str(tmp_path / "backup.json")
+    accounts = [Backup(f"{number:012}", AT.format(0)) for number in range(40)]
+    with BackupFile(path) as file, ThreadPoolExecutor(16) as pool:
+
+        def save(backup: Backup) -> bool:
+            file.save(backup)
+            return backup in read_parts(path)
+
+        assert all(pool.map(save, accounts))
+    assert read_backups([path]) == tuple(accounts)
+
+
+def test_what_could_not_be_saved_is_not_told_as_saved(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    with BackupFile(str(folder / "backup.json")) as file:
+        file.save(ONE)
+        told = file.document()
+        folder.rename(tmp_path / "gone")
+        for backup in (OTHER, moved(None, KEY)):
+            with pytest.raises(BackupError, match="Its directory must exist and be writable"):
+                file.save(backup)
+            assert file.document() == told
+
+
+# Other processes, batches and loops
+
+
+def test_no_other_run_writes_the_file_before_this_one_has_ended(tmp_path: Path) -> None:
+    path = str(tmp_path / "backup.json")
+    with BackupFile(path) as first, BackupFile(path) as second:
+        first.save(ONE)
+        with pytest.raises(BackupError, match=f"{path} cannot be written: another run is writing it. Wait for its end"):
+            second.save(OTHER)
+        first.save(moved(None, KEY))
+        assert read_backups([path]) == (moved(None, KEY),)
+        first.close()
+        second.save(OTHER)
+    assert read_backups([path]) == (OTHER,)
+    assert sorted(file.name.count(".") for file in tmp_path.iterdir()) == [1, 2]
+
+
+def test_the_lock_file_of_a_killed_run_is_nobody_s(tmp_path: Path) -> None:
+    (tmp_path / ".backup.json.lock").touch(0o600)
+    path = written(tmp_path / "backup.json", ONE)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_file_that_goes_while_it_is_opened_locks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run before took it away between our opening and locking it: a third one would make a new one."""
+    lock, opened = tmp_path / ".backup.json.lock", os.open
+
+    def slow(path: Any, *how: Any, **more: Any) -> int:
+        descriptor = opened(path, *how, **more)
+        if path == lock:
+            monkeypatch.setattr(os, "open", opened)
+            lock.unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", slow)
+    with BackupFile(str(tmp_path / "backup.json")) as first, BackupFile(str(tmp_path / "backup.json")) as second:
+        first.save(ONE)
+        with pytest.raises(BackupError, match="another run is writing it"):
+            second.save(OTHER)
+
+
+def test_batches_and_loops_of_one_play_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "backup.json"
+    written(path, moved(None, KEYS[0]), play="play-1")
+    with BackupFile(str(path), "play-1") as file:
+        file.save(OTHER)
+        file.save(moved(KEYS[0], KEYS[1], at=2))
+        assert [part["account_id"] for part in (file.document() or {})["accounts"]] == ["111111111111", "222222222222"]
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_parts(str(path)) == (moved(None, KEYS[0]), moved(KEYS[0], KEYS[1], at=2), OTHER)
+    assert read_backups([str(path)]) == (moved(None, KEYS[1], at=2), OTHER)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, None), (None, "b"), ("a", None), ("a", "b")])
+def test_the_file_of_another_play_is_kept_beside(tmp_path: Path, before: str | None, after: str | None) -> None:
+    path = written(tmp_path / "backup.json", ONE, play=before)
+    written(path, OTHER, play=after)
+    (aside,) = tmp_path.glob("backup.json.*Z")
+    assert [read_backups([str(file)]) for file in (aside, path)] == [(ONE,), (OTHER,)]
+
+
+def test_a_file_of_the_play_that_is_none_any_more_is_kept_beside(tmp_path: Path) -> None:
+    path = written(tmp_path / "backup.json", ONE, play="a")
+    path.write_text(path.read_text(encoding="utf-8").replace("111111111111", "x"), encoding="utf-8")
+    written(path, OTHER, play="a")
+    (aside,) = tmp_path.glob("backup.json.*Z")
+    assert "account_id" in aside.read_text(encoding="utf-8")
+    assert read_backups([str(path)]) == (OTHER,)
+
+
+def test_what_somebody_writes_into_the_file_meanwhile_is_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "backup.json"
+    with BackupFile(str(path)) as file:
+        file.save(ONE)
+        path.write_text("theirs", encoding="utf-8")
+        file.save(OTHER)
+    (aside,) = tmp_path.glob("backup.json.*Z")
+    assert aside.read_text(encoding="utf-8") == "theirs"
+    assert read_backups([str(path)]) == (ONE, OTHER)
+
+
+# Several files
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "joined"),
+    [
+        ((None, KEYS[0]), (KEYS[0], KEYS[1]), (None, KEYS[1])),
+        ((None, KEYS[0]), (None, KEYS[0]), (None, KEYS[0])),
+        ((KEYS[0], KEYS[1]), (KEYS[0], KEYS[2]), (KEYS[0], KEYS[2])),
+        ((KEYS[0], KEYS[1]), (KEYS[1], KEYS[0]), (KEYS[0], KEYS[0])),
+    ],
+    ids=["one after the other", "the same twice", "put back in between", "and its restore"],
+)
+def test_of_two_files_of_an_account_the_later_is_undone_first(
+    tmp_path: Path, earlier: Any, later: Any, joined: Any
+) -> None:
+    first = str(written(tmp_path / "1.json", moved(earlier[0], earlier[1], at=1)))
+    second = str(written(tmp_path / "2.json", moved(later[0], later[1], at=2)))
+    for paths in ([first, second], [second, first], [first, second, first]):
+        assert read_backups(paths) == (moved(joined[0], joined[1], at=2),)
+
+
+def test_policies_follow_each_other_however_kms_lays_them_out(tmp_path: Path) -> None:
+    laid_out_anew = json.dumps(json.loads(policies("B")), indent=3)
+    rows = (Replaced(KEY, policies("A"), policies("B")), Replaced(KEY, laid_out_anew, policies("C")))
+    files = [
+        str(written(tmp_path / f"{at}.json", Backup("111111111111", AT.format(at), key_policies=(row,))))
+        for at, row in enumerate(rows)
+    ]
+    assert read_backups(files)[0].key_policies == (Replaced(KEY, policies("A"), policies("C")),)
+
+
+def test_files_that_do_not_lead_back_are_refused(tmp_path: Path) -> None:
+    first = str(written(tmp_path / "1.json", moved(KEYS[0], KEYS[1], at=1)))
+    second = str(written(tmp_path / "2.json", moved(KEYS[2], KEYS[3], at=2)))
+    with pytest.raises(BackupError) as refused:
+        read_backups([first, second])
+    assert str(refused.value) == (
+        f"The backup {first} and {second} cannot be restored at once: it holds '{TRAIL}' twice, and somebody else "
+        "changed that between the two. Restore the later one first, or take one row off."
+    )
+
+
+def test_accounts_and_rows_may_be_cut_off(tmp_path: Path) -> None:
+    path = written(tmp_path / "backup.json", moved(None, KEY), OTHER, replace(ONE, account_id="333333333333"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["accounts"][0]["trail_keys"] = []
+    del content["accounts"][2], content["play"], content["taken_at"], content["collection_version"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert read_backups([str(path)]) == (ONE, OTHER)
+
+
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "backup.json"
+    row = {"arn": TRAIL, "before": None, "after": KEY}
+    old = {"account_id": "111111111111", "taken_at": AT.format(0), "trail_keys": [row], "key_policies": []}
+    path.write_text(json.dumps({"format": 1, **old, "created_keys": []}), encoding="utf-8")
+    assert read_backups([str(path)]) == (moved(None, KEY),)
+
+
+# What is no backup
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("x", "is no JSON"),
+        ("[]", "is no backup"),
+        ('{"format": 3}', "is no backup of this collection in format 1 or 2"),
+        ('{"format": 1}', "is not complete: 'account_id'"),
+        ('{"format": 2}', "is not complete: 'accounts'"),
+        ('{"format": 2, "accounts": [{"account_id": 1}]}', r"is not complete: 'accounts\[0\].taken_at'"),
+        ('{"format": 2, "accounts": {}}', "cannot be used: accounts is not a list"),
+        ('{"format": 2, "accounts": [1]}', r"cannot be used: accounts\[0\] is 1, not the backup of an account"),
+        ('{"format": 2, "accounts": []}', "holds no account"),
+    ],
+)
+def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "backup.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(BackupError, match=words):
+        read_backups([str(path)])
+
+
+def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe would be waited for without end, and a device read until the memory is full."""
+    pipe, link, long = (tmp_path / name for name in ("pipe", "link", "long"))
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link):
+        with pytest.raises(BackupError, match=f"The backup {path} cannot be read: It is no regular file"):
+            read_backups([str(path)])
+    long.write_text("{}" * 100, encoding="utf-8")
+    monkeypatch.setattr(_backup, "MOST_BYTES", 100)
+    with pytest.raises(BackupError, match=f"The backup {long} cannot be read: it has more than 100 bytes"):
+        read_backups([str(long)])
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"account_id": 111111111111}, "account_id is 111111111111"),
+        ({"trail_keys": {}}, "trail_keys is not a list"),
+        ({"trail_keys": ["x"]}, r"trail_keys\[0\] does not have just the fields"),
+        ({"trail_keys": [{"arn": TRAIL, "before": KEY}]}, r"trail_keys\[0\] does not have just the fields"),
+        ({"trail_keys": [{"arn": KEY, "before": KEY, "after": KEY}]}, r"trail_keys\[0\].arn is .*, not a trail ARN"),
+        ({"trail_keys": [{"arn": TRAIL, "before": "", "after": KEY}]}, r"trail_keys\[0\].before is '', not a key ARN"),
+        ({"trail_keys": [{"arn": TRAIL, "before": "alias/x", "after": KEY}]}, r"trail_keys\[0\].before is 'alias/x'"),
+        ({"trail_keys": [{"arn": TRAIL, "before": KEY, "after": None}]}, r"trail_keys\[0\].after is None"),
+        ({"key_policies": [{"arn": "foo", "before": "{}", "after": "{}"}]}, r"key_policies\[0\].arn is 'foo'"),
+        ({"key_policies": [{"arn": KEY, "before": None, "after": "{}"}]}, r"key_policies\[0\].before is None"),
+        ({"key_policies": [{"arn": KEY, "before": "x", "after": "{}"}]}, r"key_policies\[0\].before is 'x'"),
+        ({"key_policies": [{"arn": KEY, "before": policies("A"), "after": 5}]}, r"key_policies\[0\].after is 5"),
+        ({"created_keys": [5]}, r"created_keys\[0\] is 5, not a key ARN"),
+    ],
+)
+def test_a_row_that_no_run_would_write_is_named(tmp_path: Path, given: dict[str, Any], named: str) -> None:
+    path = tmp_path / "backup.json"
+    whole = {"account_id": "111111111111", "taken_at": "", "trail_keys": [], "key_policies": [], "created_keys": []}
+    path.write_text(json.dumps({"format": 1, **whole, **given}), encoding="utf-8")
+    with pytest.raises(BackupError, match=f"{path} cannot be used: {named}"):
+        read_backups([str(path)])
+    path.write_text(json.dumps({"format": 2, "accounts": [whole, {**whole, **given}]}), encoding="utf-8")
+    with pytest.raises(BackupError, match=rf"{path} cannot be used: accounts\[1\].{named}"):
+        read_backups([str(path)])
