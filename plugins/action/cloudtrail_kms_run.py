@@ -192,7 +192,7 @@ class ActionModule(ActionBase):
         )
         return {
             "reports": reports,
-            **uploads(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars),
+            **uploads(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars, self._connection),
             "summary": judged["summary"],
             "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
             "failures": failing,

@@ -180,7 +180,9 @@ def _read(path: str) -> Mapping[str, Any]:
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
-        raise _model.BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
+        raise _model.BackupError(
+            f"The backup {path} cannot be read by {_regular_file.user()}: {error.strerror}."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise _model.BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):

@@ -21,7 +21,7 @@ from textwrap import indent
 from types import TracebackType
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _regular_file
 
 
 def checked_path(path: str | None) -> str | None:
@@ -35,8 +35,12 @@ def checked_path(path: str | None) -> str | None:
             "Give backup_path the name of a file, not of a directory, a link or a device."
         )
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise _model.BackupError(f"The backup {path} cannot be written. Its directory must exist and be writable.")
+        raise _model.BackupError(f"The backup {path} cannot be written. {_needed()}")
     return path
+
+
+def _needed() -> str:
+    return f"Its directory must exist and be writable by {_regular_file.user()}."
 
 
 class BackupFile:
@@ -115,9 +119,7 @@ class BackupFile:
             _replace(path, self._text([*self._earlier, *parts]))
             self._last_seen, self._written = _seen(path), asked
         except OSError as error:
-            raise _model.BackupError(
-                f"The backup {path} cannot be written: {error.strerror}. Its directory must exist and be writable."
-            ) from error
+            raise _model.BackupError(f"The backup {path} cannot be written: {error.strerror}. {_needed()}") from error
 
     def _join(self, path: Path) -> None:
         """Go on with the file of an earlier batch or loop of the same play."""

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import stat
+from contextlib import suppress
+
+
+def user() -> str:
+    """Return who files are read and written as, for a message: it may be the become_user of the task."""
+    with suppress(KeyError):  # a container may have given a user id no name
+        return f"the user {pwd.getpwuid(os.geteuid()).pw_name}"
+    return f"the user id {os.geteuid()}"
 
 
 def read_regular(path: str, most_bytes: int) -> bytes:

@@ -212,6 +212,12 @@ uploads:
   type: list
   elements: str
   sample: [reports/cloudtrail-kms.json]
+carried:
+  description:
+    - Whether the reports have to be brought to who puts them into the bucket, on another host or by C(become_user).
+  returned: when RV(uploads) is not empty
+  type: bool
+  sample: false
 report_objects:
   description: Where in the bucket RV(uploads) are to go, the same for all hosts of a run.
   returned: when RV(uploads) is not empty

@@ -35,14 +35,18 @@ def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]
     }
 
 
-def uploads(own: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+def uploads(
+    own: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any], connection: Any
+) -> dict[str, Any]:
     """Return which files are to go into the bucket, and where, for the tasks that put them there.
 
-    `own` are the options of the run.
+    `own` are the options of the run. The reports are carried to who puts them there where that is not this machine, or
+    may be another user: only who runs ansible-playbook can enter the directory that they pass through.
     """
     if not files or not own["report_bucket"]:
         return {"uploads": []}
     return {
         "uploads": [*files],
+        "carried": connection.transport != "local" or connection.become is not None,
         "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
     }

@@ -9,6 +9,7 @@ Whoever gives one what cannot be meant, or nothing to ask AWS with, gets a sente
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -150,7 +151,8 @@ def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(
 ) -> None:
     told = answer(module, options("fresh", backup_path="/nowhere/backup.json", _ansible_check_mode=True))
     assert told["msg"] == (
-        "The backup /nowhere/backup.json cannot be written. Its directory must exist and be writable."
+        "The backup /nowhere/backup.json cannot be written. "
+        f"Its directory must exist and be writable by the user {getpass.getuser()}."
     )
 
 

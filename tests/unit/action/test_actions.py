@@ -132,6 +132,11 @@ class TestReportObjects:
         assert "report_objects" not in run(facts_of(RED), **given)
         assert "report_objects" not in run(facts_of(RED), reports=["json"], report_dir=str(tmp_path))
 
+    @pytest.mark.parametrize(("transport", "carried"), [("local", False), ("ssh", True)])
+    def test_are_carried_where_the_tasks_run_elsewhere(self, tmp_path: Path, transport: str, carried: bool) -> None:
+        given = {"report_dir": str(tmp_path), "report_bucket": "evidence", "transport": transport}
+        assert run(facts_of(RED), reports=["json"], **given)["carried"] is carried
+
     @pytest.mark.parametrize(("backup", "uploads"), [({"changes": []}, ["/var/backups/b.json"]), (None, [])])
     def test_hold_the_backup_where_one_was_written(self, backup: Any, uploads: list[str]) -> None:
         given = {"report_bucket": "evidence", "backup_path": "/var/backups/b.json"}
