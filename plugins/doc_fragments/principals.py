@@ -91,7 +91,7 @@ options:
     type: dict
     suboptions:
       role_arn:
-        description: ARN of the role, where one account is read.
+        description: ARN of the role, where one account is read. Of many, O(account_options) gives the ARN of each.
         type: str
       role_name:
         description: Name of the role, with its path if it has one, in each of O(accounts).

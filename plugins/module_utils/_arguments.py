@@ -10,8 +10,10 @@ It imports nothing of AWS nor of the rules, so that a control node can check opt
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
 TRAIL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
@@ -21,8 +23,21 @@ PRINCIPAL_ARN = re.compile(
 )
 
 
+# Accounts that one message names.
+MOST_NAMED = 3
+# What may differ between the accounts of an audit.
+OF_AN_ACCOUNT = ("assume_role", "regions", "trails", "readers", "approved_keys", "rules", "exceptions")
+# Of these an account has one: what its entry says takes the place of the other.
+_EITHER = (("key", "key_id"), ("create_trail", "trails"))
+
+
 class ArgumentError(ValueError):
     """An option whose value cannot be meant; the message names the option and the value."""
+
+    def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:
+        """The error of an option in an entry for these accounts."""
+        option, _colon, why = str(self).removeprefix("Option ").partition(": ")
+        return ArgumentError(f"Option {entry}.{option} ({named(account_ids)}): {why}")
 
 
 def role_spec() -> dict[str, Any]:
@@ -75,6 +90,64 @@ def _exception_spec(rules: Sequence[str] | None) -> dict[str, Any]:
         "owner": {"type": "str", "required": True},
         "expires": {"type": "str", "required": True},
     }
+
+
+def sweep_options(spec: Mapping[str, Any], of_an_account: Iterable[str] = OF_AN_ACCOUNT) -> dict[str, Any]:
+    """The options that let a module work on many accounts, which may differ in options of its `spec`.
+
+    An entry of `account_options` has none of their defaults: what it does not say is as the run says.
+    """
+    role = role_spec()
+    role["options"] = {**role["options"], "role_arn": {"type": "str"}, "role_name": {"type": "str"}}
+    one_role = {"required_one_of": [("role_arn", "role_name")], "mutually_exclusive": [("role_arn", "role_name")]}
+    whole = {**spec, "assume_role": {**role, **one_role}}
+    differing = {name: {word: v for word, v in whole[name].items() if word != "default"} for name in of_an_account}
+    accounts = {"type": "list", "elements": "str"}
+    return {
+        "accounts": accounts,
+        "assume_role": whole["assume_role"],
+        "account_options": {
+            "type": "list",
+            "elements": "dict",
+            "options": {"accounts": {**accounts, "required": True}, **differing},
+            "mutually_exclusive": [pair for pair in _EITHER if {*pair} <= {*of_an_account}],
+        },
+    }
+
+
+def of_accounts(params: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Value]) -> dict[str, Value]:
+    """What `make` makes of the options of each account that has some of its own, by account id.
+
+    Raises ArgumentError that names the entry of `account_options` and the accounts it is for.
+    """
+    made: dict[str, Value] = {}
+    for number, entry in enumerate(params.get("account_options") or ()):
+        made.update(dict.fromkeys(entry["accounts"], _of_entry(params, number, entry, make)))
+    return made
+
+
+def _of_entry(
+    params: Mapping[str, Any], number: int, entry: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Value]
+) -> Value:
+    try:
+        return make(_with_entry(params, entry))
+    except ArgumentError as error:
+        raise error.within(f"account_options[{number}]", entry["accounts"]) from error
+
+
+def _with_entry(params: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the run, and in their place those that an entry says; null says nothing."""
+    said = {name: value for name, value in entry.items() if name != "accounts" and value is not None}
+    given_up = {option: None for pair in _EITHER for option in pair if said.keys() & ({*pair} - {option})}
+    return {**params, **given_up, **said}
+
+
+def named(account_ids: Sequence[str]) -> str:
+    """Name accounts, of many the first ones."""
+    if len(account_ids) == 1:
+        return f"account {account_ids[0]}"
+    more = f" and {len(account_ids) - MOST_NAMED} more" if len(account_ids) > MOST_NAMED else ""
+    return f"accounts {', '.join(account_ids[:MOST_NAMED])}{more}"
 
 
 def check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:

@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, read_account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import sweep, whatever_happens
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import (
+    Reading,
+    sweep,
+    whatever_happens,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
     AccountVerdict,
     assess,
@@ -26,7 +30,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
     account_row,
     document,
-    facts,
     moment,
     narrowed_by,
 )
@@ -34,28 +37,44 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 
 
 def audit(
-    caller: Access, scope: Scope, settings: Settings, tell: Callable[[int], None]
+    caller: Access,
+    scope: Scope,
+    settings: Settings,
+    tell: Callable[[int], None],
+    own: Mapping[str, Settings] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the document `cloudtrail_kms` of the accounts in scope, and warnings; `tell` is told how many are done.
 
-    Raises AwsError where the caller has no way to AWS, and of a single account where nothing can be said about it.
+    `own` are the settings of accounts that have others than the run. Raises AwsError where the caller has no way to
+    AWS, and of a single account where nothing can be said about it.
     """
-    narrowed = narrowed_by(scope.regions, scope.trails, settings.rules_off)
-    scope = replace(scope, in_doubt=partial(keys_in_doubt, settings))
-    if not scope.accounts:
-        snapshot = read_account(caller, scope)
-        unused = unused_exceptions(snapshot.trails, [snapshot.account_id], settings)
-        return facts([assess(snapshot, settings)], narrowed), unused
+
+    def of(account_id: str) -> Settings:
+        return own.get(account_id, settings)
+
+    scope = replace(scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot))
     rows: list[dict[str, Any]] = []
-    trails: list[Trail] = []
+    judged: dict[str, list[Trail]] = {}
     read_at = ""
-    for snapshot in sweep(caller, scope):
+    for reading in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
-        rows.append(account_row(_judged(snapshot, settings, caller.region), narrowed))
-        trails += snapshot.trails if settings.exceptions else ()
-        read_at = max(read_at, moment(snapshot.read_at))
+        rows.append(_row(reading, scope, of(reading.snapshot.account_id), caller.region))
+        judged[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or own else []
+        read_at = max(read_at, moment(reading.snapshot.read_at))
         tell(len(rows))
-    return document(rows, read_at), unused_exceptions(trails, scope.accounts, settings)
+    unused = unused_exceptions((account_id, of(account_id), judged[account_id]) for account_id in sorted(judged))
+    return document(rows, read_at), unused
+
+
+def _judged_here(reading: Reading) -> list[Trail]:
+    """The trails of an account that are judged by its settings, and not by those of their owner."""
+    return [trail for trail in reading.snapshot.trails if trail.arn not in reading.told]
+
+
+def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:
+    asked = scope.of(reading.snapshot.account_id)
+    narrowed = narrowed_by(asked.regions, asked.trails, settings.rules_off)
+    return account_row(_judged(reading.snapshot, settings, region), narrowed)
 
 
 def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
@@ -74,7 +93,7 @@ class Progress:
     """
 
     def __init__(self, path: str | None, total: int) -> None:
-        self._path, self._total, self._tenths = Path(path) if path else None, total, 0
+        self._path, self._total, self._tenths = Path(path) if path else None, max(1, total), 0
         self._write("")
 
     def __call__(self, done: int) -> None:

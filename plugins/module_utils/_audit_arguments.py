@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -23,10 +24,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments
     audit_options,
     between,
     check,
-    role_spec,
+    named,
+    of_accounts,
+    sweep_options,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
@@ -66,23 +69,33 @@ def audit_spec() -> dict[str, Any]:
 
 def facts_spec() -> dict[str, Any]:
     """The options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
-    role = role_spec()
-    role["options"] = {**role["options"], "role_arn": {"type": "str"}, "role_name": {"type": "str"}}
-    one_role = {"required_one_of": [("role_arn", "role_name")], "mutually_exclusive": [("role_arn", "role_name")]}
-    return {
-        **audit_spec(),
-        "accounts": {"type": "list", "elements": "str"},
-        "assume_role": {**role, **one_role},
-        "progress_path": {"type": "path"},
-    }
+    spec = audit_spec()
+    return {**spec, **sweep_options(spec), "progress_path": {"type": "path"}}
 
 
 def scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read.
 
-    Raises ArgumentError for a malformed region, trail, account or role, for a role that does not fit `accounts`, and
-    for a list that would limit the run, but is empty.
+    Raises ArgumentError for a malformed region, trail, account or role, for a role that does not fit `accounts`, for
+    a list that would limit the run, but is empty, and for an entry of `account_options` that does not fit `accounts`.
     """
+    of_run = _account_scope(params)
+    _check_accounts(params)
+    _check_run_role(params)
+    return Scope(
+        regions=of_run.regions,
+        trails=of_run.trails,
+        accounts=_account_scopes(params, "accounts"),
+        role=None if isinstance(of_run.role, MemberRole) else of_run.role,
+        key_role=_role(params, "key_assume_role"),
+        bucket_role=_role(params, "bucket_assume_role"),
+        concurrency=between(params, "concurrency", MOST_READS),
+        key_tags=of_run.key_tags,
+    )
+
+
+def _account_scope(params: Mapping[str, Any]) -> AccountScope:
+    """What the options say of one account, whichever it is."""
     for option in ("trails", "regions", "approved_keys"):
         if params[option] == []:  # such as a template that has found none
             raise ArgumentError(f"Option {option}: the list is empty, which would be no limit. Leave it out for that.")
@@ -90,20 +103,33 @@ def scope(params: Mapping[str, Any]) -> Scope:
         check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
         check("regions", region, REGION, "a region name such as eu-central-1")
-    accounts = params.get("accounts")
-    if accounts is not None:
-        _check_accounts(accounts)
-    return Scope(
+    return AccountScope(
+        account_id="",
+        role=_member_role(params["assume_role"] or {}) or _role(params, "assume_role"),
         regions=tuple(dict.fromkeys(params["regions"] or ())),
         trails=tuple(params["trails"] or ()),
-        accounts=tuple(accounts or ()),
-        member_role=_member_role(params["assume_role"] or {}, sweeps=accounts is not None),
-        role=_role(params, "assume_role"),
-        key_role=_role(params, "key_assume_role"),
-        bucket_role=_role(params, "bucket_assume_role"),
-        concurrency=between(params, "concurrency", MOST_READS),
         key_tags=any(key.startswith(TAG) for key in params["approved_keys"] or ()),
     )
+
+
+def lending(params: Mapping[str, Any]) -> tuple[AccountScope, ...]:
+    """Return the accounts of `lending_accounts`, of which only keys and buckets are read. Raises ArgumentError."""
+    if params["lending_accounts"] and params["accounts"] is None:
+        raise ArgumentError("Option lending_accounts: it is for accounts. Give accounts as well, or leave it out.")
+    return _account_scopes(params, "lending_accounts")
+
+
+def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScope, ...]:
+    """The accounts of an option, each with what its entry or else the run says."""
+    own, of_run = of_accounts(params, _account_scope), _account_scope(params)
+    scopes = [replace(own.get(each, of_run), account_id=each) for each in params.get(option) or ()]
+    roleless = [each.account_id for each in scopes if each.role is None]
+    if roleless:
+        raise ArgumentError(
+            f"Option {option}: no role is given for {named(roleless)}. Give assume_role.role_name, the role to assume "
+            "in each of them, or in account_options an assume_role of their own."
+        )
+    return tuple(scopes)
 
 
 def settings(params: Mapping[str, Any]) -> Settings:
@@ -123,31 +149,72 @@ def settings(params: Mapping[str, Any]) -> Settings:
     )
 
 
-def _check_accounts(accounts: Sequence[str]) -> None:
-    if not accounts:
+def _check_accounts(params: Mapping[str, Any]) -> None:
+    accounts, lent = params.get("accounts"), params.get("lending_accounts") or ()
+    entries = params.get("account_options") or ()
+    if accounts == []:
         raise ArgumentError("Option accounts: the list is empty. Leave it out to read the account of the credentials.")
-    for account_id in accounts:
+    if entries and accounts is None:
+        raise ArgumentError("Option account_options: it is for accounts. For one account give the options themselves.")
+    _check_ids("accounts", accounts or ())
+    _check_ids("lending_accounts", lent)
+    both = sorted({*lent} & {*(accounts or ())})
+    if both:
+        raise ArgumentError(f"Option lending_accounts: among accounts as well: {', '.join(both)}. Leave them out here.")
+    placed: dict[str, int] = {}
+    for number, entry in enumerate(entries):
+        _check_entry(number, entry, {*(accounts or ()), *lent}, placed)
+        placed.update(dict.fromkeys(entry["accounts"], number))
+
+
+def _check_ids(option: str, account_ids: Sequence[str]) -> None:
+    for account_id in account_ids:
         # YAML reads 012345678901 as a number.
-        check("accounts", account_id, _ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
-    twice = [account_id for account_id, times in Counter(accounts).items() if times > 1]
+        check(option, account_id, _ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
+    twice = [account_id for account_id, times in Counter(account_ids).items() if times > 1]
     if twice:
-        raise ArgumentError(f"Option accounts: more than once in the list: {', '.join(twice)}.")
+        raise ArgumentError(f"Option {option}: more than once in the list: {', '.join(twice)}.")
 
 
-def _member_role(given: Mapping[str, Any], *, sweeps: bool) -> MemberRole | None:
-    """The role that each account of a sweep has. Raises ArgumentError where the role does not fit the accounts."""
-    name = given.get("role_name")
+def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str], placed: Mapping[str, int]) -> None:
+    """Raise ArgumentError for an entry whose accounts are not those of the run, or not its alone."""
+    option, given = f"account_options[{number}].accounts", entry["accounts"]
+    if not given:
+        raise ArgumentError(f"Option {option}: the list is empty. Name the accounts that the entry is for.")
+    _check_ids(option, given)
+    for account_id in given:
+        if account_id not in accounts:
+            raise ArgumentError(f"Option {option}: {account_id!r} is not in accounts. Add it there, or leave it out.")
+        if account_id in placed:
+            other = f"account_options[{placed[account_id]}]"
+            raise ArgumentError(f"Option {option}: {account_id!r} is in {other} too. Put all of it in one entry.")
+    arn = (entry["assume_role"] or {}).get("role_arn")
+    if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != given:
+        raise ArgumentError(
+            f"Option account_options[{number}].assume_role.role_arn ({named(given)}): {arn!r} opens account "
+            f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several."
+        )
+
+
+def _check_run_role(params: Mapping[str, Any]) -> None:
+    """Raise ArgumentError where the role of the run does not fit the accounts."""
+    given, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
     if sweeps and given.get("role_arn"):
-        raise ArgumentError("Option assume_role.role_arn: it opens one account; for accounts give role_name.")
-    if sweeps and not name:
-        raise ArgumentError("Option accounts: give assume_role.role_name, the role to assume in each of them.")
-    if name and not sweeps:
+        raise ArgumentError(
+            "Option assume_role.role_arn: it opens one account; for accounts give role_name, or the role of each in "
+            "account_options."
+        )
+    if given.get("role_name") and not sweeps:
         raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
-    if not name:
+
+
+def _member_role(given: Mapping[str, Any]) -> MemberRole | None:
+    """The role of a name that accounts of a sweep have."""
+    if not given.get("role_name"):
         return None
-    check("assume_role.role_name", name, _ROLE_NAME, "a role name")
+    check("assume_role.role_name", given["role_name"], _ROLE_NAME, "a role name")
     _check_session("assume_role", given)
-    return MemberRole(name, given["external_id"], given["session_name"])
+    return MemberRole(given["role_name"], given["external_id"], given["session_name"])
 
 
 def _role(params: Mapping[str, Any], option: str) -> Role | None:

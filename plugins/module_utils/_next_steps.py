@@ -211,6 +211,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         "AccountNotFoundException",
     ),
     "It shows once the deletion of the key is cancelled.": ("PendingDeletion",),  # said by the plan, not by AWS
+    "Read the account with credentials of its own partition.": ("OtherPartition",),  # said before STS is asked
 }
 _PASSING = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED, _UNREACHED))
 STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}

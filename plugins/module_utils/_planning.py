@@ -28,7 +28,7 @@ def planned(
     """Return the plan, and all that is to be warned of before it is applied; raises AwsError as reading does."""
     task = replace(task, wish=with_writers(account, task.wish))
     plan = _refused_strangers(judged.snapshot, task) or _planned(account, judged, task)
-    unused = _assess.unused_exceptions(judged.snapshot.trails, [account.account_id], task.settings)
+    unused = _assess.unused_exceptions([(account.account_id, task.settings, judged.snapshot.trails)])
     return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
 
 

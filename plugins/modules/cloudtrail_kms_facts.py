@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.principals
+  - aws_baseline.cloudtrail.account_options
   - aws_baseline.cloudtrail.principals.sweep
   - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
@@ -31,7 +32,8 @@ options:
   accounts:
     description:
       - The ids of the accounts to read, each once, in one sweep. Each is entered by its role of the name in
-        O(assume_role.role_name), but for the account of the credentials, which is read with these.
+        O(assume_role.role_name), or by that of its own in O(account_options), but for the account of the credentials,
+        which is read with these.
       - Without it, one account is read, that of the credentials or of O(assume_role.role_arn).
       - An account that cannot be entered is V(unknown), with the reason, and the others are read all the same. If the
         caller may ask C(organizations:DescribeAccount) and the account is not active, it is V(not_applicable).
@@ -87,6 +89,23 @@ EXAMPLES = r"""
     assume_role:
       role_name: CloudTrailKmsAudit
       external_id: audit-2026
+
+- name: Judge accounts that differ, with what two of them have of their own
+  aws_baseline.cloudtrail.cloudtrail_kms_facts:
+    accounts: ["111111111111", "222222222222", "333333333333"]
+    assume_role:
+      role_name: CloudTrailKmsAudit
+      external_id: audit-2026
+    account_options:
+      - accounts: ["222222222222"]
+        assume_role:
+          role_arn: arn:aws:iam::222222222222:role/audit/CloudTrail
+          external_id: only-222222222222
+      - accounts: ["333333333333"]
+        readers:
+          - arn:aws:iam::333333333333:role/Analyst
+        rules:
+          key_rotation_enabled: required
 
 - name: Ask for readers and approved keys, and live with one finding for a while
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
@@ -331,8 +350,7 @@ ansible_facts:
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import ArgumentError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
     AwsError,
@@ -348,12 +366,12 @@ def main() -> None:
     module = AnsibleAWSModule(argument_spec=_audit_arguments.facts_spec(), supports_check_mode=True)
     try:
         scope, settings = _audit_arguments.scope(module.params), _audit_arguments.settings(module.params)
+        own = _arguments.of_accounts(module.params, _audit_arguments.settings)
         progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
-        first_region = next(iter(scope.regions), None)
-        caller = connect(region or first_region, endpoint_url, connection, scope.concurrency)
-        found, warnings = audit(caller, scope, settings, progress)
-    except (ArgumentError, AwsError) as error:
+        caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
+        found, warnings = audit(caller, scope, settings, progress, own)
+    except (_arguments.ArgumentError, AwsError) as error:
         fail(module, str(error))
     for warning in warnings:
         warn(warning)

@@ -33,7 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
     read_organization,
     with_tags,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
@@ -133,7 +133,7 @@ class Answers(Access):
 
 def answers(given: Mapping[str, Any], accounts: tuple[str, ...]) -> None:
     """An account, or each of many, is read, judged and shown, or the module fails with a message of ours."""
-    scope = Scope(concurrency=4, accounts=accounts, member_role=MemberRole("Audit") if accounts else None)
+    scope = Scope(concurrency=4, accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in accounts))
     try:
         found, _warnings = audit(Answers(given), scope, SETTINGS, lambda _done: None)
     except AwsError as error:

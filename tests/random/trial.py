@@ -22,13 +22,13 @@ from botocore.exceptions import ClientError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.random.accounts import ACCOUNT, REGIONS, SECURITY, Case
 from tests.random.statements import is_ours, laid_out_anew
+from tests.unit.access import read_account
 from tests.unit.enforce.lab import Lab, comparable
 
 

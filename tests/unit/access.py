@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, Clients, connect
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, open_and_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from tests.fakeaws.client import FakeAws
 
 # By endpoint. Making the clients of a run takes longer than all its calls; a sweep shares them among accounts as well.
@@ -23,3 +25,8 @@ def caller(aws: FakeAws, account_id: str | None = None) -> Access:
     access = connect(aws.scenario["region"], aws.endpoint, connection, 16)
     access.clients = _CLIENTS.setdefault(aws.endpoint, access.clients)
     return access
+
+
+def read_account(access: Access, scope: Scope) -> Snapshot:
+    """The account of the access, or of the role in scope."""
+    return open_and_read(access, scope)[1]

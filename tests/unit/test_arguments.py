@@ -14,14 +14,14 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from yaml import safe_load
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import cloudtrail_kms
+from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import account_options, cloudtrail_kms
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _arguments,
     _audit_arguments,
     _enforce_arguments,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
@@ -183,7 +183,8 @@ ONE_ROLE = {**MEMBER_ROLE, "role_name": None, "role_arn": "arn:aws:iam::22222222
 
 def test_accounts_are_opened_by_the_role_of_one_name() -> None:
     scope = _audit_arguments.scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
-    assert scope == Scope(accounts=("111111111111", "012345678901"), member_role=MemberRole("audit/Audit", None, "xy"))
+    member = MemberRole("audit/Audit", None, "xy")
+    assert scope == Scope(accounts=(AccountScope("111111111111", member), AccountScope("012345678901", member)))
     role = MemberRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
     assert role == Role("arn:aws-cn:iam::111111111111:role/audit/Audit", "x2", "xy")
 
@@ -203,8 +204,11 @@ def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
             {"accounts": ["111111111111", "222222222222", "111111111111"]},
             "Option accounts: more than once in the list: 111111111111.",
         ),
-        ({"assume_role": None}, "Option accounts: give assume_role.role_name, the role to assume in each of them."),
-        ({"assume_role": ONE_ROLE}, "Option assume_role.role_arn: it opens one account; for accounts give role_name."),
+        (
+            {"assume_role": None},
+            "Option accounts: no role is given for account 111111111111. Give assume_role.role_name",
+        ),
+        ({"assume_role": ONE_ROLE}, "Option assume_role.role_arn: it opens one account; for accounts give role_name,"),
         ({"accounts": None}, "Option assume_role.role_name: it is for accounts; for one account give role_arn."),
         ({"assume_role": {**MEMBER_ROLE, "role_name": "/x"}}, "Option assume_role.role_name: '/x' is not a role name."),
         (
@@ -223,9 +227,10 @@ def test_accounts_that_cannot_be_meant_are_refused_by_name(given: dict[str, Any]
 
 
 def test_documented_choices_are_the_rules() -> None:
-    exceptions = safe_load(cloudtrail_kms.ModuleDocFragment.DOCUMENTATION)["options"]["exceptions"]
-    documented = exceptions["suboptions"]["rules"]["choices"]
-    assert documented == list(RULES)
+    of_run = safe_load(cloudtrail_kms.ModuleDocFragment.DOCUMENTATION)["options"]
+    of_each = safe_load(account_options.ModuleDocFragment.DOCUMENTATION)["options"]["account_options"]["suboptions"]
+    for documented in (of_run, of_each):
+        assert documented["exceptions"]["suboptions"]["rules"]["choices"] == list(RULES)
 
 
 def wishes(**given: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
@@ -78,7 +78,7 @@ class Accounts(Answers):
 
 def test_a_sweep_tells_of_all_accounts_and_writes_every_report() -> None:
     accounts = tuple(str(number) * 12 for number in range(1, 9))
-    scope = Scope(accounts=accounts, member_role=MemberRole("Audit"), concurrency=2)
+    scope = Scope(accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in accounts), concurrency=2)
     found, _warnings = audit(
         Accounts(copy.deepcopy(ANSWERS)), scope, Settings(readers=(build.ROLE_ARN,)), lambda _done: None
     )

@@ -84,10 +84,15 @@ class Role:
         """The account that the role lives in."""
         return self.role_arn.split(":")[4]
 
+    @property
+    def partition(self) -> str:
+        """The partition that the role lives in."""
+        return self.role_arn.split(":")[1]
+
 
 @dataclass(frozen=True)
 class MemberRole:
-    """The role of one name that every account of a sweep has; `role_name` may start with its path."""
+    """The role of one name that accounts of a sweep have; `role_name` may start with its path."""
 
     role_name: str
     external_id: str | None = None

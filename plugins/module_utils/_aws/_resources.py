@@ -53,7 +53,8 @@ class Account:
 
     `key_accesses` holds owners of keys by account id, and is what writes to keys are signed with. `key_role`,
     `bucket_role` and `caller` only read; the caller is asked for what belongs to other accounts than the one being
-    read, whose own role was chosen for it.
+    read, whose own role was chosen for it. `writers` are the ARNs of those who sign writes, by the account of what they
+    write to; `bucket_owners` the accounts that were found to own buckets, which are asked for them first.
     """
 
     account_id: str
@@ -65,6 +66,7 @@ class Account:
     caller: Credential | None = None
     key_tags: bool = False
     writers: Mapping[str, str] = field(default_factory=dict)
+    bucket_owners: Mapping[str, str] = field(default_factory=dict)
 
     def key_access(self, key_account: str) -> Access:
         """The access of the key's owner where there is one: key policies are never read across accounts."""
@@ -97,8 +99,10 @@ class Account:
     def bucket_readers(self, bucket: str, key_arns: set[str]) -> Iterator[Access]:
         """The accesses to ask for a bucket, whose owner AWS does not tell, the likeliest first.
 
-        Guesses are the accounts in its name, and those of the keys under which logs go there.
+        Guesses are the owner that was found before, the accounts in its name, and those of the keys under which logs go
+        there.
         """
+        yield from (access for access in [self.key_accesses.get(self.bucket_owners.get(bucket, ""))] if access)
         yield self.access
         yield from ([self.bucket_role.access] if self.bucket_role else [])
         yield from (access for _account, access in self._guesses(bucket, key_arns))
@@ -113,7 +117,9 @@ class Account:
         return next(chain(guessed, others), None) or None
 
     def _guesses(self, bucket: str, key_arns: set[str]) -> Iterator[tuple[str, Access]]:
-        for guess in dict.fromkeys([*ACCOUNT_IN_NAME.findall(bucket), *sorted(arn.split(":")[4] for arn in key_arns)]):
+        found = (self.bucket_owners[bucket],) if bucket in self.bucket_owners else ()
+        owners = sorted(arn.split(":")[4] for arn in key_arns)
+        for guess in dict.fromkeys([*found, *ACCOUNT_IN_NAME.findall(bucket), *owners]):
             access = self.key_accesses.get(guess)
             if access:
                 yield guess, access
@@ -304,17 +310,21 @@ class Shared:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._keys: dict[str, KeyReads] = {}
+        self._keys: dict[tuple[str, bool], KeyReads] = {}
         self._buckets: dict[str, Future[BucketFact]] = {}
 
     def key_reads(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> KeyReads:
-        """The reads of a key: what its owner was answered serves everybody, what another was told only him."""
+        """The reads of a key: what its owner was answered serves everybody, what another was told only him.
+
+        Who asks for its tags is not served by what was read without them.
+        """
         if not account.speaks_for(arn.split(":")[4]):
             return KeyReads(pool, account, arn)
+        name = (arn, account.key_tags)
         with self._lock:
-            if arn not in self._keys:
-                self._keys[arn] = KeyReads(pool, account, arn)
-            return self._keys[arn]
+            if name not in self._keys:
+                self._keys[name] = KeyReads(pool, account, arn)
+            return self._keys[name]
 
     def claim(self, name: str) -> tuple[Future[BucketFact], bool]:
         """The fact of a bucket, and whether the one who asks has to read it for all."""

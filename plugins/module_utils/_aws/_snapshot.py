@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
@@ -47,24 +48,56 @@ _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", 
 
 
 @dataclass(frozen=True)
+class AccountScope:
+    """What to read of one account of a sweep, and the role that opens it: its own, or one of a name that many have.
+
+    The caller's own account is read with the caller's own credentials, and needs no role.
+    """
+
+    account_id: str
+    role: Role | MemberRole | None = None
+    regions: tuple[str, ...] = ()
+    trails: tuple[str, ...] = ()
+    key_tags: bool = False
+
+
+@dataclass(frozen=True)
 class Scope:
     """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
 
-    A sweep reads `accounts`, each by its `member_role`; without them the account of the caller, or of `role`, is read.
+    A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
     `key_tags`: the tags of keys too. `in_doubt` names the keys of an account that was read whose second policy, which
     RAM makes, could change what is said of it.
     """
 
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-    member_role: MemberRole | None = None
+    accounts: tuple[AccountScope, ...] = ()
     role: Role | None = None
     key_role: Role | None = None
     bucket_role: Role | None = None
     concurrency: int = 64
     key_tags: bool = False
     in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
+
+    @property
+    def first_region(self) -> str | None:
+        """The first region that is named, where to ask if the credentials come with none."""
+        return next(iter((*self.regions, *(region for each in self.accounts for region in each.regions))), None)
+
+    @property
+    def key_writers(self) -> dict[str, str]:
+        """The ARN of the role that writes to the keys of another account, by that account's id."""
+        return {self.key_role.account_id: self.key_role.role_arn} if self.key_role else {}
+
+    def of(self, account_id: str) -> Scope:
+        """What to read of an account: of one of a sweep, what its own entry in `accounts` says."""
+        each: Scope | AccountScope = self._own.get(account_id, self)
+        return replace(self, regions=each.regions, trails=each.trails, key_tags=each.key_tags)
+
+    @cached_property
+    def _own(self) -> Mapping[str, AccountScope]:
+        return {each.account_id: each for each in self.accounts}
 
 
 @dataclass(frozen=True)
@@ -84,11 +117,6 @@ class Seen:
         """The ARNs of the trails that the account owns, or of those that it only sees."""
         arns = {record["TrailARN"] for _region, record in self.records}
         return frozenset(arn for arn in arns if (arn.split(":")[4] == self.account.account_id) is owned)
-
-
-def read_account(caller: Access, scope: Scope) -> Snapshot:
-    """Read the account of the caller, or of `scope.role`, into a Snapshot; see `open_and_read`."""
-    return open_and_read(caller, scope)[1]
 
 
 def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -> tuple[Account, Snapshot]:
@@ -135,7 +163,7 @@ def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scop
         bucket_role=owners.bucket_role(),
         caller=Credential(caller) if scope.role else None,
         key_tags=scope.key_tags,
-        writers={arn.split(":")[4]: arn, **{role.account_id: role.role_arn for role in (scope.key_role,) if role}},
+        writers={arn.split(":")[4]: arn, **scope.key_writers},
     )
 
 

@@ -14,28 +14,40 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
 from typing import TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
+    Access,
+    AwsError,
+    MemberRole,
+    Role,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Credential, Shared
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import whole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
+    AccountScope,
     OwnerRoles,
     Scope,
     Seen,
     caller_identity,
+    open_and_read,
     prepare,
     read,
     see,
     with_ram_policies,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Bucket,
+    ReadError,
+    Snapshot,
+    next_step,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
@@ -68,38 +80,78 @@ def _unexpected(error: Exception, region: str) -> ReadError:
     return ReadError("cloudtrail", "DescribeTrails", action, region, "UnexpectedError", message)
 
 
-def sweep(caller: Access, scope: Scope) -> Iterator[Snapshot]:
-    """Read every account of `scope.accounts` and yield each once, as it is done.
+@dataclass(frozen=True)
+class Reading:
+    """An account of a sweep as it was read, and what opens it, for more reads and for writes.
+
+    `account` is None where it could not be entered or seen. `told` are the trails that their owner, another account of
+    the sweep, tells of.
+    """
+
+    snapshot: Snapshot
+    account: Account | None = None
+    told: frozenset[str] = frozenset()
+
+
+def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) -> Iterator[Reading]:
+    """Read every account of `scope.accounts`, or else the one that is open, and yield each once, as it is done.
 
     An account that cannot be entered or read, or that has gone, is a Snapshot of nothing but its errors. The caller's
-    own account is read with the caller's own credentials. Raises AwsError where AWS does not know the caller, or
-    refuses the roles of the keys' and buckets' owners.
+    own account is read with the caller's own credentials. The accounts that are `lending` are not read: they are
+    entered where a key or a bucket of theirs stands behind a trail. Raises AwsError where AWS does not know the
+    caller, or refuses the roles of the keys' and buckets' owners, and where nothing can be said about a single account.
     """
+    if not scope.accounts:
+        account, snapshot = open_and_read(caller, scope)
+        yield Reading(snapshot, _knowing_owners(account, snapshot))
+        return
     with ThreadPoolExecutor(scope.concurrency) as pool, ThreadPoolExecutor(scope.concurrency) as accounts:
         prepare(pool, caller)
         owners = OwnerRoles(pool, caller, scope)
-        doors = Doors(caller, caller_identity(caller), scope, owners.of_keys())
+        roles = {each.account_id: each.role for each in (*scope.accounts, *lending)}
+        doors = Doors(caller, caller_identity(caller), roles, owners.of_keys())
         yield from _Sweep(pool, accounts, doors, scope, owners).run()
 
 
+def read_again(reading: Reading, scope: Scope) -> Snapshot:
+    """Read an account of a sweep as it is now: its owners still tell of their trails, and found ones of their buckets.
+
+    One that could not be entered or seen is as it was. Raises AwsError where nothing can be said about the account.
+    """
+    account = reading.account
+    if account is None:
+        return reading.snapshot
+    with ThreadPoolExecutor(scope.concurrency) as pool:
+        listed = pool.submit(_calls.regions, account.access, account.access.region)
+        seen = see(pool, account, scope.of(account.account_id), listed)
+        snapshot = read(pool, seen, Shared(), reading.told)
+        return with_ram_policies(pool, account, snapshot, scope.in_doubt)
+
+
 class Doors(Mapping[str, Access]):
-    """The accesses to the accounts of a sweep, by account id, each opened when it is first needed.
+    """The accesses to the accounts of `roles`, by account id, each opened when it is first needed.
 
     As a mapping it holds the accounts that can be entered, the owner of keys that has a role of its own, and the
-    caller's account, whether it is swept or not.
+    caller's account, whether it has a role or not.
     """
 
-    def __init__(self, caller: Access, identity: str, scope: Scope, key_accesses: Mapping[str, Access]) -> None:
-        self._caller, self._key_accesses = caller, key_accesses
+    def __init__(
+        self,
+        caller: Access,
+        identity: str,
+        roles: Mapping[str, Role | MemberRole | None],
+        key_accesses: Mapping[str, Access],
+    ) -> None:
+        self._caller, self._identity, self._key_accesses = caller, identity, key_accesses
         self.partition, self._own_id = identity.split(":")[1], identity.split(":")[4]
         self.caller = Credential(caller, self._own_id)
-        self._role = scope.member_role
+        self._roles = roles
         self._opened: dict[str, Access | AwsError] = {}
-        self._locks = {account_id: threading.Lock() for account_id in scope.accounts}
+        self._locks = {account_id: threading.Lock() for account_id in roles}
         self._closed_book: list[ReadError] = []
 
     def open(self, account_id: str) -> Access:
-        """The access to an account of the sweep. Raises AwsError where its role cannot be assumed."""
+        """The access to an account. Raises AwsError where its role cannot be assumed."""
         with self._locks[account_id]:
             if account_id not in self._opened:
                 self._opened[account_id] = self._try(account_id)
@@ -109,12 +161,35 @@ class Doors(Mapping[str, Access]):
         return opened
 
     def _try(self, account_id: str) -> Access | AwsError:
-        if account_id == self._own_id or self._role is None:
+        role = self._role(account_id)
+        if role is None:
             return self._caller
         try:
-            return self._caller.assume(self._role.of(self.partition, account_id))
+            if role.partition != self.partition:
+                raise self._other_partition(role)
+            return self._caller.assume(role)
         except AwsError as error:
             return error
+
+    def _role(self, account_id: str) -> Role | None:
+        """The role to assume in an account; None for that of the caller."""
+        role = self._roles[account_id]
+        if account_id == self._own_id:
+            return None
+        if role is None:
+            raise ValueError(f"no role was given for account {account_id}")
+        return role.of(self.partition, account_id) if isinstance(role, MemberRole) else role
+
+    def _other_partition(self, role: Role) -> AwsError:
+        action, region = iam_action("sts", "AssumeRole"), self._caller.region
+        why = f"The role {role.role_arn} is of another partition than the credentials, which are of {self.partition}."
+        error = ReadError("sts", "AssumeRole", action, region, "OtherPartition", why)
+        return AwsError(f"{why} {next_step(error)}", error)
+
+    def writer(self, account_id: str) -> str:
+        """The ARN of who enters an account: its role, or the caller."""
+        role = self._role(account_id)
+        return role.role_arn if role else self._identity
 
     def organization_says(self, account_id: str) -> _calls.Member | ReadError:
         """What the organization says of an account. Where it refuses the caller to ask, it is not asked again."""
@@ -158,16 +233,18 @@ class _Sweep:
         self._pool, self._accounts, self._doors, self._scope = pool, accounts, doors, scope
         self._key_role, self._bucket_role = owners.key_role(), owners.bucket_role()
         self._shared = Shared()
-        self._requested = frozenset(scope.accounts)
-        self._unseen, self._ready = deque(scope.accounts), deque[Seen]()
-        self._done: SimpleQueue[tuple[str, Future[Seen | Snapshot]]] = SimpleQueue()
+        swept = [each.account_id for each in scope.accounts]
+        self._writers = {**{account_id: doors.writer(account_id) for account_id in swept}, **scope.key_writers}
+        self._requested = frozenset(swept)
+        self._unseen, self._ready = deque(swept), deque[Seen]()
+        self._done: SimpleQueue[tuple[str, Future[Seen | Reading]]] = SimpleQueue()
         self._under_way = 0
         self._owned: dict[str, frozenset[str]] = {}
         self._waiting: dict[str, list[Seen]] = {}
         self._deliveries: Counter[str] = Counter()
-        self._held: list[Snapshot] = []
+        self._held: list[Reading] = []
 
-    def run(self) -> Iterator[Snapshot]:
+    def run(self) -> Iterator[Reading]:
         """Yield each account as it is done; those with a central bucket that none could read, at the end."""
         while self._unseen or self._ready or self._under_way:
             self._fill()
@@ -179,7 +256,7 @@ class _Sweep:
                 continue
             if account_id not in self._owned:
                 self._release(account_id, frozenset())
-            if _refused(result):
+            if _refused(result.snapshot):
                 self._held.append(result)
             else:
                 yield result
@@ -195,17 +272,17 @@ class _Sweep:
                 account_id = self._unseen.popleft()
                 self._start(account_id, self._see, account_id)
 
-    def _start(self, account_id: str, job: Callable[..., Seen | Snapshot], argument: str | Seen) -> None:
+    def _start(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> None:
         self._under_way += 1
         guarded = self._accounts.submit(self._guarded, account_id, job, argument)
         guarded.add_done_callback(lambda done: self._done.put((account_id, done)))
 
-    def _guarded(self, account_id: str, job: Callable[..., Seen | Snapshot], argument: str | Seen) -> Seen | Snapshot:
+    def _guarded(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> Seen | Reading:
         """The job's result; an account that ends it in a way that nobody foresaw is unknown."""
         region = self._doors.caller.access.region
         return whatever_happens(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
 
-    def _see(self, account_id: str) -> Seen | Snapshot:
+    def _see(self, account_id: str) -> Seen | Reading:
         try:
             access = self._pool.submit(self._doors.open, account_id).result()
         except AwsError as error:
@@ -213,7 +290,7 @@ class _Sweep:
         account = self._account(account_id, access)
         listed = self._pool.submit(_calls.regions, access, access.region)
         try:
-            return see(self._pool, account, self._scope, listed)
+            return see(self._pool, account, self._scope.of(account_id), listed)
         except AwsError as error:
             return self._unread(account_id, error.errors)
 
@@ -226,18 +303,20 @@ class _Sweep:
             key_role=self._key_role,
             bucket_role=self._bucket_role,
             caller=self._doors.caller,
-            key_tags=self._scope.key_tags,
+            key_tags=self._scope.of(account_id).key_tags,
+            writers=self._writers,
         )
 
-    def _not_entered(self, account_id: str, error: AwsError) -> Snapshot:
+    def _not_entered(self, account_id: str, error: AwsError) -> Reading:
         """An account that is closed, or suspended, need not comply; of any other nothing is known."""
         member = self._pool.submit(self._doors.organization_says, account_id).result()
         if isinstance(member, ReadError):
             return self._unread(account_id, (*error.errors, member))
-        return replace(self._unread(account_id, error.errors), state=member.state, account_name=member.name)
+        unread = self._unread(account_id, error.errors).snapshot
+        return Reading(replace(unread, state=member.state, account_name=member.name))
 
-    def _unread(self, account_id: str, errors: tuple[ReadError, ...]) -> Snapshot:
-        return Snapshot(account_id, self._doors.partition, datetime.now(timezone.utc), errors=errors)
+    def _unread(self, account_id: str, errors: tuple[ReadError, ...]) -> Reading:
+        return Reading(Snapshot(account_id, self._doors.partition, datetime.now(timezone.utc), errors=errors))
 
     def _take(self, seen: Seen) -> None:
         """Note what an account owns, which those wait for that see it; then it is read, or waits in its turn."""
@@ -261,32 +340,47 @@ class _Sweep:
         else:
             self._waiting.setdefault(owner, []).append(seen)
 
-    def _read(self, seen: Seen) -> Snapshot:
+    def _read(self, seen: Seen) -> Reading:
         told = frozenset(arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ()))
         snapshot = read(self._pool, seen, self._shared, told)
-        return with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
+        snapshot = with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
+        return Reading(snapshot, _knowing_owners(seen.account, snapshot), told)
 
-    def _with_central_buckets(self) -> Iterator[Snapshot]:
+    def _with_central_buckets(self) -> Iterator[Reading]:
         """The accounts that were held back, with the buckets whose owner is found among all accounts of the sweep."""
-        refused = {name: bucket for held in self._held for name, bucket in _refused(held)}
+        refused = {name: bucket for held in self._held for name, bucket in _refused(held.snapshot)}
         central = [name for name in refused if self._deliveries[name] > 1]
         central.sort(key=lambda name: (-self._deliveries[name], name))
         found = {name: self._search(refused[name]) for name in central[:MOST_SEARCHED]}
         for held in self._held:
-            better = {name: found[name] for name, _bucket in _refused(held) if name in found}
-            yield replace(held, buckets={**held.buckets, **better})
+            better = {name: found[name] for name, _bucket in _refused(held.snapshot) if name in found}
+            snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
+            yield replace(held, snapshot=snapshot, account=held.account and _knowing_owners(held.account, snapshot))
 
     def _search(self, bucket: Bucket) -> Bucket:
         """Ask every account for the policy, as many at once as there are threads, until the owner answers."""
-        doors = [(owner, access) for owner in self._scope.accounts if (access := self._doors.get(owner))]
-        for start in range(0, len(doors), self._scope.concurrency):
-            asked = doors[start : start + self._scope.concurrency]
-            answers = self._pool.map(lambda door: _calls.bucket_policy(door[1], bucket.region, bucket.name), asked)
-            for (owner, access), policy in zip(asked, answers, strict=True):
-                if not isinstance(policy, ReadError):
-                    enabled = _calls.bucket_key_enabled(access, bucket.region, bucket.name)
-                    return replace(bucket, policy=policy, bucket_key_enabled=enabled, owner=owner)
+        owners = list(self._doors)
+        for start in range(0, len(owners), self._scope.concurrency):
+            asked = owners[start : start + self._scope.concurrency]
+            for answer in self._pool.map(lambda owner: self._as_owner(owner, bucket), asked):
+                if answer is not None:
+                    return answer
         return bucket
+
+    def _as_owner(self, owner: str, bucket: Bucket) -> Bucket | None:
+        """The bucket as an account shows it that owns it; None where it does not, or cannot be entered."""
+        access = self._doors.get(owner)
+        policy = _calls.bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
+        if access is None or isinstance(policy, ReadError):
+            return None
+        enabled = _calls.bucket_key_enabled(access, bucket.region, bucket.name)
+        return replace(bucket, policy=policy, bucket_key_enabled=enabled, owner=owner)
+
+
+def _knowing_owners(account: Account, snapshot: Snapshot) -> Account:
+    """The account with the owners of its buckets that were found, for them to be asked first from now on."""
+    buckets = [bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)]
+    return replace(account, bucket_owners={bucket.name: bucket.owner for bucket in buckets if bucket.owner})
 
 
 def _owners(seen: Seen) -> Iterator[str]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _windows
@@ -106,18 +106,29 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     )
 
 
-def unused_exceptions(trails: Collection[Trail], account_ids: Collection[str], settings: Settings) -> tuple[str, ...]:
-    """Warnings of the exceptions that match none of the trails of these accounts: a misspelt name is not unnoticed.
+def unused_exceptions(judged: Iterable[tuple[str, Settings, Collection[Trail]]]) -> tuple[str, ...]:
+    """Warnings of exceptions that match no trail of the accounts that have them: a misspelt name is not unnoticed.
 
-    One that is about other accounts only is not for these to miss.
+    `judged` are the accounts, each with its settings and the trails that are judged by these. An exception that many
+    have is one, and one that is about other accounts only is not for these to miss.
     """
-    where = f"account {next(iter(account_ids))}" if len(account_ids) == 1 else f"the {len(account_ids)} accounts"
+    holders: dict[TrailException, list[str]] = {}
+    used: set[TrailException] = set()
+    for account_id, settings, trails in judged:
+        for exception in dict.fromkeys(settings.exceptions):
+            holders.setdefault(exception, []).append(account_id)
+            if exception not in used and any(map(exception.covers, trails)):
+                used.add(exception)
     return tuple(
-        f"The exception for {exception.subject} matches no trail that was read in {where}. "
+        f"The exception for {exception.subject} matches no trail that was read in {_named(account_ids)}. "
         "Correct it, or name the account it is for."
-        for exception in settings.exceptions
-        if any(map(exception.may_concern, account_ids)) and not any(map(exception.covers, trails))
+        for exception, account_ids in holders.items()
+        if exception not in used and any(map(exception.may_concern, account_ids))
     )
+
+
+def _named(account_ids: Sequence[str]) -> str:
+    return f"account {account_ids[0]}" if len(account_ids) == 1 else f"the {len(account_ids)} accounts"
 
 
 def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:

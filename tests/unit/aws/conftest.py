@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
+import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
 from tests.fakeaws.client import FakeAws
-from tests.unit.access import caller
+from tests.unit.access import caller, read_account
 from tests.unit.test_arguments import params
 
+SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = "111111111111", "222222222222", "444444444444", "555555555555"
 
 
@@ -39,6 +41,24 @@ def load(server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Fa
 
     def loaded(scenario: str) -> FakeAws:
         server.reset(scenario)
+        return server
+
+    return loaded
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def changed(server: FakeAws, tmp_path: Path) -> Callable[[Change], FakeAws]:
+    """Load the organization with a change made to it."""
+
+    def loaded(change: Change) -> FakeAws:
+        scenario = yaml.safe_load((SCENARIOS / "organization.yml").read_text(encoding="utf-8"))
+        change(scenario)
+        path = tmp_path / "changed.yml"
+        path.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+        server.reset(str(path))
         return server
 
     return loaded

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
@@ -30,8 +30,15 @@ def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> t
     given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
     given = sweep_params(**{**given, **options})
     scope, settings = _audit_arguments.scope(given), _audit_arguments.settings(given)
-    return audit(caller(aws, SECURITY), scope, settings, lambda _done: None)
+    own = _arguments.of_accounts(given, _audit_arguments.settings)
+    return audit(caller(aws, SECURITY), scope, settings, lambda _done: None, own)
 
 
 def verdicts(document: dict[str, Any]) -> dict[str, str]:
     return {account["account_id"]: account["verdict"] for account in document["accounts"]}
+
+
+def row(document: dict[str, Any], account_id: str) -> dict[str, Any]:
+    found: dict[str, Any]
+    (found,) = (account for account in document["accounts"] if account["account_id"] == account_id)
+    return found

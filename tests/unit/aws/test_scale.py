@@ -19,7 +19,7 @@ import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from tests.fakeaws.client import ReplayedAws
 
@@ -50,7 +50,7 @@ def replayed(folder: Path, *options: str) -> Iterator[ReplayedAws]:
 def swept(aws: ReplayedAws) -> tuple[dict[str, Any], list[int]]:
     """The audit of all accounts, and what was told of its progress."""
     keys = {"aws_access_key_id": f"AKIA{CALLER}ADMN", "aws_secret_access_key": "not-checked-here"}
-    scope = Scope(accounts=ACCOUNTS, member_role=MemberRole("CloudTrailKmsAudit"))
+    scope = Scope(accounts=tuple(AccountScope(each, MemberRole("CloudTrailKmsAudit")) for each in ACCOUNTS))
     told: list[int] = []
     document, _warnings = audit(connect("eu-central-1", aws.endpoint, keys, 64), scope, Settings(), told.append)
     return document, told

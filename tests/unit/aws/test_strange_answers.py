@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
     MemberRole,
     Role,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
@@ -162,7 +162,7 @@ SWEPT = ("111111111111", "222222222222", "333333333333")
 
 
 def swept(caller: Access) -> dict[str, dict[str, Any]]:
-    scope = Scope(concurrency=2, accounts=SWEPT, member_role=MemberRole("Audit"))
+    scope = Scope(concurrency=2, accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in SWEPT))
     found, _warnings = audit(caller, scope, Settings(), lambda _done: None)
     return {row["account_id"]: row for row in found["accounts"]}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
@@ -21,33 +20,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
-from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load, role
-from tests.unit.aws.sweeping import EVERYBODY, MEMBER_ROLE, STAGING, swept, verdicts, warned
+from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Change, Load, role
+from tests.unit.aws.sweeping import EVERYBODY, MEMBER_ROLE, STAGING, row, swept, verdicts, warned
 from tests.unit.test_arguments import sweep_params
-
-SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
-Change = Callable[[dict[str, Any]], None]
-
-
-def row(document: dict[str, Any], account_id: str) -> dict[str, Any]:
-    found: dict[str, Any]
-    (found,) = (account for account in document["accounts"] if account["account_id"] == account_id)
-    return found
-
-
-@pytest.fixture
-def changed(server: FakeAws, tmp_path: Path) -> Callable[[Change], FakeAws]:
-    """Load the organization with a change made to it."""
-
-    def loaded(change: Change) -> FakeAws:
-        scenario = yaml.safe_load((SCENARIOS / "organization.yml").read_text(encoding="utf-8"))
-        change(scenario)
-        path = tmp_path / "changed.yml"
-        path.write_text(yaml.safe_dump(scenario), encoding="utf-8")
-        server.reset(str(path))
-        return server
-
-    return loaded
 
 
 def test_a_landing_zone_is_judged_everywhere_by_what_each_owner_knows(load: Load) -> None:

@@ -179,13 +179,13 @@ def test_an_exception_does_not_touch_what_passes() -> None:
 def test_an_exception_that_matches_no_trail_is_told_where_it_should(
     trail: str, account: str | None, told: str | None
 ) -> None:
-    found = unused_exceptions(snapshot().trails, [ACCOUNT], excepting("key_is_usable", trail=trail, account=account))
+    found = unused_exceptions([(ACCOUNT, excepting("key_is_usable", trail=trail, account=account), snapshot().trails)])
     words = f"The exception for {told} matches no trail that was read in account {ACCOUNT}. "
     assert found == ((words + "Correct it, or name the account it is for.",) if told else ())
 
 
 def test_an_exception_of_an_account_without_trails_is_told() -> None:
-    (found,) = unused_exceptions(several().trails, [ACCOUNT], excepting("key_is_usable", trail=None, account=ACCOUNT))
+    (found,) = unused_exceptions([(ACCOUNT, excepting("key_is_usable", trail=None, account=ACCOUNT), several().trails)])
     assert found.startswith(f"The exception for every trail of account {ACCOUNT} matches no trail ")
 
 

@@ -12,13 +12,12 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import read_account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from tests.fakeaws.client import FakeAws
-from tests.unit.access import caller
+from tests.unit.access import caller, read_account
 from tests.unit.action.audits import account, audit, error, finding, trail
 from tests.unit.aws.test_scenarios import READERS, SCENARIOS
 from tests.unit.test_arguments import params
