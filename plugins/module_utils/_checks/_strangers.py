@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import chain, count
+from itertools import chain, count, product
 from string import ascii_letters, ascii_lowercase, digits
 from typing import TypeAlias
 
@@ -116,6 +116,8 @@ class Strangers:
         asking, accounts = self._asking("aws:PrincipalArn"), self._accounts(*CALLERS)
         yield from self._arns(asking, accounts, ((head,),), _IAM_TAILS)
         yield from self._arns(asking, accounts, ((f"arn:{self._partition}:sts::",),), ((_FEDERATED,),))
+        users = product(self.accounts(), self._texts((_NAME,), "aws:username"))
+        yield from (f"{head}{account}:user/{name}" for account, name in users)
 
     def organizations(self, whose: str) -> list[Context]:
         """What a call carries of the organization of its `Source` or `Principal`: a foreign one, or none."""
@@ -126,9 +128,12 @@ class Strangers:
     def services(self) -> list[str]:
         """Services through which somebody may call, by kms:ViaService."""
         suffix = ".amazonaws.com" + (".cn" if self._partition == "aws-cn" else "")
-        patterns = Patterns(self._asking("kms:ViaService"), {}, _NOTHING)
-        found = texts((Free(_LOWER + ".-", 2, 60), suffix), patterns, {patterns.start: ""}, self._budget)
-        return distinct(found, patterns)
+        return self._texts((Free(_LOWER + ".-", 2, 60), suffix), "kms:ViaService")
+
+    def _texts(self, form: Form, key: str) -> list[str]:
+        """Values of a key that anybody may choose."""
+        patterns = Patterns(self._asking(key), {}, _NOTHING)
+        return distinct(texts(form, patterns, {patterns.start: ""}, self._budget), patterns)
 
     def _asking(self, *keys: str) -> list[Condition]:
         """The conditions on some keys."""

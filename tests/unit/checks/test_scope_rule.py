@@ -208,6 +208,13 @@ DODGES: list[tuple[object, dict[str, Any], dict[str, Any], str]] = [
         )
     ),
     ({"AWS": "*"}, {}, {"StringNotEquals": {"aws:PrincipalType": "User"}}, ANYBODY),
+    ({"AWS": "*"}, {"StringLike": {"aws:username": "A*"}}, {"StringLike": {"aws:username": ["A?", "Aa*"]}}, ANYBODY),
+    (
+        {"AWS": "*"},
+        {"StringLike": {"aws:username": "A*", "kms:CallerAccount": "2*"}},
+        {"StringLike": {"kms:CallerAccount": "20*"}},
+        ANYBODY,
+    ),
     ({"AWS": "*"}, {}, {"StringLike": {"aws:PrincipalOrgID": "o-*"}}, ANYBODY),
     ({"AWS": "*"}, {}, {"StringLikeIfExists": {"aws:PrincipalOrgID": "o-0*"}}, ANYBODY),
     ({"AWS": "*"}, {}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "*"}}, ANYBODY),
