@@ -178,7 +178,11 @@ def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], 
 
 
 def _unlike(policy: Policy, requests: Iterable[Request], budget: Budget) -> Iterator[Request]:
-    """Those of the requests that statements may tell from all before; one more, where the budget is exhausted."""
+    """Those of the requests that statements may tell from all before, but one where no statement allows anything.
+
+    Where the budget is exhausted there is one more.
+    """
+    may_allow = any(each.effect == "Allow" for each in policy.statements)
     lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
     is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
     steps, sought = policy.weight
@@ -190,6 +194,8 @@ def _unlike(policy: Policy, requests: Iterable[Request], budget: Budget) -> Iter
         if kind not in seen:
             seen.add(kind)
             yield request
+        if not may_allow:
+            break
     if budget.is_exhausted:
         yield request
 
