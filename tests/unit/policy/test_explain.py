@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
 import pytest
@@ -15,44 +13,16 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from tests.unit.policy.asking import ALLOW, DENY, SERVICE, ask, when
 from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, ROLE
 
-SERVICE = "cloudtrail.amazonaws.com"
 OTHER = "arn:aws:iam::444455556666:role/reader"
-ALLOW = {**EVERYTHING, "Sid": "A"}
 USE = {**ALLOW, "Principal": {"Service": SERVICE}, "Action": "kms:Decrypt"}
 ROOT = {**ALLOW, "Sid": "Root", "Principal": {"AWS": OWNER}}
-DENY = {**EVERYTHING, "Sid": "D", "Effect": "Deny"}
 # What IAM's page on data perimeters adds to a Deny that is not meant for services.
 EXEMPT = '"Bool": {"aws:PrincipalIsAWSService": "false"}'
 SPARED = ", which exempts AWS services and nobody else"
 ADD = f'Add a statement that allows kms:Decrypt to {SERVICE} on Resource "*".'
-
-
-def when(statement: dict[str, Any], **conditions: Any) -> dict[str, Any]:
-    """The statement under a condition."""
-    return {**statement, "Condition": conditions}
-
-
-def ask(
-    statements: list[dict[str, Any]],
-    principal: str = SERVICE,
-    context: dict[str, Any] | None = None,
-    unknown: tuple[str, ...] = (),
-    identity: bool | None = None,
-) -> tuple[str, str, tuple[str, ...]]:
-    """Reason, advice, and the deciding statements of kms:Decrypt."""
-    request = Request(
-        principal=principal,
-        action="kms:Decrypt",
-        resource=KEY,
-        context=context or {},
-        account=OWNER,
-        unknown_keys=frozenset(unknown),
-        identity_allows=identity,
-    )
-    decision = decide(parse({"Version": "2012-10-17", "Statement": statements}), request)
-    return decision.reason, decision.advice, tuple(statement.label for statement in decision.statements)
 
 
 @pytest.mark.parametrize(
@@ -282,99 +252,6 @@ def test_which_statement_is_nearest(statements: list[dict[str, Any]], nearest: s
 def test_none_comes_near(statements: list[dict[str, Any]]) -> None:
     """Then a statement of its own is what is missing."""
     assert ask(statements) == (f"No statement allows kms:Decrypt to {SERVICE}.", ADD, ())
-
-
-ENCRYPTION = "s3:x-amz-server-side-encryption"
-TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:trail/t"}
-
-
-@pytest.mark.parametrize(
-    ("condition", "context", "cure"),
-    [
-        (
-            {"Bool": {"aws:SecureTransport": "true"}},
-            {"aws:SecureTransport": "true"},
-            'in statement "D", add "aws:PrincipalIsAWSService": "false" to the Bool of its Condition',
-        ),
-        (
-            {"StringNotEquals": {ENCRYPTION: "AES256"}},
-            {ENCRYPTION: "aws:kms"},
-            f'in statement "D", add "aws:kms" to the values of {ENCRYPTION}.',
-        ),
-        (
-            {"StringNotEqualsIfExists": {f"{ENCRYPTION}-aws-kms-key-id": ["alias/trail"]}},
-            {f"{ENCRYPTION}-aws-kms-key-id": KEY},
-            f'in statement "D", put "{KEY}" in the place of "alias/trail": what S3 compares is the key\'s ARN.',
-        ),
-        (
-            {"StringNotEquals": {f"{ENCRYPTION}-aws-kms-key-id": [f"{KEY}0"]}},
-            {f"{ENCRYPTION}-aws-kms-key-id": KEY},
-            f'in statement "D", add "{KEY}" to the values of {ENCRYPTION}-aws-kms-key-id.',
-        ),
-        (
-            {"StringNotEquals": {"aws:SourceArn": "arn:aws:cloudtrail:*:111122223333:trail/*"}},
-            TRAIL_CONTEXT,
-            'in statement "D", use StringNotLike in the place of StringNotEquals, which takes * literally.',
-        ),
-        (
-            {"StringNotEquals": {"aws:SourceAccount": "1"}, "Bool": {"aws:PrincipalIsAWSService": "true"}},
-            {"aws:SourceAccount": "2", "aws:PrincipalIsAWSService": "true"},
-            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant; to let this '
-            'call pass, add "2" to the values of aws:SourceAccount.',
-        ),
-        (
-            {"StringEquals": TRAIL_CONTEXT},
-            TRAIL_CONTEXT,
-            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant.',
-        ),
-    ],
-)
-def test_a_deny_is_cured_and_never_removed(condition: dict[str, Any], context: dict[str, Any], cure: str) -> None:
-    """By the value that it lacks, by the exemption that AWS documents, or by whoever aimed it at the service."""
-    _reason, advice, labels = ask([when(DENY, **condition), ALLOW], context=context)
-    assert advice.startswith(f"No Allow overrides a Deny: {cure}")
-    assert labels == ('statement "D"',)
-    assert "remove" not in advice
-
-
-PERIMETERS: list[dict[str, Any]] = [
-    {},
-    {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-a"}},
-    {"Bool": {"aws:SecureTransport": "true"}},
-]
-
-
-@pytest.mark.parametrize("condition", PERIMETERS)
-@pytest.mark.parametrize("principal", [SERVICE, ROLE])
-def test_the_json_to_add_lets_the_caller_pass_and_nobody_else(principal: str, condition: dict[str, Any]) -> None:
-    """Added as it is shown, it leaves the Deny in the way of everybody else."""
-    known = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": str(principal == SERVICE).lower()}
-    context = known if principal == SERVICE else {**known, "aws:PrincipalArn": principal}
-    deny = {**DENY, **({"Condition": condition} if condition else {})}
-    advice = ask([deny, ALLOW], principal, context)[1]
-    found = re.search(r'add ("[^ ]+": .+?)(?: to (its Condition|the Bool)|, which|\.$)', advice)
-    assert found
-    added, place = json.loads(f"{{{found[1]}}}"), found[2]
-    if place is None:
-        condition = added["Condition"]
-    elif place == "its Condition":
-        condition = {**condition, **added}
-    else:
-        condition = {**condition, "Bool": {**condition["Bool"], **added}}
-    cured: list[dict[str, Any]] = [{**DENY, "Condition": condition}, ALLOW]
-    assert ask(cured, principal, context)[0].endswith(f"allows kms:Decrypt to {principal}.")
-    stranger = {**context, "aws:PrincipalIsAWSService": "false", "aws:PrincipalArn": f"{ROLE}2"}
-    assert 'Statement "D" denies' in ask(cured, f"{ROLE}2", stranger)[0]
-
-
-def test_a_deny_of_a_reader_exempts_that_reader() -> None:
-    """By aws:PrincipalArn; a Deny that names it is its author's to decide."""
-    advice = ask([when(DENY, ArnNotEquals={"aws:PrincipalArn": f"{ROLE}2"}), ALLOW], ROLE, {"aws:PrincipalArn": ROLE})[
-        1
-    ]
-    assert advice.endswith(f'in statement "D", add "{ROLE}" to the values of aws:PrincipalArn in its ArnNotEquals.')
-    named = {**DENY, "Principal": {"AWS": ROLE}}
-    assert f'statement "D" is aimed at {ROLE}' in ask([named, ALLOW], ROLE)[1]
 
 
 MISTAKES: list[tuple[dict[str, Any], str, str]] = [
