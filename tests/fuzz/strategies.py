@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
-from datetime import date, datetime, timezone
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
@@ -64,71 +64,6 @@ NEAR_POLICIES = st.fixed_dictionaries(
     optional={"Version": st.sampled_from(["2012-10-17", "2008-10-17"]) | JSON, "Id": JSON},
 )
 POLICY_TEXTS = NEAR_POLICIES.map(json.dumps) | JSON.map(json.dumps) | st.text(max_size=60)
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
-# What AWS answers of one healthy trail, in the words of the service models, by operation.
-ANSWERS: dict[str, dict[str, Any]] = {
-    "GetCallerIdentity": {
-        "Arn": f"arn:aws:iam::{build.ACCOUNT}:user/auditor",
-        "Account": build.ACCOUNT,
-        "UserId": "AIDAX",
-    },
-    "DescribeRegions": {"Regions": [{"RegionName": "us-east-1"}]},
-    "DescribeTrails": {
-        "trailList": [
-            {
-                "TrailARN": build.TRAIL_ARN,
-                "Name": "main",
-                "HomeRegion": "us-east-1",
-                "IsMultiRegionTrail": True,
-                "IsOrganizationTrail": False,
-                "S3BucketName": "logs",
-                "KmsKeyId": build.KEY_ARN,
-            }
-        ]
-    },
-    "GetTrailStatus": {"IsLogging": True, "LatestDeliveryTime": NOW},
-    "DescribeKey": {
-        "KeyMetadata": {
-            "Arn": build.KEY_ARN,
-            "KeyManager": "CUSTOMER",
-            "KeyState": "Enabled",
-            "KeySpec": "SYMMETRIC_DEFAULT",
-            "KeyUsage": "ENCRYPT_DECRYPT",
-            "Origin": "AWS_KMS",
-            "MultiRegion": False,
-        }
-    },
-    "GetKeyPolicy": {"Policy": build.KEY.policy},
-    "ListAliases": {"Aliases": [{"AliasName": "alias/trail"}]},
-    "GetKeyRotationStatus": {"KeyRotationEnabled": True},
-    "HeadBucket": {"ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": "us-east-1"}}},
-    "GetBucketPolicy": {"Policy": build.BUCKET_POLICY},
-    "GetBucketEncryption": {"ServerSideEncryptionConfiguration": {"Rules": [{"BucketKeyEnabled": False}]}},
-    "ListDelegatedServicesForAccount": {"DelegatedServices": []},
-    "AssumeRole": {
-        "Credentials": {"AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": NOW}
-    },
-}
-# What AWS answers of an organization of one account.
-ORGANIZATION_ANSWERS: dict[str, dict[str, Any]] = {
-    "ListAccounts": {
-        "Accounts": [
-            {
-                "Id": build.ACCOUNT,
-                "Arn": f"arn:aws:organizations::{build.ACCOUNT}:account/o-exampleorg1/{build.ACCOUNT}",
-                "Name": "management",
-                "Email": "management@example.com",
-                "State": "ACTIVE",
-            }
-        ]
-    },
-    "ListRoots": {"Roots": [{"Id": "r-root"}]},
-    "ListOrganizationalUnitsForParent": {"OrganizationalUnits": []},
-    "ListAccountsForParent": {"Accounts": [{"Id": build.ACCOUNT}]},
-    "ListParents": {"Parents": [{"Id": "r-root"}]},
-    "ListTagsForResource": {"Tags": [{"Key": "team", "Value": "web"}]},
-}
 
 
 @st.composite

@@ -64,11 +64,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _jo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from tests.fuzz.healthy import ANSWERS, ORGANIZATION_ANSWERS
 from tests.fuzz.strategies import (
-    ANSWERS,
     EVENTS,
     JSON,
-    ORGANIZATION_ANSWERS,
     POLICY_TEXTS,
     damaged_answers,
     damaged_reports,

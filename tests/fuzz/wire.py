@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, connect
-from tests.unit.checks import build
+from tests.fuzz.healthy import ANSWERS
 
 KEYS = {"aws_access_key_id": "AKIAX", "aws_secret_access_key": "x"}
 
@@ -29,54 +30,34 @@ class Sent:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def _json(**members: Any) -> Sent:
-    return Sent(json.dumps(members).encode())
+def _json(operation: str) -> Sent:
+    return Sent(json.dumps(ANSWERS[operation], default=datetime.timestamp).encode())
 
 
 def _xml(name: str, inside: str) -> Sent:
     return Sent(f"<{name}>{inside}</{name}>".encode())
 
 
-TRAIL = {
-    "TrailARN": build.TRAIL_ARN,
-    "Name": "main",
-    "HomeRegion": "us-east-1",
-    "IsMultiRegionTrail": True,
-    "IsOrganizationTrail": False,
-    "S3BucketName": "logs",
-    "KmsKeyId": build.KEY_ARN,
-}
-KEY = {
-    "KeyId": build.KEY_ARN[-36:],
-    "Arn": build.KEY_ARN,
-    "KeyManager": "CUSTOMER",
-    "KeyState": "Enabled",
-    "KeySpec": "SYMMETRIC_DEFAULT",
-    "KeyUsage": "ENCRYPT_DECRYPT",
-    "Origin": "AWS_KMS",
-    "MultiRegion": False,
-}
+# Services that answer in JSON send what the SDK hands on.
+JSON = (
+    *("DescribeTrails", "GetTrailStatus", "ListDelegatedServicesForAccount"),
+    *("DescribeKey", "GetKeyPolicy", "ListAliases", "GetKeyRotationStatus"),
+)
 # A healthy account of one trail, by operation.
 HEALTHY: Mapping[str, Sent] = {
+    **{operation: _json(operation) for operation in JSON},
     "GetCallerIdentity": _xml(
         "GetCallerIdentityResponse",
-        f"<GetCallerIdentityResult><Arn>arn:aws:iam::{build.ACCOUNT}:user/auditor</Arn></GetCallerIdentityResult>",
+        f"<GetCallerIdentityResult><Arn>{ANSWERS['GetCallerIdentity']['Arn']}</Arn></GetCallerIdentityResult>",
     ),
     "DescribeRegions": _xml(
         "DescribeRegionsResponse", "<regionInfo><item><regionName>us-east-1</regionName></item></regionInfo>"
     ),
-    "DescribeTrails": _json(trailList=[TRAIL]),
-    "GetTrailStatus": _json(IsLogging=True, LatestDeliveryTime=build.NOW.timestamp()),
-    "DescribeKey": _json(KeyMetadata=KEY),
-    "GetKeyPolicy": _json(Policy=build.KEY.policy),
-    "ListAliases": _json(Aliases=[{"AliasName": "alias/trail"}]),
-    "GetKeyRotationStatus": _json(KeyRotationEnabled=True),
-    "HeadBucket": Sent(b"", headers={"x-amz-bucket-region": "us-east-1"}),
-    "GetBucketPolicy": Sent(build.BUCKET_POLICY.encode()),
+    "HeadBucket": Sent(b"", headers=ANSWERS["HeadBucket"]["ResponseMetadata"]["HTTPHeaders"]),
+    "GetBucketPolicy": Sent(ANSWERS["GetBucketPolicy"]["Policy"].encode()),
     "GetBucketEncryption": _xml(
         "ServerSideEncryptionConfiguration", "<Rule><BucketKeyEnabled>false</BucketKeyEnabled></Rule>"
     ),
-    "ListDelegatedServicesForAccount": _json(DelegatedServices=[]),
 }
 
 

@@ -33,7 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._v
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import JoinError, joined_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.fuzz.strategies import ANSWERS
+from tests.fuzz.healthy import ANSWERS
 from tests.fuzz.targets import Answers
 from tests.unit.checks import build
 from tests.unit.plan.build import plan

@@ -32,9 +32,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
 from tests import PATIENCE
-from tests.fuzz.strategies import ANSWERS
+from tests.fuzz.healthy import ANSWERS, KEY, TRAIL
 from tests.fuzz.targets import Answers
-from tests.fuzz.wire import HEALTHY, KEY, TRAIL, Sent, Wire
+from tests.fuzz.wire import HEALTHY, Sent, Wire
 from tests.unit.checks import build
 
 REPLICA = {**KEY, "MultiRegion": True, "MultiRegionConfiguration": {"MultiRegionKeyType": "REPLICA"}}
