@@ -23,9 +23,9 @@ demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and au
 	@$(run) python -m tools.demo
 
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
-test: setup ## lint, types, ansible-lint, sanity, unit, integration, molecule, docs-lint, recorded: two at a time; some minutes
+test: setup ## lint, types, ansible-lint, sanity, unit, integration, docs-lint, recorded: two at a time; some minutes
 	@rm -rf .cache/recorded
-	@$(run) python -m tools.steps sanity,integration,unit,molecule,types,docs-lint,ansible-lint,lint recorded
+	@$(run) python -m tools.steps unit,integration,sanity,ansible-lint,docs-lint,lint,types recorded
 
 lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form, licences
 	$(run) ruff check
@@ -42,8 +42,11 @@ types: setup ## mypy, strict
 ansible-lint: setup ## ansible-lint, production profile, offline
 	$(run) ansible-lint --offline --profile production
 
-sanity: setup ## ansible-test sanity, all its tests
+sanity: setup ## ansible-test sanity, all its tests, on what is shipped
 	$(run) python -m tools.sanity
+
+sanity-all: setup ## ansible-test sanity on the tests, the tools and the benchmarks too; minutes
+	$(run) python -m tools.sanity --all
 
 unit: setup ## The unit tests, and how much of plugins/ they cover
 	$(run) coverage run -m pytest tests/unit
@@ -61,7 +64,10 @@ test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes 
 test-random: setup ## Enforce accounts that chance makes; RANDOM_ACCOUNTS, 300 by default, and RANDOM_SEED; some minutes
 	$(run) python -m tests.random $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
 
-test-pages: setup ## What docs/organizations.md and docs/landing-zones.md show, typed and compared with what is printed; minutes
+test-properties: setup ## The properties of the unit tests, with ten times the examples of `make unit`; minutes
+	HYPOTHESIS_PROFILE=wide $(run) python -m pytest tests/unit -m hypothesis
+
+test-pages: setup ## What README and docs/ show, typed and compared with what is printed, and their examples; minutes
 	$(run) python -m pytest tests/pages
 
 test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
@@ -74,7 +80,7 @@ test-eda: setup ## The rulebook by ansible-rulebook, events to playbook on the f
 test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
-molecule: setup ## The molecule scenarios: audit, enforce, provision, central_key, organization, exceptions
+molecule: setup ## The role, converged twice, minutes: audit, enforce, provision, central_key, organization, exceptions
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce --scenario-name provision \
 		--scenario-name central_key --scenario-name organization --scenario-name exceptions
 
@@ -90,7 +96,7 @@ fuzz: setup ## Try the engine, the rules and the reports with input that nobody 
 mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh
 
-test-matrix: setup ## The integration tests on the oldest and the newest supported pair
+test-matrix: setup ## The integration tests and the pages' examples on the oldest and the newest supported pair
 	$(run) python -m tools.matrix
 
 bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes

@@ -18,6 +18,11 @@ import yaml
 ROOT = Path(__file__).parents[1]
 
 
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """The code blocks of a language on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+
+
 class Page:
     """One page: its text, its blocks of commands, and the files that it shows."""
 

@@ -52,7 +52,7 @@ def test(pair: Pair) -> int:
     version = run(pair.venv / "bin" / "ansible-playbook", "--version").splitlines()[0]
     python = run(pair.venv / "bin" / "python", "--version")
     print(f"\n━━ {pair.name}: {version}, amazon.aws {pair.amazon_aws}, {python} ━━", flush=True)
-    command = [sys.executable, "-m", "pytest", "tests/integration"]
+    command = [sys.executable, "-m", "pytest", "tests/integration", "tests/pages/test_examples.py"]
     return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
 
 

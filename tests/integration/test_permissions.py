@@ -18,7 +18,7 @@ import yaml
 
 from tests.aws_cli import AwsCli
 from tests.fakeaws.client import FakeAws
-from tests.integration.test_examples import ROOT, blocks
+from tests.page import ROOT, blocks
 from tools.permissions import BUCKET_ACTIONS, BUCKET_LOOKS
 
 STACK_SET, ONE_ACCOUNT, _TESTS = blocks("console", "docs/permissions.md")

@@ -4,8 +4,8 @@
 
 """How hard the properties are tried: `HYPOTHESIS_PROFILE=thorough` takes half an hour, with new examples each time.
 
-`brief` is for mutation testing, which runs them a thousand times over. None has a deadline: how long an example takes
-tells of the machine.
+`wide` is that of `make test-properties`, `brief` that of mutation testing, which runs them a thousand times over. None
+has a deadline: how long an example takes tells of the machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from hypothesis import settings
 
 def load_profile() -> None:
     """Take the profile that the environment names, for every test of this run."""
-    settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True, database=None)
+    settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True, database=None)
+    settings.register_profile("wide", parent=settings.get_profile("quick"), max_examples=400)
     settings.register_profile("brief", parent=settings.get_profile("quick"), max_examples=15)
     settings.register_profile("thorough", max_examples=5000, deadline=None, database=None)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

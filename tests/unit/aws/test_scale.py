@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from tests.fakeaws.client import ReplayedAws
 
 CALLER, MODEL = "111111111111", "222222222222"
-ACCOUNTS = tuple(str(200_000_000_000 + number) for number in range(150))
+ACCOUNTS = tuple(str(200_000_000_000 + number) for number in range(60))
 ORGANIZATION = {
     "description": "A member account, the model of many.",
     "accounts": [

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
@@ -137,7 +137,6 @@ def delivering(snapshot: Snapshot, asked: Settings) -> set[str]:
     }
 
 
-@settings(max_examples=120)
 @given(accounts(), candidates, wishes, readers)
 def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
     plan = planned(snapshot, candidate, wish, asked)
@@ -152,7 +151,6 @@ def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate,
         assert not moved or verdict.verdict != "non_compliant"
 
 
-@settings(max_examples=80)
 @given(accounts(), candidates, wishes, readers)
 def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
     plan = planned(snapshot, candidate, wish, asked)
@@ -163,7 +161,6 @@ def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: 
     assert (again.changes, again.refusals) == ((), ())
 
 
-@settings(max_examples=80)
 @given(accounts(), candidates, wishes, readers, levels)
 def test_where_the_wish_is_met_a_plan_says_nothing(
     snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings, of_rules: dict[str, Level]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
@@ -266,7 +266,6 @@ STATEMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
 @given(st.lists(STATEMENTS, max_size=4))
 def test_nothing_is_lost_and_everything_needed_is_allowed(statements: list[Any]) -> None:
     found = merged(text(*statements))

@@ -18,14 +18,9 @@ import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_facts
 from tests.fakeaws.client import FakeAws
+from tests.page import ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
 AUDIT = "aws_baseline.cloudtrail.audit"
-
-
-def blocks(language: str, page: str = "README.md") -> list[str]:
-    """The code blocks of a language on a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
 
 
 def timeless(text: str) -> str:
