@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import ResultError, part_of
 
 
 class ActionModule(ActionBase):
@@ -24,9 +26,8 @@ class ActionModule(ActionBase):
         """Return a result that failed with the reason why, or one that did not."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        name, host = self._task.args.get("run"), variables.get("inventory_hostname")
+        name, host = self._task.args.get("run"), str(variables.get("inventory_hostname"))
         found = variables.get(name) or {}
-        failures = found.get("host_failures", {})
         if found.get("skipped"):
             raise AnsibleActionFail(
                 printable(
@@ -35,18 +36,29 @@ class ActionModule(ActionBase):
                     "or the hosts of the play instead."
                 )
             )
-        if host not in failures:
+        part = self._part(host, found.get("results"))
+        # Ansible shows the message of a task that fails, under no_log as well.
+        reason = (
+            "The account does not pass. no_log keeps the reason back; the reports hold it."
+            if self._task.no_log
+            else part["reason"]
+        )
+        failed = {"failed": True, "msg": reason} if part["reason"] else {}
+        return {**result, "changed": False, "verdicts": part["verdicts"], **failed}
+
+    def _part(self, host: str, where: Mapping[str, str] | None) -> dict[str, Any]:
+        """What the run has found of the host. Raises AnsibleActionFail where that cannot be told: it is no pass."""
+        try:
+            part = part_of(host, where) if where else None
+        except ResultError as error:
+            raise AnsibleActionFail(
+                printable(f"{error} The host {host} does not pass by it. Run the playbook again.")
+            ) from None
+        if part is None:
             raise AnsibleActionFail(
                 printable(
                     f"Nobody has looked at the account of the host {host}, so it does not pass. Let a run of "
                     "cloudtrail_kms_run have it among its hosts, and judge by what that registers."
                 )
             )
-        # Ansible shows the message of a task that fails, under no_log as well.
-        reason = (
-            "The account does not pass. no_log keeps the reason back; the reports hold it."
-            if self._task.no_log
-            else failures[host]
-        )
-        failed = {"failed": True, "msg": reason} if failures[host] else {}
-        return {**result, "changed": False, **failed}
+        return part

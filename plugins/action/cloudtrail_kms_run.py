@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -39,26 +40,31 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     is_plain,
     member,
     of_account,
-    of_the_run,
     refuse_another_account,
     refuse_another_role,
-    refuse_differences,
     refuse_strategy,
-    sweep_options,
     with_names,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._of_the_run import OfTheRun, connection_variables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._per_account import (
+    OptionsOfHosts,
+    refuse_disagreement,
+    sweep_options,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reserved import ReservedError, places, reserved
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import leave
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
     JOIN,
     MODULES,
     OPTIONS,
     SWEEPING,
-    apart,
     from_variables,
     module_options,
+    of_accounts,
     own_options,
+    variables_of,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import Table, display, is_for_people, show
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
@@ -68,6 +74,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_ke
     waits,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._task_variables import TaskVariables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
     SPEC,
     VariablesError,
@@ -194,25 +201,63 @@ class ActionModule(ActionBase):
             "reports": reports,
             **uploads(own, [*reports, *filter(None, [told.get("backup_path")])], task_vars, self._connection),
             "summary": judged["summary"],
-            "verdicts": {account["account_id"]: account["verdict"] for account in judged["accounts"]},
-            "failures": failing,
-            "host_failures": host_failures(members, judged, failing),
+            "failing": len(failing),
+            "results": leave(self._parts(own, members, judged, failing, task_vars)),
+        }
+
+    def _parts(
+        self,
+        own: Mapping[str, Any],
+        members: Sequence[Member],
+        judged: Mapping[str, Any],
+        failing: Mapping[str, str],
+        task_vars: Mapping[str, Any],
+    ) -> dict[str, dict[str, Any]]:
+        """What each host is told of its account; without hosts, what that of the task is told of all accounts."""
+        hosts = members or [Member(host=str(task_vars.get("inventory_hostname")))]
+        verdicts = {account["account_id"]: account["verdict"] for account in judged["accounts"]}
+        swept = bool(members) and are_swept(members)
+        reasons = host_failures(hosts, judged, failing)
+        missing = on_demand("_joined").missing(judged, task_vars) if own["mode"] == JOIN else ""
+        return {
+            each.host: {
+                "reason": " ".join(filter(None, [reasons[each.host], missing])),
+                "verdicts": {str(each.account_id): verdicts[str(each.account_id)]} if swept else verdicts,
+            }
+            for each in hosts
         }
 
     def _members(self, own: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Member]:
-        """The accounts of the hosts. Raises MembersError where one run cannot serve them all."""
-        variables = {host: task_vars["hostvars"].raw_get(host) for host in own["hosts"]}
-        if not variables:
+        """The accounts of the hosts, each with its own options. Raises MembersError where one run cannot serve them."""
+        hosts = own["hosts"]
+        if not hosts:
             return []
-        for host, found in variables.items():
-            refuse_unknown(found if own["variables"] else (), f" of the host {host}")
-        if own["mode"] == "audit" and len(variables) > 1:
+        if own["mode"] in SWEEPING and len(hosts) > 1:
             refuse_strategy(self._task.get_play().strategy)
-        if own["mode"] in SWEEPING and len(variables) > 1:
-            aside = apart(own["mode"])
-            refuse_differences({host: of_the_run(found, aside) for host, found in variables.items()})
-            refuse_differences(self._come_to(variables, task_vars, aside))
-        return [member(host, self._of_account(host, found)) for host, found in variables.items()]
+        known = TaskVariables(self._task, task_vars)
+        options = self._options_of_hosts(own)
+        run = self._of_the_run(own)
+        members = []
+        for host in hosts:
+            variables = known.of(host)
+            refuse_unknown(variables if own["variables"] else (), f" of the host {host}")
+            if len(hosts) > 1:
+                run.compare(host, variables)
+            of_host = module_options(options.of(host, variables), own["mode"], new_bucket=own["new_bucket"])
+            members.append(replace(member(host, self._of_account(host, variables)), options=of_host))
+        refuse_disagreement(members)
+        return members
+
+    def _options_of_hosts(self, own: Mapping[str, Any]) -> OptionsOfHosts:
+        """What reads the options that each account has of its own; without variables those of the task, for all."""
+        names = of_accounts(own["mode"])
+        given = {name: value for name, value in self._task.args.items() if name in names}
+        return OptionsOfHosts(self._templar, names if own["variables"] else (), given)
+
+    def _of_the_run(self, own: Mapping[str, Any]) -> OfTheRun:
+        names = variables_of(own["mode"]) - of_accounts(own["mode"]) - {"assume_role"}
+        connection = frozenset() if self._task.delegate_to else connection_variables(self._connection)
+        return OfTheRun(self._task, self._templar, names if own["variables"] else (), connection)
 
     def _of_account(self, host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the variables of a host that say which account it stands for come to.
@@ -227,25 +272,6 @@ class ActionModule(ActionBase):
         role = taken(variables, templar, ["assume_role"], whose).get("assume_role")
         return {ACCOUNT: come_to(ACCOUNT, variables, templar, whose), ROLE: role}
 
-    def _come_to(
-        self, variables: Mapping[str, Mapping[str, Any]], task_vars: Mapping[str, Any], aside: frozenset[str]
-    ) -> dict[str, dict[str, Any]]:
-        """What the templates among the role's variables come to for each host; the task's own are those of the first.
-
-        They may stand in the play or in a group, and be one text that says something else of each host.
-        """
-        asked = of_the_run(task_vars, aside)
-        written = {name: value for name, value in asked.items() if self._templar.is_template(value)}
-        own = variables.get(task_vars["inventory_hostname"], {})
-        common = {name: value for name, value in task_vars.items() if name not in own} if written else {}
-
-        def of(host: str) -> dict[str, Any]:
-            found = {**common, **variables[host], **written}
-            templar = self._templar.copy_with_new_env(available_variables=found)
-            return {name: come_to(name, found, templar, f" of the host {host}") for name in written}
-
-        return {host: of(host) if written else {} for host in variables}
-
     def _ask(
         self,
         own: Mapping[str, Any],
@@ -259,9 +285,9 @@ class ActionModule(ActionBase):
         if not members:
             return self._ask_module(own, options, task_vars)
         active, unused = by_use(members)
-        if own["mode"] in SWEEPING and are_swept(members):
+        if active and own["mode"] in SWEEPING and are_swept(members):
             refuse_another_role(options.get("assume_role"), members, (task_vars or {})["inventory_hostname"])
-            options = {**options, **sweep_options(members)}
+            options = {**_of_run(options, own["mode"]), **sweep_options(members)}
         if own["mode"] == "enforce":
             refuse_another_account(options.get("assume_role"), members[0])
         told = self._ask_module(own, options, task_vars) if active else {"changed": False}
@@ -358,6 +384,11 @@ class ActionModule(ActionBase):
             if one.get("failed"):
                 return {**told, "failed": True, "msg": one["msg"]}
         return told
+
+
+def _of_run(options: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """The options that belong to the run, and to no account."""
+    return {name: value for name, value in options.items() if name not in of_accounts(mode)}
 
 
 def _of_reports(paths: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Looks up what one run of M(aws_baseline.cloudtrail.cloudtrail_kms_run) has found of this host, and fails it with the
     reason where its account fails.
+  - A host that the run was not about, or whose part was removed or changed since, does not pass.
   - It starts no process, so that a run over thousands of accounts ends with a result for each at little cost.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
@@ -44,8 +45,8 @@ seealso:
 EXAMPLES = r"""
 - name: Audit the accounts of all hosts in one run
   aws_baseline.cloudtrail.cloudtrail_kms_run:
+    variables: cloudtrail_kms_
     hosts: "{{ ansible_play_hosts_all }}"
-    assume_role: "{{ cloudtrail_kms_assume_role | default(omit) }}"
   run_once: true
   register: audit
 
@@ -62,4 +63,9 @@ msg:
   sample: >-
     Account 333333333333 (staging) is non_compliant: 1 of 2 trails fail (trail main in eu-west-1: trail_has_kms_key).
     The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
+verdicts:
+  description: The verdict on the account of the host, by its id; of a run without O(ignore:hosts) on every account.
+  returned: success and failure
+  type: dict
+  sample: {"333333333333": non_compliant}
 """

@@ -17,8 +17,9 @@ description:
   - Nothing is printed or logged under C(no_log), nor with a callback whose output programs read, C(ansible.posix.json),
     C(ansible.posix.jsonl) or C(null).
   - Writes the audit to files that other programs read, on request.
-  - Judges every account by O(fail_on) and returns why it fails, so that a task after it can fail the host. It fails
-    itself only where nothing could be read, or a report not be written.
+  - Judges every account by O(fail_on), and keeps for each host why it fails, so that
+    M(aws_baseline.cloudtrail.cloudtrail_kms_judge) can fail it. It fails itself only where nothing could be read, or a
+    report not be written.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
@@ -88,7 +89,11 @@ options:
       - An account that the inventory plugin has read as V(SUSPENDED), V(CLOSED), V(PENDING_CLOSURE) or
         V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. The C(name) in C(cloudtrail_kms_account)
         names the account in table and reports.
-      - A sweep judges all accounts by the same options. Hosts between which a variable of the role differs are refused.
+      - With O(variables) each account is judged by its own C(readers), C(rules), C(exceptions), C(approved_keys),
+        C(trails) and C(regions), as Ansible would give them to this task on its host, whatever level of precedence sets
+        them, and entered by its own C(assume_role).
+      - All else belongs to the run. Hosts between which another option, C(environment), C(module_defaults) or a
+        variable of the connection differs are refused, and so are two hosts of one account that want different things.
       - With O(mode=enforce) there is one host.
     type: list
     elements: str
@@ -151,7 +156,7 @@ options:
     default: "3.0"
   fail_on:
     description:
-      - The verdicts that RV(failures) holds. What an enforcement was refused or failed to do is always among them.
+      - The verdicts that fail an account. What an enforcement was refused or failed to do fails it in any case.
     type: str
     choices:
       unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), since what could not be judged is no pass.
@@ -160,8 +165,8 @@ options:
     default: unknown
   require_organization_trail:
     description:
-      - Whether RV(failures) holds every account that no multi-Region trail of its organization covers, or one that is
-        switched off, whatever O(fail_on) says.
+      - Whether every account fails that no multi-Region trail of its organization covers, or one that is switched off,
+        whatever O(fail_on) says.
     type: bool
     default: false
 seealso:
@@ -181,8 +186,7 @@ EXAMPLES = r"""
 
 - name: Fail where a trail is known to fall short, but not where a key could not be read
   ansible.builtin.assert:
-    that: not audit.failures
-    fail_msg: "{{ audit.failures.values() | join(' ') }}"
+    that: audit.failing == 0
 
 - name: Make one report of those of two slices
   aws_baseline.cloudtrail.cloudtrail_kms_run:
@@ -246,28 +250,19 @@ summary:
     no_trails: 0
     not_applicable: 0
     excepted: 0
-verdicts:
+failing:
+  description: How many accounts fail.
+  returned: success
+  type: int
+  sample: 1
+results:
   description:
-    - The verdict on each account, by its id. Of an enforcement it is that after the changes, or before them where
-      they are only planned.
+    - Where what was found of each host lies, for M(aws_baseline.cloudtrail.cloudtrail_kms_judge), on the control node
+      until C(ansible-playbook) ends. Only who runs it can read there.
+    - What is registered stays small so, however many accounts there are.
   returned: success
   type: dict
-  sample: {"111111111111": non_compliant}
-failures:
-  description: Why each account that fails does, by its id. It is empty where none fails.
-  returned: success
-  type: dict
-  sample:
-    "111111111111": >-
-      Account 111111111111 is non_compliant: 1 of 6 trails fail (trail main in us-east-1: key_is_usable).
-      The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
-host_failures:
-  description:
-    - Why each of O(hosts) fails, by its name, an empty text where it does not. A host of a sweep fails by its own
-      account, every other by any account of the audit. M(aws_baseline.cloudtrail.cloudtrail_kms_judge) fails them.
-  returned: success
-  type: dict
-  sample: {"111111111111": "", "222222222222": "Account 222222222222 is no_trails: no trail was found."}
+  sample: {"directory": "/home/me/.ansible/tmp/ansible-local-1/cloudtrail-kms-results-2", "key": "..."}
 backup_path:
   description: The file that holds what an enforcement replaced.
   returned: when anything was replaced and O(ignore:backup_path) is given

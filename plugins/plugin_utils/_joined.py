@@ -54,6 +54,21 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     return join(audits)
 
 
+def missing(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+    """Return why a joined audit is no pass that lacks accounts of the inventory, or an empty text.
+
+    A job that ended before it wrote its report would leave a smaller audit, and a green one.
+    """
+    joined = {row["account_id"] for row in audit["accounts"]}
+    lacking = sorted(set(variables.get("groups", {}).get("aws_accounts", ())) - joined)
+    if not lacking:
+        return ""
+    return (
+        f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
+        "wrote its report: read its output, and audit these accounts again."
+    )
+
+
 def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
     """Raise JoinError where two reports hold the same account."""
     held: dict[str, str] = {}

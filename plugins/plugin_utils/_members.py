@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The accounts that the hosts of a play stand for, and the options with which one sweep reads them all."""
+"""The accounts that the hosts of a play stand for, and why each host fails."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ACCOUNT_ID, ROLE
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
 
 # The strategies of ansible-core that know no run_once.
 _HOST_BY_HOST = frozenset({"free", "host_pinned"})
 # Of more accounts a message only says how many there are.
 _TOLD = 5
-_TWO_RUNS = "Audit them in two runs, each with its hosts in cloudtrail_kms_hosts."
 _ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(.+)")
 
 
@@ -30,10 +28,15 @@ class MembersError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A host and its account. `role` is the host's `cloudtrail_kms_assume_role`, `named` that it has an account id."""
+    """A host and its account.
+
+    `role` is the host's `cloudtrail_kms_assume_role`, `named` that it has an account id, `options` are those of the run
+    that an account may have of its own, as they are for this host.
+    """
 
     host: str
     role: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     state: str | None = None
     named: bool = False
@@ -50,9 +53,14 @@ class Member:
 
     @property
     def entrance(self) -> dict[str, Any]:
-        """How the account is entered, which is the same for all accounts of a sweep: the role by its name."""
+        """How the account is entered in a sweep: the role by its name, which most accounts have alike."""
         others = {name: value for name, value in self.role.items() if name != "role_arn" and value is not None}
         return {"role_name": self._part(3), **others}
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The options that the account has of its own in a sweep."""
+        return {**self.options, "assume_role": self.entrance}
 
     @property
     def active(self) -> bool:
@@ -135,27 +143,6 @@ def are_swept(members: Sequence[Member]) -> bool:
     return len(members) > 1 or members[0].named
 
 
-def sweep_options(members: Sequence[Member]) -> dict[str, Any]:
-    """Return the options `accounts` and `assume_role` that read all accounts in use at once, each once.
-
-    Raises MembersError for a host that names no account, and for accounts that are entered in different ways.
-    """
-    nameless = [each.host for each in members if each.account_id is None]
-    if nameless:
-        raise MembersError(
-            f"It is not known which account the host {', '.join(nameless)} stands for. Set {ROLE}.role_arn, the role "
-            "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
-        )
-    first = members[0]
-    for other in members:
-        if other.entrance != first.entrance:
-            raise MembersError(
-                f"One run reads all accounts by a role of one name, but {ROLE} of the hosts {first.host} and "
-                f"{other.host} differ in more than the account. {_TWO_RUNS}"
-            )
-    return {"accounts": [each.account_id for each in by_use(members)[0]], "assume_role": first.entrance}
-
-
 def refuse_strategy(strategy: str) -> None:
     """Raise MembersError where a play's strategy runs for each host what is one run for all."""
     if strategy.rpartition(".")[2] in _HOST_BY_HOST:
@@ -205,34 +192,6 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
     verdicts = Counter(row["verdict"] for row in audit["accounts"] if row["account_id"] in failing)
     counted = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
     return f"{len(failing)} of {len(audit['accounts'])} accounts fail: {counted}. The table and the reports name each."
-
-
-def of_the_run(variables: Mapping[str, Any], apart: Iterable[str]) -> dict[str, Any]:
-    """Return the variables of the role that must be the same for all hosts of a run; an audit leaves `apart` aside.
-
-    One that is null is not set.
-    """
-    unasked = {ROLE, ACCOUNT, *apart}
-    return {
-        name: value
-        for name, value in variables.items()
-        if name.startswith(PREFIX) and name not in unasked and value is not None
-    }
-
-
-def refuse_differences(compared: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise MembersError where a variable differs between hosts: one run judges all by the same.
-
-    `compared` are those of each host, see `of_the_run`.
-    """
-    first, expected = next(iter(compared.items()))
-    for host, found in compared.items():
-        if found != expected:
-            name = next(name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name))
-            raise MembersError(
-                f"One run judges all accounts by the same, but {name} differs between the hosts {first} and {host}. "
-                + _TWO_RUNS
-            )
 
 
 def with_names(audit: Mapping[str, Any] | None, members: Iterable[Member]) -> None:

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.path import unfrackpath
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import passing_directory
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
     AUDIT_SPEC,
@@ -43,6 +43,19 @@ AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
 ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
 # Where one of these is given, there is no use in a look.
 _ASK_FOR_MORE = frozenset({"create_trail", "key_id", "replace_compliant_key", "restore"})
+_OF_ACCOUNTS = frozenset(_arguments.OF_AN_ACCOUNT) - {"assume_role"}
+_ENFORCED_OF_ACCOUNTS = frozenset(
+    {
+        "allow_cancel_deletion",
+        "allow_enable_key",
+        "allow_unread_bucket_policy",
+        "create_trail",
+        "key",
+        "key_id",
+        "replace_compliant_key",
+        "statements",
+    }
+)
 _OF_A_SHARED_KEY = frozenset(_enforce_arguments.central_key_spec()) - {"assume_role", "key_id", "readers", "trails"}
 OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
@@ -91,13 +104,9 @@ def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templ
     return {**given, **taken, **derived, "mode": mode}
 
 
-def apart(mode: str) -> frozenset[str]:
-    """Return the variables in which hosts may differ whose accounts are read in one sweep of this mode.
-
-    An audit tells of all its accounts together; a look is only for the enforcement of each to read.
-    """
-    of_each = ENFORCE_OPTIONS | OWN_OPTIONS.keys() if mode == "look" else ENFORCE_OPTIONS
-    return frozenset(f"{PREFIX}{name}" for name in of_each)
+def of_accounts(mode: str) -> frozenset[str]:
+    """Return the options that may differ between the accounts of one run of this mode, beside the role to assume."""
+    return _OF_ACCOUNTS | (_ENFORCED_OF_ACCOUNTS if mode == "enforce" else frozenset())
 
 
 def own_options(given: Mapping[str, Any]) -> dict[str, Any]:

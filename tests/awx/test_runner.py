@@ -22,7 +22,7 @@ from tests.fakeaws.client import FakeAws
 from tests.page import typed
 
 BUCKET = "audit-reports"
-ACTION = "aws_baseline.cloudtrail.cloudtrail_kms_run"
+JUDGE = "aws_baseline.cloudtrail.cloudtrail_kms_judge"
 
 
 class Job(NamedTuple):
@@ -106,8 +106,8 @@ def test_no_event_holds_the_audit_itself(job: Job) -> None:
 
 def test_the_accounts_are_counted_as_nodes(job: Job) -> None:
     queries = Path(__file__).parents[2] / "extensions" / "audit" / "event_query.yml"
-    query = yaml.safe_load(queries.read_text(encoding="utf-8"))[ACTION]["query"]
-    nodes = [node for result in job.results(ACTION) for node in jq.compile(query).input_value(result).all()]
+    query = yaml.safe_load(queries.read_text(encoding="utf-8"))[JUDGE]["query"]
+    nodes = [node for result in job.results(JUDGE) for node in jq.compile(query).input_value(result).all()]
     assert nodes == [
         {
             "name": "111111111111",

@@ -23,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
-from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run
+from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, part, run
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, NOTHING, OTHER_ARN, plan, target
 
@@ -121,7 +121,7 @@ def test_whatever_a_string_of_an_account_holds(
         shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
         shows(*(text for each in told["diff"] for text in each.values()))
         result = run(told, mode="enforce")
-        shows(*result["failures"].values(), capsys.readouterr().out)
+        shows(part(result)["reason"], capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", WISHES)
@@ -134,7 +134,7 @@ def test_whatever_a_string_of_a_wished_key_holds(
         shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
         shows(*(text for each in told["diff"] for text in each.values()))
         result = run(told, mode="enforce")
-        shows(*result["failures"].values(), capsys.readouterr().out)
+        shows(part(result)["reason"], capsys.readouterr().out)
 
 
 def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_reason_why_an_enforcement_waits(capsys: pytest.CaptureFixture[str]) -> None:
     shared = {"key_arn": OTHER_ARN + HOSTILE, "alias": None, "trails": [build.TRAIL_ARN + HOSTILE], "readers": []}
     result = run(enforcement(shared_keys=[shared]), mode="enforce")
-    shows(*result["failures"].values(), capsys.readouterr().out)
+    shows(part(result)["reason"], capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("audit", [{"accounts": [{HOSTILE: 1}]}, {"accounts": HOSTILE}, {"accounts": [HOSTILE]}])

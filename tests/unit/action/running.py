@@ -11,7 +11,11 @@ from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import part_of
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
@@ -34,6 +38,23 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
     return {"before": RED, "after": GREEN, "changes": changes, "refusals": [], "errors": [], **fields}
 
 
+class HostVars(dict[str, Any]):
+    """The variables of all hosts, as Ansible hands them to an action, with what gives them to a task on each host."""
+
+    def __init__(self, hosts: dict[str, Any] | None = None) -> None:
+        super().__init__(hosts or {})
+        self._inventory = self._variable_manager = self
+
+    def raw_get(self, host: str) -> Any:
+        return self[host]
+
+    def get_host(self, host: str) -> str | None:
+        return host if host in self else None
+
+    def get_vars(self, host: str, **_others: Any) -> dict[str, Any]:
+        return {"inventory_hostname": host, **self[host]}
+
+
 # A module's answer that no test could work with.
 NEVER_ASKED: dict[str, Any] = {}
 
@@ -48,6 +69,13 @@ def run(told: dict[str, Any], **arguments: Any) -> dict[str, Any]:
     return run_and_ask(told, **arguments)[0]
 
 
+def part(result: dict[str, Any], host: str = "localhost") -> dict[str, Any]:
+    """What cloudtrail_kms_judge is told of a host by what the action has registered."""
+    found = part_of(host, result["results"])
+    assert found is not None
+    return found
+
+
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
@@ -56,10 +84,12 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
     `audit` answers that looks before an enforcement.
     """
     no_log, environment = arguments.pop("no_log", False), arguments.pop("environment", None)
-    play = SimpleNamespace(strategy=arguments.pop("strategy", "linear"))
+    play = SimpleNamespace(strategy=arguments.pop("strategy", "linear"), _action_groups={}, _uuid="play-1")
+    written = arguments.pop("written", {})
     audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
-    task_vars, transport = arguments.pop("task_vars", {}), arguments.pop("transport", "ssh")
-    templar = arguments.pop("templar", SimpleNamespace(is_template=lambda value: "{{" in str(value), template=str))
+    task_vars = {"inventory_hostname": "localhost", **arguments.pop("task_vars", {})}
+    transport = arguments.pop("transport", "ssh")
+    templar = arguments.pop("templar", None) or Templar(DataLoader(), task_vars)
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
     asked: list[Any] = []
 
@@ -79,8 +109,13 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             get_play=lambda: play,
             no_log=no_log,
             action="cloudtrail_kms_run",
+            delegate_to=None,
+            get_ds=lambda: written,
+            _get_parent_attribute=lambda *_keyword, **_omit: [],
         ),
-        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=""), transport=transport, become=None),
+        connection=SimpleNamespace(
+            _shell=SimpleNamespace(tmpdir=""), transport=transport, become=None, _load_name="local"
+        ),
         play_context=None,
         loader=None,
         templar=templar,

@@ -22,8 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _sc
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from tests.unit.action.audits import KEY
-from tests.unit.action.running import GREEN, NEVER_ASKED, RED, enforcement, facts_of, run, run_and_ask
-from tests.unit.action.test_many_accounts import HostVars
+from tests.unit.action.running import GREEN, NEVER_ASKED, RED, HostVars, enforcement, facts_of, part, run, run_and_ask
 
 
 class TestReport:
@@ -35,7 +34,7 @@ class TestReport:
 
     def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
         enforced = enforcement(refusals=["Somebody denies it."])
-        assert run(enforced)["failures"] == {"1" * 12: "Somebody denies it."}
+        assert part(run(enforced))["reason"] == "Somebody denies it."
         printed = capsys.readouterr().out
         assert "\n    FAIL      key_is_usable: " in printed
         assert printed.endswith("Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n")
@@ -75,7 +74,7 @@ class TestReport:
         told: list[str] = []
         monkeypatch.setattr("ansible.constants.DEFAULT_STDOUT_CALLBACK", callback)
         monkeypatch.setattr(_screen.display, "display", lambda text, **_options: told.append(text))
-        assert run(facts_of(RED), no_log=no_log)["failures"]
+        assert run(facts_of(RED), no_log=no_log)["failing"]
         waiting: list[Any] = [{"key_arn": KEY, "alias": None, "trails": [], "readers": []}]
         run(enforcement("not_attempted", shared_keys=waiting), mode="enforce", no_log=no_log)
         assert len(told) == (3 if shown else 0)
@@ -172,18 +171,17 @@ def test_a_place_of_reports_is_no_template_where_it_is_handed_on_as_an_artifact(
 
 class TestFailures:
     def test_hold_what_does_not_comply(self) -> None:
-        failures = run(facts_of(RED))["failures"]
-        assert list(failures) == ["1" * 12]
-        assert failures["1" * 12].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
+        result = run(facts_of(RED))
+        assert result["failing"] == 1
+        assert part(result)["reason"].startswith("Account 111111111111 is non_compliant: 1 of 1 trails fail")
 
     @pytest.mark.parametrize("fail_on", ["unknown", "never"])
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
-        failures = run(enforced, fail_on=fail_on)["failures"]
-        assert failures == {"1" * 12: "Refused.\nFailed.\nFailed too."}
+        assert part(run(enforced, fail_on=fail_on))["reason"] == "Refused.\nFailed.\nFailed too."
 
     def test_hold_nothing_where_nothing_is_to_fail(self) -> None:
-        assert run(facts_of(RED), fail_on="never")["failures"] == {}
+        assert part(run(facts_of(RED), fail_on="never"))["reason"] == ""
 
 
 @pytest.mark.parametrize(
@@ -202,7 +200,7 @@ def test_an_enforcement_is_reported_and_judged_by_what_was_read(
 ) -> None:
     result = run(enforced, reports=["json"], report_dir=str(tmp_path))
     assert json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8")) == told
-    assert bool(result["failures"]) is (told is RED)
+    assert bool(result["failing"]) is (told is RED)
 
 
 class TestTheModule:
@@ -227,17 +225,17 @@ class TestTheModule:
         )
         result = run(told, mode="enforce")
         assert (result["changed"], result["failed"], result["diff"]) == (True, False, told["diff"])
-        assert result["failures"] == {"1" * 12: "Failed."}
+        assert part(result)["reason"] == "Failed."
 
     def test_keeps_a_large_audit_to_itself(self) -> None:
-        assert run(facts_of(RED)) == {
+        result = run(facts_of(RED))
+        assert result == {
             "changed": False,
             "reports": [],
             "uploads": [],
             "summary": RED["summary"],
-            "verdicts": {"1" * 12: "non_compliant"},
-            "failures": run(facts_of(RED))["failures"],
-            "host_failures": {},
+            "failing": 1,
+            "results": result["results"],
         }
 
 
@@ -273,7 +271,6 @@ class TestReportsOfSeveralHosts:
             self.enforce(tmp_path, "reports", others)
 
     def test_lie_in_directories_of_their_own(self, tmp_path: Path) -> None:
-        assert self.enforce(tmp_path, "reports/{{ inventory_hostname }}", {})["reports"]
         assert self.enforce(tmp_path, "reports/one", {"cloudtrail_kms_report_dir": "reports/two"})["reports"]
 
 

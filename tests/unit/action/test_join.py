@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version i
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
 from tests.unit.action.audits import NARROWED
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
+from tests.unit.action.running import part as found_of
 from tests.unit.checks.build import ACCOUNT, KEY_ARN, TRAIL_ARN, snapshot
 
 TWO, THREE = "2" * 12, "3" * 12
@@ -56,8 +57,8 @@ def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
     slices = written(tmp_path, report(key=False), report(TWO))
     result, asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
     assert asked == []
-    assert result["verdicts"] == {ACCOUNT: "non_compliant", TWO: "compliant"}
-    assert list(result["failures"]) == [ACCOUNT]
+    assert (result["summary"]["accounts"], result["failing"]) == (2, 1)
+    assert found_of(result)["reason"].startswith(f"Account {ACCOUNT}")
     joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
     assert joined["summary"]["accounts"] == 2
 
@@ -113,7 +114,7 @@ def test_what_is_left_of_an_earlier_run_is_refused(tmp_path: Path) -> None:
     paths = written(tmp_path, report(), report(TWO, age=timedelta(hours=13)))
     assert f"{paths[1]} is of an earlier run" in refusal(*paths)
     paths = written(tmp_path, report(), report(TWO, age=timedelta(hours=11)))
-    assert run(NEVER_ASKED, mode="join", audits=paths)["failures"] == {}
+    assert run(NEVER_ASKED, mode="join", audits=paths)["failing"] == 0
 
 
 def test_an_account_of_two_reports_is_refused(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_a_rule_is_off_only_where_the_report_says_so(tmp_path: Path) -> None:
     assert f"{IN_TRAIL}, findings: there is no finding of key_is_usable." in refusal(path)
     account(document)["narrowed_by"] = {**NOTHING, "rules_off": ["key_is_usable"]}
     (path,) = written(tmp_path, document)
-    assert run(NEVER_ASKED, mode="join", audits=[path])["failures"] == {}
+    assert run(NEVER_ASKED, mode="join", audits=[path])["failing"] == 0
     del account(document)["narrowed_by"]
     (path,) = written(tmp_path, document)
     assert "narrowed_by: is missing." in refusal(path)
@@ -292,7 +293,7 @@ def test_a_member_has_the_findings_of_the_owner_of_the_same_report(tmp_path: Pat
     document["accounts"][1].update(trails=[{**trail(document), "ownership": "inherited"}])
     document = join([document])
     (path,) = written(tmp_path, document)
-    assert run(NEVER_ASKED, mode="join", audits=[path])["failures"] == {}
+    assert run(NEVER_ASKED, mode="join", audits=[path])["failing"] == 0
     document["accounts"][1]["trails"][0]["findings"][2].update(message="All is well.")
     (path,) = written(tmp_path, document)
     where = f"account {TWO}, trail {TRAIL_ARN}, finding key_is_usable, message: 'All is well.', but its findings imply"
@@ -304,3 +305,15 @@ def test_values_are_shown_short(tmp_path: Path) -> None:
     finding(document).update(status="x" * 100_000)
     (path,) = written(tmp_path, document)
     assert len(refusal(path)) < 1000
+
+
+def test_an_account_of_the_inventory_that_no_report_holds_is_no_pass(tmp_path: Path) -> None:
+    paths = written(tmp_path, report())
+
+    def reason(*accounts: str) -> str:
+        groups = {"groups": {"aws_accounts": [*accounts]}}
+        told = run(NEVER_ASKED, mode="join", audits=paths, fail_on="never", task_vars=groups)
+        return str(found_of(told)["reason"])
+
+    assert reason(ACCOUNT) == reason() == ""
+    assert reason(ACCOUNT, TWO).startswith(f"The inventory has accounts that are in none of the reports: {TWO}. A job")

@@ -15,8 +15,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
 from tests.unit.action.audits import account, audit, finding, trail
-from tests.unit.action.running import GREEN, NEVER_ASKED, RED, enforcement, facts_of, run_and_ask
-from tests.unit.action.test_many_accounts import HostVars, host
+from tests.unit.action.running import GREEN, NEVER_ASKED, RED, HostVars, enforcement, facts_of, part, run_and_ask
+from tests.unit.action.test_many_accounts import host
 
 ONE, TWO, THREE = "1" * 12, "2" * 12, "3" * 12
 FACTS, ENFORCE = (f"aws_baseline.cloudtrail.cloudtrail_kms_{name}" for name in ("facts", "enforce"))
@@ -39,7 +39,7 @@ def test_what_is_as_wished_is_told_as_an_enforcement_tells_it(capsys: pytest.Cap
     told = {name: result[name] for name in ("changed", "changes", "diff", "refusals", "errors", "shared_keys")}
     assert told == {"changed": False, "changes": [], "diff": [], "refusals": [], "errors": [], "shared_keys": []}
     assert (result["before"], result["after"], result["backup"]) == (GREEN, GREEN, None)
-    assert result["failures"] == {}
+    assert result["failing"] == 0
     assert "Changes to account 111111111111: none" in capsys.readouterr().out
 
 
@@ -169,7 +169,7 @@ class TestTogether:
         ]
         assert capsys.readouterr().out == ""
         result, asked = self.enforce(TWO, looked)
-        assert (asked, result["changed"], result["verdicts"]) == ([], False, {TWO: "compliant"})
+        assert (asked, result["changed"], part(result, TWO)["verdicts"]) == ([], False, {TWO: "compliant"})
         assert result["before"]["summary"]["compliant"] == 1
         assert result["after"]["accounts"][0]["account_name"] == "name-2"
         assert self.enforce(ONE, looked)[1] == self.enforce(THREE, looked)[1] == [ENFORCE]
@@ -197,12 +197,11 @@ class TestTogether:
     @pytest.mark.parametrize(
         ("hosts", "options"),
         [
-            ((host(ONE), host(TWO, cloudtrail_kms_readers=["x"])), {}),
             ((), {"key_id": "alias/a"}),
             ((), {"exceptions": [{"trail": "old", **LEFT}]}),
             ((), {"key": {"alias": "logs"}}),
         ],
-        ids=["hosts that differ", "more than compliance", "an exception of any account", "a wrong option"],
+        ids=["more than compliance", "an exception of any account", "a wrong option"],
     )
     def test_are_left_to_their_enforcements_where_one_sweep_cannot_tell(self, hosts: Any, options: Any) -> None:
         looked, asked = self.look(*hosts, told=NEVER_ASKED, **options)

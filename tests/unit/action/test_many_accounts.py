@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,15 +21,10 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import leave
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
 from tests.unit.action.audits import account, audit
-from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run_and_ask
-
-
-class HostVars(dict[str, Any]):
-    """The variables of all hosts, as Ansible hands them to an action."""
-
-    def raw_get(self, host: str) -> Any:
-        return self[host]
+from tests.unit.action.running import NEVER_ASKED, HostVars, enforcement, facts_of, part, run_and_ask
 
 
 def host(account_id: str, state: str = "ACTIVE", **others: Any) -> dict[str, Any]:
@@ -65,8 +63,8 @@ class TestHosts:
             "accounts": [self.ONE, self.TWO],
             "assume_role": {"role_name": "Audit", "external_id": "audit-2026"},
         }
-        assert result["host_failures"][self.ONE].startswith(f"Account {self.ONE} (name-1) is non_compliant")
-        assert result["host_failures"][self.TWO] == ""
+        assert part(result, self.ONE)["reason"].startswith(f"Account {self.ONE} (name-1) is non_compliant")
+        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "compliant"}}
         assert "222222222222" in capsys.readouterr().out
 
     def test_of_accounts_that_are_not_in_use_are_in_the_audit_and_not_asked(self, tmp_path: Path) -> None:
@@ -75,8 +73,8 @@ class TestHosts:
             host(self.ONE), host(self.TWO, "SUSPENDED"), told=green, reports=["json"], report_dir=str(tmp_path)
         )
         assert asked[0][1]["accounts"] == [self.ONE]
-        assert result["verdicts"] == {self.ONE: "compliant", self.TWO: "not_applicable"}
-        assert result["host_failures"] == {self.ONE: "", self.TWO: ""}
+        assert part(result, self.ONE) == {"reason": "", "verdicts": {self.ONE: "compliant"}}
+        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "not_applicable"}}
         written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
         assert [row["account_name"] for row in written["accounts"]] == ["name-1", "name-2"]
 
@@ -84,34 +82,35 @@ class TestHosts:
     def test_none_of_which_is_in_use_ask_nobody(self, mode: str) -> None:
         result, asked = self.sweep(host(self.ONE, "SUSPENDED"), told=NEVER_ASKED, mode=mode)
         assert asked == []
-        assert (result["changed"], result["verdicts"]) == (False, {self.ONE: "not_applicable"})
-        assert result["host_failures"] == {self.ONE: ""}
+        assert (result["changed"], part(result, self.ONE)) == (
+            False,
+            {"reason": "", "verdicts": {self.ONE: "not_applicable"}},
+        )
 
     def test_fail_as_the_module_fails(self) -> None:
         failed = {"failed": True, "msg": "No AWS credentials were found."}
         assert self.sweep(host(self.ONE), host(self.TWO, "CLOSED"), told=failed)[0] == failed
 
-    def test_that_differ_are_refused_before_anything_is_asked(self) -> None:
-        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_readers differs between the hosts"):
-            self.sweep(host(self.ONE), host(self.TWO, cloudtrail_kms_readers=["x"]), told=NEVER_ASKED)
+    def test_that_differ_in_what_the_run_is_are_refused_before_anything_is_asked(self) -> None:
+        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_fail_on belongs to the run, but it differs"):
+            self.sweep(
+                host(self.ONE), host(self.TWO, cloudtrail_kms_fail_on="never"), told=NEVER_ASKED, variables=PREFIX
+            )
 
-    @pytest.mark.parametrize(
-        ("sandbox", "other"),
-        [(True, {}), (False, {"sandbox": True})],
-        ids=["of the first host", "of another"],
-    )
-    def test_are_refused_where_a_template_of_the_play_comes_to_something_else(self, sandbox: bool, other: Any) -> None:
-        one, two = host(self.ONE, sandbox=sandbox), host(self.TWO, **other)
+    def test_are_judged_each_by_what_a_template_of_the_play_comes_to(self) -> None:
+        one, two = host(self.ONE), host(self.TWO, sandbox=True)
         found = HostVars({self.ONE: one, self.TWO: two})
         rules = trust_as_template("{{ {'key_is_usable': 'off' if sandbox | default(false) else 'required'} }}")
-        given = {"hosts": list(found), "assume_role": one["cloudtrail_kms_assume_role"]}
+        given = {"hosts": list(found), "variables": PREFIX}
         task_vars = {"hostvars": found, "inventory_hostname": self.ONE, "cloudtrail_kms_rules": rules, **one}
-        with pytest.raises(AnsibleActionFail, match="cloudtrail_kms_rules differs between the hosts"):
-            run_and_ask(NEVER_ASKED, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
-        two["sandbox"] = sandbox
-        told = facts_of(self.BOTH)
-        _result, asked = run_and_ask(told, task_vars=task_vars, templar=Templar(DataLoader(), task_vars), **given)
-        assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
+        templar = Templar(DataLoader(), task_vars)
+        _result, asked = run_and_ask(facts_of(self.BOTH), task_vars=task_vars, templar=templar, **given)
+        assert asked[0][1] == {
+            "accounts": [self.ONE, self.TWO],
+            "assume_role": {"role_name": "Audit", "external_id": "audit-2026"},
+            "rules": {"key_is_usable": "required"},
+            "account_options": [{"accounts": [self.TWO], "rules": {"key_is_usable": "off"}}],
+        }
 
     def test_with_templates_are_taken_for_what_these_come_to(self) -> None:
         role = host(self.ONE)["cloudtrail_kms_assume_role"]
@@ -180,15 +179,21 @@ class TestJudge:
         result: dict[str, Any] = action.run(task_vars={"inventory_hostname": "a", **variables})
         return result
 
+    def left(self, *reasons: str) -> dict[str, Any]:
+        """What a run registers that leaves a reason for the hosts a, b and so on."""
+        parts = {host: {"reason": reason, "verdicts": {}} for host, reason in zip("abc", reasons, strict=False)}
+        return {"results": leave(parts)}
+
     def test_a_host_fails_with_the_reason(self) -> None:
-        assert self.judge(audit={"host_failures": {"a": "No."}}) == {"changed": False, "failed": True, "msg": "No."}
+        expected = {"changed": False, "verdicts": {}, "failed": True, "msg": "No."}
+        assert self.judge(audit=self.left("No.")) == expected
 
     def test_no_log_keeps_the_reason_back(self) -> None:
-        told = self.judge(no_log=True, audit={"host_failures": {"a": "No."}})
+        told = self.judge(no_log=True, audit=self.left("No."))
         assert (told["failed"], "No." in told["msg"]) == (True, False)
 
     def test_a_host_that_does_not_fail_passes(self) -> None:
-        assert self.judge(audit={"host_failures": {"a": "", "b": "No."}}) == {"changed": False}
+        assert self.judge(audit=self.left("", "No.")) == {"changed": False, "verdicts": {}}
 
     def test_a_host_whose_run_another_has_skipped_is_told_how_to_choose_hosts(self) -> None:
         with pytest.raises(
@@ -196,7 +201,29 @@ class TestJudge:
         ):
             self.judge(audit={"changed": False, "skipped": True})
 
-    @pytest.mark.parametrize("found", [{}, {"audit": None}, {"audit": {}}, {"audit": {"host_failures": {"b": ""}}}])
+    def test_a_host_that_the_run_was_not_about_does_not_pass(self) -> None:
+        with pytest.raises(AnsibleActionFail, match="Nobody has looked at the account of the host z, so it does not"):
+            self.judge(inventory_hostname="z", audit=self.left("", ""))
+
+    @pytest.mark.parametrize("harm", ["gone", "changed", "swapped", "folder", "pipe"])
+    def test_no_host_passes_by_what_is_not_as_the_run_left_it(self, harm: str) -> None:
+        found = self.left("No.", "")
+        folder = Path(found["results"]["directory"])
+        mine, other = (path for path in sorted(folder.iterdir(), key=lambda path: b"No" not in path.read_bytes()))
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, mine)] == [0o700, 0o600]
+        if harm == "changed":
+            mine.write_bytes(mine.read_bytes().replace(b"No.", b""))
+        elif harm == "swapped":
+            mine.write_bytes(other.read_bytes())
+        elif harm == "gone":
+            shutil.rmtree(folder)
+        else:
+            mine.unlink()
+            os.mkfifo(mine) if harm == "pipe" else mine.mkdir()
+        with pytest.raises(AnsibleActionFail, match=r"(gone|changed since|cannot be read)\b.* The host a does"):
+            self.judge(audit=found)
+
+    @pytest.mark.parametrize("found", [{}, {"audit": None}, {"audit": {}}])
     def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
         with pytest.raises(
             AnsibleActionFail, match="Nobody has looked at the account of the host a, so it does not pass"

@@ -17,10 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members i
     by_use,
     host_failures,
     member,
-    of_the_run,
     refuse_another_role,
-    refuse_differences,
-    sweep_options,
     with_names,
 )
 from tests.unit.action.audits import account, audit
@@ -119,27 +116,15 @@ def test_what_is_swept(members: list[Member], swept: bool) -> None:
     assert are_swept(members) is swept
 
 
-def test_options_of_a_sweep() -> None:
+def test_accounts_in_use_come_each_once() -> None:
     members = [
         host(TWO),
         host(ONE),
         host(THREE, "SUSPENDED"),
         member("again", {"cloudtrail_kms_assume_role": role(ONE)}),
     ]
-    assert sweep_options(members) == {"accounts": [TWO, ONE], "assume_role": {"role_name": "Audit"}}
     active, unused = by_use(members)
     assert ([each.account_id for each in active], [each.account_id for each in unused]) == ([TWO, ONE], [THREE])
-
-
-def test_a_host_without_account_is_named() -> None:
-    with pytest.raises(MembersError, match="which account the host localhost stands for"):
-        sweep_options([host(ONE), LOCALHOST])
-
-
-@pytest.mark.parametrize("other", [role(TWO, "Other"), role(TWO, external_id="x")])
-def test_accounts_that_are_entered_in_different_ways_are_named(other: dict[str, Any]) -> None:
-    with pytest.raises(MembersError, match=f"of the hosts {ONE} and {TWO} differ in more than the account"):
-        sweep_options([host(ONE), host(TWO, cloudtrail_kms_assume_role=other)])
 
 
 def test_the_role_is_that_of_the_host() -> None:
@@ -147,25 +132,6 @@ def test_the_role_is_that_of_the_host() -> None:
     refuse_another_role(None, [LOCALHOST], "localhost")
     with pytest.raises(MembersError, match=f"not as the variable that the host {ONE} has"):
         refuse_another_role(role(ONE, "Other"), [host(ONE)], ONE)
-
-
-def test_variables_that_differ_are_named_but_for_those_of_each_host() -> None:
-    hosts: dict[str, dict[str, Any]] = {
-        "a": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(ONE), "other": 1},
-        "b": {"cloudtrail_kms_rules": {"x": "off"}, "cloudtrail_kms_assume_role": role(TWO), "other": 2},
-    }
-
-    def compare(*apart: str) -> None:
-        refuse_differences({name: of_the_run(found, apart) for name, found in hosts.items()})
-
-    compare()
-    hosts["b"]["cloudtrail_kms_backup_path"] = "/b"
-    compare("cloudtrail_kms_backup_path")
-    with pytest.raises(MembersError, match="cloudtrail_kms_backup_path differs between the hosts a and b"):
-        compare()
-    hosts = {"a": hosts["a"], "c": {}}
-    with pytest.raises(MembersError, match="cloudtrail_kms_rules differs between the hosts a and c"):
-        compare()
 
 
 def test_names_go_to_their_accounts() -> None:

@@ -14,8 +14,8 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 
 from tests.unit.action.audits import account, audit
-from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run, run_and_ask
-from tests.unit.action.test_many_accounts import HostVars, host
+from tests.unit.action.running import GREEN, NEVER_ASKED, HostVars, enforcement, facts_of, run, run_and_ask
+from tests.unit.action.test_many_accounts import host
 
 ONE, TWO = ({"role_arn": f"arn:aws:iam::{digit * 12}:role/Audit"} for digit in "12")
 BUCKET = {"report_bucket": "evidence", "report_prefix": "today"}
@@ -47,7 +47,7 @@ def test_an_account_after_another_is_refused_before_anything_is_asked(given: dic
 def test_so_is_one_whose_report_goes_to_the_same_place_in_a_bucket() -> None:
     assert run(facts_of(GREEN), assume_role=ONE, reports=["json"], **BUCKET)["reports"]
     with pytest.raises(
-        AnsibleActionFail, match=r"^The report in s3://evidence/today/None \(json\) is on account 1{12}"
+        AnsibleActionFail, match=r"^The report in s3://evidence/today/localhost \(json\) is on account 1{12}"
     ):
         run_and_ask(NEVER_ASKED, assume_role=TWO, reports=["json"], **BUCKET)
     assert run(facts_of(GREEN), assume_role=TWO, reports=["json"], **{**BUCKET, "report_prefix": "b"})["reports"]
@@ -57,7 +57,7 @@ def test_so_is_one_whose_report_goes_to_the_same_place_in_a_bucket() -> None:
 def test_so_is_that_of_other_credentials(given: dict[str, Any], other: dict[str, Any]) -> None:
     for region in ("us-east-1", "eu-west-1"):
         assert run(facts_of(GREEN), region=region, **given)["reports"]
-    with pytest.raises(AnsibleActionFail, match="is on the account of the credentials of the host None"):
+    with pytest.raises(AnsibleActionFail, match="is on the account of the credentials of the host localhost"):
         run_and_ask(NEVER_ASKED, **given, **other)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_key import key_options, shares_of
-from tests.unit.action.running import enforcement, run
+from tests.unit.action.running import enforcement, part, run
 
 KEY = "arn:aws:kms:eu-central-1:555555555555:key/to-be-created"
 OTHER = "arn:aws:kms:us-east-1:555555555555:key/11111111-2222-3333-4444-555555555555"
@@ -130,7 +130,7 @@ def test_an_account_that_waits_fails_and_shows_no_table(capsys: Any) -> None:
     waiting = enforcement("not_attempted", shared_keys=WAITING["first"])
     result = run(waiting, mode="enforce")
     words = f"Account 111111111111 waits for {KEY}, which is changed once for all the accounts that share it."
-    assert result["failures"] == {"111111111111": words}
+    assert part(result)["reason"] == words
     printed = " ".join(capsys.readouterr().out.split())
     assert words in printed
     assert "VERDICT" not in printed

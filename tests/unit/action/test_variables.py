@@ -30,8 +30,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables
     refuse_unknown,
 )
 from tests.unit.action.audits import account, audit
-from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, run_and_ask
-from tests.unit.action.test_many_accounts import HostVars, host
+from tests.unit.action.running import GREEN, NEVER_ASKED, HostVars, enforcement, facts_of, run_and_ask
+from tests.unit.action.test_many_accounts import host
 
 ROOT = Path(__file__).parents[3]
 ONE, TWO = "1" * 12, "2" * 12
