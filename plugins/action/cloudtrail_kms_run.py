@@ -10,7 +10,7 @@ import gc
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -73,6 +73,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shared_ke
     shares_of,
     waits,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shield import shielded
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._task_variables import TaskVariables
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
@@ -96,6 +97,7 @@ class ActionModule(ActionBase):
     """
 
     _requires_connection = False
+    _interrupted: Callable[[], bool] = staticmethod(lambda: False)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, an audit less its facts, with `summary`, `reports`, `verdicts` and `failures`."""
@@ -118,7 +120,11 @@ class ActionModule(ActionBase):
         if own["mode"] == "look":
             return {"changed": False, "looked": self._look(own, given, options, variables)}
         members = self._members(own, variables)
-        with reserved(places(own, variables), self._whose(own, members, options, variables)) as keep:
+        with ExitStack() as stack:
+            writes = own["mode"] == "enforce" and self._connection.transport == "local"
+            self._interrupted = stack.enter_context(shielded(needed=writes))
+            whose = self._whose(own, members, options, variables)
+            keep = stack.enter_context(reserved(places(own, variables), whose))
             told = self._ask_and_tell(own, members, options, variables)
             if told.get("reports"):
                 keep()
@@ -359,11 +365,11 @@ class ActionModule(ActionBase):
         return (*told.get("refusals", ()), *told.get("errors", ()))
 
     def _show(self, table: Table) -> None:
-        if is_for_people(no_log=self._task.no_log):
+        if is_for_people(no_log=self._task.no_log) and not self._interrupted():
             show(table)
 
     def _say(self, text: str) -> None:
-        if is_for_people(no_log=self._task.no_log):
+        if is_for_people(no_log=self._task.no_log) and not self._interrupted():
             display.display(printable(text))
 
     def _share(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
