@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -46,7 +47,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
     keys_of_backup,
-    make_restore_plan,
+    make_restore_plans,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
@@ -202,15 +203,22 @@ def doctored_backups(doctored: tuple[str, Any], request: Request) -> None:
     except BackupError:
         return
     snapshot = build.snapshot(key={"policy": present})
-    for backup in backups:
-        keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in keys_of_backup(backup)}
-        planned = make_restore_plan(assess(snapshot, SETTINGS), backup, keys, Wish(key=None), SETTINGS)
-        _show(facts([assess(planned.predicted, SETTINGS)]))
-        for change in () if planned.refusals else planned.changes:
-            assert change.operation in ("PutKeyPolicy", "UpdateTrail")
-            if change.operation == "PutKeyPolicy":
-                now, then = (decide(parse(text), request).outcome for text in (present, change.parameters["Policy"]))
-                assert now is then or then is Outcome.IMPLICIT_DENY
+    named = {arn for backup in backups for arn in keys_of_backup(backup)}
+    keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in named}
+    other = replace(snapshot, account_id="222222222222", trails=())
+    judged = {read.account_id: assess(read, SETTINGS) for read in (snapshot, other)}
+    wishes, levels = dict.fromkeys(judged, Wish(key=None)), dict.fromkeys(judged, SETTINGS)
+    asked = {backup.account_id: backup for backup in backups}
+    for seen in (judged, {build.ACCOUNT: judged[build.ACCOUNT]}):
+        together = make_restore_plans(seen, asked, keys, wishes, levels)
+        _show(facts([assess(predicted, SETTINGS) for predicted in together.predicted.values()]))
+        for planned in (*together.plans.values(), *(policy.plan for policy in together.policies)):
+            for change in () if planned.refusals else planned.changes:
+                assert change.operation in ("PutKeyPolicy", "UpdateTrail")
+                if change.operation == "PutKeyPolicy":
+                    after = change.parameters["Policy"]
+                    now, then = (decide(parse(text), request).outcome for text in (present, after))
+                    assert now is then or then is Outcome.IMPLICIT_DENY
 
 
 def joined_reports(report: Any) -> None:

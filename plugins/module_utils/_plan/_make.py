@@ -17,9 +17,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _birth,
     _changes,
     _key_changes,
+    _policy_back,
     _predict,
     _remedies,
-    _restore,
     _serving,
     _shared,
     _unseen,
@@ -248,7 +248,7 @@ class _Planner:
             if finding.level != "required" or finding.rule in aside:
                 continue
             words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
-            unseen = had_key and finding.rule in _restore.NEEDED_TO_DELIVER and _remedies.unread(finding)
+            unseen = had_key and finding.rule in _policy_back.NEEDED_TO_DELIVER and _remedies.unread(finding)
             if finding.status == "fail" or unseen:
                 self._refusals.append(words.strip())
             elif finding.status == "unknown":
@@ -259,9 +259,9 @@ def _without_leave(settings: _subject.Settings) -> _subject.Settings:
     """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
     return replace(
         settings,
-        levels={rule: level for rule, level in settings.levels.items() if rule not in _restore.NEEDED_TO_DELIVER},
+        levels={rule: level for rule, level in settings.levels.items() if rule not in _policy_back.NEEDED_TO_DELIVER},
         exceptions=tuple(
-            replace(each, rules=tuple(rule for rule in each.rules if rule not in _restore.NEEDED_TO_DELIVER))
+            replace(each, rules=tuple(rule for rule in each.rules if rule not in _policy_back.NEEDED_TO_DELIVER))
             for each in settings.exceptions
         ),
     )

@@ -2,39 +2,58 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Put back what an enforcement replaced: the keys of trails, and the policies of keys that nobody else has changed."""
+"""Put back what an enforcement replaced: the keys of trails, and the policies of keys that nobody else has changed.
+
+The accounts of a run are restored together. Each gets its trails' keys back, in any order of accounts; the policy of a
+key that serves several of them comes last, when no trail needs what goes with it.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Hashable, Iterator, Mapping
-from dataclasses import replace
+import operator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _birth,
     _changes,
+    _policy_back,
     _predict,
     _unseen,
     _warnings,
     _wish,
-    _writable,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _comparison,
-    _document,
-    _ours,
-    _validate,
-    _words,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document, _words
 
-# The account of a trail, or of a pattern of trails, in a policy.
-_TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/')
-# Of these a trail that moves back must be sure, whatever it failed on the key that it leaves.
-NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt")
-# Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
-NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
+
+@dataclass(frozen=True)
+class SharedPolicy:
+    """The policy of a key that serves more than the one account whose backup has it. It goes back after all trails.
+
+    `accounts` are those whose trails may need what goes with it, `leaving` the trails that the plans take off the key.
+    Its plan is as the plans of the accounts leave them; `plan_policy` makes it for what they are by then.
+    """
+
+    row: _model.Replaced
+    account_id: str
+    accounts: tuple[str, ...]
+    leaving: tuple[str, ...]
+    plan: _wish.Plan
+
+
+@dataclass(frozen=True)
+class RestorePlans:
+    """What puts backups back: the plans of the accounts, and then the shared policies.
+
+    `predicted` are the accounts once all is applied.
+    """
+
+    plans: Mapping[str, _wish.Plan]
+    policies: tuple[SharedPolicy, ...]
+    predicted: Mapping[str, _model.Snapshot]
+    warnings: tuple[str, ...] = ()
 
 
 def keys_of_backup(backup: _model.Backup) -> tuple[str, ...]:
@@ -43,43 +62,205 @@ def keys_of_backup(backup: _model.Backup) -> tuple[str, ...]:
     return tuple(sorted(arns))
 
 
+def best_known(readings: Iterable[Mapping[str, _policy_back.KeyFact]]) -> dict[str, _policy_back.KeyFact]:
+    """What several accounts have read of keys, of each the most that one of them was shown."""
+    found: dict[str, _policy_back.KeyFact] = {}
+    for arn, key in (item for reading in readings for item in reading.items()):
+        if arn not in found or _shown(key) > _shown(found[arn]):
+            found[arn] = key
+    return found
+
+
+def _shown(key: _policy_back.KeyFact) -> int:
+    """How much of a key a reading shows: nothing, the key without its policy, or all."""
+    return isinstance(key, _model.Key) + (isinstance(key, _model.Key) and isinstance(key.policy, str))
+
+
 def make_restore_plan(
     account: _assess.AccountVerdict,
     backup: _model.Backup,
-    keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError],
+    keys: Mapping[str, _policy_back.KeyFact],
     wish: _wish.Wish,
     settings: _subject.Settings,
 ) -> _wish.Plan:
-    """Plan what puts the backup back; `keys` has an entry for each of `keys_of_backup`.
+    """Plan what puts the backup of one account back; a refusal stops all of it."""
+    (only,) = [account.snapshot.account_id]
+    together = make_restore_plans({only: account}, {backup.account_id: backup}, keys, {only: wish}, {only: settings})
+    return together.plans[only]
 
-    Trails come before policies: a key is needed until the last trail has left it. Pure, and every refusal is listed.
+
+def make_restore_plans(
+    judged: Mapping[str, _assess.AccountVerdict],
+    backups: Mapping[str, _model.Backup],
+    keys: Mapping[str, _policy_back.KeyFact],
+    wishes: Mapping[str, _wish.Wish],
+    settings: Mapping[str, _subject.Settings],
+) -> RestorePlans:
+    """Plan what puts the backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
+
+    In the plan of an account trails come before policies: a key is needed until the last trail has left it. What stands
+    in the way of one account stops that one alone, and what is against a shared policy stops that; of a single account
+    all stops. Pure, and every refusal is listed.
     """
-    refusals: list[str] = []
-    warnings: list[str] = []
-    changes: list[_model.Change] = []
-    if backup.account_id != account.snapshot.account_id:
-        refusals.append(f"The backup is of account {backup.account_id}, not of {account.snapshot.account_id}.")
-        return _wish.Plan((), tuple(refusals), (), account.snapshot)
-    for row in backup.trail_keys:
-        changes += _trail_goes_back(account.snapshot, row, backup, keys, refusals)
-    moved = {change.resource for change in changes}
-    for row in backup.key_policies:
-        changes += _policy_goes_back(account.snapshot, row, keys[row.arn], wish, refusals)
-    refusals += _left_out(account.snapshot, backup)
-    known = {arn: key for arn, key in keys.items() if isinstance(key, _model.Key)}
-    predicted = _predict.predict(account.snapshot, changes, known)
-    blind = _unseen.blind_moves(account.snapshot, predicted, changes, wish)
-    refusals += (move.message for move in blind if move.is_refused)
-    refusals += _would_go_blind(account.snapshot, predicted, moved, settings)
-    warnings += _warnings.plan_warnings(account, predicted, changes, wish)
-    return _wish.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+    return _Restore(judged, backups, keys, wishes, settings).plans()
+
+
+class _Restore:
+    """Backups on their way back."""
+
+    def __init__(
+        self,
+        judged: Mapping[str, _assess.AccountVerdict],
+        backups: Mapping[str, _model.Backup],
+        keys: Mapping[str, _policy_back.KeyFact],
+        wishes: Mapping[str, _wish.Wish],
+        settings: Mapping[str, _subject.Settings],
+    ) -> None:
+        self._judged, self._backups, self._keys, self._wishes, self._settings = judged, backups, keys, wishes, settings
+        self._seen = {account: verdict.snapshot for account, verdict in judged.items()}
+        self._asked = {account: backup for account, backup in sorted(backups.items()) if account in judged}
+        self._created = {arn for backup in backups.values() for arn in backup.created_keys}
+        self._refusals: dict[str, list[str]] = {account: [] for account in judged}
+
+    def plans(self) -> RestorePlans:
+        """The plans of all accounts, and of the policies that they share."""
+        trails: dict[str, list[_model.Replaced]] = {account: [] for account in self._judged}
+        for account, row in self._rows("trail_keys", operator.eq):
+            owner = row.arn.split(":")[4]
+            trails[owner if owner in self._judged else account].append(row)
+        own: dict[str, list[_model.Replaced]] = {account: [] for account in self._judged}
+        shared = []
+        for account, row in self._rows("key_policies", _comparison.same_policy):
+            if _policy_back.concerned(row, self._seen) == {account}:
+                own[account].append(row)
+            elif not _policy_back.is_back(row, self._keys[row.arn]):
+                shared.append((account, row))
+        plans = {account: self._own(account, trails[account], own[account]) for account in self._judged}
+        return self._with_shared(plans, shared)
+
+    def _rows(self, name: str, same: _model.Same) -> Iterator[tuple[str, _model.Replaced]]:
+        """The rows with the account of their backup; of what several accounts have the latest is undone first."""
+        found: dict[str, tuple[str, _model.Replaced]] = {}
+        for backup in sorted(self._asked.values(), key=lambda each: each.taken_at):
+            for row in getattr(backup, name):
+                account, earlier = found.get(row.arn, (None, None))
+                joined = earlier.followed_by(row, same) if earlier else row
+                if account and joined is None:
+                    self._refusals[account].append(_broken(row.arn, account, backup.account_id))
+                found[row.arn] = (backup.account_id, joined or row)
+        yield from found.values()
+
+    def _own(self, account: str, trails: Iterable[_model.Replaced], policies: Iterable[_model.Replaced]) -> _wish.Plan:
+        """The plan of what is put back in one account by itself."""
+        verdict, wish, refusals = self._judged[account], self._wishes[account], self._refusals[account]
+        snapshot = verdict.snapshot
+        changes: list[_model.Change] = []
+        if not self._asked:
+            refusals.append(f"The backup is of account {_words.listing(sorted(self._backups))}, not of {account}.")
+        for row in trails:
+            changes += _trail_goes_back(snapshot, row, self._created, self._keys, refusals)
+        moved = {change.resource for change in changes}
+        for row in policies:
+            changes += _policy_goes_back(row, self._keys[row.arn], {account: snapshot}, wish, refusals)
+        if account not in self._asked and not changes:
+            return _wish.Plan((), tuple(refusals), (), snapshot)
+        refusals += _left_out(snapshot, self._asked[account]) if account in self._asked else ()
+        known = {arn: key for arn, key in self._keys.items() if isinstance(key, _model.Key)}
+        predicted = _predict.predict(snapshot, changes, known)
+        blind = _unseen.blind_moves(snapshot, predicted, changes, wish)
+        refusals += (move.message for move in blind if move.is_refused)
+        refusals += _policy_back.would_go_blind(snapshot, predicted, moved, self._settings[account])
+        warnings = _warnings.plan_warnings(verdict, predicted, changes, wish)
+        return _wish.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+
+    def _with_shared(
+        self, plans: Mapping[str, _wish.Plan], shared: Iterable[tuple[str, _model.Replaced]]
+    ) -> RestorePlans:
+        """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
+        predicted = {each: self._seen[each] if plan.refusals else plan.predicted for each, plan in plans.items()}
+        policies = []
+        for account, row in shared:
+            accounts = tuple(sorted(_policy_back.concerned(row, self._seen)))
+            leaving = _users(row.arn, self._seen) - _users(row.arn, predicted)
+            plan = plan_policy(row, account, predicted, self._keys[row.arn], self._wishes[account])
+            policies.append(SharedPolicy(row, account, accounts, tuple(sorted(leaving)), plan))
+        if len(plans) == 1:
+            ((account, plan),) = plans.items()
+            refusals = (refusal for policy in policies for refusal in policy.plan.refusals)
+            return RestorePlans(
+                {account: replace(plan, refusals=(*plan.refusals, *refusals))}, (), predicted, self._warnings()
+            )
+        for policy in policies:
+            predicted = {each: _with_policy(snapshot, policy.plan) for each, snapshot in predicted.items()}
+        return RestorePlans(plans, tuple(policies), predicted, self._warnings())
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What the backups hold and nobody here puts back."""
+        left = sorted(self._backups.keys() - self._judged.keys()) if self._asked else []
+        if not left:
+            return ()
+        return (
+            f"The backup also holds account {_words.listing(left)}: what was replaced there is not put back in this "
+            "run, which does not read it.",
+        )
+
+
+def plan_policy(
+    row: _model.Replaced, account_id: str, seen: _policy_back.Seen, key: _policy_back.KeyFact, wish: _wish.Wish
+) -> _wish.Plan:
+    """Plan what puts the policy of a shared key back, which stands in the backup of the account.
+
+    `seen` are the accounts with their trails as they are once those have moved, `wish` knows who would write.
+    `predicted` holds the key, and the trails that stay on it.
+    """
+    where = f"The policy of {row.arn}, in the backup of account {account_id}:"
+    trails = tuple(trail for _account, trail in _policy_back.trails_of(seen) if trail.kms_key_arn == row.arn)
+    ground = replace(
+        next(iter(seen.values())), account_id=row.arn.split(":")[4], trails=trails, keys={row.arn: key}, buckets={}
+    )
+    reason = _policy_back.why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    if _policy_back.is_back(row, key):
+        return _wish.Plan((), (), (), ground)
+    if reason or not isinstance(key, _model.Key):
+        return _wish.Plan((), (f"{where} {reason}",), (), ground)
+    refusals = tuple(
+        f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
+        f"{finding.rule} with the policy as it was: {finding.message} Take the row of the key off key_policies there, "
+        "or give the trail another key first."
+        for trail, finding in _policy_back.who_needs_it(row, key, seen)
+    )
+    change = _policy_change(row, key)
+    predicted = replace(ground, keys={row.arn: _predict.changed(key, change)})
+    return _wish.Plan((change,), refusals, (), predicted)
+
+
+def _users(key_arn: str, seen: _policy_back.Seen) -> set[str]:
+    return {trail.arn for _account, trail in _policy_back.trails_of(seen) if trail.kms_key_arn == key_arn}
+
+
+def _with_policy(snapshot: _model.Snapshot, plan: _wish.Plan) -> _model.Snapshot:
+    """The account with a shared policy put back, where it has the key."""
+    if plan.refusals or not plan.changes:
+        return snapshot
+    (change,) = plan.changes
+    key = snapshot.keys.get(change.resource)
+    if not isinstance(key, _model.Key):
+        return snapshot
+    return replace(snapshot, keys={**snapshot.keys, key.arn: _predict.changed(key, change)})
+
+
+def _broken(arn: str, earlier: str, later: str) -> str:
+    return (
+        f"The backups of the accounts {earlier} and {later} both hold {arn}, and somebody else changed that between "
+        f"the two. Take its row off that of account {earlier}."
+    )
 
 
 def _trail_goes_back(
     snapshot: _model.Snapshot,
     row: _model.Replaced,
-    backup: _model.Backup,
-    keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError],
+    created: Collection[str],
+    keys: Mapping[str, _policy_back.KeyFact],
     refusals: list[str],
 ) -> Iterator[_model.Change]:
     """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
@@ -88,7 +269,7 @@ def _trail_goes_back(
     if trail is None:
         refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Take it off the backup.")
     elif trail.kms_key_arn != row.before:
-        ours = _is_still_ours(trail, row, backup, snapshot)
+        ours = _is_still_ours(trail, row, created, snapshot)
         reason = _why_it_stays(trail, row, keys) if ours else _somebody_elses(trail)
         if reason:
             refusals.append(f"The trail {row.arn}: {reason}")
@@ -96,7 +277,9 @@ def _trail_goes_back(
             yield _changes.update_trail(trail, str(row.before))
 
 
-def _is_still_ours(trail: _model.Trail, row: _model.Replaced, backup: _model.Backup, snapshot: _model.Snapshot) -> bool:
+def _is_still_ours(
+    trail: _model.Trail, row: _model.Replaced, created: Collection[str], snapshot: _model.Snapshot
+) -> bool:
     """Whether the trail has the key that the enforcement gave it.
 
     A run that was ended could not note the ARN of the key that it created: such a key is known by its policy.
@@ -107,7 +290,7 @@ def _is_still_ours(trail: _model.Trail, row: _model.Replaced, backup: _model.Bac
         return False
     key = snapshot.keys[trail.kms_key_arn]
     is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(_model.PLACEHOLDER))
-    return trail.kms_key_arn in backup.created_keys or (
+    return trail.kms_key_arn in created or (
         is_where_it_was_to_be and isinstance(key, _model.Key) and _birth.is_born_here(key)
     )
 
@@ -119,9 +302,7 @@ def _somebody_elses(trail: _model.Trail) -> str:
     )
 
 
-def _why_it_stays(
-    trail: _model.Trail, row: _model.Replaced, keys: Mapping[str, _model.Key | _model.Missing | _model.ReadError]
-) -> str | None:
+def _why_it_stays(trail: _model.Trail, row: _model.Replaced, keys: Mapping[str, _policy_back.KeyFact]) -> str | None:
     if row.before is None:
         return (
             "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
@@ -136,33 +317,20 @@ def _why_it_stays(
 
 
 def _policy_goes_back(
-    snapshot: _model.Snapshot,
-    row: _model.Replaced,
-    key: _model.Key | _model.Missing | _model.ReadError,
-    wish: _wish.Wish,
-    refusals: list[str],
+    row: _model.Replaced, key: _policy_back.KeyFact, seen: _policy_back.Seen, wish: _wish.Wish, refusals: list[str]
 ) -> Iterator[_model.Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
-    if not isinstance(key, _model.Key) or isinstance(key.policy, _model.ReadError):
-        reason: str | None = (
-            "it cannot be read, so it is left as it is. Restore with credentials that may read it, or take it off the "
-            "backup."
-        )
-    elif _comparison.same_policy(key.policy, row.before):
+    if _policy_back.is_back(row, key):
         return
-    elif not _comparison.same_policy(key.policy, row.after):
-        reason = (
-            "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or take it off the "
-            "backup."
-        )
+    reason = _policy_back.why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    if reason is None and isinstance(key, _model.Key):
+        yield _policy_change(row, key)
     else:
-        before = _document.parse(str(row.before))
-        reason = _why_the_policy_stays(snapshot, row.arn, before, _document.parse(key.policy))
-        reason = reason or _writable.why_not_writable(key, "PutKeyPolicy", wish.writers.get(row.arn.split(":")[4]))
-        if reason is None:
-            yield _changes.put_key_policy(key, before.to_json())
-            return
-    refusals.append(f"The policy of {row.arn}: {reason}")
+        refusals.append(f"The policy of {row.arn}: {reason}")
+
+
+def _policy_change(row: _model.Replaced, key: _model.Key) -> _model.Change:
+    return _changes.put_key_policy(key, _document.parse(str(row.before)).to_json())
 
 
 def _left_out(snapshot: _model.Snapshot, backup: _model.Backup) -> Iterator[str]:
@@ -184,99 +352,3 @@ def _has_policy(bucket: _model.Bucket | _model.Missing | _model.ReadError | None
     if not isinstance(bucket, _model.Bucket) or isinstance(bucket.policy, _model.ReadError):
         return False
     return _comparison.same_policy(bucket.policy, before)
-
-
-def _why_the_policy_stays(
-    snapshot: _model.Snapshot, key_arn: str, before: _document.Policy, present: _document.Policy
-) -> str | None:
-    others = {key_arn.split(":")[4]} | _owners_of_trails(present) - _owners_of_trails(before)
-    if others != {snapshot.account_id}:
-        return (
-            f"the key serves account {', '.join(sorted(others - {snapshot.account_id}))} as well, whose trails cannot "
-            f"be seen from account {snapshot.account_id} and may need what it allows now. Take it off the backup, and "
-            "set it by hand when no trail needs it."
-        )
-    enabled = snapshot.enabled_regions
-    left_out = () if isinstance(enabled, _model.ReadError) else {*enabled} - {*snapshot.regions}
-    unseen = sorted({*left_out, *(error.region for error in (*snapshot.errors, *snapshot.closed_regions))})
-    if unseen:
-        return (
-            f"the trails in {', '.join(unseen)} cannot be seen, and may need what the policy allows now. Restore with "
-            "credentials that may read every region, or take the policy off the backup and set it by hand."
-        )
-    problems = _validate.validate(before, accepted=present)
-    if problems:
-        return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
-    return _why_it_is_no_step_back(before, present)
-
-
-def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy) -> str | None:
-    """What of the policy before no enforcement has replaced by the present one, which it only adds to."""
-    then, now = ({_comparison.meaning(each.document) for each in policy.statements} for policy in (before, present))
-    odd = {each.label for each in before.statements if _is_odd(each, now)}
-    odd |= {each.label for each in present.statements if _is_odd(each, then)}
-    rest = ({**policy.document, "Statement": []} for policy in (before, present))
-    if odd or not _comparison.same_policy(*map(_document.to_json, rest)):
-        return (
-            f"before and after differ in the backup in what no enforcement writes{_named(odd)}, so that statements of "
-            "others would go or come. Take the file as it was written, or set the policy by hand."
-        )
-    others = [each.document for each in present.statements]
-    for statement in before.statements:
-        is_new = _comparison.meaning(statement.document) not in now
-        more = _ours.beyond(statement.document, others) if is_new else ()
-        if more:
-            return (
-                f"as it was, its {statement.label} reaches further than the policy that stands now, to "
-                f"{_words.listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
-            )
-    return None
-
-
-def _is_odd(statement: _document.Statement, known: Collection[Hashable]) -> bool:
-    """Whether a statement is somebody else's and not among those known."""
-    return not _ours.is_ours(statement.document) and _comparison.meaning(statement.document) not in known
-
-
-def _named(labels: Collection[str]) -> str:
-    return f" ({_words.listing(sorted(labels))})" if labels else ""
-
-
-def _owners_of_trails(policy: _document.Policy) -> set[str]:
-    """The accounts whose trails a policy names."""
-    return set(_TRAILS.findall(_document.to_json(policy.document)))
-
-
-def _would_go_blind(
-    snapshot: _model.Snapshot, predicted: _model.Snapshot, moved: Collection[str], settings: _subject.Settings
-) -> Iterator[str]:
-    """What is needed to deliver and gets lost by an old key or an old policy, or may be.
-
-    It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
-    """
-    plain = replace(settings, levels={}, exceptions=())
-    now = _assess.assess(_unseen.in_all_regions(snapshot), plain)
-    before = {verdict.trail.arn: _doubts(verdict) for verdict in now.trails}
-    for verdict in _assess.assess(_unseen.in_all_regions(predicted), plain).trails:
-        trail = verdict.trail
-        for rule, finding in _doubts(verdict).items():
-            is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
-            if is_hard or _is_worse(before[trail.arn].get(rule), finding):
-                yield (
-                    f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
-                    f"key {trail.kms_key_arn} as it was: {finding.message} "
-                    "Take the trail and the key off the backup, or mend that first."
-                )
-
-
-def _doubts(verdict: _assess.TrailVerdict) -> dict[str, _model.Finding]:
-    """What is needed to deliver and is not certain, by rule."""
-    return {
-        finding.rule: finding
-        for finding in verdict.findings
-        if finding.rule in NEEDED_TO_DELIVER and finding.status in ("fail", "unknown") and finding.level == "required"
-    }
-
-
-def _is_worse(before: _model.Finding | None, after: _model.Finding) -> bool:
-    return before is None or (before.status, after.status) == ("unknown", "fail")

@@ -1,0 +1,353 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts that share a key are restored together: trails in any order, and the key's policy when no trail needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Backup,
+    Change,
+    Key,
+    Replaced,
+    Snapshot,
+    Trail,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _restore
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import RestorePlans
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required, merge
+from tests.unit.checks import build
+
+SECURITY, A, B, C = "555555555555", "111111111111", "222222222222", "333333333333"
+MEMBERS = (A, B, C)
+SHARED = build.KEY_ARN.replace(build.ACCOUNT, SECURITY)
+Form = Literal["strict", "cis"]
+
+
+def of(account: str, text: str) -> str:
+    """What build has of its account, of another one."""
+    return text.replace(build.ACCOUNT, account)
+
+
+def own_key(account: str) -> Key:
+    """The key that an account's trail had before the enforcement."""
+    return replace(build.KEY, arn=of(account, f"{build.KEY_ARN}0"), policy=of(account, str(build.KEY.policy)))
+
+
+def trail_arn(account: str, name: str = "main") -> str:
+    """A trail of an account."""
+    return of(account, build.TRAIL_ARN).replace("trail/main", f"trail/{name}")
+
+
+def grown(policy: str, trails: Iterable[str], form: Form = "strict") -> str:
+    """The policy of the shared key as an enforcement leaves it that gave the key to these trails."""
+    return merge(parse(policy), Required(SHARED, tuple(trails), form=form)).to_json()
+
+
+BEFORE = of(SECURITY, build.policy(build.ROOT))
+AFTER = grown(BEFORE, map(trail_arn, MEMBERS))
+
+
+def shared_key(policy: str = AFTER) -> Key:
+    """The key that the accounts share."""
+    return replace(build.KEY, arn=SHARED, policy=policy)
+
+
+def account(account_id: str, key: Key | None = None, **trail: Any) -> Snapshot:
+    """An account with one trail, on the shared key if on no other; the key's account has none."""
+    key = key or shared_key()
+    mine = replace(build.TRAIL, arn=trail_arn(account_id), kms_key_arn=key.arn, **trail)
+    bucket = replace(build.BUCKET, policy=of(account_id, build.BUCKET_POLICY))
+    whole = replace(build.snapshot(), account_id=account_id, keys={key.arn: key}, buckets={"logs": bucket})
+    return replace(whole, trails=(mine,)) if account_id != SECURITY else replace(whole, trails=(), keys={})
+
+
+def moved(account_id: str, **more: Any) -> Backup:
+    """The backup of an account whose trail the enforcement moved to the shared key."""
+    rows = (Replaced(trail_arn(account_id), own_key(account_id).arn, SHARED),)
+    return Backup(account_id, "", trail_keys=rows, **more)
+
+
+def of_policy(account_id: str = SECURITY, before: str = BEFORE, after: str = AFTER, taken_at: str = "") -> Backup:
+    """The backup of an account that holds the policy of the shared key."""
+    return Backup(account_id, taken_at, key_policies=(Replaced(SHARED, before, after),))
+
+
+WORLD = {each: account(each) for each in (SECURITY, *MEMBERS)}
+BACKUPS = {SECURITY: of_policy(), **{each: moved(each) for each in MEMBERS}}
+KEYS: dict[str, Any] = {SHARED: shared_key(), **{key.arn: key for key in map(own_key, MEMBERS)}}
+
+
+def restoring(
+    seen: Mapping[str, Snapshot] = WORLD, backups: Mapping[str, Backup] = BACKUPS, keys: Mapping[str, Any] = KEYS
+) -> RestorePlans:
+    """The plans that put the backups back."""
+    judged = {each: assess(snapshot, Settings()) for each, snapshot in seen.items()}
+    wishes = dict.fromkeys(seen, Wish(key=None))
+    return _restore.make_restore_plans(judged, backups, keys, wishes, dict.fromkeys(seen, Settings()))
+
+
+def steps(planned: RestorePlans) -> dict[str, list[tuple[str, str]]]:
+    """The changes of each account, as pairs of operation and resource."""
+    return {
+        each: [(change.operation, change.resource) for change in plan.changes]
+        for each, plan in planned.plans.items()
+        if plan.changes and not plan.refusals
+    }
+
+
+def policy_refusal(planned: RestorePlans) -> str:
+    """Why the one shared policy stays."""
+    (policy,) = planned.policies
+    assert policy.plan.refusals, "it goes back"
+    return " ".join(policy.plan.refusals)
+
+
+def test_all_trails_go_back_and_then_the_policy() -> None:
+    planned = restoring()
+    assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in MEMBERS}
+    (policy,) = planned.policies
+    assert (policy.account_id, policy.accounts) == (SECURITY, (*MEMBERS, SECURITY))
+    assert policy.leaving == tuple(map(trail_arn, MEMBERS))
+    assert policy.plan.refusals == ()
+    ((operation, arn, after),) = [(each.operation, each.resource, each.after) for each in policy.plan.changes]
+    assert (operation, arn, same_policy(str(after["policy"]), BEFORE)) == ("PutKeyPolicy", SHARED, True)
+    assert {
+        each: snapshot.trails[0].kms_key_arn for each, snapshot in planned.predicted.items() if each in MEMBERS
+    } == {each: own_key(each).arn for each in MEMBERS}
+    assert planned.warnings == ()
+
+
+def test_what_is_back_is_left() -> None:
+    seen = {SECURITY: WORLD[SECURITY], **{each: account(each, own_key(each)) for each in MEMBERS}}
+    planned = restoring(seen, keys={**KEYS, SHARED: shared_key(BEFORE)})
+    assert (steps(planned), planned.policies) == ({}, ())
+    assert [plan.refusals for plan in planned.plans.values()] == [()] * 4
+
+
+def test_the_policy_stays_for_a_trail_that_stays() -> None:
+    """One account is refused, the others go on; what is told names the trail and the row."""
+    planned = restoring(keys={**KEYS, own_key(B).arn: replace(own_key(B), state="Disabled")})
+    assert sorted(steps(planned)) == [A, C]
+    assert "would fail key_is_usable" in planned.plans[B].refusals[0]
+    refused = policy_refusal(planned)
+    assert f"The policy of {SHARED}, in the backup of account {SECURITY}: the trail {trail_arn(B)} still has" in refused
+    assert "would fail key_policy_allows_encrypt with the policy as it was" in refused
+    assert "Take the row of the key off key_policies there" in refused
+    assert trail_arn(A) not in refused
+    assert planned.policies[0].leaving == (trail_arn(A), trail_arn(C))
+
+
+def test_an_account_that_the_backup_does_not_name_has_nothing_to_do() -> None:
+    """And its trail needs the key as before."""
+    backups = {each: backup for each, backup in BACKUPS.items() if each != C}
+    planned = restoring(backups=backups)
+    assert sorted(steps(planned)) == [A, B]
+    plan = planned.plans[C]
+    assert (plan.changes, plan.refusals, plan.warnings, plan.predicted) == ((), (), (), WORLD[C])
+    assert f"the trail {trail_arn(C)} still has the key" in policy_refusal(planned)
+
+
+@pytest.mark.parametrize("absent", [C, SECURITY])
+def test_of_accounts_that_are_not_in_the_run_is_told(absent: str) -> None:
+    seen = {each: snapshot for each, snapshot in WORLD.items() if each != absent}
+    backups = {**BACKUPS, A: replace(moved(A), key_policies=of_policy().key_policies)}
+    planned = restoring(seen, backups)
+    assert planned.warnings == (
+        f"The backup also holds account {absent}: what was replaced there is not put back in this run, which does not "
+        "read it.",
+    )
+    assert sorted(steps(planned)) == [each for each in MEMBERS if each != absent]
+    refused = policy_refusal(planned)
+    assert f"the key serves account {absent} as well, whose trails are not seen here" in refused
+    assert "Restore together with the accounts that it serves" in refused
+
+
+def test_a_backup_of_none_of_the_accounts_is_refused_in_all() -> None:
+    planned = restoring({A: WORLD[A], B: WORLD[B]}, {C: moved(C)})
+    assert [plan.refusals for plan in planned.plans.values()] == [
+        (f"The backup is of account {C}, not of {each}.",) for each in (A, B)
+    ]
+    assert planned.warnings == ()
+
+
+def test_the_policy_stays_where_a_region_of_an_account_is_not_seen() -> None:
+    blind = replace(WORLD[B], errors=(build.denied("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails"),))
+    assert "the trails in us-east-1 cannot be seen" in policy_refusal(restoring({**WORLD, B: blind}))
+
+
+def test_a_trail_that_is_new_among_those_of_an_account_is_thought_of() -> None:
+    """The key served the account before, and serves more of it now."""
+    before = grown(BEFORE, [trail_arn(B, "other")])
+    after = grown(before, [trail_arn(A), trail_arn(B)])
+    seen = {each: account(each, shared_key(after)) for each in (SECURITY, A)}
+    backups = {A: moved(A), SECURITY: of_policy(before=before, after=after)}
+    planned = restoring(seen, backups, {**KEYS, SHARED: shared_key(after)})
+    assert f"the key serves account {B} as well" in policy_refusal(planned)
+
+
+def test_a_trail_is_asked_of_whoever_knows_it_best() -> None:
+    """To a member the organization's trail seems to stay on the key, whose policy it cannot even read."""
+    inherited = replace(WORLD[A].trails[0], ownership="inherited")
+    denied = build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+    member = replace(account(B), trails=(*WORLD[B].trails, inherited), keys={SHARED: denied})
+    assert restoring({**WORLD, B: member}).policies[0].plan.refusals == ()
+
+
+def test_a_trail_is_put_back_by_its_owner() -> None:
+    """Though a delegated administrator changed it, whose account is in the run as well."""
+    delegated = replace(WORLD[A].trails[0], ownership="delegated")
+    seen = {**WORLD, B: replace(WORLD[B], trails=(*WORLD[B].trails, delegated))}
+    backups = {
+        SECURITY: of_policy(),
+        C: moved(C),
+        B: replace(moved(B), trail_keys=(*moved(A).trail_keys, *moved(B).trail_keys)),
+    }
+    planned = restoring(seen, backups)
+    assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in MEMBERS}
+    alone = {each: snapshot for each, snapshot in seen.items() if each != A}
+    assert steps(restoring(alone, backups))[B] == [("UpdateTrail", trail_arn(each)) for each in (A, B)]
+
+
+def test_a_trail_needs_a_key_that_only_others_can_read() -> None:
+    denied = build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+    seen = {**WORLD, C: replace(WORLD[C], keys={SHARED: denied})}
+    backups = {each: backup for each, backup in BACKUPS.items() if each != C}
+    assert f"the trail {trail_arn(C)} still has the key" in policy_refusal(restoring(seen, backups))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_two_accounts_wrote_to_a_key_is_undone_at_once(swapped: bool) -> None:
+    """Each in a run of its own: the later one is undone first, whichever account that was."""
+    first, second = (B, A) if swapped else (A, B)
+    half = grown(BEFORE, [trail_arn(first)])
+    full = grown(half, [trail_arn(second)])
+    backups = {
+        SECURITY: Backup(SECURITY, ""),
+        first: replace(moved(first), taken_at="1", key_policies=of_policy(after=half).key_policies),
+        second: replace(moved(second), taken_at="2", key_policies=of_policy(before=half, after=full).key_policies),
+    }
+    seen = {each: account(each, shared_key(full)) for each in (SECURITY, A, B)}
+    planned = restoring(seen, backups, {**KEYS, SHARED: shared_key(full)})
+    (policy,) = planned.policies
+    assert (policy.plan.refusals, policy.row) == ((), Replaced(SHARED, BEFORE, full))
+    broken = {**backups, first: replace(backups[first], key_policies=of_policy(after=BEFORE).key_policies)}
+    assert planned.plans[first].refusals == ()
+    planned = restoring(seen, broken, {**KEYS, SHARED: shared_key(full)})
+    assert planned.plans[first].refusals == (
+        f"The backups of the accounts {first} and {second} both hold {SHARED}, and somebody else changed that between "
+        f"the two. Take its row off that of account {first}.",
+    )
+
+
+def test_once_the_trails_have_moved_the_policy_is_planned_for_what_they_are() -> None:
+    back = {SECURITY: WORLD[SECURITY], **{each: account(each, own_key(each)) for each in MEMBERS}}
+    (policy,) = restoring().policies
+
+    def planned(seen: Mapping[str, Snapshot], key: Key) -> Any:
+        return _restore.plan_policy(policy.row, policy.account_id, seen, key, Wish(key=None))
+
+    assert [change.operation for change in planned(back, shared_key()).changes] == ["PutKeyPolicy"]
+    assert planned(back, shared_key(BEFORE)).changes == ()
+    assert "still has the key" in planned({**back, B: WORLD[B]}, shared_key()).refusals[0]
+    other = shared_key(grown(AFTER, [trail_arn("999999999999")]))
+    assert "somebody else has changed it since the backup" in planned(back, other).refusals[0]
+
+
+def test_a_key_is_known_by_whoever_is_shown_most_of_it() -> None:
+    denied = build.denied("kms", "GetKeyPolicy", "kms:GetKeyPolicy")
+    known: list[dict[str, Any]] = [
+        {SHARED: denied},
+        {SHARED: replace(shared_key(), policy=denied)},
+        {SHARED: shared_key()},
+    ]
+    for order in (known, known[::-1], known[1:] + known[:1]):
+        assert _restore.best_known(order) == {SHARED: shared_key()}
+    assert _restore.best_known([{SHARED: denied}, {own_key(A).arn: own_key(A)}]) == {
+        SHARED: denied,
+        own_key(A).arn: own_key(A),
+    }
+
+
+class World:
+    """Accounts as they are while plans are applied to them, one change at a time."""
+
+    def __init__(self, seen: Mapping[str, Snapshot], keys: Mapping[str, Key]) -> None:
+        self.seen, self.keys = dict(seen), dict(keys)
+
+    def apply(self, change: Change) -> None:
+        """Do what AWS would, after which every trail must be allowed by its key."""
+        if change.operation == "PutKeyPolicy":
+            self.keys[change.resource] = replace(self.keys[change.resource], policy=str(change.after["policy"]))
+        self.seen = {each: self._changed(snapshot, change) for each, snapshot in self.seen.items()}
+        for snapshot in self.seen.values():
+            for verdict in assess(snapshot, Settings()).trails:
+                failed = {finding.rule for finding in verdict.findings if finding.status == "fail"}
+                assert "key_policy_allows_encrypt" not in failed, (
+                    f"{verdict.trail.arn} went blind by {change.operation}"
+                )
+
+    def _changed(self, snapshot: Snapshot, change: Change) -> Snapshot:
+        trails = tuple(self._moved(trail, change) for trail in snapshot.trails)
+        arns = {trail.kms_key_arn for trail in trails if trail.kms_key_arn}
+        return replace(snapshot, trails=trails, keys={arn: self.keys[arn] for arn in arns})
+
+    def _moved(self, trail: Trail, change: Change) -> Trail:
+        is_it = change.operation == "UpdateTrail" and trail.arn == change.resource
+        return replace(trail, kms_key_arn=str(change.after["kms_key_arn"])) if is_it else trail
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    run=st.sets(st.sampled_from((SECURITY, *MEMBERS)), min_size=1),
+    named=st.sets(st.sampled_from((SECURITY, *MEMBERS)), min_size=1),
+    dead=st.sets(st.sampled_from(MEMBERS), max_size=1),
+    failing=st.sets(st.sampled_from(MEMBERS), max_size=1),
+    form=st.sampled_from(("strict", "cis")),
+    order=st.permutations(MEMBERS),
+)
+def test_in_every_order_of_accounts_what_was_there_comes_back_and_no_trail_goes_blind(
+    *, run: set[str], named: set[str], dead: set[str], failing: set[str], form: Form, order: list[str]
+) -> None:
+    """Whoever is in the run and in the backup, has a dead key, or fails when it is written."""
+    after = grown(BEFORE, map(trail_arn, MEMBERS), form)
+    whole = {each: account(each, shared_key(after)) for each in WORLD}
+    keys = {SHARED: shared_key(after), **{key.arn: key for key in map(own_key, MEMBERS)}}
+    keys.update({own_key(each).arn: replace(own_key(each), state="Disabled") for each in dead})
+    backups = {**BACKUPS, SECURITY: of_policy(after=after)}
+    planned = restoring(
+        {each: whole[each] for each in sorted(run)}, {each: backups[each] for each in sorted(named)}, keys
+    )
+    world = World(whole, keys)
+    for each in order:
+        plan = planned.plans.get(each)
+        if plan and not plan.refusals and each not in failing:
+            for change in plan.changes:
+                world.apply(change)
+    for policy in planned.policies:
+        seen = {each: world.seen[each] for each in run}
+        plan = _restore.plan_policy(policy.row, policy.account_id, seen, world.keys[SHARED], Wish(key=None))
+        assert failing & run or plan.changes == policy.plan.changes
+        for change in () if plan.refusals else plan.changes:
+            world.apply(change)
+    if run == named == {SECURITY, *MEMBERS} and not dead and not failing:
+        assert {each.trails[0].kms_key_arn for each in world.seen.values() if each.trails} == {
+            own_key(each).arn for each in MEMBERS
+        }
+        assert same_policy(str(world.keys[SHARED].policy), BEFORE)
+    left = [trail.arn for snapshot in world.seen.values() for trail in snapshot.trails if trail.kms_key_arn == SHARED]
+    assert not left or same_policy(str(world.keys[SHARED].policy), after)
