@@ -36,8 +36,10 @@ class ArgumentError(ValueError):
 
     def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:
         """The error of an option in an entry for these accounts."""
-        option, _colon, why = str(self).removeprefix("Option ").partition(": ")
-        return ArgumentError(f"Option {entry}.{option} ({named(account_ids)}): {why}")
+        told, _colon, why = str(self).partition(": ")
+        word, _space, option = told.partition(" ")
+        where = f"{entry}.{option}" if word == "Option" else f"{option} of {entry}"
+        return ArgumentError(f"{word} {where} ({named(account_ids)}): {why}")
 
 
 def role_spec() -> dict[str, Any]:

@@ -226,6 +226,13 @@ def test_an_entry_has_none_of_the_defaults_and_excludes_what_the_run_cannot_have
     assert both.error_messages == ["parameters are mutually exclusive: key|key_id found in account_options"]
 
 
+def test_an_entry_that_does_not_go_with_an_option_of_the_run_is_refused_with_both_names() -> None:
+    given = enforcing(restore="backup.json", account_options=[{"accounts": [TWO], "trails": ["main"]}])
+    told = f"Options restore and trails of account_options[0] (account {TWO}): a restore looks at all trails"
+    with pytest.raises(_arguments.ArgumentError, match=re.escape(told)):
+        _arguments.of_accounts(given.validated_parameters, _enforce_arguments.wish)
+
+
 def test_lending_accounts_have_roles_as_the_others_have() -> None:
     entries = [{"accounts": [THREE], "assume_role": {**OF_TWO, "role_arn": f"arn:aws:iam::{THREE}:role/Lend"}}]
     params = enforcing(lending_accounts=[THREE, "444444444444"], account_options=entries).validated_parameters
