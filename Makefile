@@ -64,7 +64,7 @@ test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes 
 test-random: setup ## Enforce accounts that chance makes; RANDOM_ACCOUNTS, 300 by default, and RANDOM_SEED; some minutes
 	$(run) python -m tests.random $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
 
-test-properties: setup ## The properties of the unit tests, with ten times the examples of `make unit`; minutes
+test-properties: setup ## The properties of the unit tests, 400 examples for each that sets no number of its own; minutes
 	HYPOTHESIS_PROFILE=wide $(run) python -m pytest tests/unit -m hypothesis
 
 test-pages: setup ## What README and docs/ show, typed and compared with what is printed, and their examples; minutes
