@@ -37,7 +37,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 
 LEVELS = ("required", "advised", "off")
 
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 # With its path, as it stands in the ARN (IAM guide, "IAM identifiers").
 _ROLE_NAME = re.compile(r"[\w+=,.@-][\w+=,.@/-]*", re.ASCII)
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
@@ -47,7 +47,7 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # KMS API reference, CreateAlias and TagResource.
 _APPROVED_KEY = re.compile(
-    rf"{KEY_ARN.pattern}|(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:)?alias/[A-Za-z0-9/_-]{{1,250}}"
+    rf"{KEY_ARN.pattern}|(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:)?alias/[A-Za-z0-9/_-]{{1,250}}"
     rf"|{TAG}[^=]{{1,128}}=.{{0,256}}"
 )
 # Names, ARNs and account ids in which * and ? stand for any characters and for one.

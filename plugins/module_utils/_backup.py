@@ -222,7 +222,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_account(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\d{12}", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{12}", value) is not None
 
 
 def _is_trail(value: object) -> bool:

@@ -16,12 +16,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
 from textwrap import indent
 from types import TracebackType
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _regular_file
+
+_LAST_SECOND = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 
 
 def checked_path(path: str | None) -> str | None:
@@ -112,8 +115,7 @@ class BackupFile:
                 self._lock = _Lock(path)
                 self._join(path)
             if path.exists() and _seen(path) != self._last_seen:
-                written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-                path.rename(path.with_name(f"{path.name}.{written:%Y%m%dT%H%M%S%fZ}"))
+                path.rename(_kept(path))
             with self._asking:
                 asked, parts = self._asked, [part for _name, part in sorted(self._parts.items())]
             _replace(path, self._text([*self._earlier, *parts]))
@@ -136,6 +138,19 @@ class BackupFile:
         head = _text_of({**_backup.document(parts, self._play), "accounts": []})
         rows = indent(",\n".join(self._texts[part] for part in parts), "    ")
         return head.replace('"accounts": []', f'"accounts": [\n{rows}\n  ]', 1) + "\n"
+
+
+def _kept(path: Path) -> Path:
+    """Return an empty file beside the backup, made for what stands in it: named by its time, which others may share."""
+    # Whoever copies a file gives it any time, also one that is no year of ours.
+    seconds = min(max(path.stat().st_mtime, 0), _LAST_SECOND)
+    name = f"{path.name}.{datetime.fromtimestamp(seconds, timezone.utc):%Y%m%dT%H%M%S%fZ}"
+    for number in count(1):
+        kept = path.with_name(name if number == 1 else f"{name}.{number}")
+        with suppress(FileExistsError):
+            kept.touch(mode=0o600, exist_ok=False)
+            break
+    return kept
 
 
 def _without(

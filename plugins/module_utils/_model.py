@@ -39,10 +39,10 @@ ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted
 # The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
 # somebody says of an account, or AWS one day, it is looked at.
 NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
-TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[A-Za-z0-9._-]{3,128}")
+TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}")
 # Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….
-ACCOUNT_IN_NAME = re.compile(r"(?<!\d)\d{12}(?!\d)")
-KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+ACCOUNT_IN_NAME = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
+KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 ORGANIZATION_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:account/o-[a-z0-9]{10,32}/[0-9]{12}")
 
 

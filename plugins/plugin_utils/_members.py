@@ -19,7 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection
 _HOST_BY_HOST = frozenset({"free", "host_pinned"})
 # Of more accounts a message only says how many there are.
 _TOLD = 5
-_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(.+)")
+_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(.+)")
 
 
 class MembersError(ValueError):

@@ -247,7 +247,7 @@ _finding = _object(
 )
 _trail = _object(
     {
-        "arn": _matching(re.compile(TRAIL_ARN.pattern, re.ASCII), "the ARN of a trail"),
+        "arn": _matching(TRAIL_ARN, "the ARN of a trail"),
         **dict.fromkeys(("name", "home_region", "bucket_name"), _words),
         **dict.fromkeys(("multi_region", "organization_trail"), _flag),
         "ownership": _one_of(*get_args(Ownership)),

@@ -49,7 +49,7 @@ Form = Literal["strict", "cis"]
 # The lists that we extend, by what stands in them.
 _EXTENDED = {
     "trails": _model.TRAIL_ARN,
-    "trails of accounts": re.compile(r"arn:aws[a-z-]*:cloudtrail:\*:\d{12}:trail/\*"),
+    "trails of accounts": re.compile(r"arn:aws[a-z-]*:cloudtrail:\*:[0-9]{12}:trail/\*"),
     "principals": _principals.ONE_PRINCIPAL,
     "folders of logs": re.compile(r"arn:aws[a-z-]*:s3:::[^*?$]+/AWSLogs/[^*?$/]+/\*"),
 }
@@ -152,7 +152,7 @@ def _is_like(document: Any, ours: Mapping[str, Any]) -> bool:
     """Whether a statement has our Sid, or ours with the number that it gets where the name is taken, and our shape."""
     return (
         isinstance(document, Mapping)
-        and re.fullmatch(rf"{ours['Sid']}\d*", str(document.get("Sid"))) is not None
+        and re.fullmatch(rf"{ours['Sid']}[0-9]*", str(document.get("Sid"))) is not None
         and _shape(document) == _shape(ours)
     )
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import glob, pieces_of, sought
 
-_ACCOUNT = re.compile(r"\d{12}")
-_ARN = re.compile(r"arn:[^:]+:(iam|sts)::(\d{12}):(root|[a-z-]+)(?:/(.+))?")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_ARN = re.compile(r"arn:[^:]+:(iam|sts)::([0-9]{12}):(root|[a-z-]+)(?:/(.+))?")
 # One account, user, role or session, and nobody else ("AWS JSON policy elements: Principal").
 ONE_PRINCIPAL = re.compile(
-    r"\d{12}|arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[^*?]+)"
-    r"|arn:[a-z-]+:sts::\d{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
+    r"[0-9]{12}|arn:[a-z-]+:iam::[0-9]{12}:(root|(user|role)/[^*?]+)"
+    r"|arn:[a-z-]+:sts::[0-9]{12}:(assumed-role/[^*?/]+|federated-user)/[^*?/]+"
 )
 # AWS shows the unique id in place of a user or role that was deleted ("IAM role principals").
 ORPHAN = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")

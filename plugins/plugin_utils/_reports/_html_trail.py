@@ -192,7 +192,7 @@ def _statements(policy: str | None, finding: Mapping[str, Any]) -> Iterator[str]
     if policy is None or finding["rule"].startswith("bucket_"):
         return
     for label, text in _labelled(policy):
-        if re.search(rf"{re.escape(label)}(?!\d)", finding["message"], re.IGNORECASE):
+        if re.search(rf"{re.escape(label)}(?![0-9])", finding["message"], re.IGNORECASE):
             yield text
 
 

@@ -105,6 +105,17 @@ def test_a_backup_does_not_replace_that_of_another_run_at_the_same_time(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("written_at", [0, -5, 1, 10**12])
+def test_an_earlier_backup_is_never_replaced(tmp_path: Path, written_at: int) -> None:
+    """Whatever its time: copies have that of what they were copied from, and clocks are set back."""
+    path = tmp_path / "backup.json"
+    for number in range(4):
+        written(path, moved(None, KEYS[number]))
+        os.utime(path, (written_at, written_at))
+    found = [read_parts(str(each)) for each in tmp_path.iterdir()]
+    assert sorted(found, key=str) == [(moved(None, key),) for key in KEYS]
+
+
 @pytest.mark.parametrize("kind", ["directory", "link", "dangling link"])
 def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Path, kind: str) -> None:
     lab, path, other = load("fresh"), tmp_path / "backup.json", tmp_path / "other"
