@@ -401,7 +401,9 @@ def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
     """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
     joining = on_demand("_joined")
     try:
-        audit: dict[str, Any] = joining.joined_reports(paths, datetime.now(timezone.utc))
+        audit: dict[str, Any] = joining.joined_reports(paths, now := datetime.now(timezone.utc))
     except joining.JoinError as error:
         raise AnsibleActionFail(str(error)) from None
+    if old := joining.age(audit, now):
+        display.warning(old)
     return audit

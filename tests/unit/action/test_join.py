@@ -96,8 +96,28 @@ def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path, monkeypa
     (path,) = written(tmp_path, report())
     monkeypatch.setattr(_joined, "MOST_BYTES", 1000)
     assert refusal(path) == (
-        f"The report {path} cannot be read: it has more than 1,000 bytes. Join the reports of smaller slices."
+        f"The report {path} cannot be joined: with it the reports have more than 1,000 bytes. Remove it if no audit of "
+        "yours has written it, or else join fewer accounts."
     )
+
+
+def test_reports_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of empty objects takes thirty times its bytes; nothing of it is made before it is refused."""
+    first, last = written(tmp_path, report(), report(TWO))
+    size = os.path.getsize(first)
+    monkeypatch.setattr(_joined, "MOST_BYTES", size * 3 // 2)
+    assert refusal(first, last).startswith(f"The report {last} cannot be joined: with it the reports have more than")
+    (path,) = written(tmp_path, '{"accounts": [' + "{}," * 10_000 + "{}]}")
+    monkeypatch.setattr(_joined, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(_joined, "MOST_VALUES", 19_000)
+    assert "with it the reports have more than 19,000 values." in refusal(path)
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_the_reports_of_40_000_accounts_are_joined(key: bool) -> None:
+    content = json.dumps(report(key=key), indent=2).encode()
+    assert 40_000 * len(content) < _joined.MOST_BYTES * 1.1
+    assert 40_000 * sum(map(content.count, (b"{", b"[", b","))) < _joined.MOST_VALUES
 
 
 def test_what_is_no_file_or_never_ends_is_named(tmp_path: Path) -> None:
@@ -127,6 +147,27 @@ def test_an_account_of_two_reports_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_no_audit() -> None:
     with pytest.raises(AnsibleActionFail, match="No report is there to join"):
         run(NEVER_ASKED, mode="join")
+
+
+def test_the_age_of_reports_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who joins old ones for what was so then may mean to; a pass of then is none of today."""
+    (today,) = written(tmp_path, report(age=timedelta(hours=11)))
+    run(NEVER_ASKED, mode="join", audits=[today])
+    assert "The reports are of" not in capsys.readouterr().err
+    (old,) = written(tmp_path, {**report(), "generated_at": "1999-01-01T00:00:00+00:00"})
+    assert run(NEVER_ASKED, mode="join", audits=[old])["failing"] == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "The reports are of 1999-01-01T00:00:00+00:00, and their verdicts of how things were then; it is" in told
+
+
+@pytest.mark.parametrize("year", ["0001-01-01", "9999-12-31"])
+def test_times_at_the_ends_of_the_calendar(year: str, tmp_path: Path) -> None:
+    document = report()
+    ended = {"status": "fail", "reason": "x", "owner": "me", "expires": year}
+    finding(document).update(status="excepted", evidence={**finding(document)["evidence"], "exception": ended})
+    for made in (document["generated_at"], "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"):
+        (path,) = written(tmp_path, {**document, "generated_at": made})
+        assert refusal(path).startswith(f"The report {path} cannot be joined: ")
 
 
 def account(document: Any) -> Any:
