@@ -92,6 +92,7 @@ _OF_AWX = frozenset(
         "image",
         "notification",
         "organization",
+        "plan_credential",
         "project_branch",
         "project_url",
         "region",

@@ -56,6 +56,8 @@ class Store:
             raise RefusedError(400, {"__all__": [f"{resource.type} with this {resource.unique} already exists."]})
         number = 1 + sum(len(items) for items in self.items.values())
         self.items[endpoint][number] = {"id": number, "type": resource.type, **resource.defaults, **body}
+        if endpoint == "inventory_sources":  # awx/main/models/inventory.py, InventorySource.save
+            self.items[endpoint][number]["organization"] = self.items["inventories"][body["inventory"]]["organization"]
         return self.shown(endpoint, number)
 
     def update(self, endpoint: str, number: int, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,7 +260,7 @@ class AwxStub:
         self.store = Store(playbooks)
         default = self.store.create("organizations", {"name": "Default"})
         aws = self.store.create("credential_types", {"name": "Amazon Web Services", "kind": "cloud"})
-        for name in ("AWS audit", "AWS enforcement"):
+        for name in ("AWS audit", "AWS plan", "AWS enforcement"):
             made = {"name": name, "organization": default["id"], "credential_type": aws["id"]}
             self.store.create("credentials", made)
         self._server = _Server(self.store)

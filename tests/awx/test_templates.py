@@ -8,50 +8,58 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
-from tests.awx.page import CONFIGURE, PAGE
+from tests.awx.configured import ALL, LEAST, configure, playbooks
+from tests.awx.page import PAGE
 from tests.awx.stub import AwxStub, RefusedError, Store
-from tests.page import ROOT, typed
+from tests.page import ROOT
 
-ALL = PAGE.file("awx.yml")
-LEAST = {
-    name: ALL[name]
-    for name in ("cloudtrail_kms_awx_image", "cloudtrail_kms_awx_region", "cloudtrail_kms_awx_credential")
-}
 JOBS = {
     *("CloudTrail KMS audit", "CloudTrail KMS plan", "CloudTrail KMS enforce"),
     *("CloudTrail KMS organization audit", "CloudTrail KMS organization report"),
 }
 
 
-def playbooks() -> set[str]:
-    """What AWX finds in a checkout: awx/main/utils/ansible.py, could_be_playbook."""
-    found = (ROOT / "playbooks").rglob("*.yml")
-    starts = re.compile(r"^\s*-?\s*(hosts|(ansible\.builtin\.)?import_playbook):", re.M)
-    return {str(path.relative_to(ROOT)) for path in found if starts.search(path.read_text(encoding="utf-8"))}
+class Node(NamedTuple):
+    """A node of a workflow: the template that it starts, and the nodes that go on from it."""
+
+    starts: str
+    links: dict[str, list[str]]
 
 
-def configure(awx: AwxStub, folder: Path, variables: Mapping[str, Any], *arguments: str) -> str:
-    """Run the command of the page on variables in the file that it names; return what it prints."""
-    (folder / "awx.yml").write_text(yaml.safe_dump(dict(variables)), encoding="utf-8")
-    done = typed(
-        CONFIGURE, folder, awx.environment | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "awx")}, *arguments
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+def workflow(awx: AwxStub, name: str = "CloudTrail KMS enforce after approval") -> dict[str, Node]:
+    """The nodes of a workflow by identifier, without links that lead nowhere."""
+    return {
+        step: Node(
+            node["unified_job_template"],
+            {kind: node[kind] for kind in ("success_nodes", "failure_nodes", "always_nodes") if node[kind]},
+        )
+        for step, node in awx.named("workflow_job_template_nodes").items()
+        if node["workflow_job_template"] == name
+    }
 
 
-@pytest.fixture(scope="module")
-def awx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwxStub]:
-    with AwxStub(playbooks()) as stub:
-        configure(stub, tmp_path_factory.mktemp("awx"), ALL)
-        yield stub
+def ended(nodes: Mapping[str, Node], first: str, outcomes: Mapping[str, str]) -> tuple[list[str], bool]:
+    """The nodes that run, and whether the workflow fails, where all but the outcomes given are successes.
+
+    A workflow fails where a node does that has no link to go on by: awx/main/scheduler/dag_workflow.py,
+    has_workflow_failed. An approval fails that is denied, or that nobody gives in time.
+    """
+    run, red, waiting = [], False, [first]
+    while waiting:
+        step = waiting.pop(0)
+        links, failed = nodes[step].links, outcomes.get(step) == "failed"
+        after = [*links.get("failure_nodes" if failed else "success_nodes", ()), *links.get("always_nodes", ())]
+        run.append(step)
+        red = red or (failed and not after)
+        waiting += after
+    return run, red
 
 
 def test_the_audits_only_check_and_run_on_schedule(awx: AwxStub) -> None:
@@ -65,19 +73,74 @@ def test_the_audits_only_check_and_run_on_schedule(awx: AwxStub) -> None:
 
 
 def test_nothing_is_enforced_before_somebody_has_seen_the_plan(awx: AwxStub) -> None:
-    nodes = awx.named("workflow_job_template_nodes")
-    name = "CloudTrail KMS enforce after approval"
-    nodes = {step: node for step, node in nodes.items() if node["workflow_job_template"] == name}
-    paths = {step: (node["unified_job_template"], node["success_nodes"]) for step, node in nodes.items()}
-    assert paths == {
-        "plan": ("CloudTrail KMS plan", ["approve"]),
-        "approve": ("Approve the CloudTrail KMS plan", ["enforce"]),
-        "enforce": ("CloudTrail KMS enforce", []),
+    links = {step: (node.starts, node.links) for step, node in workflow(awx).items()}
+    assert links == {
+        "accounts": ("CloudTrail KMS accounts to enforce", {"success_nodes": ["plan"]}),
+        "plan": ("CloudTrail KMS plan", {"success_nodes": ["approve"], "failure_nodes": ["approve-rest"]}),
+        "approve": ("Approve the CloudTrail KMS plan", {"success_nodes": ["enforce"]}),
+        "approve-rest": ("Approve the CloudTrail KMS plan without what is refused", {"success_nodes": ["enforce"]}),
+        "enforce": ("CloudTrail KMS enforce", {}),
     }
-    assert not [node for node in nodes.values() if node["failure_nodes"] or node["always_nodes"]]
-    (approval,) = awx.named("workflow_approval_templates").values()
-    assert approval["timeout"] == 86400
-    assert awx.named("job_templates")["CloudTrail KMS enforce"]["credentials"][0] == "AWS enforcement"
+    assert {approval["timeout"] for approval in awx.named("workflow_approval_templates").values()} == {86400}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "run", "red"),
+    [
+        ({}, ["accounts", "plan", "approve", "enforce"], False),
+        ({"approve": "failed"}, ["accounts", "plan", "approve"], True),  # denied, and not answered in time
+        ({"plan": "failed"}, ["accounts", "plan", "approve-rest", "enforce"], False),
+        ({"plan": "failed", "approve-rest": "failed"}, ["accounts", "plan", "approve-rest"], True),
+        ({"enforce": "failed"}, ["accounts", "plan", "approve", "enforce"], True),
+        ({"accounts": "failed"}, ["accounts"], True),
+    ],
+)
+def test_what_is_not_approved_is_not_done_and_turns_the_workflow_red(
+    outcomes: Mapping[str, str], run: list[str], red: bool, awx: AwxStub
+) -> None:
+    assert ended(workflow(awx), "accounts", outcomes) == (run, red)
+
+
+def test_plan_and_run_have_all_alike_but_the_credential_and_what_is_for_one_of_them(awx: AwxStub) -> None:
+    plan, run = (awx.named("job_templates")[f"CloudTrail KMS {name}"] for name in ("plan", "enforce"))
+    differing = {name for name in plan if plan[name] != run[name]}
+    assert differing == {
+        *("id", "name", "description"),
+        *("job_type", "credentials", "extra_vars", "notification_templates_error"),
+    }
+    assert (plan["job_type"], run["job_type"]) == ("check", "run")
+    assert (plan["credentials"][0], run["credentials"][0]) == ("AWS plan", "AWS enforcement")
+    told, done = (json.loads(job["extra_vars"]) for job in (plan, run))
+    assert {name for name in done if told.get(name) != done[name]} == {
+        "cloudtrail_kms_fail_on",
+        "cloudtrail_kms_backup_path",
+    }
+    assert done["cloudtrail_kms_hosts"] == "all"
+
+
+def test_an_organization_is_enforced_in_one_job_within_the_limit_of_its_workflow(awx: AwxStub) -> None:
+    jobs = awx.named("job_templates")
+    (name,) = (name for name in awx.named("workflow_job_templates") if "enforce" in name)
+    assert awx.named("workflow_job_templates")[name]["ask_limit_on_launch"] is True
+    for job in (jobs["CloudTrail KMS plan"], jobs["CloudTrail KMS enforce"]):
+        assert (job["job_slice_count"], job["ask_limit_on_launch"]) == (1, True)
+    # A job whose workflow has the name of its template is taken for a slice.
+    assert not awx.named("workflow_job_templates").keys() & jobs.keys()
+
+
+def test_no_account_joins_between_the_plan_and_the_run(awx: AwxStub) -> None:
+    name = "CloudTrail KMS accounts to enforce"
+    source = awx.named("inventory_sources")[name]
+    assert (source["inventory"], source["source_path"]) == (name, "enforce.aws_accounts.yml")
+    assert (source["update_on_launch"], source["overwrite"]) == (False, True)
+    assert awx.named("job_templates")["CloudTrail KMS enforce"]["inventory"] == name
+    assert awx.named("workflow_job_templates")["CloudTrail KMS enforce after approval"]["allow_simultaneous"] is False
+
+
+def test_an_approval_says_whose_plan_it_is_about_and_where_that_is(awx: AwxStub) -> None:
+    for approval in awx.named("workflow_approval_templates").values():
+        assert "the accounts of enforce.aws_accounts.yml within the limit" in approval["description"]
+        assert "the output of the job CloudTrail KMS plan" in approval["description"]
 
 
 def test_the_accounts_come_from_the_inventory_of_the_collection_and_are_shared_out(awx: AwxStub) -> None:
@@ -88,6 +151,22 @@ def test_the_accounts_come_from_the_inventory_of_the_collection_and_are_shared_o
     job = awx.named("job_templates")["CloudTrail KMS organization audit"]
     assert (job["inventory"], job["job_slice_count"]) == (source["inventory"], 4)
     assert json.loads(job["extra_vars"])["cloudtrail_kms_hosts"] == "all"
+
+
+def test_the_page_names_what_a_plan_reads_beyond_an_audit() -> None:
+    audit, enforce = (
+        {
+            action
+            for statement in json.loads((ROOT / f"docs/permissions/{name}.json").read_text(encoding="utf-8"))[
+                "Statement"
+            ]
+            for action in statement["Action"]
+        }
+        for name in ("audit", "enforce")
+    )
+    (told,) = re.findall(r"^a plan needs \[audit\.json\].*?\.$", PAGE.text, re.M | re.S)
+    reads = {action for action in enforce - audit if re.match(r"\w+:(Get|List|Describe)", action)}
+    assert set(re.findall(r"`(\w+:\w+)`", told)) == reads
 
 
 def test_the_page_names_all_that_is_made(awx: AwxStub) -> None:
@@ -144,11 +223,14 @@ def test_a_second_run_sees_what_somebody_has_changed_and_in_check_mode_leaves_it
     jobs = awx.store.items["job_templates"]
     (audit,) = (number for number, job in jobs.items() if job["name"] == "CloudTrail KMS audit")
     jobs[audit]["job_type"] = "run"
+    (enforce,) = (number for number, job in jobs.items() if job["name"] == "CloudTrail KMS enforce")
+    jobs[enforce]["job_slice_count"] = 4
     awx.store.writes.clear()
-    assert re.search(r"\bchanged=1 .*\bfailed=0 ", configure(awx, tmp_path, ALL, "--check"))
+    assert re.search(r"\bchanged=2 .*\bfailed=0 ", configure(awx, tmp_path, ALL, "--check"))
     assert awx.store.writes == []
     assert jobs[audit]["job_type"] == "run"
     jobs[audit]["job_type"] = "check"
+    jobs[enforce]["job_slice_count"] = 1
 
 
 def test_without_a_credential_that_may_write_there_is_no_template_that_does(tmp_path: Path) -> None:
@@ -157,13 +239,34 @@ def test_without_a_credential_that_may_write_there_is_no_template_that_does(tmp_
         assert stub.named("job_templates").keys() == {"CloudTrail KMS audit"}
         assert not stub.named("workflow_job_templates")
         assert json.loads(stub.named("job_templates")["CloudTrail KMS audit"]["extra_vars"]) == {}
+        configure(stub, tmp_path, LEAST | {"cloudtrail_kms_awx_enforce_credential": "AWS enforcement"})
+        the_account_of_the_credential_is_enforced(stub)
+
+
+def the_account_of_the_credential_is_enforced(awx: AwxStub) -> None:
+    """Where no accounts are named to be. A refusal then stops everything, so that nobody is asked about a rest."""
+    for name in ("plan", "enforce"):
+        job = awx.named("job_templates")[f"CloudTrail KMS {name}"]
+        assert (job["inventory"], job["credentials"][0]) == ("CloudTrail KMS", "AWS enforcement")
+        assert "cloudtrail_kms_hosts" not in json.loads(job["extra_vars"])
+    assert ended(workflow(awx), "plan", {"plan": "failed"}) == (["plan"], True)
+    assert workflow(awx).keys() == {"plan", "approve", "enforce"}
+    (approval,) = awx.named("workflow_approval_templates").values()
+    assert "The plan for the account of AWS enforcement is the output" in approval["description"]
 
 
 def test_what_is_missing_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    lacking = {
+        "missing required arguments: cloudtrail_kms_awx_region": {
+            name: value for name, value in LEAST.items() if not name.endswith("region")
+        },
+        "Name a credential that may write in": LEAST | {"cloudtrail_kms_awx_plan_credential": "AWS plan"},
+    }
     with AwxStub(playbooks()) as stub:
         stub.store.writes.clear()
-        with pytest.raises(AssertionError, match="missing required arguments: cloudtrail_kms_awx_region"):
-            configure(stub, tmp_path, {name: value for name, value in LEAST.items() if not name.endswith("region")})
+        for message, variables in lacking.items():
+            with pytest.raises(AssertionError, match=message):
+                configure(stub, tmp_path, variables)
         assert stub.store.writes == []
 
 
