@@ -23,7 +23,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import uploads
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import refuse_one_place, uploads
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
     failures,
@@ -113,6 +113,7 @@ class ActionModule(ActionBase):
         options = module_options(given, own["mode"], new_bucket=own["new_bucket"])
         if own["mode"] == OPTIONS:
             return {"changed": False, "options": {name: given[name] for name in own["names"] if name in given}}
+        refuse_one_place(own, options)
         if own["mode"] == "enforce" and own["reports"]:
             self._refuse_one_directory_for_all(variables)
         if own["mode"] == "share":

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible import constants
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 
 # Asked when this file is imported, which Ansible does in its main process: it is the same for all hosts of a run.
 STARTED = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -21,6 +25,29 @@ FOLDER = "cloudtrail-kms"
 def passing_directory() -> str:
     """Make a directory for reports that are on their way to a bucket: Ansible removes it when it ends."""
     return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)
+
+
+def refuse_one_place(own: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raise AnsibleActionFail where a report would replace a file that the run writes or reads, or the other way round.
+
+    `own` are the options of the run, `options` those of its module. A backup may have the name of no report, whether of
+    a format that is asked for or not, beside the reports and in their folder of a bucket. Nor do letters of another
+    case tell two files apart everywhere.
+    """
+    names = {each.file_name for each in FORMATS.values()}
+    read = {"restore": options.get("restore") or [], "audits": own["audits"] or []}
+    for option, paths in {"backup_path": [options.get("backup_path") or ""], **read}.items():
+        for path in [paths] if isinstance(paths, str) else paths:
+            folder, name = os.path.split(os.path.abspath(path))
+            beside = own["report_dir"] and os.path.realpath(folder) == os.path.realpath(own["report_dir"])
+            in_bucket = option == "backup_path" and own["report_bucket"]
+            if name.lower() in names and (beside or in_bucket):
+                place = "report_dir" if beside else "report_bucket"
+                raise AnsibleActionFail(
+                    f"The file {path} of {option} and a report in {own[place]} of {place} would have one name, and one "
+                    f"would replace the other. Give cloudtrail_kms_{option} another name than those of reports, or "
+                    f"cloudtrail_kms_{place} another place."
+                )
 
 
 def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]) -> dict[str, str]:
