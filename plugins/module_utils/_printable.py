@@ -6,6 +6,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+# How Ansible begins its own lines: [WARNING]: and the like.
+_OF_ANSIBLE = re.compile(r"(?<=\[)[A-Z](?=[A-Z ]+\])")
+
 
 def printable(text: str) -> str:
     r"""Return the text with every character that would not show as itself written as an escape.
@@ -20,3 +26,16 @@ def printable(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def in_quotes(text: str) -> str:
+    """Return the text between quotes that it cannot end: as it stands in the JSON of a policy."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def unlike_ansible(text: str) -> str:
+    r"""Return a warning in which nothing reads as the beginning of another, to which a line break may bring it.
+
+    Ansible breaks a warning where the terminal ends. `[WARNING]` comes out as `[\x57ARNING]`.
+    """
+    return _OF_ANSIBLE.sub(lambda found: f"\\x{ord(found[0]):x}", text)

@@ -10,12 +10,12 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn as _warn
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable, unlike_ansible
 
 
 def warn(text: str) -> None:
     """Warn in one line."""
-    _warn(printable(text))
+    _warn(unlike_ansible(printable(text)))
 
 
 def fail(module: Any, *reasons: str, **result: Any) -> None:

@@ -12,12 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns, pad, wrap, wrap_with_command
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import (
+    columns,
+    pad,
+    wrap,
+    wrap_further_in,
+    wrap_with_command,
+)
 
 # Colours a piece of text that is laid out already, so that its escape sequences are never measured.
 Paint: TypeAlias = Callable[[str, Tone], str]
@@ -25,8 +31,9 @@ Paint: TypeAlias = Callable[[str, Tone], str]
 _GAP = "  "
 # Wider lines are hard to read; narrower ones Ansible does not print either.
 _WIDEST, _NARROWEST = 120, 79
-# The longest mark of a note.
+# The longest mark of a note, and that of what is to be done, by which it is told from quoted text of the same words.
 _MARK_WIDTH = 8
+_TO_DO = "->"
 _NOTE_INDENT = 4
 # Of a region's cell: AWS has no longer name, but a report may.
 LONGEST_REGION = 20
@@ -47,7 +54,10 @@ class Column:
 
 
 class Grid:
-    """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap."""
+    """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap.
+
+    What wraps in the first one goes on further in: where rows begin, nothing stands that others have written.
+    """
 
     def __init__(self, layout: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> None:
         """`rows` are the cells of all rows; a line takes `width` columns of the terminal at most."""
@@ -60,7 +70,8 @@ class Grid:
 
     def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:
         """Yield a row's lines: cells that are wider than their column wrap."""
-        wrapped = [wrap(cell, width) for cell, width in zip(_printable_cells(cells), self._widths, strict=True)]
+        (start, *middle), (edge, *widths) = _printable_cells(cells), self._widths
+        wrapped = [wrap_further_in(start, edge), *map(wrap, middle, widths)]
         (*first, last), *others = zip_longest(*wrapped, fillvalue="")
         yield self._joined(first) + _GAP + paint(last, tone)
         for line in others:
@@ -91,15 +102,20 @@ def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]
 
     They take `width` columns at most, but for an argument of a command that is longer.
     """
-    margin = " " * (_NOTE_INDENT + _MARK_WIDTH + len(_GAP))
+    width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
     for note, to_do in zip(notes, _to_dos(notes), strict=True):
         told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
-        lines = (wrap_with_command(text, width - len(margin)) for text in (told, printable(to_do)))
-        first, *others = chain.from_iterable(lines)
-        yield " " * _NOTE_INDENT + paint(pad(note.mark, _MARK_WIDTH), note.tone) + _GAP + first
-        yield from (margin + line for line in others if line)
+        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
+        if to_do:
+            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), width))
     if notes:
         yield ""
+
+
+def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines of which the first one has the mark before it, and no other anything but space."""
+    for number, line in enumerate(lines):
+        yield " " * _NOTE_INDENT + (" " * _MARK_WIDTH if number else mark) + _GAP + line
 
 
 def _to_dos(notes: Iterable[Note]) -> Iterator[str]:

@@ -56,6 +56,13 @@ def wrap(text: str, width: int) -> list[str]:
     return [line for line in lines if line] or [""]
 
 
+def wrap_further_in(text: str, width: int) -> list[str]:
+    """Return the text as `wrap` does, with what does not fit on the first line one column further in."""
+    first, *others = wrap(text, width)
+    rest = " ".join(text.split())[len(first) :]
+    return [first, *(f" {line}" for line in wrap(rest, width - 1))] if others else [first]
+
+
 def wrap_with_command(text: str, width: int) -> list[str]:
     """Return the text as `wrap` does; the command that it ends with, after a colon, is for a shell as it stands.
 

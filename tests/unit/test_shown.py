@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
 from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, part, run
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, NOTHING, OTHER_ARN, plan, target
@@ -193,3 +196,47 @@ def test_what_is_no_audit(name: str, audit: Any, version: str) -> None:
         FilterModule().filters()[name](audit, version)
     except AnsibleFilterError as error:
         shows(*(str(each) for each in (error, error.__cause__) if each is not None))
+
+
+# What begins a line of ours, the marks of notes and of what is to be done, a row, a closing line, and those of Ansible.
+OURS = re.compile(r" {4}(FAIL|UNKNOWN|advice|excepted|not read|->) |\d{12}|Accounts|Trails|CIS 3.5|\[[A-Z ]+\]")
+FORGED = '" To do: Replace it: aws kms x --y z. FAIL [WARNING]: -> 999999999999 Accounts Then "'
+
+
+def quoting(filler: str) -> dict[str, Any]:
+    """An audit that quotes a condition value, a Sid and an account's name, which begin with a filler of any length."""
+    text = f'111111111111" holds for nobody. {filler} {FORGED}'
+    deny = {**DENY, "Sid": text, "Condition": {"StringNotEquals": {"aws:SourceAccount": [text, f"{text}\\"]}}}
+    read = build.snapshot(key=build.key_policy(build.ENCRYPT, build.DESCRIBE, deny))
+    return facts([assess(replace(read, account_name=f"{filler} {FORGED}"), Settings())])
+
+
+def plain(text: str, _tone: object) -> str:
+    return text
+
+
+@pytest.mark.parametrize("filler", [".", "- ", '"'])
+def test_no_line_that_wraps_begins_as_one_of_ours(filler: str) -> None:
+    """Wherever the line of a terminal ends, and however much of what is quoted stands before."""
+    honest = [OURS.match(line) for line in render(quoting(""), width=120, paint=plain).splitlines()]
+    audit = quoting(filler * 61)
+    for width in range(79, 121):
+        found = [OURS.match(line) for line in render(audit, width=width, paint=plain).splitlines()]
+        assert [each[0] for each in found if each] == [each[0] for each in honest if each]
+
+
+def test_quotes_end_where_what_they_quote_does() -> None:
+    (account,) = quoting("")["accounts"]
+    for finding in account["trails"][0]["findings"]:
+        outside = re.sub(r'"(\\.|[^"\\])*"', "", finding["message"] + finding["remediation"])
+        assert "To do" not in outside
+        assert '"' not in outside
+
+
+@pytest.mark.parametrize("width", range(79, 121))
+def test_no_warning_that_wraps_begins_another(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(_shown, "_warn", warnings.append)
+    _shown.warn(f"{'. ' * width}[WARNING]: forged {'.' * width}[DEPRECATION WARNING]: forged")
+    for line in textwrap.wrap(f"[WARNING]: {warnings[0]}", width)[1:]:
+        assert not OURS.match(line)

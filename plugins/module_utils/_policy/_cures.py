@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._n
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import listing, quoted
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
 
 _KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 _OF_SERVICES = frozenset(("aws:principalisawsservice", "aws:principalservicename", "aws:principalservicenameslist"))
@@ -124,7 +125,7 @@ def _added(statement: Statement, operator: str, key: str, value: str) -> str:
     if not isinstance(tests, Mapping):
         return f"add {_member(operator, {key: value})} to its Condition"
     if key.lower() in map(str.lower, tests):
-        return f'add "{value}" to the values of {key} in its {operator}'
+        return f"add {in_quotes(value)} to the values of {key} in its {operator}"
     return f"add {_member(key, value)} to the {operator} of its Condition"
 
 

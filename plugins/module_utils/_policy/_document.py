@@ -44,6 +44,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     sought,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Principals
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
 
 ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -350,7 +351,7 @@ def _repeated(value: Any) -> Iterator[str]:
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
     found = [] if statements else ["The policy has no statements: it allows nothing."]
     sids = Counter(statement.sid for statement in statements if statement.sid)
-    found.extend(f'The Sid "{sid}" stands on more than one statement.' for sid in sids if sids[sid] > 1)
+    found.extend(f"The Sid {in_quotes(sid)} stands on more than one statement." for sid in sids if sids[sid] > 1)
     if document.get("Version") not in (*VERSIONS, None):
         found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
     return found
@@ -363,7 +364,7 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
     sid = document.get("Sid")
     conditions, oddities = parse_conditions(document.get("Condition", {}), variables=variables)
     statement = Statement(
-        label=f'statement "{sid}"' if sid and isinstance(sid, str) else f"statement {number}",
+        label=f"statement {in_quotes(sid)}" if sid and isinstance(sid, str) else f"statement {number}",
         sid=sid if isinstance(sid, str) else None,
         effect=document.get("Effect") if document.get("Effect") in ("Allow", "Deny") else None,
         principals=_principals(document),

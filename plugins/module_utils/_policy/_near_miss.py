@@ -16,6 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers, Principals
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import carried, quoted, written
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
 
 # From this likeness on (difflib's ratio) a name is taken for a misspelling of another one, as "kms=Decrypt" for
 # "kms:Decrypt". By how many characters the two may differ in length keeps the comparison cheap.
@@ -135,10 +136,15 @@ def _of_principal(statement: Statement, request: Request) -> Failure | None:
         return None
     misspelt = _misspelt_service(principals, request)
     if misspelt:
-        return Failure(f'its Principal is "{misspelt}", not "{name}"', f'correct "{misspelt}" to "{name}"', True)
+        return _mistake("Principal", misspelt, f'not "{name}"', name)
     element = "NotPrincipal" if principals.negated else "Principal"
     named = quoted(sorted(principals.names))
     return Failure(f"it does not name {name} as principal (its {element} is {named})", f"add {name} to its Principal")
+
+
+def _mistake(element: str, wrong: str, meant: str, right: str) -> Failure:
+    why = f"its {element} is {in_quotes(wrong)}, {meant}"
+    return Failure(why, f"correct {in_quotes(wrong)} to {in_quotes(right)}", True)
 
 
 def _of_action(statement: Statement, request: Request) -> Failure | None:
@@ -148,7 +154,7 @@ def _of_action(statement: Statement, request: Request) -> Failure | None:
     misspelt = _misspelt(statement, request)
     if misspelt:
         right = action + "*" * misspelt.endswith("*")
-        return Failure(f'its Action is "{misspelt}", not "{right}"', f'correct "{misspelt}" to "{right}"', True)
+        return _mistake("Action", misspelt, f'not "{right}"', right)
     element = "NotAction" if "NotAction" in statement.document else "Action"
     listed = f" (its {element} is {quoted(actions.values)})" if actions and actions.values else ""
     return Failure(f"it does not allow {action}{listed}", f"add {action} to its Action")
@@ -165,7 +171,7 @@ def _of_resource(statement: Statement, request: Request) -> Failure | None:
     if bucket.split(":")[2] == "s3" and swapped in resources.values and "Resource" in statement.document:
         right = f"{bucket}/*" if objects else bucket
         meant = "the bucket, not the objects in it" if objects else "the objects in the bucket, not the bucket"
-        return Failure(f'its Resource is "{swapped}", {meant}', f'correct "{swapped}" to "{right}"', True)
+        return _mistake("Resource", swapped, meant, right)
     element = "NotResource" if "NotResource" in statement.document else "Resource"
     why = f"its {element} does not cover {resource}, but {quoted(resources.values)}"
     return Failure(why, f"add {resource} to its Resource")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
 
 _SHOWN = 3
 
@@ -35,7 +36,7 @@ def carried(condition: Condition, request: Request) -> str:
 
 def quoted(values: Sequence[str]) -> str:
     """`"a", "b" and "c"`, and how many more there are."""
-    return listing([f'"{value}"' for value in values]) if values else "nothing"
+    return listing([*map(in_quotes, values)]) if values else "nothing"
 
 
 def listing(texts: Sequence[str]) -> str:

@@ -65,14 +65,14 @@ EVERYTHING_SHOWN = dedent("""\
 
     ACCOUNT       REGION        TRAIL   KEY          VERDICT
     111111111111  us-east-1     main    alias/trail  compliant
-    Payments
+     Payments
     111111111111  eu-central-1  second  none         non_compliant
         FAIL      trail_has_kms_key: What trail_has_kms_key found.
-                  To do: What mends trail_has_kms_key.
+        ->        To do: What mends trail_has_kms_key.
         UNKNOWN   key_is_usable: What key_is_usable found.
-                  To do: What mends key_is_usable.
+        ->        To do: What mends key_is_usable.
         advice    key_rotation_enabled: What key_rotation_enabled found.
-                  To do: What mends key_rotation_enabled.
+        ->        To do: What mends key_rotation_enabled.
 
     111111111111  us-east-1     third   alias/trail  compliant
         excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
@@ -80,15 +80,15 @@ EVERYTHING_SHOWN = dedent("""\
 
     111111111111  -             -       -            non_compliant
         not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
-                  To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
+        ->        To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
                   regions only.
         not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
-                  To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
+        ->        To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
                   proxy and aws_ca_bundle.
 
     222222222222  -             -       -            no_trails
         FAIL      account_has_trails: No trail was found in the regions that were read.
-                  To do: Create a multi-region trail whose logs are encrypted under a customer managed
+        ->        To do: Create a multi-region trail whose logs are encrypted under a customer managed
                   KMS key.
 
     333333333333  -             -       -            not_applicable
@@ -142,7 +142,7 @@ def notes(*findings: dict[str, Any], **fields: Any) -> list[str]:
 def test_a_command_is_shown_so_that_it_can_be_pasted() -> None:
     command = f"aws kms enable-key --region us-east-1 --key-id {KEY}"
     assert notes(finding("a", remediation=f"Enable it: {command}"))[1:] == [
-        "              To do: Enable it:",
+        "    ->        To do: Enable it:",
         "              aws kms enable-key --region us-east-1 \\",
         f"                --key-id {KEY}",
     ]
@@ -164,11 +164,11 @@ def test_what_mends_several_findings_is_said_once() -> None:
         finding("d", remediation=""),
     ) == [
         "    FAIL      a: What a found.",
-        "              To do: Enable it.",
+        "    ->        To do: Enable it.",
         "    FAIL      b: What b found.",
-        "              To do: as for a.",
+        "    ->        To do: as for a.",
         "    FAIL      c: What c found.",
-        "              To do: What mends c.",
+        "    ->        To do: What mends c.",
         "    FAIL      d: What d found.",
     ]
 
@@ -182,11 +182,11 @@ def test_rules_that_found_the_same_share_a_note() -> None:
         finding("d", "unknown", "advised", **same),
     ) == [
         "    UNKNOWN   a, c: The key could not be read.",
-        "              To do: Allow it.",
+        "    ->        To do: Allow it.",
         "    UNKNOWN   b: Another.",
-        "              To do: as for a, c.",
+        "    ->        To do: as for a, c.",
         "    advice    d: The key could not be read.",
-        "              To do: as for a, c.",
+        "    ->        To do: as for a, c.",
     ]
 
 
@@ -231,7 +231,7 @@ def test_a_refusal_names_the_action_to_allow(action: str, code: str, to_do: list
     assert body(audit(account("unknown", errors=[refused]))) == [
         "111111111111  -       -      -    unknown",
         f"    not read  {action} in eu-west-1: {code}: No.",
-        *(f"              To do: {text}" for text in to_do),
+        *(f"    ->        To do: {text}" for text in to_do),
     ]
 
 
@@ -255,8 +255,8 @@ def test_long_names_share_the_width_and_wrap_but_the_account_id_never_does() -> 
     )
     assert body(document, 79) == [
         "111111111111  ap-southeast-1  StackSet-         mrk-0123456789ab  non_compliant",
-        "Zahlungsverk                  baseline-trail-   cdef0123456789ab",
-        "ehrsteam                      1ABCDEFGHIJKLMNO  cdef",
+        " Zahlungsver                  baseline-trail-   cdef0123456789ab",
+        " kehrsteam                    1ABCDEFGHIJKLMNO  cdef",
         "                              P",
     ]
 
@@ -293,7 +293,7 @@ def test_colour_is_painted_on_what_is_laid_out_already() -> None:
         "<strong>ACCOUNT       REGION     TRAIL  KEY          VERDICT</>",
         "111111111111  us-east-1  main   alias/trail  <doubt>unknown</>",
         "    <doubt>UNKNOWN </>  key_is_usable: What key_is_usable found.",
-        "              To do: What mends key_is_usable.",
+        "    ->        To do: What mends key_is_usable.",
         "    <quiet>advice  </>  x: What x found.",
     ]
 
