@@ -134,6 +134,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
 STRANGER = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
 NAMES = [f"arn:aws:iam::*:role/x{number}*" for number in range(170)]
 SERVICES = [f"s{number}.*.amazonaws.com" for number in range(170)]
+# Of the accounts that lead to the same place, the first in the order in which they are tried.
+FIRST_TO_BE_TRIED = [f"{str(number)[::-1]:0<12}" for number in range(1_000)]
 LONG_NAME = "arn:aws:iam::*:role/" + "a" * 1_900
 
 
@@ -171,6 +173,29 @@ PRODUCTS: dict[str, list[dict[str, Any]]] = {
             **STRANGER,
             "Resource": [f"${{aws:PrincipalArn}}{number}" for number in range(300)],
             "Condition": {"StringLike": {"aws:PrincipalArn": NAMES}},
+        }
+    ],
+    "organizations and services": [
+        {**STRANGER, "Condition": {"StringLike": {key: f"*{letter}*"}, "StringEquals": {"aws:PrincipalTag/q": "1"}}}
+        for letter in "abcdefg"
+        for key in ("aws:PrincipalOrgPaths", "kms:ViaService")
+    ],
+    "beginnings and the accounts that are named": [
+        {
+            **build.ENCRYPT,
+            "Condition": {
+                "StringLike": {"aws:SourceArn": [f"arn:aws:cloudtrail:*{letter}*:*:trail/zzz" for letter in "abcdefgh"]}
+            },
+        },
+        {**STRANGER, "Condition": {"StringEquals": {"kms:CallerAccount": FIRST_TO_BE_TRIED}}},
+    ],
+    "beginnings and the numbers that accounts are compared with": [
+        {
+            **build.ENCRYPT,
+            "Condition": {
+                "StringLike": {"aws:SourceArn": [f"*{letter}*:*:*:trail/zzz" for letter in "abcdefgh"]},
+                "NumericLessThan": {"aws:SourceAccount": [str(number) for number in range(2_000)]},
+            },
         }
     ],
     "long names and patterns": [
@@ -211,6 +236,29 @@ def test_lists_that_multiply_each_other_are_judged_within_a_budget(lists: str, s
     # Read once before, so that what is counted is the judging.
     assert calls(judged(key=policy)) < 10 * steps
     assert found.status == "unknown"
+    assert "takes more than the 1,000,000 steps that are given to a finding" in found.message
+    assert found.remediation.startswith("Shorten the policy")
+
+
+def test_all_moments_of_a_policy_are_judged_within_one_budget(steps: int) -> None:
+    times = {"DateLessThan": {"aws:CurrentTime": [f"2026-12-{day:02}T00:00:00Z" for day in range(1, 21)]}}
+    statements = [
+        {
+            **STRANGER,
+            "Condition": {
+                "StringLike": {"aws:PrincipalOrgPaths": f"*{letter}*"},
+                "StringEquals": {"kms:CallerAccount": build.ACCOUNT},
+                **times,
+            },
+        }
+        for letter in "ab"
+    ]
+    policy = build.key_policy(build.ENCRYPT, *statements, build.DESCRIBE, build.DECRYPT)
+    found = build.finding("key_policy_is_scoped", build.snapshot(key=policy))
+    assert calls(judged(key=policy)) < 10 * steps
+    assert (found.status, found.level) == ("unknown", "advised")
+    assert found.message.startswith("The key policy admits CloudTrail for the trails it names, and no stranger. ")
+    assert "after 2026-12-" in found.message
     assert "takes more than the 1,000,000 steps that are given to a finding" in found.message
     assert found.remediation.startswith("Shorten the policy")
 

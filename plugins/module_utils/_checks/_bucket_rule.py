@@ -83,7 +83,7 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
     if isinstance(policy, Result):
         return policy
-    return beside_delivery(subject, _of_every_organization(subject, policy, Budget()))
+    return beside_delivery(subject, _of_every_organization(subject, policy, subject.budget))
 
 
 def policy_of(subject: Subject) -> Policy | Result | ReadError:
@@ -102,7 +102,7 @@ def refused_spare_folder(subject: Subject) -> str | None:
     policy = policy_of(subject)
     if not isinstance(policy, Policy):
         return None
-    return _refused_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", Budget())
+    return _refused_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", subject.budget)
 
 
 def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:

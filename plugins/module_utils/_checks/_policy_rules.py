@@ -88,9 +88,8 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         # Their policies hang on kms:ViaService, of which AWS does not say what CloudTrail's calls carry.
         message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."
         return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
-    decision = decide(
-        policy, service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)
-    )
+    request = service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)
+    decision = decide(policy, request, subject.budget)
     result = as_result(
         policy,
         decision,

@@ -81,7 +81,7 @@ def readers_can_decrypt(subject: Subject) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    asking = _Asking(subject, key, policy, subject.log_contexts, Budget.of(len(subject.settings.readers)))
+    asking = _Asking(subject, key, policy, subject.log_contexts, subject.budget)
     answers = {reader: _answer(asking, reader) for reader in subject.settings.readers}
     evidence = {reader: each.evidence for reader, each in answers.items()}
     denied = [reader for reader, each in answers.items() if each.status == "fail"]

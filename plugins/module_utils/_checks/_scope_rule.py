@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
+from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._strangers import Context, Strangers
@@ -24,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import (
     OBJECT_KEY,
+    SERVICE,
     TRAIL_KEY,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
@@ -87,9 +89,21 @@ _WITHOUT_LOGS: Context = {
     **_DIRECTLY,
     **dict.fromkeys((TRAIL_KEY, OBJECT_KEY, "kms:EncryptionContextKeys", "kms:EncryptionContext:*"), ()),
 }
+# What a caller chooses ("AWS KMS condition keys", and "Service Authorization Reference": TagResource and ReplicateKey
+# take tags): of administration, and of any call, which may have any encryption context.
+_OF_ADMINISTRATION = frozenset({"aws:RequestTag/*", "aws:TagKeys", "kms:Grant*", "kms:Bypass*", "kms:Replica*"})
+_OF_ANY_CALL = _OF_ADMINISTRATION | {"kms:EncryptionContext:*", "kms:EncryptionContextKeys"}
+_ENCRYPTION = ("kms:GenerateDataKey",)
+# To decrypt takes what was encrypted with: the context of a log is CloudTrail's.
+_OF_LOGS = ("kms:Decrypt", "kms:ReEncryptFrom")
+_OF_OTHERS = tuple(action for action in USE + ADMINISTRATION if action not in _OF_LOGS)
+# What no service needs that may use a key: grants are how many of them use it.
+_OF_OWNERS = tuple(action for action in ADMINISTRATION if not action.endswith("Grant"))
+_Call: TypeAlias = tuple[Request, tuple[str, ...]]
 # Nearest to an allow first.
 SEVERITY = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
+_ANYBODY, _SERVICES = "any other account may {}", "any other AWS service may {}"
 
 
 def key_policy_is_scoped(subject: Subject) -> Result:
@@ -102,7 +116,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    answers = _answers(subject, key, policy)
+    answers, untried = _answers(subject, key, policy)
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:
@@ -118,6 +132,14 @@ def key_policy_is_scoped(subject: Subject) -> Result:
         decision = next(iter(unclear.values()))
         message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
         return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
+    if untried:
+        return Result(
+            "unknown",
+            f"It cannot be told whether strangers get in: a pattern of the key policy is like {untried[0]}, and "
+            "whoever it is like is named elsewhere in the policy, so that no stranger can be tried.",
+            f"Name in the policy of {key.arn} whom you mean in full, without * and ?.",
+            {"untried": untried},
+        )
     # Where this rule is advice, the second policy is not asked for its sake.
     is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
     if is_required and isinstance(key.ram_policy, ReadError):
@@ -139,65 +161,68 @@ def _few(actions: list[str]) -> str:
     return ", ".join(actions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
-    """Of everything that should be refused, the worst answer that the policy gives."""
-    budget = Budget()
+def _answers(subject: Subject, key: Key, policy: Policy) -> tuple[dict[str, Decision], list[str]]:
+    """Of everything that should be refused, the worst answer that the policy gives, and whom nobody could try."""
+    budget = subject.budget
     plain = _service_call("kms:GenerateDataKey", subject, key, subject.trail.arn)
     of_service = Strangers(policy, concerning(policy, plain), key.arn, budget)
     reader = _reader(subject, key, of_service.role, subject.locations[0].bucket_arn)
     of_others = Strangers(policy, concerning(policy, reader), key.arn, budget)
-    asked: list[tuple[str, Strangers, Iterable[Request], tuple[str, ...]]] = [
-        (FOREIGN_ENCRYPTION, of_service, _foreign_encryptions(subject, key, of_service), ("kms:GenerateDataKey",)),
-        ("CloudTrail may {}", of_service, _own_calls(subject, key, of_service), ADMINISTRATION),
-        (
-            "any other account may {}",
-            of_others,
-            _foreign_readers(subject, key, of_others, budget),
-            USE + ADMINISTRATION,
-        ),
+    service = _foreign_service(subject, key, of_service.account, "stranger.amazonaws.com")
+    of_services = Strangers(policy, concerning(policy, service), key.arn, budget)
+    asked: list[tuple[str, Strangers, Request, Iterable[_Call], tuple[str, ...]]] = [
+        (FOREIGN_ENCRYPTION, of_service, plain, _foreign_encryptions(subject, key, of_service), _ENCRYPTION),
+        ("CloudTrail may {}", of_service, plain, _own_calls(subject, key, of_service), ADMINISTRATION),
+        (_ANYBODY, of_others, reader, _foreign_callers(subject, key, of_others, budget), USE + ADMINISTRATION),
+        (_SERVICES, of_services, service, _foreign_services(subject, key, of_services), USE + ADMINISTRATION),
     ]
-    return {
+    answers = {
         name.format(action): decision
-        for name, strangers, requests, actions in asked
-        for action, decision in _worst(strangers.policy, requests, actions, budget).items()
+        for name, strangers, spare, calls, actions in asked
+        for action, decision in _worst(strangers.policy, calls, spare, actions, budget).items()
     }
+    untried = of_service.untried | of_others.untried | of_services.untried
+    return {**answers, **_of_named_services(subject, key, policy, of_service.account)}, sorted(untried)
 
 
-def _worst(policy: Policy, requests: Iterable[Request], actions: Iterable[str], budget: Budget) -> dict[str, Decision]:
+def _worst(
+    policy: Policy, calls: Iterable[_Call], spare: Request, actions: Iterable[str], budget: Budget
+) -> dict[str, Decision]:
     """Of each action the decision that is nearest to an allow, over all that a stranger could try.
 
-    What could not be tried any more is open of every action that is not allowed anyway.
+    What could not be tried any more is open of every action that is not allowed anyway: it is asked of the `spare`.
+    Nothing is where no statement allows anything.
     """
     worst: dict[str, Decision] = {}
-    for request in _unlike(policy, requests, budget):
-        for action in actions:
+    if not any(each.effect == "Allow" for each in policy.statements):
+        return worst
+    for request, asked in chain(_unlike(policy, calls, budget), _rest(spare, actions, budget)):
+        for action in asked:
             decision = decide(policy, request.asking(action), budget)
             if action not in worst or _severity(decision) < _severity(worst[action]):
                 worst[action] = decision
     return worst
 
 
-def _unlike(policy: Policy, requests: Iterable[Request], budget: Budget) -> Iterator[Request]:
-    """Those of the requests that statements may tell from all before, but one where no statement allows anything.
+def _rest(spare: Request, actions: Iterable[str], budget: Budget) -> Iterator[_Call]:
+    """One call of every action where the budget is exhausted."""
+    if budget.is_exhausted:
+        yield spare, tuple(actions)
 
-    Where the budget is exhausted there is one more.
-    """
-    may_allow = any(each.effect == "Allow" for each in policy.statements)
+
+def _unlike(policy: Policy, calls: Iterable[_Call], budget: Budget) -> Iterator[_Call]:
+    """Those of the calls that statements may tell from all before."""
     lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
     is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
     steps, sought = policy.weight
     seen: set[Hashable] = set()
-    for request in requests:
+    for request, actions in calls:
         if not budget.spend(steps + sought * request.longest // CHARACTERS):
             break
-        kind: Hashable = object() if is_told_by_name else _kind(policy, request)
+        kind: Hashable = object() if is_told_by_name else (actions, _kind(policy, request))
         if kind not in seen:
             seen.add(kind)
-            yield request
-        if not may_allow:
-            break
-    if budget.is_exhausted:
-        yield request
+            yield request, actions
 
 
 def _kind(policy: Policy, request: Request) -> Hashable:
@@ -214,19 +239,69 @@ def _severity(decision: Decision) -> int:
     return SEVERITY.index(decision.outcome)
 
 
-def _foreign_encryptions(subject: Subject, key: Key, strangers: Strangers) -> Iterator[Request]:
+def _foreign_encryptions(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
     """CloudTrail's calls for foreign trails, which are of accounts of another organization, or of none."""
     organizations = strangers.asked(strangers.organizations("Source"))
     for arn, organization in product(strangers.trails(), organizations):
         caller = _caller(key, arn.split(":")[4])
-        yield _carrying(_service_call("kms:GenerateDataKey", subject, key, arn), {**caller, **organization})
+        call = _carrying(_service_call("kms:GenerateDataKey", subject, key, arn), {**caller, **organization})
+        yield call, _ENCRYPTION
 
 
-def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[Request]:
+def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
     """CloudTrail's calls for the trail itself, with the trail among what it encrypts, and without."""
     for account in strangers.accounts():
         for action in ("kms:GenerateDataKey", "kms:DescribeKey"):
-            yield _carrying(_service_call(action, subject, key, subject.trail.arn), _caller(key, account))
+            request = _carrying(_service_call(action, subject, key, subject.trail.arn), _caller(key, account))
+            yield _choosing(request, _OF_ADMINISTRATION), ADMINISTRATION
+
+
+def _foreign_services(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
+    """Calls that services make for a foreign account."""
+    objects = _objects(subject, strangers.policy, subject.budget)
+    for name in strangers.callers():
+        request = _foreign_service(subject, key, strangers.account, name)
+        yield from ((_carrying(request, _context_of_log(subject, file)), _OF_LOGS) for file in objects)
+        yield request, _OF_OTHERS
+
+
+def _context_of_log(subject: Subject, file: str) -> Context:
+    """The encryption context of a log file."""
+    names = ("aws:cloudtrail:arn", "aws:s3:arn")
+    return {TRAIL_KEY: subject.trail.arn, OBJECT_KEY: file, "kms:EncryptionContextKeys": names}
+
+
+def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str) -> dict[str, Decision]:
+    """What services may administer for a foreign account that the policy names as principals, which may use the key."""
+    names = {
+        name
+        for each in policy.statements
+        if each.effect == "Allow" and each.principals and not each.principals.negated
+        for name in each.principals.services
+    }
+    answers: dict[str, Decision] = {}
+    for name in sorted(names - {SERVICE}):
+        request = _foreign_service(subject, key, account, name)
+        concerned = concerning(policy, request)
+        found = _worst(concerned, [(request, _OF_OWNERS)], request, _OF_OWNERS, subject.budget)
+        answers.update({f"{name} may {action}": decision for action, decision in found.items()})
+    return answers
+
+
+def _foreign_service(subject: Subject, key: Key, account: str, name: str) -> Request:
+    """A call of another service than CloudTrail for a foreign account."""
+    arn = f"arn:{key.arn.split(':')[1]}:{name.partition('.')[0]}:{key.region}:{account}:stranger"
+    call = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
+    of_service: Context = {
+        **_caller(key, account),
+        "aws:PrincipalServiceName": name,
+        "aws:PrincipalServiceNamesList": (name,),
+        "aws:SourceAccount": account,
+        "aws:SourceArn": arn,
+        "aws:SourceOrgID": (),
+        "aws:SourceOrgPaths": (),
+    }
+    return _choosing(replace(_carrying(call, of_service), principal=name), _OF_ANY_CALL)
 
 
 def _service_call(action: str, subject: Subject, key: Key, trail_arn: str) -> Request:
@@ -242,22 +317,32 @@ def _caller(key: Key, account: str) -> dict[str, str]:
     return {"kms:CallerAccount": account, "aws:PrincipalAccount": account, "aws:PrincipalArn": arn}
 
 
-def _foreign_readers(subject: Subject, key: Key, strangers: Strangers, budget: Budget) -> Iterator[Request]:
-    """Calls of strangers, who are in an organization of their own or in none, through services and directly."""
-    # Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
+def _foreign_callers(subject: Subject, key: Key, strangers: Strangers, budget: Budget) -> Iterator[_Call]:
+    """Calls of strangers, who are in an organization of their own or in none, through services and directly.
+
+    To decrypt the logs they repeat what CloudTrail encrypted them with; of all other calls the parameters are theirs.
+    """
+    objects = _objects(subject, strangers.policy, budget)
+    through: list[Context] = [{}, *({"kms:ViaService": service} for service in strangers.services())]
+    organizations = strangers.asked(strangers.organizations("Principal"))
+    ways = strangers.asked([*through, _DIRECTLY, _WITHOUT_LOGS])
+    for name in strangers.principals():
+        readers = [_reader(subject, key, name, file) for file in objects]
+        other = _choosing(readers[0], _OF_ANY_CALL)
+        for organization, way in product(organizations, ways):
+            carried = {**organization, **way}
+            yield from ((_carrying(reader, carried), _OF_LOGS) for reader in readers)
+            yield _carrying(other, carried), _OF_OTHERS
+
+
+def _objects(subject: Subject, policy: Policy, budget: Budget) -> list[str]:
+    """What logs are encrypted with, as far as the policy tells it apart.
+
+    Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
+    """
     files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
-    objects = told_apart(strangers.policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
-    ways: list[Context] = [
-        {},
-        *({"kms:ViaService": service} for service in strangers.services()),
-        _DIRECTLY,
-        _WITHOUT_LOGS,
-    ]
-    organizations = strangers.organizations("Principal")
-    circumstances = strangers.asked({**one, **two} for one, two in product(organizations, ways))
-    for name, group in product(strangers.principals(), objects):
-        request = _reader(subject, key, name, group[0])
-        yield from (_carrying(request, each) for each in circumstances)
+    groups = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
+    return [group[0] for group in groups]
 
 
 def _reader(subject: Subject, key: Key, name: str, object_arn: str) -> Request:
@@ -275,3 +360,10 @@ def _reader(subject: Subject, key: Key, name: str, object_arn: str) -> Request:
 def _carrying(request: Request, context: Context) -> Request:
     """The request with more in its context, known now where it was unknown."""
     return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())
+
+
+def _choosing(request: Request, keys: frozenset[str]) -> Request:
+    """The request where nobody knows what it carries of some keys, whose values are its caller's choice."""
+    begins = tuple(key.rstrip("*").lower() for key in keys)
+    context = {key: value for key, value in request.context.items() if not key.lower().startswith(begins)}
+    return replace(request, context=context, unknown_keys=request.unknown_keys | keys)

@@ -18,36 +18,49 @@ from string import ascii_letters, ascii_lowercase, digits
 from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
+    Condition,
+    split_operator,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import TRAIL_KEY
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller, account_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._witnesses import (
     ACCOUNT_LENGTH,
     Accounts,
     Form,
     Free,
     Patterns,
+    Which,
     distinct,
     texts,
 )
 
-# Every account that a text mentions, also in longer numbers.
-_TWELVE_DIGITS = re.compile(r"(?=([0-9]{12}))")
-# A pattern that is like this account alone, or like ARNs of this account alone: in those of strangers no other part
-# has a colon on both sides that digits could stand between.
-_NAMED = re.compile(r"(?:^|:)[0-9]{12}(?:$|:)")
-_ID = re.compile(r"(?:o-[a-z0-9]{10,32}|r-[a-z0-9]{4,32}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})(?![a-z0-9])")
+# Values that are like one account alone: of an account, of the ARN of a trail, whose other parts hold no colon, and of
+# the ARN of a principal, whose path may hold colons (IAM API reference, CreateRole, Path), so that the asterisk of a
+# text must not stand before the account; that of an ARN passes no colon.
+_ONE_ACCOUNT = re.compile(r"()([0-9]{12})\**$")
+_ONE_OF_TRAIL = re.compile(r"(.*:|^)([0-9]{12})(?=$|[:*])")
+_ONE_OF_ARN = re.compile(r"((?:[^:]*:){4})([0-9]{12})(?=$|[:*])")
+_ONE_OF_TEXT = re.compile(r"((?:[^:*]*:){4})([0-9]{12})(?=$|[:*])")
+# What is like one organization, root or organizational unit alone.
+_ONE_OF_ORGANIZATIONS = re.compile(r"(?:^o-[a-z0-9]{10,32}|/r-[a-z0-9]{4,32}|/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})(?=$|/)")
+_ONE_NAME = re.compile(r"[^*?$]+$")
 _VARIABLE = re.compile(r"\$\{([^},]+)")
-_NOTHING = re.compile(r"(?!)")
 CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
 _VARIABLES = (*map(str.lower, CALLERS), "aws:sourceaccount")
+_PRINCIPAL, _TRAILS = "aws:principalarn", ("aws:sourcearn", TRAIL_KEY.lower())
 _LOWER = ascii_lowercase + digits
 # CloudTrail API reference, CreateTrail, Name.
 _TRAIL = ("trail/", Free(ascii_letters + digits, 1, 1), Free(ascii_letters + digits + "._-", 2, 127))
-# IAM API reference, CreateRole: names have up to 64 characters of these, paths up to 512 with both slashes.
+# IAM API reference, CreateRole: names have up to 64 characters of these, paths up to 512 with both slashes, of all that
+# ASCII prints.
 _IAM_NAME = ascii_letters + digits + "_+=,.@-"
 _NAME = Free(_IAM_NAME, 1, 64)
-_PATH = (Free(_IAM_NAME + "/", 1, 510), "/")
+_PRINTED = frozenset(map(chr, range(0x21, 0x7F)))
+# Without colons: see `_paths_with_colons`.
+_PATH = (Free("".join(sorted(_PRINTED - {":"})), 1, 510), "/")
+_SERVICE = (Free(_LOWER + ".-", 2, 60),)
 # STS API reference, GetFederationToken, Name.
 _FEDERATED = ("federated-user/", Free(_IAM_NAME, 2, 32))
 # "AWS global condition context keys", aws:PrincipalArn: a role, a user, a root user, a federated user.
@@ -60,43 +73,56 @@ _IAM_TAILS: tuple[tuple[Form, ...], ...] = (
 _ORGANIZATION = ("o-", Free(_LOWER, 10, 32))
 _ROOT = ("/r-", Free(_LOWER, 4, 32), "/")
 _UNIT = (*_ROOT, "ou-", Free(_LOWER, 4, 32), "-", Free(_LOWER, 8, 32), "/")
+# What conditions say of a text.
+Answers: TypeAlias = "tuple[bool | None, ...]"
 # What a request carries, by condition key.
 Context: TypeAlias = Mapping[str, str | tuple[str, ...]]
+LONGEST_PATH = 511
 FOREIGN_ORGANIZATION = "o-0000000000"
 
 
 class Strangers:
     """The strangers to one policy, for a key. Where the budget does not suffice to find all, it is exhausted.
 
-    `account` is one of them, `role` a role of it.
+    `account` is one of them, `role` a role of it. `untried` are texts that patterns are like while the policy names all
+    that are like them, so that no stranger can be tried.
     """
 
     def __init__(self, policy: Policy, concerning: Policy, key_arn: str, budget: Budget) -> None:
-        """Look for whom the policy mentions, in whatever spelling. Only some of its statements concern strangers."""
+        """Look for whom the policy names. Only some of its statements concern strangers."""
         self.policy, self._budget = concerning, budget
-        _arn, self._partition, _service, self._region, owner = key_arn.split(":")[:5]
-        text = to_json([each.document for each in policy.statements])
-        self._mentioned = frozenset((owner, *_TWELVE_DIGITS.findall(text)))
-        self._ids = frozenset(_ID.findall(text))
+        self.untried: set[str] = set()
+        _arn, self._partition, _service, self._region, self._owner = key_arn.split(":")[:5]
+        self._named = frozenset((self._owner, *_named_accounts(policy)))
+        self._naming = frozenset(_naming(policy))
         numbers = (f"{number:0{ACCOUNT_LENGTH}}" for number in chain((0, 999_999_999_999), count(1)))
-        self.account = next(number for number in numbers if number not in self._mentioned)
+        self.account = next(number for number in numbers if number not in self._named)
         self.role = f"arn:{self._partition}:iam::{self.account}:role/stranger"
+        asked = to_json([each.document for each in concerning.statements])
+        conditions = chain.from_iterable(statement.conditions for statement in concerning.statements)
+        self._keys = {each.folded_key for each in conditions}.union(map(str.lower, _VARIABLE.findall(asked)))
+        self._asked: dict[str, bool] = {}
 
     def asked(self, contexts: Iterable[Context]) -> list[Context]:
         """Of contexts those that differ in what the statements ask for."""
-        conditions = chain.from_iterable(statement.conditions for statement in self.policy.statements)
-        text = to_json([each.document for each in self.policy.statements])
-        keys = {each.folded_key for each in conditions}.union(map(str.lower, _VARIABLE.findall(text)))
         found: dict[object, Context] = {}
         for context in contexts:
-            names = (name for name in context if any(fnmatchcase(key, name.lower()) for key in keys))
+            if not self._budget.spend(1):
+                break
+            names = (name for name in context if self._is_asked(name))
             found.setdefault(tuple((name, context[name]) for name in names), context)
         return list(found.values())
+
+    def _is_asked(self, name: str) -> bool:
+        """Whether the statements ask for a key, or for one of those that its asterisk stands for."""
+        if name not in self._asked:
+            self._asked[name] = any(fnmatchcase(key, name.lower()) for key in self._keys)
+        return self._asked[name]
 
     def accounts(self) -> Iterator[str]:
         """Accounts from which a service may call."""
         yield self.account
-        nothing = Patterns((), {}, _NOTHING)
+        nothing = Patterns((), {})
         yield from self._accounts(*CALLERS, "aws:SourceAccount").of(nothing, nothing.start)
 
     def trails(self) -> Iterator[str]:
@@ -114,7 +140,9 @@ class Strangers:
         head = f"arn:{self._partition}:iam::"
         yield self.role
         asking, accounts = self._asking("aws:PrincipalArn"), self._accounts(*CALLERS)
-        yield from self._arns(asking, accounts, ((head,),), _IAM_TAILS)
+        roles, *others = _IAM_TAILS
+        with_colons: list[Form] = [("role/", path, _NAME) for path in _paths_with_colons(asking)]
+        yield from self._arns(asking, accounts, ((head,),), ((*with_colons, *roles), *others))
         yield from self._arns(asking, accounts, ((f"arn:{self._partition}:sts::",),), ((_FEDERATED,),))
         users = product(self.accounts(), self._texts((_NAME,), "aws:username"))
         yield from (f"{head}{account}:user/{name}" for account, name in users)
@@ -128,12 +156,21 @@ class Strangers:
     def services(self) -> list[str]:
         """Services through which somebody may call, by kms:ViaService."""
         suffix = ".amazonaws.com" + (".cn" if self._partition == "aws-cn" else "")
-        return self._texts((Free(_LOWER + ".-", 2, 60), suffix), "kms:ViaService")
+        return self._texts((*_SERVICE, suffix), "kms:ViaService")
+
+    def callers(self) -> list[str]:
+        """Names of services that call for themselves, but for those that conditions name."""
+        keys = "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList"
+        patterns = Patterns(self._asking(*keys), {}, decided=self._deciding(_ONE_NAME))
+        found = texts((*_SERVICE, ".amazonaws.com"), patterns, {patterns.start: ""}, self._budget)
+        return self._open(
+            ((patterns.open_answers(state),), patterns.is_decided(state), name) for state, name in found.items()
+        )
 
     def _texts(self, form: Form, key: str) -> list[str]:
         """Values of a key that anybody may choose."""
-        patterns = Patterns(self._asking(key), {}, _NOTHING)
-        return distinct(texts(form, patterns, {patterns.start: ""}, self._budget), patterns)
+        patterns = Patterns(self._asking(key), {})
+        return distinct(texts(form, patterns, {patterns.start: ""}, self._budget), patterns, self._budget)
 
     def _asking(self, *keys: str) -> list[Condition]:
         """The conditions on some keys."""
@@ -142,35 +179,111 @@ class Strangers:
         return [each for each in conditions if each.folded_key in folded]
 
     def _accounts(self, *keys: str) -> Accounts:
-        return Accounts(self._asking(*keys), self._mentioned, _NAMED, self._budget)
+        return Accounts(self._asking(*keys), self._named, _is_named, self._budget, self._owner, self.untried)
 
     def _regions(self) -> Form:
-        """The form of Regions' names in the key's partition: `us-east-1`, `us-gov-west-1`."""
+        """The form of Regions' names in the key's partition: `us-east-1`, `us-gov-west-1`; of up to two digits."""
         area = self._region.split("-")[:-2]
         begin = ("-".join(area),) if len(area) > 1 else (Free(ascii_lowercase, 2, 2),)
-        return (*begin, "-", Free(ascii_lowercase, 4, 9), "-", Free("123456789", 1, 1))
+        return (*begin, "-", Free(ascii_lowercase, 4, 9), "-", Free(digits, 1, 2))
 
     def _arns(
         self, asking: Sequence[Condition], accounts: Accounts, heads: Sequence[Form], kinds: Sequence[Sequence[Form]]
     ) -> Iterator[str]:
         """ARNs that begin in one of these forms, go on with an account, and end in one form of each kind."""
-        anyone = Patterns(asking, dict.fromkeys(_VARIABLES, "?" * ACCOUNT_LENGTH), _NAMED)
+        anyone = Patterns(asking, dict.fromkeys(_VARIABLES, "?" * ACCOUNT_LENGTH), _is_named)
         begun = {anyone.start: ""}
         begins = {state: text for form in heads for state, text in texts(form, anyone, begun, self._budget).items()}
         for state, begin in begins.items():
             for account in accounts.of(anyone, state):
-                patterns = Patterns(asking, dict.fromkeys(_VARIABLES, account), _NAMED)
+                if not self._budget.spend(anyone.steps_of_preparing):
+                    return
+                patterns = Patterns(asking, dict.fromkeys(_VARIABLES, account), _is_named)
                 own = {patterns.after(patterns.start, f"{begin}{account}:"): f"{begin}{account}:"}
                 for forms in kinds:
                     ended = (texts(form, patterns, own, self._budget) for form in forms)
-                    yield from distinct({state: arn for each in ended for state, arn in each.items()}, patterns)
+                    yield from distinct(
+                        {state: arn for each in ended for state, arn in each.items()}, patterns, self._budget
+                    )
 
-    def _paths(self, *keys: str) -> Iterator[str]:
-        """Paths of organizations, such as name neither an organization, nor a root, nor an OU that the policy names."""
-        patterns = Patterns(self._asking(*keys), {}, _NOTHING)
+    def _paths(self, *keys: str) -> list[str]:
+        """Paths of organizations, such as name neither an organization, nor a root, nor an OU that conditions name."""
+        patterns = Patterns(self._asking(*keys), {}, decided=self._deciding(_ONE_OF_ORGANIZATIONS))
         found = texts(_ORGANIZATION, patterns, {patterns.start: ""}, self._budget)
-        kinds = {(patterns.answers(state), patterns.after(state, "/")): (state, text) for state, text in found.items()}
-        for state, text in kinds.values():
-            for tail in (("/",), _ROOT, _UNIT):
-                ended = texts(tail, patterns, {state: text}, self._budget)
-                yield from (path for path in distinct(ended, patterns) if self._ids.isdisjoint(_ID.findall(path)))
+        kinds = {
+            (patterns.open_answers(state), patterns.is_decided(state), patterns.after(state, "/")): (state, text)
+            for state, text in found.items()
+        }
+        return self._open(
+            ((answers, patterns.open_answers(end)), is_decided or patterns.is_decided(end), path)
+            for (answers, is_decided, _after), (state, text) in kinds.items()
+            for tail in (("/",), _ROOT, _UNIT)
+            for end, path in texts(tail, patterns, {state: text}, self._budget).items()
+            if self._budget.spend(patterns.steps_of_answers)
+        )
+
+    def _deciding(self, one: re.Pattern[str]) -> Which:
+        """Which values name somebody whom the policy thereby lets in."""
+        return lambda condition, value: condition in self._naming and one.search(value) is not None
+
+    def _open(self, found: Iterable[tuple[tuple[Answers, ...], bool, str]]) -> list[str]:
+        """Of texts by what is said of them, and whether that is somebody's decision, one of each kind that is none."""
+        kinds: tuple[dict[tuple[Answers, ...], str], dict[tuple[Answers, ...], str]] = ({}, {})
+        for answers, is_decided, text in found:
+            kinds[is_decided][answers] = text
+        self.untried.update(
+            text
+            for answers, text in kinds[True].items()
+            if answers not in kinds[False] and set(chain.from_iterable(answers)) != {False}
+        )
+        return list(kinds[False].values())
+
+
+def _named_accounts(policy: Policy) -> Iterator[str]:
+    """The accounts that a policy names in full: as principals, and in conditions that fix who calls."""
+    for statement in policy.statements:
+        for name in statement.principals.names if statement.principals else ():
+            yield from filter(None, (account_of(name) or Caller(name).account,))
+        for condition in statement.conditions:
+            yield from filter(None, (_one_account(condition, value) for value in condition.values))
+
+
+def _one_account(condition: Condition, value: str) -> str | None:
+    """The account that a value of a condition is like, where it can be like no other."""
+    base = split_operator(condition.operator)[1]
+    if not base.startswith(("String", "Arn")):
+        return None
+    key = condition.folded_key
+    of_principal = _ONE_OF_ARN if base.startswith("Arn") else _ONE_OF_TEXT
+    one = (
+        _ONE_ACCOUNT
+        if key in _VARIABLES
+        else {_PRINCIPAL: of_principal}.get(key, _ONE_OF_TRAIL if key in _TRAILS else None)
+    )
+    found = one.match(value) if one else None
+    return found[2] if found else None
+
+
+def _paths_with_colons(asking: Iterable[Condition]) -> list[str]:
+    """Paths that hold what patterns have behind their first asterisk: each of it, and all of it one after the other.
+
+    An asterisk of StringLike stands for colons too, so that each pattern may be met in the path, and any set of them
+    may be: all sets would be too many to try.
+    """
+    values = (value for each in asking if "Like" in each.operator for value in each.values)
+    behind = ("".join(each for each in value.partition("*")[2] if each not in "*?") for value in values)
+    paths = dict.fromkeys(f"{each.rpartition('/')[0] or each}/" for each in behind if ":" in each)
+    found = [path for path in paths if _PRINTED.issuperset(path)]
+    return [path for path in (*found, "".join(found)) if path and len(path) < LONGEST_PATH]
+
+
+def _is_named(condition: Condition, value: str) -> bool:
+    return _one_account(condition, value) is not None
+
+
+def _naming(policy: Policy) -> Iterator[Condition]:
+    """The conditions that let in whom they name: those of an Allow, and what a Deny spares."""
+    for statement in policy.statements:
+        for condition in statement.conditions:
+            if condition.negated == (statement.effect == "Deny"):
+                yield condition

@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
     ANY_ORGANIZATION,
@@ -84,7 +85,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Subject:
-    """One trail, with the key and the bucket behind it as far as they could be read."""
+    """One trail, with the key and the bucket behind it as far as they could be read.
+
+    `budget` is what one finding may take, of whatever moments.
+    """
 
     trail: Trail
     key: Key | Missing | ReadError | None
@@ -94,6 +98,7 @@ class Subject:
     account_id: str
     regions: tuple[str, ...] = ()
     organization: Organization | ReadError | None = None
+    budget: Budget = field(default_factory=Budget, repr=False, compare=False)
 
     @property
     def known(self) -> Known:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import parsed
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import TIME_KEYS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import moment_of
@@ -27,9 +28,16 @@ _FOLDED = {key.lower() for key in TIME_KEYS}
 
 def judged(judge: Callable[[Subject], Result], subject: Subject) -> Result:
     """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names."""
+    subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
     result = judge(subject)
     for moment in _moments(subject) if result.status == "pass" else ():
         later = judge(replace(subject, read_at=moment + timedelta(seconds=1)))
+        if later.status == "unknown" and subject.budget.is_exhausted:
+            when = moment.isoformat(timespec="seconds")
+            message = (
+                f"{result.message} A policy names moments to come. Of what it allows after {when}: {later.message}"
+            )
+            return Result("unknown", message, later.remediation, result.evidence, advice=True)
         if later.status in ("fail", "unknown") and not later.advice:
             when = moment.isoformat(timespec="seconds")
             message = f"{result.message} A policy changes that at {when}. From then on: {later.message}"

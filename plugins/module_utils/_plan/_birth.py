@@ -16,12 +16,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     _document,
     _merge,
     _ours,
+    _patterns,
     _principals,
     _words,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
 
-# Of one of these accounts a caller certainly is where a statement demands it (KMS guide, "AWS KMS condition keys").
-_CALLERS = ("kms:calleraccount", "aws:principalaccount")
+# Of one of these accounts a caller certainly is, or a service calls for it, where a statement demands it (KMS guide,
+# "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
+_CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
+_NOTHING_KNOWN = _patterns.Context({}, ("*",))
 
 
 def birth_policy(required: _merge.Required, wish: _wish.KeyWish) -> _document.Policy:
@@ -62,7 +66,9 @@ def why_not_trusted(key: _model.Key, readers: Collection[str], administrators: C
             is_it(statement.document) for is_it in (_ours.is_readers, _ours.is_administrators)
         )
         trusted = readers if of_readers else administrators if of_administrators else ()
-        strangers = set(_strangers(statement, key.arn.split(":")[4])) - set(map(_folded, trusted))
+        account = key.arn.split(":")[4]
+        strangers = set(_strangers(statement, account)) - set(map(_folded, trusted))
+        strangers |= set(_administrating_services(statement, account))
         if strangers:
             return f"its {statement.label} reaches beyond its account, to {_words.listing(sorted(strangers))}"
     return None
@@ -91,6 +97,16 @@ def _strangers(statement: _document.Statement, account: str) -> list[str]:
     if statement.effect != "Allow" or statement.principals is None or _is_narrowed(statement, account):
         return []
     return list(map(_folded, statement.principals.strangers(account)))
+
+
+def _administrating_services(statement: _document.Statement, account: str) -> list[str]:
+    """The services beside CloudTrail that an Allow lets change the key's policy, for whatever account."""
+    principals, actions = statement.principals, statement.actions
+    if statement.effect != "Allow" or principals is None or actions is None or principals.negated:
+        return []
+    if actions.cover("kms:PutKeyPolicy", _NOTHING_KNOWN) is False or _is_narrowed(statement, account):
+        return []
+    return sorted(principals.services - {SERVICE})
 
 
 def _folded(principal: str) -> str:

@@ -11,9 +11,11 @@ same places in all patterns one is kept: whatever follows, no pattern tells the 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from typing import TypeAlias
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
@@ -30,9 +32,12 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _STARS = re.compile(r"\*+")
 _WILD = ("StringLike", "ArnLike")
 _TEXTS = (*_WILD, "StringEquals", "StringEqualsIgnoreCase")
-# No name has this character, as none has those that these variables stand for.
-_NEVER = "\0"
-_SPECIAL = {"*": _NEVER, "?": _NEVER, "$": _NEVER}
+# What these variables stand for is no wildcard; no policy has the characters that stand for them here.
+_SPECIAL = {"*": "\0", "?": "\1", "$": "\2"}
+_PLAIN = {mark: character for character, mark in _SPECIAL.items()}
+# So many answers, or characters of a pattern to prepare, are a step.
+_ANSWERS = 10
+_PREPARED = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,13 @@ class Free:
 
 
 Form: TypeAlias = Sequence["str | Free"]
+# Whether a value of a condition is of some kind.
+Which: TypeAlias = Callable[[Condition, str], bool]
+
+
+def none(_condition: Condition, _value: str) -> bool:
+    """No value."""
+    return False
 
 
 class Patterns:
@@ -53,9 +65,14 @@ class Patterns:
     A state is a number that has a bit for each place in each pattern which the characters so far may have reached.
     """
 
-    def __init__(self, conditions: Iterable[Condition], filling: Mapping[str, str], named: re.Pattern[str]) -> None:
-        """`filling` are variables and their values; any other may be anything. What names somebody is left out."""
-        self.start = self._size = self._stars = 0
+    def __init__(
+        self, conditions: Iterable[Condition], filling: Mapping[str, str], left_out: Which = none, decided: Which = none
+    ) -> None:
+        """`filling` are variables and their values; any other may be anything. Some values are left out.
+
+        Whatever is like a value that is `decided` is somebody's decision, see `is_decided`.
+        """
+        self.start = self._size = self._stars = self._decided = 0
         self._moves: dict[str, int] = {}
         # By whether they pass a colon: the places of question marks, and those of asterisks.
         self._ones, self._loops = [0, 0], [0, 0]
@@ -67,8 +84,10 @@ class Patterns:
             if kind is not None and kind.name in _TEXTS:
                 ends = [0, 0]
                 for value in condition.values:
-                    if not named.search(value):
-                        ends[self._is_unclear(kind.name, value, known)] |= self._add(kind.name, value, known)
+                    if not left_out(condition, value):
+                        end = self._add(kind.name, value, known)
+                        ends[self._is_unclear(kind.name, value, known)] |= end
+                        self._decided |= end if decided(condition, value) else 0
                 self._ends.append((ends[0], ends[1]))
         self.start = self._closed(self.start)
 
@@ -87,7 +106,8 @@ class Patterns:
             elif is_wild and character == "?":
                 self._ones[passes] |= bit
             else:
-                for each in {character, character.lower(), character.upper()} if "Case" in kind else {character}:
+                plain = _PLAIN.get(character, character)
+                for each in {plain, plain.lower(), plain.upper()} if "Case" in kind else {plain}:
                     self._moves[each] = self._moves.get(each, 0) | bit
             colons += character == ":"
             self._size += 1
@@ -117,6 +137,16 @@ class Patterns:
         """What a character costs."""
         return 1 + self._size // CHARACTERS
 
+    @property
+    def steps_of_answers(self) -> int:
+        """What the answers to one text cost."""
+        return 1 + len(self._ends) // _ANSWERS
+
+    @property
+    def steps_of_preparing(self) -> int:
+        """What it costs to make the same once more."""
+        return 1 + self._size // _PREPARED
+
     def letters(self, alphabet: str) -> str:
         """The characters that patterns tell apart, after one that stands for all others."""
         others = [each for each in alphabet if each not in self._moves]
@@ -125,6 +155,14 @@ class Patterns:
     def answers(self, state: int) -> tuple[bool | None, ...]:
         """Of each condition, whether the text is like one of its values; None where that cannot be told."""
         return tuple(bool(state & sure) or (None if state & unclear else False) for sure, unclear in self._ends)
+
+    def is_decided(self, state: int) -> bool:
+        """Whether the text is like a value that is decided."""
+        return bool(state & self._decided)
+
+    def open_answers(self, state: int) -> tuple[bool | None, ...]:
+        """The same answers by the values that are not decided."""
+        return self.answers(state & ~self._decided)
 
 
 def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
@@ -135,7 +173,8 @@ def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budg
     for part in form:
         if isinstance(part, str):
             reached: dict[int, str] = {}
-            for state, text in begun.items():
+            enough = budget.spend(patterns.steps * len(part) * len(begun))
+            for state, text in begun.items() if enough else ():
                 reached.setdefault(patterns.after(state, part), text + part)
         else:
             reached = _free(part, patterns, begun, budget)
@@ -145,27 +184,31 @@ def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budg
 
 def _free(part: Free, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
     letters = patterns.letters(part.alphabet)
-    found: dict[int, str] = {}
+    kept: list[Mapping[int, str]] = []
     layer, seen = dict(begun), set()
     for length in range(part.most + 1):
         if length >= part.least:
-            found = {**layer, **found}
+            kept.append(layer)
         following: dict[int, str] = {}
-        for state, text in layer.items():
-            if not budget.spend(patterns.steps * len(letters)):
-                return found
+        enough = budget.spend(patterns.steps * len(letters) * len(layer))
+        for state, text in layer.items() if enough else ():
             for letter in letters:
                 then = patterns.after(state, letter)
                 place = then, min(length + 1, part.least)
                 if place not in seen:
                     seen.add(place)
                     following[then] = text + letter
+        if not following:
+            break
         layer = following
-    return found
+    # The longest first, and of a state the shortest text.
+    return {state: text for layer in reversed(kept) for state, text in layer.items()}
 
 
-def distinct(found: Mapping[int, str], patterns: Patterns) -> list[str]:
+def distinct(found: Mapping[int, str], patterns: Patterns, budget: Budget) -> list[str]:
     """Of texts by their state one for each set of answers, the last."""
+    if not budget.spend(patterns.steps_of_answers * len(found)):
+        return []
     return list({patterns.answers(state): text for state, text in found.items()}.values())
 
 
@@ -174,17 +217,47 @@ _State: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Accounts:
-    """Account ids, told apart by the conditions that compare them, and by those that compare an ARN they stand in."""
+    """Account ids, told apart by the conditions that compare them, and by those that compare an ARN they stand in.
+
+    Values that name one account are left out, as are the accounts that are `named`. Where a kind has no others but the
+    `owner`, the first of it goes to `untried`.
+    """
 
     conditions: Sequence[Condition]
-    mentioned: frozenset[str]
-    named: re.Pattern[str]
+    named: frozenset[str]
+    left_out: Which
     budget: Budget
+    owner: str
+    untried: set[str]
+
+    @cached_property
+    def _own(self) -> Patterns:
+        return Patterns(self.conditions, {}, self.left_out)
+
+    @cached_property
+    def _bounds(self) -> Sequence[str]:
+        return sorted({bound for each in self.conditions for bound in _bounds(each)})
 
     def of(self, arns: Patterns, begun: int) -> Iterator[str]:
-        """One that is not mentioned of each kind, in an ARN whose beginning has this state."""
-        own = Patterns(self.conditions, {}, self.named)
-        bounds = sorted({bound for each in self.conditions for bound in _bounds(each)})
+        """One of each kind, in an ARN whose beginning has this state."""
+        own, layers = self._own, self._layers(arns, begun)
+        steps = own.steps_of_answers + arns.steps
+        kinds: dict[object, str] = {}
+        untried: dict[object, str] = {}
+        for state in layers[-1] if self.budget.spend(steps * len(layers[-1])) else ():
+            kind = own.answers(state[0]), arns.after(state[1], ":"), state[2:]
+            if kind in kinds:
+                continue
+            if other := self._first(layers, state, self.named):
+                kinds[kind] = other
+            elif hidden := self._first(layers, state, {self.owner}):
+                untried[kind] = hidden
+        self.untried.update(each for kind, each in untried.items() if kind not in kinds)
+        yield from kinds.values()
+
+    def _layers(self, arns: Patterns, begun: int) -> list[dict[_State, list[tuple[_State, str]]]]:
+        """After each digit the states that accounts lead to, with those before and the digit; none past the budget."""
+        own, bounds = self._own, self._bounds
         layers: list[dict[_State, list[tuple[_State, str]]]] = [{(own.start, begun, 0, len(bounds)): []}]
         for place in range(ACCOUNT_LENGTH):
             layers.append({})
@@ -194,16 +267,14 @@ class Accounts:
                     low, high = _between(bounds, place, digit, state[2:])
                     then = own.after(state[0], digit), arns.after(state[1], digit), low, high
                     layers[-1].setdefault(then, []).append((state, digit))
-        kinds: dict[object, str] = {}
-        for state in layers[-1]:
-            kind = own.answers(state[0]), arns.after(state[1], ":"), state[2:]
-            if kind not in kinds and (other := self._other(layers, state)):
-                kinds[kind] = other
-        yield from kinds.values()
+        return layers
 
-    def _other(self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> str | None:
-        """The first account that leads to a state and is not mentioned."""
-        return next((each for each in _members(layers, state) if each not in self.mentioned), None)
+    def _first(
+        self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State, but: Container[str]
+    ) -> str | None:
+        """The first account that leads to a state, but for some."""
+        tried = takewhile(lambda _each: self.budget.spend(1), _members(layers, state))
+        return next((each for each in tried if each not in but), None)
 
 
 def _members(layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> Iterator[str]:
@@ -227,5 +298,7 @@ def _bounds(condition: Condition) -> Iterator[str]:
 def _between(bounds: Sequence[str], place: int, digit: str, within: tuple[int, int]) -> tuple[int, int]:
     """Of the bounds that begin like an account, from one place in their order to another, those that still do."""
     low, high = within
-    digits = [bound[place] for bound in bounds[low:high]]
-    return low + bisect_left(digits, digit), low + bisect_left(digits, chr(ord(digit) + 1))
+    return (
+        bisect_left(bounds, digit, low, high, key=lambda bound: bound[place]),
+        bisect_right(bounds, digit, low, high, key=lambda bound: bound[place]),
+    )

@@ -7,12 +7,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from string import ascii_lowercase, digits
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _scope_rule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, finding, key_policy, snapshot
 
 
@@ -33,6 +39,7 @@ OPEN = [
             "arn:aws:cloudtrail:*:*:trail/*",
             "arn:aws:cloudtrail:*:*:trail/main",
             "arn:aws:cloudtrail:eu-west-1:*:trail/*",
+            "arn:aws:cloudtrail:us-east-10:*:trail/*",
             "arn:aws:cloudtrail:*:2*:trail/*",
             "arn:aws:cloudtrail:*:??????????11:trail/*",
         )
@@ -59,6 +66,13 @@ OPEN = [
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*/Audit"}},
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::2*"}},
             {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/Audit*"}},
+            # A path may hold whatever ASCII prints, and an asterisk of StringLike stands for colons too.
+            {"StringLike": {"aws:PrincipalArn": "*!*"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/:*"}},
+            {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a${*}b*"}},
+            {"StringLike": {"aws:PrincipalArn": f"*:{ACCOUNT}:*"}},
+            {"StringLike": {"aws:PrincipalArn": "*:222222222222:role/*"}},
+            {"StringLike": {"aws:PrincipalArn": f"arn:aws*:iam::{ACCOUNT}:role/*"}},
             {"StringLike": {"kms:CallerAccount": "2*"}},
             {"StringLike": {"aws:PrincipalOrgID": "o-a*"}},
             {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-*/ou-*/*"}},
@@ -100,7 +114,8 @@ def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], word
         to(CLOUDTRAIL, "kms:GenerateDataKey*", ArnLike={"aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/*"}),
         to({"AWS": "*"}, "kms:Decrypt", StringEquals={"aws:PrincipalOrgID": "o-abcdefghij"}),
         to(CLOUDTRAIL, "kms:GenerateDataKey*", StringLike={"aws:SourceArn": "*:222222222222:trail/main"}),
-        to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"*:{ACCOUNT}:*"}),
+        to({"AWS": "*"}, "kms:Decrypt", ArnLike={"aws:PrincipalArn": f"arn:*:iam::{ACCOUNT}:role/*"}),
+        to({"AWS": "*"}, "kms:Decrypt", ArnLike={"aws:PrincipalArn": "arn:*:iam::222222222222:role/*"}),
         to({"AWS": "*"}, "kms:Decrypt", **{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-abcdefghij/*"}}),
         to({"AWS": "*"}, "kms:Decrypt", **{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-ab12/*"}}),
         to({"AWS": "*"}, "kms:Decrypt", StringLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}*"}),
@@ -131,6 +146,138 @@ def test_no_sid_keeps_a_statement_from_being_judged(fields: dict[str, str], word
 
 
 NOT_THESE = ("000000000000", "999999999999", "888888888888", "000000000001")
+
+
+# Ways in which a pattern lets strangers in.
+PATTERNS: list[tuple[object, dict[str, Any]]] = [
+    ({"AWS": "*"}, {"StringLike": {"aws:PrincipalOrgID": "o-a*"}}),
+    ({"AWS": "*"}, {"StringLike": {"aws:PrincipalOrgID": "o-abcdefghi?"}}),
+    ({"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-*/r-ab*/*", "o-abcdefghij/*"]}}),
+    ({"AWS": "*"}, {"StringLike": {"kms:CallerAccount": ["22222222222?", "333333333333"]}}),
+    ({"AWS": "*"}, {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::2222*:role/Audit*"}}),
+    (CLOUDTRAIL, {"StringLike": {"aws:SourceOrgID": "o-a*"}}),
+    (CLOUDTRAIL, {"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:22222222222?:trail/*"}}),
+    ("*", {"StringLike": {"aws:PrincipalServiceName": "s*"}, "Bool": {"aws:PrincipalIsAWSService": "true"}}),
+]
+# What tells of callers, and so may be planted.
+TOLD = (
+    *("kms:CallerAccount", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:PrincipalArn", "aws:SourceOrgID"),
+    *("aws:SourceArn", "aws:SourceAccount", "aws:PrincipalServiceName"),
+)
+
+
+def tried(policy: dict[str, str]) -> dict[str, list[str]]:
+    """What all strangers of a policy carry, by condition key."""
+    found: dict[str, set[str]] = {key: set() for key in TOLD}
+    severity = _scope_rule._kind
+
+    def noted(policy: Policy, request: Request) -> Hashable:
+        for key in TOLD:
+            value = request.context.get(key, ())
+            found[key].update([value] if isinstance(value, str) else value)
+        return severity(policy, request)
+
+    with patch.object(_scope_rule, "_kind", noted):
+        finding("key_policy_is_scoped", snapshot(key=policy))
+    return {key: sorted(values) for key, values in found.items() if values}
+
+
+@given(
+    st.sampled_from(PATTERNS),
+    st.sampled_from(["Allow", "Deny"]),
+    st.sampled_from(["StringEquals", "StringNotEquals", "StringLike", "Null"]),
+    st.booleans(),
+)
+@settings(max_examples=15)
+def test_no_idle_statement_and_no_sid_hides_a_stranger(
+    opening: tuple[object, dict[str, Any]], effect: str, operator: str, in_sid: bool
+) -> None:
+    """Whoever is tried against a policy may be named in it afterwards, where it changes nothing."""
+    principal, conditions = opening
+    fields = to(principal, "kms:*", **conditions)
+    named = tried(fields)
+    statements = json.loads(fields["policy"])["Statement"][1:]
+    assert finding("key_policy_is_scoped", snapshot(key=fields)).status == "fail"
+    idle = {**denying({"AWS": "*"}, **{operator: named}), "Effect": effect, "Action": "kms:NoSuchAction"}
+    statements[-1]["Sid"] = " ".join([each for some in named.values() for each in some]) if in_sid else "More"
+    found = finding("key_policy_is_scoped", snapshot(key=key_policy(*statements, idle)))
+    assert found.status == "fail"
+
+
+def test_a_pattern_of_which_every_account_is_named_elsewhere_is_not_passed() -> None:
+    fields = to({"AWS": "*"}, "kms:*", StringLike={"kms:CallerAccount": "22222222222?"})
+    statements = json.loads(fields["policy"])["Statement"][1:]
+    named = [f"22222222222{digit}" for digit in range(10)]
+    idle = {**denying({"AWS": "*"}, StringEquals={"kms:CallerAccount": named}), "Action": "kms:NoSuchAction"}
+    found = finding("key_policy_is_scoped", snapshot(key=key_policy(*statements, idle)))
+    assert found.status == "unknown"
+    assert (
+        "a pattern of the key policy is like 222222222220, and whoever it is like is named elsewhere" in found.message
+    )
+
+
+def test_a_pattern_of_which_every_organization_is_named_elsewhere_is_not_passed() -> None:
+    fields = to({"AWS": "*"}, "kms:*", StringLike={"aws:PrincipalOrgID": "o-abcdefghi?"})
+    statements = json.loads(fields["policy"])["Statement"][1:]
+    named = [f"o-abcdefghi{letter}" for letter in ascii_lowercase + digits]
+    idle = {**denying({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": named}), "Effect": "Allow", "Action": "kms:X"}
+    found = finding("key_policy_is_scoped", snapshot(key=key_policy(*statements, idle)))
+    assert found.status == "unknown"
+    assert "a pattern of the key policy is like o-abcdefghi" in found.message
+
+
+TRAIL_OF_A_STRANGER = "arn:aws:cloudtrail:us-east-1:999999999999:trail/x"
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "condition", "words"),
+    [
+        ({"AWS": "*"}, "kms:TagResource", {"StringLike": {"aws:RequestTag/x": "*"}}, "any other account"),
+        ({"AWS": "*"}, "kms:*", {"ForAnyValue:StringLike": {"aws:TagKeys": "*"}}, "any other account"),
+        ({"AWS": "*"}, "kms:*", {"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "foo"}}, "kms:Encrypt"),
+        (
+            {"AWS": "*"},
+            "kms:*",
+            {"StringEquals": {"kms:EncryptionContext:aws:cloudtrail:arn": TRAIL_OF_A_STRANGER}},
+            "kms:Encrypt",
+        ),
+        (CLOUDTRAIL, "kms:CreateGrant", {"Bool": {"kms:GrantIsForAWSResource": "true"}}, "CloudTrail may"),
+        (CLOUDTRAIL, "kms:TagResource", {"StringLike": {"aws:RequestTag/x": "*"}}, "CloudTrail may"),
+    ],
+)
+def test_what_a_caller_chooses_keeps_nobody_out(
+    principal: object, action: str, condition: dict[str, Any], words: str
+) -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=to(principal, action, **condition)))
+    assert found.status == "unknown"
+    assert words in found.message
+
+
+IS_SERVICE = {"Bool": {"aws:PrincipalIsAWSService": "true"}}
+NOT_CLOUDTRAIL = {"StringNotEquals": {"aws:PrincipalServiceName": "cloudtrail.amazonaws.com"}}
+LANDING_ZONE = ["logs.us-east-1.amazonaws.com", "config.amazonaws.com", "delivery.logs.amazonaws.com"]
+USED = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*", "kms:CreateGrant"]
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "conditions", "words"),
+    [
+        ("*", "kms:*", {**IS_SERVICE, **NOT_CLOUDTRAIL}, "any other AWS service may kms:Decrypt"),
+        ("*", "kms:GenerateDataKey", {**IS_SERVICE, **NOT_CLOUDTRAIL}, "any other AWS service may kms:GenerateDataKey"),
+        ({"Service": "lambda.amazonaws.com"}, "kms:*", {}, "lambda.amazonaws.com may kms:PutKeyPolicy"),
+        ({"Service": ["s3.amazonaws.com"]}, "kms:Put*", {}, "s3.amazonaws.com may kms:PutKeyPolicy"),
+        ({"Service": LANDING_ZONE}, "kms:Decrypt", {}, ""),
+        ({"Service": [*LANDING_ZONE, "sns.amazonaws.com", "s3.amazonaws.com"]}, USED, {}, ""),
+        ({"Service": "backup.amazonaws.com"}, "kms:*", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, ""),
+        ("*", "kms:Decrypt", {**IS_SERVICE, "StringEquals": {"aws:SourceOrgID": "o-abcdefghij"}}, ""),
+        ("*", "kms:Decrypt", {**IS_SERVICE, "StringEquals": {"aws:PrincipalServiceName": LANDING_ZONE}}, ""),
+    ],
+)
+def test_services_may_use_a_key_and_not_administer_it(
+    principal: object, action: Any, conditions: dict[str, Any], words: str
+) -> None:
+    found = finding("key_policy_is_scoped", snapshot(key=to(principal, action, **conditions)))
+    assert (found.status, words in found.message) == ("fail" if words else "pass", True)
 
 
 @pytest.mark.parametrize("written", [str, lambda text: text.replace("0000", "\\u0030000")], ids=["plain", "escaped"])

@@ -67,6 +67,10 @@ def adopting(*statements: Any, settings: Settings | None = None, **key: Any) -> 
         ({**EVERYBODY, "Sid": "Theirs", "Principal": {"Federated": "accounts.google.com"}}, "accounts.google.com"),
         ({**EVERYBODY, "Sid": "Theirs", "Principal": {"CanonicalUser": "79a5"}}, "79a5"),
         ({**EVERYBODY, "Sid": "Theirs", "Principal": {"Robot": "r2d2"}}, "r2d2"),
+        (
+            {**EVERYBODY, "Sid": "Theirs", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "kms:*"},
+            "lambda.amazonaws.com",
+        ),
     ],
 )
 def test_a_key_that_reaches_beyond_its_account_is_not_adopted(statement: Any, whom: str) -> None:
@@ -110,6 +114,12 @@ def test_a_reader_is_no_administrator() -> None:
     [
         {**EVERYBODY, "Condition": {"StringEquals": {"kms:CallerAccount": build.ACCOUNT}}},
         {**EVERYBODY, "Principal": {"Service": "logs.amazonaws.com"}},
+        {
+            **EVERYBODY,
+            "Principal": {"Service": "backup.amazonaws.com"},
+            "Action": "kms:*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": build.ACCOUNT}},
+        },
         {**EVERYBODY, "Sid": "AwsBaselineCloudTrailReaders", "Principal": {"AWS": build.ROLE_ARN}},
         {**EVERYBODY, "Effect": "Deny"},
         {**_ours.use_statement([build.TRAIL_ARN], "strict"), "Action": "kms:*"},
