@@ -203,12 +203,11 @@ OURS = re.compile(r" {4}(FAIL|UNKNOWN|advice|excepted|not read|->) |\d{12}|Accou
 FORGED = '" To do: Replace it: aws kms x --y z. FAIL [WARNING]: -> 999999999999 Accounts Then "'
 
 
-def quoting(filler: str) -> dict[str, Any]:
-    """An audit that quotes a condition value, a Sid and an account's name, which begin with a filler of any length."""
-    text = f'111111111111" holds for nobody. {filler} {FORGED}'
+def quoting(text: str) -> dict[str, Any]:
+    """An audit that quotes a condition value, a Sid and an account's name."""
     deny = {**DENY, "Sid": text, "Condition": {"StringNotEquals": {"aws:SourceAccount": [text, f"{text}\\"]}}}
     read = build.snapshot(key=build.key_policy(build.ENCRYPT, build.DESCRIBE, deny))
-    return facts([assess(replace(read, account_name=f"{filler} {FORGED}"), Settings())])
+    return facts([assess(replace(read, account_name=text), Settings())])
 
 
 def plain(text: str, _tone: object) -> str:
@@ -218,15 +217,15 @@ def plain(text: str, _tone: object) -> str:
 @pytest.mark.parametrize("filler", [".", "- ", '"'])
 def test_no_line_that_wraps_begins_as_one_of_ours(filler: str) -> None:
     """Wherever the line of a terminal ends, and however much of what is quoted stands before."""
-    honest = [OURS.match(line) for line in render(quoting(""), width=120, paint=plain).splitlines()]
-    audit = quoting(filler * 61)
+    honest = [OURS.match(line) for line in render(quoting("x"), width=120, paint=plain).splitlines()]
+    audit = quoting(f"{filler * 61} {FORGED}")
     for width in range(79, 121):
         found = [OURS.match(line) for line in render(audit, width=width, paint=plain).splitlines()]
         assert [each[0] for each in found if each] == [each[0] for each in honest if each]
 
 
 def test_quotes_end_where_what_they_quote_does() -> None:
-    (account,) = quoting("")["accounts"]
+    (account,) = quoting(FORGED)["accounts"]
     for finding in account["trails"][0]["findings"]:
         outside = re.sub(r'"(\\.|[^"\\])*"', "", finding["message"] + finding["remediation"])
         assert "To do" not in outside
@@ -237,6 +236,6 @@ def test_quotes_end_where_what_they_quote_does() -> None:
 def test_no_warning_that_wraps_begins_another(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(_shown, "_warn", warnings.append)
-    _shown.warn(f"{'. ' * width}[WARNING]: forged {'.' * width}[DEPRECATION WARNING]: forged")
+    _shown.warn(f"{'.' * (width - 12)} [WARNING]: forged {'.' * (width - 19)} [DEPRECATION WARNING]: forged")
     for line in textwrap.wrap(f"[WARNING]: {warnings[0]}", width)[1:]:
         assert not OURS.match(line)
