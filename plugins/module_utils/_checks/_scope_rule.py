@@ -9,7 +9,7 @@ It is tested by asking: for trails of foreign accounts, for CloudTrail as an adm
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, product
 from typing import TypeAlias
@@ -117,6 +117,18 @@ def key_policy_is_scoped(subject: Subject) -> Result:
         return found
     key, policy = found
     answers, untried = _answers(subject, key, policy)
+    result = _of_answers(key, answers, untried)
+    if result:
+        return result
+    # Where this rule is advice, the second policy is not asked for its sake.
+    is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
+    if is_required and isinstance(key.ram_policy, ReadError):
+        return unreadable("Whom the second policy of the key, AWS_RAM, lets in", key.ram_policy)
+    return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
+
+
+def _of_answers(key: Key, answers: Mapping[str, Decision], untried: Sequence[str]) -> Result | None:
+    """What is open, or cannot be told; None where nothing is."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:
@@ -132,19 +144,17 @@ def key_policy_is_scoped(subject: Subject) -> Result:
         decision = next(iter(unclear.values()))
         message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
         return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
-    if untried:
-        return Result(
-            "unknown",
-            f"It cannot be told whether strangers get in: a pattern of the key policy is like {untried[0]}, and "
-            "whoever it is like is named elsewhere in the policy, so that no stranger can be tried.",
-            f"Name in the policy of {key.arn} whom you mean in full, without * and ?.",
-            {"untried": untried},
-        )
-    # Where this rule is advice, the second policy is not asked for its sake.
-    is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
-    if is_required and isinstance(key.ram_policy, ReadError):
-        return unreadable("Whom the second policy of the key, AWS_RAM, lets in", key.ram_policy)
-    return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
+    return _of_untried(key, untried) if untried else None
+
+
+def _of_untried(key: Key, untried: Sequence[str]) -> Result:
+    return Result(
+        "unknown",
+        f"It cannot be told whether strangers get in: a pattern of the key policy is like {untried[0]}, and "
+        "whoever it is like is named elsewhere in the policy, so that no stranger can be tried.",
+        f"Name in the policy of {key.arn} whom you mean in full, without * and ?.",
+        {"untried": list(untried)},
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
