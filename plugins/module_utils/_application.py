@@ -2,75 +2,141 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply a plan to an account, and prove what came of it: read and judge again."""
+"""Apply the plan of an account, and prove what came of it: read and judge again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _planning, _rounds, _task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
-    _access,
-    _delivery,
-    _pace,
-    _resources,
-    _snapshot,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _plans, _predict
 
 
 class Application:
-    """A plan being applied to an account, and the account judged anew afterwards."""
+    """The plan of one account being applied, and the account judged anew afterwards.
 
-    def __init__(self, caller: _access.Access, account: _resources.Account, task: _task.Task, pace: _pace.Pace) -> None:
-        self._caller, self._account, self._task, self._pace = caller, account, task, pace
-        self._rounds = _rounds.Rounds(account, pace, task.backup_path, self._planned_anew)
-        self._read_at = datetime.now(timezone.utc)
+    `read_again` reads the account as it is then, and raises AwsError where it cannot be read.
+    """
+
+    def __init__(
+        self,
+        account: _resources.Account,
+        task: _task.Task,
+        before: _assess.AccountVerdict,
+        read_again: Callable[[], _model.Snapshot],
+    ) -> None:
+        self.account, self.task, self.before = account, task, before
+        self._read_again = read_again
+        self._read_at = before.snapshot.read_at
         self._read: _assess.AccountVerdict | None = None
-        self._after: _assess.AccountVerdict | None = None
+        self._rounds: _rounds.Rounds | None = None
+        self.done = _task.Done()
+        self.after: _assess.AccountVerdict | None = None
 
-    def run(self, before: _assess.AccountVerdict, plan: _wish.Plan, warnings: Sequence[str]) -> _task.Outcome:
-        """Apply the plan to the account as it was judged before; `warnings` were told with the plan.
+    def apply(
+        self,
+        plan: _plans.Plan,
+        pace: _pace.Pace,
+        save: Callable[[Sequence[_model.Change]], _model.Backup],
+        earlier: Sequence[_model.Change],
+        frozen: Collection[_joint.KeyName],
+    ) -> None:
+        """Apply the plan, and read the account again; `earlier` and `frozen` are about the keys that accounts share.
 
-        Raises BackupError where the backup cannot be written, before anything is changed.
+        Raises BackupError where the backup cannot be written, before anything of the account is changed.
         """
-        done = self._rounds.run(plan, warnings, "The account", self._prove)
-        return _task.Outcome(before=before, after=self._after, **vars(done))
 
-    def _planned_anew(self) -> _wish.Plan:
-        plan = _planning.planned(self._account, self._judged(), self._task)[0]
-        return replace(plan, refusals=(*plan.refusals, *map(_not_ready, plan.shared_keys)))
+        def closed(plan: _plans.Plan) -> _plans.Plan:
+            return _without_frozen(plan, frozen, self.task)
+
+        rounds = self._rounds = _rounds.Rounds(
+            self.account, pace, save, self._planned_anew, earlier=earlier, closed=closed
+        )
+        self._read_at = datetime.now(timezone.utc)
+        self.done = rounds.run(plan, plan.warnings, "The account")
+        self.after = self._read if self._read and not rounds.errors else self._judged_at_last()
+
+    def leave(self, changes: tuple[_model.Change, ...], reason: str) -> None:
+        """Note that the account was not begun, and why."""
+        self.done, self.after = _task.Done(changes=changes, errors=(reason,)), self.before
+
+    def fail(self, plan: _plans.Plan, reason: str) -> None:
+        """Note that something nobody foresaw has ended the plan, and what was done until then."""
+        tried = tuple(self._rounds.changes) if self._rounds else ()
+        known = {(change.operation, change.resource) for change in tried}
+        rest = (each for each in plan.changes if (each.operation, each.resource) not in known)
+        left = tuple(replace(change, status="not_attempted") for change in rest)
+        self.done, self.after = _task.Done(changes=(*tried, *left), errors=(reason,)), None
+
+    def _planned_anew(self) -> _plans.Plan:
+        return _planning.planned(self.account, self._judged(), self.task)
 
     def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
+        self._read = None
         self._read_at = datetime.now(timezone.utc)
-        snapshot = _snapshot.open_and_read(self._caller, self._task.reading, self._account)[1]
-        self._read = _assess.assess(snapshot, self._task.settings)
+        self._read = _assess.assess(self._read_again(), self.task.settings)
         return self._read
 
-    def _prove(self) -> None:
-        """Judge by what was read after the last write; where asked to, after the changed trails have delivered."""
-        judged = self._judged() if self._read is None or self._rounds.errors else self._read
-        changed_at, snapshot = self._read_at, judged.snapshot
-        done = [change for change in self._rounds.changes if change.status == "applied"]
-        reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
-        if self._task.wait and reached:
-            _delivery.wait_for_deliveries([(self._account, reached, changed_at)], self._pace)
-            snapshot = self._judged().snapshot
-            reached = [trail for trail in snapshot.trails if trail.arn in _predict.touched(snapshot, done)]
-            self._rounds.warnings += [_unproven(trail) for trail in reached if not _has_delivered(trail, changed_at)]
-        snapshot = _predict.without_old_errors(snapshot, done, changed_at)
-        self._after = _assess.assess(snapshot, self._task.settings)
-        self._rounds.warnings += _task.open_questions(self._after)
+    def _judged_at_last(self) -> _assess.AccountVerdict | None:
+        """The account, read once more after something failed; None where it cannot be."""
+        try:
+            return self._judged()
+        except _access.AwsError as error:
+            message = f"The account could not be read again. {error}"
+            if message not in self.done.errors:
+                self.done = replace(self.done, errors=(*self.done.errors, message))
+            return None
+
+    @property
+    def reached(self) -> list[_model.Trail]:
+        """The trails whose encryption the applied changes have reached, as they were read after these."""
+        snapshot = self.after.snapshot if self.after else None
+        touched = _predict.touched(snapshot, self._applied) if snapshot else ()
+        return [trail for trail in snapshot.trails if trail.arn in touched] if snapshot else []
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the account was read after its last change: what is delivered later is delivered under it."""
+        return self._read_at
+
+    @property
+    def _applied(self) -> list[_model.Change]:
+        return [change for change in self.done.changes if change.status == "applied"]
+
+    def prove(self, *, waited: bool) -> None:
+        """Judge what was read last; where deliveries were waited for, read once more and say which have not come."""
+        if self.after is None:
+            return
+        changed_at, unproven = self._read_at, []
+        if waited and self.reached:
+            self.after = self._judged_at_last()
+            unproven = [_unproven(trail) for trail in self.reached if not _has_delivered(trail, changed_at)]
+        if self.after is None:
+            return
+        snapshot = _predict.without_old_errors(self.after.snapshot, self._applied, changed_at)
+        self.after = _assess.assess(snapshot, self.task.settings)
+        warnings = (*self.done.warnings, *unproven, *_task.open_questions(self.after))
+        self.done = replace(self.done, warnings=warnings)
 
 
-def _not_ready(shared: _wish.SharedKey) -> str:
+def _without_frozen(plan: _plans.Plan, frozen: Collection[_joint.KeyName], task: _task.Task) -> _plans.Plan:
+    """The plan, refused where it still asks something of a key that nobody writes again in this run."""
+    unready = sorted(_joint.keys_changed(plan.changes, task.wish) & set(frozen))
+    if not unready:
+        return plan
+    refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))
+    return replace(plan, changes=tuple(_joint.without(plan.changes, unready, task.wish)), refusals=refusals)
+
+
+def _not_ready(key_arn: str) -> str:
     return (
-        f"The key {shared.key_arn} does not serve {', '.join(shared.trails) or 'its trails'} yet, and its policy is "
-        "written for all accounts that share it at once, not from here. Run again."
+        f"The key {key_arn}, which accounts of this run share, still lacks what the account needs: its policy is "
+        "written once for all of them, before their trails move. Run again."
     )
 
 

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import (
+    ACCOUNT_ID,
     PRINCIPAL_ARN,
     REGION,
     TRAIL_NAME,
@@ -40,7 +41,6 @@ LEVELS = ("required", "advised", "off")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 # With its path, as it stands in the ARN (IAM guide, "IAM identifiers").
 _ROLE_NAME = re.compile(r"[\w+=,.@-][\w+=,.@/-]*", re.ASCII)
-_ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 # STS API reference, AssumeRole, RoleSessionName and ExternalId.
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
@@ -170,7 +170,7 @@ def _check_accounts(params: Mapping[str, Any]) -> None:
 def _check_ids(option: str, account_ids: Sequence[str]) -> None:
     for account_id in account_ids:
         # YAML reads 012345678901 as a number.
-        check(option, account_id, _ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
+        check(option, account_id, ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
     twice = [account_id for account_id, times in Counter(account_ids).items() if times > 1]
     if twice:
         raise ArgumentError(f"Option {option}: more than once in the list: {', '.join(twice)}.")

@@ -2,30 +2,98 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a module that writes ends: with what came of it, and with failure where it was refused or changes failed."""
+"""How an enforcement ends: with what came of it in every account, and with failure where it was refused or failed."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _printable, _shown, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
+    _facts,
+    _model,
+    _printable,
+    _shown,
+    _task,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _diff
 
 
-def end(module: Any, done: _task.Done, **own: Any) -> None:
-    """Leave the module; `own` is what it returns beside what all return that write."""
-    for warning in dict.fromkeys(done.warnings):
+def end(module: Any, outcome: _task.RunOutcome, run: _task.Run) -> None:
+    """Leave the module with the result of the run."""
+    told = [*outcome.keys, *outcome.accounts.items()]
+    for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in told for warning in done.warnings)]):
         _shown.warn(warning)
+    changes = [(account_id, change) for account_id, done in told for change in done.changes]
     result = {
-        "changed": any(change.status in ("planned", "applied") for change in done.changes),
-        "changes": _diff.rows(done.changes),
-        "refusals": list(map(_printable.printable, done.refusals)),
-        "errors": list(map(_printable.printable, done.errors)),
-        "diff": _diff.diff(done.changes),
-        "backup": _backup.document([done.backup]) if done.backup else None,
-        **own,
+        "changed": any(change.status in ("planned", "applied") for _id, change in changes),
+        "changes": [
+            {"account_id": account_id, **row} for account_id, change in changes for row in _diff.rows([change])
+        ],
+        "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(told, "refusals")],
+        "errors": list(_rows(told, "errors")),
+        "diff": _diff.diff(change for _id, change in changes),
+        "backup": outcome.backup,
+        **_audits(outcome, run),
     }
-    reasons = [*done.refusals, *done.errors]
+    several = len(outcome.accounts) > 1
+    reasons = [
+        f"Account {row['account_id']}: {row['message']}" if several else row["message"]
+        for row in (*result["refusals"], *result["errors"])
+    ]
     if reasons:
         _shown.fail(module, *reasons, **result)
     module.exit_json(**result)
+
+
+def _rows(told: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
+    for account_id, done in told:
+        for message in getattr(done, of):
+            yield {"account_id": account_id, "message": _printable.printable(message)}
+
+
+def _options(module: Any, message: str) -> list[str]:
+    """The options that a refusal names, but for those whose names are words of English as well."""
+    names = [name for name in module.params if "_" in name]
+    return list(dict.fromkeys(re.findall(rf"\b(?:{'|'.join(names)})\b", message)))
+
+
+def _audits(outcome: _task.RunOutcome, run: _task.Run) -> dict[str, Any]:
+    """The accounts before and after. Of a sweep `after` repeats only those of which it says something else."""
+    before = _document({each: done.before for each, done in outcome.accounts.items()}, run)
+    if all(done.after is None for done in outcome.accounts.values()):
+        return {"before": before, "after": None}
+    after = _document({each: done.after or _not_read(done.before) for each, done in outcome.accounts.items()}, run)
+    if run.task.scope.accounts:
+        changed = {account_id for account_id, done in outcome.accounts.items() if done.changes}
+        present = {row["account_id"]: row for row in before["accounts"]}
+        after["accounts"] = [
+            row for row in after["accounts"] if row["account_id"] in changed or row != present[row["account_id"]]
+        ]
+    return {"before": before, "after": after}
+
+
+def _document(accounts: Mapping[str, _assess.AccountVerdict], run: _task.Run) -> dict[str, Any]:
+    rows = [_facts.account_row(judged, _narrowed(account_id, run)) for account_id, judged in accounts.items()]
+    return _facts.document(rows, max(_facts.moment(judged.snapshot.read_at) for judged in accounts.values()))
+
+
+def _narrowed(account_id: str, run: _task.Run) -> Any:
+    task = run.of(account_id)
+    scope = run.task.scope.of(account_id)
+    return _facts.narrowed_by(scope.regions, scope.trails, task.settings.rules_off)
+
+
+def _not_read(before: _assess.AccountVerdict) -> _assess.AccountVerdict:
+    """An account that could not be read again: nothing is known of it now."""
+    message = "the account could not be read again after its changes"
+    error = _model.ReadError("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails", "", "NotReadAgain", message)
+    return replace(before, snapshot=_unread(before.snapshot, error), trails=(), complete=False)
+
+
+def _unread(snapshot: _model.Snapshot, error: _model.ReadError) -> _model.Snapshot:
+    return _model.Snapshot(snapshot.account_id, snapshot.partition, datetime.now(timezone.utc), errors=(error,))

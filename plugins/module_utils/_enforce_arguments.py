@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 
 _KEY_ID = re.compile(
@@ -30,6 +30,27 @@ _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?=.{1,200}\Z)[\w!.*'()-]+(/[\w!.*'()-]+)*", re.ASCII)
 _ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
 A_DAY = 86400  # seconds; beyond it no wait is meant
+_DEFAULT_FAILURES = 3
+MOST_ACCOUNTS = 100_000  # more than an organization has
+EITHER = (
+    ("key_id", "key"),
+    ("key_id", "restore"),
+    ("key", "restore"),
+    ("create_trail", "restore"),
+    ("create_trail", "trails"),
+)
+# What may differ between the accounts of an enforcement.
+OF_AN_ACCOUNT = (
+    *_arguments.OF_AN_ACCOUNT,
+    "key",
+    "key_id",
+    "statements",
+    "create_trail",
+    "replace_compliant_key",
+    "allow_enable_key",
+    "allow_cancel_deletion",
+    "allow_unread_bucket_policy",
+)
 
 
 def own_spec() -> dict[str, Any]:
@@ -37,7 +58,6 @@ def own_spec() -> dict[str, Any]:
     return {
         "key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
-        "key_is_shared": {"type": "bool", "default": False, "no_log": False},
         "create_trail": {"type": "dict", "options": _trail_spec()},
         "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
         "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
@@ -45,35 +65,24 @@ def own_spec() -> dict[str, Any]:
         "allow_cancel_deletion": {"type": "bool", "default": False},
         "allow_unread_bucket_policy": {"type": "bool", "default": False},
         "backup_path": {"type": "path"},
-        "restore": {"type": "path"},
+        "backup_play": {"type": "str"},
+        "restore": {"type": "list", "elements": "path"},
         "wait": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 300},
+        "max_failures": {"type": "int", "default": _DEFAULT_FAILURES},
     }
 
 
-def central_key_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_central_key` beside amazon.aws's connection options."""
-    of_both = (
-        "key_id",
-        "key",
-        "statements",
-        "allow_enable_key",
-        "allow_cancel_deletion",
-        "backup_path",
-        "wait_timeout",
-    )
-    spec = own_spec()
-    return {
-        **{name: spec[name] for name in of_both},
-        "assume_role": _arguments.role_spec(),
-        "readers": {"type": "list", "elements": "str"},
-        "trails": {"type": "list", "elements": "str", "default": []},
-        "needed": {"type": "dict", "default": {}},
-    }
+def enforce_spec(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce`: those of an `audit`, its own, and what lets it work on many accounts."""
+    spec = {**audit, **own_spec()}
+    lending = {"lending_accounts": {"type": "list", "elements": "str"}}
+    return {**spec, **_arguments.sweep_options(spec, OF_AN_ACCOUNT), **lending}
 
 
 def _key_spec() -> dict[str, Any]:
     return {
+        "account": {"type": "str"},
         "alias": {"type": "str", "default": _wish.KeyWish.alias},
         "description": {"type": "str", "default": _wish.KeyWish.description},
         "tags": {"type": "dict"},
@@ -98,18 +107,6 @@ def _trail_spec() -> dict[str, Any]:
     }
 
 
-def trails_to_serve(params: Mapping[str, Any]) -> _wish.SharedTrails:
-    """Return the trails of `cloudtrail_kms_central_key`. Raises ArgumentError for what is no trail ARN, or no list."""
-    for option in ("trails", "needed"):
-        for trail in params[option]:
-            _arguments.check(option, trail, _model.TRAIL_ARN, "a trail ARN")
-    for trail, names in params["needed"].items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise _arguments.ArgumentError(f"Option needed: {names!r} of {trail} is not a list of texts.")
-    needed = {trail: frozenset(names) for trail, names in params["needed"].items()}
-    return _wish.SharedTrails(tuple(dict.fromkeys(params["trails"])), needed)
-
-
 def wish(params: Mapping[str, Any]) -> _wish.Wish:
     """Return what an enforcement may do.
 
@@ -123,8 +120,7 @@ def wish(params: Mapping[str, Any]) -> _wish.Wish:
     return _wish.Wish(
         key=None if key_id is not None else _key_wish(params["key"] or {}),
         key_id=key_id,
-        key_is_shared=params["key_is_shared"],
-        key_account_id=params["key_assume_role"]["role_arn"].split(":")[4] if params["key_assume_role"] else None,
+        key_account_id=(params["key"] or {}).get("account"),
         trails=tuple(params["trails"] or ()),
         statements=params["statements"],
         replace_compliant_key=params["replace_compliant_key"],
@@ -180,12 +176,21 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
 
 
 def wait_timeout(params: Mapping[str, Any]) -> int:
-    """Return how many seconds a run may wait in all. Raises ArgumentError for less than one."""
+    """Return how many seconds an account may wait in all. Raises ArgumentError for less than one."""
     return _arguments.between(params, "wait_timeout", A_DAY)
 
 
+def max_failures(params: Mapping[str, Any]) -> int:
+    """Return after how many failed accounts none is begun any more. Raises ArgumentError for less than one."""
+    return _arguments.between(params, "max_failures", MOST_ACCOUNTS)
+
+
 def _key_wish(given: Mapping[str, Any]) -> _wish.KeyWish:
-    fields = {name: value for name, value in given.items() if value is not None}
+    fields = {name: value for name, value in given.items() if value is not None and name != "account"}
+    if given.get("account") is not None:
+        _arguments.check(
+            "key.account", given["account"], _arguments.ACCOUNT_ID, "an account id of 12 digits, in quotes"
+        )
     wished = _wish.KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
     _arguments.check(
         "key.alias",

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _resources, _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _joint,
     _make,
+    _plans,
     _restore,
+    _serving,
     _warnings,
     _wish,
     _wished_trail,
@@ -22,17 +26,42 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 )
 
 
-def planned(
-    account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task
-) -> tuple[_wish.Plan, list[str]]:
-    """Return the plan, and all that is to be warned of before it is applied; raises AwsError as reading does."""
+def planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _plans.Plan:
+    """Return the plan of the account by itself; raises AwsError as reading does."""
     task = replace(task, wish=with_writers(account, task.wish))
-    plan = _refused_strangers(judged.snapshot, task) or _planned(account, judged, task)
-    unused = _assess.unused_exceptions([(account.account_id, task.settings, judged.snapshot.trails)])
-    return plan, [*unused, *plan.warnings, *owner_warnings(account, plan.changes)]
+    return _refused_strangers(judged.snapshot, task) or _planned(account, judged, task)
 
 
-def _enforcing(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _wish.Plan:
+def part(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _joint.Part:
+    """Return the account's part in the plan of all."""
+    return _joint.Part(planned(account, judged, task), with_writers(account, task.wish), task.settings)
+
+
+def key_planned_anew(account: _resources.Account, key: _joint.SharedKey) -> _plans.Plan:
+    """Return the plan of a shared key for what it is now; `account` opens the key's account."""
+    snapshot = _model.Snapshot(key.owner, account.partition, datetime.now(timezone.utc))
+    try:
+        serving = _serving_again(account, key, snapshot)
+    except _wish.RefusedError as error:
+        return _plans.Plan((), (str(error),), (), snapshot)
+    use = replace(key.use, serving=serving)
+    return with_principals(account, _joint.plan_key(use, key.wish, key.settings, snapshot))
+
+
+def _serving_again(account: _resources.Account, key: _joint.SharedKey, snapshot: _model.Snapshot) -> _serving.Serving:
+    """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
+    arn, region = key.name[0], key.name[0].split(":")[3]
+    if key.use.serving.needs_alias:
+        sought = replace(sought_key(account, key.wish), owner=key.owner)
+        candidate = _targets.read_targets(account, snapshot, [region], sought)[region]
+        return _serving.serving_key(snapshot, region, candidate, key.wish, key.settings)
+    found = _targets.read_key(account, arn)
+    if not isinstance(found, _model.Key):
+        raise _wish.RefusedError(f"The key {arn} cannot be read any more ({found.message}). Run again.")
+    return _serving.Serving(found)
+
+
+def _enforcing(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _plans.Plan:
     wish = task.wish
     if wish.create_trail:
         return _provisioning(account, judged, wish.create_trail, task)
@@ -41,7 +70,7 @@ def _enforcing(account: _resources.Account, judged: _assess.AccountVerdict, task
 
 def _provisioning(
     account: _resources.Account, judged: _assess.AccountVerdict, trail: _wish.TrailWish, task: _task.Task
-) -> _wish.Plan:
+) -> _plans.Plan:
     """The plan for one trail, which is judged as if it were there already."""
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
@@ -50,7 +79,7 @@ def _provisioning(
     wish = replace(task.wish, create_trail=trail)
     wished, refusals = _wished_trail.wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
     if wished is None:
-        return _wish.Plan((), refusals, (), snapshot)
+        return _plans.Plan((), refusals, (), snapshot)
     judged = _assess.assess(_wished_trail.with_wished_trail(snapshot, ground, wished), task.settings)
     plan = _make.make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
     if isinstance(ground.bucket, _model.Missing):
@@ -72,25 +101,34 @@ def _wished_targets(account: _resources.Account, judged: _assess.AccountVerdict,
     )
 
 
+def _of_account(account: _resources.Account, backups: Sequence[_model.Backup]) -> _model.Backup:
+    """The backup of the account, or one that the plan refuses for being of another."""
+    return next((each for each in backups if each.account_id == account.account_id), backups[0])
+
+
 def _restoring(
     account: _resources.Account, judged: _assess.AccountVerdict, backup: _model.Backup, task: _task.Task
-) -> _wish.Plan:
+) -> _plans.Plan:
     keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
     return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
 
 
-def _planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _wish.Plan:
-    plan = _restoring(account, judged, task.restore, task) if task.restore else _enforcing(account, judged, task)
+def _planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _plans.Plan:
+    plan = (
+        _restoring(account, judged, _of_account(account, task.restore), task)
+        if task.restore
+        else _enforcing(account, judged, task)
+    )
     return with_principals(account, plan)
 
 
-def _refused_strangers(snapshot: _model.Snapshot, task: _task.Task) -> _wish.Plan | None:
+def _refused_strangers(snapshot: _model.Snapshot, task: _task.Task) -> _plans.Plan | None:
     """The plan that refuses readers and administrators of another partition; None where there are none."""
     refusals = tuple(_writable.of_another_partition(task.wish, task.settings.readers, snapshot))
-    return _wish.Plan((), refusals, (), snapshot) if refusals else None
+    return _plans.Plan((), refusals, (), snapshot) if refusals else None
 
 
-def with_principals(account: _resources.Account, plan: _wish.Plan) -> _wish.Plan:
+def with_principals(account: _resources.Account, plan: _plans.Plan) -> _plans.Plan:
     """Return the plan with a refusal for each principal that a key policy would name and that does not exist."""
     return replace(plan, refusals=(*plan.refusals, *_absent_principals(account, plan.changes)))
 

@@ -15,14 +15,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import count
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
-    _backup,
-    _backup_file,
-    _model,
-    _task,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup, _model, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _apply, _pace, _resources
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _predict, _wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _plans, _predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison
 
 MOST_NAMED = 10  # trails in one message
@@ -33,42 +28,44 @@ DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
 class Rounds:
     """A plan being applied to an account; `changes`, `errors` and `warnings` tell what became of it.
 
-    `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read.
+    `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read. Before it,
+    the run has applied `earlier` to keys that accounts share. What a plan still asks of these is made a refusal by
+    `closed`: nobody writes them again.
     """
 
     def __init__(
         self,
         account: _resources.Account,
         pace: _pace.Pace,
-        backup_path: str | None,
-        planned_anew: Callable[[], _wish.Plan],
+        save: Callable[[Sequence[_model.Change]], _model.Backup],
+        planned_anew: Callable[[], _plans.Plan],
+        *,
+        earlier: Sequence[_model.Change] = (),
+        closed: Callable[[_plans.Plan], _plans.Plan] = lambda plan: plan,
     ) -> None:
-        self._account, self._pace, self._planned_anew = account, pace, planned_anew
-        self._backups = _backup_file.BackupFile(backup_path)
+        self._account, self._pace, self._save, self._planned_anew = account, pace, save, planned_anew
+        self._earlier, self._closed = earlier, closed
+        self.plan: _plans.Plan | None = None
         self.changes: list[_model.Change] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
 
-    def run(
-        self, plan: _wish.Plan, warnings: Sequence[str], of: str, prove: Callable[[], None] = lambda: None
-    ) -> _task.Done:
-        """Apply the plan and have it proven; `warnings` were told before, `of` names what is changed.
+    def run(self, plan: _plans.Plan, warnings: Sequence[str], of: str) -> _task.Done:
+        """Apply the plan; `warnings` were told before, `of` names what is changed.
 
         Raises BackupError where the backup cannot be written, before anything is changed.
         """
         self.warnings += warnings
-        with self._backups:
-            try:
-                self._apply_plan(plan)
-                prove()
-            except _access.AwsError as error:
-                self.errors.append(f"{of} could not be read again. {error}")
-            backup = self._saved_at_the_end()
+        try:
+            self._apply_plan(plan)
+        except _access.AwsError as error:
+            self.errors.append(f"{of} could not be read again. {error}")
+        backup = self._saved_at_the_end()
         return _task.Done(
             changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
         )
 
-    def _apply_plan(self, plan: _wish.Plan) -> None:
+    def _apply_plan(self, plan: _plans.Plan) -> None:
         """Apply the plan, whose backup is written first, and what is to do after it, until nothing is.
 
         Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
@@ -90,7 +87,7 @@ class Rounds:
         self.errors += plan.refusals
         self.changes += [replace(change, status="not_attempted") for change in plan.changes]
 
-    def _plan_anew(self, applied: _apply.Applied) -> _wish.Plan:
+    def _plan_anew(self, applied: _apply.Applied) -> _plans.Plan:
         """The plan for what the account is now, with the backup of what it will replace; refused without that."""
         try:
             plan = self._plan_of_what_shows()
@@ -110,20 +107,20 @@ class Rounds:
             return replace(plan, refusals=(str(error),))
         return plan
 
-    def _plan_of_what_shows(self) -> _wish.Plan:
+    def _plan_of_what_shows(self) -> _plans.Plan:
         """The plan for what the account is now, once that shows what was done; refused where it does not in time.
 
         Until it does, the plan is to do the same again, or to create a second key.
         """
         for attempt in count():
-            plan = self._planned_anew()
+            plan = self.plan = self._planned_anew()
             late = [change for change in plan.changes if self._was_done(change)]
             if not late:
                 break
             if not self._pace.wait(attempt):
                 rest = tuple(change for change in plan.changes if change not in late)
-                return replace(plan, changes=rest, refusals=(*plan.refusals, *map(_not_shown, late)))
-        return plan
+                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *map(_not_shown, late))))
+        return self._closed(plan)
 
     def _was_done(self, change: _model.Change) -> bool:
         """Whether the very same was done before; a key that was created has its ARN since."""
@@ -132,12 +129,11 @@ class Rounds:
             and (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
             and (done.operation == "CreateKey" or (done.resource, done.after) == (change.resource, change.after))
             for done in self.changes
+        ) or any(
+            (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
+            and (done.operation == "CreateKey" or done.resource == change.resource)
+            for done in self._earlier
         )
-
-    def _save(self, changes: Sequence[_model.Change]) -> _model.Backup:
-        backup = _backup.backup_of(self._account.account_id, changes, datetime.now(timezone.utc))
-        self._backups.save(backup)
-        return backup
 
     def _saved_at_the_end(self) -> _model.Backup:
         """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
@@ -153,11 +149,11 @@ def _is_disputed(changes: Sequence[_model.Change]) -> bool:
     return any(change.operation in DISPUTED and change.status == "applied" for change in changes)
 
 
-def _in_words(plan: _wish.Plan) -> str:
+def _in_words(plan: _plans.Plan) -> str:
     return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
 
 
-def _given_up(plan: _wish.Plan) -> str:
+def _given_up(plan: _plans.Plan) -> str:
     """What is left undone, and which trails are not served for it."""
     unserved = _unserved(plan)
     more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
@@ -168,9 +164,9 @@ def _given_up(plan: _wish.Plan) -> str:
     )
 
 
-def _unserved(plan: _wish.Plan) -> list[str]:
+def _unserved(plan: _plans.Plan) -> list[str]:
     """The trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
-    reached = _predict.touched(plan.predicted, plan.changes) or {arn for key in plan.shared_keys for arn in key.trails}
+    reached = _predict.touched(plan.predicted, plan.changes)
     present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
     return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)
 

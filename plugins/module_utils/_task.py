@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot
@@ -18,20 +17,17 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be enforced, and how far to go. `wait` is for a delivery under the new key."""
+    """What is to be enforced in an account, and how far to go. `wait` is for a delivery under the new key.
+
+    `restore` has the backups, each of one account, that are put back in place of that.
+    """
 
     scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
     settings: _subject.Settings = field(default_factory=_subject.Settings)
     wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
     wait: bool = False
-    backup_path: str | None = None
-    restore: _model.Backup | None = None
-
-    @property
-    def reading(self) -> _snapshot.Scope:
-        """What is read, with what the verdicts hang on."""
-        return replace(self.scope, in_doubt=partial(_second_policy.keys_in_doubt, self.settings))
+    restore: tuple[_model.Backup, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +43,44 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome(Done):
-    """What came of it. `after` is predicted in check mode, and None where the account could not be read again.
-
-    With `shared_keys` nothing was done, since these have to be changed first, for all accounts that use them.
-    """
+    """What came of it. `after` is predicted in check mode, and None where the account could not be read again."""
 
     before: _assess.AccountVerdict
     after: _assess.AccountVerdict | None
-    shared_keys: tuple[_wish.SharedKey, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be enforced in all accounts of the scope of `task`: in each its own task of `tasks`, or `task`.
+
+    `lending` are accounts that are entered only for keys and buckets of theirs. After `max_failures` accounts have
+    failed none is begun any more. The runs of one `backup_play` share the file of the backup.
+    """
+
+    task: Task
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    lending: tuple[_snapshot.AccountScope, ...] = ()
+    max_failures: int = 3
+    backup_path: str | None = None
+    backup_play: str | None = None
+
+    def of(self, account_id: str) -> Task:
+        """Return the task of an account."""
+        return self.tasks.get(account_id, self.task)
+
+    def in_doubt(self, snapshot: _model.Snapshot) -> Iterable[str]:
+        """Return the keys of an account whose second policy could change what is said of it."""
+        return _second_policy.keys_in_doubt(self.of(snapshot.account_id).settings, snapshot)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id."""
+
+    keys: tuple[tuple[str, Done], ...]
+    accounts: Mapping[str, Outcome]
+    warnings: tuple[str, ...] = ()
+    backup: Mapping[str, object] | None = None
 
 
 def open_questions(after: _assess.AccountVerdict) -> Iterator[str]:

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring an account's CloudTrail trails to working KMS encryption."""
+"""Bring CloudTrail trails to working KMS encryption."""
 
 from __future__ import annotations
 
@@ -12,15 +12,93 @@ module: cloudtrail_kms_enforce
 short_description: Bring CloudTrail trails to working encryption under customer managed KMS keys
 version_added: 0.1.0
 description:
-  - Reads and judges the trails of an AWS account as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) does, plans what
-    makes them compliant, applies the plan, and reads and judges again. A second run changes nothing.
+  - Reads and judges the trails of an AWS account, or of many, as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) does,
+    plans what makes them compliant, applies the plan, and reads and judges again. A second run changes nothing.
   - A trail without a key gets one, in the region of its bucket; what is missing in a key's policy is added, and nothing
     in it is rewritten or removed; a key that can never work is replaced.
-  - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops everything
-    before the first write, and all refusals are listed; O(trails) narrows the run.
+  - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops its account
+    before the first write there, and all refusals are listed; O(trails) narrows the run.
   - Of a trail nothing but its key is changed, but for that of O(create_trail). What could not be read never leads to
     another key.
 options:
+  key_id:
+    description:
+      - The key to use, by key id, key ARN, alias name or alias ARN. It must be in the region of the trails' buckets.
+      - Mutually exclusive with O(key).
+    type: str
+  key:
+    description:
+      - The key, found by its alias in the region where trails need one, or created there.
+      - Without it and without O(key_id), its defaults.
+    type: dict
+    suboptions: &key
+      account:
+        description:
+          - The id of the account in which the key is found by its alias, or created. Without it, that of the trail.
+          - It must be one that the run enters for writing, by O(accounts) or by O(key_assume_role).
+        type: str
+      alias:
+        description: The alias by which the key is found, or which it gets.
+        type: str
+        default: alias/aws-baseline-cloudtrail
+      description:
+        description: The description of a key that is created.
+        type: str
+        default: Encrypts the logs of CloudTrail trails
+      tags:
+        description:
+          - Tags of a key that is created. The tag C(aws-baseline:cloudtrail-kms) is added, by which a key is known
+            again that an interrupted run has left without its alias.
+        type: dict
+      administrators:
+        description: ARNs of the principals that may administer a key that is created, beside its account's root.
+        type: list
+        elements: str
+      rotation:
+        description: Whether the key with this alias rotates automatically. It is never turned off.
+        type: bool
+        default: true
+      rotation_period_in_days:
+        description: The rotation period, 90 to 2560 days, where rotation is turned on. Without it KMS takes 365.
+        type: int
+      multi_region:
+        description: Whether a key that is created is a multi-Region primary key.
+        type: bool
+        default: false
+  statements:
+    description:
+      - The form of the statements that let CloudTrail encrypt.
+      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context, V(cis) is the
+        form of the CIS benchmark, by the encryption context alone.
+    type: str
+    choices: [strict, cis]
+    default: strict
+  allow_enable_key:
+    description: Whether a disabled key may be enabled.
+    type: bool
+    default: false
+  allow_cancel_deletion:
+    description: Whether a scheduled deletion may be cancelled. The key is disabled then, so this needs
+      O(allow_enable_key) too.
+    type: bool
+    default: false
+  backup_path:
+    description:
+      - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
+        written before the first write to AWS. A file that is there keeps its content under a name with its time.
+      - A lock beside it keeps other runs out. One that is given the same path meanwhile fails and changes nothing.
+      - Nothing is written in check mode, nor where nothing changes.
+    type: path
+  backup_play:
+    description: An id that the runs of one play have in common. What they replace is kept in one file.
+    type: str
+  wait_timeout:
+    description:
+      - How many seconds each account may wait in all, from its first write, for retries, for what AWS shows late, for
+        others that write the same policy, and for the delivery. What it waits for other accounts of the run, so that
+        all together write no faster than AWS takes it, does not count.
+    type: int
+    default: 300
   create_trail:
     description:
       - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
@@ -32,7 +110,7 @@ options:
         looked at.
       - Mutually exclusive with O(trails) and O(restore).
     type: dict
-    suboptions:
+    suboptions: &create_trail
       name:
         description: The name of the trail.
         type: str
@@ -68,16 +146,6 @@ options:
       tags:
         description: Tags of a trail that is created.
         type: dict
-  key_is_shared:
-    description:
-      - Whether the keys of the account of O(key_assume_role) are shared by accounts that are enforced at the same time,
-        so that nothing is written to them from here.
-      - Where such a key has to be changed before a trail can use it, nothing is done, and RV(shared_keys) says what the
-        key needs. M(aws_baseline.cloudtrail.cloudtrail_kms_central_key) does that for all accounts at once; then run
-        again. In check mode the rest is predicted as it will be by then.
-      - The role sees to all this where a play has several hosts.
-    type: bool
-    default: false
   replace_compliant_key:
     description:
       - Whether trails that have a key move to O(key_id) or O(key) as well. Else one on a good key stays there.
@@ -93,21 +161,161 @@ options:
     default: false
   restore:
     description:
-      - A file that an earlier run wrote to O(backup_path). What it replaced goes back, and nothing else is enforced.
+      - Files that earlier runs wrote to O(backup_path). What they replaced goes back, and nothing else is enforced.
       - The trails get their keys back, and the keys their policies where nobody else has changed them since.
       - Refused are keys that do not work for certain, whatever O(rules) and O(exceptions) say, the removal of
         statements that a trail needs, or may need in a region that cannot be read, and the removal of encryption.
       - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions); what is to stay is taken off the file.
-    type: path
+    type: list
+    elements: path
   wait:
     description: Whether to wait, after the changes, until each changed trail has delivered without error.
     type: bool
     default: false
+  accounts:
+    description:
+      - The ids of the accounts to bring to compliance, in one sweep, each entered by its role.
+      - All are read, judged and planned together. What several of them need of one key is one change of that key, made
+        before any of their trails moves. Then one account is changed alone, and after it up to 16 side by side.
+      - A refusal stops its own account, and one about a key that accounts share all that need it; the others go on.
+      - Without it, one account is changed, that of the credentials or of O(assume_role.role_arn).
+    type: list
+    elements: str
+  lending_accounts:
+    description:
+      - The ids of accounts that are entered only where a key or a bucket of theirs stands behind a trail. Nothing in
+        them is judged or changed.
+    type: list
+    elements: str
+  max_failures:
+    description: After so many accounts have failed none is begun any more. What is under way is finished.
+    type: int
+    default: 3
+  account_options:
+    description:
+      - Options in which accounts differ from the run. What an entry says stands for its accounts in the place of what
+        the run says; what it leaves out is as the run says.
+      - An account stands in one entry at most. Accounts that share a key must agree on it, on O(statements) and on what
+        may be done to it; their readers are joined.
+    type: list
+    elements: dict
+    suboptions:
+      accounts:
+        description: The ids of the accounts that the entry is for, of O(accounts) or O(lending_accounts).
+        type: list
+        elements: str
+        required: true
+      assume_role:
+        description: The role to assume in these accounts, by its name, or in a single one by its ARN.
+        type: dict
+        suboptions:
+          role_arn:
+            description: ARN of the role, where the entry is for one account.
+            type: str
+          role_name:
+            description: Name of the role, with its path if it has one.
+            type: str
+          external_id:
+            description: The external id that the role's trust policy asks for.
+            type: str
+          session_name:
+            description: The session name that appears in CloudTrail for what the role does.
+            type: str
+            default: aws-baseline-cloudtrail
+      regions:
+        description: As O(regions).
+        type: list
+        elements: str
+      trails:
+        description: As O(trails).
+        type: list
+        elements: str
+      readers:
+        description: As O(readers).
+        type: list
+        elements: str
+      approved_keys:
+        description: As O(approved_keys).
+        type: list
+        elements: str
+      rules:
+        description: As O(rules).
+        type: dict
+      exceptions:
+        description: As O(exceptions).
+        type: list
+        elements: dict
+        suboptions:
+          trail:
+            description: The name or the ARN of the trail. In it V(*) stands for any characters, and V(?) for one.
+            type: str
+          account:
+            description:
+              - The id of the account that owns the trail, or a part of it with V(*) and V(?). The trails of an
+                organization are owned by its management account. Put it in quotes.
+            type: str
+          rules:
+            description: The rules that are excepted.
+            type: list
+            elements: str
+            required: true
+            choices:
+              - trail_has_kms_key
+              - key_is_customer_managed
+              - key_is_usable
+              - key_in_bucket_region
+              - key_policy_allows_encrypt
+              - key_policy_allows_describe
+              - key_policy_allows_decrypt
+              - bucket_policy_accepts_key
+              - trail_is_delivering
+              - readers_can_decrypt
+              - key_is_approved
+              - key_policy_is_scoped
+              - key_rotation_enabled
+          reason:
+            description: Why the finding is accepted.
+            type: str
+            required: true
+          owner:
+            description: Who answers for it.
+            type: str
+            required: true
+          expires:
+            description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+            type: str
+            required: true
+      key_id:
+        description: As O(key_id).
+        type: str
+      key:
+        description: As O(key).
+        type: dict
+        suboptions: *key
+      statements:
+        description: As O(statements).
+        type: str
+        choices: [strict, cis]
+      create_trail:
+        description: As O(create_trail).
+        type: dict
+        suboptions: *create_trail
+      replace_compliant_key:
+        description: As O(replace_compliant_key).
+        type: bool
+      allow_enable_key:
+        description: As O(allow_enable_key).
+        type: bool
+      allow_cancel_deletion:
+        description: As O(allow_cancel_deletion).
+        type: bool
+      allow_unread_bucket_policy:
+        description: As O(allow_unread_bucket_policy).
+        type: bool
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
-  - aws_baseline.cloudtrail.cloudtrail_kms.key
   - aws_baseline.cloudtrail.principals
-  - aws_baseline.cloudtrail.principals.role
+  - aws_baseline.cloudtrail.principals.sweep
   - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
@@ -180,6 +388,9 @@ changes:
   type: list
   elements: dict
   contains:
+    account_id:
+      description: The account of the trail; of a key that several accounts share, that of the key.
+      type: str
     operation:
       description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
         C(EnableKey), C(PutBucketPolicy), C(CreateTrail), C(UpdateTrail), C(StartLogging) and C(EnableKeyRotation).
@@ -202,50 +413,44 @@ changes:
       description: V(planned) in check mode, else V(applied), V(failed) or V(not_attempted).
       type: str
 before:
-  description: The account as it was, in the shape of
+  description: The accounts as they were, in the shape of
     RV(aws_baseline.cloudtrail.cloudtrail_kms_facts#module:ansible_facts.cloudtrail_kms).
   returned: always
   type: dict
 after:
-  description: The account as it is now, in the same shape; in check mode, as the plan will leave it. Null where it
-    could not be read again.
+  description: The accounts as they are now, in the same shape; in check mode, as the plan will leave them. Of
+    O(accounts) it repeats only those of which it says something else than RV(before), and its summary counts all. Null
+    where nothing could be read again.
   returned: always
   type: dict
-shared_keys:
-  description: With O(key_is_shared), the keys that have to be changed before trails of the account can use them.
+refusals:
+  description: Why nothing was done in an account; the module fails then.
   returned: always
   type: list
   elements: dict
   contains:
-    key_arn:
-      description: ARN of the key; it ends in C(key/to-be-created) where there is none yet.
+    account_id:
+      description: The account.
       type: str
-    alias:
-      description: The alias by which it is found or created; null for a key that is found by a trail or by its id.
+    message:
+      description: What was refused, why, and the next step.
       type: str
-    trails:
-      description: ARNs of the trails that its policy must allow.
+    options:
+      description: The options that the message names.
       type: list
       elements: str
-    readers:
-      description: ARNs of the readers that its policy must allow.
-      type: list
-      elements: str
-    needed:
-      description:
-        - By the ARN of a trail that has the key already, the actions of CloudTrail and the readers that its policy
-          lacks for it.
-      type: dict
-refusals:
-  description: Why nothing was done; the module fails then.
-  returned: always
-  type: list
-  elements: str
 errors:
   description: Why changes failed; the module fails then. The next run carries on.
   returned: always
   type: list
-  elements: str
+  elements: dict
+  contains:
+    account_id:
+      description: The account.
+      type: str
+    message:
+      description: What failed, why, and the next step.
+      type: str
 backup:
   description: What was replaced, before and after, as it stands in O(backup_path). Null where nothing was written.
   returned: always
@@ -298,7 +503,8 @@ backup:
           elements: str
 """
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
@@ -312,7 +518,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _ending,
     _enforce,
     _enforce_arguments,
-    _facts,
     _model,
     _shown,
     _task,
@@ -324,63 +529,50 @@ def main() -> None:
     """Read, judge, plan, apply, report."""
     _access.collect_garbage_seldom()
     module = AnsibleAWSModule(
-        argument_spec={**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()},
-        mutually_exclusive=[
-            ("key_id", "key", "restore"),
-            ("create_trail", "restore"),
-            ("create_trail", "trails"),
-        ],
-        required_if=[("key_is_shared", True, ["key_assume_role"])],
+        argument_spec=_enforce_arguments.enforce_spec(_audit_arguments.audit_spec()),
+        mutually_exclusive=_enforce_arguments.EITHER,
         supports_check_mode=True,
     )
     stop = _stop.Stop()
     with _stop.on_signals(stop):
-        _run(module, stop)
+        _enforce_and_end(module, stop)
 
 
-def _run(module: Any, stop: _stop.Stop) -> None:
+def _enforce_and_end(module: Any, stop: _stop.Stop) -> None:
     """Enforce, and leave the module; `stop` is heeded from the first write on, and until the result is told."""
     try:
-        task, timeout = _task_of(module), _enforce_arguments.wait_timeout(module.params)
-        pace = _pace.Pace(timeout, limits=_limits.Limits(sleep=stop.wait), stopped=stop)
+        run, timeout = _run_of(module), _enforce_arguments.wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
-        first_region = next(iter(task.scope.regions), None)
-        caller = _access.connect(region or first_region, endpoint_url, connection, task.scope.concurrency)
-        outcome = _enforce.enforce(caller, task, pace)
+        scope, limits = run.task.scope, _limits.Limits(sleep=stop.wait)
+        caller = _access.connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
+        outcome = _enforce.enforce(caller, run, lambda: _pace.Pace(timeout, limits=limits, stopped=stop))
     except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
         _shown.fail(module, str(error))
-    _ending.end(module, outcome, **_own(outcome, task))
+    _ending.end(module, outcome, run)
 
 
-def _task_of(module: Any) -> _task.Task:
-    return _task.Task(
-        scope=_audit_arguments.scope(module.params),
-        settings=_audit_arguments.settings(module.params),
-        wish=_enforce_arguments.wish(module.params),
+def _run_of(module: Any) -> _task.Run:
+    params = module.params
+    run = _task.Task(
+        scope=_audit_arguments.scope(params),
         check_mode=module.check_mode,
-        wait=module.params["wait"],
-        backup_path=_backup_file.checked_path(module.params["backup_path"]),
-        restore=_restored(module.params["restore"]),
+        wait=params["wait"],
+        restore=_backup.read_backups(params["restore"]) if params["restore"] else (),
     )
+    accounts = frozenset(params["accounts"] or ())
 
+    def task(of: Mapping[str, Any]) -> _task.Task:
+        wish = replace(_enforce_arguments.wish(of), accounts=accounts)
+        return replace(run, settings=_audit_arguments.settings(of), wish=wish)
 
-def _restored(path: str | None) -> _model.Backup | None:
-    if path is None:
-        return None
-    first, *others = _backup.read_backups([path])
-    if others:
-        accounts = ", ".join(backup.account_id for backup in (first, *others))
-        raise _model.BackupError(f"The backup {path} is of the accounts {accounts}. Cut it down to one of them.")
-    return first
-
-
-def _own(outcome: _task.Outcome, task: _task.Task) -> dict[str, Any]:
-    narrowed = _facts.narrowed_by(task.scope.regions, task.scope.trails, task.settings.rules_off)
-    return {
-        "before": _facts.facts([outcome.before], narrowed),
-        "after": outcome.after and _facts.facts([outcome.after], narrowed),
-        "shared_keys": [asdict(key) for key in outcome.shared_keys],
-    }
+    return _task.Run(
+        task=task(params),
+        tasks=_arguments.of_accounts(params, task),
+        lending=_audit_arguments.lending(params),
+        backup_path=_backup_file.checked_path(params["backup_path"]),
+        backup_play=params["backup_play"],
+        max_failures=_enforce_arguments.max_failures(params),
+    )
 
 
 if __name__ == "__main__":

@@ -18,12 +18,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import SUBJECTS, sweep
 from tests.faults.trials import trials
-from tests.unit.enforce.lab import Clock, Lab, no_waiting
+from tests.unit.enforce.lab import Clock, Lab, alone, no_waiting
 
 DELAYS = (0, 5, 30)  # seconds
 
@@ -33,7 +32,7 @@ def enforced_with(aws: FakeAws, delay: float) -> bool:
     aws.reset("fresh")
     aws.set(propagation_delay=delay)
     began = time.monotonic()
-    outcome = enforce(Lab(aws, Clock()).access, Task(), Pace(120))
+    outcome = alone(Lab(aws, Clock()).access, Task(), Pace(120))
     compliant = outcome.after is not None and outcome.after.verdict == "compliant" and not outcome.errors
     done = "done" if compliant else "NOT DONE"
     print(f"propagation of {delay:2} s: {done} after {time.monotonic() - began:.0f} s", flush=True)

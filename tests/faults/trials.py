@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
 from tests.faults.sweep import HOME, assert_compliant, assert_deliverable, trail_keys
-from tests.unit.enforce.lab import Clock, Lab
+from tests.unit.enforce.lab import Clock, Lab, alone
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, STAGING, central
 
 AT_ONCE_TIMES = 20
@@ -37,7 +36,7 @@ def two_at_once(lab: Lab) -> None:
     lab.aws.reset("fresh")
     callers = [lab.access, Lab(lab.aws, Clock()).caller()]
     with ThreadPoolExecutor(len(callers)) as pool:
-        outcomes = list(pool.map(lambda caller: enforce(caller, Task(), Pace(PATIENCE)), callers))
+        outcomes = list(pool.map(lambda caller: alone(caller, Task(), Pace(PATIENCE)), callers))
     used = set(trail_keys(lab).values())
     assert len(used) == 1, f"keys in use: {used}"
     made = {arn for arn, key in lab.keys(HOME).items() if CREATED_FOR_TAG in key["tags"]}
@@ -56,7 +55,7 @@ def two_at_once_on_a_shared_key(lab: Lab) -> None:
     callers = [lab.access, Lab(lab.aws, Clock()).caller()]
     with ThreadPoolExecutor(len(callers)) as pool:
         tasks = [central(account) for account in accounts]
-        outcomes = list(pool.map(lambda caller, task: enforce(caller, task, Pace(PATIENCE)), callers, tasks))
+        outcomes = list(pool.map(lambda caller, task: alone(caller, task, Pace(PATIENCE)), callers, tasks))
     lab.aws.set(latency_ms=0)
     for account, outcome in zip(accounts, outcomes, strict=True):
         again = lab.enforce(central(account), check_mode=True)

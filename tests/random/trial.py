@@ -66,7 +66,7 @@ class Trial:
         planned = self._enforced(replace(self.task, check_mode=True))
         if self.lab.writes():
             yield f"check mode wrote: {self.lab.writes()}"
-        done = self._enforced(replace(self.task, backup_path=str(self._backup)))
+        done = self._enforced(self.task, self._backup)
         yield from _differences(planned, done)
         after = self._state()
         yield from _losses(before, after)
@@ -88,11 +88,11 @@ class Trial:
         self.lab.aws.reset(str(path))
         self.lab.account = ACCOUNT
 
-    def _enforced(self, task: Task) -> Outcome | str:
+    def _enforced(self, task: Task, backup: Path | None = None) -> Outcome | str:
         """The outcome, or why there is none."""
         self.lab.aws.clear_calls()
         try:
-            return self.lab.enforce(task)
+            return self.lab.enforce(task, backup_path=str(backup) if backup else None)
         except AwsError as error:
             return str(error)
 
@@ -157,8 +157,8 @@ class Trial:
         if not done.changes or done.refusals:
             return
         (backup,) = read_backups([str(self._backup)])
-        restoring = Task(replace(self.task.scope, trails=(), regions=()), backup_path=str(self.folder / "other.json"))
-        outcome = self._enforced(replace(restoring, restore=backup))
+        restoring = Task(replace(self.task.scope, trails=(), regions=()), restore=(backup,))
+        outcome = self._enforced(restoring, self.folder / "other.json")
         if isinstance(outcome, str) or outcome.refusals or outcome.errors:
             return
         now = self._state()

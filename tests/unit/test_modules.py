@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.modules import (
-    cloudtrail_kms_central_key,
     cloudtrail_kms_enforce,
     cloudtrail_kms_facts,
 )
@@ -33,7 +32,7 @@ KEYS = {"access_key": "AKIAUNKNOWN", "secret_key": "nobodys-secret-key", "endpoi
 ONCE = {**KEYS, "region": "us-east-1", "aws_config": {"retries": {"total_max_attempts": 1}}}
 BUNDLE = {"aws_ca_bundle": "/nowhere/ca.pem", "endpoint_url": NOBODY.replace("http:", "https:")}
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
-MODULES = (cloudtrail_kms_facts, cloudtrail_kms_enforce, cloudtrail_kms_central_key)
+MODULES = (cloudtrail_kms_facts, cloudtrail_kms_enforce)
 EXCEPTION = {"trail": "main", "rules": ["key_is_usable"], "reason": "x", "owner": "me", "expires": "2026-02-30"}
 # What every module is asked with, and what it answers.
 ASKED: dict[str, tuple[dict[str, Any], str]] = {
@@ -61,9 +60,6 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         {**ONCE, "readers": ["Analyst"]},
         r"Option readers: 'Analyst' is not the ARN of an IAM role, user or account root\.",
     ),
-}
-# What an audit and an enforcement are asked with, and what they answer.
-OF_TRAILS: dict[str, tuple[dict[str, Any], str]] = {
     "malformed ARN": (
         {**ONCE, "trails": ["arn:aws:s3:::main"]},
         r"Option trails: 'arn:aws:s3:::main' is not a trail name or trail ARN\.",
@@ -83,9 +79,8 @@ OF_TRAILS: dict[str, tuple[dict[str, Any], str]] = {
 }
 CASES = [
     pytest.param(module, *row, id=f"{module.__name__.rpartition('.')[2]}, {name}")
-    for rows, modules in ((ASKED, MODULES), (OF_TRAILS, MODULES[:2]))
-    for name, row in rows.items()
-    for module in modules
+    for name, row in ASKED.items()
+    for module in MODULES
 ]
 
 
@@ -98,8 +93,7 @@ def test_a_sentence_and_no_traceback(
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    of_central_key = {"trails": [TRAIL]} if module is cloudtrail_kms_central_key else {}
-    told = answer(module, {**of_central_key, **given})
+    told = answer(module, given)
     assert told["failed"] is True
     assert re.fullmatch(message, told["msg"])
     assert "Traceback" not in json.dumps(told)
@@ -145,11 +139,10 @@ def test_a_narrowed_enforcement_says_so_before_and_after(options: Callable[..., 
     assert [told[when]["accounts"][0]["narrowed_by"] for when in ("before", "after")] == [narrowed, narrowed]
 
 
-@pytest.mark.parametrize("module", [cloudtrail_kms_enforce, cloudtrail_kms_central_key])
-def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(
-    options: Callable[..., dict[str, Any]], module: ModuleType
-) -> None:
-    told = answer(module, options("fresh", backup_path="/nowhere/backup.json", _ansible_check_mode=True))
+def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(
+        cloudtrail_kms_enforce, options("fresh", backup_path="/nowhere/backup.json", _ansible_check_mode=True)
+    )
     assert told["msg"] == (
         "The backup /nowhere/backup.json cannot be written. "
         f"Its directory must exist and be writable by the user {getpass.getuser()}."
@@ -175,23 +168,80 @@ def test_an_enforcement_that_creates_a_trail_and_a_second_one(options: Callable[
 
 def test_a_refused_enforcement_fails_with_all_that_it_knows(options: Callable[..., dict[str, Any]]) -> None:
     told = answer(cloudtrail_kms_enforce, options("disabled-key"))
-    assert (told["failed"], told["changes"], told["msg"]) == (True, [], "\n".join(told["refusals"]))
+    (refusal,) = told["refusals"]
+    assert (told["failed"], told["changes"], told["msg"]) == (True, [], refusal["message"])
+    assert (refusal["account_id"], refusal["options"]) == (
+        "111111111111",
+        ["allow_enable_key", "key_id", "replace_compliant_key"],
+    )
     assert told["before"]["summary"]["non_compliant"] == 1
 
 
+SWEEP = {
+    "accounts": ["111111111111", "222222222222", "333333333333"],
+    "lending_accounts": ["555555555555"],
+    "assume_role": {"role_name": "CloudTrailKmsEnforce", "external_id": "audit-2026"},
+    "key": {"account": "555555555555"},
+    "key_assume_role": {
+        "role_arn": "arn:aws:iam::555555555555:role/CloudTrailKmsEnforce",
+        "external_id": "audit-2026",
+    },
+    "bucket_assume_role": {
+        "role_arn": "arn:aws:iam::444444444444:role/CloudTrailKmsAudit",
+        "external_id": "audit-2026",
+    },
+}
+
+
+def test_an_enforcement_of_many_tells_of_each_by_its_account(
+    options: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.json"
+    asked = options("central-key", **SWEEP, backup_path=str(backup))
+    planned = answer(cloudtrail_kms_enforce, {**asked, "_ansible_check_mode": True})
+    told = answer(cloudtrail_kms_enforce, asked)
+    for result in (planned, told):
+        assert [(row["account_id"], row["operation"]) for row in result["changes"]] == [
+            *(("555555555555", operation) for operation in ("CreateKey", "CreateAlias", "EnableKeyRotation")),
+            *((account, "UpdateTrail") for account in SWEEP["accounts"]),
+        ]
+        assert len(result["diff"]) == len(result["changes"])
+        assert result["before"]["summary"]["non_compliant"] == 3
+        assert result["after"]["summary"]["compliant"] == 3
+    assert json.loads(backup.read_text(encoding="utf-8")) == told["backup"]
+    again = answer(cloudtrail_kms_enforce, asked)
+    assert (again["changed"], again["changes"], again["diff"], again["backup"]) == (False, [], [], None)
+    assert (again["after"]["summary"], again["after"]["accounts"]) == (again["before"]["summary"], [])
+
+
 @pytest.mark.parametrize(
-    ("needed", "message"),
+    ("entry", "message"),
     [
-        ({"main": []}, "Option needed: 'main' is not a trail ARN."),
-        ({TRAIL: "kms:Decrypt"}, f"Option needed: 'kms:Decrypt' of {TRAIL} is not a list of texts."),
+        ({"key": {"alias": "no alias"}}, "key.alias (account 222222222222): 'no alias' is not an alias name"),
+        ({"key": {"account": "5"}}, "key.account (account 222222222222): '5' is not an account id of 12 digits"),
     ],
 )
-def test_what_a_trail_of_others_needs_is_a_list(needed: dict[str, Any], message: str) -> None:
-    assert answer(cloudtrail_kms_central_key, {**ONCE, "trails": [TRAIL], "needed": needed})["msg"] == message
+def test_what_differs_between_accounts_is_refused_where_it_cannot_be_meant(entry: dict[str, Any], message: str) -> None:
+    given = {**SWEEP, "account_options": [{"accounts": ["222222222222"], **entry}]}
+    assert answer(cloudtrail_kms_enforce, {**ONCE, **given})["msg"].startswith(f"Option account_options[0].{message}")
 
 
-def test_a_key_for_the_trails_of_others(options: Callable[..., dict[str, Any]]) -> None:
-    told = answer(cloudtrail_kms_central_key, options("fresh", trails=[TRAIL]))
-    assert told["changes"][0]["operation"] == "CreateKey"
-    assert told["account_id"] == "111111111111"
-    assert told["key_arn"].startswith("arn:aws:kms:")
+def test_an_account_has_one_key_and_a_run_may_fail_at_least_once() -> None:
+    both = [{"accounts": ["222222222222"], "key": {}, "key_id": "alias/x"}]
+    told = answer(cloudtrail_kms_enforce, {**ONCE, **SWEEP, "account_options": both})
+    assert told["msg"] == "parameters are mutually exclusive: key|key_id found in account_options"
+    told = answer(cloudtrail_kms_enforce, {**ONCE, "max_failures": 0})
+    assert told["msg"].startswith("Option max_failures: 0 is not between 1 and")
+
+
+def test_one_account_of_many_that_is_refused_fails_the_run_and_not_the_others(
+    options: Callable[..., dict[str, Any]],
+) -> None:
+    entry = {"accounts": ["222222222222"], "key_id": "alias/none"}
+    told = answer(cloudtrail_kms_enforce, options("central-key", **SWEEP, account_options=[entry]))
+    (refusal,) = told["refusals"]
+    assert (told["failed"], refusal["account_id"], refusal["options"]) == (True, "222222222222", ["key_id"])
+    assert told["msg"] == f"Account 222222222222: {refusal['message']}"
+    verdicts = {row["account_id"]: row["verdict"] for row in told["after"]["accounts"]}
+    assert verdicts == {"111111111111": "compliant", "333333333333": "compliant"}
+    assert told["after"]["summary"]["non_compliant"] == 1

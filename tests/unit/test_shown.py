@@ -21,14 +21,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ending, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from tests.unit.action.running import GREEN, NEVER_ASKED, enforcement, facts_of, part, run
+from tests.unit.action.running import GREEN, NEVER_ASKED, facts_of, part, run
 from tests.unit.checks import build
-from tests.unit.plan.build import BARE, GIVEN, NOTHING, OTHER_ARN, plan, target
+from tests.unit.plan.build import BARE, GIVEN, NOTHING, plan, target
 
 HOSTILE = "\x1b[2J\r\n[WARNING]: forged\x9b31m\x85\u202e\u2066\u2028 end"
 DENY = {**build.service("Deny it", "kms:GenerateDataKey*"), "Effect": "Deny", "Condition": {"Bool": {"aws:x": "true"}}}
@@ -93,6 +92,7 @@ class Module:
     """What a module tells Ansible when it ends."""
 
     def __init__(self) -> None:
+        self.params = {"key_id": None}
         self.told: dict[str, Any] = {}
 
     def exit_json(self, **told: Any) -> None:
@@ -108,9 +108,17 @@ def ended(snapshot: Snapshot, wish: Wish, candidate: Any, monkeypatch: pytest.Mo
     planned = plan(snapshot, wish, candidate)
     before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
     warned = (*planned.warnings, *_task.open_questions(after))
-    done = _task.Done(changes=planned.changes, refusals=planned.refusals, errors=planned.refusals, warnings=warned)
+    done = _task.Outcome(
+        before=before,
+        after=after,
+        changes=planned.changes,
+        refusals=planned.refusals,
+        errors=planned.refusals,
+        warnings=warned,
+    )
     module = Module()
-    _ending.end(module, done, before=facts([before]), after=facts([after]))
+    outcome = _task.RunOutcome((), {snapshot.account_id: done})
+    _ending.end(module, outcome, _task.Run(_task.Task(wish=wish)))
     return {"msg": "", **module.told, "warnings": warnings}
 
 
@@ -121,7 +129,7 @@ def test_whatever_a_string_of_an_account_holds(
     for snapshot in map(consistent, hostile(SNAPSHOTS[name])):
         told = ended(snapshot, Wish(), NOTHING, monkeypatch)
         shows(*failures(told["before"], "unknown").values())
-        shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
+        shows(told["msg"], *told["warnings"], *(row["message"] for row in (*told["refusals"], *told["errors"])))
         shows(*(text for each in told["diff"] for text in each.values()))
         result = run(told, mode="enforce")
         shows(part(result)["reason"], capsys.readouterr().out)
@@ -134,7 +142,7 @@ def test_whatever_a_string_of_a_wished_key_holds(
     wish, candidate = WISHES[name]
     for found in hostile(candidate):
         told = ended(SNAPSHOTS["no key"], wish, found, monkeypatch)
-        shows(told["msg"], *told["warnings"], *told["refusals"], *told["errors"])
+        shows(told["msg"], *told["warnings"], *(row["message"] for row in (*told["refusals"], *told["errors"])))
         shows(*(text for each in told["diff"] for text in each.values()))
         result = run(told, mode="enforce")
         shows(part(result)["reason"], capsys.readouterr().out)
@@ -182,12 +190,7 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     shows(result["msg"])
 
 
-def test_the_reason_why_an_enforcement_waits(capsys: pytest.CaptureFixture[str]) -> None:
-    shared = {"key_arn": OTHER_ARN + HOSTILE, "alias": None, "trails": [build.TRAIL_ARN + HOSTILE], "readers": []}
-    result = run(enforcement(shared_keys=[shared]), mode="enforce")
-    shows(part(result)["reason"], capsys.readouterr().out)
-
-
+from tests.unit.action.running import GREEN, NEVER_ASKED, facts_of, part, run
 @pytest.mark.parametrize("audit", [{"accounts": [{HOSTILE: 1}]}, {"accounts": HOSTILE}, {"accounts": [HOSTILE]}])
 @pytest.mark.parametrize("name", FilterModule().filters())
 @pytest.mark.parametrize("version", ["3.0", HOSTILE])

@@ -26,14 +26,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 class KeyUse:
     """A key, and what is to be done about the trails that use it or are to use it.
 
-    `others` are the ARNs of trails that it is to serve as well, and of which no more is known than what is
-    `needed_by_others`. That, `log_contexts` and `known` are those of `_merge.Required`.
+    `log_contexts` and `known` are those of `_merge.Required`.
     """
 
     serving: _serving.Serving
     intents: tuple[_remedies.Intent, ...] = ()
-    others: tuple[str, ...] = ()
-    needed_by_others: Mapping[str, frozenset[str]] = field(default_factory=dict)
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: _known.Known = _known.NOTHING_KNOWN
 
@@ -49,10 +46,9 @@ class KeyUse:
 
     def required(self, wish: _wish.Wish, settings: _subject.Settings) -> _merge.Required:
         """What the key's policy must allow."""
-        trails = tuple(sorted({*self.others, *(each.trail.arn for each in self.granted)}))
+        trails = tuple(sorted(each.trail.arn for each in self.granted))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
-        lacking = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
-        needed = {**self.needed_by_others, **lacking}
+        needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
         known = replace(self.known, key=self.key)
         return _merge.Required(
             self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known
@@ -65,7 +61,7 @@ def key_changes(
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     owner = use.key.arn.split(":")[4]
     for change in _needed(use, account_id, wish, settings, warn):
-        if owner not in (account_id, wish.key_account_id):
+        if owner != account_id and owner not in wish.writers:
             raise _wish.RefusedError(
                 f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
                 "account by key_assume_role."
@@ -85,11 +81,11 @@ def _needed(
 ) -> Iterator[_model.Change]:
     if use.serving.is_new and wish.key:
         yield _changes.create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
-    elif use.granted or use.others:
+    elif use.granted:
         yield from _grants(use, account_id, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
         yield _changes.create_alias(use.key, wish.key.alias)
-    if use.others or any(each.needs_key or _remedies.Remedy.REVIVE in each.remedies for each in use.intents):
+    if any(each.needs_key or _remedies.Remedy.REVIVE in each.remedies for each in use.intents):
         yield from _revival(use.key, account_id, wish, warn)
 
 
@@ -121,7 +117,7 @@ def _grants(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
         ) from error
     except _merge.MergeRefusedError as error:
-        if use.others or any(each.fails for each in use.granted):
+        if any(each.fails for each in use.granted):
             raise _wish.RefusedError(str(error)) from error
         warn(str(error))
         return

@@ -17,11 +17,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _birth,
     _changes,
     _key_changes,
+    _plans,
     _policy_back,
     _predict,
     _remedies,
     _serving,
-    _shared,
     _unseen,
     _warnings,
     _wish,
@@ -49,7 +49,7 @@ def make_plan(
     wish: _wish.Wish,
     settings: _subject.Settings,
     wished: _wished_trail.WishedTrail | None = None,
-) -> _wish.Plan:
+) -> _plans.Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
     With `wished` only what that trail needs; `account` has it already, see `with_wished_trail`. Pure: the same in, the
@@ -77,7 +77,7 @@ class _Planner:
         self._warnings: list[str] = []
         self._uses: dict[str, _key_changes.KeyUse] = {}
 
-    def plan(self) -> _wish.Plan:
+    def plan(self) -> _plans.Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
         for intent in _remedies.intents(self._account, self._wish):
             self._choose(intent)
@@ -88,16 +88,9 @@ class _Planner:
         changes += self._rotations(predicted)
         predicted = _predict.predict(self._snapshot, _changes.in_order(changes), keys)
         self._prove(predicted, changes)
-        left, changes = self._left_and_own(changes)
-        self._warnings += _warnings.plan_warnings(self._account, predicted, _changes.in_order(changes), self._wish)
-        return _wish.Plan(_changes.in_order(changes), tuple(self._refusals), tuple(self._warnings), predicted, left)
-
-    def _left_and_own(self, changes: list[_model.Change]) -> tuple[tuple[_wish.SharedKey, ...], list[_model.Change]]:
-        """The shared keys that are changed for all accounts at once, and the changes that are this account's own."""
-        account = _serving.key_account(self._snapshot, self._wish)
-        left = [change for change in changes if _shared.is_left_to_the_key(change, account, self._wish)]
-        keys = _shared.left_to_the_key(left, self._uses, account, self._wish, self._settings)
-        return keys, [change for change in changes if change not in left]
+        in_order = _changes.in_order(changes)
+        self._warnings += _warnings.plan_warnings(self._account, predicted, in_order, self._wish)
+        return _plans.Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._uses)
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""

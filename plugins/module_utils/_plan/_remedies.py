@@ -95,12 +95,14 @@ def intents(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[Intent, 
 def may_write(trail: _model.Trail, wish: _wish.Wish) -> bool:
     """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
-    Who wishes for a trail asks for nothing to be done to any other.
+    Where the run enforces in the owner's account as well, that one writes it. Who wishes for a trail asks for nothing
+    to be done to any other.
     """
     wished = wish.create_trail
     if wished:
         return (trail.ownership, trail.name, trail.home_region) == ("owned", wished.name, wished.home_region)
-    return trail.ownership == "owned" or (trail.ownership == "delegated" and is_named(trail, wish))
+    delegated = trail.ownership == "delegated" and trail.account_id not in wish.accounts
+    return trail.ownership == "owned" or (delegated and is_named(trail, wish))
 
 
 def is_named(trail: _model.Trail, wish: _wish.Wish) -> bool:

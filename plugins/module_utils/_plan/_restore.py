@@ -19,6 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
     _birth,
     _changes,
+    _plans,
     _policy_back,
     _predict,
     _unseen,
@@ -40,7 +41,7 @@ class SharedPolicy:
     account_id: str
     accounts: tuple[str, ...]
     leaving: tuple[str, ...]
-    plan: _wish.Plan
+    plan: _plans.Plan
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class RestorePlans:
     `predicted` are the accounts once all is applied.
     """
 
-    plans: Mapping[str, _wish.Plan]
+    plans: Mapping[str, _plans.Plan]
     policies: tuple[SharedPolicy, ...]
     predicted: Mapping[str, _model.Snapshot]
     warnings: tuple[str, ...] = ()
@@ -82,7 +83,7 @@ def make_restore_plan(
     keys: Mapping[str, _policy_back.KeyFact],
     wish: _wish.Wish,
     settings: _subject.Settings,
-) -> _wish.Plan:
+) -> _plans.Plan:
     """Plan what puts the backup of one account back; a refusal stops all of it."""
     (only,) = [account.snapshot.account_id]
     together = make_restore_plans({only: account}, {backup.account_id: backup}, keys, {only: wish}, {only: settings})
@@ -150,7 +151,7 @@ class _Restore:
                 found[row.arn] = (backup.account_id, joined or row)
         yield from found.values()
 
-    def _own(self, account: str, trails: Iterable[_model.Replaced], policies: Iterable[_model.Replaced]) -> _wish.Plan:
+    def _own(self, account: str, trails: Iterable[_model.Replaced], policies: Iterable[_model.Replaced]) -> _plans.Plan:
         """The plan of what is put back in one account by itself."""
         verdict, wish, refusals = self._judged[account], self._wishes[account], self._refusals[account]
         snapshot = verdict.snapshot
@@ -163,7 +164,7 @@ class _Restore:
         for row in policies:
             changes += _policy_goes_back(row, self._keys[row.arn], {account: snapshot}, wish, refusals)
         if account not in self._asked and not changes:
-            return _wish.Plan((), tuple(refusals), (), snapshot)
+            return _plans.Plan((), tuple(refusals), (), snapshot)
         refusals += _left_out(snapshot, self._asked[account]) if account in self._asked else ()
         known = {arn: key for arn, key in self._keys.items() if isinstance(key, _model.Key)}
         predicted = _predict.predict(snapshot, changes, known)
@@ -171,10 +172,10 @@ class _Restore:
         refusals += (move.message for move in blind if move.is_refused)
         refusals += _policy_back.would_go_blind(snapshot, predicted, moved, self._settings[account])
         warnings = _warnings.plan_warnings(verdict, predicted, changes, wish)
-        return _wish.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+        return _plans.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
     def _with_shared(
-        self, plans: Mapping[str, _wish.Plan], shared: Iterable[tuple[str, _model.Replaced]]
+        self, plans: Mapping[str, _plans.Plan], shared: Iterable[tuple[str, _model.Replaced]]
     ) -> RestorePlans:
         """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
         predicted = {each: self._seen[each] if plan.refusals else plan.predicted for each, plan in plans.items()}
@@ -207,7 +208,7 @@ class _Restore:
 
 def plan_policy(
     row: _model.Replaced, account_id: str, seen: _policy_back.Seen, key: _policy_back.KeyFact, wish: _wish.Wish
-) -> _wish.Plan:
+) -> _plans.Plan:
     """Plan what puts the policy of a shared key back, which stands in the backup of the account.
 
     `seen` are the accounts with their trails as they are once those have moved, `wish` knows who would write.
@@ -220,9 +221,9 @@ def plan_policy(
     )
     reason = _policy_back.why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
     if _policy_back.is_back(row, key):
-        return _wish.Plan((), (), (), ground)
+        return _plans.Plan((), (), (), ground)
     if reason or not isinstance(key, _model.Key):
-        return _wish.Plan((), (f"{where} {reason}",), (), ground)
+        return _plans.Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
         f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
         f"{finding.rule} with the policy as it was: {finding.message} Take the row of the key off key_policies there, "
@@ -231,14 +232,14 @@ def plan_policy(
     )
     change = _policy_change(row, key)
     predicted = replace(ground, keys={row.arn: _predict.changed(key, change)})
-    return _wish.Plan((change,), refusals, (), predicted)
+    return _plans.Plan((change,), refusals, (), predicted)
 
 
 def _users(key_arn: str, seen: _policy_back.Seen) -> set[str]:
     return {trail.arn for _account, trail in _policy_back.trails_of(seen) if trail.kms_key_arn == key_arn}
 
 
-def _with_policy(snapshot: _model.Snapshot, plan: _wish.Plan) -> _model.Snapshot:
+def _with_policy(snapshot: _model.Snapshot, plan: _plans.Plan) -> _model.Snapshot:
     """The account with a shared policy put back, where it has the key."""
     if plan.refusals or not plan.changes:
         return snapshot

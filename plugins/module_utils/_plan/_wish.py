@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the user wishes of an enforcement, and what a plan is."""
+"""What the user wishes of an enforcement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
 
@@ -55,16 +55,14 @@ class TrailWish:
 class Wish:
     """What an enforcement may do. `key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
-    `key_account_id` is the account in which the key is found or created, None for that of the trails; with
-    `key_is_shared` other accounts use the keys of that account at the same time, and no run for one of them writes to
-    them. With `create_trail` nothing else is enforced than what this one trail needs. `writers` are the ARNs of the
-    principals that write to keys, by the account of the key.
+    `key_account_id` is the account in which the key is found or created, None for that of the trails. With
+    `create_trail` nothing else is enforced than what this one trail needs. `writers` are the ARNs of the principals
+    that write to keys, by the account of the key. The run also enforces in `accounts`: what these own they write.
     """
 
     key: KeyWish | None = field(default_factory=KeyWish)
     key_id: str | None = None
     key_account_id: str | None = None
-    key_is_shared: bool = False
     trails: tuple[str, ...] = ()
     statements: Literal["strict", "cis"] = "strict"
     replace_compliant_key: bool = False
@@ -73,6 +71,7 @@ class Wish:
     allow_unread_bucket_policy: bool = False
     create_trail: TrailWish | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
+    accounts: frozenset[str] = frozenset()
 
     @property
     def key_name(self) -> str:
@@ -86,68 +85,6 @@ class Wish:
         """The key in words, and the regions in which it is looked for; an ARN says its own."""
         name = self.key_name
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
-
-    @property
-    def is_more_than_compliance(self) -> bool:
-        """Whether more is wished than what an audit judges, so that only a plan can tell if anything is to be done."""
-        return bool(self.key_id or self.create_trail or self.replace_compliant_key)
-
-
-def is_met(wish: Wish, account: Mapping[str, Any]) -> bool:
-    """Return whether a plan for the account would say nothing: no change, no refusal, no warning. Else it may.
-
-    `account` is its row in an audit, as `cloudtrail_kms_facts` returns it, so that an account that is as it
-    should be is told from that alone. Of exceptions a plan has something to say as well.
-    """
-    if wish.is_more_than_compliance or account["verdict"] != "compliant":
-        return False
-    named = wish.trails and any(trail["ownership"] != "owned" for trail in account["trails"])
-    excepted = any(found["status"] == "excepted" for trail in account["trails"] for found in trail["findings"])
-    to_rotate = any(
-        wish.key and wish.key.rotation and key["rotation_enabled"] is False and wish.key.alias in (key["aliases"] or ())
-        for key in account["kms_keys"]
-    )
-    return not (named or excepted or to_rotate)
-
-
-@dataclass(frozen=True)
-class SharedKey:
-    """A key that has to be changed before the trails of an account can use it, and that other accounts use as well.
-
-    `alias` is its alias, where it is found by that or created. `trails` are the ARNs that its policy must allow;
-    `needed` is that of `_merge.Required`.
-    """
-
-    key_arn: str
-    alias: str | None
-    trails: tuple[str, ...]
-    readers: tuple[str, ...] = ()
-    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SharedTrails:
-    """The ARNs of the trails that a shared key is to serve, and what its policy lacks for those that have it already.
-
-    `needed` is that of `_merge.Required`: a trail that is not in it needs all.
-    """
-
-    trails: tuple[str, ...]
-    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The changes in the order in which they are applied; with a refusal none of them is.
-
-    `predicted` is the account as it will be once they are, and `shared_keys` are as the changes need them.
-    """
-
-    changes: tuple[_model.Change, ...]
-    refusals: tuple[str, ...]
-    warnings: tuple[str, ...]
-    predicted: _model.Snapshot
-    shared_keys: tuple[SharedKey, ...] = ()
 
 
 class RefusedError(Exception):

@@ -24,10 +24,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Run, RunOutcome, Task
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 
@@ -78,9 +78,22 @@ class Lab:
         keys = self.aws.credentials(self.account)
         return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
 
-    def enforce(self, task: Task | None = None, seconds: float = 300, **fields: Any) -> Outcome:
-        """One enforcement."""
-        return enforce(self.access, replace(task or Task(), **fields), self.clock.pace(seconds))
+    def enforce(
+        self,
+        task: Task | None = None,
+        seconds: float = 300,
+        backup_path: str | None = None,
+        restore: Backup | None = None,
+        **fields: Any,
+    ) -> Outcome:
+        """One enforcement of one account."""
+        task = replace(task or Task(), **fields)
+        task = replace(task, restore=(restore,)) if restore else task
+        return alone(self.access, task, self.clock.pace(seconds), backup_path)
+
+    def run(self, run: Run, seconds: float = 300) -> RunOutcome:
+        """One enforcement of all the accounts of a run."""
+        return enforce(self.access, run, lambda: self.clock.pace(seconds))
 
     def client(self, service: Any, region: str) -> Any:
         """A plain boto3 client."""
@@ -143,6 +156,13 @@ def _client(service: Any, region: str, endpoint: str, access_key: str, secret_ke
     )
 
 
+def alone(access: Access, task: Task, pace: Pace, backup_path: str | None = None) -> Outcome:
+    """An enforcement of one account."""
+    outcome = enforce(access, Run(task, backup_path=backup_path), lambda: pace)
+    (done,) = outcome.accounts.values()
+    return replace(done, warnings=(*outcome.warnings, *done.warnings))
+
+
 def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Let the SDK's own waits pass by the clock as well."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep))
@@ -192,7 +212,7 @@ def _unborn(told: object, keys: set[str]) -> dict[str, Any]:
     return result
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], None], *, times: int = 1) -> None:
+def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], object], *, times: int = 1) -> None:
     """Act just before each of the first `times` calls of an operation is sent."""
     left = [times]
     for name in ("send", "send_once"):

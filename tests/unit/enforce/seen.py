@@ -54,15 +54,13 @@ def assert_serves(cli: AwsCli, lab: Lab, key_arn: str, trail: Mapping[str, Any])
 
 
 def _is_for(statement: Mapping[str, Any], trail_arn: str) -> bool:
-    """Whether its conditions, if it has any, name the trail or all trails of its account."""
+    """Whether each of its conditions, if it has any, names the trail or all trails of its account."""
     account = trail_arn.split(":")[4]
-    values = [
-        value
-        for condition in statement.get("Condition", {}).values()
-        for names in condition.values()
-        for value in _listed(names)
-    ]
-    return all(value == trail_arn or value.split(":")[4] == account for value in values)
+    conditions = (names for condition in statement.get("Condition", {}).values() for names in condition.values())
+    return all(
+        any(value == trail_arn or (value.endswith("*") and value.split(":")[4] == account) for value in _listed(names))
+        for names in conditions
+    )
 
 
 def _listed(value: str | list[str]) -> list[str]:

@@ -19,10 +19,9 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
-from tests.unit.enforce.lab import Lab, given, new_key
+from tests.unit.enforce.lab import Lab, alone, given, new_key
 
 HOME = "eu-central-1"
 STAGING, SECURITY = "333333333333", "555555555555"
@@ -281,7 +280,7 @@ def test_it_is_refused_before_the_first_write(load: Callable[[str], Lab], bad: B
     lab.aws.clear_calls()
     for check_mode in (True, False):
         task = replace(asked.task, check_mode=check_mode)
-        outcome = enforce(lab.of(asked.account or "111111111111").access, task, lab.clock.pace())
+        outcome = alone(lab.of(asked.account or "111111111111").access, task, lab.clock.pace())
         assert outcome.refusals == (bad.message.format(**asked.names),)
         assert (outcome.errors, outcome.after) == ((), outcome.before)
     assert lab.writes() == []

@@ -18,7 +18,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
     IAM_ACTIONS,
     PROVISIONING_ACTIONS,
@@ -42,7 +41,7 @@ from tests.unit.enforce.creating import (
     refusal,
     with_bucket,
 )
-from tests.unit.enforce.lab import Lab, comparable, meanwhile
+from tests.unit.enforce.lab import Lab, alone, comparable, meanwhile
 
 
 def test_a_trail_is_created_as_check_mode_tells_though_not_even_its_bucket_is_there(load: Callable[[str], Lab]) -> None:
@@ -305,7 +304,7 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
         "organization-trail": "already, inherited from account 111111111111",
     }.items():
         wish = TrailWish(name, "own-222222222222", HOME, organization_trail=name == "x-all")
-        outcome = enforce(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
+        outcome = alone(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
         (refused,) = outcome.refusals
         assert words in refused
     assert lab.writes() == []

@@ -17,7 +17,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.creating import TRAIL
 from tests.unit.enforce.lab import HOME, Lab, lagging, statuses
-from tests.unit.enforce.test_central_key import TRAILS, served
+from tests.unit.enforce.many import operations, served, troubles
+from tests.unit.enforce.test_other_accounts import PRODUCTION, SECURITY
 
 LAG = 25
 READS = (
@@ -183,7 +184,7 @@ def test_a_trail_is_created_on_a_key_that_was_made_a_moment_ago(load: Callable[[
 
 def test_another_run_s_key_is_not_seen_yet_where_its_policy_is_written(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    served(lab, trails=TRAILS[:1])
+    served(lab, PRODUCTION)
     lab.aws.add_fault(action="kms:PutKeyPolicy", code="NotFoundException", times=3)
-    done = served(lab, trails=TRAILS)
-    assert (done.errors, statuses(done)) == ((), [("PutKeyPolicy", "applied")])
+    done = served(lab)
+    assert (troubles(done), operations(done)[f"key of {SECURITY}"]) == ({}, ["PutKeyPolicy"])

@@ -17,15 +17,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import serve
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import SharedTrails
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
 from tests import PATIENCE
 from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
-from tests.unit.enforce.test_central_key import SHARED, TASK, TRAILS, many, served
+from tests.unit.enforce.many import TRAILS as OF_ACCOUNTS
+from tests.unit.enforce.many import WISH, operations, served, troubles, verdicts
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
 
-OF_OURS = replace(TASK, shared=SharedTrails(TRAILS[:1]))
+TRAILS = tuple(OF_ACCOUNTS.values())
+KEY = f"key of {SECURITY}"
 
 
 def named(lab: Lab) -> list[str]:
@@ -125,21 +124,22 @@ def test_a_policy_that_is_overwritten_before_its_trail_moves_is_written_again_an
     assert lab.clock.now < 10
 
 
-def test_trails_that_another_run_for_the_key_overwrote_are_served_again(
+def test_trails_that_another_run_of_many_overwrote_are_served_again(
     load: Callable[[str], Lab], interleaved: Overtaken
 ) -> None:
     lab = load("central-key")
-    served(lab, trails=TRAILS[:1])
+    served(lab, SANDBOX)
+    stripped = {PRODUCTION: (PRODUCTION, SANDBOX), STAGING: (STAGING, SANDBOX)}
     ours, theirs = Lab(lab.aws, interleaved), Lab(lab.aws, Clock())
+    wish = replace(WISH, statements="strict")
     done, other = both(
         interleaved,
-        lambda: served(ours, trails=TRAILS[1:2]),
-        lambda: served(theirs, trails=TRAILS[2:]),
+        lambda: served(ours, *stripped[PRODUCTION], wish=wish),
+        lambda: served(theirs, *stripped[STAGING], wish=wish),
     )
-    assert (done.errors, other.errors, named(lab)) == ((), (), sorted(TRAILS))
-    assert [change.operation for change in done.changes] == ["PutKeyPolicy"] * 2
+    assert (troubles(done), troubles(other), named(lab)) == ({}, {}, sorted(TRAILS))
     lab.aws.clear_calls()
-    assert (served(lab).changes, lab.writes()) == ((), [])
+    assert (troubles(served(lab)), lab.writes()) == ({}, [])
 
 
 def overwriting(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
@@ -159,41 +159,39 @@ def overwriting(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str) -> No
     monkeypatch.setattr(Access, "send_once", send_once)
 
 
-@pytest.mark.parametrize("by_the_key", [False, True])
 def test_a_trail_that_is_never_left_served_ends_the_run_red(
-    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, by_the_key: bool
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = load("central-key")
     lab.enforce(central(SANDBOX))
     overwriting(lab, monkeypatch, "PutKeyPolicy")
-    done = serve(lab.access, OF_OURS, lab.clock.pace(8)) if by_the_key else lab.enforce(central(), seconds=8)
+    done = lab.enforce(central(), seconds=8)
     assert f"not served: {TRAILS[0]}." in done.errors[-1]
     assert ("PutKeyPolicy", "not_attempted") in statuses(done)
-    if isinstance(done, Outcome):
-        assert done.after is not None
-        assert done.after.verdict == "non_compliant"
+    assert done.after is not None
+    assert done.after.verdict == "non_compliant"
+
+
+def test_a_shared_key_that_is_never_left_in_peace_stops_all_that_need_it(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    overwriting(lab, monkeypatch, "PutKeyPolicy")
+    done = served(lab, PRODUCTION, STAGING, seconds=8)
+    assert f"not served: {TRAILS[0]}, {TRAILS[1]}." in troubles(done)[KEY][-1]
+    assert operations(done)[KEY][-1] == "PutKeyPolicy"
+    assert verdicts(done) == {PRODUCTION: "non_compliant", STAGING: "non_compliant"}
+    assert all("could not be changed for it" in troubles(done)[account][0] for account in (PRODUCTION, STAGING))
 
 
 def test_a_trail_that_a_shared_key_no_longer_serves_after_its_move_is_red(
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = load("central-key")
-    served(lab, trails=TRAILS[1:])
+    served(lab, SANDBOX)
     with monkeypatch.context() as patch:
         overwriting(lab, patch, "UpdateTrail")
-        served(lab, trails=TRAILS[:1])
-        done = lab.enforce(central(wish=SHARED))
-    assert statuses(done) == [("UpdateTrail", "applied")]
-    assert f"does not serve {TRAILS[0]}" in done.errors[0]
-    assert done.after is not None
-    assert done.after.verdict == "non_compliant"
-
-
-def test_not_more_trails_are_named_than_a_person_reads(
-    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lab = load("central-key")
-    served(lab)
-    overwriting(lab, monkeypatch, "PutKeyPolicy")
-    done = serve(lab.access, replace(TASK, shared=SharedTrails((*TRAILS, *many(13)))), lab.clock.pace(0))
-    assert f"not served: {', '.join(many(10))} and 3 more." in done.errors[-1]
+        done = served(lab, PRODUCTION, STAGING)
+    assert "Run again." in troubles(done)[PRODUCTION][0]
+    assert verdicts(done)[PRODUCTION] == "non_compliant"

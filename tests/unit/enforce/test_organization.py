@@ -14,10 +14,9 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
-from tests.unit.enforce.lab import Lab
+from tests.unit.enforce.lab import Lab, alone
 
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "1245")
 HOME = "eu-central-1"
@@ -34,7 +33,7 @@ MOVE = Wish(key=KeyWish(alias="alias/new"), key_account_id=SECURITY, replace_com
 
 def enforced(lab: Lab, account: str, task: Task) -> Outcome:
     """An enforcement by the administrator of an account."""
-    return enforce(lab.of(account).access, task, lab.clock.pace())
+    return alone(lab.of(account).access, task, lab.clock.pace())
 
 
 def verdicts(outcome: Outcome) -> dict[str, tuple[str, str]]:

@@ -154,7 +154,7 @@ def test_a_restore_moves_no_delivering_trail_past_an_unread_policy(load: Callabl
     another = replace(WISH, key=None, key_id=new_security_key(lab), replace_compliant_key=True)
     moved = lab.enforce(replace(KEY_ROLE_ALONE, scope=scope, wish=another)).backup
     assert moved is not None
-    back = replace(KEY_ROLE_ALONE, wish=replace(WISH, key=None), restore=replace(moved, key_policies=()))
+    back = replace(KEY_ROLE_ALONE, wish=replace(WISH, key=None), restore=(replace(moved, key_policies=()),))
     lab.aws.clear_calls()
     assert "allow_unread_bucket_policy" in refused(lab, back)
     done = twice(lab, replace(back, wish=replace(ALLOWED, key=None)))

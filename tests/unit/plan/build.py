@@ -20,7 +20,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Plan, Targets, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Targets, Wish
 from tests.unit.checks import build
 
 OTHER_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/99999999-2222-3333-4444-555555555555"

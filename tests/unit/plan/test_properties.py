@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import account_row
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Candidate,
@@ -28,13 +28,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    KeyWish,
-    Plan,
-    TrailWish,
-    Wish,
-    is_met,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from tests.unit.checks import build
 from tests.unit.plan.build import ALIAS, OTHER, OTHER_ARN
 
@@ -161,20 +156,6 @@ def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: 
     assert (again.changes, again.refusals) == ((), ())
 
 
-@given(accounts(), candidates, wishes, readers, levels)
-def test_where_the_wish_is_met_a_plan_says_nothing(
-    snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings, of_rules: dict[str, Level]
-) -> None:
-    asked = replace(asked, levels=of_rules)
-    plan = planned(snapshot, candidate, wish, asked)
-    said = (plan.changes, plan.refusals, plan.warnings) != ((), (), ())
-    assert not (said and is_met(wish, row(snapshot, asked)))
-    if not plan.refusals:
-        again = planned(plan.predicted, candidate, wish, asked)
-        said = (again.changes, again.refusals, again.warnings) != ((), (), ())
-        assert not (said and is_met(wish, row(plan.predicted, asked)))
-
-
 @pytest.mark.parametrize(
     ("wish", "key"),
     [
@@ -185,37 +166,9 @@ def test_where_the_wish_is_met_a_plan_says_nothing(
         (Wish(key=KeyWish(rotation=False)), {"rotation_enabled": False, "aliases": (KeyWish.alias,)}),
     ],
 )
-def test_a_healthy_account_is_as_wished(wish: Wish, key: dict[str, Any]) -> None:
+def test_of_a_healthy_account_a_plan_says_nothing(wish: Wish, key: dict[str, Any]) -> None:
     healthy = build.snapshot(key=key)
-    assert is_met(wish, row(healthy, Settings()))
     assert planned(healthy, Candidate(Missing("no alias")), wish, Settings()) == Plan((), (), (), healthy)
-
-
-LEFT = TrailException("main", ("trail_has_kms_key",), "old", "security", build.NOW.date())
-
-
-@pytest.mark.parametrize(
-    ("trail", "key", "wish", "asked"),
-    [
-        ({"kms_key_arn": None}, {}, Wish(), Settings()),
-        ({"kms_key_arn": None}, {}, Wish(), Settings(exceptions=(LEFT,))),
-        (
-            {},
-            {"rotation_enabled": False, "aliases": (KeyWish.alias,)},
-            Wish(),
-            Settings(levels={"key_rotation_enabled": "off"}),
-        ),
-        ({}, {"policy": DENIED}, Wish(), Settings()),
-        ({"ownership": "inherited"}, {}, Wish(trails=("main",)), Settings()),
-        ({}, {}, Wish(replace_compliant_key=True), Settings()),
-        ({}, {}, Wish(key=None, key_id=build.KEY_ARN), Settings()),
-        ({}, {}, Wish(create_trail=TrailWish("second", "logs", "us-east-1")), Settings()),
-    ],
-)
-def test_what_a_plan_may_have_a_word_for_is_not_as_wished(
-    trail: dict[str, Any], key: dict[str, Any], wish: Wish, asked: Settings
-) -> None:
-    assert not is_met(wish, row(build.snapshot(trail=trail, key=key), asked))
 
 
 def _is_wished(key: Key) -> bool:

@@ -349,7 +349,10 @@ def test_a_key_of_another_account_is_not_written_to_without_its_role() -> None:
     foreign = target(arn=OTHER_ARN.replace(build.ACCOUNT, "222222222222"))
     (refused,) = plan(build.snapshot(trail=BARE), GIVEN, foreign).refusals
     assert "needs PutKeyPolicy, and belongs to account 222222222222: give a role of that account by" in refused
-    assert plan(build.snapshot(trail=BARE), replace(GIVEN, key_account_id="222222222222"), foreign).refusals == ()
+    assert (
+        plan(build.snapshot(trail=BARE), replace(GIVEN, writers={"222222222222": build.ROLE_ARN}), foreign).refusals
+        == ()
+    )
 
 
 @pytest.mark.parametrize(

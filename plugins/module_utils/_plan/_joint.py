@@ -1,0 +1,256 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plans of many accounts joined: what several of them need of one key is one change of that key.
+
+PutKeyPolicy replaces the whole document and knows no condition (KMS API reference), so the policy of a key that several
+accounts of a run change is written once, for all of them, before any of their trails moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, TypeAlias
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    _changes,
+    _key_changes,
+    _plans,
+    _predict,
+    _serving,
+    _warnings,
+    _wish,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _known
+
+# A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
+KeyName: TypeAlias = tuple[str, "str | None"]
+
+OF_A_KEY: tuple[_model.Operation, ...] = (
+    "CreateKey",
+    "CreateAlias",
+    "PutKeyPolicy",
+    "CancelKeyDeletion",
+    "EnableKey",
+    "EnableKeyRotation",
+)
+# In these the accounts that share a key must agree: the key is changed once, by what all of them ask for.
+AGREED = ("key", "key_id", "statements", "allow_enable_key", "allow_cancel_deletion")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The plan of one account by itself, and what it was made from."""
+
+    plan: _plans.Plan
+    wish: _wish.Wish
+    settings: _subject.Settings
+
+
+@dataclass(frozen=True)
+class SharedKey:
+    """A key that several accounts of the run change: `plan` is the one change for all of them."""
+
+    name: KeyName
+    accounts: tuple[str, ...]
+    use: _key_changes.KeyUse
+    wish: _wish.Wish
+    settings: _subject.Settings
+    plan: _plans.Plan
+
+    @property
+    def owner(self) -> str:
+        """The account of the key."""
+        return self.name[0].split(":")[4]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The shared keys, which are changed first, and for each account the plan of what is left to it alone."""
+
+    keys: tuple[SharedKey, ...]
+    plans: Mapping[str, _plans.Plan]
+
+
+def join(parts: Mapping[str, Part]) -> Joint:
+    """Return the joined plan of the accounts, by their ids. Pure.
+
+    A refusal about a shared key stops every account that needs it. Any other stops its own account, whose trails leave
+    the key's change, so that this is planned again without them.
+    """
+    parts = dict(sorted(parts.items()))
+    refused: dict[str, tuple[str, ...]] = {}
+    while True:
+        going = {each: part for each, part in parts.items() if not part.plan.refusals and each not in refused}
+        keys = [_shared_key(name, members) for name, members in _sharing(going).items()]
+        failing = [key for key in keys if key.plan.refusals]
+        if not failing:
+            break
+        for key in failing:
+            for account in key.accounts:
+                refused[account] = (*refused.get(account, ()), *key.plan.refusals)
+    return Joint(tuple(keys), {each: _own(each, part, keys, refused.get(each, ())) for each, part in parts.items()})
+
+
+def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
+    """The keys that more than one account changes, with these accounts."""
+    found: dict[KeyName, dict[str, Part]] = {}
+    for account, part in parts.items():
+        for name in keys_changed(part.plan.changes, part.wish):
+            found.setdefault(name, {})[account] = part
+    shared = {name: members for name, members in found.items() if len(members) > 1}
+    return dict(sorted(shared.items(), key=lambda item: (item[0][0], item[0][1] or "")))
+
+
+def keys_changed(changes: Iterable[_model.Change], wish: _wish.Wish) -> set[KeyName]:
+    """Return the keys that the changes are about."""
+    return {key_name(change, wish) for change in changes if change.operation in OF_A_KEY}
+
+
+def key_name(change: _model.Change, wish: _wish.Wish) -> KeyName:
+    """Return the key that a change of a key is about."""
+    arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
+    is_new = arn.endswith(_model.PLACEHOLDER)
+    return arn, wish.key.alias if is_new and wish.key else None
+
+
+def _shared_key(name: KeyName, members: Mapping[str, Part]) -> SharedKey:
+    parts = list(members.values())
+    readers = tuple(dict.fromkeys(chain.from_iterable(part.settings.readers for part in parts)))
+    settings = replace(parts[0].settings, readers=readers, approved_keys=(), exceptions=())
+    use = _joined_use(name, parts)
+    differing = _difference(name, members)
+    plan = (
+        _plans.Plan((), (differing,), (), parts[0].plan.predicted)
+        if differing
+        else plan_key(use, parts[0].wish, settings, parts[0].plan.predicted)
+    )
+    return SharedKey(name, tuple(members), use, parts[0].wish, settings, plan)
+
+
+def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
+    """The refusal of accounts that ask for different things of one key; None where they agree."""
+    first, *others = members
+    for other in others:
+        for option in AGREED:
+            if getattr(members[first].wish, option) != getattr(members[other].wish, option):
+                return (
+                    f"The accounts {first} and {other} share the key {name[0]}, and differ in {option}. Give both the "
+                    "same, or keys of their own."
+                )
+    return None
+
+
+def _joined_use(name: KeyName, parts: Sequence[Part]) -> _key_changes.KeyUse:
+    """What all of them use the key for."""
+    uses = [part.plan.uses.get(name[0]) or _unused(name[0], part.plan) for part in parts]
+    serving = replace(uses[0].serving, needs_alias=any(use.serving.needs_alias for use in uses))
+    known = _joined_known([use.known for use in uses])
+    contexts = {trail: context for use in uses for trail, context in use.log_contexts.items()}
+    intents = {intent.trail.arn: intent for use in uses for intent in use.intents}
+    return _key_changes.KeyUse(serving, tuple(intents.values()), contexts, known)
+
+
+def _unused(arn: str, plan: _plans.Plan) -> _key_changes.KeyUse:
+    """A key of which nothing is asked, so that only its rotation can be turned on."""
+    key = plan.predicted.keys[arn]
+    if not isinstance(key, _model.Key):
+        raise TypeError(f"{arn} is changed, and was not read")
+    return _key_changes.KeyUse(_serving.Serving(replace(key, rotation_enabled=False)))
+
+
+def _joined_known(known: Sequence[_known.Known]) -> _known.Known:
+    """What is known of the requests of all accounts: what they have in common, and all their organizations."""
+    first = known[0]
+
+    def common(field: str) -> Any:
+        return getattr(first, field) if all(getattr(each, field) == getattr(first, field) for each in known) else None
+
+    return replace(
+        first,
+        organizations={account: found for each in known for account, found in each.organizations.items()},
+        bucket_owner=common("bucket_owner"),
+        bucket_region=common("bucket_region"),
+    )
+
+
+def plan_key(
+    use: _key_changes.KeyUse, wish: _wish.Wish, settings: _subject.Settings, seen: _model.Snapshot
+) -> _plans.Plan:
+    """Plan what lets a key serve the trails of several accounts; `seen` lends partition and time.
+
+    `predicted` holds the key, and the trails that it will serve.
+    """
+    owner = use.key.arn.split(":")[4]
+    trails = tuple(replace(intent.trail, kms_key_arn=use.key.arn) for intent in use.intents)
+    snapshot = _model.Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={use.key.arn: use.key})
+    warnings: list[str] = []
+    try:
+        changes = list(_key_changes.key_changes(use, owner, wish, settings, warnings.append))
+    except _wish.RefusedError as error:
+        return _plans.Plan((), (str(error),), (), snapshot)
+    key = use.key
+    for change in _changes.in_order(changes):
+        key = _predict.changed(key, change)
+    rotated = _key_changes.rotation(key, _serving.key_account(snapshot, wish), wish)
+    changes += [rotated] if rotated else []
+    key = _predict.changed(key, rotated) if rotated else key
+    warnings += _warnings.size_warnings(changes)
+    predicted = replace(snapshot, keys={key.arn: key})
+    return _plans.Plan(_changes.in_order(changes), (), tuple(warnings), predicted, {key.arn: use})
+
+
+def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> _plans.Plan:
+    """The plan of what is left to the account, which will find the shared keys as their plans leave them."""
+    mine = {key.name: key for key in keys if account in key.accounts}
+    left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.wish) in mine]
+    aside = set(_warnings.size_warnings(left))
+    shared = {arn: key for each in mine.values() for arn, key in each.plan.predicted.keys.items()}
+    predicted = part.plan.predicted
+    return replace(
+        part.plan,
+        changes=tuple(change for change in part.plan.changes if change not in left),
+        refusals=(*part.plan.refusals, *refusals),
+        warnings=tuple(each for each in part.plan.warnings if each not in aside),
+        predicted=replace(predicted, keys={arn: shared.get(arn, key) for arn, key in predicted.keys.items()}),
+    )
+
+
+def with_created(plan: _plans.Plan, created: Mapping[str, str]) -> _plans.Plan:
+    """Return the plan with the ARNs that keys have got since it was made, in place of their placeholders."""
+    if not created:
+        return plan
+    predicted = plan.predicted
+
+    def real(value: Any) -> Any:
+        return created.get(value, value) if isinstance(value, str) else value
+
+    def fields(of: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: real(value) for name, value in of.items()}
+
+    return replace(
+        plan,
+        changes=tuple(
+            replace(each, resource=real(each.resource), after=fields(each.after), parameters=fields(each.parameters))
+            for each in plan.changes
+        ),
+        predicted=replace(
+            predicted,
+            trails=tuple(replace(trail, kms_key_arn=real(trail.kms_key_arn)) for trail in predicted.trails),
+            keys={real(arn): _renamed(key, real(arn)) for arn, key in predicted.keys.items()},
+        ),
+    )
+
+
+def _renamed(key: Any, arn: str) -> Any:
+    return replace(key, arn=arn) if isinstance(key, _model.Key) else key
+
+
+def without(changes: Iterable[_model.Change], names: Collection[KeyName], wish: _wish.Wish) -> Iterator[_model.Change]:
+    """Yield the changes that are not about one of these keys."""
+    return (each for each in changes if each.operation not in OF_A_KEY or key_name(each, wish) not in names)

@@ -1,0 +1,170 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plans of several accounts joined: one change of a key for all that need it, and who is stopped by a refusal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import (
+    Joint,
+    Part,
+    join,
+    with_created,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from tests.unit.checks import build
+from tests.unit.plan.build import NOTHING, OTHER, OTHER_ARN
+
+ACCOUNTS = [f"{number}" * 12 for number in range(2, 7)]
+OWNER = "999999999999"
+CENTRAL = replace(
+    OTHER,
+    arn=OTHER_ARN.replace(build.ACCOUNT, OWNER),
+    policy=build.policy({**build.ROOT, "Principal": {"AWS": f"arn:aws:iam::{OWNER}:root"}}),
+)
+UNBORN = f"arn:aws:kms:us-east-1:{OWNER}:key/to-be-created"
+WISH = Wish(key_account_id=OWNER, writers={OWNER: f"arn:aws:iam::{OWNER}:root"})
+READER = "arn:aws:iam::{}:role/Reader"
+
+
+def bare(account: str) -> Snapshot:
+    """An account whose trail has no key."""
+    snapshot = build.snapshot(trail={"kms_key_arn": None})
+    (trail,) = snapshot.trails
+    bucket = replace(build.BUCKET, policy=str(build.BUCKET.policy).replace(build.ACCOUNT, account))
+    trails = (replace(trail, arn=trail.arn.replace(build.ACCOUNT, account)),)
+    return replace(snapshot, account_id=account, trails=trails, buckets={bucket.name: bucket})
+
+
+@cache
+def part(account: str, candidate: Candidate = NOTHING, wish: Wish = WISH, readers: tuple[str, ...] = ()) -> Part:
+    """The plan of the account by itself."""
+    settings = Settings(readers=readers)
+    judged = assess(bare(account), settings)
+    targets = dict.fromkeys(regions_in_need(judged, wish), candidate)
+    return Part(make_plan(judged, targets, wish, settings), wish, settings)
+
+
+def steps(joint: Joint) -> dict[str, list[str]]:
+    """The operations of each account."""
+    return {account: [change.operation for change in plan.changes] for account, plan in joint.plans.items()}
+
+
+def test_one_new_key_for_all() -> None:
+    joint = join({account: part(account, readers=(READER.format(account),)) for account in ACCOUNTS})
+    (key,) = joint.keys
+    assert key.name == (UNBORN, "alias/aws-baseline-cloudtrail")
+    assert [change.operation for change in key.plan.changes] == ["CreateKey", "CreateAlias", "EnableKeyRotation"]
+    policy = str(key.plan.changes[0].after["policy"])
+    assert all(bare(account).trails[0].arn in policy and READER.format(account) in policy for account in ACCOUNTS)
+    assert steps(joint) == {account: ["UpdateTrail"] for account in ACCOUNTS}
+    for plan in joint.plans.values():
+        assert plan.predicted.keys[UNBORN] == key.plan.predicted.keys[UNBORN]
+        assert assess(plan.predicted, Settings()).verdict == "compliant"
+
+
+def test_a_key_that_is_there_gets_one_policy_and_keeps_the_rest() -> None:
+    joint = join({account: part(account, Candidate(CENTRAL)) for account in ACCOUNTS})
+    (key,) = joint.keys
+    (change, *_rotation) = key.plan.changes
+    assert (change.operation, change.resource) == ("PutKeyPolicy", CENTRAL.arn)
+    assert json.loads(str(change.after["policy"]))["Statement"][0] == json.loads(str(CENTRAL.policy))["Statement"][0]
+    assert steps(joint) == {account: ["UpdateTrail"] for account in ACCOUNTS}
+
+
+def test_an_account_of_its_own_keeps_its_plan() -> None:
+    alone = part(ACCOUNTS[0])
+    assert join({ACCOUNTS[0]: alone}) == Joint((), {ACCOUNTS[0]: alone.plan})
+    own = {account: part(account, wish=Wish()) for account in ACCOUNTS}
+    assert join(own) == Joint((), {account: each.plan for account, each in own.items()})
+
+
+def test_a_refused_account_leaves_the_key_to_the_others() -> None:
+    parts = {account: part(account) for account in ACCOUNTS}
+    parts[ACCOUNTS[0]] = replace(
+        parts[ACCOUNTS[0]], plan=replace(parts[ACCOUNTS[0]].plan, refusals=("It is not to be.",))
+    )
+    joint = join(parts)
+    (key,) = joint.keys
+    assert key.accounts == tuple(ACCOUNTS[1:])
+    assert bare(ACCOUNTS[0]).trails[0].arn not in str(key.plan.changes[0].after["policy"])
+    assert joint.plans[ACCOUNTS[0]].refusals == ("It is not to be.",)
+    assert not any(joint.plans[account].refusals for account in ACCOUNTS[1:])
+
+
+@pytest.mark.parametrize(
+    ("option", "wish"),
+    [
+        ("statements", replace(WISH, statements="cis")),
+        ("key", replace(WISH, key=KeyWish(description="Another"))),
+        ("allow_enable_key", replace(WISH, allow_enable_key=True)),
+        ("allow_cancel_deletion", replace(WISH, allow_cancel_deletion=True)),
+        ("key_id", replace(WISH, key_id=CENTRAL.arn)),
+    ],
+)
+def test_accounts_that_share_a_key_must_agree(option: str, wish: Wish) -> None:
+    one, two, other = ACCOUNTS[:3]
+    central = Candidate(CENTRAL)
+    own = part(other, wish=Wish())
+    joint = join({one: part(one, central), two: part(two, central, wish), other: own})
+    assert joint.keys == ()
+    for account in (one, two):
+        (refusal,) = joint.plans[account].refusals
+        assert f"differ in {option}. Give both the same" in refusal
+        assert CENTRAL.arn in refusal
+    assert joint.plans[other] == own.plan
+
+
+def test_keys_of_two_aliases_are_two_although_they_have_one_placeholder() -> None:
+    second = replace(WISH, key=KeyWish(alias="alias/second"))
+    parts = {account: part(account, wish=WISH if account in ACCOUNTS[:2] else second) for account in ACCOUNTS[:4]}
+    joint = join(parts)
+    assert [(key.name[1], key.accounts) for key in joint.keys] == [
+        ("alias/aws-baseline-cloudtrail", tuple(ACCOUNTS[:2])),
+        ("alias/second", tuple(ACCOUNTS[2:4])),
+    ]
+
+
+def test_a_policy_without_room_for_all_stops_all_that_need_it() -> None:
+    many = {
+        each: part(each, readers=tuple(f"{READER.format(each)}{number:060}" for number in range(200)))
+        for each in ACCOUNTS[:3]
+    }
+    assert not any(each.plan.refusals for each in many.values())
+    joint = join(many)
+    assert joint.keys == ()
+    assert all("more than the 32768 that KMS takes" in plan.refusals[0] for plan in joint.plans.values())
+
+
+def test_a_created_key_takes_the_place_of_its_placeholder() -> None:
+    joint = join({account: part(account) for account in ACCOUNTS[:2]})
+    plan = with_created(joint.plans[ACCOUNTS[0]], {UNBORN: CENTRAL.arn})
+    (change,) = plan.changes
+    assert change.parameters["KmsKeyId"] == change.after["kms_key_arn"] == CENTRAL.arn
+    assert UNBORN not in repr((plan.changes, plan.predicted))
+    assert with_created(plan, {}) is plan
+
+
+@settings(max_examples=30)
+@given(st.permutations(ACCOUNTS), st.sets(st.sampled_from(ACCOUNTS)))
+def test_the_order_of_accounts_does_not_matter(order: list[str], refused: set[str]) -> None:
+    def made(account: str) -> Part:
+        each = part(account, Candidate(CENTRAL))
+        return replace(each, plan=replace(each.plan, refusals=("No.",))) if account in refused else each
+
+    one, other = join({each: made(each) for each in ACCOUNTS}), join({each: made(each) for each in order})
+    assert one.plans == other.plans
+    assert [key.plan for key in one.keys] == [key.plan for key in other.keys]
