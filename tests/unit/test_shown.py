@@ -190,7 +190,6 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     shows(result["msg"])
 
 
-from tests.unit.action.running import GREEN, NEVER_ASKED, facts_of, part, run
 @pytest.mark.parametrize("audit", [{"accounts": [{HOSTILE: 1}]}, {"accounts": HOSTILE}, {"accounts": [HOSTILE]}])
 @pytest.mark.parametrize("name", FilterModule().filters())
 @pytest.mark.parametrize("version", ["3.0", HOSTILE])
