@@ -6,14 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _planning, _rounds, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _rounds, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _pace, _resources
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _plans, _predict
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The keys that accounts of the run share, and what was changed of them before: nobody writes them again."""
+
+    names: frozenset[_joint.KeyName] = frozenset()
+    changes: tuple[_model.Change, ...] = ()
 
 
 class Application:
@@ -42,19 +50,19 @@ class Application:
         plan: _plans.Plan,
         pace: _pace.Pace,
         save: Callable[[Sequence[_model.Change]], _model.Backup],
-        earlier: Sequence[_model.Change],
-        frozen: Collection[_joint.KeyName],
+        shared: Shared,
+        planned: Callable[[_assess.AccountVerdict], _plans.Plan],
     ) -> None:
-        """Apply the plan, and read the account again; `earlier` and `frozen` are about the keys that accounts share.
+        """Apply the plan, and read the account again; `planned` makes the plan for the account as it is then.
 
         Raises BackupError where the backup cannot be written, before anything of the account is changed.
         """
 
         def closed(plan: _plans.Plan) -> _plans.Plan:
-            return _without_frozen(plan, frozen, self.task)
+            return _without_shared(plan, shared, self.task)
 
         rounds = self._rounds = _rounds.Rounds(
-            self.account, pace, save, self._planned_anew, earlier=earlier, closed=closed
+            self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
         )
         self._read_at = datetime.now(timezone.utc)
         self.done = rounds.run(plan, plan.warnings, "The account")
@@ -72,9 +80,6 @@ class Application:
         left = tuple(replace(change, status="not_attempted") for change in rest)
         self.done, self.after = _task.Done(changes=(*tried, *left), errors=(reason,)), None
 
-    def _planned_anew(self) -> _plans.Plan:
-        return _planning.planned(self.account, self._judged(), self.task)
-
     def _judged(self) -> _assess.AccountVerdict:
         """The account, read again."""
         self._read = None
@@ -91,6 +96,10 @@ class Application:
             if message not in self.done.errors:
                 self.done = replace(self.done, errors=(*self.done.errors, message))
             return None
+
+    def read_once_more(self) -> None:
+        """Judge the account as it is now, after a change that was none of its own."""
+        self.after = self._judged_at_last()
 
     @property
     def reached(self) -> list[_model.Trail]:
@@ -124,9 +133,9 @@ class Application:
         self.done = replace(self.done, warnings=warnings)
 
 
-def _without_frozen(plan: _plans.Plan, frozen: Collection[_joint.KeyName], task: _task.Task) -> _plans.Plan:
+def _without_shared(plan: _plans.Plan, shared: Shared, task: _task.Task) -> _plans.Plan:
     """The plan, refused where it still asks something of a key that nobody writes again in this run."""
-    unready = sorted(_joint.keys_changed(plan.changes, task.wish) & set(frozen))
+    unready = sorted(_joint.keys_changed(plan.changes, task.wish) & shared.names)
     if not unready:
         return plan
     refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))

@@ -17,7 +17,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
     _joint,
     _make,
     _plans,
-    _restore,
     _serving,
     _warnings,
     _wish,
@@ -29,7 +28,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan impo
 def planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _plans.Plan:
     """Return the plan of the account by itself; raises AwsError as reading does."""
     task = replace(task, wish=with_writers(account, task.wish))
-    return _refused_strangers(judged.snapshot, task) or _planned(account, judged, task)
+    refusals = (*_writable.of_another_partition(task.wish, task.settings.readers, judged.snapshot),)
+    refusals += tuple(_without_way_to_the_key(account, task.wish))
+    if refusals:
+        return _plans.Plan((), refusals, (), judged.snapshot)
+    return with_principals(account, _enforcing(account, judged, task))
 
 
 def part(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _joint.Part:
@@ -101,31 +104,14 @@ def _wished_targets(account: _resources.Account, judged: _assess.AccountVerdict,
     )
 
 
-def _of_account(account: _resources.Account, backups: Sequence[_model.Backup]) -> _model.Backup:
-    """The backup of the account, or one that the plan refuses for being of another."""
-    return next((each for each in backups if each.account_id == account.account_id), backups[0])
-
-
-def _restoring(
-    account: _resources.Account, judged: _assess.AccountVerdict, backup: _model.Backup, task: _task.Task
-) -> _plans.Plan:
-    keys = _targets.read_keys(account, judged.snapshot, _restore.keys_of_backup(backup))
-    return _restore.make_restore_plan(judged, backup, keys, task.wish, task.settings)
-
-
-def _planned(account: _resources.Account, judged: _assess.AccountVerdict, task: _task.Task) -> _plans.Plan:
-    plan = (
-        _restoring(account, judged, _of_account(account, task.restore), task)
-        if task.restore
-        else _enforcing(account, judged, task)
-    )
-    return with_principals(account, plan)
-
-
-def _refused_strangers(snapshot: _model.Snapshot, task: _task.Task) -> _plans.Plan | None:
-    """The plan that refuses readers and administrators of another partition; None where there are none."""
-    refusals = tuple(_writable.of_another_partition(task.wish, task.settings.readers, snapshot))
-    return _plans.Plan((), refusals, (), snapshot) if refusals else None
+def _without_way_to_the_key(account: _resources.Account, wish: _wish.Wish) -> Iterator[str]:
+    """A key in an account of which there are no credentials could be neither found nor created."""
+    owner = wish.key_account_id
+    if owner and next(account.owners(owner), None) is None:
+        yield (
+            f"The key of account {account.account_id} is to be in account {owner} (key.account), of which there are no "
+            "credentials. Give a role of it by key_assume_role, or have it among accounts."
+        )
 
 
 def with_principals(account: _resources.Account, plan: _plans.Plan) -> _plans.Plan:
