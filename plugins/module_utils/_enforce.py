@@ -41,7 +41,7 @@ def enforce(caller: _access.Access, run: _task.Run, new_pace: Callable[[], _pace
     return replace(
         done,
         accounts=dict(sorted({**unread, **done.accounts}.items())),
-        warnings=(*plan.warnings, *_unused(accounts)),
+        warnings=(*plan.warnings, *_unused(accounts), *_not_lent(accounts, run)),
     )
 
 
@@ -69,6 +69,22 @@ def _untouched(before: _assess.AccountVerdict) -> _task.Outcome:
     unread = (f"The account could not be read, so that nothing was done there: {why}",)
     errors = () if before.verdict == "not_applicable" else unread
     return _task.Outcome(before=before, after=before, errors=errors)
+
+
+def _not_lent(accounts: Mapping[str, _application.Application], run: _task.Run) -> tuple[str, ...]:
+    """Warnings of the accounts that were to lend access to their keys and buckets and could not be entered."""
+    lending = {each.account_id for each in run.lending}
+    closed = {
+        account_id: error
+        for each in accounts.values()
+        if isinstance(each.account.key_accesses, _sweep.Doors)
+        for account_id, error in each.account.key_accesses.closed().items()
+    }
+    return tuple(
+        f"Of the keys and buckets of account {each} nothing more could be read: {error}"
+        for each, error in closed.items()
+        if each in lending
+    )
 
 
 def _planned(accounts: Mapping[str, _application.Application], run: _task.Run) -> _execution.JointPlan:

@@ -81,7 +81,7 @@ class Rounds:
             in_time = self._pace.wait(attempt) if attempt or applied.stale or _is_disputed(applied.changes) else True
             plan = self._plan_anew(applied)
             if plan.changes and not in_time:
-                plan = replace(plan, refusals=(*plan.refusals, _given_up(plan)))
+                plan = replace(plan, refusals=(*plan.refusals, self._given_up(plan)))
             if plan.refusals or not plan.changes:
                 break
         self.errors += plan.refusals
@@ -119,7 +119,7 @@ class Rounds:
                 break
             if not self._pace.wait(attempt):
                 rest = tuple(change for change in plan.changes if change not in late)
-                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *map(_not_shown, late))))
+                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *map(self._not_shown, late))))
         return self._closed(plan)
 
     def _was_done(self, change: _model.Change) -> bool:
@@ -133,6 +133,26 @@ class Rounds:
             (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
             and (done.operation == "CreateKey" or done.resource == change.resource)
             for done in self._earlier
+        )
+
+    def _why_at_an_end(self) -> str:
+        interrupted = self._pace.stopped.is_set()
+        return "the run was interrupted" if interrupted else "the time of wait_timeout is up"
+
+    def _given_up(self, plan: _plans.Plan) -> str:
+        """What is left undone, and which trails are not served for it."""
+        unserved = _unserved(plan)
+        more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
+        trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
+        return (
+            f"Somebody else keeps changing what is being changed, and {self._why_at_an_end()} with "
+            f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
+        )
+
+    def _not_shown(self, change: _model.Change) -> str:
+        return (
+            f"{change.operation} of {change.resource} in {change.region} was done, AWS still shows what was before, "
+            f"and {self._why_at_an_end()}. Look who else changes it, and run again."
         )
 
     def _saved_at_the_end(self) -> _model.Backup:
@@ -153,26 +173,8 @@ def _in_words(plan: _plans.Plan) -> str:
     return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
 
 
-def _given_up(plan: _plans.Plan) -> str:
-    """What is left undone, and which trails are not served for it."""
-    unserved = _unserved(plan)
-    more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
-    trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
-    return (
-        f"Somebody else keeps changing what is being changed, and the time of wait_timeout is up with "
-        f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
-    )
-
-
 def _unserved(plan: _plans.Plan) -> list[str]:
     """The trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
     reached = _predict.touched(plan.predicted, plan.changes)
     present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
     return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)
-
-
-def _not_shown(change: _model.Change) -> str:
-    return (
-        f"{change.operation} of {change.resource} in {change.region} was done, and AWS still shows what was before, "
-        "with the time of wait_timeout up. Look who else changes it, and run again."
-    )

@@ -171,6 +171,10 @@ class Doors(Mapping[str, Access]):
         except AwsError as error:
             return error
 
+    def closed(self) -> dict[str, AwsError]:
+        """The accounts that were to be entered and could not be, with the reason."""
+        return {each: opened for each, opened in sorted(self._opened.items()) if isinstance(opened, AwsError)}
+
     def _role(self, account_id: str) -> Role | None:
         """The role to assume in an account; None for that of the caller."""
         role = self._roles[account_id]

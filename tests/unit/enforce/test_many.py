@@ -106,6 +106,21 @@ def test_who_only_lends_is_not_written_to(load: Callable[[str], Lab]) -> None:
     assert lab.writes() == []
 
 
+def test_who_was_to_lend_and_cannot_be_entered_is_told(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    run = replace(run_of(), lending=(AccountScope(SECURITY, MemberRole("Absent")),))
+    run = replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
+    done = lab.run(run)
+    assert all(
+        f"in account {SECURITY} (key.account), of which there are no" in word for (word,) in troubles(done).values()
+    )
+    assert lab.writes() == []
+    (warning,) = done.warnings
+    assert warning.startswith(
+        f"Of the keys and buckets of account {SECURITY} nothing more could be read: Cannot assume"
+    )
+
+
 def test_keys_of_their_own_are_made_side_by_side(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     done = served(lab, wish=OWN)
