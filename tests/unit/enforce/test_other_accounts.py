@@ -173,10 +173,10 @@ def test_a_central_key_s_policy_is_not_restored_blind(load: Callable[[str], Lab]
     lab = load("central-key")
     backup = str(tmp_path / "backup.json")
     lab.enforce(central(PRODUCTION))
-    lab.enforce(central(STAGING, backup_path=backup))
+    lab.enforce(central(STAGING), backup_path=backup)
     lab.aws.clear_calls()
     (kept,) = read_backups([backup])
-    outcome = lab.enforce(central(STAGING, restore=kept))
+    outcome = lab.enforce(central(STAGING), restore=kept)
     assert any(f"the key serves account {SECURITY} as well" in refused for refused in outcome.refusals)
     assert lab.writes() == []
     (document,) = json.loads(Path(backup).read_text(encoding="utf-8"))["accounts"]

@@ -49,13 +49,18 @@ def bare(account: str) -> Snapshot:
     return replace(snapshot, account_id=account, trails=trails, buckets={bucket.name: bucket})
 
 
-@cache
 def part(account: str, candidate: Candidate = NOTHING, wish: Wish = WISH, readers: tuple[str, ...] = ()) -> Part:
     """The plan of the account by itself."""
     settings = Settings(readers=readers)
     judged = assess(bare(account), settings)
     targets = dict.fromkeys(regions_in_need(judged, wish), candidate)
     return Part(make_plan(judged, targets, wish, settings), wish, settings)
+
+
+@cache
+def of_central(account: str) -> Part:
+    """The plan of the account by itself, which moves its trail to the central key."""
+    return part(account, Candidate(CENTRAL))
 
 
 def steps(joint: Joint) -> dict[str, list[str]]:
@@ -162,7 +167,7 @@ def test_a_created_key_takes_the_place_of_its_placeholder() -> None:
 @given(st.permutations(ACCOUNTS), st.sets(st.sampled_from(ACCOUNTS)))
 def test_the_order_of_accounts_does_not_matter(order: list[str], refused: set[str]) -> None:
     def made(account: str) -> Part:
-        each = part(account, Candidate(CENTRAL))
+        each = of_central(account)
         return replace(each, plan=replace(each.plan, refusals=("No.",))) if account in refused else each
 
     one, other = join({each: made(each) for each in ACCOUNTS}), join({each: made(each) for each in order})
