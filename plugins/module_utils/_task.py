@@ -84,14 +84,15 @@ class RunOutcome:
 
 
 def open_questions(after: _assess.AccountVerdict) -> Iterator[str]:
-    """Yield a warning that says what leaves the account's verdict unknown."""
+    """Yield a warning that says what leaves the account's verdict unknown; of what its owner tells, nothing is open."""
     if after.verdict != "unknown":
         return
     unknown = sorted(
         f"{found.rule} of {trail.trail.arn}"
         for trail in after.trails
         for found in trail.findings
-        if found.status == "unknown" and found.level == "required"
+        if found.status == "unknown" and found.level == "required" and found.evidence.get("code") != _snapshot.TOLD
     )
     unread = sorted(f"{error.iam_action} in {error.region}" for error in after.snapshot.errors)
-    yield f"Account {after.snapshot.account_id} stays unknown: {', '.join([*unknown, *unread])}."
+    if unknown or unread:
+        yield f"Account {after.snapshot.account_id} stays unknown: {', '.join([*unknown, *unread])}."

@@ -44,6 +44,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
+# The code of a fact that stands in the row of another account of the sweep.
+TOLD = "ToldByOwner"
 _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", re.IGNORECASE)
 
 
@@ -267,7 +269,7 @@ def told_by_owner(service: str, operation: str, record: dict[str, Any]) -> ReadE
     """What stands for a fact that is read in the account of the trail's owner."""
     owner = record["TrailARN"].split(":")[4]
     message = f"the account {owner} owns the trail, and its row tells"
-    return ReadError(service, operation, iam_action(service, operation), record["HomeRegion"], "ToldByOwner", message)
+    return ReadError(service, operation, iam_action(service, operation), record["HomeRegion"], TOLD, message)
 
 
 def caller_identity(access: Access) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, WISH, operations, run_of, served, troubles, verdicts
@@ -325,6 +326,18 @@ def test_an_organization_s_trail_is_written_by_its_owner_alone(load: Callable[[s
     told = lab.run(replace(run, task=replace(run.task, check_mode=True)))
     moved = {each: [change.resource for change in done.changes] for each, done in told.accounts.items()}
     assert not any(f":{account}:trail/" in arn for arn in moved[delegated])
+
+
+def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    audit = MemberRole("CloudTrailKmsAudit", "audit-2026")
+    swept = tuple(AccountScope(each, audit) for each in (PRODUCTION, STAGING, SANDBOX))
+    task = run_of(wish=OWN).task
+    told = lab.run(Run(replace(task, scope=replace(task.scope, accounts=swept, key_role=None), check_mode=True)))
+    owner, member = (told.accounts[each] for each in (PRODUCTION, STAGING))
+    assert [judged.trail.ownership for judged in member.before.trails] == ["inherited"]
+    (open_question,) = owner.warnings
+    assert (f"Account {PRODUCTION} stays unknown" in open_question, member.warnings) == (True, ())
 
 
 def test_two_processes_at_once_lose_nothing(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
