@@ -28,6 +28,7 @@ class Fault:
 
     `code` with `status` answers an error instead of doing the work; `delay_ms` waits first;
     `drop` closes the connection before the work, `lose_reply` after it. `times: -1` is for ever.
+    `account` is that of who calls, and `role` the ARN of a role that is assumed: only such calls count.
     """
 
     action: str
@@ -41,6 +42,7 @@ class Fault:
     lose_reply: bool = False
     region: str | None = None
     account: str | None = None
+    role: str | None = None
     seen: int = 0
 
     def strikes(self, call: Call, account: str) -> bool:
@@ -48,6 +50,8 @@ class Fault:
         if self.action not in (call.name, f"{call.service}:*", "*"):
             return False
         if self.region not in (None, call.region) or self.account not in (None, account):
+            return False
+        if self.role not in (None, call.parameters.get("RoleArn")):
             return False
         self.seen += 1
         return self.seen >= self.nth and (self.times == _TIMES_FOREVER or self.seen < self.nth + self.times)

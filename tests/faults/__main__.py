@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the whole sweep and print how many faults were survived: python -m tests.faults [SCENARIO ...].
+"""Run the whole sweep and print how many faults were survived: python -m tests.faults [SUBJECT ...].
 
 Before it, with a clock that does wait, an enforcement for each of some delays after which AWS sees what was written;
 after it two enforcements at once, twenty times, and runs that are told to stop.
@@ -20,7 +20,8 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.fakeaws.client import FakeAws
-from tests.faults.sweep import SUBJECTS, sweep
+from tests.faults.subjects import SUBJECTS
+from tests.faults.sweep import sweep
 from tests.faults.trials import trials
 from tests.unit.enforce.lab import Clock, Lab, alone, no_waiting
 
@@ -58,12 +59,12 @@ def main(wanted: list[str]) -> int:
         with FakeAws.start("healthy") as aws:
             if not wanted:
                 failed += sum(not enforced_with(aws, delay) for delay in DELAYS)
-            for subject in (each for each in SUBJECTS if not wanted or each.scenario in wanted):
+            for subject in (each for each in SUBJECTS if not wanted or each.name in wanted):
                 results = list(sweep(Lab(aws, clock), subject, Path(folder)))
                 lost = [(fault, why) for fault, why in results if why]
                 injected, failed = injected + len(results), failed + len(lost)
                 print(
-                    f"{subject.scenario:<18}{len(results):5} faults injected, {len(results) - len(lost):5} survived",
+                    f"{subject.name:<18}{len(results):5} faults injected, {len(results) - len(lost):5} survived",
                     flush=True,
                 )
                 for fault, why in lost:

@@ -5,14 +5,16 @@
 """The fault sweep: its points are taken from the call log of an enforcement in which nothing goes wrong.
 
 After each fault: no foreign statement is lost, no trail is on a key that does not work, no trail came without one, what
-was done is reported, and the next run brings the account to compliance without a second key.
+was done is reported, in each account that of this account, and the next run brings all accounts to compliance without
+a second key. Accounts that the call was not about end as without the fault.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,54 +22,13 @@ from typing import Any
 from unittest.mock import patch
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._central_key import KeyTask, serve
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    CREATED_FOR_TAG,
-    SharedTrails,
-    TrailWish,
-    Wish,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Run, RunOutcome
+from tests.faults.subjects import HOME, Subject
 from tests.unit.enforce.lab import Lab
 
-HOME = "eu-central-1"
-HERE = Scope(regions=(HOME,))
-READER = "arn:aws:iam::111111111111:role/LogAuditor"
 OURS = "AwsBaselineCloudTrail"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An enforcement to disturb; its bucket, and so its key, is in `region`, the key in the account `keys_of`."""
-
-    scenario: str
-    task: Task
-    region: str = HOME
-    keys_of: str = "111111111111"
-
-
-SECURITY = "555555555555"
-# The key of another account, which is changed for all who share it before the trail is.
-SHARED = Task(
-    replace(
-        HERE,
-        key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "audit-2026"),
-        bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
-    ),
-    wish=Wish(key_account_id=SECURITY, key_is_shared=True),
-)
-SUBJECTS = (
-    Subject("fresh", Task(HERE)),
-    Subject("policy-lacking", Task(HERE)),
-    Subject("reader-missing", Task(HERE, Settings(readers=(READER,)))),
-    Subject("pending-deletion", Task(HERE, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))),
-    Subject("wrong-region", Task(HERE), "eu-west-1"),
-    Subject("healthy", Task(HERE, wish=Wish(replace_compliant_key=True))),
-    Subject("new-bucket", Task(HERE, wish=Wish(create_trail=TrailWish("main", "logs-111111111111", HOME)))),
-    Subject("central-key", SHARED, keys_of=SECURITY),
-)
 KILLED = "killed right after"
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "access denied": {"code": "AccessDeniedException", "message": "is not authorized to perform this"},
@@ -85,134 +46,211 @@ class KilledError(BaseException):
 
 
 @dataclass(frozen=True)
+class Point:
+    """A call of an enforcement: the nth of an action in an account, or that assumes a `role`."""
+
+    action: str
+    account: str
+    nth: int
+    role: str | None = None
+    is_write: bool = False
+
+
+@dataclass(frozen=True)
 class Fault:
-    """What goes wrong, with which call of an action."""
+    """What goes wrong, with which call."""
 
     kind: str
-    action: str
-    nth: int
+    point: Point
 
     def __str__(self) -> str:
-        return f"{self.action} {self.nth} {self.kind}"
+        point = self.point
+        return f"{point.action} {point.nth} in {point.account} {point.role or ''} {self.kind}"
+
+    def about(self, accounts: frozenset[str]) -> frozenset[str]:
+        """The accounts of a run that may end otherwise for it: the one that the call is for, else all."""
+        whose = self.point.role.split(":")[4] if self.point.role else self.point.account
+        for_one = whose in accounts and self.point.action != "sts:GetCallerIdentity"
+        return frozenset([whose]) if for_one else accounts
 
 
-def enforced(lab: Lab, task: Task) -> Outcome:
-    """An enforcement; of a key that is shared, that of the key as well, as the role does it."""
-    first = lab.enforce(task)
-    if not first.shared_keys:
-        return first
-    (shared,) = first.shared_keys
-    wish = Wish() if shared.alias else Wish(key=None, key_id=shared.key_arn)
-    scope = Scope(role=task.scope.key_role)
-    needed = {trail: frozenset(names) for trail, names in shared.needed.items()}
-    of_key = KeyTask(HOME, SharedTrails(shared.trails, needed), scope, wish=wish, backup_path=task.backup_path)
-    key = serve(lab.access, of_key, lab.clock.pace())
-    if key.refusals or key.errors:
-        return replace(first, changes=key.changes, refusals=key.refusals, errors=key.errors, shared_keys=())
-    try:
-        then = lab.enforce(task)
-    except AwsError as error:
-        return replace(first, changes=key.changes, errors=(str(error),), shared_keys=())
-    return replace(then, changes=(*key.changes, *then.changes))
+def points(lab: Lab, subject: Subject) -> list[Point]:
+    """Every call of an enforcement in which nothing goes wrong, and of a run of many those that differ."""
+    lab.aws.clear_calls()
+    assert_compliant(lab.run(subject.run))
+    counted: Counter[tuple[str, str, str | None]] = Counter()
+    found = []
+    for call in lab.aws.calls():
+        action, role = f"{call['service']}:{call['action']}", call["parameters"].get("RoleArn")
+        counted[action, call["account"], role] += 1
+        nth = counted[action, call["account"], role]
+        found.append(Point(action, call["account"], nth, role, call["kind"] == "write"))
+    return [each for each in found if subject.reads_of is None or _differs(each, subject, counted)]
+
+
+def _differs(point: Point, subject: Subject, counted: Mapping[tuple[str, str, str | None], int]) -> bool:
+    """Whether a call of a run of many is a write, of the account to disturb, or an owner's first or last of its kind.
+
+    What is asked of an owner of keys and buckets is asked for each account, in any order.
+    """
+    if point.is_write or not subject.reads_of:
+        return point.is_write
+    if point.account == subject.reads_of or point.action.startswith("sts:"):
+        return True
+    ends = (1, counted[point.action, point.account, point.role])
+    return point.account not in subject.accounts and point.nth in ends
 
 
 def faults(lab: Lab, subject: Subject, *, writes_only: bool = False) -> list[Fault]:
     """Every fault of an enforcement, from the log of its calls."""
-    lab.aws.clear_calls()
-    assert_compliant(enforced(lab, subject.task))
-    counted: Counter[str] = Counter()
-    points = []
-    for call in lab.aws.calls():
-        action = f"{call['service']}:{call['action']}"
-        counted[action] += 1
-        if call["kind"] == "write" or not writes_only:
-            points.append((action, counted[action]))
-    return [Fault(kind, action, nth) for action, nth in points for kind in FAULTS]
+    chosen = [point for point in points(lab, subject) if point.is_write or not writes_only]
+    return [Fault(kind, point) for point in chosen for kind in FAULTS]
 
 
-def survive(lab: Lab, subject: Subject, fault: Fault, backup: Path) -> None:
-    """Disturb one enforcement of a freshly loaded scenario, and assert all that must hold. Raises AssertionError."""
-    foreign = foreign_statements(lab, subject)
-    trails = trail_keys(lab)
+def survive(everyone: Sequence[Lab], subject: Subject, fault: Fault, plain: RunOutcome, backup: Path) -> None:
+    """Disturb one enforcement of a freshly loaded scenario, and assert all that must hold. Raises AssertionError.
+
+    `everyone` are the accounts, the caller's first; `plain` is what comes of it without a fault.
+    """
+    lab = everyone[0]
+    foreign = foreign_statements(everyone, subject)
+    trails = {arn: key for each in everyone for arn, key in trail_keys(each).items()}
     lab.aws.clear_calls()
-    outcome = disturbed(lab, replace(subject.task, backup_path=str(backup)), fault)
+    outcome = disturbed(lab, replace(subject.run, backup_path=str(backup)), fault)
     lab.aws.clear_faults()
-    done = [call["action"] for call in lab.aws.calls() if call["kind"] == "write" and call["result"] in DONE]
-    assert_reported(outcome, done, fault, backup)
-    assert foreign_statements(lab, subject) == foreign, "a foreign statement is lost"
-    assert_deliverable(lab, trails)
-    assert_compliant(enforced(lab, subject.task))
-    assert foreign_statements(lab, subject) == foreign, "a foreign statement is lost"
-    keys = lab.of(subject.keys_of).keys(subject.region)
-    ours = [arn for arn, key in keys.items() if CREATED_FOR_TAG in key["tags"]]
-    assert len(ours) <= 1, f"a second key: {ours}"
+    written = [call for call in lab.aws.calls() if call["kind"] == "write" and call["result"] in DONE]
+    assert_reported(outcome, written, fault, backup)
+    if outcome:
+        assert_untroubled(outcome, plain, frozenset(outcome.accounts) - fault.about(subject.accounts))
+    assert foreign_statements(everyone, subject) == foreign, "a foreign statement is lost"
+    for each in everyone:
+        assert_deliverable(each, trails)
+    assert_compliant(lab.run(subject.run))
+    assert foreign_statements(everyone, subject) == foreign, "a foreign statement is lost"
+    assert_no_second_key(everyone, subject)
     lab.aws.clear_calls()
-    assert lab.enforce(subject.task).changes == ()
+    again = lab.run(subject.run)
+    assert [change for _account, done in _parts(again) for change in done.changes] == []
     assert lab.writes() == []
 
 
 DONE = ("ok", "ReplyLost")
 
 
-def disturbed(lab: Lab, task: Task, fault: Fault) -> Outcome | None:
+def disturbed(lab: Lab, run: Run, fault: Fault) -> RunOutcome | None:
     """The enforcement with the fault; None where it ended by an error or was killed."""
+    point = fault.point
     deadly: AbstractContextManager[Any] = nullcontext()
     if fault.kind == KILLED:
-        deadly = patch.multiple(Access, **killing(fault))
+        deadly = patch.multiple(Access, **killing(point, lab.account))
     else:
-        lab.aws.add_fault(action=fault.action, nth=fault.nth, **FAULTS[fault.kind])
+        place = {"account": point.account, "role": point.role, "nth": point.nth}
+        lab.aws.add_fault(action=point.action, **place, **FAULTS[fault.kind])
     try:
         with deadly:
-            return enforced(lab, task)
+            return lab.run(run)
     except (AwsError, KilledError):
         return None
 
 
-def killing(fault: Fault) -> dict[str, Any]:
-    """Ways of sending that end the process once the nth call of the action is answered."""
-    counted: Counter[str] = Counter()
-    originals = {"send": Access.send, "send_once": Access.send_once}
+def killing(point: Point, caller: str) -> dict[str, Any]:
+    """Ways of sending that end the process, with all its threads, once this call is answered."""
+    entered: dict[Access, str] = {}
+    seen, over = Counter[bool](), threading.Event()
+    assume = Access.assume
 
-    def deadly(name: str) -> Any:
+    def known(self: Access, role: Role) -> Access:
+        made = assume(self, role)
+        entered[made] = role.account_id
+        return made
+
+    def deadly(original: Any) -> Any:
         def send(self: Access, service: str, region: str, operation: str, **parameters: Any) -> Any:
-            answer = originals[name](self, service, region, operation, **parameters)
-            counted[f"{service}:{operation}"] += 1
-            if counted[fault.action] == fault.nth and f"{service}:{operation}" == fault.action:
+            if over.is_set():
+                raise KilledError
+            answer = original(self, service, region, operation, **parameters)
+            called = (f"{service}:{operation}", entered.get(self, caller), parameters.get("RoleArn"))
+            is_it = called == (point.action, point.account, point.role)
+            seen[is_it] += 1
+            if is_it and seen[True] == point.nth:
+                over.set()
+            if over.is_set():
                 raise KilledError
             return answer
 
         return send
 
-    return {name: deadly(name) for name in originals}
+    return {"assume": known, "send": deadly(Access.send), "send_once": deadly(Access.send_once)}
 
 
-def assert_reported(outcome: Outcome | None, done: list[str], fault: Fault, backup: Path) -> None:
-    """What was done stands in the result, or, where the process was killed, in the backup."""
+def _parts(outcome: RunOutcome) -> Iterator[tuple[str, Done]]:
+    """What came of each shared key and of each account, by the account."""
+    yield from outcome.keys
+    yield from outcome.accounts.items()
+
+
+def assert_reported(outcome: RunOutcome | None, written: list[dict[str, Any]], fault: Fault, backup: Path) -> None:
+    """What was done in an account stands in the result as done there; where the process was killed, in the backup.
+
+    So nothing is written to an account of which the run says that it was not begun.
+    """
     if outcome is None:
-        assert fault.kind == KILLED or not done, f"done, but not reported: {done}"
-        assert backup.exists() or not done, "done, but no backup is left"
+        assert fault.kind == KILLED or not written, f"done, but not reported: {written}"
+        assert backup.exists() or not written, "done, but no backup is left"
         return
-    told = Counter(change.operation for change in outcome.changes if change.status in ("applied", "failed"))
-    assert set(done) <= set(told), f"done, but not reported: {done}, {dict(told)}"
-    unfinished = [change for change in outcome.changes if change.status in ("failed", "not_attempted")]
-    assert bool(unfinished) <= bool(outcome.errors or outcome.refusals), "not finished, and no reason given"
+    done = {(call["account"], call["action"]) for call in written}
+    told = {
+        (_owner(change, account), change.operation)
+        for account, part in _parts(outcome)
+        for change in part.changes
+        if change.status in ("applied", "failed")
+    }
+    assert done <= told, f"done, but not reported: {done - told}"
+    for account, part in _parts(outcome):
+        unfinished = [change for change in part.changes if change.status in ("failed", "not_attempted")]
+        assert bool(unfinished) <= bool(part.errors or part.refusals), f"{account} not finished, and no reason given"
 
 
-def assert_compliant(outcome: Outcome) -> None:
-    """The account is brought to compliance."""
-    assert (outcome.refusals, outcome.errors) == ((), ())
-    assert outcome.after is not None
-    assert outcome.after.verdict == "compliant"
+def _owner(change: Change, account: str) -> str:
+    """The account where a change is made: that of the resource, of which the ARN of a bucket says nothing."""
+    return (change.resource.split(":")[4:5] or [""])[0] or account
 
 
-def foreign_statements(lab: Lab, subject: Subject) -> dict[str, list[Any]]:
+def assert_untroubled(outcome: RunOutcome, plain: RunOutcome, accounts: Iterable[str]) -> None:
+    """These accounts end as without the fault."""
+    for account in accounts:
+        one, other = outcome.accounts[account], plain.accounts[account]
+        assert (one.refusals, one.errors) == ((), ()), f"{account} suffers from what befell another account"
+        assert [each.operation for each in one.changes] == [each.operation for each in other.changes]
+        assert one.after is not None
+        assert one.after.verdict == "compliant"
+
+
+def assert_compliant(outcome: RunOutcome) -> None:
+    """All accounts are brought to compliance."""
+    for account, done in _parts(outcome):
+        assert (done.refusals, done.errors) == ((), ()), account
+    for account, each in outcome.accounts.items():
+        assert each.after is not None, account
+        assert each.after.verdict == "compliant", account
+
+
+def assert_no_second_key(everyone: Iterable[Lab], subject: Subject) -> None:
+    """No account has two keys of ours in the Region of the buckets."""
+    for lab in everyone:
+        ours = [arn for arn, key in lab.keys(subject.region).items() if CREATED_FOR_TAG in key["tags"]]
+        assert len(ours) <= 1, f"a second key: {ours}"
+
+
+def foreign_statements(everyone: Iterable[Lab], subject: Subject) -> dict[str, list[Any]]:
     """The statements that are not ours of every key that is not ours, and of every bucket, in their order."""
-    owner = lab.of(subject.keys_of)
-    found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in owner.keys(region).items()}
-    policies = {arn: key["policy"] for arn, key in found.items() if CREATED_FOR_TAG not in key["tags"]}
-    s3 = lab.client("s3", HOME)
-    for bucket in s3.list_buckets()["Buckets"]:
-        policies[bucket["Name"]] = json.loads(s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"])
+    policies: dict[str, Any] = {}
+    for lab in everyone:
+        found = {arn: key for region in sorted({HOME, subject.region}) for arn, key in lab.keys(region).items()}
+        policies |= {arn: key["policy"] for arn, key in found.items() if CREATED_FOR_TAG not in key["tags"]}
+        s3 = lab.client("s3", HOME)
+        for bucket in s3.list_buckets()["Buckets"]:
+            policies[bucket["Name"]] = json.loads(s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"])
     return {
         name: [each for each in policy["Statement"] if not str(each.get("Sid")).startswith(OURS)]
         for name, policy in policies.items()
@@ -237,10 +275,14 @@ def assert_deliverable(lab: Lab, before: Mapping[str, str | None]) -> None:
 def sweep(lab: Lab, subject: Subject, folder: Path, *, writes_only: bool = False) -> Iterator[tuple[Fault, str]]:
     """Disturb the subject by every fault; yields each with what went wrong, empty where it was survived."""
     lab.aws.reset(subject.scenario)
+    plain = lab.run(subject.run)
+    others = [account for account in lab.aws.scenario["credentials"] if account != lab.account]
+    everyone = [lab, *map(lab.of, others)]
+    lab.aws.reset(subject.scenario)
     for number, fault in enumerate(faults(lab, subject, writes_only=writes_only)):
         lab.aws.reset(subject.scenario)
         try:
-            survive(lab, subject, fault, folder / f"{subject.scenario}-{number}.json")
+            survive(everyone, subject, fault, plain, folder / f"{subject.name}-{number}.json")
         except AssertionError as error:
             yield fault, str(error)
         else:

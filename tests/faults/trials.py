@@ -11,7 +11,9 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,13 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Run, RunOutcome, Task
 from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
-from tests.faults.sweep import HOME, assert_compliant, assert_deliverable, trail_keys
+from tests.faults.subjects import HOME
+from tests.faults.sweep import assert_compliant, assert_deliverable, trail_keys
 from tests.unit.enforce.lab import Clock, Lab, alone
-from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, STAGING, central
+from tests.unit.enforce.many import ENTER, TRAILS, run_of, served, troubles
+from tests.unit.enforce.test_other_accounts import LOG_ARCHIVE, SANDBOX, SECURITY, role
+from tests.unit.modules import connection
 
 AT_ONCE_TIMES = 20
 ENFORCE = "aws_baseline.cloudtrail.enforce"
@@ -43,23 +49,44 @@ def two_at_once(lab: Lab) -> None:
     for idle in made - used:
         assert any(idle in text for outcome in outcomes for text in _told(outcome)), f"nobody tells of {idle}"
     assert_deliverable(lab, dict.fromkeys(trail_keys(lab)))
-    assert_compliant(lab.enforce())
+    assert_compliant(lab.run(Run(Task())))
 
 
-def two_at_once_on_a_shared_key(lab: Lab) -> None:
-    """Of two accounts whose runs write the policy of a third one's key, each is served or its run is red."""
+def two_runs_at_once_on_a_shared_key(lab: Lab) -> None:
+    """Of two runs of the same accounts, which write the policy of one key, each serves an account or is red of it."""
     lab.aws.reset("central-key")
+    served(lab, SANDBOX)
+    outcomes = _at_once(lab)
+    told = lab.run(run_of(check_mode=True))
+    for account in TRAILS:
+        outcome = told.accounts[account]
+        left = [change.resource for _owner, key in told.keys for change in key.changes] + [*outcome.changes]
+        red = [account in troubles(done) for done in outcomes]
+        assert any(red) or not left, f"{account} was told to be served, and is not: {left}"
+    assert_compliant(lab.run(run_of()))
+
+
+def two_runs_at_once_without_a_key(lab: Lab) -> None:
+    """Of two runs of the same accounts, each of which creates the key for all, one key ends in use."""
+    lab.aws.reset("central-key")
+    outcomes = _at_once(lab)
+    assert_compliant(lab.run(run_of()))
+    used = {key for account in TRAILS for key in trail_keys(lab.of(account)).values()}
+    assert len(used) == 1, f"keys in use: {used}"
+    made = {arn for arn, key in lab.of(SECURITY).keys(HOME).items() if CREATED_FOR_TAG in key["tags"]}
+    texts = [text for done in outcomes for words in troubles(done).values() for text in words]
+    for idle in made - used:
+        assert any(idle in text for text in texts), f"nobody tells of {idle}"
+
+
+def _at_once(lab: Lab) -> list[RunOutcome]:
+    """What two runs of the three accounts come to, each of its own process as far as the collection knows."""
     lab.aws.set(latency_ms=20)
-    lab.enforce(central(SANDBOX))
-    accounts = (PRODUCTION, STAGING)
     callers = [lab.access, Lab(lab.aws, Clock()).caller()]
     with ThreadPoolExecutor(len(callers)) as pool:
-        tasks = [central(account) for account in accounts]
-        outcomes = list(pool.map(lambda caller, task: alone(caller, task, Pace(PATIENCE)), callers, tasks))
+        outcomes = list(pool.map(lambda caller: enforce(caller, run_of(), lambda: Pace(PATIENCE)), callers))
     lab.aws.set(latency_ms=0)
-    for account, outcome in zip(accounts, outcomes, strict=True):
-        again = lab.enforce(central(account), check_mode=True)
-        assert outcome.errors or not again.changes, f"{account} was told to be served, and is not"
+    return outcomes
 
 
 def _told(outcome: Outcome) -> Iterator[str]:
@@ -101,6 +128,50 @@ def assert_one_key_a_region(lab: Lab) -> None:
         assert len(made) == 1, f"keys of ours in {region}: {made}"
 
 
+def a_run_of_many_is_stopped(lab: Lab, folder: Path) -> None:
+    """The module gets SIGTERM while the first trail moves: it ends what is in hand, tells of it, and is red."""
+    lab.aws.reset("central-key")
+    lab.aws.set(latency_ms=150)
+    backup = folder / "backup.json"
+    with _module(lab.aws, {**connection(lab.aws), **OF_MANY, "backup_path": str(backup)}) as run:
+        _wait_for_a_write(lab, run, "UpdateTrail")
+        run.terminate()
+        told = run.communicate(timeout=PATIENCE)[0]
+    assert run.returncode == 1, told
+    lab.aws.set(latency_ms=0)
+    result = json.loads(told)
+    applied = Counter(each["operation"] for each in result["changes"] if each["status"] == "applied")
+    assert applied == Counter(lab.writes()), "what was done is not what is told"
+    assert applied["UpdateTrail"] < len(TRAILS), "it was not stopped"
+    assert any("interrupted" in row["message"] for row in result["errors"]), result["errors"]
+    assert json.loads(backup.read_text(encoding="utf-8")) == result["backup"]
+    assert_compliant(lab.run(run_of()))
+    made = [arn for arn, key in lab.of(SECURITY).keys(HOME).items() if CREATED_FOR_TAG in key["tags"]]
+    assert len(made) == 1, f"keys of ours: {made}"
+
+
+OF_MANY = {
+    "accounts": [*TRAILS],
+    "assume_role": {"role_name": ENTER.role_name, "external_id": ENTER.external_id},
+    "key": {"account": SECURITY},
+    "key_assume_role": {"role_arn": role(SECURITY).role_arn, "external_id": ENTER.external_id},
+    "bucket_assume_role": {"role_arn": role(LOG_ARCHIVE, "audit").role_arn, "external_id": ENTER.external_id},
+}
+MODULE = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_enforce
+with patch_module_args(json.loads(sys.argv[1])):
+    cloudtrail_kms_enforce.main()
+"""
+
+
+def _module(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start the module by itself."""
+    command = [sys.executable, "-c", MODULE, json.dumps(options)]
+    return subprocess.Popen(command, env=aws.environment, stdout=subprocess.PIPE, text=True)
+
+
 def _play(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
     """Start an enforcement in a process group of its own."""
     return subprocess.Popen(
@@ -113,9 +184,10 @@ def _play(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
     )
 
 
-def _wait_for_a_write(lab: Lab, run: subprocess.Popen[str]) -> None:
+def _wait_for_a_write(lab: Lab, run: subprocess.Popen[str], action: str = "") -> None:
+    """Wait until this was written, or anything."""
     deadline = time.monotonic() + PATIENCE
-    while not lab.writes():
+    while not any(action in (written, "") for written in lab.writes()):
         assert run.poll() is None, "the run ended before it wrote anything"
         assert time.monotonic() < deadline, "no write in time"
         time.sleep(0.05)
@@ -123,15 +195,18 @@ def _wait_for_a_write(lab: Lab, run: subprocess.Popen[str]) -> None:
 
 def trials(lab: Lab, folder: Path) -> Iterator[tuple[str, str]]:
     """Every trial by its name, with what went wrong in it; empty where nothing did."""
-    for number in range(AT_ONCE_TIMES):
-        yield f"two at once, {number + 1}", _attempt(partial(two_at_once, lab))
-    for number in range(AT_ONCE_TIMES):
-        yield f"two at once on a shared key, {number + 1}", _attempt(partial(two_at_once_on_a_shared_key, lab))
+    for trial in (two_at_once, two_runs_at_once_on_a_shared_key, two_runs_at_once_without_a_key):
+        for number in range(AT_ONCE_TIMES):
+            yield f"{_name(trial)}, {number + 1}", _attempt(partial(trial, lab))
     each: list[Callable[[Lab, Path], None]] = [stopped_by(signal.SIGINT), stopped_by(signal.SIGTERM)]
-    for trial in each:
-        place = folder / trial.__name__
+    for stopped in (*each, a_run_of_many_is_stopped):
+        place = folder / stopped.__name__
         place.mkdir()
-        yield trial.__name__.replace("_", " "), _attempt(partial(trial, lab, place))
+        yield _name(stopped), _attempt(partial(stopped, lab, place))
+
+
+def _name(trial: Callable[..., None]) -> str:
+    return trial.__name__.replace("_", " ")
 
 
 def _attempt(trial: Callable[[], None]) -> str:
