@@ -130,7 +130,7 @@ def survive(everyone: Sequence[Lab], subject: Subject, fault: Fault, plain: RunO
     assert_no_second_key(everyone, subject)
     lab.aws.clear_calls()
     again = lab.run(subject.run)
-    assert [change for _account, done in _parts(again) for change in done.changes] == []
+    assert [change for _account, done in parts(again) for change in done.changes] == []
     assert lab.writes() == []
 
 
@@ -183,7 +183,7 @@ def killing(point: Point, caller: str) -> dict[str, Any]:
     return {"assume": known, "send": deadly(Access.send), "send_once": deadly(Access.send_once)}
 
 
-def _parts(outcome: RunOutcome) -> Iterator[tuple[str, Done]]:
+def parts(outcome: RunOutcome) -> Iterator[tuple[str, Done]]:
     """What came of each shared key and of each account, by the account."""
     yield from outcome.keys
     yield from outcome.accounts.items()
@@ -201,12 +201,12 @@ def assert_reported(outcome: RunOutcome | None, written: list[dict[str, Any]], f
     done = {(call["account"], call["action"]) for call in written}
     told = {
         (_owner(change, account), change.operation)
-        for account, part in _parts(outcome)
+        for account, part in parts(outcome)
         for change in part.changes
         if change.status in ("applied", "failed")
     }
     assert done <= told, f"done, but not reported: {done - told}"
-    for account, part in _parts(outcome):
+    for account, part in parts(outcome):
         unfinished = [change for change in part.changes if change.status in ("failed", "not_attempted")]
         assert bool(unfinished) <= bool(part.errors or part.refusals), f"{account} not finished, and no reason given"
 
@@ -228,7 +228,7 @@ def assert_untroubled(outcome: RunOutcome, plain: RunOutcome, accounts: Iterable
 
 def assert_compliant(outcome: RunOutcome) -> None:
     """All accounts are brought to compliance."""
-    for account, done in _parts(outcome):
+    for account, done in parts(outcome):
         assert (done.refusals, done.errors) == ((), ()), account
     for account, each in outcome.accounts.items():
         assert each.after is not None, account

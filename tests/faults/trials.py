@@ -23,11 +23,11 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Run, RunOutcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Run, RunOutcome, Task
 from tests import PATIENCE
 from tests.fakeaws.client import FakeAws
 from tests.faults.subjects import HOME
-from tests.faults.sweep import assert_compliant, assert_deliverable, trail_keys
+from tests.faults.sweep import assert_compliant, assert_deliverable, parts, trail_keys
 from tests.unit.enforce.lab import Clock, Lab, alone
 from tests.unit.enforce.many import ENTER, TRAILS, run_of, served, troubles
 from tests.unit.enforce.test_other_accounts import LOG_ARCHIVE, SANDBOX, SECURITY, role
@@ -74,9 +74,9 @@ def two_runs_at_once_without_a_key(lab: Lab) -> None:
     used = {key for account in TRAILS for key in trail_keys(lab.of(account)).values()}
     assert len(used) == 1, f"keys in use: {used}"
     made = {arn for arn, key in lab.of(SECURITY).keys(HOME).items() if CREATED_FOR_TAG in key["tags"]}
-    texts = [text for done in outcomes for words in troubles(done).values() for text in words]
     for idle in made - used:
-        assert any(idle in text for text in texts), f"nobody tells of {idle}"
+        told = [text for done in outcomes for _account, part in parts(done) for text in _told(part)]
+        assert any(idle in text for text in told), f"nobody tells of {idle}: {told}"
 
 
 def _at_once(lab: Lab) -> list[RunOutcome]:
@@ -89,7 +89,7 @@ def _at_once(lab: Lab) -> list[RunOutcome]:
     return outcomes
 
 
-def _told(outcome: Outcome) -> Iterator[str]:
+def _told(outcome: Done) -> Iterator[str]:
     yield from (*outcome.errors, *outcome.warnings, *outcome.refusals)
 
 
