@@ -61,8 +61,9 @@ recorded: ## That the permissions declared are those of the calls that the last 
 test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
-test-random: setup ## Enforce accounts that chance makes; RANDOM_ACCOUNTS, 300 by default, and RANDOM_SEED; some minutes
-	$(run) python -m tests.random $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
+test-random: setup ## Enforce what chance makes: RANDOM_ACCOUNTS (300), RANDOM_ORGANIZATIONS (100), RANDOM_SEED; some minutes
+	$(run) python -m tests.random accounts $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
+	$(run) python -m tests.random organizations $(or $(RANDOM_ORGANIZATIONS),100) $(RANDOM_SEED)
 
 test-properties: setup ## The properties of the unit tests, 400 examples for each that sets no number of its own; minutes
 	HYPOTHESIS_PROFILE=wide $(run) python -m pytest tests/unit -m hypothesis

@@ -61,18 +61,21 @@ def _shuffled(part: Mapping[str, Any], random: Random) -> dict[str, Any]:
 
 def make_case(name: str) -> Case:
     """The account of this name, which is all that it depends on."""
-    return _Maker(name).case()
+    return Maker(name).case()
 
 
-class _Maker:
-    """Draws the parts of one account in their order: names first, then policies, which speak of these."""
+class Maker:
+    """Draws the parts of one account in their order: names first, then policies, which speak of these.
 
-    def __init__(self, name: str) -> None:
-        self.name, self.random = name, Random(name)
-        self.organization = self.random.random() < 0.25
-        self.buckets = {f"logs-{index}": self._bucket() for index in range(self.random.randint(1, 2))}
-        self.keys = {f"key-{index}": self._key(index) for index in range(self.random.randint(0, 4))}
-        self.trails = {f"trail-{index}": self._trail() for index in range(self.random.randint(1, 4))}
+    Labels begin with `start`; of the accounts of an organization only that which manages it has trails for all.
+    """
+
+    def __init__(self, name: str, start: str = "", *, manages: bool = True) -> None:
+        self.name, self.start, self.random = name, start, Random(name)
+        self.organization = self.random.random() < 0.25 and manages
+        self.buckets = {f"{start}logs-{index}": self._bucket() for index in range(self.random.randint(1, 2))}
+        self.keys = {f"{start}key-{index}": self._key(index) for index in range(self.random.randint(0, 4))}
+        self.trails = {f"{start}trail-{index}": self._trail() for index in range(self.random.randint(1, 4))}
 
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -124,49 +127,38 @@ class _Maker:
                 **{each.rpartition("/")[2]: {"accounts": ["production"]} for each in READERS},
             },
             "buckets": self.buckets,
-            "keys": self._distinct(self.keys),
+            "keys": distinct(self.keys),
             "trails": self.trails,
         }
         if self.organization:
             document["organization"] = {"management": "production", "id": ORGANIZATION}
-        self._add_policies(parse(self.name, json.dumps(document)))
-        return Case(self.name, document, self._options(parse(self.name, json.dumps(document))))
+        self.add_policies(parse(self.name, json.dumps(document)))
+        return Case(self.name, document, self.options(parse(self.name, json.dumps(document))))
 
-    @staticmethod
-    def _distinct(keys: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """No alias stands twice in a region of an account."""
-        taken = set()
-        for key in keys.values():
-            place = (key.get("alias"), key["region"], key.get("account"))
-            if place in taken:
-                key.pop("alias", None)
-            taken.add(place)
-        return keys
-
-    def _add_policies(self, scenario: Scenario) -> None:
+    def add_policies(self, scenario: Scenario) -> None:
         trails = [scenario.trail_arn(label) for label in self.trails]
         keys = [scenario.key_arn(label) for label in self.keys]
         for label, key in self.keys.items():
             used = [scenario.trail_arn(trail) for trail, spec in self.trails.items() if spec.get("key") == label]
-            key["policy"] = self._key_policy(key, used, for_keys(self.random.sample(trails, len(trails))))
+            key["policy"] = self.key_policy(key, used, for_keys(self.random.sample(trails, len(trails))))
         for label, bucket in self.buckets.items():
             name = scenario.bucket_name(label)
             folders = {
-                scenario.trail_arn(trail): self._folders(spec)
+                scenario.trail_arn(trail): self.folders(spec)
                 for trail, spec in self.trails.items()
                 if spec["bucket"] == label
             }
             place = templates.BucketPlace(partition="aws", name=name, folders=folders)
             foreign = for_buckets(f"arn:aws:s3:::{name}", trails, keys)
-            bucket["policy"] = self._mixed(templates.bucket_policy("cloudtrail", place), foreign, most=1)
+            bucket["policy"] = self.mixed(templates.bucket_policy("cloudtrail", place), foreign, most=1)
 
     @staticmethod
-    def _folders(trail: Mapping[str, Any]) -> list[str]:
+    def folders(trail: Mapping[str, Any]) -> list[str]:
         start = f"{trail['prefix']}/" if trail.get("prefix") else ""
-        owners = [ACCOUNT, *([ORGANIZATION] if trail["organization"] else [])]
+        owners = [trail.get("account", ACCOUNT), *([ORGANIZATION] if trail["organization"] else [])]
         return [f"{start}AWSLogs/{owner}" for owner in owners]
 
-    def _key_policy(self, key: Mapping[str, Any], used: list[str], foreign: list[dict[str, Any]]) -> Any:
+    def key_policy(self, key: Mapping[str, Any], used: list[str], foreign: list[dict[str, Any]]) -> Any:
         place = templates.KeyPlace(
             partition="aws",
             account=key.get("account", ACCOUNT),
@@ -175,15 +167,15 @@ class _Maker:
             readers=self.random.sample(READERS, self.random.randint(0, 2)),
         )
         kinds = ["cloudtrail"] * 3 + ["console", "cis", "cis", *["lacking"] * 4, "unscoped"]
-        return self._mixed(templates.key_policy(self.random.choice(kinds), place), foreign, most=3)
+        return self.mixed(templates.key_policy(self.random.choice(kinds), place), foreign, most=3)
 
-    def _mixed(self, policy: Any, foreign: list[dict[str, Any]], most: int) -> dict[str, Any]:
+    def mixed(self, policy: Any, foreign: list[dict[str, Any]], most: int) -> dict[str, Any]:
         """The policy with some foreign statements among its own, in any order and layout."""
         chosen = self.random.sample(foreign, max(0, self.random.randint(-1, most)))
         mixed = {**policy, "Statement": [*policy["Statement"], *with_sids(chosen, self.random)]}
         return laid_out_anew(mixed, self.random)
 
-    def _options(self, scenario: Scenario) -> dict[str, Any]:
+    def options(self, scenario: Scenario) -> dict[str, Any]:
         options: dict[str, Any] = {
             "statements": self.random.choice(["strict", "strict", "cis"]),
             "allow_enable_key": self._chance(0.4),
@@ -205,7 +197,7 @@ class _Maker:
 
     def _exception(self) -> dict[str, Any]:
         rules = self.random.sample(["key_is_usable", "key_policy_allows_encrypt", "trail_is_delivering"], 1)
-        trail = self.random.choice([*self.trails, "trail-*"])
+        trail = self.random.choice([*self.trails, f"{self.start}trail-*"])
         expires = self.random.choice(["2099-12-31", "2020-12-31"])
         return {**DECISION, "trail": trail, "rules": rules, "expires": expires}
 
@@ -220,3 +212,14 @@ class _Maker:
         elif self._chance(0.2):
             options["key"] = {"rotation": self._chance(0.5), "multi_region": self._chance(0.3)}
         return options
+
+
+def distinct(keys: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The keys, of which no alias stands twice in a region of an account."""
+    taken = set()
+    for key in keys.values():
+        place = (key.get("alias"), key["region"], key.get("account"))
+        if place in taken:
+            key.pop("alias", None)
+        taken.add(place)
+    return keys

@@ -11,8 +11,9 @@ evaluator of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -67,9 +68,9 @@ class Trial:
         if self.lab.writes():
             yield f"check mode wrote: {self.lab.writes()}"
         done = self._enforced(self.task, self._backup)
-        yield from _differences(planned, done)
+        yield from differences(planned, done)
         after = self._state()
-        yield from _losses(before, after)
+        yield from losses(before, after)
         if isinstance(done, Outcome):
             self.did = "refused" if done.refusals else "changed" if done.changes else "left"
             yield from self._second(done)
@@ -179,35 +180,45 @@ class Trial:
             if isinstance(planned, str) != isinstance(other, str):
                 yield f"in another order: {other}, before: {planned}"
             return
-        for name, one, two in zip(ORDERLESS, _orderless(planned), _orderless(other), strict=True):
+        for name, one, two in zip(ORDERLESS, orderless(planned), orderless(other), strict=True):
             if one != two:
-                yield f"in another order, {name} differ: {_first_difference(one, two)}"
+                yield f"in another order, {name} differ: {first_difference(one, two)}"
 
     def _state(self) -> State:
-        """All that is compared, as the fake AWS holds it."""
-        trail_keys: dict[str, str | None] = {}
-        logging, delivering = set(), set()
-        for region in REGIONS:
-            client = self.lab.client("cloudtrail", region)
-            for row in client.describe_trails(includeShadowTrails=False)["trailList"]:
-                arn = row["TrailARN"]
-                trail_keys[arn] = row.get("KmsKeyId")
-                status = client.get_trail_status(Name=arn)
-                if status["IsLogging"]:
-                    logging.add(arn)
-                    delivering |= set() if status.get("LatestDeliveryError") else {arn}
-        return State(self._policies(), trail_keys, frozenset(logging), frozenset(delivering))
+        return state_of([self.lab.of(account) for account in (ACCOUNT, SECURITY)])
 
     def _policies(self) -> dict[str, Any]:
-        """The policy of every key and of every bucket, by ARN."""
-        owners = [self.lab.of(account) for account in (ACCOUNT, SECURITY)]
-        keys = {arn: key for owner in owners for region in REGIONS for arn, key in owner.keys(region).items()}
-        policies: dict[str, Any] = {arn: key["policy"] for arn, key in keys.items()}
-        s3 = self.lab.client("s3", REGIONS[0])
+        return _policies([self.lab.of(account) for account in (ACCOUNT, SECURITY)])
+
+
+def state_of(owners: Sequence[Lab]) -> State:
+    """All that is compared of these accounts, as the fake AWS holds it."""
+    trail_keys: dict[str, str | None] = {}
+    logging, delivering = set(), set()
+    for lab, region in product(owners, REGIONS):
+        client = lab.client("cloudtrail", region)
+        for row in client.describe_trails(includeShadowTrails=False)["trailList"]:
+            arn = row["TrailARN"]
+            if arn.split(":")[4] != lab.account:
+                continue
+            trail_keys[arn] = row.get("KmsKeyId")
+            status = client.get_trail_status(Name=arn)
+            if status["IsLogging"]:
+                logging.add(arn)
+                delivering |= set() if status.get("LatestDeliveryError") else {arn}
+    return State(_policies(owners), trail_keys, frozenset(logging), frozenset(delivering))
+
+
+def _policies(owners: Sequence[Lab]) -> dict[str, Any]:
+    """The policy of every key and of every bucket, by ARN."""
+    keys = {arn: key for owner in owners for region in REGIONS for arn, key in owner.keys(region).items()}
+    policies: dict[str, Any] = {arn: key["policy"] for arn, key in keys.items()}
+    for owner in owners:
+        s3 = owner.client("s3", REGIONS[0])
         for bucket in s3.list_buckets()["Buckets"]:
             text = s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"]
             policies[f"arn:aws:s3:::{bucket['Name']}"] = json.loads(text)
-        return policies
+    return policies
 
 
 def task_of(options: Mapping[str, Any]) -> Task:
@@ -223,7 +234,7 @@ def task_of(options: Mapping[str, Any]) -> Task:
     )
 
 
-def _differences(planned: Outcome | str, done: Outcome | str) -> Iterator[str]:
+def differences(planned: Outcome | str, done: Outcome | str) -> Iterator[str]:
     """Where check mode and run do not agree."""
     if isinstance(planned, str) or isinstance(done, str):
         if planned != done:
@@ -238,15 +249,15 @@ def _differences(planned: Outcome | str, done: Outcome | str) -> Iterator[str]:
     one, other = comparable(planned), comparable(done)
     for name in one:
         if one[name] != other[name]:
-            yield f"{name} of check mode and run differ: {_first_difference(one[name], other[name])}"
+            yield f"{name} of check mode and run differ: {first_difference(one[name], other[name])}"
 
 
-def _losses(before: State, after: State) -> Iterator[str]:
+def losses(before: State, after: State) -> Iterator[str]:
     """What is gone that was there."""
     kept, had = after.foreign(before.policies), before.foreign(before.policies)
     for arn, statements in had.items():
         if kept[arn] != statements:
-            yield f"foreign statements of {arn} differ: {_first_difference(statements, kept[arn])}"
+            yield f"foreign statements of {arn} differ: {first_difference(statements, kept[arn])}"
     for arn in sorted(before.delivering - after.delivering):
         yield f"{arn} has gone blind"
     for arn, key_arn in before.trail_keys.items():
@@ -257,7 +268,7 @@ def _losses(before: State, after: State) -> Iterator[str]:
 ORDERLESS = ("findings", "changes", "refusals", "findings after")
 
 
-def _orderless(outcome: Outcome) -> tuple[Any, ...]:
+def orderless(outcome: Outcome) -> tuple[Any, ...]:
     """What an order that means nothing must not change; texts may count statements that have no Sid."""
     changes = sorted((each.operation, each.resource, each.region) for each in outcome.changes)
     return _found(outcome.before), changes, len(outcome.refusals), _found(outcome.after)
@@ -279,14 +290,14 @@ def _sorted(part: Any) -> Any:
     return part
 
 
-def _first_difference(one: Any, other: Any, where: str = "") -> str:
+def first_difference(one: Any, other: Any, where: str = "") -> str:
     """The first place in which two differ."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in {**one, **other}:
             if one.get(name) != other.get(name):
-                return _first_difference(one.get(name), other.get(name), f"{where}.{name}")
+                return first_difference(one.get(name), other.get(name), f"{where}.{name}")
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for index, (each, its) in enumerate(zip(one, other, strict=True)):
             if each != its:
-                return _first_difference(each, its, f"{where}[{index}]")
+                return first_difference(each, its, f"{where}[{index}]")
     return f"{where}: {one!r}, {other!r}"

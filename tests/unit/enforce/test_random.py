@@ -15,6 +15,8 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from tests.random.accounts import make_case
+from tests.random.organization_trial import OrganizationTrial
+from tests.random.organizations import make_organization, reordered
 from tests.random.trial import Trial
 from tests.unit.enforce.lab import Lab
 
@@ -42,3 +44,20 @@ def test_a_statement_that_is_lost_is_found(
     monkeypatch.setattr(_ours, "add_statement", losing)
     failures = list(Trial(load("healthy"), make_case(MERGED), tmp_path).failures())
     assert any(each.startswith("foreign statements of arn:aws:kms:") for each in failures), failures
+
+
+# Five accounts, some of which share a key of the security account.
+SHARED = "7-3"
+
+
+def test_an_organization_is_what_its_name_says() -> None:
+    case = make_organization(SHARED)
+    assert make_organization(SHARED) == case
+    other = reordered(case, Random(1))
+    assert other.options != case.options
+    assert sorted(other.options["accounts"]) == sorted(case.options["accounts"])
+
+
+def test_an_organization_stands_and_changes_a_key_for_many(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    trial = OrganizationTrial(load("healthy"), make_organization(SHARED), tmp_path)
+    assert (list(trial.failures()), trial.did) == ([], "changed with a shared key")
