@@ -68,9 +68,12 @@ class Fault:
         return f"{point.action} {point.nth} in {point.account} {point.role or ''} {self.kind}"
 
     def about(self, accounts: frozenset[str]) -> frozenset[str]:
-        """The accounts of a run that may end otherwise for it: the one that the call is for, else all."""
+        """The accounts of a run that may end otherwise for it: the one that the call is for, else all.
+
+        What is read of a bucket is read for all accounts whose trails deliver to it.
+        """
         whose = self.point.role.split(":")[4] if self.point.role else self.point.account
-        for_one = whose in accounts and self.point.action != "sts:GetCallerIdentity"
+        for_one = whose in accounts and not self.point.action.startswith(("sts:GetCallerIdentity", "s3:"))
         return frozenset([whose]) if for_one else accounts
 
 
@@ -121,7 +124,8 @@ def survive(everyone: Sequence[Lab], subject: Subject, fault: Fault, plain: RunO
     written = [call for call in lab.aws.calls() if call["kind"] == "write" and call["result"] in DONE]
     assert_reported(outcome, written, fault, backup)
     if outcome:
-        assert_untroubled(outcome, plain, frozenset(outcome.accounts) - fault.about(subject.accounts))
+        everybody = frozenset(plain.accounts)
+        assert_untroubled(outcome, plain, everybody - fault.about(everybody))
     assert foreign_statements(everyone, subject) == foreign, "a foreign statement is lost"
     for each in everyone:
         assert_deliverable(each, trails)
