@@ -129,8 +129,7 @@ class Application:
             return
         snapshot = _predict.without_old_errors(self.after.snapshot, self._applied, changed_at)
         self.after = _assess.assess(snapshot, self.task.settings)
-        warnings = (*self.done.warnings, *unproven, *_task.open_questions(self.after))
-        self.done = replace(self.done, warnings=warnings)
+        self.done = replace(self.done, warnings=(*self.done.warnings, *unproven))
 
 
 def _without_shared(plan: _plans.Plan, shared: Shared, task: _task.Task) -> _plans.Plan:

@@ -14,6 +14,7 @@ from functools import partial
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _application,
     _execution,
+    _inherited,
     _model,
     _planning,
     _restoring,
@@ -40,7 +41,7 @@ def enforce(caller: _access.Access, run: _task.Run, new_pace: Callable[[], _pace
     done = _execution.foreseen(plan) if run.task.check_mode else _execution.Execution(plan, run, new_pace).run()
     return replace(
         done,
-        accounts=dict(sorted({**unread, **done.accounts}.items())),
+        accounts=dict(sorted({**unread, **_inherited.as_owners_leave_them(done.accounts, run)}.items())),
         warnings=(*plan.warnings, *_unused(accounts), *_not_lent(accounts, run)),
     )
 

@@ -78,8 +78,7 @@ def _foreseen(each: _application.Application, plan: _plans.Plan) -> _task.Outcom
     if plan.refusals:
         return _task.Outcome(before=each.before, after=each.before, **vars(_told(plan)))
     after = _assess.assess(plan.predicted, each.task.settings)
-    done = replace(_told(plan), warnings=(*plan.warnings, *_task.open_questions(after)))
-    return _task.Outcome(before=each.before, after=after, **vars(done))
+    return _task.Outcome(before=each.before, after=after, **vars(_told(plan)))
 
 
 def _told(plan: _plans.Plan) -> _task.Done:

@@ -340,6 +340,19 @@ def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[
     assert (f"Account {PRODUCTION} stays unknown" in open_question, member.warnings) == (True, ())
 
 
+def test_a_trail_that_others_see_has_in_their_rows_the_key_that_its_owner_gives_it(load: Callable[[str], Lab]) -> None:
+    lab = load("organization")
+    owner, other = lab.account, SECURITY
+    wishes = {owner: replace(WISH, replace_compliant_key=True)}
+    for check_mode in (True, False):
+        done = lab.run(run_of(owner, other, lending=(), wish=OWN, wishes=wishes, check_mode=check_mode))
+        assert (troubles(done), operations(done)[other]) == ({}, [])
+        rows = {account: each.after.trails for account, each in done.accounts.items() if each.after}
+        keys = {account: {each.trail.arn: each.trail.kms_key_arn for each in rows[account]} for account in rows}
+        moved = next(change for change in done.accounts[owner].changes if change.operation == "UpdateTrail")
+        assert keys[owner][moved.resource] == keys[other][moved.resource] == moved.after["kms_key_arn"]
+
+
 def test_two_processes_at_once_lose_nothing(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = load("central-key")
     served(lab, SANDBOX)
