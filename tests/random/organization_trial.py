@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task impo
 from tests.random.accounts import ACCOUNT, Case
 from tests.random.organizations import reordered
 from tests.random.trial import ORDERLESS, differences, first_difference, losses, orderless, state_of
-from tests.unit.enforce.lab import Lab
+from tests.unit.enforce.lab import Lab, born_in
 
 
 class OrganizationTrial:
@@ -151,5 +151,6 @@ def _differing(planned: RunOutcome | str, done: RunOutcome | str) -> Iterator[st
     if [owner for owner, _key in planned.keys] != [owner for owner, _key in done.keys]:
         yield f"shared keys of check mode: {planned.keys}, of the run: {done.keys}"
     ones, others = _of_accounts(planned), _of_accounts(done)
+    born = {arn for each in others.values() for arn in born_in(each.changes)}
     for account in ones:
-        yield from (f"in {account}: {each}" for each in differences(ones[account], others[account]))
+        yield from (f"in {account}: {each}" for each in differences(ones[account], others[account], born))

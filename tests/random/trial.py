@@ -11,7 +11,7 @@ evaluator of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -234,8 +234,8 @@ def task_of(options: Mapping[str, Any]) -> Task:
     )
 
 
-def differences(planned: Outcome | str, done: Outcome | str) -> Iterator[str]:
-    """Where check mode and run do not agree."""
+def differences(planned: Outcome | str, done: Outcome | str, born: Collection[str] = ()) -> Iterator[str]:
+    """Where check mode and run do not agree; `born` are keys that were created for other accounts."""
     if isinstance(planned, str) or isinstance(done, str):
         if planned != done:
             yield f"check mode says {planned}, the run {done}"
@@ -246,7 +246,7 @@ def differences(planned: Outcome | str, done: Outcome | str) -> Iterator[str]:
     for name in ("refusals", "warnings"):
         if sorted(getattr(planned, name)) != sorted(getattr(done, name)):
             yield f"{name} of check mode: {getattr(planned, name)}, of the run: {getattr(done, name)}"
-    one, other = comparable(planned), comparable(done)
+    one, other = comparable(planned), comparable(done, *born)
     for name in one:
         if one[name] != other[name]:
             yield f"{name} of check mode and run differ: {first_difference(one[name], other[name])}"
