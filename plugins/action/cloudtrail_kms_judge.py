@@ -11,9 +11,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import ResultError, part_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, is_for_people
 
 
 class ActionModule(ActionBase):
@@ -44,7 +46,11 @@ class ActionModule(ActionBase):
             else part["reason"]
         )
         failed = {"failed": True, "msg": reason} if part["reason"] else {}
-        return {**result, "changed": False, "verdicts": part["verdicts"], **failed}
+        if failed and part["diff"] and self._task.diff and is_for_people(no_log=self._task.no_log):
+            # Ansible shows the diff of a task that does not fail.
+            display.display(CallbackBase()._get_diff(part["diff"]))
+        told = {name: part[name] for name in ("changed", "diff", "verdicts")}
+        return {**result, **told, **failed}
 
     def _part(self, host: str, where: Mapping[str, str] | None) -> dict[str, Any]:
         """What the run has found of the host. Raises AnsibleActionFail where that cannot be told: it is no pass."""

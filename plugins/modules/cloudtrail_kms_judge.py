@@ -29,8 +29,8 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: N/A
-    details: It changes nothing.
+    support: full
+    details: It changes nothing, and shows what the run has changed.
   platform:
     platforms: all
 options:
@@ -63,6 +63,12 @@ msg:
   sample: >-
     Account 333333333333 (staging) is non_compliant: 1 of 2 trails fail (trail main in eu-west-1: trail_has_kms_key).
     The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
+changed:
+  description:
+    - Whether an enforcement changed the account of the host, or in check mode would. C(diff) says what.
+    - A change in an account that no host stands for, such as that of a key of theirs, is told by the first host.
+  returned: always
+  type: bool
 verdicts:
   description: The verdict on the account of the host, by its id; of a run without O(ignore:hosts) on every account.
   returned: success and failure

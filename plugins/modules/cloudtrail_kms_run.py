@@ -65,18 +65,10 @@ options:
       - V(audit) reads and judges, V(enforce) changes what does not comply as well, V(join) makes one audit of the JSON
         reports in O(audits) and asks nothing of AWS.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
-      - V(share) is the role's own. It has the keys changed that hosts of the play share, once for all of them, by
-        M(aws_baseline.cloudtrail.cloudtrail_kms_central_key), whose options it takes but for its trails and readers.
-        These come from the hosts that an enforcement with C(key_is_shared) has left waiting. Each key has one host that
-        sees to it.
-      - V(look) is the role's own as well. It audits the accounts of all O(hosts) in one sweep, and keeps the audits of
-        those that are compliant for their enforcements, which are told by O(looked) where they lie. It fails no host,
-        shows nothing but how far it is, and reports nothing. What it cannot read, or not judge by the same options for
-        all hosts, it leaves to their enforcements.
-      - V(restore) enforces what the file in C(restore) holds, and fails without one.
+      - V(restore) enforces what the files in C(restore) hold, and fails without one.
       - V(options) runs nothing, and returns what the variables of O(names) come to.
     type: str
-    choices: [audit, enforce, look, share, restore, join, options]
+    choices: [audit, enforce, restore, join, options]
     default: audit
   hosts:
     description:
@@ -90,24 +82,17 @@ options:
         V(PENDING_ACTIVATION) is C(not_applicable); nothing is asked of it. The C(name) in C(cloudtrail_kms_account)
         names the account in table and reports.
       - With O(variables) each account is judged by its own C(readers), C(rules), C(exceptions), C(approved_keys),
-        C(trails) and C(regions), as Ansible would give them to this task on its host, whatever level of precedence sets
-        them, and entered by its own C(assume_role).
+        C(trails) and C(regions), and enforced by its own C(key), C(key_id), C(statements), C(create_trail),
+        C(replace_compliant_key) and C(allow_) options, as Ansible would give them to this task on its host, whatever
+        level of precedence sets them. It is entered by its own C(assume_role).
       - All else belongs to the run. Hosts between which another option, C(environment), C(module_defaults) or a
         variable of the connection differs are refused, and so are two hosts of one account that want different things.
-      - With O(mode=enforce) there is one host.
+      - With O(mode=enforce) the accounts of these hosts are changed, and no others. The other hosts of the play lend
+        read access to the keys and buckets that they own.
+      - Set C(run_once) where there are several. The strategies C(free) and C(host_pinned) know none, and are refused.
     type: list
     elements: str
     default: []
-  looked:
-    description:
-      - The directory in which V(mode=look) has left its audits, which RV(looked) names.
-      - With O(mode=enforce) an account that is there, and by its audit as it should be, is neither entered nor planned
-        for. One that is not there is enforced.
-      - Without it, and without C(key_is_shared), the account is audited first, and enforced where that leaves anything
-        to do.
-      - It is enforced at once where more is asked for than that trails comply, by C(key_id), C(create_trail),
-        C(replace_compliant_key) or C(restore), and where C(exceptions) may be about any account.
-    type: path
   audits:
     description:
       - The JSON reports to join with O(mode=join), of this version of the collection, no account in two of them.
@@ -119,7 +104,7 @@ options:
     description:
       - The reports to write to O(report_dir).
       - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
-        account after the changes, or before them where they are only planned.
+        accounts after the changes, or before them where they are only planned.
       - V(html) is the file C(cloudtrail-kms.html), a page for people; V(csv) C(cloudtrail-kms.csv), for spreadsheets;
         V(junit) C(cloudtrail-kms-junit.xml), for CI; V(ocsf) C(cloudtrail-kms-ocsf.json), Compliance Findings of the
         Open Cybersecurity Schema Framework 1.5.0; V(asff) C(cloudtrail-kms-asff.json), for AWS Security Hub.
@@ -132,8 +117,8 @@ options:
       - An existing directory on the control node, needed when O(reports) is not empty and there is no O(report_bucket).
       - A relative path starts at the directory that C(ansible-playbook) was called from.
       - A report that is there already is replaced as a whole. Its mode is 0640.
-      - One that the same run of C(ansible-playbook) has made on another account is not replaced, here and in
-        O(report_bucket). The run that would do so is refused before it reads.
+      - One that another play of the same C(ansible-playbook) has made on another account is not replaced, here and in
+        O(report_bucket). The run that would do so is refused before it reads. To one of the same play it is added.
     type: path
   report_bucket:
     description:
@@ -170,7 +155,6 @@ options:
     type: bool
     default: false
 seealso:
-  - module: aws_baseline.cloudtrail.cloudtrail_kms_central_key
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 """
@@ -238,7 +222,7 @@ report_objects:
 summary:
   description:
     - How many accounts were judged, how many of them have each verdict, and how many trails there are and are excepted.
-    - Of an enforcement it counts the account after the changes, or before them where they are only planned.
+    - Of an enforcement it counts the accounts after the changes, or before them where they are only planned.
   returned: success
   type: dict
   sample:
@@ -268,26 +252,19 @@ backup_path:
   returned: when anything was replaced and O(ignore:backup_path) is given
   type: str
   sample: /var/backups/cloudtrail-kms.json
-changes:
-  description:
-    - Of an enforcement, the changes. All else that M(aws_baseline.cloudtrail.cloudtrail_kms_enforce) returns is here
-      too.
-  returned: when O(mode=enforce) or O(mode=share)
-  type: list
-  elements: dict
-looked:
-  description: The directory with the audits of the accounts that are compliant, one file for each. Ansible removes it
-    when it ends.
-  returned: when O(mode=look)
-  type: str
+counts:
+  description: How many changes of an enforcement have each status, and how much was refused and failed.
+  returned: when O(mode=enforce) and an account is in use
+  type: dict
+  sample: {"planned": 0, "applied": 4, "failed": 0, "not_attempted": 0, "refusals": 0, "errors": 0}
+added_up:
+  description: Whether the reports hold what an earlier batch or loop of the play has found as well.
+  returned: success
+  type: bool
+  sample: false
 options:
   description: The options of O(names) for which variables are set, in their types.
   returned: when O(mode=options)
   type: dict
   sample: {"require_organization_trail": false}
-key_arns:
-  description: The keys that this host saw to.
-  returned: when O(mode=share)
-  type: list
-  elements: str
 """

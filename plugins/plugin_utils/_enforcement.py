@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments import named
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import document
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import (
     LONGEST_REGION,
@@ -22,10 +24,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid impo
     legible,
     note_lines,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone, as_variables
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import (
+    ACCOUNT,
     VERDICT_TONES,
+    Row,
     account_rows,
     closing,
     render,
@@ -52,18 +56,35 @@ _STATUS_TONES: Mapping[str, Tone] = {
 }
 
 
+def with_after(told: Mapping[str, Any], unused: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the result of cloudtrail_kms_enforce with an `after` of all accounts, and with those not in use.
+
+    Of many accounts the module repeats those alone of which it has something else to say: `changed_accounts`.
+    """
+    before = added(unused, told["before"]) if unused else told["before"]
+    if told["after"] is None:
+        return {**told, "before": before, "changed_accounts": []}
+    changed = [row["account_id"] for row in told["after"]["accounts"]]
+    whole = len(changed) == len(before["accounts"])
+    after = told["after"] if whole else added(before, told["after"])
+    return {**told, "before": before, "after": after, "changed_accounts": changed}
+
+
+def added(earlier: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an earlier audit in which the accounts of a later one have taken the place of their own."""
+    rows = {row["account_id"]: row for each in (earlier, audit) for row in each["accounts"]}
+    return document([*rows.values()], audit["generated_at"])
+
+
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
-    `enforcement` is a result of cloudtrail_kms_enforce: `before`, `after`, `changes`, `refusals` and `errors`; with
-    `backup_path`, the file that holds what was replaced.
-    Where nothing was done, or the account could not be read again, there is nothing to say of after.
+    `enforcement` is a result of cloudtrail_kms_enforce as `with_after` returns it: `before`, `after`, `changes`,
+    `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced.
+    Where nothing was done, or no account could be read again, there is nothing to say of after.
     """
     width = legible(width)
-    parts = [render(enforcement["before"], width=width, paint=paint)]
-    (account,) = enforcement["before"]["accounts"]
-    account_id = account["account_id"]
-    parts.append(_changes(f"Changes to account {account_id}", account_id, enforcement, width, paint))
+    parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
     if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
         parts.append(_after(enforcement, width, paint))
     if enforcement.get("backup_path"):
@@ -71,35 +92,36 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     return "\n\n\n".join(parts)
 
 
-def render_key(told: Mapping[str, Any], *, width: int, paint: Paint) -> str:
-    """Return the changes to a key that accounts share, as lines of at most `width` columns (79 to 120).
-
-    `told` is a result of cloudtrail_kms_central_key, with the `trails` it was asked for.
-    """
-    title = f"Changes to the key of account {told['account_id']} for {count(len(told['trails']), 'trail')}"
-    return _changes(title, told["account_id"], told, legible(width), paint)
+def _alone(enforcement: Mapping[str, Any]) -> str | None:
+    """The one account of an enforcement, or None where there are many, each of which is named then."""
+    accounts = [account["account_id"] for account in enforcement["before"]["accounts"]]
+    return accounts[0] if len(accounts) == 1 else None
 
 
 def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
     return {change["status"] for change in enforcement["changes"]}
 
 
-def _changes(title: str, account_id: str, enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
-    changes = enforcement["changes"]
+def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
+    changes, alone = enforcement["changes"], _alone(enforcement)
     statuses = Counter(change["status"] for change in changes)
     tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
-    lines = [f"{printable(title)}: {tally}", ""]
+    changed = len({change["account_id"] for change in changes}) or len(enforcement["before"]["accounts"])
+    whose = f"account {alone}" if alone else count(changed, "account")
+    lines = [f"Changes to {printable(whose)}: {tally}", ""]
     if changes:
-        lines += [*_change_lines(changes, account_id, width, paint), ""]
-    lines += note_lines(_reasons(enforcement), width, paint)
-    asked = as_variables(enforcement["refusals"])
-    lines += detail_lines(asked, width) if asked else ()
+        lines += [*_change_lines(changes, alone, width, paint), ""]
+    lines += note_lines(_reasons(enforcement, alone), width, paint)
+    options = dict.fromkeys(option for each in enforcement["refusals"] for option in each["options"])
+    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+    lines += detail_lines(f"As variables of the role: {variables}.", width) if variables else ()
     return "\n".join(lines).rstrip()
 
 
-def _change_lines(changes: Sequence[Mapping[str, Any]], account_id: str, width: int, paint: Paint) -> Iterator[str]:
-    rows = [_change_cells(change, account_id) for change in changes]
-    grid = Grid(_CHANGES, rows, width)
+def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width: int, paint: Paint) -> Iterator[str]:
+    """The changes in their order, which is that of accounts after the keys that they share."""
+    rows = [_change_cells(change, alone) for change in changes]
+    grid = Grid(_CHANGES if alone else (ACCOUNT, *_CHANGES), rows, width)
     yield grid.heading(paint)
     for change, cells in zip(changes, rows, strict=True):
         yield from grid.lines(cells, _STATUS_TONES[change["status"]], paint)
@@ -107,11 +129,12 @@ def _change_lines(changes: Sequence[Mapping[str, Any]], account_id: str, width: 
             yield from detail_lines(detail, width)
 
 
-def _change_cells(change: Mapping[str, Any], account_id: str) -> tuple[str, str, str, str]:
+def _change_cells(change: Mapping[str, Any], alone: str | None) -> tuple[str, ...]:
     """A resource of the account goes by the last part of its ARN, since the rest is said beside it."""
     *_prefix, owner, name = change["resource"].split(":", 5)
-    resource = name if owner == account_id else change["resource"]
-    return change["operation"], change["region"], resource, change["status"]
+    resource = name if owner == (alone or change["account_id"]) else change["resource"]
+    cells = (change["operation"], change["region"], resource, change["status"])
+    return cells if alone else (change["account_id"], *cells)
 
 
 def _details(change: Mapping[str, Any]) -> Iterator[str]:
@@ -133,29 +156,43 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _reasons(enforcement: Mapping[str, Any]) -> list[Note]:
-    refusals = [("REFUSED", text) for text in enforcement["refusals"]]
-    errors = [("FAILED", text) for text in enforcement["errors"]]
-    return [Note(mark=mark, tone="bad", subject="", text=text, remediation="") for mark, text in (*refusals, *errors)]
+def _reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
+    """What was refused and what failed; of many accounts the same is said once, with all that it is about."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
+        for each in told:
+            alike.setdefault((mark, each["message"]), []).append(each["account_id"])
+    return [
+        Note(mark=mark, tone="bad", subject="" if alone else named(accounts), text=text, remediation="")
+        for (mark, text), accounts in alike.items()
+    ]
 
 
 def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
-    before, after = enforcement["before"], enforcement["after"]
-    (account,) = after["accounts"]
-    verdicts = {trail["arn"]: trail["verdict"] for trail in before["accounts"][0]["trails"]}
-    found = account_rows(account)
-    rows = [(*row.cells[1:4], verdicts.get(row.arn, before["accounts"][0]["verdict"]), row.cells[-1]) for row in found]
-    grid = Grid(_VERDICTS, rows, width)
+    before, after, alone = enforcement["before"], enforcement["after"], _alone(enforcement)
+    was = {row["account_id"]: row for row in before["accounts"]}
+    shown = [row for row in after["accounts"] if alone or row["account_id"] in enforcement["changed_accounts"]]
+    found = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
+    rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in found]
+    grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
     lines = [_title(enforcement), "", grid.heading(paint)]
-    for row, cells in zip(found, rows, strict=True):
+    for (row, _verdict), cells in zip(found, rows, strict=True):
         lines += [*grid.lines(cells, VERDICT_TONES[cells[-1]], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
 
 
+def _was(row: Row, account: Mapping[str, Any]) -> str:
+    """The verdict on a trail, or on what is no trail of its account, before the changes."""
+    verdicts = {trail["arn"]: trail["verdict"] for trail in account["trails"]}
+    return str(verdicts.get(row.arn, account["verdict"]))
+
+
 def _title(enforcement: Mapping[str, Any]) -> str:
     """A plan predicts; a run has read again."""
-    after = enforcement["after"]
-    trails = count(after["summary"]["trails"], "trail")
+    summary = enforcement["after"]["summary"]
+    counted = count(summary["trails"], "trail")
+    if not _alone(enforcement):
+        counted = f"{count(len(enforcement['changed_accounts']), 'account')} of {summary['accounts']}, {counted} in all"
     if "planned" in _statuses(enforcement):
-        return f"CloudTrail KMS audit as these changes will leave it: {trails}"
-    return f"CloudTrail KMS audit of {printable(after['generated_at'])}, after these changes: {trails}"
+        return f"CloudTrail KMS audit as these changes will leave it: {counted}"
+    return f"CloudTrail KMS audit of {printable(enforcement['after']['generated_at'])}, after these changes: {counted}"

@@ -11,7 +11,7 @@ anything else is refused, with the place where it does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -77,19 +77,19 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     return join(audits)
 
 
-def missing(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
-    """Return why a joined audit is no pass that lacks accounts of the inventory, or an empty text.
+def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+    """Fail what hosts are told of a joined audit that lacks accounts of the inventory.
 
     A job that ended before it wrote its report would leave a smaller audit, and a green one.
     """
-    joined = {row["account_id"] for row in audit["accounts"]}
-    lacking = sorted(set(variables.get("groups", {}).get("aws_accounts", ())) - joined)
-    if not lacking:
-        return ""
-    return (
-        f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
-        "wrote its report: read its output, and audit these accounts again."
-    )
+    held = {row["account_id"] for row in audit["accounts"]}
+    lacking = sorted(set(variables.get("groups", {}).get("aws_accounts", ())) - held)
+    for part in parts if lacking else ():
+        told = (
+            f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
+            "wrote its report: read its output, and audit these accounts again."
+        )
+        part["reason"] = " ".join(filter(None, [part["reason"], told]))
 
 
 def age(audit: Mapping[str, Any], now: datetime) -> str:

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import Member, are_swept, host_failures
 
 # The verdicts of an account that fail its host, for each value of fail_on.
 FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -20,6 +22,8 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
         "never": frozenset(),
     }
 )
+# A plan says that it would change something, as Ansible's check mode does.
+_CHANGED = frozenset({"planned", "applied"})
 # A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
 _NAMED = 10
 _NEXT_STEP = (
@@ -30,26 +34,80 @@ _NEXT_STEP = (
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the audit of an enforcement that says how things are.
 
-    A plan only predicts what comes after: it must not turn a failing account green. So does the plan of a key that
-    accounts share, which is none of the account's own changes. Nor is there anything to say of after where the account
-    could not be read again.
+    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
+    after where no account could be read again.
     """
-    statuses = {change["status"] for change in enforcement["changes"]}
-    planned = "planned" in statuses or bool(enforcement.get("shared_keys"))
+    planned = any(change["status"] == "planned" for change in enforcement["changes"])
     told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
     return cast("Mapping[str, Any]", told)
 
 
-def failures(audit: Mapping[str, Any], fail_on: str, reasons: Sequence[str] = ()) -> dict[str, str]:
+def reasons(enforcement: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, by account id, what an enforcement was refused or failed to do.
+
+    What is about none of its accounts, such as the key of another one, is told of the first: it passes nowhere unseen.
+    """
+    accounts = [row["account_id"] for row in enforcement["before"]["accounts"]]
+    found: dict[str, list[str]] = {}
+    for each in (*enforcement["refusals"], *enforcement["errors"]):
+        account = each["account_id"] if each["account_id"] in accounts else accounts[0]
+        found.setdefault(account, []).append(each["message"])
+    return found
+
+
+def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many changes of an enforcement have each status, and how much was refused and failed."""
+    statuses = Counter(change["status"] for change in enforcement["changes"])
+    changes = {status: statuses[status] for status in ("planned", "applied", "failed", "not_attempted")}
+    return {**changes, "refusals": len(enforcement["refusals"]), "errors": len(enforcement["errors"])}
+
+
+def parts_of_hosts(
+    hosts: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str], told: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return, by host, what it is to be told: the reason why it fails, its verdicts, whether it changed, and the diff.
+
+    `told` is the result of an enforcement. `failing` says of accounts, by their ids, why they fail.
+    """
+    verdicts = {row["account_id"]: row["verdict"] for row in audit["accounts"]}
+    why = host_failures(hosts, audit, failing)
+    changes = _changes_of_hosts(hosts, told)
+    return {
+        each.host: {
+            "reason": why[each.host],
+            "verdicts": {each.account_id: verdicts[each.account_id]} if are_swept(hosts) else verdicts,
+            **changes[each.host],
+        }
+        for each in hosts
+    }
+
+
+def _changes_of_hosts(hosts: Sequence[Member], told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Whether the account of each host is changed, and the diff of that.
+
+    A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
+    """
+    by_account = {str(each.account_id): each.host for each in reversed(hosts)}
+    found: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
+    for change, diff in zip(told.get("changes", ()), told.get("diff", ()), strict=True):
+        of_host = found[by_account.get(change["account_id"], hosts[0].host)]
+        of_host["changed"] = of_host["changed"] or change["status"] in _CHANGED
+        of_host["diff"].append(diff)
+    return found
+
+
+def failures(
+    audit: Mapping[str, Any], fail_on: str, reasons: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, str]:
     """Return, by account id, the message that the host of a failing account ends with.
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`. Accounts that do not fail
-    under it are left out. `reasons`, what an enforcement was refused or failed to do, fail it whatever its verdict.
+    under it are left out. `reasons`, what an enforcement was refused or failed to do, fail an account whatever its
+    verdict.
     """
-    if reasons:
-        return {account["account_id"]: "\n".join(map(printable, reasons)) for account in audit["accounts"]}
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
-    return {account["account_id"]: f"{printable(_account_sentence(account))} {_NEXT_STEP}" for account in failing}
+    by_verdict = {account["account_id"]: f"{printable(_account_sentence(account))} {_NEXT_STEP}" for account in failing}
+    return {**by_verdict, **{account: "\n".join(map(printable, told)) for account, told in reasons.items()}}
 
 
 def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:

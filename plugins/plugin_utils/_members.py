@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import NOT_IN_USE
@@ -162,12 +162,21 @@ def refuse_another_role(given: object, members: Iterable[Member], host: str) -> 
             )
 
 
-def refuse_another_account(given: Mapping[str, Any] | None, host: Member) -> None:
-    """Raise MembersError where the role that a task is given is not one of the host's account: it would be changed."""
-    if host.named and replace(host, role=given or {}).account_id != host.account_id:
+def refuse_slice(options: Mapping[str, Any], members: Iterable[Member], variables: Mapping[str, Any]) -> None:
+    """Raise MembersError where a slice of a job of AWX would write a key that its other slices write at the same time.
+
+    AWX tells no job that it is a slice. It makes of a sliced template a workflow of the template's own name
+    (JobTemplate.create_unified_job), and tells each job the names of both (AWX user guide, "Extra Variables").
+    """
+    template = variables.get("awx_job_template_name")
+    if template is None or variables.get("awx_workflow_job_name") != template:
+        return
+    keys = [options.get("key"), *(each.options.get("key") for each in members)]
+    if options.get("key_assume_role") or any((key or {}).get("account") for key in keys):
         raise MembersError(
-            f"The host {host.host} stands for account {host.account_id}, but the {ROLE} of the task, or the role, "
-            "names no role there. Set it for the host."
+            f"This job is a slice of the job template {template}: its other slices would write the key that their "
+            "accounts share at the same time. Set the template's job slicing to 1. If the job is no slice, give its "
+            "workflow another name than the template."
         )
 
 

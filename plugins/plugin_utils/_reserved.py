@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 from ansible import constants
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
 
 _FOLDER = "cloudtrail-kms-reserved"
 
@@ -26,47 +28,87 @@ class ReservedError(ValueError):
     """A report that would replace that of another account; the message names it, and what to do."""
 
 
-def places(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return where a run puts its reports, each format by itself. `own` are the options of the run."""
-    folders = [os.path.realpath(own["report_dir"])] if own["reports"] else []
-    if own["reports"] and own["report_bucket"]:
+def folders(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return where a run puts its reports: a directory, and from there a folder of a bucket where one is named.
+
+    `own` are the options of the run.
+    """
+    if not own["reports"]:
+        return []
+    found = [os.path.realpath(own["report_dir"])]
+    if own["report_bucket"]:
         to = report_objects(own["report_bucket"], own["report_prefix"], variables)
-        folders.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
-    return [f"{folder} ({report})" for folder in folders for report in own["reports"]]
+        found.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
+    return found
+
+
+def places(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return where a run puts its reports, each format by itself."""
+    return [f"{folder} ({report})" for folder in folders(own, variables) for report in own["reports"]]
 
 
 @contextmanager
-def reserved(wanted: Iterable[str], accounts: Iterable[str]) -> Iterator[Callable[[], None]]:
+def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Iterator[Callable[[], None]]:
     """Reserve places for the reports on these accounts, before anything is asked of AWS.
 
     The caller gets what keeps them until ansible-playbook ends; a run that wrote no report gives them back. Raises
-    ReservedError for a place with a report on an account that is none of these. Runs that write beside each other are
-    processes of their own, so what is reserved lies in files.
+    ReservedError for a place with a report on an account that is none of these, but for one of the same play: that is
+    added to. Runs that write beside each other are processes of their own, so what is reserved lies in files.
     """
     made: list[Path] = []
     try:
-        made += filter(None, [_reserve(place, frozenset(accounts)) for place in wanted])
+        made += filter(None, [_reserve(place, frozenset(accounts), play) for place in wanted])
         yield made.clear
     finally:
         for path in made:
             path.unlink()
 
 
-def _reserve(place: str, accounts: frozenset[str]) -> Path | None:
+def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
     """Return the file that reserves the place, or None where it was reserved already."""
-    folder = Path(constants.DEFAULT_LOCAL_TMP) / _FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / hashlib.sha256(place.encode()).hexdigest()
-    with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8") as file:
-        json.dump(sorted(accounts), file)
+    path = _file(place)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as file:
+        json.dump({"play": play, "accounts": sorted(accounts)}, file)
         file.flush()
         try:
             os.link(file.name, path)  # in one step, with all that it says
         except FileExistsError:
-            _refuse_another(place, frozenset(json.loads(path.read_text(encoding="utf-8"))), accounts)
-            path.write_text(json.dumps(sorted(accounts)), encoding="utf-8")
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            before = frozenset(earlier["accounts"])
+            if earlier["play"] != play:
+                _refuse_another(place, before, accounts)
+                before = frozenset()
+            content = {"play": play, "accounts": sorted(before | accounts)}
+            path.write_text(json.dumps(content), encoding="utf-8")
             return None
     return path
+
+
+@contextmanager
+def added_up(folder: str, audit: Mapping[str, Any], play: str) -> Iterator[Mapping[str, Any]]:
+    """Give what the reports in a folder are to hold, which nobody else writes meanwhile.
+
+    Batches and loops of one play make one report: what was found there before, and in its place what is found now.
+    Without a play, and for the first of a play, that is the audit itself.
+    """
+    if not play:
+        yield audit
+        return
+    path = _file(f"{play} {folder}")
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        whole = on_demand("_enforcement").added(json.loads(text), audit) if text else audit
+        yield whole
+        file.truncate(0)
+        json.dump(whole, file)
+
+
+def _file(name: str) -> Path:
+    folder = Path(constants.DEFAULT_LOCAL_TMP) / _FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / hashlib.sha256(name.encode()).hexdigest()
 
 
 def _refuse_another(place: str, before: frozenset[str], accounts: frozenset[str]) -> None:

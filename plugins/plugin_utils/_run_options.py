@@ -27,62 +27,31 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables
     refuse_unknown,
 )
 
-MODULES = {
-    "audit": "cloudtrail_kms_facts",
-    "enforce": "cloudtrail_kms_enforce",
-    "look": "cloudtrail_kms_facts",
-    "share": "cloudtrail_kms_central_key",
-}
+MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
 JOIN = "join"
 # Runs nothing, and tells what variables come to.
 OPTIONS = "options"
-# Those that read many accounts at once.
-SWEEPING = ("audit", "look")
 AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
-# Where one of these is given, there is no use in a look.
-_ASK_FOR_MORE = frozenset({"create_trail", "key_id", "replace_compliant_key", "restore"})
-_OF_ACCOUNTS = frozenset(_arguments.OF_AN_ACCOUNT) - {"assume_role"}
-_ENFORCED_OF_ACCOUNTS = frozenset(
-    {
-        "allow_cancel_deletion",
-        "allow_enable_key",
-        "allow_unread_bucket_policy",
-        "create_trail",
-        "key",
-        "key_id",
-        "replace_compliant_key",
-        "statements",
-    }
-)
-_OF_A_SHARED_KEY = frozenset(_enforce_arguments.central_key_spec()) - {"assume_role", "key_id", "readers", "trails"}
 OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
     "mode": {"type": "str", "choices": [*MODULES, "restore", JOIN, OPTIONS], "default": "audit"},
     "hosts": {"type": "list", "elements": "str", "default": []},
-    "looked": {"type": "path"},
     "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
     "new_bucket": {"type": "bool"},
     "variables": {"type": "str", "choices": [PREFIX]},
 }
+# Which key trails are to have, a backup says.
+NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
 _TEMPLATE = re.compile(r"\{[{%#]")
 
 
 def variables_of(mode: str) -> frozenset[str]:
-    """Return the options that a run of this mode takes from the variables of the role.
-
-    A look takes no more than an audit is judged by, and what makes it idle, so that what is wrong for the host that
-    looks is no matter of the others.
-    """
+    """Return the options that a run of this mode takes from the variables of the role."""
     own = frozenset(OF_A_RUN) - {"mode"}
-    of_modes = {
-        "audit": own | AUDIT_OPTIONS,
-        "look": AUDIT_OPTIONS | _ASK_FOR_MORE,
-        "share": _OF_A_SHARED_KEY | {"key_assume_role"},
-        JOIN: own,
-    }
-    return of_modes.get(mode, own | AUDIT_OPTIONS | ENFORCE_OPTIONS - {"key_is_shared"})
+    of_modes = {"audit": own | AUDIT_OPTIONS, JOIN: own}
+    return of_modes.get(mode, own | AUDIT_OPTIONS | ENFORCE_OPTIONS & SPEC.keys())
 
 
 def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
@@ -92,21 +61,15 @@ def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templ
     VariablesError for a variable that cannot be meant.
     """
     mode = given.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
-    if mode != "look":  # whose hosts are looked at again, each with its own
-        refuse_unknown(task_vars)
+    refuse_unknown(task_vars)
     taken = options(task_vars, templar, variables_of(mode) if mode != OPTIONS else SPEC.keys() & given.get("names", ()))
-    derived: dict[str, Any] = {}
-    if mode == "share":
-        derived["assume_role"] = taken.pop("key_assume_role", None)
-    elif mode not in (*SWEEPING, JOIN, OPTIONS) and "key_assume_role" in taken:
-        # Hosts of a play that use the keys of one account at the same time do not write to them from their own runs.
-        derived["key_is_shared"] = len(task_vars["ansible_play_batch"]) > 1
-    return {**given, **taken, **derived, "mode": mode}
+    return {**given, **taken, "mode": mode}
 
 
 def of_accounts(mode: str) -> frozenset[str]:
     """Return the options that may differ between the accounts of one run of this mode, beside the role to assume."""
-    return _OF_ACCOUNTS | (_ENFORCED_OF_ACCOUNTS if mode == "enforce" else frozenset())
+    of_both = frozenset(_enforce_arguments.OF_AN_ACCOUNT if mode == "enforce" else _arguments.OF_AN_ACCOUNT)
+    return of_both - {"assume_role"}
 
 
 def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,9 +88,7 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
                 "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
             )
         own["mode"] = "enforce"
-    if own["mode"] == "enforce" and len(own["hosts"]) > 1:
-        raise AnsibleActionFail("Option hosts: an enforcement is of one account, that of one host.")
-    if own["mode"] in ("look", OPTIONS):
+    if own["mode"] == OPTIONS:
         return own  # nothing is reported
     if own["reports"] and own["report_bucket"] and not own["report_dir"]:
         own["report_dir"] = passing_directory()
@@ -155,15 +116,29 @@ def _refuse_templates(own: Mapping[str, Any]) -> None:
             )
 
 
+def of_hosts(given: Mapping[str, Any], mode: str) -> frozenset[str]:
+    """Return the options that a run takes from the variables of each host for its account."""
+    return of_accounts(mode) - (NOT_RESTORED if given.get("restore") else frozenset())
+
+
 def module_options(given: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
     So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
-    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in (*SWEEPING, JOIN) else OWN_OPTIONS.keys()
-    aside |= {"create_trail", "key", "key_id"} if given.get("restore") else set()
+    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in ("audit", JOIN) else OWN_OPTIONS.keys()
+    aside |= NOT_RESTORED if given.get("restore") else set()
     kept = {name: value for name, value in given.items() if name not in aside}
     if new_bucket is not None and "create_trail" in kept:
         kept["create_trail"] = {**kept["create_trail"], "new_bucket": new_bucket}
-    files = {name: kept[name] for name in ("backup_path", "restore") if kept.get(name)}
-    return {**kept, **{name: unfrackpath(str(path), follow=False) for name, path in files.items()}}
+    if kept.get("backup_path"):
+        kept["backup_path"] = _from_here(kept["backup_path"])
+    if kept.get("restore"):
+        paths = kept["restore"]
+        kept["restore"] = [_from_here(path) for path in (paths.split(",") if isinstance(paths, str) else paths)]
+    return kept
+
+
+def _from_here(path: object) -> str:
+    found: str = unfrackpath(str(path), follow=False)
+    return found

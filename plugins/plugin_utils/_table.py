@@ -32,9 +32,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import wrap
 
+# An account id has 12 digits and is never broken; its name wraps below it.
+ACCOUNT = Column(heading="ACCOUNT", limit=12)
 _LAYOUT = (
-    # An account id has 12 digits and is never broken; its name wraps below it.
-    Column(heading="ACCOUNT", limit=12),
+    ACCOUNT,
     Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="TRAIL", shares=True),
     Column(heading="KEY", shares=True),

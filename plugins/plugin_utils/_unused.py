@@ -17,13 +17,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import Member
 
 
-def with_unused(told: Mapping[str, Any], unused: Sequence[Member]) -> dict[str, Any]:
-    """Return a module's answer with the accounts that were not asked, each `not_applicable`.
-
-    Without facts, the answer of an enforcement that had nobody to ask, it becomes the audit of these accounts alone.
-    """
+def not_in_use(unused: Sequence[Member]) -> dict[str, Any]:
+    """Return the audit of accounts that were not asked, each `not_applicable`."""
     now = datetime.now(timezone.utc)
-    missing = facts(
+    return facts(
         [
             assess(
                 Snapshot(str(each.account_id), each.partition, now, state=each.state, account_name=each.name),
@@ -32,5 +29,9 @@ def with_unused(told: Mapping[str, Any], unused: Sequence[Member]) -> dict[str, 
             for each in unused
         ]
     )
-    found = told.get("ansible_facts", {}).get("cloudtrail_kms")
-    return {**told, "ansible_facts": {"cloudtrail_kms": join([found, missing]) if found else missing}}
+
+
+def with_unused(audit: Mapping[str, Any] | None, unused: Sequence[Member]) -> dict[str, Any]:
+    """Return an audit with the accounts that were not asked, or that of these alone where nobody was."""
+    missing = not_in_use(unused)
+    return join([audit, missing]) if audit else missing

@@ -74,12 +74,12 @@ _OF_TASKS: dict[str, Any] = {
 }
 AUDIT_SPEC = _arguments.audit_options()
 ENFORCE_SPEC = _enforce_arguments.own_spec()
-# The variables of the role. That keys are shared, the role sees by itself.
+# The variables of the role. Which runs are of one play, the action sees by itself.
 SPEC: dict[str, Any] = {
     **OF_A_RUN,
     **_OF_TASKS,
     **AUDIT_SPEC,
-    **{name: spec for name, spec in ENFORCE_SPEC.items() if name != "key_is_shared"},
+    **{name: spec for name, spec in ENFORCE_SPEC.items() if name != "backup_play"},
 }
 _OF_PLAYBOOKS = frozenset({"hosts", "max_fail_percentage", "serial"})
 _OF_AWX = frozenset(

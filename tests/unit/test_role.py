@@ -56,7 +56,7 @@ def test_the_role_documents_the_defaults_of_a_run() -> None:
 
 def test_every_option_of_the_modules_is_a_variable() -> None:
     of_modules = {**_audit_arguments.audit_spec(), **_enforce_arguments.own_spec()}
-    assert of_modules.keys() - {"key_is_shared"} <= SPEC.keys()
+    assert of_modules.keys() - {"backup_play"} <= SPEC.keys()
 
 
 def test_no_task_looks_at_a_variable_before_the_action_has() -> None:
@@ -69,9 +69,8 @@ def test_no_task_looks_at_a_variable_before_the_action_has() -> None:
         for name in raw.findall(re.sub(r"aws_baseline\.cloudtrail\.\w+|(^|\s)#.*", "", line))
         if name.removeprefix("cloudtrail_kms_") in SPEC
     }
-    # The one is compared with texts, the others stand in messages and are left as artifacts.
+    # They stand in messages and are left as artifacts.
     assert found == {
-        ("main.yml", "cloudtrail_kms_mode"),
         ("provision.yml", "cloudtrail_kms_create_trail"),
         ("provision.yml", "cloudtrail_kms_require_organization_trail"),
         ("fetch.yml", "cloudtrail_kms_report_objects"),

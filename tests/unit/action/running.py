@@ -26,6 +26,7 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
     """An enforcement of RED that leads to GREEN by changes of these statuses."""
     changes = [
         {
+            "account_id": "1" * 12,
             "operation": "UpdateTrail",
             "resource": RED["accounts"][0]["trails"][0]["arn"],
             "region": "us-east-1",
@@ -35,7 +36,14 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
         }
         for status in statuses
     ]
-    return {"before": RED, "after": GREEN, "changes": changes, "refusals": [], "errors": [], **fields}
+    diff = [{"before": "a", "after": "b"} for _change in changes]
+    told = {"before": RED, "after": GREEN, "changes": changes, "diff": diff, "refusals": [], "errors": [], **fields}
+    # In short: what was refused or failed in the account.
+    for name, more in (("refusals", {"options": []}), ("errors", {})):
+        told[name] = [
+            {"account_id": "1" * 12, "message": each, **more} if isinstance(each, str) else each for each in told[name]
+        ]
+    return told
 
 
 class HostVars(dict[str, Any]):
@@ -79,14 +87,15 @@ def part(result: dict[str, Any], host: str = "localhost") -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: its `no_log`, `environment` and the `strategy` of its play, `task_vars`, the
-    connection's `transport`, the `templar`, what happens `meanwhile` the module runs with its options, and what an
-    `audit` answers that looks before an enforcement.
+    Beside the arguments of the task: its `no_log` and `environment`, its `play` and the `strategy` of that,
+    `task_vars`, the connection's `transport`, the `templar`, and what happens `meanwhile` the module runs with its
+    options.
     """
     no_log, environment = arguments.pop("no_log", False), arguments.pop("environment", None)
-    play = SimpleNamespace(strategy=arguments.pop("strategy", "linear"), _action_groups={}, _uuid="play-1")
+    play = SimpleNamespace(
+        strategy=arguments.pop("strategy", "linear"), _action_groups={}, _uuid=arguments.pop("play", "play-1")
+    )
     written = arguments.pop("written", {})
-    audit = arguments.pop("audit", {"failed": True, "msg": "The look has failed."})
     task_vars = {"inventory_hostname": "localhost", **arguments.pop("task_vars", {})}
     transport = arguments.pop("transport", "ssh")
     templar = arguments.pop("templar", None) or Templar(DataLoader(), task_vars)
@@ -97,8 +106,7 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
         def _execute_module(self, module: str, options: dict[str, Any], **_others: Any) -> dict[str, Any]:
             asked.append((module, options))
             meanwhile(options)
-            looks = arguments.get("mode") == "enforce" and module.endswith("cloudtrail_kms_facts")
-            return deepcopy(audit if looks else told)
+            return deepcopy(told)
 
     action = Action(
         task=SimpleNamespace(

@@ -14,7 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import render_enforcement
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (
+    render_enforcement,
+    with_after,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
 from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
@@ -53,6 +56,7 @@ def change(
     region: str = "us-east-1",
 ) -> dict[str, Any]:
     return {
+        "account_id": "1" * 12,
         "operation": operation,
         "resource": resource,
         "region": region,
@@ -66,8 +70,17 @@ def update_trail(status: str = "planned") -> dict[str, Any]:
     return change("UpdateTrail", TRAIL, {"kms_key_arn": None}, {"kms_key_arn": KEY}, status)
 
 
+def refusal(message: str, *options: str, account_id: str = "1" * 12) -> dict[str, Any]:
+    return {"account_id": account_id, "message": message, "options": list(options)}
+
+
+def failure(message: str, account_id: str = "1" * 12) -> dict[str, Any]:
+    return {"account_id": account_id, "message": message}
+
+
 def enforcement(*changes: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"before": RED, "after": GREEN, "changes": list(changes), "refusals": [], "errors": [], **fields}
+    told = {"before": RED, "after": GREEN, "changes": list(changes), "refusals": [], "errors": []}
+    return with_after({**told, **fields})
 
 
 def parts(document: dict[str, Any], width: int = 100) -> list[str]:
@@ -163,7 +176,7 @@ def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() ->
         change("EnableKey", KEY, {"state": "Disabled"}, {"state": "Enabled"}, "applied"),
         update_trail("failed"),
         change("EnableKeyRotation", KEY, {"rotation_enabled": False}, {"rotation_enabled": True}, "not_attempted"),
-        errors=["UpdateTrail was refused: Throttling."],
+        errors=[failure("UpdateTrail was refused: Throttling.")],
         after=audit(
             account(
                 "unknown",
@@ -178,7 +191,8 @@ def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() ->
 
 
 def test_refusals_are_told_without_an_after() -> None:
-    document = enforcement(update_trail("not_attempted"), refusals=["The key is Disabled.", "Somebody denies it."])
+    refusals = [refusal("The key is Disabled."), refusal("Somebody denies it.")]
+    document = enforcement(update_trail("not_attempted"), refusals=refusals)
     (_before, changes) = parts(document)
     assert changes.splitlines()[-3:] == [
         "",
@@ -188,7 +202,7 @@ def test_refusals_are_told_without_an_after() -> None:
 
 
 def test_options_that_refusals_name_are_told_as_variables_of_the_role() -> None:
-    refusals = ["Set allow_enable_key, or key_id.", "Set allow_enable_key, not cloudtrail_kms_wait."]
+    refusals = [refusal("Set it.", "allow_enable_key", "key_id"), refusal("Set it, too.", "allow_enable_key")]
     (_before, changes) = parts(enforcement(refusals=refusals))
     assert changes.splitlines()[-2:] == [
         "",
@@ -249,8 +263,8 @@ HOSTILE = enforcement(
     change("CreateKey", NEW_KEY, None, {"description": EVIL, "tags": {EVIL: EVIL}, "policy": policy(EVIL)}),
     change("PutKeyPolicy", KEY, {"policy": policy(EVIL)}, {"policy": policy(EVIL + EVIL)}),
     change("UpdateTrail", f"{TRAIL}{EVIL}", {"kms_key_arn": EVIL}, {"kms_key_arn": EVIL}, region=EVIL),
-    refusals=[EVIL],
-    errors=[EVIL],
+    refusals=[refusal(EVIL, EVIL)],
+    errors=[failure(EVIL)],
     before=audit(account("non_compliant", trail(EVIL, "non_compliant", home_region=EVIL))),
     after=audit(account("compliant", trail(EVIL, home_region=EVIL))),
 )
@@ -275,7 +289,7 @@ def test_no_line_is_wider_than_asked(name: str, value: str, region: str, width: 
         update_trail(),
         before=audit(account("non_compliant", trail(name, "non_compliant", home_region=region))),
         after=audit(account("non_compliant", trail(name, "non_compliant", home_region=region))),
-        refusals=[value],
+        refusals=[refusal(value)],
     )
     lines = render_enforcement(document, width=width, paint=plain).splitlines()
     assert max(columns(line) for line in lines) <= max(79, min(width, 120))

@@ -42,6 +42,9 @@ def host(account_id: str, state: str = "ACTIVE", **others: Any) -> dict[str, Any
     }
 
 
+UNCHANGED: dict[str, Any] = {"changed": False, "diff": []}
+
+
 class TestHosts:
     """The accounts of many hosts, read in one run."""
 
@@ -64,7 +67,7 @@ class TestHosts:
             "assume_role": {"role_name": "Audit", "external_id": "audit-2026"},
         }
         assert part(result, self.ONE)["reason"].startswith(f"Account {self.ONE} (name-1) is non_compliant")
-        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "compliant"}}
+        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "compliant"}, **UNCHANGED}
         assert "222222222222" in capsys.readouterr().out
 
     def test_of_accounts_that_are_not_in_use_are_in_the_audit_and_not_asked(self, tmp_path: Path) -> None:
@@ -73,8 +76,8 @@ class TestHosts:
             host(self.ONE), host(self.TWO, "SUSPENDED"), told=green, reports=["json"], report_dir=str(tmp_path)
         )
         assert asked[0][1]["accounts"] == [self.ONE]
-        assert part(result, self.ONE) == {"reason": "", "verdicts": {self.ONE: "compliant"}}
-        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "not_applicable"}}
+        assert part(result, self.ONE) == {"reason": "", "verdicts": {self.ONE: "compliant"}, **UNCHANGED}
+        assert part(result, self.TWO) == {"reason": "", "verdicts": {self.TWO: "not_applicable"}, **UNCHANGED}
         written = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
         assert [row["account_name"] for row in written["accounts"]] == ["name-1", "name-2"]
 
@@ -84,7 +87,7 @@ class TestHosts:
         assert asked == []
         assert (result["changed"], part(result, self.ONE)) == (
             False,
-            {"reason": "", "verdicts": {self.ONE: "not_applicable"}},
+            {"reason": "", "verdicts": {self.ONE: "not_applicable"}, **UNCHANGED},
         )
 
     def test_fail_as_the_module_fails(self) -> None:
@@ -122,25 +125,18 @@ class TestHosts:
         _result, asked = run_and_ask(facts_of(self.BOTH), task_vars=task_vars, **given)
         assert asked[0][1]["accounts"] == [self.ONE, self.TWO]
 
-    def test_are_enforced_one_at_a_time(self) -> None:
-        with pytest.raises(AnsibleActionFail, match="an enforcement is of one account"):
-            self.sweep(host(self.ONE), host(self.TWO), told=NEVER_ASKED, mode="enforce")
+    def test_are_enforced_by_their_names(self, capsys: pytest.CaptureFixture[str]) -> None:
         told = enforcement("applied", changed=True)
-        result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
-        assert "accounts" not in asked[0][1]
-        assert result["after"]["accounts"][0]["account_name"] == "name-1"
+        _result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
+        assert asked[0][1]["accounts"] == [self.ONE]
+        assert "\nname-1\n" in capsys.readouterr().out
 
-    def test_are_not_enforced_in_the_account_of_another(self) -> None:
-        """A role that the play names goes before that of the host, and may lead elsewhere."""
-        elsewhere = host(self.TWO)["cloudtrail_kms_assume_role"]
-        for given in (elsewhere, None):
-            with pytest.raises(AnsibleActionFail, match=f"host {self.ONE} stands for account {self.ONE}"):
-                self.sweep(host(self.ONE), told=NEVER_ASKED, mode="enforce", assume_role=given)
-        other_role = {"role_arn": f"arn:aws:iam::{self.ONE}:role/Enforce"}
-        _result, asked = self.sweep(
-            host(self.ONE), told=enforcement("applied", changed=True), mode="enforce", assume_role=other_role
-        )
-        assert asked[0][1]["assume_role"] == other_role
+    @pytest.mark.parametrize("mode", ["audit", "enforce"])
+    def test_are_not_entered_by_the_role_of_another(self, mode: str) -> None:
+        """A role that the task names goes before that of the host, and may lead elsewhere."""
+        for given in (host(self.TWO)["cloudtrail_kms_assume_role"], None):
+            with pytest.raises(AnsibleActionFail, match=f"not as the variable that the host {self.ONE} has"):
+                self.sweep(host(self.ONE), told=NEVER_ASKED, mode=mode, assume_role=given)
 
     def test_of_a_long_sweep_hear_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -168,7 +164,12 @@ class TestJudge:
     def judge(self, *, no_log: bool = False, **variables: Any) -> dict[str, Any]:
         action = cloudtrail_kms_judge.ActionModule(
             task=SimpleNamespace(
-                args={"run": "audit"}, async_val=0, check_mode=True, action="cloudtrail_kms_judge", no_log=no_log
+                args={"run": "audit"},
+                async_val=0,
+                check_mode=True,
+                action="cloudtrail_kms_judge",
+                no_log=no_log,
+                diff=True,
             ),
             connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
             play_context=None,
@@ -181,11 +182,11 @@ class TestJudge:
 
     def left(self, *reasons: str) -> dict[str, Any]:
         """What a run registers that leaves a reason for the hosts a, b and so on."""
-        parts = {host: {"reason": reason, "verdicts": {}} for host, reason in zip("abc", reasons, strict=False)}
-        return {"results": leave(parts)}
+        told = zip("abc", reasons, strict=False)
+        return {"results": leave({host: {"reason": reason, "verdicts": {}, **UNCHANGED} for host, reason in told})}
 
     def test_a_host_fails_with_the_reason(self) -> None:
-        expected = {"changed": False, "verdicts": {}, "failed": True, "msg": "No."}
+        expected = {**UNCHANGED, "verdicts": {}, "failed": True, "msg": "No."}
         assert self.judge(audit=self.left("No.")) == expected
 
     def test_no_log_keeps_the_reason_back(self) -> None:
@@ -193,13 +194,22 @@ class TestJudge:
         assert (told["failed"], "No." in told["msg"]) == (True, False)
 
     def test_a_host_that_does_not_fail_passes(self) -> None:
-        assert self.judge(audit=self.left("", "No.")) == {"changed": False, "verdicts": {}}
+        assert self.judge(audit=self.left("", "No.")) == {**UNCHANGED, "verdicts": {}}
 
     def test_a_host_whose_run_another_has_skipped_is_told_how_to_choose_hosts(self) -> None:
         with pytest.raises(
             AnsibleActionFail, match=r"skipped by the `when` of the play's first host\. Choose hosts by"
         ):
             self.judge(audit={"changed": False, "skipped": True})
+
+    def test_a_host_that_fails_shows_its_diff_as_well(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Ansible shows that of a task that does not fail."""
+        part = {"reason": "No.", "verdicts": {}, "changed": True, "diff": [{"before": "a\n", "after": "b\n"}]}
+        for no_log in (True, False):
+            self.judge(no_log=no_log, audit={"results": leave({"a": part})})
+            assert ("-a\n+b\n" in capsys.readouterr().out) is not no_log
+        self.judge(audit={"results": leave({"a": {**part, "reason": ""}})})
+        assert capsys.readouterr().out == ""
 
     def test_a_host_that_the_run_was_not_about_does_not_pass(self) -> None:
         with pytest.raises(AnsibleActionFail, match="Nobody has looked at the account of the host z, so it does not"):

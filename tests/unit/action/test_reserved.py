@@ -40,7 +40,7 @@ def test_an_account_after_another_is_refused_before_anything_is_asked(given: dic
     )
     for path in (f"{tmp_path}/reports", f"{tmp_path}/scratch/../reports"):
         with pytest.raises(AnsibleActionFail, match=message):
-            run_and_ask(NEVER_ASKED, assume_role=TWO, **{**given, "report_dir": path})
+            run_and_ask(NEVER_ASKED, play="play-2", assume_role=TWO, **{**given, "report_dir": path})
     assert run(facts_of(GREEN), assume_role=TWO, **{**given, "reports": ["csv"]})["reports"]
 
 
@@ -49,7 +49,7 @@ def test_so_is_one_whose_report_goes_to_the_same_place_in_a_bucket() -> None:
     with pytest.raises(
         AnsibleActionFail, match=r"^The report in s3://evidence/today/localhost \(json\) is on account 1{12}"
     ):
-        run_and_ask(NEVER_ASKED, assume_role=TWO, reports=["json"], **BUCKET)
+        run_and_ask(NEVER_ASKED, play="play-2", assume_role=TWO, reports=["json"], **BUCKET)
     assert run(facts_of(GREEN), assume_role=TWO, reports=["json"], **{**BUCKET, "report_prefix": "b"})["reports"]
 
 
@@ -58,7 +58,7 @@ def test_so_is_that_of_other_credentials(given: dict[str, Any], other: dict[str,
     for region in ("us-east-1", "eu-west-1"):
         assert run(facts_of(GREEN), region=region, **given)["reports"]
     with pytest.raises(AnsibleActionFail, match="is on the account of the credentials of the host localhost"):
-        run_and_ask(NEVER_ASKED, **given, **other)
+        run_and_ask(NEVER_ASKED, play="play-2", **given, **other)
 
 
 def test_the_same_account_again_is_none(given: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ def test_neither_is_an_audit_of_all_after_that_of_one(given: dict[str, Any]) -> 
     role = hosts["1" * 12]["cloudtrail_kms_assume_role"]
     assert run(both, assume_role=role, **sweep, **given)["reports"]
     with pytest.raises(AnsibleActionFail, match=r"is on account 2{12}, and"):
-        run_and_ask(NEVER_ASKED, assume_role=ONE, **given)
+        run_and_ask(NEVER_ASKED, play="play-2", assume_role=ONE, **given)
 
 
 def test_a_run_that_wrote_no_report_keeps_no_place(given: dict[str, Any]) -> None:

@@ -58,6 +58,7 @@ VALUES: dict[str, Any] = {
     "key": {"alias": "alias/a", "rotation": False, "rotation_period_in_days": 90},
     "key_assume_role": ROLE,
     "key_id": "alias/a",
+    "max_failures": 5,
     "readers": [f"arn:aws:iam::{ONE}:role/A", f"arn:aws:iam::{ONE}:role/B"],
     "regions": ["us-east-1", "eu-west-1"],
     "replace_compliant_key": False,
@@ -67,7 +68,7 @@ VALUES: dict[str, Any] = {
     "report_prefix": "today",
     "reports": ["html", "json"],
     "require_organization_trail": False,
-    "restore": "/backups/b.json",
+    "restore": ["/backups/b.json", "/backups/c.json"],
     "rules": {"key_is_usable": "off"},
     "stale_after_hours": 48,
     "statements": "cis",
@@ -155,7 +156,7 @@ def test_every_variable_is_in_the_table() -> None:
 class TestModes:
     """Each entry point of the role takes the variables that it asks for, in their types, and no others."""
 
-    @pytest.mark.parametrize("mode", ["audit", "enforce", "restore", "share", "join", "look"])
+    @pytest.mark.parametrize("mode", ["audit", "enforce", "restore", "join"])
     def test_refuse_what_is_wrong_in_their_own_variables_and_pass_over_others(self, mode: str) -> None:
         told = enforcement() if mode == "enforce" else None
         for name in VALUES:
@@ -176,7 +177,7 @@ class TestModes:
         assert len(result["reports"]) == 2
         spec = AUDIT_SPEC if mode == "audit" else {**AUDIT_SPEC, **ENFORCE_SPEC}
         expected = {name: values[name] for name in spec if name in values and name != "restore"}
-        assert asked[-1][1] == {**expected, **({"key_is_shared": True} if mode == "enforce" else {})}
+        assert asked[-1][1] == {**expected, **({"backup_play": "play-1"} if mode == "enforce" else {})}
 
     def test_are_named_by_a_variable_that_the_task_goes_before(self) -> None:
         enforced = {f"{PREFIX}mode": "enforce"}
@@ -223,13 +224,12 @@ class TestUnknownVariables:
             ("backup", "backup_path"),
             ("allow_enable", "allow_enable_key"),
             ("report_directory", "report_dir"),
-            ("looked", None),
-            ("key_is_shared", None),
+            ("backup_play", "backup_path"),
             ("team", None),
         ],
     )
     def test_are_refused_with_the_nearest_real_ones(self, name: str, meant: str | None) -> None:
-        for mode in ("audit", "enforce", "restore", "share", "join", "options"):
+        for mode in ("audit", "enforce", "restore", "join", "options"):
             with pytest.raises(AnsibleActionFail) as failed:
                 ask({f"{PREFIX}{name}": "x"}, NEVER_ASKED, mode=mode)
         told = str(failed.value)

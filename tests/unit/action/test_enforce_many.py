@@ -1,0 +1,305 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action with an enforcement of many accounts: one module, one table, one report, and each host by its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, ClassVar
+
+import pytest
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (
+    render_enforcement,
+    with_after,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
+from tests.unit.action.audits import KEY, account, audit, trail
+from tests.unit.action.running import NEVER_ASKED, HostVars, part, run_and_ask
+from tests.unit.action.test_enforcement import plain
+from tests.unit.action.test_many_accounts import host
+
+ONE, TWO, THREE, CENTRAL = "1" * 12, "2" * 12, "3" * 12, "5" * 12
+ROLE = {"role_arn": f"arn:aws:iam::{CENTRAL}:role/Enforce"}
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "scratch"))
+
+
+def bare(account_id: str, verdict: str = "non_compliant") -> dict[str, Any]:
+    """An account with one trail that has no key, or has one."""
+    arn = f"arn:aws:cloudtrail:us-east-1:{account_id}:trail/main"
+    key = KEY if verdict == "compliant" else None
+    return account(verdict, trail("main", verdict, arn=arn, kms_key_arn=key), account_id=account_id)
+
+
+def change(account_id: str, status: str = "applied", operation: str = "UpdateTrail") -> dict[str, Any]:
+    resource = f"arn:aws:cloudtrail:us-east-1:{account_id}:trail/main"
+    return {
+        "account_id": account_id,
+        "operation": operation,
+        "resource": resource if operation == "UpdateTrail" else KEY.replace(ONE, account_id),
+        "region": "us-east-1",
+        "before": {"kms_key_arn": None},
+        "after": {"kms_key_arn": "k"},
+        "status": status,
+    }
+
+
+def enforced(*changes: dict[str, Any], hosts: tuple[str, ...] = (ONE, TWO, THREE), **fields: Any) -> dict[str, Any]:
+    """What the module answers: the accounts that are changed are compliant afterwards."""
+    done = {each["account_id"] for each in changes if each["status"] in ("planned", "applied")}
+    told = {
+        "changed": bool(done),
+        "changes": list(changes),
+        "diff": [{"before": each["account_id"], "after": each["operation"]} for each in changes],
+        "before": audit(*map(bare, hosts)),
+        "after": audit(*(bare(each, "compliant") for each in hosts if each in done)),
+        "refusals": [],
+        "errors": [],
+        "backup": None,
+    }
+    return {**told, **fields}
+
+
+def enforce(told: dict[str, Any], *hosts: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
+    """Enforce in the accounts of hosts as the role does, with its variables in `play`."""
+    found = HostVars({each["cloudtrail_kms_account"]["id"]: each for each in hosts or map(host, (ONE, TWO, THREE))})
+    batch = arguments.pop("batch", list(found))
+    task_vars = {
+        "hostvars": found,
+        "inventory_hostname": batch[0],
+        "ansible_play_batch": batch,
+        "ansible_play_hosts_all": list(found),
+        **found[batch[0]],
+        **{f"cloudtrail_kms_{name}": value for name, value in arguments.pop("variables", {}).items()},
+        **arguments.pop("others", {}),
+    }
+    given = {"mode": "enforce", "hosts": batch, "variables": PREFIX, **arguments}
+    return run_and_ask(told, task_vars=task_vars, **given)
+
+
+class TestTheModule:
+    def test_is_asked_once_for_all_hosts_of_the_batch(self) -> None:
+        own: dict[str, Any] = {"cloudtrail_kms_key": {"alias": "alias/two"}, "cloudtrail_kms_allow_enable_key": "true"}
+        _result, asked = enforce(
+            enforced(),
+            host(ONE),
+            host(TWO, **own),
+            host(THREE),
+            variables={"backup_path": "/b.json", "wait": True},
+            transport="local",
+        )
+        assert asked == [
+            (
+                "aws_baseline.cloudtrail.cloudtrail_kms_enforce",
+                {
+                    "accounts": [ONE, TWO, THREE],
+                    "assume_role": {"role_name": "Audit", "external_id": "audit-2026"},
+                    "account_options": [{"accounts": [TWO], "key": {"alias": "alias/two"}, "allow_enable_key": True}],
+                    "wait": True,
+                    "backup_path": "/b.json",
+                    "backup_play": "play-1",
+                },
+            )
+        ]
+
+    def test_reads_keys_and_buckets_of_other_hosts_of_the_play(self) -> None:
+        lender: dict[str, Any] = {"cloudtrail_kms_assume_role": {"role_arn": f"arn:aws:iam::{THREE}:role/Other"}}
+        hosts = (host(ONE), host(TWO), host(THREE, **lender, cloudtrail_kms_trails=["x"]))
+        _result, asked = enforce(enforced(hosts=(ONE, TWO)), *hosts, batch=[ONE, TWO])
+        assert (asked[0][1]["accounts"], asked[0][1]["lending_accounts"]) == ([ONE, TWO], [THREE])
+        assert asked[0][1]["account_options"] == [{"accounts": [THREE], "assume_role": {"role_name": "Other"}}]
+
+    def test_reads_them_for_a_host_without_an_id_too(self) -> None:
+        found = HostVars({"a": {"cloudtrail_kms_assume_role": host(ONE)["cloudtrail_kms_assume_role"]}, TWO: host(TWO)})
+        task_vars = {"hostvars": found, "inventory_hostname": "a", "ansible_play_hosts_all": list(found), **found["a"]}
+        given = {"mode": "enforce", "hosts": ["a"], "variables": PREFIX, "task_vars": task_vars}
+        result, asked = run_and_ask(enforced(hosts=(ONE,)), **given)
+        assert (asked[0][1]["accounts"], asked[0][1]["lending_accounts"]) == ([ONE], [TWO])
+        assert part(result, "a")["verdicts"] == {ONE: "non_compliant"}
+
+    def test_gets_several_backups_to_restore(self) -> None:
+        given = {"restore": "/a.json,/b.json", "key": {"alias": "alias/a"}}
+        _result, asked = enforce(enforced(), variables=given, mode="restore")
+        assert asked[0][1]["restore"] == ["/a.json", "/b.json"]
+        assert "key" not in asked[0][1]
+
+    @pytest.mark.parametrize("name", ["backup_path", "wait", "max_failures", "report_prefix"])
+    def test_has_one_value_of_what_belongs_to_the_run(self, name: str) -> None:
+        other = host(TWO, **{f"cloudtrail_kms_{name}": "1"})
+        with pytest.raises(AnsibleActionFail, match=f"and cloudtrail_kms_{name} belongs to the run, but it differs"):
+            enforce(NEVER_ASKED, host(ONE), other)
+
+    def test_does_one_thing_for_all(self) -> None:
+        hosts = (host(ONE, cloudtrail_kms_mode="enforce"), host(TWO))
+        found = HostVars({ONE: hosts[0], TWO: hosts[1]})
+        task_vars = {"hostvars": found, "inventory_hostname": ONE, **hosts[0]}
+        with pytest.raises(AnsibleActionFail, match="and cloudtrail_kms_mode belongs to the run, but it differs"):
+            run_and_ask(NEVER_ASKED, variables=PREFIX, hosts=[ONE, TWO], task_vars=task_vars)
+
+    @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
+    def test_is_not_asked_where_each_host_would_ask_it(self, strategy: str) -> None:
+        with pytest.raises(AnsibleActionFail, match=f"but the strategy {strategy} of the play starts it once for each"):
+            enforce(NEVER_ASKED, strategy=strategy)
+
+    def test_is_not_asked_of_accounts_that_are_not_in_use(self) -> None:
+        hosts = (host(ONE, "SUSPENDED"), host(TWO), host(THREE, "CLOSED"))
+        result, asked = enforce(enforced(change(TWO), hosts=(TWO,)), *hosts)
+        assert asked[0][1]["accounts"] == [TWO]
+        assert part(result, ONE) == {
+            "reason": "",
+            "verdicts": {ONE: "not_applicable"},
+            "changed": False,
+            "diff": [],
+        }
+        assert (result["summary"]["accounts"], result["failing"]) == (3, 0)
+
+
+class TestSlices:
+    """AWX tells a slice nothing but that its workflow is named as its template is."""
+
+    SLICE: ClassVar = {"awx_job_template_name": "enforce", "awx_workflow_job_name": "enforce"}
+
+    @pytest.mark.parametrize("shared", [{"key_assume_role": ROLE}, {"key": {"account": CENTRAL}}])
+    def test_are_refused_where_keys_are_shared(self, shared: dict[str, Any]) -> None:
+        with pytest.raises(AnsibleActionFail, match="is a slice of the job template enforce: its other slices would"):
+            enforce(NEVER_ASKED, variables=shared, others=self.SLICE)
+        for others in ({}, {**self.SLICE, "awx_workflow_job_name": "enforce after approval"}):
+            assert enforce(enforced(), variables=shared, others=others)[1]
+
+    def test_may_enforce_accounts_that_keep_their_own_keys(self) -> None:
+        assert enforce(enforced(), others=self.SLICE)[1]
+
+
+class TestHosts:
+    def test_are_judged_each_by_its_own_account(self) -> None:
+        told = enforced(
+            change(CENTRAL, operation="EnableKeyRotation"),
+            change(ONE),
+            change(TWO, "failed"),
+            refusals=[{"account_id": THREE, "message": "Somebody denies it.", "options": ["key_id"]}],
+            errors=[{"account_id": TWO, "message": "UpdateTrail failed."}],
+            failed=True,
+            msg="No.",
+        )
+        result, _asked = enforce(told)
+        assert "failed" not in result
+        assert (result["changed"], result["failing"]) == (True, 2)
+        assert result["counts"] == {
+            "planned": 0,
+            "applied": 2,
+            "failed": 1,
+            "not_attempted": 0,
+            "refusals": 1,
+            "errors": 1,
+        }
+        assert [(part(result, each)["reason"], part(result, each)["changed"]) for each in (ONE, TWO, THREE)] == [
+            ("", True),
+            ("UpdateTrail failed.", False),
+            ("Somebody denies it.", False),
+        ]
+        assert [each["before"] for each in part(result, ONE)["diff"]] == [CENTRAL, ONE]
+        assert part(result, THREE)["diff"] == []
+
+    def test_pass_by_no_plan(self) -> None:
+        result, _asked = enforce(enforced(change(ONE, "planned")))
+        assert (result["failing"], part(result, ONE)["verdicts"]) == (3, {ONE: "non_compliant"})
+        assert part(result, ONE)["changed"]
+
+    def test_fail_where_a_key_of_no_host_has_failed(self) -> None:
+        errors = [{"account_id": CENTRAL, "message": "PutKeyPolicy failed."}]
+        result, _asked = enforce(enforced(errors=errors), variables={"fail_on": "never"})
+        assert [part(result, each)["reason"] for each in (ONE, TWO)] == ["PutKeyPolicy failed.", ""]
+
+    def test_register_little_however_many_they_are(self) -> None:
+        many = [f"{number:012d}" for number in range(100, 400)]
+        refusals = [{"account_id": each, "message": "No. " * 100, "options": []} for each in many]
+        told = enforced(*map(change, many), hosts=tuple(many), refusals=refusals, warnings=["Beware. " * 50] * 99)
+        result, _asked = enforce(told, *map(host, many))
+        assert len(json.dumps(result)) < 2048
+        assert part(result, many[-1])["reason"] == "No. " * 100
+
+
+class TestReports:
+    def written(self, folder: Path) -> dict[str, str]:
+        report = json.loads((folder / "cloudtrail-kms.json").read_text(encoding="utf-8"))
+        return {row["account_id"]: row["verdict"] for row in report["accounts"]}
+
+    def test_hold_all_accounts_as_they_are_now(self, tmp_path: Path) -> None:
+        enforce(enforced(change(ONE)), variables={"reports": "json", "report_dir": str(tmp_path)})
+        assert self.written(tmp_path) == {ONE: "compliant", TWO: "non_compliant", THREE: "non_compliant"}
+
+    def test_of_the_batches_of_a_play_are_one(self, tmp_path: Path) -> None:
+        variables = {"reports": "json", "report_dir": str(tmp_path)}
+        first, _asked = enforce(enforced(change(ONE), hosts=(ONE, TWO)), batch=[ONE, TWO], variables=variables)
+        second, _asked = enforce(enforced(change(THREE), hosts=(THREE,)), batch=[THREE], variables=variables)
+        assert self.written(tmp_path) == {ONE: "compliant", TWO: "non_compliant", THREE: "compliant"}
+        assert [each["summary"]["accounts"] for each in (first, second)] == [2, 1]
+        assert [each["added_up"] for each in (first, second)] == [False, True]
+        with pytest.raises(AnsibleActionFail, match="would replace it"):
+            enforce(NEVER_ASKED, batch=[THREE], variables=variables, play="play-2")
+
+    def test_of_each_batch_go_to_a_folder_of_their_own_in_a_bucket(self, tmp_path: Path) -> None:
+        """Joined, no account may be in two of them."""
+        variables = {"reports": "json", "report_dir": str(tmp_path), "report_bucket": "evidence"}
+        enforce(enforced(hosts=(ONE, TWO)), batch=[ONE, TWO], variables=variables)
+        second, _asked = enforce(enforced(hosts=(THREE,)), batch=[THREE], variables=variables)
+        (going,) = second["uploads"]
+        assert self.written(Path(going).parent) == {THREE: "non_compliant"}
+        assert list(self.written(tmp_path)) == [ONE, TWO, THREE]
+
+
+TABLE = dedent("""\
+    Changes to 3 accounts: 2 applied, 1 failed
+
+    ACCOUNT       OPERATION          REGION     RESOURCE                                  STATUS
+    555555555555  EnableKeyRotation  us-east-1  key/11111111-2222-3333-4444-555555555555  applied
+        kms_key_arn: none -> k
+    111111111111  UpdateTrail        us-east-1  trail/main                                applied
+        kms_key_arn: none -> k
+    222222222222  UpdateTrail        us-east-1  trail/main                                failed
+        kms_key_arn: none -> k
+
+        REFUSED   accounts 333333333333, 444444444444, 666666666666 and 1 more: Somebody denies it.
+        REFUSED   account 333333333333: The key is disabled.
+        FAILED    account 222222222222: UpdateTrail failed.
+
+        As variables of the role: cloudtrail_kms_key_id, cloudtrail_kms_allow_enable_key.""")
+AFTER = dedent("""\
+    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 1 account of 3, 3 trails in all
+
+    ACCOUNT       REGION     TRAIL  KEY          BEFORE         AFTER
+    111111111111  us-east-1  main   alias/trail  non_compliant  compliant
+
+    Accounts  1 compliant, 2 non_compliant
+    Trails    1 compliant, 2 non_compliant
+    CIS 3.5   3 pass (a key is set, whatever its state)""")
+
+
+def test_one_table_tells_of_all_accounts() -> None:
+    denied = [{"account_id": each * 12, "message": "Somebody denies it.", "options": ["key_id"]} for each in "3467"]
+    told = with_after(
+        enforced(
+            change(CENTRAL, operation="EnableKeyRotation"),
+            change(ONE),
+            change(TWO, "failed"),
+            refusals=[
+                *denied,
+                {"account_id": THREE, "message": "The key is disabled.", "options": ["allow_enable_key", "key_id"]},
+            ],
+            errors=[{"account_id": TWO, "message": "UpdateTrail failed."}],
+        )
+    )
+    before, changes, after = render_enforcement(told, width=105, paint=plain).split("\n\n\n")
+    assert before.startswith("CloudTrail KMS audit of 2026-11-23T08:00:00+00:00: 3 accounts, 3 trails\n")
+    assert (changes, after) == (TABLE, AFTER)
