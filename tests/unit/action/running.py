@@ -39,7 +39,8 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
     diff = [{"before": "a", "after": "b"} for _change in changes]
     told = {"before": RED, "after": GREEN, "changes": changes, "diff": diff, "refusals": [], "errors": [], **fields}
     # In short: what was refused or failed in the account.
-    for name, more in (("refusals", {"options": []}), ("errors", {})):
+    additions: dict[str, dict[str, Any]] = {"refusals": {"options": []}, "errors": {}}
+    for name, more in additions.items():
         told[name] = [
             {"account_id": "1" * 12, "message": each, **more} if isinstance(each, str) else each for each in told[name]
         ]
