@@ -14,9 +14,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EVERY = 0.5
@@ -61,19 +62,37 @@ class _Shield:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Pass the signal on again and again: a module may only just be starting, or ansible-playbook be gone."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(over,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        """Pass the signal on again and again: a module may only just be starting, or ansible-playbook be gone.
 
-    def _watch(self, over: threading.Event) -> None:
-        while not over.wait(EVERY):
+        Python runs a handler in the main thread alone, which hears of a signal late where the system gives it to
+        another one: the wake-up descriptor is written to at once (Python library reference, signal.set_wakeup_fd).
+        """
+        woken, wakes = socket.socketpair()
+        with woken, wakes:
+            wakes.setblocking(False)
+            over = threading.Event()
+            thread = threading.Thread(target=self._watch, args=(over, woken), daemon=True)
+            before = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+            thread.start()
+            try:
+                yield
+            finally:
+                signal.set_wakeup_fd(before)
+                over.set()
+                wakes.send(b"\0")
+                thread.join()
+
+    def _watch(self, over: threading.Event, woken: socket.socket) -> None:
+        woken.settimeout(EVERY)
+        while not over.is_set():
+            with suppress(TimeoutError):
+                self._heard(woken.recv(1)[0])
             if self.taken is None and os.getppid() != self._parent:
                 self.taken = signal.SIGTERM
             if self.taken is not None:
                 os.killpg(os.getpid(), self.taken)
+                over.wait(EVERY)  # our own signal wakes as well
+
+    def _heard(self, number: int) -> None:
+        if self.taken is None and number in SIGNALS:
+            self.taken = number

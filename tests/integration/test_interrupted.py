@@ -54,10 +54,12 @@ def wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def interrupted(started: subprocess.Popen[str], aws: FakeAws, number: int) -> str:
+def interrupted(
+    started: subprocess.Popen[str], aws: FakeAws, number: int, send: Callable[[int, int], None] = os.kill
+) -> str:
     """Send the signal while UpdateTrail is awaited, or just before; return what is printed until the process ends."""
     wait_until(lambda: "CreateAlias" in writes(aws))
-    os.kill(started.pid, number)
+    send(started.pid, number)
     return started.communicate(timeout=PATIENCE)[0]
 
 
@@ -87,7 +89,15 @@ def test_the_module_finishes_what_it_has_begun(aws: FakeAws, tmp_path: Path, num
     assert is_whole(tmp_path / "backup.json", aws)
 
 
-def test_a_play_leaves_backup_and_report(aws: FakeAws, tmp_path: Path) -> None:
+def to_the_group(process: int, number: int) -> None:
+    """As a terminal does on Ctrl-C: the signal goes to the whole process group."""
+    os.killpg(process, number)
+
+
+@pytest.mark.parametrize(("send", "number"), [(to_the_group, signal.SIGINT), (os.kill, signal.SIGTERM)])
+def test_a_play_leaves_backup_and_report(
+    aws: FakeAws, tmp_path: Path, send: Callable[[int, int], None], number: int
+) -> None:
     playbook, backup, report = tmp_path / "play.yml", tmp_path / "backup.json", tmp_path / "cloudtrail-kms.json"
     run = {
         "mode": "enforce",
@@ -106,8 +116,8 @@ def test_a_play_leaves_backup_and_report(aws: FakeAws, tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     ) as started:
-        printed = interrupted(started, aws, signal.SIGTERM)
+        printed = interrupted(started, aws, number, send)
     assert started.returncode != 0, printed
-    wait_until(report.exists)  # SIGTERM ends ansible-playbook at once
+    wait_until(report.exists)  # a signal ends ansible-playbook at once
     assert writes(aws) == WRITTEN[: len(writes(aws))]
     assert is_whole(backup, aws)
