@@ -106,6 +106,7 @@ bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an
 	@$(run) python -m benchmarks.sweep
 	@$(run) python -m benchmarks.inventory
 	@$(run) python -m benchmarks.enforce
+	@$(run) python -m benchmarks.enforce_many
 
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions

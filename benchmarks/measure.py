@@ -39,6 +39,11 @@ class Timed:
         """Median peak memory in MB."""
         return statistics.median(self.megabytes)
 
+    def clear(self) -> None:
+        """Forget the runs that were made."""
+        for figures in (self.seconds, self.cpu_seconds, self.megabytes):
+            figures.clear()
+
     def run(self, environment: Mapping[str, str]) -> None:
         """Run once and add the figures. Raises RuntimeError where the command fails."""
         start = time.perf_counter()
@@ -62,9 +67,7 @@ def in_turn(commands: Sequence[Timed], environment: Mapping[str, str], runs: int
         for command in commands:
             command.run(environment)
             if number == 0:
-                command.seconds.clear()
-                command.cpu_seconds.clear()
-                command.megabytes.clear()
+                command.clear()
 
 
 def paired(upper: Timed, lower: Timed) -> float:

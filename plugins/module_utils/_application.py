@@ -128,7 +128,8 @@ class Application:
         if self.after is None:
             return
         snapshot = _predict.without_old_errors(self.after.snapshot, self._applied, changed_at)
-        self.after = _assess.assess(snapshot, self.task.settings)
+        if snapshot != self.after.snapshot:
+            self.after = _assess.assess(snapshot, self.task.settings)
         self.done = replace(self.done, warnings=(*self.done.warnings, *unproven))
 
 

@@ -77,7 +77,8 @@ def _foreseen(each: _application.Application, plan: _plans.Plan) -> _task.Outcom
     """What a plan comes to that is not applied: refused, in check mode, or without anything to do."""
     if plan.refusals:
         return _task.Outcome(before=each.before, after=each.before, **vars(_told(plan)))
-    after = _assess.assess(plan.predicted, each.task.settings)
+    stays = plan.predicted == each.before.snapshot
+    after = each.before if stays else _assess.assess(plan.predicted, each.task.settings)
     return _task.Outcome(before=each.before, after=after, **vars(_told(plan)))
 
 

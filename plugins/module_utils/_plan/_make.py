@@ -228,9 +228,12 @@ class _Planner:
         for blind in _unseen.blind_moves(self._snapshot, predicted, moves, self._wish):
             if blind.trail_arn not in self._refused:
                 (self._refusals if blind.is_refused else self._warnings).append(blind.message)
+        moved = had_key.keys() - self._refused
+        if not moved:
+            return
         judged = _assess.assess(_unseen.in_all_regions(predicted), _without_leave(self._settings))
         for verdict in judged.trails:
-            if verdict.trail.arn in had_key.keys() - self._refused:
+            if verdict.trail.arn in moved:
                 self._prove_trail(verdict, predicted, had_key=had_key[verdict.trail.arn])
 
     def _prove_trail(self, verdict: _assess.TrailVerdict, predicted: _model.Snapshot, *, had_key: bool) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run
 from tests.aws_cli import AwsCli
@@ -351,6 +355,23 @@ def test_a_trail_that_others_see_has_in_their_rows_the_key_that_its_owner_gives_
         keys = {account: {each.trail.arn: each.trail.kms_key_arn for each in rows[account]} for account in rows}
         moved = next(change for change in done.accounts[owner].changes if change.operation == "UpdateTrail")
         assert keys[owner][moved.resource] == keys[other][moved.resource] == moved.after["kms_key_arn"]
+
+
+def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, judged = load("central-key"), []
+    original = _assess.assess
+
+    def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
+        judged.append(snapshot.account_id)
+        return original(snapshot, settings)
+
+    monkeypatch.setattr(_assess, "assess", assess)
+    served(lab, wish=OWN)
+    # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before.
+    assert Counter(judged) == dict.fromkeys(TRAILS, 4)
+    judged.clear()
+    served(lab, wish=OWN)
+    assert sorted(judged) == sorted(TRAILS)
 
 
 def test_two_processes_at_once_lose_nothing(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
