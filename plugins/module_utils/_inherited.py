@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trails of an organization, in the accounts of a run that inherit them: these have the keys that their owners give.
+"""What an account of a run says of things that another account of it changes: trails that it inherits, and keys.
 
-An account is read again after its own changes, and not after those of the owner, which may come later.
+An account is read again after its own changes, and not after those of another, which may come later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _task
@@ -25,15 +25,33 @@ def as_owners_leave_them(outcomes: Mapping[str, _task.Outcome], run: _task.Run) 
         for trail in (outcome.after.snapshot.trails if outcome.after else ())
         if trail.arn.split(":")[4] == account_id
     }
-    return {each: _with_keys(outcome, owned, run.of(each)) for each, outcome in outcomes.items()}
+    changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome)}
+    return {each: _with_keys(outcome, owned, changed, run.of(each)) for each, outcome in outcomes.items()}
 
 
-def _with_keys(outcome: _task.Outcome, keys: Mapping[str, str | None], task: _task.Task) -> _task.Outcome:
+def _changed_keys(outcome: _task.Outcome) -> Iterator[tuple[str, _model.Key]]:
+    """Yield the keys that were otherwise before, as the account has found them since."""
+    for arn, key in outcome.after.snapshot.keys.items() if outcome.after else ():
+        before = outcome.before.snapshot.keys.get(arn)
+        if isinstance(key, _model.Key) and isinstance(before, _model.Key) and key != before:
+            yield arn, key
+
+
+def _with_keys(
+    outcome: _task.Outcome,
+    owned: Mapping[str, str | None],
+    changed: Mapping[str, _model.Key],
+    task: _task.Task,
+) -> _task.Outcome:
     if outcome.after is None or outcome.refusals:
         return outcome
     seen = outcome.after.snapshot
-    moved = [trail for trail in seen.trails if keys.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
-    after = _assess.assess(_moved(seen, moved, keys), task.settings) if moved else outcome.after
+    moved = [trail for trail in seen.trails if owned.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
+    known = _moved(seen, moved, owned)
+    old = outcome.before.snapshot.keys
+    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == old.get(arn, key)}
+    known = replace(known, keys={**known.keys, **late})
+    after = _assess.assess(known, task.settings) if moved or late else outcome.after
     return replace(outcome, after=after, warnings=(*outcome.warnings, *_task.open_questions(after)))
 
 
