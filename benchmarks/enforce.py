@@ -58,7 +58,7 @@ AMAZON_AWS_TASKS = """
     s3_bucket_name: "{{ bucket }}"
     is_multi_region_trail: true
     enable_log_file_validation: true
-    key_id: "{{ key.key_arn }}"
+    kms_key_id: "{{ key.key_arn }}"
 """
 FORKS = 10
 # Second runs and audits, side by side, for each first run.
