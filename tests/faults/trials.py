@@ -150,7 +150,41 @@ def a_run_of_many_is_stopped(lab: Lab, folder: Path) -> None:
     assert len(made) == 1, f"keys of ours: {made}"
 
 
-OF_MANY = {
+def a_play_of_many_is_stopped(lab: Lab, folder: Path) -> None:
+    """The play of three hosts gets SIGTERM while the first trail moves: it is red, and another one goes on."""
+    lab.aws.reset("central-key")
+    lab.aws.set(latency_ms=150)
+    options = {f"cloudtrail_kms_{name}": OF_MANY[name] for name in ("key", "key_assume_role", "bucket_assume_role")}
+    options |= {"cloudtrail_kms_hosts": "all", "cloudtrail_kms_backup_path": str(folder / "backup.json")}
+    inventory = folder / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": _HOSTS}}), encoding="utf-8")
+    with _play(lab.aws, options, "--inventory", str(inventory)) as run:
+        _wait_for_a_write(lab, run, "UpdateTrail")
+        os.killpg(run.pid, signal.SIGTERM)
+        told = run.communicate(timeout=PATIENCE)[0]
+    assert run.returncode != 0, told
+    assert "Traceback" not in told, told
+    kept = json.loads((folder / "backup.json").read_text(encoding="utf-8"))["accounts"]
+    moved = lab.writes().count("UpdateTrail")
+    assert moved < len(TRAILS), "it was not stopped"
+    assert moved <= sum(bool(part["trail_keys"]) for part in kept), "the backup lacks a trail that was moved"
+    lab.aws.set(latency_ms=0)
+    with _play(lab.aws, options, "--inventory", str(inventory)) as again:
+        told = again.communicate(timeout=PATIENCE)[0]
+    assert again.returncode == 0, told
+    assert_compliant(lab.run(run_of()))
+    made = [arn for arn, key in lab.of(SECURITY).keys(HOME).items() if CREATED_FOR_TAG in key["tags"]]
+    assert len(made) == 1, f"keys of ours: {made}"
+
+
+_HOSTS = {
+    account: {
+        "ansible_connection": "local",
+        "cloudtrail_kms_assume_role": {"role_arn": role(account).role_arn, "external_id": ENTER.external_id},
+    }
+    for account in TRAILS
+}
+OF_MANY: dict[str, Any] = {
     "accounts": [*TRAILS],
     "assume_role": {"role_name": ENTER.role_name, "external_id": ENTER.external_id},
     "key": {"account": SECURITY},
@@ -172,10 +206,10 @@ def _module(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=aws.environment, stdout=subprocess.PIPE, text=True)
 
 
-def _play(aws: FakeAws, options: dict[str, Any]) -> subprocess.Popen[str]:
+def _play(aws: FakeAws, options: dict[str, Any], *more: str) -> subprocess.Popen[str]:
     """Start an enforcement in a process group of its own."""
     return subprocess.Popen(
-        ["ansible-playbook", ENFORCE, "--extra-vars", json.dumps(options)],
+        ["ansible-playbook", ENFORCE, "--extra-vars", json.dumps(options), *more],
         env=aws.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -199,7 +233,7 @@ def trials(lab: Lab, folder: Path) -> Iterator[tuple[str, str]]:
         for number in range(AT_ONCE_TIMES):
             yield f"{_name(trial)}, {number + 1}", _attempt(partial(trial, lab))
     each: list[Callable[[Lab, Path], None]] = [stopped_by(signal.SIGINT), stopped_by(signal.SIGTERM)]
-    for stopped in (*each, a_run_of_many_is_stopped):
+    for stopped in (*each, a_run_of_many_is_stopped, a_play_of_many_is_stopped):
         place = folder / stopped.__name__
         place.mkdir()
         yield _name(stopped), _attempt(partial(stopped, lab, place))
