@@ -152,5 +152,7 @@ def _differing(planned: RunOutcome | str, done: RunOutcome | str) -> Iterator[st
         yield f"shared keys of check mode: {planned.keys}, of the run: {done.keys}"
     ones, others = _of_accounts(planned), _of_accounts(done)
     born = {arn for each in others.values() for arn in born_in(each.changes)}
-    for account in ones:
-        yield from (f"in {account}: {each}" for each in differences(ones[account], others[account], born))
+    for account, planned_one in ones.items():
+        if planned_one.errors and planned_one.errors == others[account].errors:
+            continue  # it could not be read, neither time
+        yield from (f"in {account}: {each}" for each in differences(planned_one, others[account], born))
