@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ending, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
