@@ -103,7 +103,7 @@ WITH_AMAZON_AWS = """
             s3_bucket_name: "logs-{{ account_id }}"
             is_multi_region_trail: true
             enable_log_file_validation: true
-            key_id: "{{ key.key_arn }}"
+            kms_key_id: "{{ key.key_arn }}"
 """
 
 

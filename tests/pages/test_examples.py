@@ -19,14 +19,15 @@ import yaml
 from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_facts
 from tests.fakeaws.client import FakeAws
 from tests.page import ROOT, blocks
+from tests.pages import typed
 
 AUDIT = "aws_baseline.cloudtrail.audit"
+DENIED: dict[str, Any] = {"code": "AccessDeniedException", "status": 400, "message": "No."}
 
 
 def timeless(text: str) -> str:
-    """The text without what differs from run to run, times and ids, and without line breaks, which they would move."""
-    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
-    return " ".join(re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", text).split())
+    """The text without what differs from run to run, and without line breaks, which that would move."""
+    return " ".join(typed.timeless(text).split())
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +55,19 @@ def test_the_demonstration_leaves_a_report_and_says_where(demonstration: str) ->
 
 
 @pytest.fixture(scope="module")
-def troubles(fake_aws: FakeAws) -> str:
-    """What enforcements print that are refused, that fail half way, and that carry on from there."""
+def troubles(fake_aws: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What enforcements print that are refused, that fail half way, that carry on, and that leave one account out."""
     fake_aws.reset("mixed")
-    printed = enforced(fake_aws, "--check")
+    printed = [enforced(fake_aws, "--check")]
     fake_aws.reset("fresh")
-    fake_aws.add_fault("cloudtrail:UpdateTrail", code="AccessDeniedException", status=400, message="No.")
-    return timeless(printed + enforced(fake_aws) + enforced(fake_aws))
+    fake_aws.add_fault("cloudtrail:UpdateTrail", **DENIED)
+    printed += [enforced(fake_aws), enforced(fake_aws)]
+    folder = tmp_path_factory.mktemp("many")
+    typed.Page("landing-zones.md", "One central key").copy(folder)
+    (command,) = typed.Page("enforce.md", "Many accounts").commands
+    fake_aws.reset("central-key")
+    fake_aws.add_fault("cloudtrail:UpdateTrail", **DENIED)
+    return timeless("".join([*printed, typed.typed(fake_aws, command, folder).printed]))
 
 
 def enforced(aws: FakeAws, *arguments: str) -> str:

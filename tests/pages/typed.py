@@ -66,8 +66,9 @@ def typed(aws: FakeAws, command: str, folder: Path, **environment: str) -> Typed
 
 
 def timeless(text: str) -> str:
-    """The text without the times of its run."""
-    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
+    """The text without what differs from run to run, times and ids."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
+    return re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", text)
 
 
 def opening(block: str) -> str:
