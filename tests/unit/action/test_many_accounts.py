@@ -129,7 +129,7 @@ class TestHosts:
         told = enforcement("applied", changed=True)
         _result, asked = self.sweep(host(self.ONE), told=told, mode="enforce")
         assert asked[0][1]["accounts"] == [self.ONE]
-        assert "\nname-1\n" in capsys.readouterr().out
+        assert "\n name-1\n" in capsys.readouterr().out
 
     @pytest.mark.parametrize("mode", ["audit", "enforce"])
     def test_are_not_entered_by_the_role_of_another(self, mode: str) -> None:
