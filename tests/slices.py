@@ -48,7 +48,7 @@ class Slices:
     def _slice(self, number: int, hosts: Mapping[str, Any]) -> Path:
         sent, done = self._folder / f"sent-{number}", self._folder / f"done-{number}"
         name = f"slice-{number}"
-        inventory = {"aws_accounts": {"hosts": {host: _plain(variables) for host, variables in hosts.items()}}}
+        inventory = {"aws_accounts": {"hosts": {host: plain(variables) for host, variables in hosts.items()}}}
         _write(sent / "inventory" / "hosts.yml", inventory)
         _write(sent / "env" / "envvars", {k: v for k, v in self._environment.items() if k.startswith("AWS_")})
         _write(sent / "env" / "extravars", {**self._given(f"../artifacts/{name}"), "cloudtrail_kms_hosts": "all"})
@@ -85,13 +85,13 @@ class Slices:
         return done.stdout
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value without the mark that ansible-inventory puts on words of others."""
     if isinstance(value, dict):
         if "__ansible_unsafe" in value:
             return value["__ansible_unsafe"]
-        return {name: _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list) else value
+        return {name: plain(part) for name, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list) else value
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
