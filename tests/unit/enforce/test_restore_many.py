@@ -1,0 +1,78 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore of many accounts in one run: their trails first, and the policies that they share last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
+from tests.unit.enforce.lab import Lab
+from tests.unit.enforce.many import TRAILS, WISH, operations, run_of, served, troubles, verdicts
+from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN
+from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
+
+
+def shown(lab: Lab) -> tuple[Any, ...]:
+    """The key of each account's trail, and the policy of each key of the security account."""
+    trails = {arn: trail.get("KmsKeyId") for each in TRAILS for arn, trail in lab.of(each).trails().items()}
+    return trails, {arn: key["policy"] for arn, key in of_security(lab).items()}
+
+
+def everywhere(**fields: Any) -> Any:
+    """A run of the accounts and of the one that owns their key."""
+    run = run_of(*TRAILS, SECURITY, **fields)
+    return replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
+
+
+def test_what_a_run_of_many_has_replaced_goes_back(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab = load("central-key")
+    assert troubles(lab.run(everywhere(wish=OWN))) == {}
+    before = shown(lab)
+    path = str(tmp_path / "backup.json")
+    moving = replace(WISH, replace_compliant_key=True)
+    assert troubles(lab.run(everywhere(wish=moving, backup_path=path))) == {}
+    assert shown(lab) != before
+    lab.aws.clear_calls()
+    backups = read_backups([path])
+    told = lab.run(everywhere(restore=backups, check_mode=True))
+    assert (troubles(told), lab.writes()) == ({}, [])
+    done = lab.run(everywhere(restore=backups))
+    assert (troubles(done), operations(done)) == ({}, operations(told))
+    assert lab.writes() == ["UpdateTrail"] * 3
+    assert shown(lab)[0] == before[0]
+    assert verdicts(done) == {**COMPLIANT, SECURITY: "no_trails"}
+
+
+def test_a_shared_policy_goes_back_after_all_trails_that_need_it(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    served(lab, PRODUCTION, STAGING, wish=OWN)
+    before = shown(lab)
+    path = str(tmp_path / "backup.json")
+    assert troubles(lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=path))) == {}
+    lab.aws.clear_calls()
+    done = lab.run(everywhere(restore=read_backups([path])))
+    assert (troubles(done), shown(lab)) == ({}, before)
+    assert lab.writes() == ["UpdateTrail", "UpdateTrail", "PutKeyPolicy"]
+    assert verdicts(done) == {**COMPLIANT, SECURITY: "no_trails"}
+
+
+def test_a_shared_policy_stays_where_a_trail_did_not_move(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    served(lab, PRODUCTION, STAGING, wish=OWN)
+    path = str(tmp_path / "backup.json")
+    assert troubles(lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=path))) == {}
+    lab.aws.add_fault("cloudtrail:UpdateTrail", code="AccessDeniedException", status=400, message="No.")
+    lab.aws.clear_calls()
+    done = lab.run(everywhere(restore=read_backups([path])))
+    assert list(troubles(done)) == [PRODUCTION, KEY]
+    assert TRAILS[PRODUCTION] in troubles(done)[KEY][0]
+    assert "PutKeyPolicy" not in lab.writes()
+    assert verdicts(done)[PRODUCTION] == "compliant"
