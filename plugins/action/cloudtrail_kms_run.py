@@ -117,7 +117,7 @@ class ActionModule(ActionBase):
         if own["mode"] == OPTIONS:
             return {"changed": False, "options": {name: given[name] for name in own["names"] if name in given}}
         refuse_one_place(own, options)
-        members = self._members(own, of_hosts(given, own["mode"]), variables)
+        members = [] if own["mode"] == JOIN else self._members(own, of_hosts(given, own["mode"]), variables)
         if own["mode"] == "enforce":
             refuse_slice(options, members, variables)
         play = str(self._task.get_play()._uuid)
@@ -187,9 +187,11 @@ class ActionModule(ActionBase):
             failures(judged, own["fail_on"], {} if facts else reasons(told)),
             without_organization_trail(judged) if own["require_organization_trail"] else {},
         )
-        parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
         if own["mode"] == JOIN:
+            parts = _parts_of_each(own["hosts"] or [task_vars["inventory_hostname"]], judged, failing)
             on_demand("_joined").fail_without(parts.values(), judged, task_vars)
+        else:
+            parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
         found = {
             "summary": judged["summary"],
             "failing": len(failing),
@@ -352,6 +354,13 @@ class ActionModule(ActionBase):
 def _audited(audit: Mapping[str, Any]) -> dict[str, Any]:
     """What cloudtrail_kms_facts would answer."""
     return {"changed": False, "ansible_facts": {"cloudtrail_kms": audit}}
+
+
+def _parts_of_each(
+    hosts: Sequence[str], audit: Mapping[str, Any], failing: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """What several runs have found is no host's own: each host is told of all of it."""
+    return {host: parts_of_hosts([Member(host=host)], audit, failing, {})[host] for host in hosts}
 
 
 def _alone(task_vars: Mapping[str, Any]) -> Member:
