@@ -105,7 +105,7 @@ def test_what_aws_refuses_with_half_a_character_is_told_with_its_escape() -> Non
 def test_a_policy_is_judged_and_shown_with_the_escape(form: Any) -> None:
     policy = parse(form(document(ODD)))
     whole(policy.document, policy.warnings, policy.to_json(), policy.statements[0].label, validate(policy))
-    assert policy.statements[0].label == 'statement "Odd \\ud800"'
+    assert policy.statements[0].label == 'statement "Odd \\\\ud800"'  # in quotes a backslash is told as such
     assert any("half a character" in problem for problem in validate(policy))
 
 

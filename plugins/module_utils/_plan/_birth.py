@@ -13,6 +13,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
     _comparison,
+    _context_facts,
     _document,
     _merge,
     _ours,
@@ -20,7 +21,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
     _principals,
     _words,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
 
 # Of one of these accounts a caller certainly is, or a service calls for it, where a statement demands it (KMS guide,
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
@@ -106,7 +106,7 @@ def _administrating_services(statement: _document.Statement, account: str) -> li
         return []
     if actions.cover("kms:PutKeyPolicy", _NOTHING_KNOWN) is False or _is_narrowed(statement, account):
         return []
-    return sorted(principals.services - {SERVICE})
+    return sorted(principals.services - {_context_facts.SERVICE})
 
 
 def _folded(principal: str) -> str:

@@ -366,8 +366,10 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
 
     monkeypatch.setattr(_assess, "assess", assess)
     served(lab, wish=OWN)
-    # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before.
-    assert Counter(judged) == dict.fromkeys(TRAILS, 4)
+    # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
+    # it says anything.
+    assert set(judged) == set(TRAILS)
+    assert max(Counter(judged).values()) <= 4
     judged.clear()
     served(lab, wish=OWN)
     assert sorted(judged) == sorted(TRAILS)
