@@ -108,9 +108,9 @@ def stopped_by(number: signal.Signals) -> Callable[[Lab, Path], None]:
         assert run.returncode != 0, "a run that was stopped ends as if nothing was"
         assert "Traceback" not in told, told
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-        assert json.loads(backup.read_text(encoding="utf-8"))["accounts"][0]["trail_keys"], (
-            "the backup says nothing of the trails"
-        )
+        # A run that ends in good order leaves what it did; one that is ended at once, what it was going to do.
+        (account,) = json.loads(backup.read_text(encoding="utf-8"))["accounts"]
+        assert account["created_keys"] or account["trail_keys"], "the backup says nothing of what was written"
         lab.aws.set(latency_ms=0)
         with _play(lab.aws, {**options, "cloudtrail_kms_backup_path": str(folder / "second.json")}) as again:
             told = again.communicate(timeout=PATIENCE)[0]
