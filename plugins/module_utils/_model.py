@@ -286,6 +286,17 @@ class Change:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     status: ChangeStatus = "planned"
 
+    def with_arns(self, created: Mapping[str, str]) -> Change:
+        """The change with the ARNs that created keys have got in place of their placeholders."""
+
+        def real(value: Any) -> Any:
+            return created.get(value, value) if isinstance(value, str) else value
+
+        def fields(of: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: real(value) for name, value in of.items()}
+
+        return replace(self, resource=real(self.resource), after=fields(self.after), parameters=fields(self.parameters))
+
 
 PLACEHOLDER = "key/to-be-created"
 

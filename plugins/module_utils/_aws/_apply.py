@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
@@ -34,15 +34,13 @@ class Applied:
     """What became of a plan: its changes, with keys that were created under their ARN.
 
     `errors` say why changes failed, or that the run was interrupted. `stale` says what somebody else changed meanwhile;
-    then `changes` are those that were tried before, and `rest` the others, which are to be planned anew. `created` has
-    the ARN of each key that was created, by the one that stood for it in the plan.
+    then `changes` are those that were tried before, and `rest` the others, which are to be planned anew.
     """
 
     changes: tuple[_model.Change, ...]
     errors: tuple[str, ...] = ()
     stale: str | None = None
     rest: tuple[_model.Change, ...] = ()
-    created: Mapping[str, str] = field(default_factory=dict)
 
 
 class _FailedError(Exception):
@@ -67,33 +65,24 @@ def apply(
     ground: _model.Ground,
     pace: _pace.Pace,
     same_policy: SamePolicy,
-    *,
-    created: Mapping[str, str] | None = None,
 ) -> Applied:
     """Apply the changes in their order, and stop at the first that fails; `ground` is what they stand on.
 
     `same_policy` tells whether two policies say the same. Only rotation may fail by itself: no log waits for it.
-    `created` has the ARNs of the keys that this run created before, for other accounts, by those that stand for them
-    in this plan. Where `pace.stopped` is set, no other change is begun.
+    Where `pace.stopped` is set, no other change is begun.
     """
-    return _Run(account, ground, pace, same_policy, created or {}).apply(changes)
+    return _Run(account, ground, pace, same_policy).apply(changes)
 
 
 class _Run:
     """One plan being applied."""
 
     def __init__(
-        self,
-        account: _resources.Account,
-        ground: _model.Ground,
-        pace: _pace.Pace,
-        same_policy: SamePolicy,
-        created: Mapping[str, str],
+        self, account: _resources.Account, ground: _model.Ground, pace: _pace.Pace, same_policy: SamePolicy
     ) -> None:
         self._account, self._pace, self._same_policy = account, pace, same_policy
-        self._created, self._created_before = dict(created), created
-        self._usable = {created.get(arn, arn) for arn in ground.usable} | {*created.values()}
-        self._policies = {created.get(arn, arn): policy for arn, policy in ground.policies.items()}
+        self._created: dict[str, str] = {}
+        self._usable, self._policies = set(ground.usable), dict(ground.policies)
         self._stands: Mapping[_model.Operation, Callable[[_model.Change], bool]] = {
             "CreateAlias": self._alias_stands,
             "PutKeyPolicy": self._policy_stands,
@@ -106,7 +95,7 @@ class _Run:
         done: list[_model.Change] = []
         errors: list[str] = []
         for number, planned in enumerate(changes):
-            change = self._with_real_arns(planned)
+            change = planned.with_arns(self._created)
             try:
                 self._do(change)
             except _InterruptedError:
@@ -116,39 +105,22 @@ class _Run:
                     done.append(replace(change, status="applied"))
                 rest = [] if stale.applied else [replace(change, status="failed")]
                 rest += self._not_attempted(changes[number + 1 :])
-                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest), self._created_now())
+                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest))
             except _FailedError as error:
                 errors.append(f"{error} The run was interrupted." if self._pace.stopped.is_set() else str(error))
                 done.append(replace(change, status="failed"))
                 if change.operation != "EnableKeyRotation":
                     return self._ended(done, errors, changes[number + 1 :])
                 continue
-            done.append(replace(self._with_real_arns(change), status="applied"))
+            done.append(replace(change.with_arns(self._created), status="applied"))
         return self._ended(done, errors, ())
 
     def _ended(self, done: Sequence[_model.Change], errors: Sequence[str], rest: Sequence[_model.Change]) -> Applied:
         changes = (*done, *self._not_attempted(rest))
-        return Applied(changes, tuple(errors), created=self._created_now())
+        return Applied(changes, tuple(errors))
 
     def _not_attempted(self, rest: Sequence[_model.Change]) -> list[_model.Change]:
-        return [replace(self._with_real_arns(change), status="not_attempted") for change in rest]
-
-    def _created_now(self) -> dict[str, str]:
-        return {arn: created for arn, created in self._created.items() if arn not in self._created_before}
-
-    def _with_real_arns(self, change: _model.Change) -> _model.Change:
-        """The change with the ARNs that created keys have got in place of their placeholders."""
-        return replace(
-            change,
-            resource=self._created.get(change.resource, change.resource),
-            after=self._real(change.after),
-            parameters=self._real(change.parameters),
-        )
-
-    def _real(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: self._created.get(value, value) if isinstance(value, str) else value for name, value in fields.items()
-        }
+        return [replace(change.with_arns(self._created), status="not_attempted") for change in rest]
 
     def _do(self, change: _model.Change) -> None:
         if change.operation == "CreateKey":

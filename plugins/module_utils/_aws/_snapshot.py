@@ -121,18 +121,17 @@ class Seen:
         return frozenset(arn for arn in arns if (arn.split(":")[4] == self.account.account_id) is owned)
 
 
-def open_and_read(caller: Access, scope: Scope, opened: Account | None = None) -> tuple[Account, Snapshot]:
+def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
     """Read the account of the caller, or of `scope.role`; return it with what opens it, for more reads and for writes.
 
-    `opened` reads an account again without assuming its roles again. Reads run in up to `scope.concurrency`
-    threads. Raises AwsError where nothing can be said about the account: credentials or roles refused, no region
-    readable, a region or trail in `scope` that is not there.
+    Reads run in up to `scope.concurrency` threads. Raises AwsError where nothing can be said about the account:
+    credentials or roles refused, no region readable, a region or trail in `scope` that is not there.
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
-        access = opened.access if opened else caller.assume(scope.role) if scope.role else caller
+        access = caller.assume(scope.role) if scope.role else caller
         listed = pool.submit(_calls.regions, access, access.region)
         prepare(pool, access)
-        account = opened or _open_account(pool, caller, access, scope)
+        account = _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
         return account, with_ram_policies(pool, account, read(pool, seen, Shared()), scope.in_doubt)
 
@@ -141,15 +140,6 @@ def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
     """Make the first client of each service, which loads its model: time that the first answers take anyway."""
     for service in ("cloudtrail", "kms", "s3"):
         pool.submit(access.prepare, service)
-
-
-def open_account(caller: Access, scope: Scope) -> Account:
-    """Open the account of the caller, or of `scope.role`, and read nothing of it.
-
-    Raises AwsError where credentials or roles are refused.
-    """
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return _open_account(pool, caller, caller.assume(scope.role) if scope.role else caller, scope)
 
 
 def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> Account:

@@ -226,25 +226,20 @@ def with_created(plan: _plans.Plan, created: Mapping[str, str]) -> _plans.Plan:
     if not created:
         return plan
     predicted = plan.predicted
-
-    def real(value: Any) -> Any:
-        return created.get(value, value) if isinstance(value, str) else value
-
-    def fields(of: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: real(value) for name, value in of.items()}
-
     return replace(
         plan,
-        changes=tuple(
-            replace(each, resource=real(each.resource), after=fields(each.after), parameters=fields(each.parameters))
-            for each in plan.changes
-        ),
+        changes=tuple(change.with_arns(created) for change in plan.changes),
         predicted=replace(
             predicted,
-            trails=tuple(replace(trail, kms_key_arn=real(trail.kms_key_arn)) for trail in predicted.trails),
-            keys={real(arn): _renamed(key, real(arn)) for arn, key in predicted.keys.items()},
+            trails=tuple(_moved(trail, created) for trail in predicted.trails),
+            keys={created.get(arn, arn): _renamed(key, created.get(arn, arn)) for arn, key in predicted.keys.items()},
         ),
     )
+
+
+def _moved(trail: _model.Trail, created: Mapping[str, str]) -> _model.Trail:
+    arn = trail.kms_key_arn
+    return replace(trail, kms_key_arn=created.get(arn, arn)) if arn else trail
 
 
 def _renamed(key: Any, arn: str) -> Any:

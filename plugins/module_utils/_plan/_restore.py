@@ -33,14 +33,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 class SharedPolicy:
     """The policy of a key that serves more than the one account whose backup has it. It goes back after all trails.
 
-    `accounts` are those whose trails may need what goes with it, `leaving` the trails that the plans take off the key.
-    Its plan is as the plans of the accounts leave them; `plan_policy` makes it for what they are by then.
+    `accounts` are those whose trails may need what goes with it. Its plan is as the plans of the accounts leave them;
+    `plan_policy` makes it for what they are by then.
     """
 
     row: _model.Replaced
     account_id: str
     accounts: tuple[str, ...]
-    leaving: tuple[str, ...]
     plan: _plans.Plan
 
 
@@ -75,19 +74,6 @@ def best_known(readings: Iterable[Mapping[str, _policy_back.KeyFact]]) -> dict[s
 def _shown(key: _policy_back.KeyFact) -> int:
     """How much of a key a reading shows: nothing, the key without its policy, or all."""
     return isinstance(key, _model.Key) + (isinstance(key, _model.Key) and isinstance(key.policy, str))
-
-
-def make_restore_plan(
-    account: _assess.AccountVerdict,
-    backup: _model.Backup,
-    keys: Mapping[str, _policy_back.KeyFact],
-    wish: _wish.Wish,
-    settings: _subject.Settings,
-) -> _plans.Plan:
-    """Plan what puts the backup of one account back; a refusal stops all of it."""
-    (only,) = [account.snapshot.account_id]
-    together = make_restore_plans({only: account}, {backup.account_id: backup}, keys, {only: wish}, {only: settings})
-    return together.plans[only]
 
 
 def make_restore_plans(
@@ -182,9 +168,8 @@ class _Restore:
         policies = []
         for account, row in shared:
             accounts = tuple(sorted(_policy_back.concerned(row, self._seen)))
-            leaving = _users(row.arn, self._seen) - _users(row.arn, predicted)
             plan = plan_policy(row, account, predicted, self._keys[row.arn], self._wishes[account])
-            policies.append(SharedPolicy(row, account, accounts, tuple(sorted(leaving)), plan))
+            policies.append(SharedPolicy(row, account, accounts, plan))
         if len(plans) == 1:
             ((account, plan),) = plans.items()
             refusals = (refusal for policy in policies for refusal in policy.plan.refusals)
@@ -233,10 +218,6 @@ def plan_policy(
     change = _policy_change(row, key)
     predicted = replace(ground, keys={row.arn: _predict.changed(key, change)})
     return _plans.Plan((change,), refusals, (), predicted)
-
-
-def _users(key_arn: str, seen: _policy_back.Seen) -> set[str]:
-    return {trail.arn for _account, trail in _policy_back.trails_of(seen) if trail.kms_key_arn == key_arn}
 
 
 def _with_policy(snapshot: _model.Snapshot, plan: _plans.Plan) -> _model.Snapshot:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -24,7 +24,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    PLACEHOLDER,
     Change,
     Ground,
     ReadError,
@@ -47,30 +46,11 @@ def account_of(lab: Lab) -> tuple[_resources.Account, Snapshot]:
     return _snapshot.open_and_read(lab.access, _snapshot.Scope())
 
 
-def applied(
-    lab: Lab, changes: Sequence[Change], stop: Stop = NEVER, created: Mapping[str, str] | None = None
-) -> Applied:
+def applied(lab: Lab, changes: Sequence[Change], stop: Stop = NEVER) -> Applied:
     """The changes applied, with nothing to stand on but the keys that are created."""
     policies = {change.resource: change.parameters["Policy"] for change in changes if change.operation == "CreateKey"}
-    policies |= dict.fromkeys(created or {})
     ground = Ground(usable=frozenset(policies), policies=policies)
-    return apply(account_of(lab)[0], changes, ground, lab.clock.pace(stopped=stop), same_policy, created=created)
-
-
-def test_a_key_that_an_earlier_part_created_stands_for_its_placeholder(load: Callable[[str], Lab]) -> None:
-    lab = load("fresh")
-    changes = planned(lab)
-    keys = [change for change in changes if change.operation in ("CreateKey", "CreateAlias")]
-    trails = [change for change in changes if change.operation not in ("CreateKey", "CreateAlias")]
-    first = applied(lab, keys)
-    ((placeholder, arn),) = first.created.items()
-    assert placeholder.endswith(PLACEHOLDER)
-    assert arn in lab.keys(HOME)
-    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="KmsKeyNotFoundException")
-    second = applied(lab, trails, created=first.created)
-    assert (second.errors, second.created) == ((), {})
-    assert {trail["KmsKeyId"] for trail in lab.trails().values()} == {arn}
-    assert not any(placeholder in str(change) for change in second.changes)
+    return apply(account_of(lab)[0], changes, ground, lab.clock.pace(stopped=stop), same_policy)
 
 
 def test_nothing_is_begun_after_a_stop(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,14 @@ def test_a_policy_that_lacks_accounts_is_written_once_for_all(
     ]
 
 
+def test_a_key_that_the_run_has_just_made_is_waited_for_by_all(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", code="KmsKeyNotFoundException", times=2)
+    done = served(lab)
+    assert (troubles(done), verdicts(done)) == ({}, COMPLIANT)
+    assert "to-be-created" not in str([each.changes for each in done.accounts.values()])
+
+
 def test_readers_of_all_are_joined(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     run = run_of()

@@ -122,7 +122,6 @@ def test_all_trails_go_back_and_then_the_policy() -> None:
     assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in MEMBERS}
     (policy,) = planned.policies
     assert (policy.account_id, policy.accounts) == (SECURITY, (*MEMBERS, SECURITY))
-    assert policy.leaving == tuple(map(trail_arn, MEMBERS))
     assert policy.plan.refusals == ()
     ((operation, arn, after),) = [(each.operation, each.resource, each.after) for each in policy.plan.changes]
     assert (operation, arn, same_policy(str(after["policy"]), BEFORE)) == ("PutKeyPolicy", SHARED, True)
@@ -149,7 +148,6 @@ def test_the_policy_stays_for_a_trail_that_stays() -> None:
     assert "would fail key_policy_allows_encrypt with the policy as it was" in refused
     assert "Take the row of the key off key_policies there" in refused
     assert trail_arn(A) not in refused
-    assert planned.policies[0].leaving == (trail_arn(A), trail_arn(C))
 
 
 def test_an_account_that_the_backup_does_not_name_has_nothing_to_do() -> None:

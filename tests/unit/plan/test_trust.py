@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +24,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Key,
     Missing,
     Replaced,
+    Snapshot,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
@@ -186,12 +188,19 @@ LOG_READER = _ours.readers_statement([build.ROLE_ARN])
 PRESENT = build.policy(*WHOLE, LOG_READER)
 
 
+def restore_plan(snapshot: Snapshot, backup: Backup, keys: Mapping[str, Any]) -> Plan:
+    """What puts the backup of one account back."""
+    (only,) = [snapshot.account_id]
+    judged, wishes = {only: assess(snapshot, Settings())}, {only: Wish(key=None)}
+    return make_restore_plans(judged, {backup.account_id: backup}, keys, wishes, {only: Settings()}).plans[only]
+
+
 def restoring(before: str, after: str = PRESENT, present: Any = PRESENT, **backup: Any) -> Plan:
     """The plan that puts a policy back."""
     snapshot = build.snapshot(key={"policy": present})
     rows = (Replaced(build.KEY_ARN, before, after),)
     kept = Backup(build.ACCOUNT, "", key_policies=rows, **backup)
-    return make_restore_plan(assess(snapshot, Settings()), kept, snapshot.keys, Wish(key=None), Settings())
+    return restore_plan(snapshot, kept, snapshot.keys)
 
 
 def test_what_an_enforcement_added_goes() -> None:
@@ -226,7 +235,7 @@ def test_a_trail_leaves_a_key_of_an_ended_run_whomever_else_that_lets_in() -> No
     row = Replaced(build.TRAIL_ARN, build.KEY_ARN, f"{build.KEY_ARN.rpartition('key/')[0]}key/to-be-created")
     backup = Backup(build.ACCOUNT, "", trail_keys=(row,))
     keys = {build.KEY_ARN: build.KEY}
-    planned = make_restore_plan(assess(snapshot, Settings()), backup, keys, Wish(key=None), Settings())
+    planned = restore_plan(snapshot, backup, keys)
     assert planned.refusals == ()
     assert [change.operation for change in planned.changes] == ["UpdateTrail"]
 
@@ -302,7 +311,7 @@ def test_a_key_that_is_gone_is_refused() -> None:
     gone = build.KEY_ARN.replace("1111-", "2222-")
     backup = Backup(build.ACCOUNT, "", key_policies=(Replaced(gone, build.policy(*WHOLE), PRESENT),))
     keys: dict[str, Key | Missing | Any] = {gone: Missing("no such key")}
-    planned = make_restore_plan(assess(snapshot, Settings()), backup, keys, Wish(key=None), Settings())
+    planned = restore_plan(snapshot, backup, keys)
     assert f"The policy of {gone}: it cannot be read" in str(planned.refusals)
 
 
