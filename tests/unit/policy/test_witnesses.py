@@ -62,7 +62,7 @@ def test_there_is_an_account_for_each_way_in_which_conditions_tell_accounts_apar
     assert untried <= named - {"000"}
 
 
-ARNS = st.tuples(*(st.text("a1*?:", max_size=3) for _ in range(3))).map(":".join) | st.sampled_from(
+ARNS = st.tuples(*[st.text("a1*?:", max_size=3)] * 3).map(":".join) | st.sampled_from(
     ["*", "a:a:*:a:1:*", "a:a:a:a:*1*:*aa", "a:*:a", "?:a:a:a:1*:a*", "*:1a:*", "a:a:a:a:${k}:a", "A:a:a:A:1:?"]
 )
 ARN_OPERATORS = st.sampled_from(
