@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _enforce_arguments,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Run, RunOutcome, Task
 from tests.random.accounts import ACCOUNT, Case
 from tests.random.organizations import reordered
@@ -66,23 +68,16 @@ class OrganizationTrial:
             return str(error)
 
     def _second(self, done: RunOutcome) -> Iterator[str]:
-        """Once is enough: a second run writes nothing, unless the first has cleared what an account was refused for.
-
-        So it does where an account may enable a disabled key that another one uses, and that one may not.
-        """
-        again = self._enforced(self.case)
-        if isinstance(again, str):
-            yield f"the second run failed: {again}"
-            return
-        cleared = [each for each, one in again.accounts.items() if done.accounts[each].refusals and not one.refusals]
-        if self.lab.writes() and not cleared:
-            yield f"the second run wrote: {self.lab.writes()}"
-        for account, one in _of_accounts(again).items():
-            if one.changes and not one.refusals and not cleared:
-                yield f"the second run wants in {account}: {[(each.operation, each.resource) for each in one.changes]}"
-            first = done.accounts[account]
-            if first.changes and not first.refusals and one.refusals:
-                yield f"the second run is refused in {account} what the first did: {one.refusals}"
+        """Once is enough; where a run cleared what an account had been refused for, the next one has it to do."""
+        for _account in done.accounts:
+            again = self._enforced(self.case)
+            if isinstance(again, str):
+                yield f"the next run failed: {again}"
+                return
+            yield from repeated(done, again, self.lab.writes())
+            if not _cleared(done, again):
+                return
+            done = again
 
     def _reordered(self, planned: RunOutcome | str) -> Iterator[str]:
         """No order that means nothing changes what is found or planned."""
@@ -121,12 +116,42 @@ def run_of(options: Mapping[str, Any], *, check_mode: bool = False, backup_path:
     )
 
 
+def repeated(done: RunOutcome, again: RunOutcome, writes: Sequence[str]) -> Iterator[str]:
+    """What a run does, or is refused, that it should not be after the one before; `writes` are its write calls.
+
+    It has something to do in accounts alone whose refusal has fallen away, as where one account may enable a key that
+    another one uses, and that one may not. A key that accounts share is changed where two of them have it to do.
+    """
+    cleared = _cleared(done, again)
+    shared = [change for _owner, key in again.keys for change in key.changes]
+    if shared and len(cleared) < 2:
+        yield f"the next run wants of shared keys: {_named(shared)}"
+    for account, one in sorted(again.accounts.items()):
+        if one.changes and not one.refusals and account not in cleared:
+            yield f"the next run wants in {account}: {_named(one.changes)}"
+        first = done.accounts[account]
+        if first.changes and not first.refusals and one.refusals:
+            yield f"the next run is refused in {account} what the one before did: {one.refusals}"
+    theirs = [change for account in cleared for change in again.accounts[account].changes]
+    if Counter(writes) - Counter(change.operation for change in (*shared, *theirs)):
+        yield f"the next run wrote {writes}, and has told of {_named((*shared, *theirs))} in {cleared}"
+
+
+def _cleared(done: RunOutcome, again: RunOutcome) -> list[str]:
+    """The accounts whose refusal has fallen away."""
+    return [each for each, one in again.accounts.items() if done.accounts[each].refusals and not one.refusals]
+
+
 def _of_accounts(outcome: RunOutcome) -> dict[str, Outcome]:
     """What came of each account, with what was done for all of them to keys that they share."""
     shared = tuple(change for _owner, key in outcome.keys for change in key.changes)
     return {
         account: replace(each, changes=(*shared, *each.changes)) for account, each in sorted(outcome.accounts.items())
     }
+
+
+def _named(changes: Iterable[Change]) -> list[tuple[str, str]]:
+    return [(each.operation, each.resource) for each in changes]
 
 
 def _did(done: RunOutcome) -> str:
