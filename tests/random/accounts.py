@@ -88,7 +88,8 @@ class Maker:
         states = ["Enabled"] * 25 + ["Disabled", "PendingDeletion"] * 2 + ["Deleted", "PendingImport", "Unavailable"]
         near = [bucket["region"] for bucket in self.buckets.values()]
         key: dict[str, Any] = {"region": self.random.choice([*near * 3, *REGIONS]), "state": self.random.choice(states)}
-        key |= {"rotation": self._chance(0.7), "multi_region": self._chance(0.1)}
+        # One that is to be deleted does rotate: KMS does not tell, and check mode could not know what a run turns on.
+        key |= {"rotation": self._chance(0.7) or key["state"] == "PendingDeletion", "multi_region": self._chance(0.1)}
         if self._chance(0.6):
             # Ours is that which an enforcement looks for, and makes where there is none.
             key["alias"] = self.random.choice([f"alias/logs-{index}", "alias/aws-baseline-cloudtrail"])
