@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
@@ -91,3 +93,20 @@ def test_no_more_is_fetched_than_is_joined() -> None:
     tasks = yaml.safe_load((ROLE / "tasks" / "fetch.yml").read_text(encoding="utf-8"))
     for name in ("__cloudtrail_kms_most_bytes", "__cloudtrail_kms_most_bytes_together"):
         assert {task["vars"][name] for task in tasks if "vars" in task} == {_joined.MOST_BYTES}
+
+
+def test_no_backup_takes_the_place_of_another_in_the_bucket() -> None:
+    """As two runs put it there, of one host and under one prefix."""
+    loader = DataLoader()
+    (task,) = loader.load_from_file(str(ROLE / "tasks" / "upload.yml"), trusted_as_template=True)
+    run = {"report_objects": {"bucket": "evidence", "prefix": "today"}, "backup_path": "/srv/a/backup.json"}
+    known = {"inventory_hostname": "payments", "__cloudtrail_kms_run": run}
+
+    def put(item: str) -> str:
+        templar = Templar(loader=loader, variables={**known, "item": item})
+        return str(templar.template(task["amazon.aws.s3_object"]["object"]))
+
+    assert put("/srv/cloudtrail-kms.json") == "today/payments/cloudtrail-kms.json"
+    backups = [put("/srv/a/backup.json") for _run in range(2)]
+    assert all(re.fullmatch(r"today/payments/backup\.json\.\d{8}T\d{12}Z", each) for each in backups)
+    assert backups[0] != backups[1]
