@@ -136,7 +136,7 @@ from ansible.errors import AnsibleParserError
 from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     open_organization,
     read_organization,
@@ -144,6 +144,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._orga
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
     Selection,
     SelectionError,

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import (
     Reading,
     sweep,
@@ -34,6 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
     narrowed_by,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, Trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 
 
 def audit(

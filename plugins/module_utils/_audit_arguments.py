@@ -29,12 +29,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._arguments
     of_accounts,
     sweep_options,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KEY_ARN, TRAIL_ARN
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 
 LEVELS = ("required", "advised", "off")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _second_policy, _subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
@@ -22,7 +22,7 @@ class Task:
     `restore` has the backups, each of one account, that are put back in place of that.
     """
 
-    scope: _snapshot.Scope = field(default_factory=_snapshot.Scope)
+    scope: _scope.Scope = field(default_factory=_scope.Scope)
     settings: _subject.Settings = field(default_factory=_subject.Settings)
     wish: _wish.Wish = field(default_factory=_wish.Wish)
     check_mode: bool = False
@@ -59,7 +59,7 @@ class Run:
 
     task: Task
     tasks: Mapping[str, Task] = field(default_factory=dict)
-    lending: tuple[_snapshot.AccountScope, ...] = ()
+    lending: tuple[_scope.AccountScope, ...] = ()
     max_failures: int = 3
     backup_path: str | None = None
     backup_play: str | None = None

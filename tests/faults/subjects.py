@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run, Task
 from tests.unit.enforce.many import TRAILS, run_of
 from tests.unit.enforce.test_other_accounts import STAGING

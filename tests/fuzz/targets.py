@@ -22,19 +22,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter import cloudtrail_kms_change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    Access,
-    AwsError,
-    MemberRole,
-    Role,
-    connect,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     read_organization,
     with_tags,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
@@ -61,6 +54,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import is_ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, Clients, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope, open_and_read
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import open_and_read
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.fakeaws.client import FakeAws
 
 # By endpoint. Making the clients of a run takes longer than all its calls; a sweep shares them among accounts as well.

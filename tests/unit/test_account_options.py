@@ -18,10 +18,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
     _audit_arguments,
     _enforce_arguments,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
 READER = f"arn:aws:iam::{ONE}:role/Reader"

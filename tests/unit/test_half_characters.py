@@ -15,8 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, MemberRole, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
@@ -30,6 +29,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     merge,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import JoinError, joined_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render

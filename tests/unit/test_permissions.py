@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting

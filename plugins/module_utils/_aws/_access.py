@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check, whole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
@@ -69,39 +70,6 @@ class AwsError(Exception):
     def __init__(self, message: str, *errors: ReadError) -> None:
         super().__init__(message)
         self.errors = errors
-
-
-@dataclass(frozen=True)
-class Role:
-    """A role to assume (STS API reference, AssumeRole): its ARN, and what its trust policy may ask for."""
-
-    role_arn: str
-    external_id: str | None = None
-    session_name: str = "aws-baseline-cloudtrail"
-
-    @property
-    def account_id(self) -> str:
-        """The account that the role lives in."""
-        return self.role_arn.split(":")[4]
-
-    @property
-    def partition(self) -> str:
-        """The partition that the role lives in."""
-        return self.role_arn.split(":")[1]
-
-
-@dataclass(frozen=True)
-class MemberRole:
-    """The role of one name that accounts of a sweep have; `role_name` may start with its path."""
-
-    role_name: str
-    external_id: str | None = None
-    session_name: str = "aws-baseline-cloudtrail"
-
-    def of(self, partition: str, account_id: str) -> Role:
-        """The role of one account."""
-        arn = f"arn:{partition}:iam::{account_id}:role/{self.role_name}"
-        return Role(arn, self.external_id, self.session_name)
 
 
 class Clients:

@@ -7,20 +7,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    Access,
-    AwsError,
-    MemberRole,
-    Role,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
     Account,
     BucketFact,
@@ -42,64 +36,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     next_step,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
 # The code of a fact that stands in the row of another account of the sweep.
 TOLD = "ToldByOwner"
 _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class AccountScope:
-    """What to read of one account of a sweep, and the role that opens it: its own, or one of a name that many have.
-
-    The caller's own account is read with the caller's own credentials, and needs no role.
-    """
-
-    account_id: str
-    role: Role | MemberRole | None = None
-    regions: tuple[str, ...] = ()
-    trails: tuple[str, ...] = ()
-    key_tags: bool = False
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
-
-    A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
-    `key_tags`: the tags of keys too. `in_doubt` names the keys of an account that was read whose second policy, which
-    RAM makes, could change what is said of it.
-    """
-
-    regions: tuple[str, ...] = ()
-    trails: tuple[str, ...] = ()
-    accounts: tuple[AccountScope, ...] = ()
-    role: Role | None = None
-    key_role: Role | None = None
-    bucket_role: Role | None = None
-    concurrency: int = 64
-    key_tags: bool = False
-    in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
-
-    @property
-    def first_region(self) -> str | None:
-        """The first region that is named, where to ask if the credentials come with none."""
-        return next(iter((*self.regions, *(region for each in self.accounts for region in each.regions))), None)
-
-    @property
-    def key_writers(self) -> dict[str, str]:
-        """The ARN of the role that writes to the keys of another account, by that account's id."""
-        return {self.key_role.account_id: self.key_role.role_arn} if self.key_role else {}
-
-    def of(self, account_id: str) -> Scope:
-        """What to read of an account: of one of a sweep, what its own entry in `accounts` says."""
-        each: Scope | AccountScope = self._own.get(account_id, self)
-        return replace(self, regions=each.regions, trails=each.trails, key_tags=each.key_tags)
-
-    @cached_property
-    def _own(self) -> Mapping[str, AccountScope]:
-        return {each.account_id: each for each in self.accounts}
 
 
 @dataclass(frozen=True)

@@ -22,18 +22,11 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    Access,
-    AwsError,
-    MemberRole,
-    Role,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Credential, Shared
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import whole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
-    AccountScope,
     OwnerRoles,
-    Scope,
     Seen,
     caller_identity,
     open_and_read,
@@ -49,6 +42,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     next_step,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
 # those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.

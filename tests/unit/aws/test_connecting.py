@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller, read_account
 from tests.unit.aws.conftest import MANAGEMENT, PRODUCTION, Load, role

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
     open_organization,
     read_organization,
     with_tags,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import INVENTORY_ACTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from tests.fakeaws.client import FakeAws
 from tools.permissions import FOLDER
 

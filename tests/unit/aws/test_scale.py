@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole, Scope
 from tests.fakeaws.client import ReplayedAws
 
 CALLER, MODEL = "111111111111", "222222222222"

@@ -13,9 +13,9 @@ from botocore.exceptions import CredentialRetrievalError
 from botocore.retries.quota import RetryQuota
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _credentials
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load
 from tests.unit.aws.sweeping import EVERYBODY, STAGING, swept, verdicts

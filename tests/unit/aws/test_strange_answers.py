@@ -21,16 +21,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     _organizations,
     _resources,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    Access,
-    AwsError,
-    MemberRole,
-    Role,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 from tests import PATIENCE
 from tests.fuzz.healthy import ANSWERS, KEY, TRAIL
 from tests.fuzz.targets import Answers

@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole, Role
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import Reading, read_again, sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
+    AccountScope,
+    MemberRole,
+    Role,
+    Scope,
+)
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Change, Load

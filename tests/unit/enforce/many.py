@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import MemberRole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run, RunOutcome, Task
 from tests.unit.enforce.lab import Lab
 from tests.unit.enforce.test_other_accounts import LOG_ARCHIVE, PRODUCTION, SANDBOX, SECURITY, STAGING, role

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _calls,
     _delivery,
@@ -43,7 +44,7 @@ def planned(lab: Lab) -> tuple[Change, ...]:
 
 def account_of(lab: Lab) -> tuple[_resources.Account, Snapshot]:
     """The account with its key's owner, and what is read of it."""
-    return _snapshot.open_and_read(lab.access, _snapshot.Scope())
+    return _snapshot.open_and_read(lab.access, _scope.Scope())
 
 
 def applied(lab: Lab, changes: Sequence[Change], stop: Stop = NEVER) -> Applied:

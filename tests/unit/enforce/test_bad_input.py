@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.lab import Lab, alone, given, new_key
 

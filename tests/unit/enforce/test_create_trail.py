@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
@@ -23,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.access import caller
 from tests.unit.enforce.creating import (

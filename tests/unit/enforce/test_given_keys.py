@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab, given, new_key

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.creating import TRAIL
 from tests.unit.enforce.lab import HOME, Lab, lagging, statuses

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, MemberRole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import AccountScope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
@@ -24,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile

@@ -12,9 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, alone
 

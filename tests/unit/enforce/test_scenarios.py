@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
     ENFORCEMENT_ACTIONS,
@@ -26,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wis
     TrailWish,
     Wish,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable

@@ -21,9 +21,10 @@ from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.inventory import aws_accounts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import read_organization
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from tests.fakeaws.client import FakeAws
 
 MEMBER = "222222222222"

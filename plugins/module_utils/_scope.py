@@ -1,0 +1,99 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to read: accounts, regions and trails, and the roles that open each account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role to assume (STS API reference, AssumeRole): its ARN, and what its trust policy may ask for."""
+
+    role_arn: str
+    external_id: str | None = None
+    session_name: str = "aws-baseline-cloudtrail"
+
+    @property
+    def account_id(self) -> str:
+        """The account that the role lives in."""
+        return self.role_arn.split(":")[4]
+
+    @property
+    def partition(self) -> str:
+        """The partition that the role lives in."""
+        return self.role_arn.split(":")[1]
+
+
+@dataclass(frozen=True)
+class MemberRole:
+    """The role of one name that accounts of a sweep have; `role_name` may start with its path."""
+
+    role_name: str
+    external_id: str | None = None
+    session_name: str = "aws-baseline-cloudtrail"
+
+    def of(self, partition: str, account_id: str) -> Role:
+        """The role of one account."""
+        arn = f"arn:{partition}:iam::{account_id}:role/{self.role_name}"
+        return Role(arn, self.external_id, self.session_name)
+
+
+@dataclass(frozen=True)
+class AccountScope:
+    """What to read of one account of a sweep, and the role that opens it: its own, or one of a name that many have.
+
+    The caller's own account is read with the caller's own credentials, and needs no role.
+    """
+
+    account_id: str
+    role: Role | MemberRole | None = None
+    regions: tuple[str, ...] = ()
+    trails: tuple[str, ...] = ()
+    key_tags: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
+
+    A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
+    `key_tags`: the tags of keys too. `in_doubt` names the keys of an account that was read whose second policy, which
+    RAM makes, could change what is said of it.
+    """
+
+    regions: tuple[str, ...] = ()
+    trails: tuple[str, ...] = ()
+    accounts: tuple[AccountScope, ...] = ()
+    role: Role | None = None
+    key_role: Role | None = None
+    bucket_role: Role | None = None
+    concurrency: int = 64
+    key_tags: bool = False
+    in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
+
+    @property
+    def first_region(self) -> str | None:
+        """The first region that is named, where to ask if the credentials come with none."""
+        return next(iter((*self.regions, *(region for each in self.accounts for region in each.regions))), None)
+
+    @property
+    def key_writers(self) -> dict[str, str]:
+        """The ARN of the role that writes to the keys of another account, by that account's id."""
+        return {self.key_role.account_id: self.key_role.role_arn} if self.key_role else {}
+
+    def of(self, account_id: str) -> Scope:
+        """What to read of an account: of one of a sweep, what its own entry in `accounts` says."""
+        each: Scope | AccountScope = self._own.get(account_id, self)
+        return replace(self, regions=each.regions, trails=each.trails, key_tags=each.key_tags)
+
+    @cached_property
+    def _own(self) -> Mapping[str, AccountScope]:
+        return {each.account_id: each for each in self.accounts}
