@@ -19,20 +19,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, parse
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
+    MAX_BYTES,
     MergeRefusedError,
+    Policy,
+    Request,
     Required,
+    decide,
     merge,
     new_key_policy,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    parse,
     reader_request,
     service_request,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import MAX_BYTES
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TRAIL = "arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events"

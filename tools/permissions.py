@@ -28,7 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     INVENTORY_ACTIONS,
     PROVISIONING_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
 FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
 ROLE_NAMES = {"audit": "CloudTrailKmsAudit", "enforce": "CloudTrailKmsEnforce"}

@@ -13,10 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
-    DEPENDENT_ACTIONS,
-    IAM_ACTIONS,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import DEPENDENT_ACTIONS, IAM_ACTIONS
 
 DECLARED = {f"{service}:{operation} {action}" for (service, operation), action in IAM_ACTIONS.items()}
 

@@ -13,9 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import ResultError, part_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import display, is_for_people
+from ..module_utils._printable import printable
+from ..plugin_utils._hosts import ResultError, part_of
+from ..plugin_utils._terminal import display, is_for_people
 
 
 class ActionModule(ActionBase):

@@ -22,74 +22,78 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import (
-    passing_directory,
-    refuse_one_place,
-    uploads,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
-    counts,
-    failures,
-    joined,
-    last_read,
-    parts_of_hosts,
-    reasons,
-    without_organization_trail,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import (
-    Member,
-    MembersError,
-    are_swept,
-    by_use,
-    is_plain,
-    member,
-    of_account,
-    refuse_another_role,
-    refuse_slice,
-    refuse_strategy,
-    with_names,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._of_the_run import OfTheRun, connection_variables
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._on_demand import on_demand
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._per_account import (
-    OptionsOfHosts,
-    refuse_disagreement,
-    sweep_options,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reserved import (
-    ReservedError,
-    added_up,
-    folders,
-    places,
-    reserved,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import leave
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import (
+from ..module_utils._printable import printable
+from ..plugin_utils._hosts import (
+    ACCOUNT,
     JOIN,
     MODULES,
     OPTIONS,
+    ROLE,
+    SPEC,
+    Member,
+    MembersError,
+    OfTheRun,
+    OptionsOfHosts,
+    TaskVariables,
+    VariablesError,
+    are_swept,
+    by_use,
+    come_to,
+    connection_variables,
+    counts,
+    failures,
     from_variables,
+    is_plain,
+    joined,
+    last_read,
+    leave,
+    member,
     module_options,
+    of_account,
     of_accounts,
     of_hosts,
     own_options,
-    variables_of,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._screen import Table, display, is_for_people, show
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import ACCOUNT, ROLE
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shield import shielded
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._task_variables import TaskVariables
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
-    SPEC,
-    VariablesError,
-    come_to,
+    parts_of_hosts,
+    reasons,
+    refuse_another_role,
+    refuse_disagreement,
+    refuse_slice,
+    refuse_strategy,
     refuse_unknown,
+    sweep_options,
+    variables_of,
+    with_names,
+    with_unused,
+    without_organization_trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import options as taken
+from ..plugin_utils._hosts import options as taken
+from ..plugin_utils._reports import (
+    JoinError,
+    ReportError,
+    ReservedError,
+    added_up,
+    age,
+    fail_without,
+    folders,
+    joined_reports,
+    passing_directory,
+    places,
+    refuse_one_place,
+    reserved,
+    uploads,
+    write_reports,
+)
+from ..plugin_utils._terminal import (
+    Table,
+    display,
+    following,
+    is_for_people,
+    render,
+    render_enforcement,
+    shielded,
+    show,
+    with_after,
+)
 
 
 class ActionModule(ActionBase):
@@ -181,7 +185,7 @@ class ActionModule(ActionBase):
         task_vars: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Show it, report it, judge it. Where a report fails, what was changed and its backup are told all the same."""
-        self._show(partial(render, facts) if facts else partial(on_demand("_enforcement").render_enforcement, told))
+        self._show(partial(render, facts) if facts else partial(render_enforcement, told))
         judged = facts or last_read(told)
         failing = joined(
             failures(judged, own["fail_on"], {} if facts else reasons(told)),
@@ -189,7 +193,7 @@ class ActionModule(ActionBase):
         )
         if own["mode"] == JOIN:
             parts = _parts_of_each(own["hosts"] or [task_vars["inventory_hostname"]], judged, failing)
-            on_demand("_joined").fail_without(parts.values(), judged, task_vars)
+            fail_without(parts.values(), judged, task_vars)
         else:
             parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
         found = {
@@ -299,16 +303,16 @@ class ActionModule(ActionBase):
         if members and not active:
             return {
                 "changed": False,
-                "ansible_facts": {"cloudtrail_kms": on_demand("_unused").with_unused(None, unused)},
+                "ansible_facts": {"cloudtrail_kms": with_unused(None, unused)},
             }
         told = self._execute(MODULES[own["mode"]], self._asked(own, members, options, task_vars), task_vars)
         if "before" in told:
-            missing = on_demand("_unused").with_unused(None, unused) if unused else None
-            enforced: dict[str, Any] = on_demand("_enforcement").with_after(told, missing)
+            missing = with_unused(None, unused) if unused else None
+            enforced: dict[str, Any] = with_after(told, missing)
             # What was refused or failed has its result as well: it is shown first, and fails its hosts.
             return {**enforced, "failed": False}
         if unused and "ansible_facts" in told:
-            audit = on_demand("_unused").with_unused(told["ansible_facts"]["cloudtrail_kms"], unused)
+            audit = with_unused(told["ansible_facts"]["cloudtrail_kms"], unused)
             return {**told, "ansible_facts": {"cloudtrail_kms": audit}}
         return told
 
@@ -380,11 +384,10 @@ def _of_run(options: Mapping[str, Any], mode: str) -> dict[str, Any]:
 
 def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
     """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
-    joining = on_demand("_joined")
     try:
-        audit: dict[str, Any] = joining.joined_reports(paths, now := datetime.now(timezone.utc))
-    except joining.JoinError as error:
+        audit: dict[str, Any] = joined_reports(paths, now := datetime.now(timezone.utc))
+    except JoinError as error:
         raise AnsibleActionFail(str(error)) from None
-    if old := joining.age(audit, now):
+    if old := age(audit, now):
         display.warning(old)
     return audit

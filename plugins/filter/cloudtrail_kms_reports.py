@@ -12,12 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import (
-    CIS_VERSIONS,
-    DEFAULT_CIS_VERSION,
-    FORMATS,
-)
+from ..module_utils._printable import printable
+from ..plugin_utils._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 
 
 class FilterModule:

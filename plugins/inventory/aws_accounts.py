@@ -136,23 +136,11 @@ from ansible.errors import AnsibleParserError
 from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
-    open_organization,
-    read_organization,
-    with_tags,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
-    Selection,
-    SelectionError,
-    host_variables,
-    kept_accounts,
-    select,
-    select_by_tags,
-)
+from ..module_utils._aws import AwsError, open_organization, read_organization, with_tags
+from ..module_utils._model import OrganizationAccount
+from ..module_utils._printable import printable
+from ..module_utils._scope import Role
+from ..plugin_utils._hosts import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
 
 try:
     from ansible.template import trust_as_template

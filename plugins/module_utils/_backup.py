@@ -14,8 +14,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _regular_file, _version
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document
+from ._model import KEY_ARN, TRAIL_ARN, Backup, BackupError, Change, Replaced, Same
+from ._policy import PolicyError, parse, same_policy
+from ._regular_file import read_regular, user
+from ._version import VERSION
 
 FORMAT = 2
 FORMAT_OF_ONE = 1  # that of a run for one account, before there were runs for many
@@ -28,44 +30,42 @@ _NEEDED = ("account_id", "taken_at", "trail_keys", "key_policies", "created_keys
 _Shape: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
 
 
-def document(backups: Iterable[_model.Backup], play: str | None = None) -> dict[str, Any]:
+def backup_document(backups: Iterable[Backup], play: str | None = None) -> dict[str, Any]:
     """Return the backups of a run as JSON types, as they stand in the file; `play` is the play that the run is of."""
     kept = list(backups)
     return {
         "format": FORMAT,
-        "collection_version": _version.VERSION,
+        "collection_version": VERSION,
         "taken_at": max((backup.taken_at for backup in kept), default=""),
         "play": play,
         "accounts": json.loads(json.dumps([asdict(backup) for backup in kept])),
     }
 
 
-def backup_of(account_id: str, changes: Sequence[_model.Change], now: datetime) -> _model.Backup:
+def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Backup:
     """The backup of what the changes replace.
 
     The first change of a resource has its `before`, the last its `after`. Where somebody else wrote in between, what
     they wrote is the `before`: an older one would take it away.
     """
-    return _model.Backup(
+    return Backup(
         account_id=account_id,
         taken_at=now.isoformat(timespec="seconds"),
         trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", operator.eq),
-        key_policies=_replaced(changes, "PutKeyPolicy", "policy", _comparison.same_policy),
+        key_policies=_replaced(changes, "PutKeyPolicy", "policy", same_policy),
         created_keys=tuple(change.resource for change in changes if change.operation == "CreateKey"),
-        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", _comparison.same_policy),
+        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", same_policy),
         created_trails=tuple(change.resource for change in changes if change.operation == "CreateTrail"),
     )
 
 
-def _replaced(
-    changes: Sequence[_model.Change], operation: str, field: str, same: _model.Same
-) -> tuple[_model.Replaced, ...]:
+def _replaced(changes: Sequence[Change], operation: str, field: str, same: Same) -> tuple[Replaced, ...]:
     """One row a resource; `same` compares two values, for KMS lays out a policy anew."""
-    found: dict[str, _model.Replaced] = {}
+    found: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
             before = _or_none((change.before or {}).get(field))
-            row = _model.Replaced(change.resource, before, str(change.after[field]))
+            row = Replaced(change.resource, before, str(change.after[field]))
             earlier = found.get(change.resource)
             found[change.resource] = (earlier and earlier.followed_by(row, same)) or row
     return tuple(found.values())
@@ -75,47 +75,45 @@ def _or_none(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def read_backups(paths: Iterable[str]) -> tuple[_model.Backup, ...]:
+def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
     """Read the backups of several files, or what somebody left of them: one for each account, sorted by its id.
 
     What stands of one account in several places is joined, the latest undone first. Raises BackupError where a file
     cannot be used, and where something was changed between two backups of it, so that they do not lead back.
     """
-    found: dict[str, list[tuple[str, _model.Backup]]] = {}
+    found: dict[str, list[tuple[str, Backup]]] = {}
     for path in paths:
         for part in read_parts(path):
             found.setdefault(part.account_id, []).append((path, part))
     return tuple(_joined(parts) for _account_id, parts in sorted(found.items()))
 
 
-def _joined(parts: Sequence[tuple[str, _model.Backup]]) -> _model.Backup:
+def _joined(parts: Sequence[tuple[str, Backup]]) -> Backup:
     """One backup that undoes what all of these of one account would, the latest first."""
     in_time = [part for _path, part in sorted(parts, key=lambda each: each[1].taken_at)]
     paths = list(dict.fromkeys(path for path, _part in parts))
 
-    def rows(name: str, same: _model.Same) -> tuple[_model.Replaced, ...]:
+    def rows(name: str, same: Same) -> tuple[Replaced, ...]:
         return _joined_rows([row for part in in_time for row in getattr(part, name)], same, paths)
 
-    return _model.Backup(
+    return Backup(
         account_id=in_time[-1].account_id,
         taken_at=in_time[-1].taken_at,
         trail_keys=rows("trail_keys", operator.eq),
-        key_policies=rows("key_policies", _comparison.same_policy),
+        key_policies=rows("key_policies", same_policy),
         created_keys=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_keys)),
-        bucket_policies=rows("bucket_policies", _comparison.same_policy),
+        bucket_policies=rows("bucket_policies", same_policy),
         created_trails=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_trails)),
     )
 
 
-def _joined_rows(
-    rows: Iterable[_model.Replaced], same: _model.Same, paths: Sequence[str]
-) -> tuple[_model.Replaced, ...]:
-    found: dict[str, _model.Replaced] = {}
+def _joined_rows(rows: Iterable[Replaced], same: Same, paths: Sequence[str]) -> tuple[Replaced, ...]:
+    found: dict[str, Replaced] = {}
     for row in rows:
         earlier = found.get(row.arn)
         joined = earlier.followed_by(row, same) if earlier else row
         if joined is None:
-            raise _model.BackupError(
+            raise BackupError(
                 f"The backup {' and '.join(paths)} cannot be restored at once: it holds {_shown(row.arn)} twice, and "
                 "somebody else changed that between the two. Restore the later one first, or take one row off."
             )
@@ -123,7 +121,7 @@ def _joined_rows(
     return tuple(found.values())
 
 
-def read_parts(path: str, play: str | None = None) -> tuple[_model.Backup, ...]:
+def read_parts(path: str, play: str | None = None) -> tuple[Backup, ...]:
     """Read what a run wrote to the file, or what somebody left of it: in its order, an account may stand there twice.
 
     Raises BackupError; of a row that no run would have written the message names the row and the value. With `play`
@@ -131,21 +129,21 @@ def read_parts(path: str, play: str | None = None) -> tuple[_model.Backup, ...]:
     """
     read = _read(path)
     if play is not None and read.get("play") != play:
-        raise _model.BackupError(f"The backup {path} is of another play.")
+        raise BackupError(f"The backup {path} is of another play.")
     try:
         if read["format"] == FORMAT_OF_ONE:
             return (_part(read, ""),)
         parts = tuple(_part(row, f"{where}.") for where, row in _each("accounts", read["accounts"]))
     except KeyError as error:
-        raise _model.BackupError(f"The backup {path} is not complete: {error}.") from error
+        raise BackupError(f"The backup {path} is not complete: {error}.") from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise _model.BackupError(f"The backup {path} cannot be used: {error}") from error
+        raise BackupError(f"The backup {path} cannot be used: {error}") from error
     if not parts:
-        raise _model.BackupError(f"The backup {path} holds no account.")
+        raise BackupError(f"The backup {path} holds no account.")
     return parts
 
 
-def _part(row: object, place: str) -> _model.Backup:
+def _part(row: object, place: str) -> Backup:
     """The backup of one account; `place` begins the names of its fields in messages."""
     if not isinstance(row, Mapping):
         raise TypeError(f"{place.removesuffix('.')} is {_shown(row)}, not the backup of an account.")
@@ -157,10 +155,10 @@ def _part(row: object, place: str) -> _model.Backup:
         rows = _each(f"{place}{name}", row.get(name, []))
         return tuple(_fitting(where, value, fits, meaning) for where, value in rows)
 
-    def rows(name: str, shape: _Shape) -> tuple[_model.Replaced, ...]:
+    def rows(name: str, shape: _Shape) -> tuple[Replaced, ...]:
         return tuple(_rows(f"{place}{name}", row.get(name, []), shape))
 
-    return _model.Backup(
+    return Backup(
         account_id=_fitting(f"{place}account_id", row["account_id"], _is_account, "an account id in quotes"),
         taken_at=_fitting(f"{place}taken_at", row["taken_at"], _is_text, "a text"),
         trail_keys=rows("trail_keys", _TRAIL_KEY),
@@ -173,20 +171,18 @@ def _part(row: object, place: str) -> _model.Backup:
 
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        content = _regular_file.read_regular(path, MOST_BYTES)
+        content = read_regular(path, MOST_BYTES)
         if len(content) > MOST_BYTES:
-            raise _model.BackupError(f"The backup {path} cannot be read: it has more than {MOST_BYTES:,} bytes.")
+            raise BackupError(f"The backup {path} cannot be read: it has more than {MOST_BYTES:,} bytes.")
         read = json.loads(content.decode("utf-8"))
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
-        raise _model.BackupError(
-            f"The backup {path} cannot be read by {_regular_file.user()}: {error.strerror}."
-        ) from error
+        raise BackupError(f"The backup {path} cannot be read by {user()}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise _model.BackupError(f"The backup {path} is no JSON: {error}.") from error
+        raise BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):
-        raise _model.BackupError(f"{path} is no backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
+        raise BackupError(f"{path} is no backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
     return read
 
 
@@ -196,11 +192,11 @@ def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
     yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
 
 
-def _rows(name: str, rows: object, shape: _Shape) -> Iterator[_model.Replaced]:
+def _rows(name: str, rows: object, shape: _Shape) -> Iterator[Replaced]:
     for where, row in _each(name, rows):
         if not isinstance(row, dict) or row.keys() != shape.keys():
             raise ValueError(f"{where} does not have just the fields {', '.join(shape)}.")
-        yield _model.Replaced(
+        yield Replaced(
             **{field: _fitting(f"{where}.{field}", row[field], *expected) for field, expected in shape.items()}
         )
 
@@ -226,11 +222,11 @@ def _is_account(value: object) -> bool:
 
 
 def _is_trail(value: object) -> bool:
-    return isinstance(value, str) and _model.TRAIL_ARN.fullmatch(value) is not None
+    return isinstance(value, str) and TRAIL_ARN.fullmatch(value) is not None
 
 
 def _is_key(value: object) -> bool:
-    return isinstance(value, str) and _model.KEY_ARN.fullmatch(value) is not None
+    return isinstance(value, str) and KEY_ARN.fullmatch(value) is not None
 
 
 def _is_key_or_none(value: object) -> bool:
@@ -239,8 +235,8 @@ def _is_key_or_none(value: object) -> bool:
 
 def _is_policy(value: object) -> bool:
     try:
-        return isinstance(value, str) and bool(_document.parse(value))
-    except _document.PolicyError:
+        return isinstance(value, str) and bool(parse(value))
+    except PolicyError:
         return False
 
 

@@ -12,23 +12,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
-    AccountVerdict,
-    TrailVerdict,
-    addressed,
-    literal_verdict,
-    roll_up,
-    trail_verdict,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Finding,
-    Key,
-    ReadError,
-    Snapshot,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from ._checks import RULES, AccountVerdict, TrailVerdict, addressed, literal_verdict, roll_up, trail_verdict
+from ._model import Bucket, Finding, Key, ReadError, Snapshot
+from ._version import VERSION
 
 Fact = TypeVar("Fact")
 # What `narrowed_by` of an account holds: by `regions`, `trails` and `rules_off` what was asked for, None for all.
@@ -89,6 +75,12 @@ def _rolled_up(row: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": roll_up("non_compliant", "compliant", verdicts, complete=row["complete"]),
         "cis_3_5": roll_up("fail", "pass", literal, complete=row["complete"]),
     }
+
+
+def replace_accounts(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the earlier document with the accounts of the later one in place of its own."""
+    rows = {row["account_id"]: row for each in (earlier, later) for row in each["accounts"]}
+    return document([*rows.values()], later["generated_at"])
 
 
 def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:

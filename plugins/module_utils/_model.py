@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._next_steps import step_for
+from ._next_steps import step_for
 
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]

@@ -222,7 +222,7 @@ _ROLE = (
 )
 
 
-def may_pass(code: str) -> bool:
+def is_transient(code: str) -> bool:
     """Return whether the same read may succeed later; what was read a moment ago and is not found may show again."""
     return STEPS.get(code) in _PASSING
 

@@ -39,3 +39,8 @@ def unlike_ansible(text: str) -> str:
     Ansible breaks a warning where the terminal ends. `[WARNING]` comes out as `[\x57ARNING]`.
     """
     return _OF_ANSIBLE.sub(lambda found: f"\\x{ord(found[0]):x}", text)
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 trail`, `2 trails`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ._model import Snapshot
 
 
 @dataclass(frozen=True)

@@ -510,68 +510,72 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
-    _arguments,
-    _audit_arguments,
-    _backup,
-    _backup_file,
-    _ending,
-    _enforce,
-    _enforce_arguments,
-    _model,
-    _shown,
-    _task,
+from ..module_utils._aws import AwsError, Limits, Pace, Stop, collect_garbage_seldom, connect, on_signals
+from ..module_utils._backup import read_backups
+from ..module_utils._model import BackupError
+from ..module_utils._options import (
+    EITHER,
+    ArgumentError,
+    audit_spec,
+    enforce_spec,
+    lending,
+    max_failures,
+    of_accounts,
+    to_scope,
+    to_settings,
+    to_wish,
+    wait_timeout,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _limits, _pace, _stop
+from ..module_utils._run import Run, Task, checked_path, end, enforce, fail
 
 
 def main() -> None:
     """Read, judge, plan, apply, report."""
-    _access.collect_garbage_seldom()
+    collect_garbage_seldom()
     module = AnsibleAWSModule(
-        argument_spec=_enforce_arguments.enforce_spec(_audit_arguments.audit_spec()),
-        mutually_exclusive=_enforce_arguments.EITHER,
+        argument_spec=enforce_spec(audit_spec()),
+        mutually_exclusive=EITHER,
         supports_check_mode=True,
     )
-    stop = _stop.Stop()
-    with _stop.on_signals(stop):
+    stop = Stop()
+    with on_signals(stop):
         _enforce_and_end(module, stop)
 
 
-def _enforce_and_end(module: Any, stop: _stop.Stop) -> None:
+def _enforce_and_end(module: Any, stop: Stop) -> None:
     """Enforce, and leave the module; `stop` is heeded from the first write on, and until the result is told."""
     try:
-        run, timeout = _run_of(module), _enforce_arguments.wait_timeout(module.params)
+        run, timeout = _run_of(module), wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
-        scope, limits = run.task.scope, _limits.Limits(sleep=stop.wait)
-        caller = _access.connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
-        outcome = _enforce.enforce(caller, run, lambda: _pace.Pace(timeout, limits=limits, stopped=stop))
-    except (_arguments.ArgumentError, _access.AwsError, _model.BackupError) as error:
-        _shown.fail(module, str(error))
-    _ending.end(module, outcome, run)
+        scope, limits = run.task.scope, Limits(sleep=stop.wait)
+        caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
+        outcome = enforce(caller, run, lambda: Pace(timeout, limits=limits, stopped=stop))
+    except (ArgumentError, AwsError, BackupError) as error:
+        fail(module, str(error))
+    end(module, outcome, run)
 
 
-def _run_of(module: Any) -> _task.Run:
+def _run_of(module: Any) -> Run:
     params = module.params
-    run = _task.Task(
-        scope=_audit_arguments.scope(params),
+    run = Task(
+        scope=to_scope(params),
         check_mode=module.check_mode,
         wait=params["wait"],
-        restore=_backup.read_backups(params["restore"]) if params["restore"] else (),
+        restore=read_backups(params["restore"]) if params["restore"] else (),
     )
     accounts = frozenset(params["accounts"] or ())
 
-    def task(of: Mapping[str, Any]) -> _task.Task:
-        wish = replace(_enforce_arguments.wish(of), accounts=accounts)
-        return replace(run, settings=_audit_arguments.settings(of), wish=wish)
+    def task(of: Mapping[str, Any]) -> Task:
+        wish = replace(to_wish(of), accounts=accounts)
+        return replace(run, settings=to_settings(of), wish=wish)
 
-    return _task.Run(
+    return Run(
         task=task(params),
-        tasks=_arguments.of_accounts(params, task),
-        lending=_audit_arguments.lending(params),
-        backup_path=_backup_file.checked_path(params["backup_path"]),
+        tasks=of_accounts(params, task),
+        lending=lending(params),
+        backup_path=checked_path(params["backup_path"]),
         backup_play=params["backup_play"],
-        max_failures=_enforce_arguments.max_failures(params),
+        max_failures=max_failures(params),
     )
 
 

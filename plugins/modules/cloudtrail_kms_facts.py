@@ -350,28 +350,23 @@ ansible_facts:
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import (
-    AwsError,
-    collect_garbage_seldom,
-    connect,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._shown import fail, warn
+from ..module_utils._aws import AwsError, collect_garbage_seldom, connect
+from ..module_utils._options import ArgumentError, facts_spec, of_accounts, to_scope, to_settings
+from ..module_utils._run import Progress, audit, fail, warn
 
 
 def main() -> None:
     """Read, judge, report."""
     collect_garbage_seldom()
-    module = AnsibleAWSModule(argument_spec=_audit_arguments.facts_spec(), supports_check_mode=True)
+    module = AnsibleAWSModule(argument_spec=facts_spec(), supports_check_mode=True)
     try:
-        scope, settings = _audit_arguments.scope(module.params), _audit_arguments.settings(module.params)
-        own = _arguments.of_accounts(module.params, _audit_arguments.settings)
+        scope, settings = to_scope(module.params), to_settings(module.params)
+        own = of_accounts(module.params, to_settings)
         progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
         caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
         found, warnings = audit(caller, scope, settings, progress, own)
-    except (_arguments.ArgumentError, AwsError) as error:
+    except (ArgumentError, AwsError) as error:
         fail(module, str(error))
     for warning in warnings:
         warn(warning)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.fakeaws.client import FakeAws
 from tests.faults.subjects import SUBJECTS
 from tests.faults.sweep import sweep

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run, Task
 from tests.unit.enforce.many import TRAILS, run_of
 from tests.unit.enforce.test_other_accounts import STAGING
 

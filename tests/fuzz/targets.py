@@ -21,7 +21,6 @@ from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter import cloudtrail_kms_change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
@@ -54,16 +53,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import is_ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     MemberRole,
     Role,
     Scope,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import Selection, host_variables
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._selection import Selection, host_variables
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS, _joined
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from tests.fuzz.healthy import ANSWERS, ORGANIZATION_ANSWERS
 from tests.fuzz.strategies import (
     EVENTS,

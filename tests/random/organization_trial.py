@@ -15,14 +15,12 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
-    _arguments,
-    _audit_arguments,
-    _enforce_arguments,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Run, RunOutcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, RunOutcome, Task
 from tests.random.accounts import ACCOUNT, Case
 from tests.random.organizations import reordered
 from tests.random.trial import ORDERLESS, differences, first_difference, losses, orderless, state_of
@@ -105,9 +103,9 @@ def run_of(options: Mapping[str, Any], *, check_mode: bool = False, backup_path:
 
     def task(of: Mapping[str, Any]) -> Task:
         return Task(
-            scope=_audit_arguments.scope(params),
-            settings=_audit_arguments.settings(of),
-            wish=replace(_enforce_arguments.wish(of), accounts=accounts),
+            scope=_audit_arguments.to_scope(params),
+            settings=_audit_arguments.to_settings(of),
+            wish=replace(_enforce_arguments.to_wish(of), accounts=accounts),
             check_mode=check_mode,
         )
 

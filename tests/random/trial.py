@@ -21,12 +21,13 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.random.accounts import ACCOUNT, REGIONS, SECURITY, Case
 from tests.random.statements import is_ours, laid_out_anew
 from tests.unit.access import read_account
@@ -228,9 +229,9 @@ def task_of(options: Mapping[str, Any]) -> Task:
     assert not checked.error_messages, checked.error_messages
     params = checked.validated_parameters
     return Task(
-        scope=_audit_arguments.scope(params),
-        settings=_audit_arguments.settings(params),
-        wish=_enforce_arguments.wish(params),
+        scope=_audit_arguments.to_scope(params),
+        settings=_audit_arguments.to_settings(params),
+        wish=_enforce_arguments.to_wish(params),
     )
 
 

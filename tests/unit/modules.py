@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from types import ModuleType
@@ -37,3 +38,19 @@ def connection(aws: FakeAws) -> dict[str, str]:
         "endpoint_url": aws.endpoint,
         "region": aws.scenario["region"],
     }
+
+
+def replace_everywhere(
+    monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], other: Callable[..., Any]
+) -> None:
+    """Put another function in the place of one of ours, in every module of ours that has it under its name."""
+    name = function.__name__
+    holders = [
+        module
+        for module in list(sys.modules.values())
+        if module.__name__.startswith("ansible_collections.aws_baseline.cloudtrail.plugins.")
+        and vars(module).get(name) is function
+    ]
+    assert holders
+    for module in holders:
+        monkeypatch.setattr(module, name, other)

@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
-    _arguments,
-    _audit_arguments,
-    _enforce_arguments,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
@@ -56,8 +54,8 @@ def checked(**given: Any) -> dict[str, Any]:
 
 def read(params: dict[str, Any]) -> tuple[Scope, dict[str, Settings]]:
     """What each account is read and judged by."""
-    scope, settings = _audit_arguments.scope(params), _audit_arguments.settings(params)
-    own = _arguments.of_accounts(params, _audit_arguments.settings)
+    scope, settings = _audit_arguments.to_scope(params), _audit_arguments.to_settings(params)
+    own = _arguments.of_accounts(params, _audit_arguments.to_settings)
     return scope, {each.account_id: own.get(each.account_id, settings) for each in scope.accounts}
 
 
@@ -79,7 +77,7 @@ def test_an_entry_takes_the_place_of_what_the_run_says() -> None:
     assert settings[THREE] == Settings(settings[ONE].levels, (READER,), ("tag:use=logs",))
 
 
-@pytest.mark.parametrize("option", _arguments.OF_AN_ACCOUNT)
+@pytest.mark.parametrize("option", _arguments.AUDIT_ACCOUNT_OPTIONS)
 def test_equal_values_for_each_account_are_the_runs_option(option: str) -> None:
     of_run = read(checked(**{option: VALUES[option]}))
     entries = [{"accounts": [ONE, THREE], option: VALUES[option]}, {"accounts": [TWO], option: VALUES[option]}]
@@ -211,7 +209,7 @@ def enforcing(**given: Any) -> Any:
     """The parameters of an enforcement of many, in whose options an account may differ too."""
     own = _enforce_arguments.own_spec()
     spec = {**_audit_arguments.audit_spec(), **own}
-    differing = (*_arguments.OF_AN_ACCOUNT, "key", "key_id", "create_trail", "statements")
+    differing = (*_arguments.AUDIT_ACCOUNT_OPTIONS, "key", "key_id", "create_trail", "statements")
     lending = {"lending_accounts": {"type": "list", "elements": "str"}}
     spec = {**spec, **_arguments.sweep_options(spec, differing), **lending}
     return ArgumentSpecValidator(spec).validate({"accounts": [ONE, TWO], "assume_role": NAMED, **given})
@@ -221,7 +219,7 @@ def test_an_entry_has_none_of_the_defaults_and_excludes_what_the_run_cannot_have
     entries = [{"accounts": [ONE], "key_id": KEY}, {"accounts": [TWO], "trails": ["main"], "statements": "strict"}]
     trail = {"name": "main", "bucket_name": "logs"}
     given = enforcing(statements="cis", key={"alias": "alias/x"}, create_trail=trail, account_options=entries)
-    wishes = _arguments.of_accounts(given.validated_parameters, _enforce_arguments.wish)
+    wishes = _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_wish)
     assert (wishes[ONE].key, wishes[ONE].key_id, wishes[ONE].statements) == (None, KEY, "cis")
     assert wishes[ONE].create_trail is not None
     assert (wishes[TWO].create_trail, wishes[TWO].trails, wishes[TWO].statements) == (None, ("main",), "strict")
@@ -234,13 +232,13 @@ def test_an_entry_that_does_not_go_with_an_option_of_the_run_is_refused_with_bot
     given = enforcing(restore="backup.json", account_options=[{"accounts": [TWO], "trails": ["main"]}])
     told = f"Options restore and trails of account_options[0] (account {TWO}): a restore looks at all trails"
     with pytest.raises(_arguments.ArgumentError, match=re.escape(told)):
-        _arguments.of_accounts(given.validated_parameters, _enforce_arguments.wish)
+        _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_wish)
 
 
 def test_lending_accounts_have_roles_as_the_others_have() -> None:
     entries = [{"accounts": [THREE], "assume_role": {**OF_TWO, "role_arn": f"arn:aws:iam::{THREE}:role/Lend"}}]
     params = enforcing(lending_accounts=[THREE, "444444444444"], account_options=entries).validated_parameters
-    assert [each.account_id for each in _audit_arguments.scope(params).accounts] == [ONE, TWO]
+    assert [each.account_id for each in _audit_arguments.to_scope(params).accounts] == [ONE, TWO]
     lending = _audit_arguments.lending(params)
     assert lending == (
         AccountScope(THREE, Role(f"arn:aws:iam::{THREE}:role/Lend", "two")),
@@ -271,4 +269,4 @@ def test_lending_accounts_have_roles_as_the_others_have() -> None:
 def test_lending_accounts_that_cannot_be_meant_are_refused(given: dict[str, Any], message: str) -> None:
     params = enforcing(**given).validated_parameters
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
-        (_audit_arguments.scope(params), _audit_arguments.lending(params))
+        (_audit_arguments.to_scope(params), _audit_arguments.lending(params))

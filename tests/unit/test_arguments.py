@@ -15,13 +15,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments import account_options, cloudtrail_kms
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import (
-    _arguments,
-    _audit_arguments,
-    _enforce_arguments,
-)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
@@ -47,13 +45,13 @@ def sweep_params(**given: Any) -> dict[str, Any]:
 
 
 def test_defaults_read_everything_and_judge_by_the_table() -> None:
-    assert _audit_arguments.scope(params()) == Scope()
-    assert _audit_arguments.settings(params()) == Settings()
+    assert _audit_arguments.to_scope(params()) == Scope()
+    assert _audit_arguments.to_settings(params()) == Settings()
 
 
 def test_scope_holds_what_was_asked() -> None:
     role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "xy", "session_name": "audit"}
-    scope = _audit_arguments.scope(
+    scope = _audit_arguments.to_scope(
         params(regions=["us-east-1", "us-east-1"], trails=["main", TRAIL], key_assume_role=role, concurrency=4)
     )
     assert scope == Scope(
@@ -65,7 +63,7 @@ def test_scope_holds_what_was_asked() -> None:
 
 
 def test_settings_hold_what_was_asked() -> None:
-    settings = _audit_arguments.settings(
+    settings = _audit_arguments.to_settings(
         params(
             readers=["arn:aws:iam::111111111111:root", "arn:aws:sts::111111111111:assumed-role/A/b"],
             approved_keys=[KEY],
@@ -151,7 +149,7 @@ def test_settings_hold_what_was_asked() -> None:
 )
 def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
-        (_audit_arguments.scope(params(**given)), _audit_arguments.settings(params(**given)))
+        (_audit_arguments.to_scope(params(**given)), _audit_arguments.to_settings(params(**given)))
 
 
 @pytest.mark.parametrize("absent", ["rules", "reason", "owner", "expires"])
@@ -169,7 +167,7 @@ def test_an_exception_of_nothing_is_refused() -> None:
 @pytest.mark.parametrize("trail", ["main", "sandbox-*", "m?in", "arn:aws*:cloudtrail:*:1111*:trail/team-?", None])
 @pytest.mark.parametrize("account", ["111111111111", "1111*", "*", None])
 def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None) -> None:
-    (found,) = _audit_arguments.settings(
+    (found,) = _audit_arguments.to_settings(
         params(exceptions=[{**DECISION, "trail": trail, "account": account}])
     ).exceptions
     assert (found.trail, found.account) == (trail, account)
@@ -177,8 +175,8 @@ def test_an_exception_may_hold_wildcards(trail: str | None, account: str | None)
 
 @pytest.mark.parametrize("alias", ["alias/x", KEY.rpartition(":")[0] + ":alias/x", "tag:use=logs", "tag:use="])
 def test_keys_are_approved_by_alias_or_tag_too(alias: str) -> None:
-    assert _audit_arguments.settings(params(approved_keys=[alias])).approved_keys == (alias,)
-    assert _audit_arguments.scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
+    assert _audit_arguments.to_settings(params(approved_keys=[alias])).approved_keys == (alias,)
+    assert _audit_arguments.to_scope(params(approved_keys=[KEY, alias])).key_tags is alias.startswith("tag:")
 
 
 MEMBER_ROLE = {"role_name": "audit/Audit", "role_arn": None, "external_id": None, "session_name": "xy"}
@@ -186,7 +184,7 @@ ONE_ROLE = {**MEMBER_ROLE, "role_name": None, "role_arn": "arn:aws:iam::22222222
 
 
 def test_accounts_are_opened_by_the_role_of_one_name() -> None:
-    scope = _audit_arguments.scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
+    scope = _audit_arguments.to_scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
     member = MemberRole("audit/Audit", None, "xy")
     assert scope == Scope(accounts=(AccountScope("111111111111", member), AccountScope("012345678901", member)))
     role = MemberRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
@@ -194,7 +192,7 @@ def test_accounts_are_opened_by_the_role_of_one_name() -> None:
 
 
 def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
-    scope = _audit_arguments.scope(sweep_params(assume_role=ONE_ROLE))
+    scope = _audit_arguments.to_scope(sweep_params(assume_role=ONE_ROLE))
     assert scope == Scope(role=Role("arn:aws:iam::222222222222:role/Audit", None, "xy"))
 
 
@@ -227,7 +225,7 @@ def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
 )
 def test_accounts_that_cannot_be_meant_are_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(message)):
-        _audit_arguments.scope(sweep_params(**{"accounts": ["111111111111"], "assume_role": MEMBER_ROLE, **given}))
+        _audit_arguments.to_scope(sweep_params(**{"accounts": ["111111111111"], "assume_role": MEMBER_ROLE, **given}))
 
 
 def test_documented_choices_are_the_rules() -> None:
@@ -244,13 +242,13 @@ def wishes(**given: Any) -> dict[str, Any]:
 
 
 def test_without_options_the_key_of_our_alias_is_wished() -> None:
-    assert _enforce_arguments.wish(wishes()) == Wish()
+    assert _enforce_arguments.to_wish(wishes()) == Wish()
     assert _enforce_arguments.wait_timeout(wishes()) == 300
 
 
 def test_a_wish_holds_what_was_asked() -> None:
     key = {"alias": "alias/x", "tags": {"level": 1}, "administrators": ["arn:aws:iam::111111111111:role/A"]}
-    wish = _enforce_arguments.wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
+    wish = _enforce_arguments.to_wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
     assert wish == Wish(
         key=KeyWish(alias="alias/x", tags={"level": "1"}, administrators=("arn:aws:iam::111111111111:role/A",)),
         trails=("main",),
@@ -261,7 +259,7 @@ def test_a_wish_holds_what_was_asked() -> None:
 
 @pytest.mark.parametrize("key_id", [KEY, KEY.rpartition("/")[2], "alias/x", KEY.rpartition(":")[0] + ":alias/x"])
 def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
-    assert _enforce_arguments.wish(wishes(key_id=key_id)) == Wish(key=None, key_id=key_id)
+    assert _enforce_arguments.to_wish(wishes(key_id=key_id)) == Wish(key=None, key_id=key_id)
 
 
 @pytest.mark.parametrize(
@@ -282,11 +280,11 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
 )
 def test_a_wish_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(named)):
-        _enforce_arguments.wish(wishes(**given))
+        _enforce_arguments.to_wish(wishes(**given))
 
 
 @pytest.mark.parametrize("option", ["trails", "regions"])
 def test_a_restore_of_less_than_the_account_is_refused(option: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=f"Options restore and {option}: "):
-        _enforce_arguments.wish(wishes(restore="backup.json", **{option: ["main"]}))
-    assert _enforce_arguments.wish(wishes(restore="backup.json")) == Wish()
+        _enforce_arguments.to_wish(wishes(restore="backup.json", **{option: ["main"]}))
+    assert _enforce_arguments.to_wish(wishes(restore="backup.json")) == Wish()

@@ -22,9 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    merge_bucket_policy,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import merge_bucket_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
@@ -36,10 +34,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import service_request
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import wrap
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import account_notes
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import wrap
 from tests.unit.checks import build
 
 FEW, TRAILS = 20, 2_000

@@ -17,12 +17,7 @@ from yaml import safe_load
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import (
-    Narrowing,
-    facts,
-    join,
-    narrowed_by,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join, narrowed_by
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level, Missing
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from tests.unit.action.audits import account, audit, finding, trail

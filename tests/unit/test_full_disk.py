@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, BackupError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
 from tests.unit.checks import build
 

@@ -14,14 +14,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    merge_bucket_policy,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import merge_bucket_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
@@ -29,15 +26,16 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     merge,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     MemberRole,
     Role,
     Scope,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import JoinError, joined_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._joined import JoinError, joined_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from tests.fuzz.healthy import ANSWERS
 from tests.fuzz.targets import Answers
 from tests.unit.checks import build

@@ -20,10 +20,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.modules import (
-    cloudtrail_kms_enforce,
-    cloudtrail_kms_facts,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_enforce, cloudtrail_kms_facts
 from tests.fakeaws.client import FakeAws
 from tests.unit.modules import answer, connection
 

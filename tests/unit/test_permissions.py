@@ -21,8 +21,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
 from tools.permissions import FOLDER, ROLE_NAMES, actions, files, policy

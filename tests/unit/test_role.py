@@ -15,9 +15,10 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments, _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import OF_A_RUN, SPEC
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import OF_A_RUN, SPEC
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 

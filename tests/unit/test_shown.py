@@ -18,14 +18,14 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleFilterError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _ending, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import failures
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _shown, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import failures
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from tests.unit.action.running import GREEN, NEVER_ASKED, facts_of, part, run
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, NOTHING, plan, target

@@ -5,3 +5,47 @@
 """The only door to AWS: sessions, clients, reads, writes. Everything else of the collection is pure."""
 
 from __future__ import annotations
+
+from ._access import Access, AwsError, collect_garbage_seldom, connect
+from ._apply import Applied, apply
+from ._delivery import wait_for_deliveries
+from ._limits import Limits
+from ._organizations import open_organization, read_organization, with_tags
+from ._pace import Pace
+from ._resources import Account
+from ._snapshot import TOLD, told_by_owner
+from ._stop import Stop, on_signals
+from ._sweep import Doors, Reading, read_account_again, sweep, whatever_happens
+from ._targets import SoughtKey, missing_principals, read_ground, read_key, read_keys, read_tags, read_targets
+
+__all__ = [
+    "TOLD",
+    "Access",
+    "Account",
+    "Applied",
+    "AwsError",
+    "Doors",
+    "Limits",
+    "Pace",
+    "Reading",
+    "SoughtKey",
+    "Stop",
+    "apply",
+    "collect_garbage_seldom",
+    "connect",
+    "missing_principals",
+    "on_signals",
+    "open_organization",
+    "read_account_again",
+    "read_ground",
+    "read_key",
+    "read_keys",
+    "read_organization",
+    "read_tags",
+    "read_targets",
+    "sweep",
+    "told_by_owner",
+    "wait_for_deliveries",
+    "whatever_happens",
+    "with_tags",
+]

@@ -16,7 +16,11 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import (
+from .._model import ReadError, next_step
+from .._permissions import iam_action
+from .._scope import Role
+from .._version import VERSION
+from ._credentials import (
     CallerCredentials,
     Credentials,
     RoleCredentials,
@@ -26,12 +30,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._cred
     signed_with,
     static,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check, whole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from ._pace import Pace
+from ._shapes import check, whole
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     import botocore.config

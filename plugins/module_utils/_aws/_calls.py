@@ -12,13 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Missing,
-    Organization,
-    ReadError,
-    TrailStatus,
-)
+from .._model import Missing, Organization, ReadError, TrailStatus
+from ._access import Access
 
 Row = TypeVar("Row")
 
@@ -51,7 +46,7 @@ class Regions:
     disabled: tuple[str, ...] = ()
 
 
-def regions(access: Access, region: str) -> Regions | ReadError:
+def enabled_regions(access: Access, region: str) -> Regions | ReadError:
     """The Regions of the account (EC2 API reference, DescribeRegions; Region, OptInStatus).
 
     The Region that asks is the caller's, which another account may not have enabled, or a service control policy
@@ -139,7 +134,7 @@ def _trail(row: dict[str, Any]) -> dict[str, Any]:
     if row.get("KmsKeyId"):
         _arn(row["KmsKeyId"])
     always = ("Name", "HomeRegion", "IsMultiRegionTrail", "IsOrganizationTrail", "S3BucketName")
-    return {**row, **{member: row[member] for member in always}}
+    return {**row, **{describe_account: row[describe_account] for describe_account in always}}
 
 
 def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | ReadError:
@@ -192,7 +187,7 @@ class Member:
     name: str | None
 
 
-def member(access: Access, region: str, account_id: str) -> Member | ReadError:
+def describe_account(access: Access, region: str, account_id: str) -> Member | ReadError:
     """The account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
 
     def known(answer: dict[str, Any]) -> Member:
@@ -217,7 +212,7 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     if configuration.get("MultiRegionKeyType") == "REPLICA":
         _arn(configuration["PrimaryKey"]["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
-    always_there = {member: metadata[member] for member in always}
+    always_there = {describe_account: metadata[describe_account] for describe_account in always}
     dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}
     return {**metadata, **always_there, **dates}
 
@@ -254,7 +249,7 @@ def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
     )
 
 
-def key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
+def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
     """The key's tags."""
     rows = _pages(
         access, region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
@@ -302,7 +297,7 @@ def trail_settings(access: Access, region: str, trail_arn: str) -> dict[str, Any
     return access.ask("cloudtrail", region, "DescribeTrails", settings, trailNameList=[trail_arn])
 
 
-def organization(access: Access, region: str) -> Organization | ReadError:
+def describe_organization(access: Access, region: str) -> Organization | ReadError:
     """The account's organization (Organizations API reference, DescribeOrganization)."""
     return access.ask(
         "organizations",

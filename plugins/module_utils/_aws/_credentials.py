@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
+from .._model import ReadError
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     import botocore.credentials

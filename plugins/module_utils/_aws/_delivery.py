@@ -12,14 +12,17 @@ from datetime import datetime
 from itertools import count
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _next_steps
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls, _pace, _resources
+from .._model import ReadError, Trail, TrailStatus
+from .._next_steps import is_transient
+from ._calls import trail_status
+from ._pace import Pace
+from ._resources import Account
 
 AT_ONCE = 16
-Delivery: TypeAlias = "tuple[_resources.Account, Iterable[_model.Trail], datetime]"
+Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 
 
-def wait_for_deliveries(deliveries: Iterable[Delivery], pace: _pace.Pace) -> None:
+def wait_for_deliveries(deliveries: Iterable[Delivery], pace: Pace) -> None:
     """Wait until every trail has delivered without error later than its account's time, or until the time is up.
 
     The trails of all accounts are asked side by side. A trail that does not log will not deliver and is not waited
@@ -30,7 +33,7 @@ def wait_for_deliveries(deliveries: Iterable[Delivery], pace: _pace.Pace) -> Non
         (account, trail, since)
         for account, trails, since in deliveries
         for trail in trails
-        if isinstance(trail.status, _model.TrailStatus) and trail.status.is_logging
+        if isinstance(trail.status, TrailStatus) and trail.status.is_logging
     ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for attempt in count():
@@ -40,10 +43,10 @@ def wait_for_deliveries(deliveries: Iterable[Delivery], pace: _pace.Pace) -> Non
                 return
 
 
-def _is_awaited(account: _resources.Account, trail: _model.Trail, since: datetime) -> bool:
-    status = _calls.trail_status(account.access, trail.home_region, trail.arn)
-    if isinstance(status, _model.ReadError):
-        return _next_steps.may_pass(status.code)
+def _is_awaited(account: Account, trail: Trail, since: datetime) -> bool:
+    status = trail_status(account.access, trail.home_region, trail.arn)
+    if isinstance(status, ReadError):
+        return is_transient(status.code)
     if status.latest_delivery_time is None:
         return True
     return status.latest_delivery_time <= since or status.latest_delivery_error is not None

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER
+from ._stop import NEVER
 
 # Requests a second, for each account and Region. CloudTrail's cannot be raised, and a trail is updated in its home
 # region (KMS guide, "Request quotas"; CloudTrail guide, "Quotas in AWS CloudTrail", all other APIs).

@@ -13,14 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    ORGANIZATION_ACCOUNT_ARN,
-    ORGANIZATIONS_NOT_IN_USE,
-    OrganizationAccount,
-    ReadError,
-    next_step,
-)
+from .._model import ORGANIZATION_ACCOUNT_ARN, ORGANIZATIONS_NOT_IN_USE, OrganizationAccount, ReadError, next_step
+from ._access import Access, AwsError, connect
 
 with suppress(ImportError):  # The inventory plugin names the missing library before any of this is used.
     import botocore.config

@@ -28,8 +28,8 @@ import time
 from collections.abc import Callable
 from random import SystemRandom
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._limits import Limits
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
+from ._limits import Limits
+from ._stop import NEVER, Stop
 
 LONGEST_WAIT = 20.0
 _chance = SystemRandom().random

@@ -13,16 +13,20 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    ACCOUNT_IN_NAME,
-    Bucket,
-    Key,
-    Missing,
-    ReadError,
+from .._model import ACCOUNT_IN_NAME, Bucket, Key, Missing, ReadError
+from .._permissions import iam_action
+from ._access import Access
+from ._calls import (
+    bucket_key_enabled,
+    bucket_policy,
+    bucket_region,
+    caller_arn,
+    key_aliases,
+    key_metadata,
+    key_policy,
+    key_rotation,
+    list_key_tags,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
 
 Fact = TypeVar("Fact")
 KeyFact: TypeAlias = Key | Missing | ReadError
@@ -42,7 +46,7 @@ class Credential:
         """The account of the principal; empty where AWS does not tell."""
         with self._lock:
             if self._account_id is None:
-                arn = _calls.caller_arn(self.access, self.access.region)
+                arn = caller_arn(self.access, self.access.region)
                 self._account_id = "" if isinstance(arn, ReadError) else arn.split(":")[4]
             return self._account_id
 
@@ -164,9 +168,9 @@ class KeyReads:
 
         self._reads: tuple[Future[Any], ...] = (
             pool.submit(_described, account, region, arn),
-            ask(_calls.key_aliases),
-            ask(_calls.key_policy),
-            *([ask(_calls.key_tags)] if account.key_tags else ()),
+            ask(key_aliases),
+            ask(key_policy),
+            *([ask(list_key_tags)] if account.key_tags else ()),
         )
         self._key: KeyFact | None = None
 
@@ -215,14 +219,14 @@ def _described(
     follows its primary (KMS guide, "Rotating multi-Region keys").
     """
     owner = arn.split(":")[4]
-    metadata = first_answer(_calls.key_metadata, account.key_readers(owner), region, arn)
+    metadata = first_answer(key_metadata, account.key_readers(owner), region, arn)
     if not isinstance(metadata, dict) or metadata["KeyManager"] != "CUSTOMER":
         return metadata, None
     if metadata["Origin"] != "AWS_KMS" or metadata["KeySpec"] != "SYMMETRIC_DEFAULT":
         return metadata, None
     rotating = _primary_arn(metadata) or metadata["Arn"]
     place = rotating.split(":")[3]
-    return metadata, first_answer(_calls.key_rotation, account.key_readers(owner), place, rotating)
+    return metadata, first_answer(key_rotation, account.key_readers(owner), place, rotating)
 
 
 def _primary_arn(metadata: dict[str, Any]) -> str | None:
@@ -240,7 +244,7 @@ class _Shown:
 
 
 def _shown_policy(access: Access, region: str, bucket: str) -> _Shown | ReadError:
-    policy = _calls.bucket_policy(access, region, bucket)
+    policy = bucket_policy(access, region, bucket)
     return policy if isinstance(policy, ReadError) else _Shown(policy, access)
 
 
@@ -261,7 +265,7 @@ class BucketReads:
         alone: bool = False,
     ) -> None:
         self._pool, self._account, self._name, self._key_arns, self._alone = pool, account, name, key_arns, alone
-        self._region = pool.submit(_calls.bucket_region, account.access, home, name)
+        self._region = pool.submit(bucket_region, account.access, home, name)
         self._parts: tuple[Future[_Shown | ReadError], Future[bool | ReadError]] | None = None
 
     def go_on(self) -> None:
@@ -270,7 +274,7 @@ class BucketReads:
         if isinstance(region, str):
             self._parts = (
                 self._pool.submit(self._answer, _shown_policy, region),
-                self._pool.submit(self._answer, _calls.bucket_key_enabled, region),
+                self._pool.submit(self._answer, bucket_key_enabled, region),
             )
 
     def bucket(self) -> BucketFact:

@@ -13,30 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import (
-    Account,
-    BucketFact,
-    Credential,
-    KeyFact,
-    Shared,
-    first_answer,
-    read_keys_and_buckets,
+from .._model import Bucket, Key, Organization, Ownership, ReadError, Snapshot, Trail, TrailStatus, next_step
+from .._permissions import iam_action
+from .._scope import Role, Scope
+from ._access import Access, AwsError
+from ._calls import (
+    SCP_DENIAL,
+    Regions,
+    administers_cloudtrail,
+    caller_arn,
+    describe_organization,
+    enabled_regions,
+    ram_policy,
+    trail_status,
+    trails_seen_in,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Key,
-    Organization,
-    Ownership,
-    ReadError,
-    Snapshot,
-    Trail,
-    TrailStatus,
-    next_step,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
+from ._resources import Account, BucketFact, Credential, KeyFact, Shared, first_answer, read_keys_and_buckets
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
 # The code of a fact that stands in the row of another account of the sweep.
@@ -71,7 +63,7 @@ def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = caller.assume(scope.role) if scope.role else caller
-        listed = pool.submit(_calls.regions, access, access.region)
+        listed = pool.submit(enabled_regions, access, access.region)
         prepare(pool, access)
         account = _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
@@ -126,7 +118,7 @@ def _being_assumed(pool: ThreadPoolExecutor, caller: Access, role: Role | None) 
     return pool.submit(lambda role: Credential(caller.assume(role), role.account_id), role) if role else None
 
 
-def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[_calls.Regions | ReadError]) -> Seen:
+def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[Regions | ReadError]) -> Seen:
     """See which trails the account has in its regions, of which `listed` is the answer. Raises AwsError."""
     known = listed.result()
     regions, errors = _regions(known, scope, account)
@@ -189,7 +181,7 @@ def with_ram_policies(
 
     def ask(arn: str) -> Future[str | ReadError | None]:
         region, owner = arn.split(":")[3:5]
-        return pool.submit(first_answer, _calls.ram_policy, account.key_readers(owner), region, arn)
+        return pool.submit(first_answer, ram_policy, account.key_readers(owner), region, arn)
 
     keys = [key for arn in in_doubt(snapshot) if isinstance(key := snapshot.keys[arn], Key)]
     reads = {key.arn: ask(key.arn) for key in keys}
@@ -206,7 +198,7 @@ def told_by_owner(service: str, operation: str, record: dict[str, Any]) -> ReadE
 
 def caller_identity(access: Access) -> str:
     """Return the caller's ARN. Raises AwsError that says why AWS does not know the caller."""
-    arn = _calls.caller_arn(access, access.region)
+    arn = caller_arn(access, access.region)
     if isinstance(arn, str):
         return arn
     if arn.code == "NoCredentialsError":
@@ -221,7 +213,7 @@ def _refusal(error: ReadError) -> str:
 
 
 def _regions(
-    known: _calls.Regions | ReadError, scope: Scope, account: Account
+    known: Regions | ReadError, scope: Scope, account: Account
 ) -> tuple[tuple[str, ...], tuple[ReadError, ...]]:
     """Return the regions to read, and the error where they are not all that the account has.
 
@@ -243,7 +235,7 @@ def _regions(
     return chosen or known.enabled, ()
 
 
-def _disabled(known: _calls.Regions | ReadError, scope: Scope, account_id: str) -> tuple[ReadError, ...]:
+def _disabled(known: Regions | ReadError, scope: Scope, account_id: str) -> tuple[ReadError, ...]:
     """Return an entry for each region of `scope` that the account has not enabled, and so has nothing in."""
     disabled = () if isinstance(known, ReadError) else known.disabled
     message = f"account {account_id} has not enabled this region, so that nothing of it is there"
@@ -263,7 +255,7 @@ def _see_trails(
     """
     seen: dict[str, tuple[str, dict[str, Any]]] = {}
     failed: list[ReadError] = []
-    views = pool.map(lambda region: _calls.trails_seen_in(account.access, region), regions)
+    views = pool.map(lambda region: trails_seen_in(account.access, region), regions)
     for region, view in zip(regions, views, strict=True):
         if isinstance(view, ReadError):
             failed.append(view)
@@ -307,7 +299,7 @@ def _foreign_ownership(
     if all(record["TrailARN"].split(":")[4] == account.account_id for _region, record in records):
         return "inherited", ()
     region = account.access.region
-    administers = pool.submit(_calls.administers_cloudtrail, account.access, region, account.account_id).result()
+    administers = pool.submit(administers_cloudtrail, account.access, region, account.account_id).result()
     if isinstance(administers, ReadError):
         return "inherited", (administers,)
     return ("delegated" if administers else "inherited"), ()
@@ -318,12 +310,12 @@ def _ask_statuses(
 ) -> dict[str, Future[TrailStatus | ReadError]]:
     """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
     asked = {record["TrailARN"]: region for region, record in records}
-    return {arn: pool.submit(_calls.trail_status, account.access, region, arn) for arn, region in asked.items()}
+    return {arn: pool.submit(trail_status, account.access, region, arn) for arn, region in asked.items()}
 
 
 def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Organization | ReadError]:
     """Ask which organization the account is in; every account of one may ask."""
-    return pool.submit(_calls.organization, account.access, account.access.region)
+    return pool.submit(describe_organization, account.access, account.access.region)
 
 
 def _name_organizations(keys: Iterable[KeyFact], buckets: Iterable[BucketFact]) -> bool:
@@ -352,4 +344,4 @@ def _trail(
 
 
 def _closed_by_scp(error: ReadError) -> bool:
-    return _calls.SCP_DENIAL in error.message
+    return SCP_DENIAL in error.message

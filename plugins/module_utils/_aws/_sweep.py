@@ -21,33 +21,14 @@ from datetime import datetime, timezone
 from queue import SimpleQueue
 from typing import TypeVar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account, Credential, Shared
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import whole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._snapshot import (
-    OwnerRoles,
-    Seen,
-    caller_identity,
-    open_and_read,
-    prepare,
-    read,
-    see,
-    with_ram_policies,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    ReadError,
-    Snapshot,
-    next_step,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import iam_action
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
-    AccountScope,
-    MemberRole,
-    Role,
-    Scope,
-)
+from .._model import Bucket, ReadError, Snapshot, next_step
+from .._permissions import iam_action
+from .._scope import AccountScope, MemberRole, Role, Scope
+from ._access import Access, AwsError
+from ._calls import NO_ADMINISTRATOR, Member, bucket_key_enabled, bucket_policy, describe_account, enabled_regions
+from ._resources import Account, Credential, Shared
+from ._shapes import whole
+from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
 
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
 # those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.
@@ -112,7 +93,7 @@ def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) ->
         yield from _Sweep(pool, accounts, doors, scope, owners).run()
 
 
-def read_again(reading: Reading, scope: Scope) -> Snapshot:
+def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
     """Read an account of a sweep as it is now: its owners still tell of their trails, and found ones of their buckets.
 
     One that could not be entered or seen is as it was. Raises AwsError where nothing can be said about the account.
@@ -121,7 +102,7 @@ def read_again(reading: Reading, scope: Scope) -> Snapshot:
     if account is None:
         return reading.snapshot
     with ThreadPoolExecutor(scope.concurrency) as pool:
-        listed = pool.submit(_calls.regions, account.access, account.access.region)
+        listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
         snapshot = read(pool, seen, Shared(), reading.told)
         return with_ram_policies(pool, account, snapshot, scope.in_doubt)
@@ -194,12 +175,12 @@ class Doors(Mapping[str, Access]):
         role = self._role(account_id)
         return role.role_arn if role else self._identity
 
-    def organization_says(self, account_id: str) -> _calls.Member | ReadError:
+    def organization_says(self, account_id: str) -> Member | ReadError:
         """What the organization says of an account. Where it refuses the caller to ask, it is not asked again."""
         if self._closed_book:
             return self._closed_book[0]
-        answer = _calls.member(self._caller, self._caller.region, account_id)
-        if isinstance(answer, ReadError) and answer.code in _calls.NO_ADMINISTRATOR:
+        answer = describe_account(self._caller, self._caller.region, account_id)
+        if isinstance(answer, ReadError) and answer.code in NO_ADMINISTRATOR:
             self._closed_book.append(answer)
         return answer
 
@@ -291,7 +272,7 @@ class _Sweep:
         except AwsError as error:
             return self._not_entered(account_id, error)
         account = self._account(account_id, access)
-        listed = self._pool.submit(_calls.regions, access, access.region)
+        listed = self._pool.submit(enabled_regions, access, access.region)
         try:
             return see(self._pool, account, self._scope.of(account_id), listed)
         except AwsError as error:
@@ -373,10 +354,10 @@ class _Sweep:
     def _as_owner(self, owner: str, bucket: Bucket) -> Bucket | None:
         """The bucket as an account shows it that owns it; None where it does not, or cannot be entered."""
         access = self._doors.get(owner)
-        policy = _calls.bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
+        policy = bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
         if access is None or isinstance(policy, ReadError):
             return None
-        enabled = _calls.bucket_key_enabled(access, bucket.region, bucket.name)
+        enabled = bucket_key_enabled(access, bucket.region, bucket.name)
         return replace(bucket, policy=policy, bucket_key_enabled=enabled, owner=owner)
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _calls, _resources
+from .._model import Change, Operation, TrailStatus
+from ._access import Access
+from ._calls import key_metadata, key_rotation, trail_status
+from ._resources import Account
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -33,7 +35,7 @@ _UNSEEN_KEY = ("KmsKeyNotFoundException", "KmsKeyDisabledException", "KmsExcepti
 UNSEEN_POLICY = frozenset(("InsufficientEncryptionPolicyException", "InsufficientS3BucketPolicyException"))
 # What a service answers while it does not see yet what was just written, by this run or by somebody else (KMS guide,
 # "Eventual consistency"; S3 guide, "Amazon S3 data consistency model": configurations of buckets).
-PROPAGATION: Mapping[_model.Operation, frozenset[str]] = {
+PROPAGATION: Mapping[Operation, frozenset[str]] = {
     "CreateAlias": frozenset(("NotFoundException",)),
     "PutKeyPolicy": frozenset(("NotFoundException",)),
     "CancelKeyDeletion": frozenset(("NotFoundException", "KMSInvalidStateException")),
@@ -44,7 +46,7 @@ PROPAGATION: Mapping[_model.Operation, frozenset[str]] = {
     "UpdateTrail": frozenset((*_UNSEEN_KEY, "InsufficientEncryptionPolicyException", "TrailNotFoundException")),
     "StartLogging": frozenset(("TrailNotFoundException",)),
 }
-_SERVICES: Mapping[_model.Operation, str] = {
+_SERVICES: Mapping[Operation, str] = {
     "CreateTrail": "cloudtrail",
     "UpdateTrail": "cloudtrail",
     "StartLogging": "cloudtrail",
@@ -52,18 +54,18 @@ _SERVICES: Mapping[_model.Operation, str] = {
 }
 
 
-def service_of(change: _model.Change) -> str:
+def service_of(change: Change) -> str:
     """The AWS service that a change is sent to."""
     return _SERVICES.get(change.operation, "kms")
 
 
-def access_for(account: _resources.Account, change: _model.Change) -> _access.Access:
+def access_for(account: Account, change: Change) -> Access:
     """The credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
     return account.access if change.operation in _SERVICES else account.key_access(owner)
 
 
-def send(account: _resources.Account, change: _model.Change) -> dict[str, Any] | Exception:
+def send(account: Account, change: Change) -> dict[str, Any] | Exception:
     """Send a change once; return AWS's answer, or botocore's error."""
     access = access_for(account, change)
     try:
@@ -86,7 +88,7 @@ def no_clear_answer(error: Exception) -> bool:
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
-def may_pass(error: Exception, operation: _model.Operation, *, is_there: bool, is_allowed: bool) -> bool:
+def is_retryable(error: Exception, operation: Operation, *, is_there: bool, is_allowed: bool) -> bool:
     """Whether the same request may succeed later.
 
     `is_there`: what the request stands on was written by this run, or read as there and fit for use, so that AWS does
@@ -98,22 +100,22 @@ def may_pass(error: Exception, operation: _model.Operation, *, is_there: bool, i
     return code in PASSING | ALREADY_THERE or no_clear_answer(error)
 
 
-def is_done(account: _resources.Account, change: _model.Change) -> bool:
+def is_done(account: Account, change: Change) -> bool:
     """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
     return _LOOKS[change.operation](access_for(account, change), change)
 
 
-def _is_kept(access: _access.Access, change: _model.Change) -> bool:
-    metadata = _calls.key_metadata(access, change.region, change.resource)
+def _is_kept(access: Access, change: Change) -> bool:
+    metadata = key_metadata(access, change.region, change.resource)
     return isinstance(metadata, dict) and metadata["KeyState"] != "PendingDeletion"
 
 
-def _is_enabled(access: _access.Access, change: _model.Change) -> bool:
-    metadata = _calls.key_metadata(access, change.region, change.resource)
+def _is_enabled(access: Access, change: Change) -> bool:
+    metadata = key_metadata(access, change.region, change.resource)
     return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
 
 
-def has_all(trail: Mapping[str, Any], change: _model.Change) -> bool:
+def has_all(trail: Mapping[str, Any], change: Change) -> bool:
     """Whether a trail, as DescribeTrails shows it, has all that the change sends."""
     return all(trail.get(_SHOWN.get(name, name)) == sent for name, sent in change.parameters.items() if name in _SEEN)
 
@@ -133,16 +135,16 @@ _SEEN = frozenset(
 )
 
 
-def _trail_logs(access: _access.Access, change: _model.Change) -> bool:
-    status = _calls.trail_status(access, change.region, change.resource)
-    return isinstance(status, _model.TrailStatus) and status.is_logging
+def _trail_logs(access: Access, change: Change) -> bool:
+    status = trail_status(access, change.region, change.resource)
+    return isinstance(status, TrailStatus) and status.is_logging
 
 
-def _rotates(access: _access.Access, change: _model.Change) -> bool:
-    return _calls.key_rotation(access, change.region, change.resource) is True
+def _rotates(access: Access, change: Change) -> bool:
+    return key_rotation(access, change.region, change.resource) is True
 
 
-_LOOKS: Mapping[_model.Operation, Callable[[_access.Access, _model.Change], bool]] = {
+_LOOKS: Mapping[Operation, Callable[[Access, Change], bool]] = {
     "CancelKeyDeletion": _is_kept,
     "EnableKey": _is_enabled,
     "StartLogging": _trail_logs,

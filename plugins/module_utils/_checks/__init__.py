@@ -5,3 +5,45 @@
 """Judge a snapshot: one function a rule, one finding for each rule and trail, verdicts rolled up."""
 
 from __future__ import annotations
+
+from ._approval import TAG, is_approved
+from ._assess import (
+    AccountVerdict,
+    TrailVerdict,
+    addressed,
+    assess,
+    literal_verdict,
+    roll_up,
+    subject_of,
+    trail_verdict,
+    unused_exceptions,
+)
+from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
+from ._key_rules import USABLE_STATES
+from ._reader_rule import may_read
+from ._rules import RULES
+from ._second_policy import keys_in_doubt
+from ._subject import Result, Settings, TrailException
+
+__all__ = [
+    "RULES",
+    "TAG",
+    "USABLE_STATES",
+    "AccountVerdict",
+    "Result",
+    "Settings",
+    "TrailException",
+    "TrailVerdict",
+    "addressed",
+    "assess",
+    "bucket_policy_accepts_key",
+    "is_approved",
+    "keys_in_doubt",
+    "literal_verdict",
+    "may_read",
+    "refused_spare_folder",
+    "roll_up",
+    "subject_of",
+    "trail_verdict",
+    "unused_exceptions",
+]

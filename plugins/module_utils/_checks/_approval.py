@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    owner_remedy,
-    unreadable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
+from .._model import Key, ReadError
+from ._subject import Result, owner_remedy, unreadable
 
 TAG = "tag:"
 

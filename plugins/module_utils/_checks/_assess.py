@@ -9,20 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _windows
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Rule
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Settings,
-    Subject,
-    TrailException,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    NOT_IN_USE,
-    Finding,
-    Level,
-    Snapshot,
-    Trail,
-)
+from .._model import NOT_IN_USE, Finding, Level, Snapshot, Trail
+from ._rules import RULES, Rule
+from ._subject import Settings, Subject, TrailException
+from ._windows import judge_with_windows
 
 
 @dataclass(frozen=True)
@@ -153,7 +143,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
-    result, trail = _windows.judged(rule.judge, subject), subject.trail
+    result, trail = judge_with_windows(rule.judge, subject), subject.trail
     finding = Finding(
         rule=rule.name,
         status=result.status,

@@ -12,43 +12,32 @@ from datetime import timedelta
 from itertools import chain
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import (
-    as_result,
-    parsed,
-    remedy_for,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    NO_KEY,
-    Result,
-    Subject,
-    unknown_organization,
-    unreadable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._trail_rules import beside_delivery
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Missing,
-    ReadError,
-    TrailStatus,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._delivery import (
+from .._model import Missing, ReadError, TrailStatus
+from .._policy import (
     REGION_ACCOUNTS,
+    SERVICE,
     Answer,
+    Budget,
     Call,
+    Decision,
+    Locations,
+    Outcome,
+    Policy,
+    Request,
     acl_calls,
     answer,
     digest_calls,
+    folder_of,
+    has_unknown,
     log_calls,
     naming_accounts,
     of_accounts_alone,
+    readable,
     spare_calls,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations, folder_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ._policy_rules import as_result, parsed, remedy_for
+from ._subject import NO_KEY, Result, Subject, unknown_organization, unreadable
+from ._trail_rules import beside_delivery
 
 NO_POLICY = '{"Statement": []}'
 # CloudTrail writes a digest file every hour (CloudTrail guide, "Validating CloudTrail log file integrity"): within two

@@ -9,20 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._approval import is_approved
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    NO_KEY,
-    Result,
-    Subject,
-    unreadable,
-    usable_key,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    KEY_ARN,
-    Key,
-    Missing,
-    ReadError,
-)
+from .._model import KEY_ARN, Key, Missing, ReadError
+from ._approval import is_approved
+from ._subject import NO_KEY, Result, Subject, unreadable, usable_key
 
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
 USABLE_STATES = ("Enabled", "Updating")

@@ -9,24 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    Subject,
-    foreign_key_remedy,
-    unreadable,
-    usable_key,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._trail_rules import beside_delivery
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import Decision, decide
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    Policy,
-    PolicyError,
-    parse,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import service_request
+from .._model import Key, ReadError
+from .._policy import SERVICE, Decision, Outcome, Policy, PolicyError, decide, parse, service_request
+from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_key
+from ._trail_rules import beside_delivery
 
 # ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
 GRANTS = "Grants of the key, which could allow it all the same, are not read."

@@ -9,30 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import (
-    but_for_others,
-    key_and_policy,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    Subject,
-    unknown_organization,
-    unreadable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+from .._model import Bucket, Key, ReadError
+from .._policy import (
+    OBJECT_KEY,
+    Budget,
+    Outcome,
+    Policy,
+    Request,
     decide,
+    folder_of,
+    readable,
+    reader_request,
     told_apart,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import folder_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    reader_request,
-)
+from ._policy_rules import but_for_others, key_and_policy
+from ._subject import Result, Subject, unknown_organization, unreadable
 
 # How many folders a message names; the evidence has them all.
 SHOWN = 3

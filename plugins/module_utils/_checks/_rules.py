@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
-    _bucket_rule,
-    _key_rules,
-    _policy_rules,
-    _reader_rule,
-    _scope_rule,
-    _trail_rules,
+from .._model import Level
+from ._bucket_rule import bucket_policy_accepts_key
+from ._key_rules import (
+    key_in_bucket_region,
+    key_is_approved,
+    key_is_customer_managed,
+    key_is_usable,
+    key_rotation_enabled,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level
+from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
+from ._reader_rule import readers_can_decrypt
+from ._scope_rule import key_policy_is_scoped
+from ._subject import Result, Subject
+from ._trail_rules import trail_has_kms_key, trail_is_delivering
 
 
 def _cis(first: str, middle: str, third: str, latest: str) -> dict[str, tuple[str, ...]]:
@@ -64,18 +68,18 @@ class Rule:
 RULES: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(_trail_rules.trail_has_kms_key, "required", "high", ENCRYPTION_CONTROLS),
-        Rule(_key_rules.key_is_customer_managed, "required", "medium", ENCRYPTION_CONTROLS),
-        Rule(_key_rules.key_is_usable, "required", "critical"),
-        Rule(_key_rules.key_in_bucket_region, "required", "critical"),
-        Rule(_policy_rules.key_policy_allows_encrypt, "required", "critical"),
-        Rule(_policy_rules.key_policy_allows_describe, "advised", "low"),
-        Rule(_policy_rules.key_policy_allows_decrypt, "required", "high"),
-        Rule(_bucket_rule.bucket_policy_accepts_key, "required", "critical"),
-        Rule(_trail_rules.trail_is_delivering, "required", "critical"),
-        Rule(_reader_rule.readers_can_decrypt, "required", "high"),
-        Rule(_key_rules.key_is_approved, "required", "medium"),
-        Rule(_scope_rule.key_policy_is_scoped, "advised", "medium"),
-        Rule(_key_rules.key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),
+        Rule(trail_has_kms_key, "required", "high", ENCRYPTION_CONTROLS),
+        Rule(key_is_customer_managed, "required", "medium", ENCRYPTION_CONTROLS),
+        Rule(key_is_usable, "required", "critical"),
+        Rule(key_in_bucket_region, "required", "critical"),
+        Rule(key_policy_allows_encrypt, "required", "critical"),
+        Rule(key_policy_allows_describe, "advised", "low"),
+        Rule(key_policy_allows_decrypt, "required", "high"),
+        Rule(bucket_policy_accepts_key, "required", "critical"),
+        Rule(trail_is_delivering, "required", "critical"),
+        Rule(readers_can_decrypt, "required", "high"),
+        Rule(key_is_approved, "required", "medium"),
+        Rule(key_policy_is_scoped, "advised", "medium"),
+        Rule(key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),
     )
 }

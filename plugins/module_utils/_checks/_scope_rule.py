@@ -14,33 +14,27 @@ from dataclasses import replace
 from itertools import chain, product
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import key_and_policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._strangers import Context, Strangers
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    Subject,
-    unreadable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import (
+from .._model import Key, ReadError
+from .._policy import (
+    CHARACTERS,
     OBJECT_KEY,
     SERVICE,
     TRAIL_KEY,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+    Budget,
     Decision,
+    Outcome,
+    Policy,
+    Request,
     concerning,
     decide,
-    told_apart,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_variable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
+    has_variable,
     reader_request,
     service_request,
+    told_apart,
 )
+from ._policy_rules import key_and_policy
+from ._strangers import Context, Strangers
+from ._subject import Result, Subject, unreadable
 
 # Service Authorization Reference, "Actions, resources, and condition keys for AWS KMS": what works with data.
 USE = (

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Finding,
-    Key,
-    Level,
-    Snapshot,
-)
+from .._model import Finding, Key, Level, Snapshot
+from ._assess import assess
+from ._rules import RULES
+from ._subject import Settings
 
 # What the first policy refuses the second may allow, and whom the first keeps out the second may let in.
 _OF_WHO_IS_LET_IN = (

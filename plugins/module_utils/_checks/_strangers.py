@@ -17,23 +17,23 @@ from itertools import chain, count, product
 from string import ascii_letters, ascii_lowercase, digits
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
-    Condition,
-    split_operator,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import TRAIL_KEY
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, to_json
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller, account_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._witnesses import (
+from .._policy import (
     ACCOUNT_LENGTH,
+    TRAIL_KEY,
     Accounts,
+    Budget,
+    Caller,
+    Condition,
     Form,
     Free,
     Patterns,
+    Policy,
     Which,
+    account_of,
     distinct,
+    split_operator,
     texts,
+    to_json,
 )
 
 # Values that are like one account alone: of an account, of the ARN of a trail, whose other parts hold no colon, and of

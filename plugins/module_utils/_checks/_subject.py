@@ -12,7 +12,7 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+from .._model import (
     ORGANIZATIONS_NOT_IN_USE,
     Bucket,
     Key,
@@ -24,12 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
     next_step,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
-    ANY_ORGANIZATION,
-    Locations,
-)
+from .._policy import ANY_ORGANIZATION, Budget, Known, Locations
 
 
 @dataclass(frozen=True)

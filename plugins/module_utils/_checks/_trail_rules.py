@@ -9,17 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import (
-    Result,
-    Subject,
-    unreadable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Bucket,
-    Missing,
-    ReadError,
-    TrailStatus,
-)
+from .._model import Bucket, Missing, ReadError, TrailStatus
+from ._subject import Result, Subject, unreadable
 
 
 def trail_has_kms_key(subject: Subject) -> Result:

@@ -13,20 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._policy_rules import parsed
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, Key
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import TIME_KEYS
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import moment_of
+from .._model import Bucket, Key
+from .._policy import TIME_KEYS, Budget, Policy, moment_of
+from ._policy_rules import parsed
+from ._subject import Result, Subject
 
 # How many moments of a policy are looked at: one that names more is no plan for the future.
 _MOST = 20
 _FOLDED = {key.lower() for key in TIME_KEYS}
 
 
-def judged(judge: Callable[[Subject], Result], subject: Subject) -> Result:
+def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
     """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names."""
     subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
     result = judge(subject)

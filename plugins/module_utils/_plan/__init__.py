@@ -5,3 +5,55 @@
 """Plan once, purely: from a judged account and a wish to an ordered list of changes."""
 
 from __future__ import annotations
+
+from ._diff import change_rows, diff
+from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key, with_created, without
+from ._make import make_plan, regions_in_need
+from ._plans import Plan
+from ._predict import changed_trails, delivered_since, predicted_ground, without_old_errors
+from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
+from ._serving import Serving, serving_key
+from ._warnings import owner_warning
+from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Targets, TrailWish, Wish
+from ._wished_trail import new_bucket_region, wished_trail, with_wished_trail
+from ._writable import new_principals, of_another_partition
+
+__all__ = [
+    "CREATED_FOR_TAG",
+    "KeyName",
+    "KeyWish",
+    "Part",
+    "Plan",
+    "RefusedError",
+    "RestorePlans",
+    "Serving",
+    "SharedKey",
+    "SharedPolicy",
+    "Targets",
+    "TrailWish",
+    "Wish",
+    "best_known",
+    "change_rows",
+    "changed_trails",
+    "delivered_since",
+    "diff",
+    "join",
+    "keys_changed",
+    "keys_of_backup",
+    "make_plan",
+    "make_restore_plans",
+    "new_bucket_region",
+    "new_principals",
+    "of_another_partition",
+    "owner_warning",
+    "plan_key",
+    "plan_policy",
+    "predicted_ground",
+    "regions_in_need",
+    "serving_key",
+    "wished_trail",
+    "with_created",
+    "with_wished_trail",
+    "without",
+    "without_old_errors",
+]

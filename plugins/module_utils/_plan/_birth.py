@@ -9,43 +9,51 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _comparison,
-    _context_facts,
-    _document,
-    _merge,
-    _ours,
-    _patterns,
-    _principals,
-    _words,
+from .._model import Key
+from .._policy import (
+    SERVICE,
+    Context,
+    Policy,
+    PolicyError,
+    Required,
+    Statement,
+    account_of,
+    administrators_statement,
+    is_administrators,
+    is_ours,
+    is_readers,
+    listing,
+    meaning,
+    new_key_policy,
+    parse,
+    root_statement,
 )
+from ._wish import CREATED_FOR_TAG, KeyWish
 
 # Of one of these accounts a caller certainly is, or a service calls for it, where a statement demands it (KMS guide,
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
 _CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
-_NOTHING_KNOWN = _patterns.Context({}, ("*",))
+_NOTHING_KNOWN = Context({}, ("*",))
 
 
-def birth_policy(required: _merge.Required, wish: _wish.KeyWish) -> _document.Policy:
+def birth_policy(required: Required, wish: KeyWish) -> Policy:
     """The whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
     Raises MergeRefusedError where it would not be taken by KMS.
     """
-    policy = _merge.new_key_policy(required)
+    policy = new_key_policy(required)
     if not wish.administrators:
         return policy
     present = [each.document for each in policy.statements]
-    return policy.with_statements([*present, _ours.administrators_statement(wish.administrators)])
+    return policy.with_statements([*present, administrators_statement(wish.administrators)])
 
 
-def birth_tags(wish: _wish.KeyWish) -> dict[str, str]:
+def birth_tags(wish: KeyWish) -> dict[str, str]:
     """The tags of a new key: the user's, and ours."""
-    return {**wish.tags, _wish.CREATED_FOR_TAG: wish.alias}
+    return {**wish.tags, CREATED_FOR_TAG: wish.alias}
 
 
-def is_born_here(key: _model.Key) -> bool:
+def is_born_here(key: Key) -> bool:
     """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
     policy = _policy(key)
     if policy is None or not policy.statements:
@@ -54,7 +62,7 @@ def is_born_here(key: _model.Key) -> bool:
     return _is_root(root, key) and bool(others) and all(_is_born_with(each.document) for each in others)
 
 
-def why_not_trusted(key: _model.Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
+def why_not_trusted(key: Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
     """What in the key's policy reaches beyond the key's account, by statement; None where nothing does.
 
     Our own statements of readers and administrators are judged by whom they name, like any other: they may name these
@@ -62,59 +70,57 @@ def why_not_trusted(key: _model.Key, readers: Collection[str], administrators: C
     """
     policy = _policy(key)
     for statement in policy.statements if policy else ():
-        of_readers, of_administrators = (
-            is_it(statement.document) for is_it in (_ours.is_readers, _ours.is_administrators)
-        )
+        of_readers, of_administrators = (is_it(statement.document) for is_it in (is_readers, is_administrators))
         trusted = readers if of_readers else administrators if of_administrators else ()
         account = key.arn.split(":")[4]
         strangers = set(_strangers(statement, account)) - set(map(_folded, trusted))
         strangers |= set(_administrating_services(statement, account))
         if strangers:
-            return f"its {statement.label} reaches beyond its account, to {_words.listing(sorted(strangers))}"
+            return f"its {statement.label} reaches beyond its account, to {listing(sorted(strangers))}"
     return None
 
 
-def _policy(key: _model.Key) -> _document.Policy | None:
+def _policy(key: Key) -> Policy | None:
     try:
-        return _document.parse(key.policy) if isinstance(key.policy, str) else None
-    except _document.PolicyError:
+        return parse(key.policy) if isinstance(key.policy, str) else None
+    except PolicyError:
         return None
 
 
 def _is_born_with(document: Any) -> bool:
-    return _ours.is_ours(document) or _ours.is_administrators(document)
+    return is_ours(document) or is_administrators(document)
 
 
-def _is_root(statement: _document.Statement, key: _model.Key) -> bool:
+def _is_root(statement: Statement, key: Key) -> bool:
     """Whether it says what our statement of the account says, under whatever Sid."""
-    root = _ours.root_statement(key.arn)
+    root = root_statement(key.arn)
     found = statement.document
-    return isinstance(found, dict) and _comparison.meaning({**found, "Sid": root["Sid"]}) == _comparison.meaning(root)
+    return isinstance(found, dict) and meaning({**found, "Sid": root["Sid"]}) == meaning(root)
 
 
-def _strangers(statement: _document.Statement, account: str) -> list[str]:
+def _strangers(statement: Statement, account: str) -> list[str]:
     """Whom an Allow lets in from outside of the account."""
     if statement.effect != "Allow" or statement.principals is None or _is_narrowed(statement, account):
         return []
     return list(map(_folded, statement.principals.strangers(account)))
 
 
-def _administrating_services(statement: _document.Statement, account: str) -> list[str]:
+def _administrating_services(statement: Statement, account: str) -> list[str]:
     """The services beside CloudTrail that an Allow lets change the key's policy, for whatever account."""
     principals, actions = statement.principals, statement.actions
     if statement.effect != "Allow" or principals is None or actions is None or principals.negated:
         return []
     if actions.cover("kms:PutKeyPolicy", _NOTHING_KNOWN) is False or _is_narrowed(statement, account):
         return []
-    return sorted(principals.services - {_context_facts.SERVICE})
+    return sorted(principals.services - {SERVICE})
 
 
 def _folded(principal: str) -> str:
     """An account by its id, and anybody else by name."""
-    return _principals.account_of(principal) or principal
+    return account_of(principal) or principal
 
 
-def _is_narrowed(statement: _document.Statement, account: str) -> bool:
+def _is_narrowed(statement: Statement, account: str) -> bool:
     """Whether a condition lets in nobody but callers of the account."""
     return any(
         each.folded_key in _CALLERS and each.operator == "StringEquals" and set(each.values) == {account}

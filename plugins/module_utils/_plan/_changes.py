@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _wish
+from .._model import Bucket, Change, Key, Operation, Trail
+from ._birth import birth_tags
+from ._wish import KeyWish, TrailWish
 
 # A policy comes before the trail that needs it; rotation last, since nothing waits for it.
-ORDER: tuple[_model.Operation, ...] = (
+ORDER: tuple[Operation, ...] = (
     "CreateKey",
     "CreateAlias",
     "PutKeyPolicy",
@@ -27,14 +28,14 @@ ORDER: tuple[_model.Operation, ...] = (
 )
 
 
-def in_order(changes: Iterable[_model.Change]) -> tuple[_model.Change, ...]:
+def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     """The changes in the order in which they are applied, the same for the same changes."""
     return tuple(sorted(changes, key=lambda change: (ORDER.index(change.operation), change.resource)))
 
 
-def create_key(key: _model.Key, policy: str, wish: _wish.KeyWish) -> _model.Change:
+def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
     """The new key, complete from birth. `key.arn` is a placeholder."""
-    tags = _birth.birth_tags(wish)
+    tags = birth_tags(wish)
     settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
     request = {
         "Description": wish.description,
@@ -44,46 +45,42 @@ def create_key(key: _model.Key, policy: str, wish: _wish.KeyWish) -> _model.Chan
         "Tags": [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())],
         "Policy": policy,
     }
-    return _model.Change("CreateKey", key.arn, key.region, None, settings, request)
+    return Change("CreateKey", key.arn, key.region, None, settings, request)
 
 
-def create_alias(key: _model.Key, alias: str) -> _model.Change:
+def create_alias(key: Key, alias: str) -> Change:
     """The alias of a key that has none."""
     arn = f"{key.arn.rpartition(':')[0]}:{alias}"
-    return _model.Change(
+    return Change(
         "CreateAlias", arn, key.region, None, {"key_arn": key.arn}, {"AliasName": alias, "TargetKeyId": key.arn}
     )
 
 
-def put_key_policy(key: _model.Key, policy: str) -> _model.Change:
+def put_key_policy(key: Key, policy: str) -> Change:
     """The key's policy with more in it; never with BypassPolicyLockoutSafetyCheck."""
     request = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
-    return _model.Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
+    return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
 
 
-def cancel_key_deletion(key: _model.Key) -> _model.Change:
+def cancel_key_deletion(key: Key) -> Change:
     """The key is kept; it is then Disabled (KMS API reference, CancelKeyDeletion)."""
-    return _model.Change(
+    return Change(
         "CancelKeyDeletion", key.arn, key.region, {"state": key.state}, {"state": "Disabled"}, {"KeyId": key.arn}
     )
 
 
-def enable_key(key: _model.Key) -> _model.Change:
+def enable_key(key: Key) -> Change:
     """The key works again."""
-    return _model.Change(
-        "EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn}
-    )
+    return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
 
 
-def put_bucket_policy(bucket: _model.Bucket, bucket_arn: str, policy: str) -> _model.Change:
+def put_bucket_policy(bucket: Bucket, bucket_arn: str, policy: str) -> Change:
     """The bucket's policy with more in it."""
     request = {"Bucket": bucket.name, "Policy": policy}
-    return _model.Change(
-        "PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request
-    )
+    return Change("PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request)
 
 
-def create_trail(trail: _model.Trail, key_arn: str, wish: _wish.TrailWish) -> _model.Change:
+def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
     """The new trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
     settings = {
         "bucket_name": trail.bucket_name,
@@ -105,7 +102,7 @@ def create_trail(trail: _model.Trail, key_arn: str, wish: _wish.TrailWish) -> _m
         "TagsList": [{"Key": name, "Value": value} for name, value in sorted(wish.tags.items())],
     }
     sent = {name: value for name, value in request.items() if value not in (None, [])}
-    return _model.Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
+    return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
 
 
 # What may be mended of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
@@ -116,13 +113,13 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def update_trail(trail: _model.Trail, key_arn: str, on: Iterable[str] = ()) -> _model.Change:
+def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
     """The trail's key and what of its settings is turned `on`, in the home region.
 
     What is not sent is kept (CloudTrail API reference, UpdateTrail).
     """
     settings = dict.fromkeys(on, True)
-    return _model.Change(
+    return Change(
         "UpdateTrail",
         trail.arn,
         trail.home_region,
@@ -132,18 +129,18 @@ def update_trail(trail: _model.Trail, key_arn: str, on: Iterable[str] = ()) -> _
     )
 
 
-def start_logging(trail: _model.Trail) -> _model.Change:
+def start_logging(trail: Trail) -> Change:
     """The trail logs (CloudTrail API reference, StartLogging)."""
-    return _model.Change(
+    return Change(
         "StartLogging", trail.arn, trail.home_region, {"is_logging": False}, {"is_logging": True}, {"Name": trail.arn}
     )
 
 
-def enable_key_rotation(key: _model.Key, wish: _wish.KeyWish) -> _model.Change:
+def enable_key_rotation(key: Key, wish: KeyWish) -> Change:
     """Automatic rotation, with its period where one is wished (KMS's own is 365 days)."""
     request: dict[str, Any] = {"KeyId": key.arn}
     after: dict[str, object] = {"rotation_enabled": True}
     if wish.rotation_period_in_days:
         request["RotationPeriodInDays"] = wish.rotation_period_in_days
         after["rotation_period_in_days"] = wish.rotation_period_in_days
-    return _model.Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)
+    return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)

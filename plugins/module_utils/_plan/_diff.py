@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document
+from .._model import Change
+from .._policy import parse, to_json
+from .._printable import printable
 
 
-def rows(changes: Iterable[_model.Change]) -> list[dict[str, object]]:
+def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
     """The changes in the shape in which modules return them."""
     return [
         {
@@ -28,7 +29,7 @@ def rows(changes: Iterable[_model.Change]) -> list[dict[str, object]]:
     ]
 
 
-def diff(changes: Iterable[_model.Change]) -> list[dict[str, str]]:
+def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
     """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON.
 
     It is shown as it is: only its line breaks are no escapes.
@@ -37,7 +38,7 @@ def diff(changes: Iterable[_model.Change]) -> list[dict[str, str]]:
         {
             "before": _text(change.before or {}),
             "after": _text(change.after),
-            "before_header": (header := _printable.printable(f"{change.resource} ({change.operation})")),
+            "before_header": (header := printable(f"{change.resource} ({change.operation})")),
             "after_header": header,
         }
         for change in changes
@@ -49,7 +50,7 @@ def _text(fields: Mapping[str, object]) -> str:
     lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
     policy = fields.get("policy")
     lines += _laid_out(policy) if isinstance(policy, str) else []
-    return "\n".join([*map(_printable.printable, lines), ""]) if fields else ""
+    return "\n".join([*map(printable, lines), ""]) if fields else ""
 
 
 def _value(value: object) -> str:
@@ -57,4 +58,4 @@ def _value(value: object) -> str:
 
 
 def _laid_out(policy: str) -> list[str]:
-    return _document.to_json(_document.parse(policy).document, indent=2, sort_keys=True).split("\n")
+    return to_json(parse(policy).document, indent=2, sort_keys=True).split("\n")

@@ -15,23 +15,21 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    _changes,
-    _key_changes,
-    _plans,
-    _predict,
-    _serving,
-    _warnings,
-    _wish,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _known
+from .._checks import Settings
+from .._model import PLACEHOLDER, Change, Key, Operation, Snapshot, Trail
+from .._policy import Known
+from ._changes import sort_changes
+from ._key_changes import KeyUse, key_changes, rotation
+from ._plans import Plan
+from ._predict import changed
+from ._serving import Serving, key_account
+from ._warnings import size_warnings
+from ._wish import RefusedError, Wish
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
 KeyName: TypeAlias = tuple[str, "str | None"]
 
-OF_A_KEY: tuple[_model.Operation, ...] = (
+OF_A_KEY: tuple[Operation, ...] = (
     "CreateKey",
     "CreateAlias",
     "PutKeyPolicy",
@@ -47,9 +45,9 @@ AGREED = ("key", "key_id", "statements", "allow_enable_key", "allow_cancel_delet
 class Part:
     """The plan of one account by itself, and what it was made from."""
 
-    plan: _plans.Plan
-    wish: _wish.Wish
-    settings: _subject.Settings
+    plan: Plan
+    wish: Wish
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,10 @@ class SharedKey:
 
     name: KeyName
     accounts: tuple[str, ...]
-    use: _key_changes.KeyUse
-    wish: _wish.Wish
-    settings: _subject.Settings
-    plan: _plans.Plan
+    use: KeyUse
+    wish: Wish
+    settings: Settings
+    plan: Plan
 
     @property
     def owner(self) -> str:
@@ -74,7 +72,7 @@ class Joint:
     """The shared keys, which are changed first, and for each account the plan of what is left to it alone."""
 
     keys: tuple[SharedKey, ...]
-    plans: Mapping[str, _plans.Plan]
+    plans: Mapping[str, Plan]
 
 
 def join(parts: Mapping[str, Part]) -> Joint:
@@ -107,15 +105,15 @@ def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
     return dict(sorted(shared.items(), key=lambda item: (item[0][0], item[0][1] or "")))
 
 
-def keys_changed(changes: Iterable[_model.Change], wish: _wish.Wish) -> set[KeyName]:
+def keys_changed(changes: Iterable[Change], wish: Wish) -> set[KeyName]:
     """Return the keys that the changes are about."""
     return {key_name(change, wish) for change in changes if change.operation in OF_A_KEY}
 
 
-def key_name(change: _model.Change, wish: _wish.Wish) -> KeyName:
+def key_name(change: Change, wish: Wish) -> KeyName:
     """Return the key that a change of a key is about."""
     arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
-    is_new = arn.endswith(_model.PLACEHOLDER)
+    is_new = arn.endswith(PLACEHOLDER)
     return arn, wish.key.alias if is_new and wish.key else None
 
 
@@ -126,7 +124,7 @@ def _shared_key(name: KeyName, members: Mapping[str, Part]) -> SharedKey:
     use = _joined_use(name, parts)
     differing = _difference(name, members)
     plan = (
-        _plans.Plan((), (differing,), (), parts[0].plan.predicted)
+        Plan((), (differing,), (), parts[0].plan.predicted)
         if differing
         else plan_key(use, parts[0].wish, settings, parts[0].plan.predicted)
     )
@@ -146,25 +144,25 @@ def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
     return None
 
 
-def _joined_use(name: KeyName, parts: Sequence[Part]) -> _key_changes.KeyUse:
+def _joined_use(name: KeyName, parts: Sequence[Part]) -> KeyUse:
     """What all of them use the key for."""
     uses = [part.plan.uses.get(name[0]) or _unused(name[0], part.plan) for part in parts]
     serving = replace(uses[0].serving, needs_alias=any(use.serving.needs_alias for use in uses))
     known = _joined_known([use.known for use in uses])
     contexts = {trail: context for use in uses for trail, context in use.log_contexts.items()}
     intents = {intent.trail.arn: intent for use in uses for intent in use.intents}
-    return _key_changes.KeyUse(serving, tuple(intents.values()), contexts, known)
+    return KeyUse(serving, tuple(intents.values()), contexts, known)
 
 
-def _unused(arn: str, plan: _plans.Plan) -> _key_changes.KeyUse:
+def _unused(arn: str, plan: Plan) -> KeyUse:
     """A key of which nothing is asked, so that only its rotation can be turned on."""
     key = plan.predicted.keys[arn]
-    if not isinstance(key, _model.Key):
+    if not isinstance(key, Key):
         raise TypeError(f"{arn} is changed, and was not read")
-    return _key_changes.KeyUse(_serving.Serving(replace(key, rotation_enabled=False)))
+    return KeyUse(Serving(replace(key, rotation_enabled=False)))
 
 
-def _joined_known(known: Sequence[_known.Known]) -> _known.Known:
+def _joined_known(known: Sequence[Known]) -> Known:
     """What is known of the requests of all accounts: what they have in common, and all their organizations."""
     first = known[0]
 
@@ -179,37 +177,35 @@ def _joined_known(known: Sequence[_known.Known]) -> _known.Known:
     )
 
 
-def plan_key(
-    use: _key_changes.KeyUse, wish: _wish.Wish, settings: _subject.Settings, seen: _model.Snapshot
-) -> _plans.Plan:
+def plan_key(use: KeyUse, wish: Wish, settings: Settings, seen: Snapshot) -> Plan:
     """Plan what lets a key serve the trails of several accounts; `seen` lends partition and time.
 
     `predicted` holds the key, and the trails that it will serve.
     """
     owner = use.key.arn.split(":")[4]
     trails = tuple(replace(intent.trail, kms_key_arn=use.key.arn) for intent in use.intents)
-    snapshot = _model.Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={use.key.arn: use.key})
+    snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={use.key.arn: use.key})
     warnings: list[str] = []
     try:
-        changes = list(_key_changes.key_changes(use, owner, wish, settings, warnings.append))
-    except _wish.RefusedError as error:
-        return _plans.Plan((), (str(error),), (), snapshot)
+        changes = list(key_changes(use, owner, wish, settings, warnings.append))
+    except RefusedError as error:
+        return Plan((), (str(error),), (), snapshot)
     key = use.key
-    for change in _changes.in_order(changes):
-        key = _predict.changed(key, change)
-    rotated = _key_changes.rotation(key, _serving.key_account(snapshot, wish), wish)
+    for change in sort_changes(changes):
+        key = changed(key, change)
+    rotated = rotation(key, key_account(snapshot, wish), wish)
     changes += [rotated] if rotated else []
-    key = _predict.changed(key, rotated) if rotated else key
-    warnings += _warnings.size_warnings(changes)
+    key = changed(key, rotated) if rotated else key
+    warnings += size_warnings(changes)
     predicted = replace(snapshot, keys={key.arn: key})
-    return _plans.Plan(_changes.in_order(changes), (), tuple(warnings), predicted, {key.arn: use})
+    return Plan(sort_changes(changes), (), tuple(warnings), predicted, {key.arn: use})
 
 
-def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> _plans.Plan:
+def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
     """The plan of what is left to the account, which will find the shared keys as their plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
     left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.wish) in mine]
-    aside = set(_warnings.size_warnings(left))
+    aside = set(size_warnings(left))
     shared = {arn: key for each in mine.values() for arn, key in each.plan.predicted.keys.items()}
     predicted = part.plan.predicted
     return replace(
@@ -221,7 +217,7 @@ def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[st
     )
 
 
-def with_created(plan: _plans.Plan, created: Mapping[str, str]) -> _plans.Plan:
+def with_created(plan: Plan, created: Mapping[str, str]) -> Plan:
     """Return the plan with the ARNs that keys have got since it was made, in place of their placeholders."""
     if not created:
         return plan
@@ -237,15 +233,15 @@ def with_created(plan: _plans.Plan, created: Mapping[str, str]) -> _plans.Plan:
     )
 
 
-def _moved(trail: _model.Trail, created: Mapping[str, str]) -> _model.Trail:
+def _moved(trail: Trail, created: Mapping[str, str]) -> Trail:
     arn = trail.kms_key_arn
     return replace(trail, kms_key_arn=created.get(arn, arn)) if arn else trail
 
 
 def _renamed(key: Any, arn: str) -> Any:
-    return replace(key, arn=arn) if isinstance(key, _model.Key) else key
+    return replace(key, arn=arn) if isinstance(key, Key) else key
 
 
-def without(changes: Iterable[_model.Change], names: Collection[KeyName], wish: _wish.Wish) -> Iterator[_model.Change]:
+def without(changes: Iterable[Change], names: Collection[KeyName], wish: Wish) -> Iterator[Change]:
     """Yield the changes that are not about one of these keys."""
     return (each for each in changes if each.operation not in OF_A_KEY or key_name(each, wish) not in names)

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _key_rules, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    _birth,
-    _changes,
-    _remedies,
-    _serving,
-    _wish,
-    _writable,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _document, _known, _merge
+from .._checks import USABLE_STATES, Settings
+from .._model import Change, Key, ReadError
+from .._policy import NOTHING_KNOWN, Known, MergeRefusedError, PolicyError, Required, merge, parse
+from ._birth import birth_policy
+from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
+from ._remedies import Intent, Remedy
+from ._serving import Serving, step_of_owner
+from ._wish import KeyWish, RefusedError, Wish
+from ._writable import why_not_writable
 
 
 @dataclass(frozen=True)
@@ -29,127 +27,119 @@ class KeyUse:
     `log_contexts` and `known` are those of `_merge.Required`.
     """
 
-    serving: _serving.Serving
-    intents: tuple[_remedies.Intent, ...] = ()
+    serving: Serving
+    intents: tuple[Intent, ...] = ()
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    known: _known.Known = _known.NOTHING_KNOWN
+    known: Known = NOTHING_KNOWN
 
     @property
-    def key(self) -> _model.Key:
+    def key(self) -> Key:
         """The key as it is now, or as it will be born."""
         return self.serving.key
 
     @property
-    def granted(self) -> tuple[_remedies.Intent, ...]:
+    def granted(self) -> tuple[Intent, ...]:
         """The trails that the key's policy must allow CloudTrail to encrypt for."""
-        return tuple(each for each in self.intents if each.needs_key or _remedies.Remedy.MERGE in each.remedies)
+        return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
 
-    def required(self, wish: _wish.Wish, settings: _subject.Settings) -> _merge.Required:
+    def required(self, wish: Wish, settings: Settings) -> Required:
         """What the key's policy must allow."""
         trails = tuple(sorted(each.trail.arn for each in self.granted))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
         needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
         known = replace(self.known, key=self.key)
-        return _merge.Required(
-            self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known
-        )
+        return Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known)
 
 
 def key_changes(
-    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
-) -> Iterator[_model.Change]:
+    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     owner = use.key.arn.split(":")[4]
     for change in _needed(use, account_id, wish, settings, warn):
         if owner != account_id and owner not in wish.writers:
-            raise _wish.RefusedError(
+            raise RefusedError(
                 f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
                 "account by key_assume_role."
             )
-        reason = (
-            None
-            if use.serving.is_new
-            else _writable.why_not_writable(use.key, change.operation, wish.writers.get(owner))
-        )
+        reason = None if use.serving.is_new else why_not_writable(use.key, change.operation, wish.writers.get(owner))
         if reason:
-            raise _wish.RefusedError(f"The key {use.key.arn} cannot be changed: {reason}")
+            raise RefusedError(f"The key {use.key.arn} cannot be changed: {reason}")
         yield change
 
 
 def _needed(
-    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
-) -> Iterator[_model.Change]:
+    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[Change]:
     if use.serving.is_new and wish.key:
-        yield _changes.create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
+        yield create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
     elif use.granted:
         yield from _grants(use, account_id, wish, settings, warn)
     if use.serving.needs_alias and wish.key:
-        yield _changes.create_alias(use.key, wish.key.alias)
-    if any(each.needs_key or _remedies.Remedy.REVIVE in each.remedies for each in use.intents):
+        yield create_alias(use.key, wish.key.alias)
+    if any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
         yield from _revival(use.key, account_id, wish, warn)
 
 
-def _policy_at_birth(required: _merge.Required, wish: _wish.KeyWish) -> str:
+def _policy_at_birth(required: Required, wish: KeyWish) -> str:
     try:
-        return _birth.birth_policy(required, wish).to_json()
-    except _merge.MergeRefusedError as error:
-        raise _wish.RefusedError(f"The new key cannot be given its policy. {error}") from error
+        return birth_policy(required, wish).to_json()
+    except MergeRefusedError as error:
+        raise RefusedError(f"The new key cannot be given its policy. {error}") from error
 
 
 def _grants(
-    use: KeyUse, account_id: str, wish: _wish.Wish, settings: _subject.Settings, warn: Callable[[str], None]
-) -> Iterator[_model.Change]:
+    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+) -> Iterator[Change]:
     """The policy with what is missing in it, if anything is.
 
     Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
     """
     key = use.key
-    if isinstance(key.policy, _model.ReadError):
-        raise _wish.RefusedError(
+    if isinstance(key.policy, ReadError):
+        raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"{_serving.step_of_owner(account_id, key.arn, key.policy, wish)}"
+            f"{step_of_owner(account_id, key.arn, key.policy, wish)}"
         )
     try:
-        present = _document.parse(key.policy)
-        merged = _merge.merge(present, use.required(wish, settings))
-    except _document.PolicyError as error:
-        raise _wish.RefusedError(
+        present = parse(key.policy)
+        merged = merge(present, use.required(wish, settings))
+    except PolicyError as error:
+        raise RefusedError(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
         ) from error
-    except _merge.MergeRefusedError as error:
+    except MergeRefusedError as error:
         if any(each.fails for each in use.granted):
-            raise _wish.RefusedError(str(error)) from error
+            raise RefusedError(str(error)) from error
         warn(str(error))
         return
     if merged is not present:
-        yield _changes.put_key_policy(key, merged.to_json())
+        yield put_key_policy(key, merged.to_json())
 
 
-def _revival(
-    key: _model.Key, account_id: str, wish: _wish.Wish, warn: Callable[[str], None]
-) -> Iterator[_model.Change]:
+def _revival(key: Key, account_id: str, wish: Wish, warn: Callable[[str], None]) -> Iterator[Change]:
     """What lets the key work again, where the user allows it."""
-    if key.state in _key_rules.USABLE_STATES:
+    if key.state in USABLE_STATES:
         return
     if key.state == "PendingDeletion" and wish.allow_cancel_deletion and wish.allow_enable_key:
         if rotation(replace(key, state="Enabled"), wish.key_account_id or account_id, wish):
             warn(_rotation_untold(key))
-        yield _changes.cancel_key_deletion(key)
-        yield _changes.enable_key(key)
+        yield cancel_key_deletion(key)
+        yield enable_key(key)
     elif key.state == "Disabled" and wish.allow_enable_key:
-        yield _changes.enable_key(key)
+        yield enable_key(key)
     else:
-        raise _wish.RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
+        raise RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
 
 
-def _rotation_untold(key: _model.Key) -> str:
+def _rotation_untold(key: Key) -> str:
     return (
         f"Whether {key.arn} rotates is not told while its deletion is scheduled. Once that is cancelled it rotates as "
         "it did before; if it did not, the run turns rotation on, which check mode cannot foresee."
     )
 
 
-def _way_out(key: _model.Key) -> str:
+def _way_out(key: Key) -> str:
     """The next step for a key whose state stops encryption."""
     another = "or give another key by key_id, with replace_compliant_key"
     if key.state == "Disabled":
@@ -159,15 +149,15 @@ def _way_out(key: _model.Key) -> str:
     return f"Bring it back to the state Enabled, {another}."
 
 
-def rotation(key: _model.Key, account_id: str, wish: _wish.Wish) -> _model.Change | None:
+def rotation(key: Key, account_id: str, wish: Wish) -> Change | None:
     """Automatic rotation, for the key of our alias where KMS can rotate it and does not.
 
     A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not looked after from here.
     """
     if wish.key is None or not wish.key.rotation or key.rotation_enabled is not False:
         return None
-    aliases = () if isinstance(key.aliases, _model.ReadError) else key.aliases
+    aliases = () if isinstance(key.aliases, ReadError) else key.aliases
     ours = wish.key.alias in aliases and key.arn.split(":")[4] == account_id
-    if not ours or key.primary_arn or key.state not in _key_rules.USABLE_STATES:
+    if not ours or key.primary_arn or key.state not in USABLE_STATES:
         return None
-    return _changes.enable_key_rotation(key, wish.key)
+    return enable_key_rotation(key, wish.key)

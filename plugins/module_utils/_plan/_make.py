@@ -11,45 +11,52 @@ from dataclasses import replace
 from itertools import chain
 from typing import cast
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    _birth,
-    _changes,
-    _key_changes,
-    _plans,
-    _policy_back,
-    _predict,
-    _remedies,
-    _serving,
-    _unseen,
-    _warnings,
-    _wish,
-    _wished_trail,
+from .._checks import AccountVerdict, Settings, TrailVerdict, assess, subject_of
+from .._model import Bucket, Candidate, Change, Key, Missing, Snapshot, Trail
+from ._birth import why_not_trusted
+from ._changes import sort_changes, update_trail
+from ._key_changes import KeyUse, key_changes, rotation
+from ._plans import Plan
+from ._policy_back import NEEDED_TO_DELIVER
+from ._predict import predict
+from ._remedies import (
+    FAILED_RULE_LEADS_TO,
+    Intent,
+    Remedy,
+    find_intents,
+    is_named,
+    may_write,
+    no_longer_excepted,
+    unread,
 )
+from ._serving import Serving, key_account, serving_key
+from ._unseen import blind_moves, bucket_policy_error, in_all_regions
+from ._warnings import plan_warnings
+from ._wish import RefusedError, Targets, Wish
+from ._wished_trail import WishedTrail, wished_changes
 
 # Beside these a change of key can only make things better, or it is nothing that a key could mend.
 NO_WORSE = ("trail_is_delivering",)
-_OF_THE_KEY = (_remedies.Remedy.ANOTHER_KEY, _remedies.Remedy.MERGE)
+_OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
 
-def regions_in_need(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[str, ...]:
+def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
     """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
     if wish.key_id:
-        trails = [verdict.trail for verdict in account.trails if _remedies.may_write(verdict.trail, wish)]
+        trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, wish)]
     else:
-        trails = [intent.trail for intent in _remedies.intents(account, wish) if intent.needs_key]
+        trails = [intent.trail for intent in find_intents(account, wish) if intent.needs_key]
     buckets = (account.snapshot.buckets[trail.bucket_name] for trail in trails)
-    return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, _model.Bucket)}))
+    return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
 
 
 def make_plan(
-    account: _assess.AccountVerdict,
-    targets: _wish.Targets,
-    wish: _wish.Wish,
-    settings: _subject.Settings,
-    wished: _wished_trail.WishedTrail | None = None,
-) -> _plans.Plan:
+    account: AccountVerdict,
+    targets: Targets,
+    wish: Wish,
+    settings: Settings,
+    wished: WishedTrail | None = None,
+) -> Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
     With `wished` only what that trail needs; `account` has it already, see `with_wished_trail`. Pure: the same in, the
@@ -63,40 +70,40 @@ class _Planner:
 
     def __init__(
         self,
-        account: _assess.AccountVerdict,
-        targets: _wish.Targets,
-        wish: _wish.Wish,
-        settings: _subject.Settings,
-        wished: _wished_trail.WishedTrail | None,
+        account: AccountVerdict,
+        targets: Targets,
+        wish: Wish,
+        settings: Settings,
+        wished: WishedTrail | None,
     ) -> None:
         self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
         self._wished = wished
-        self._snapshot: _model.Snapshot = account.snapshot
+        self._snapshot: Snapshot = account.snapshot
         self._refusals: list[str] = []
         self._refused: set[str] = set()
         self._warnings: list[str] = []
-        self._uses: dict[str, _key_changes.KeyUse] = {}
+        self._uses: dict[str, KeyUse] = {}
 
-    def plan(self) -> _plans.Plan:
+    def plan(self) -> Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
-        for intent in _remedies.intents(self._account, self._wish):
+        for intent in find_intents(self._account, self._wish):
             self._choose(intent)
         keys = {use.key.arn: use.key for use in self._uses.values()}
         changes = [change for use in self._uses.values() for change in self._of_use(use)]
         changes += self._of_wished()
-        predicted = _predict.predict(self._snapshot, _changes.in_order(changes), keys)
+        predicted = predict(self._snapshot, sort_changes(changes), keys)
         changes += self._rotations(predicted)
-        predicted = _predict.predict(self._snapshot, _changes.in_order(changes), keys)
+        predicted = predict(self._snapshot, sort_changes(changes), keys)
         self._prove(predicted, changes)
-        in_order = _changes.in_order(changes)
-        self._warnings += _warnings.plan_warnings(self._account, predicted, in_order, self._wish)
-        return _plans.Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._uses)
+        in_order = sort_changes(changes)
+        self._warnings += plan_warnings(self._account, predicted, in_order, self._wish)
+        return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._uses)
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""
         for verdict in self._account.trails:
             trail = verdict.trail
-            if trail.ownership == "inherited" and _remedies.is_named(trail, self._wish):
+            if trail.ownership == "inherited" and is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
                     "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
@@ -106,7 +113,7 @@ class _Planner:
 
     def _expired_exceptions(self) -> Iterator[str]:
         """Whoever listed the exception meant the trail to stay as it is: its day decides nothing for them."""
-        for leave in _remedies.no_longer_excepted(self._account, self._wish):
+        for leave in no_longer_excepted(self._account, self._wish):
             yield (
                 f"An exception has expired, and what it covered would be changed now: {leave} "
                 "Renew it, or take it off exceptions."
@@ -115,49 +122,49 @@ class _Planner:
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [candidate.key for candidate in self._targets.values()]
-        is_needed = any(intent.needs_key for intent in _remedies.intents(self._account, self._wish))
-        if self._wish.key_id and found and not is_needed and all(isinstance(key, _model.Missing) for key in found):
+        is_needed = any(intent.needs_key for intent in find_intents(self._account, self._wish))
+        if self._wish.key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
             yield (
                 f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
                 f"{self._snapshot.account_id}. Correct key_id."
             )
 
-    def _choose(self, intent: _remedies.Intent) -> None:
+    def _choose(self, intent: Intent) -> None:
         """Note which key the trail will have, and what for; or why it gets none."""
         try:
             serving = self._served_by(intent)
-        except _wish.RefusedError as error:
+        except RefusedError as error:
             self._refuse([intent.trail], error)
             return
-        use = self._uses.get(serving.key.arn, _key_changes.KeyUse(serving))
+        use = self._uses.get(serving.key.arn, KeyUse(serving))
         self._warn_of_strangers(intent, serving)
-        subject = _assess.subject_of(_unseen.in_all_regions(self._snapshot), intent.trail, self._settings)
+        subject = subject_of(in_all_regions(self._snapshot), intent.trail, self._settings)
         contexts = {**use.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))}
         # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
         known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
         intents = (*use.intents, intent)
-        self._uses[serving.key.arn] = _key_changes.KeyUse(known, intents, log_contexts=contexts, known=subject.known)
+        self._uses[serving.key.arn] = KeyUse(known, intents, log_contexts=contexts, known=subject.known)
 
-    def _served_by(self, intent: _remedies.Intent) -> _serving.Serving:
+    def _served_by(self, intent: Intent) -> Serving:
         if not intent.needs_key:
             # A key that is merged into or revived was read, or there would be nothing to say about it.
-            return _serving.Serving(cast("_model.Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
+            return Serving(cast("Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
         self._refuse_blind_replacement(intent.verdict)
         bucket = self._snapshot.buckets[intent.trail.bucket_name]
-        if not isinstance(bucket, _model.Bucket):
-            raise _wish.RefusedError(
+        if not isinstance(bucket, Bucket):
+            raise RefusedError(
                 f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so it is open in which "
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
-        candidate: _model.Candidate = self._targets[bucket.region]
-        return _serving.serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
+        candidate: Candidate = self._targets[bucket.region]
+        return serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
 
-    def _warn_of_strangers(self, intent: _remedies.Intent, serving: _serving.Serving) -> None:
+    def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
         """Say whom a key that is found by its alias lets in: whoever may create keys could have given it the alias."""
         key, wish = serving.key, self._wish.key
         if wish is None or serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == key.arn:
             return
-        reason = _birth.why_not_trusted(key, self._settings.readers, wish.administrators)
+        reason = why_not_trusted(key, self._settings.readers, wish.administrators)
         warning = (
             f"The key {key.arn}, to which {wish.alias} leads, is given to trails that have not used it, and {reason}. "
             "If nobody decided that, look who created the key, and give another by key_id."
@@ -165,39 +172,33 @@ class _Planner:
         if reason and warning not in self._warnings:
             self._warnings.append(warning)
 
-    def _refuse_blind_replacement(self, verdict: _assess.TrailVerdict) -> None:
+    def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
         if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
             return
-        blind = [
-            each
-            for each in verdict.findings
-            if _remedies.unread(each) and _remedies.FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY
-        ]
+        blind = [each for each in verdict.findings if unread(each) and FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY]
         if blind:
-            raise _wish.RefusedError(
+            raise RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
                 f"{blind[0].message} {blind[0].remediation} To replace it all the same, set replace_compliant_key."
             )
 
-    def _refuse(self, trails: Sequence[_model.Trail], error: _wish.RefusedError) -> None:
+    def _refuse(self, trails: Sequence[Trail], error: RefusedError) -> None:
         arns = [trail.arn for trail in trails]
         self._refusals.append(f"The trail {', '.join(arns)}: {error}")
         self._refused.update(arns)
 
-    def _of_use(self, use: _key_changes.KeyUse) -> Iterator[_model.Change]:
+    def _of_use(self, use: KeyUse) -> Iterator[Change]:
         """The changes of one key and of the trails that move to it."""
         try:
-            yield from _key_changes.key_changes(
-                use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append
-            )
-        except _wish.RefusedError as error:
+            yield from key_changes(use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append)
+        except RefusedError as error:
             self._refuse([intent.trail for intent in use.intents], error)
         for intent in use.intents if self._wished is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
-                yield _changes.update_trail(intent.trail, use.key.arn)
+                yield update_trail(intent.trail, use.key.arn)
 
-    def _of_wished(self) -> list[_model.Change]:
+    def _of_wished(self) -> list[Change]:
         """The changes of the trail that is wished for, and of its bucket, where it has got its key."""
         wished = self._wished
         if wished is None or wished.trail.arn in self._refused:
@@ -205,59 +206,57 @@ class _Planner:
         given = (use.key.arn for use in self._uses.values() for intent in use.intents if intent.needs_key)
         key_arn = next(given, wished.trail.kms_key_arn) or ""
         try:
-            return list(_wished_trail.wished_changes(self._snapshot, wished, key_arn))
-        except _wish.RefusedError as error:
+            return list(wished_changes(self._snapshot, wished, key_arn))
+        except RefusedError as error:
             self._refuse([wished.trail], error)
             return []
 
-    def _rotations(self, predicted: _model.Snapshot) -> list[_model.Change]:
+    def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
-        keys = [key for key in predicted.keys.values() if isinstance(key, _model.Key)]
-        found = (
-            _key_changes.rotation(key, _serving.key_account(self._snapshot, self._wish), self._wish) for key in keys
-        )
+        keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
+        found = (rotation(key, key_account(self._snapshot, self._wish), self._wish) for key in keys)
         return [change for change in found if change]
 
-    def _prove(self, predicted: _model.Snapshot, changes: list[_model.Change]) -> None:
+    def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
         """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
 
         A trail that has a key, or that delivers, is not moved unseen either: its logs are at stake.
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
-        for blind in _unseen.blind_moves(self._snapshot, predicted, moves, self._wish):
+        for blind in blind_moves(self._snapshot, predicted, moves, self._wish):
             if blind.trail_arn not in self._refused:
                 (self._refusals if blind.is_refused else self._warnings).append(blind.message)
         moved = had_key.keys() - self._refused
         if not moved:
             return
-        judged = _assess.assess(_unseen.in_all_regions(predicted), _without_leave(self._settings))
+        judged = assess(in_all_regions(predicted), _without_leave(self._settings))
         for verdict in judged.trails:
             if verdict.trail.arn in moved:
                 self._prove_trail(verdict, predicted, had_key=had_key[verdict.trail.arn])
 
-    def _prove_trail(self, verdict: _assess.TrailVerdict, predicted: _model.Snapshot, *, had_key: bool) -> None:
+    def _prove_trail(self, verdict: TrailVerdict, predicted: Snapshot, *, had_key: bool) -> None:
         trail = verdict.trail
         # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
-        aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if _unseen.bucket_policy_error(predicted, trail) else []))
+        aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if bucket_policy_error(predicted, trail) else []))
         for finding in verdict.findings:
             if finding.level != "required" or finding.rule in aside:
                 continue
             words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
-            unseen = had_key and finding.rule in _policy_back.NEEDED_TO_DELIVER and _remedies.unread(finding)
+            unseen = had_key and finding.rule in NEEDED_TO_DELIVER and unread(finding)
             if finding.status == "fail" or unseen:
                 self._refusals.append(words.strip())
             elif finding.status == "unknown":
                 self._warnings.append(words.strip())
 
 
-def _without_leave(settings: _subject.Settings) -> _subject.Settings:
+def _without_leave(settings: Settings) -> Settings:
     """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
     return replace(
         settings,
-        levels={rule: level for rule, level in settings.levels.items() if rule not in _policy_back.NEEDED_TO_DELIVER},
+        levels={rule: level for rule, level in settings.levels.items() if rule not in NEEDED_TO_DELIVER},
         exceptions=tuple(
-            replace(each, rules=tuple(rule for rule in each.rules if rule not in _policy_back.NEEDED_TO_DELIVER))
+            replace(each, rules=tuple(rule for rule in each.rules if rule not in NEEDED_TO_DELIVER))
             for each in settings.exceptions
         ),
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _key_changes
+from .._model import Change, Snapshot
+from ._key_changes import KeyUse
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Plan:
     `predicted` is the account as it will be once they are. `uses` has the keys that trails use or are to use, by ARN.
     """
 
-    changes: tuple[_model.Change, ...]
+    changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
-    predicted: _model.Snapshot
-    uses: Mapping[str, _key_changes.KeyUse] = field(default_factory=dict, compare=False)
+    predicted: Snapshot
+    uses: Mapping[str, KeyUse] = field(default_factory=dict, compare=False)

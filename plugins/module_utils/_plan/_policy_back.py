@@ -11,20 +11,27 @@ from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _unseen, _writable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _comparison,
-    _document,
-    _ours,
-    _validate,
-    _words,
+from .._checks import Settings, TrailVerdict, assess
+from .._model import Finding, Key, Missing, ReadError, Replaced, Snapshot, Trail
+from .._policy import (
+    Policy,
+    PolicyError,
+    Statement,
+    beyond,
+    is_ours,
+    listing,
+    meaning,
+    parse,
+    same_policy,
+    to_json,
+    validate,
 )
+from ._unseen import in_all_regions
+from ._writable import why_not_writable
 
-KeyFact: TypeAlias = "_model.Key | _model.Missing | _model.ReadError"
+KeyFact: TypeAlias = Key | Missing | ReadError
 # What was read of accounts, by their ids.
-Seen: TypeAlias = Mapping[str, _model.Snapshot]
+Seen: TypeAlias = Mapping[str, Snapshot]
 # A trail or a pattern of trails in a policy, and its account.
 _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/[^"]*')
 # Of these a trail that moves back must be sure, whatever it failed on the key that it leaves.
@@ -33,7 +40,7 @@ NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_e
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
 
 
-def concerned(row: _model.Replaced, seen: Seen) -> frozenset[str]:
+def concerned(row: Replaced, seen: Seen) -> frozenset[str]:
     """The accounts whose trails may need what goes: the key's own, those of the trails that are named no more, and
     those of the trails that have the key.
     """
@@ -45,15 +52,15 @@ def concerned(row: _model.Replaced, seen: Seen) -> frozenset[str]:
 def _trails(policy: str) -> set[tuple[str, str]]:
     """The trails that a policy names, with their accounts."""
     try:
-        text = _document.to_json(_document.parse(policy).document)
-    except _document.PolicyError:
+        text = to_json(parse(policy).document)
+    except PolicyError:
         return set()
     return {(found[0], found[1]) for found in _TRAILS.finditer(text)}
 
 
-def trails_of(seen: Seen) -> Iterator[tuple[str, _model.Trail]]:
+def trails_of(seen: Seen) -> Iterator[tuple[str, Trail]]:
     """The trails, each once, with the account that knows it best: its owner, else one that it is delegated to."""
-    known: dict[str, tuple[str, _model.Trail]] = {}
+    known: dict[str, tuple[str, Trail]] = {}
     rank = ("owned", "delegated", "inherited")
     for account, snapshot in sorted(seen.items()):
         for trail in snapshot.trails:
@@ -63,42 +70,42 @@ def trails_of(seen: Seen) -> Iterator[tuple[str, _model.Trail]]:
     yield from known.values()
 
 
-def is_back(row: _model.Replaced, key: KeyFact) -> bool:
+def is_back(row: Replaced, key: KeyFact) -> bool:
     """Whether the key has the policy that it had."""
-    policy = key.policy if isinstance(key, _model.Key) else None
-    return isinstance(policy, str) and _comparison.same_policy(policy, row.before)
+    policy = key.policy if isinstance(key, Key) else None
+    return isinstance(policy, str) and same_policy(policy, row.before)
 
 
-def why_it_stays(row: _model.Replaced, key: KeyFact, seen: Seen, writer: str | None) -> str | None:
+def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) -> str | None:
     """Why the policy is left as it is; None where nothing but what the trails need can be against its return.
 
     `writer` is the principal that would write it, where that is known.
     """
-    if not isinstance(key, _model.Key) or isinstance(key.policy, _model.ReadError):
+    if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         return (
             "it cannot be read, so it is left as it is. Restore with credentials that may read it, or take it off the "
             "backup."
         )
-    if not _comparison.same_policy(key.policy, row.after):
+    if not same_policy(key.policy, row.after):
         return (
             "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or take it off the "
             "backup."
         )
     accounts = concerned(row, seen)
-    before, present = _document.parse(str(row.before)), _document.parse(key.policy)
+    before, present = parse(str(row.before)), parse(key.policy)
     return (
         _why_not_all_is_seen({account: seen.get(account) for account in accounts})
         or _why_kms_would_not_take_it(before, present)
         or _why_it_is_no_step_back(before, present)
-        or _writable.why_not_writable(key, "PutKeyPolicy", writer)
+        or why_not_writable(key, "PutKeyPolicy", writer)
     )
 
 
-def _why_not_all_is_seen(accounts: Mapping[str, _model.Snapshot | None]) -> str | None:
+def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> str | None:
     unread = sorted(account for account, snapshot in accounts.items() if snapshot is None)
     if unread:
         return (
-            f"the key serves account {_words.listing(unread)} as well, whose trails are not seen here and may need "
+            f"the key serves account {listing(unread)} as well, whose trails are not seen here and may need "
             "what it allows now. Restore together with the accounts that it serves, or take it off the backup, and "
             "set it by hand when no trail needs it."
         )
@@ -111,66 +118,66 @@ def _why_not_all_is_seen(accounts: Mapping[str, _model.Snapshot | None]) -> str 
     return None
 
 
-def _unseen_regions(snapshot: _model.Snapshot) -> set[str]:
+def _unseen_regions(snapshot: Snapshot) -> set[str]:
     enabled = snapshot.enabled_regions
-    left_out = () if isinstance(enabled, _model.ReadError) else {*enabled} - {*snapshot.regions}
+    left_out = () if isinstance(enabled, ReadError) else {*enabled} - {*snapshot.regions}
     return {*left_out, *(error.region for error in (*snapshot.errors, *snapshot.closed_regions))}
 
 
-def _why_kms_would_not_take_it(before: _document.Policy, present: _document.Policy) -> str | None:
-    problems = _validate.validate(before, accepted=present)
+def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
+    problems = validate(before, accepted=present)
     if problems:
         return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or take it off the backup."
     return None
 
 
-def _why_it_is_no_step_back(before: _document.Policy, present: _document.Policy) -> str | None:
+def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
     """What of the policy before no enforcement has replaced by the present one, which it only adds to."""
-    then, now = ({_comparison.meaning(each.document) for each in policy.statements} for policy in (before, present))
+    then, now = ({meaning(each.document) for each in policy.statements} for policy in (before, present))
     odd = {each.label for each in before.statements if _is_odd(each, now)}
     odd |= {each.label for each in present.statements if _is_odd(each, then)}
     rest = ({**policy.document, "Statement": []} for policy in (before, present))
-    if odd or not _comparison.same_policy(*map(_document.to_json, rest)):
+    if odd or not same_policy(*map(to_json, rest)):
         return (
             f"before and after differ in the backup in what no enforcement writes{_named(odd)}, so that statements of "
             "others would go or come. Take the file as it was written, or set the policy by hand."
         )
     others = [each.document for each in present.statements]
     for statement in before.statements:
-        is_new = _comparison.meaning(statement.document) not in now
-        more = _ours.beyond(statement.document, others) if is_new else ()
+        is_new = meaning(statement.document) not in now
+        more = beyond(statement.document, others) if is_new else ()
         if more:
             return (
                 f"as it was, its {statement.label} reaches further than the policy that stands now, to "
-                f"{_words.listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
+                f"{listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
             )
     return None
 
 
-def _is_odd(statement: _document.Statement, known: Collection[Hashable]) -> bool:
+def _is_odd(statement: Statement, known: Collection[Hashable]) -> bool:
     """Whether a statement is somebody else's and not among those known."""
-    return not _ours.is_ours(statement.document) and _comparison.meaning(statement.document) not in known
+    return not is_ours(statement.document) and meaning(statement.document) not in known
 
 
 def _named(labels: Collection[str]) -> str:
-    return f" ({_words.listing(sorted(labels))})" if labels else ""
+    return f" ({listing(sorted(labels))})" if labels else ""
 
 
-def who_needs_it(row: _model.Replaced, key: _model.Key, seen: Seen) -> Iterator[tuple[_model.Trail, _model.Finding]]:
+def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, Finding]]:
     """The trails that have the key and need what would go, or may need it, each with what they would fail."""
     policies = (key, replace(key, policy=str(row.before)))
     using = [(account, trail) for account, trail in trails_of(seen) if trail.kms_key_arn == row.arn]
     for account, trail in using:
         alone = replace(seen[account], trails=(trail,))
         now, then = (
-            _doubts_of_all(replace(alone, keys={**alone.keys, row.arn: each}), _subject.Settings())[trail.arn]
+            _doubts_of_all(replace(alone, keys={**alone.keys, row.arn: each}), Settings())[trail.arn]
             for each in policies
         )
         yield from ((trail, finding) for rule, finding in then.items() if _is_worse(now.get(rule), finding))
 
 
 def would_go_blind(
-    snapshot: _model.Snapshot, predicted: _model.Snapshot, moved: Collection[str], settings: _subject.Settings
+    snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[str]:
     """What is needed to deliver and gets lost by an old key or an old policy, or may be."""
     before, after = (_doubts_of_all(each, settings) for each in (snapshot, predicted))
@@ -185,17 +192,17 @@ def would_go_blind(
                 )
 
 
-def _doubts_of_all(snapshot: _model.Snapshot, settings: _subject.Settings) -> dict[str, dict[str, _model.Finding]]:
+def _doubts_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
     """What each trail needs to deliver and is not certain to have, by rule.
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
     plain = replace(settings, levels={}, exceptions=())
-    judged = _assess.assess(_unseen.in_all_regions(snapshot), plain)
+    judged = assess(in_all_regions(snapshot), plain)
     return {verdict.trail.arn: _doubts(verdict) for verdict in judged.trails}
 
 
-def _doubts(verdict: _assess.TrailVerdict) -> dict[str, _model.Finding]:
+def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
     """What is needed to deliver and is not certain, by rule."""
     return {
         finding.rule: finding
@@ -204,5 +211,5 @@ def _doubts(verdict: _assess.TrailVerdict) -> dict[str, _model.Finding]:
     }
 
 
-def _is_worse(before: _model.Finding | None, after: _model.Finding) -> bool:
+def _is_worse(before: Finding | None, after: Finding) -> bool:
     return before is None or (before.status, after.status) == ("unknown", "fail")

@@ -10,20 +10,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _key_rules
+from .._checks import USABLE_STATES
+from .._model import Bucket, Change, Ground, Key, Missing, ReadError, Snapshot, Trail, TrailStatus
+from .._permissions import iam_action
 
 OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
 
 
-def predict(
-    snapshot: _model.Snapshot, changes: Collection[_model.Change], keys: Mapping[str, _model.Key]
-) -> _model.Snapshot:
+def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, Key]) -> Snapshot:
     """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
 
     Of the keys only those remain that a trail uses then, as a reader would find them.
     """
-    known: dict[str, _model.Key | _model.Missing | _model.ReadError] = {**snapshot.keys, **keys}
+    known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
     trails = {trail.arn: trail for trail in snapshot.trails}
     buckets = dict(snapshot.buckets)
     for change in changes:
@@ -35,7 +34,7 @@ def predict(
         else:
             arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
             key = known[arn]
-            known[arn] = changed(key, change) if isinstance(key, _model.Key) else key
+            known[arn] = changed(key, change) if isinstance(key, Key) else key
     used = {trail.kms_key_arn for trail in trails.values()}
     predicted = replace(
         snapshot,
@@ -46,26 +45,26 @@ def predict(
     return without_old_errors(predicted, changes, snapshot.read_at)
 
 
-def ground(predicted: _model.Snapshot) -> _model.Ground:
+def predicted_ground(predicted: Snapshot) -> Ground:
     """What the changes of a plan stand on, by what it predicts."""
-    found: dict[str, str | _model.ReadError | None] = {
+    found: dict[str, str | ReadError | None] = {
         f"arn:{predicted.partition}:s3:::{name}": bucket.policy
         for name, bucket in predicted.buckets.items()
-        if isinstance(bucket, _model.Bucket)
+        if isinstance(bucket, Bucket)
     }
     for arn, key in predicted.keys.items():
-        if isinstance(key, _model.Key) and key.state in _key_rules.USABLE_STATES:
+        if isinstance(key, Key) and key.state in USABLE_STATES:
             found[arn] = key.policy
-    return _model.Ground(
+    return Ground(
         usable=frozenset(found) | {trail.arn for trail in predicted.trails},
-        policies={arn: policy for arn, policy in found.items() if not isinstance(policy, _model.ReadError)},
+        policies={arn: policy for arn, policy in found.items() if not isinstance(policy, ReadError)},
     )
 
 
-def _changed_trail(trail: _model.Trail, change: _model.Change, now: datetime) -> _model.Trail:
+def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
     """The trail after one change of it; one that is created is in the snapshot as it will be born."""
     if change.operation == "StartLogging":
-        if not isinstance(trail.status, _model.TrailStatus):
+        if not isinstance(trail.status, TrailStatus):
             return trail
         return replace(trail, status=replace(trail.status, is_logging=True, logging_since=now))
     return replace(
@@ -76,13 +75,11 @@ def _changed_trail(trail: _model.Trail, change: _model.Change, now: datetime) ->
     )
 
 
-def _with_policy(
-    bucket: _model.Bucket | _model.Missing | _model.ReadError, change: _model.Change
-) -> _model.Bucket | _model.Missing | _model.ReadError:
-    return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, _model.Bucket) else bucket
+def _with_policy(bucket: Bucket | Missing | ReadError, change: Change) -> Bucket | Missing | ReadError:
+    return replace(bucket, policy=str(change.after["policy"])) if isinstance(bucket, Bucket) else bucket
 
 
-def changed(key: _model.Key, change: _model.Change) -> _model.Key:
+def changed(key: Key, change: Change) -> Key:
     """The key after one change of it."""
     if change.operation in ("CreateKey", "PutKeyPolicy"):
         return replace(key, policy=str(change.after["policy"]))
@@ -94,7 +91,7 @@ def changed(key: _model.Key, change: _model.Change) -> _model.Key:
     return replace(key, state=str(change.after["state"]), deletion_date=None, rotation_enabled=rotation)
 
 
-def _untold_rotation(key: _model.Key) -> bool | _model.ReadError | None:
+def _untold_rotation(key: Key) -> bool | ReadError | None:
     """What a key that is pending deletion will show of its rotation once it is kept: what it showed before.
 
     Until then KMS says false, and "if you cancel the deletion, the original key rotation status is restored" (KMS API
@@ -102,37 +99,38 @@ def _untold_rotation(key: _model.Key) -> bool | _model.ReadError | None:
     """
     if key.rotation_enabled is not False:
         return key.rotation_enabled
-    return _model.ReadError(
+    return ReadError(
         "kms",
         "GetKeyRotationStatus",
-        _permissions.iam_action("kms", "GetKeyRotationStatus"),
+        iam_action("kms", "GetKeyRotationStatus"),
         key.region,
         "PendingDeletion",
         "while a key is pending deletion KMS does not tell; once it is kept it rotates as it did before",
     )
 
 
-def _with_alias(key: _model.Key, alias_arn: str) -> tuple[str, ...] | _model.ReadError:
-    if isinstance(key.aliases, _model.ReadError):
+def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
+    if isinstance(key.aliases, ReadError):
         return key.aliases
     return tuple(sorted({*key.aliases, alias_arn.rpartition(":")[2]}))
 
 
-def touched(snapshot: _model.Snapshot, changes: Iterable[_model.Change]) -> frozenset[str]:
+def changed_trails(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
     """The ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
     resources = {change.resource for change in changes if change.operation != "EnableKeyRotation"}
     return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 
-def without_old_errors(
-    snapshot: _model.Snapshot, changes: Collection[_model.Change], since: datetime
-) -> _model.Snapshot:
+def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> Snapshot:
     """The snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
 
     Of each trail that they reach the delivery errors go, which speak of the key before the change. Of one that has
     another key since, its digests go as well: they show nothing of that key, whose encryption they may follow.
     """
-    reached, moved = touched(snapshot, changes), {each.resource for each in changes if each.operation == "UpdateTrail"}
+    reached, moved = (
+        changed_trails(snapshot, changes),
+        {each.resource for each in changes if each.operation == "UpdateTrail"},
+    )
     trails = tuple(
         _without_old_error(trail, since, moved=trail.arn in moved) if trail.arn in reached else trail
         for trail in snapshot.trails
@@ -140,9 +138,9 @@ def without_old_errors(
     return replace(snapshot, trails=trails)
 
 
-def _without_old_error(trail: _model.Trail, since: datetime, *, moved: bool) -> _model.Trail:
+def _without_old_error(trail: Trail, since: datetime, *, moved: bool) -> Trail:
     status = trail.status
-    if not isinstance(status, _model.TrailStatus):
+    if not isinstance(status, TrailStatus):
         return trail
     digest = status.latest_digest_delivery_time
     if moved and digest and digest <= since:
@@ -152,6 +150,6 @@ def _without_old_error(trail: _model.Trail, since: datetime, *, moved: bool) -> 
     return replace(trail, status=status)
 
 
-def delivered_since(status: _model.TrailStatus, since: datetime) -> bool:
+def delivered_since(status: TrailStatus, since: datetime) -> bool:
     """Whether a delivery later than `since` is known."""
     return status.latest_delivery_time is not None and status.latest_delivery_time > since

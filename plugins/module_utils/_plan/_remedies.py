@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
+from .._checks import AccountVerdict, TrailVerdict
+from .._model import Finding, Key, Trail
+from ._wish import Wish
 
 
 class Remedy(Enum):
@@ -65,12 +65,12 @@ class Intent:
     `lacking` is what the policy of its present key is to allow and does not: CloudTrail's actions, and readers.
     """
 
-    verdict: _assess.TrailVerdict
+    verdict: TrailVerdict
     remedies: frozenset[Remedy]
     lacking: frozenset[str] = frozenset()
 
     @property
-    def trail(self) -> _model.Trail:
+    def trail(self) -> Trail:
         """The trail."""
         return self.verdict.trail
 
@@ -85,14 +85,14 @@ class Intent:
         return self.needs_key or self.verdict.verdict == "non_compliant"
 
 
-def intents(account: _assess.AccountVerdict, wish: _wish.Wish) -> tuple[Intent, ...]:
+def find_intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
     found = (Intent(each, _remedies(account, each, wish), _lacking(account, each)) for each in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
-def may_write(trail: _model.Trail, wish: _wish.Wish) -> bool:
+def may_write(trail: Trail, wish: Wish) -> bool:
     """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
     Where the run enforces in the owner's account as well, that one writes it. Who wishes for a trail asks for nothing
@@ -105,12 +105,12 @@ def may_write(trail: _model.Trail, wish: _wish.Wish) -> bool:
     return trail.ownership == "owned" or (delegated and is_named(trail, wish))
 
 
-def is_named(trail: _model.Trail, wish: _wish.Wish) -> bool:
+def is_named(trail: Trail, wish: Wish) -> bool:
     """Whether the user asks for this very trail."""
     return trail.arn in wish.trails or trail.name in wish.trails
 
 
-def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wish: _wish.Wish) -> frozenset[Remedy]:
+def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
     if wish.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
@@ -120,27 +120,27 @@ def _remedies(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, wi
     return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
 
 
-def _lacking(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict) -> frozenset[str]:
+def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:
     merged = (each for each in verdict.findings if _leads_to(account, verdict, each) is Remedy.MERGE)
     return frozenset(chain.from_iterable(_lacked(each) for each in merged))
 
 
-def _lacked(finding: _model.Finding) -> list[str]:
+def _lacked(finding: Finding) -> list[str]:
     """CloudTrail's action that one finding is about, or the readers."""
     action = ACTION_OF_RULE.get(finding.rule)
     return [action] if action else [*_denied_readers(finding), *_delegated_readers(finding)]
 
 
-def _denied_readers(finding: _model.Finding) -> Iterator[str]:
+def _denied_readers(finding: Finding) -> Iterator[str]:
     return (reader for reader, answer in _answers(finding) if str(answer.get("outcome")).endswith("deny"))
 
 
-def _delegated_readers(finding: _model.Finding) -> Iterator[str]:
+def _delegated_readers(finding: Finding) -> Iterator[str]:
     """The readers whom only their account's own statement covers: naming them settles that."""
     return (reader for reader, answer in _answers(finding) if answer.get("delegated"))
 
 
-def _answers(finding: _model.Finding) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _answers(finding: Finding) -> Iterator[tuple[str, Mapping[str, object]]]:
     return ((name, answer) for name, answer in finding.evidence.items() if isinstance(answer, Mapping))
 
 
@@ -148,8 +148,8 @@ def _answers(finding: _model.Finding) -> Iterator[tuple[str, Mapping[str, object
 class Leave:
     """A finding that would lead to a change without its exception, and the exception, or the one that has expired."""
 
-    trail: _model.Trail
-    finding: _model.Finding
+    trail: Trail
+    finding: Finding
     exception: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -157,17 +157,17 @@ class Leave:
         return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
-def left_alone(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[Leave]:
+def left_alone(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
     """What exceptions keep from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "exception")
 
 
-def no_longer_excepted(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[Leave]:
+def no_longer_excepted(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
     """What expired exceptions kept from being changed, on trails that may be written."""
     yield from _leaves(account, wish, "expired_exception")
 
 
-def _leaves(account: _assess.AccountVerdict, wish: _wish.Wish, kind: str) -> Iterator[Leave]:
+def _leaves(account: AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
     for verdict in account.trails:
         for finding in verdict.findings if may_write(verdict.trail, wish) else ():
             exception = finding.evidence.get(kind)
@@ -177,7 +177,7 @@ def _leaves(account: _assess.AccountVerdict, wish: _wish.Wish, kind: str) -> Ite
                     yield Leave(verdict.trail, finding, exception)
 
 
-def _leads_to(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, finding: _model.Finding) -> Remedy:
+def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:
     """What one finding leads to. Only what makes a trail non-compliant is acted upon.
 
     What is unknown leads to nothing, but for one case: a reader whom only the account's own statement covers was asked
@@ -192,15 +192,15 @@ def _leads_to(account: _assess.AccountVerdict, verdict: _assess.TrailVerdict, fi
         return Remedy.REPORT
     if finding.rule == "key_is_usable":
         key = account.snapshot.keys[verdict.trail.kms_key_arn or ""]
-        return STATE_LEADS_TO.get(key.state, remedy) if isinstance(key, _model.Key) and is_right_kind(key) else remedy
+        return STATE_LEADS_TO.get(key.state, remedy) if isinstance(key, Key) and is_right_kind(key) else remedy
     return remedy
 
 
-def unread(finding: _model.Finding) -> bool:
+def unread(finding: Finding) -> bool:
     """Whether the finding is unknown because something could not be read."""
     return finding.status == "unknown" and "iam_action" in finding.evidence
 
 
-def is_right_kind(key: _model.Key) -> bool:
+def is_right_kind(key: Key) -> bool:
     """Whether CloudTrail could use a key of this kind (CloudTrail API reference, UpdateTrail: symmetric keys only)."""
     return (key.usage, key.spec) == ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT")

@@ -14,19 +14,17 @@ import operator
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
-    _birth,
-    _changes,
-    _plans,
-    _policy_back,
-    _predict,
-    _unseen,
-    _warnings,
-    _wish,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _comparison, _document, _words
+from .._checks import AccountVerdict, Settings
+from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Replaced, Same, Snapshot, Trail
+from .._policy import listing, parse, same_policy
+from ._birth import is_born_here
+from ._changes import put_key_policy, update_trail
+from ._plans import Plan
+from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
+from ._predict import changed, predict
+from ._unseen import blind_moves
+from ._warnings import plan_warnings
+from ._wish import Wish
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,10 @@ class SharedPolicy:
     `plan_policy` makes it for what they are by then.
     """
 
-    row: _model.Replaced
+    row: Replaced
     account_id: str
     accounts: tuple[str, ...]
-    plan: _plans.Plan
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -50,38 +48,38 @@ class RestorePlans:
     `predicted` are the accounts once all is applied.
     """
 
-    plans: Mapping[str, _plans.Plan]
+    plans: Mapping[str, Plan]
     policies: tuple[SharedPolicy, ...]
-    predicted: Mapping[str, _model.Snapshot]
+    predicted: Mapping[str, Snapshot]
     warnings: tuple[str, ...] = ()
 
 
-def keys_of_backup(backup: _model.Backup) -> tuple[str, ...]:
+def keys_of_backup(backup: Backup) -> tuple[str, ...]:
     """The ARNs of the keys that a restore may touch."""
     arns = {row.before for row in backup.trail_keys if row.before} | {row.arn for row in backup.key_policies}
     return tuple(sorted(arns))
 
 
-def best_known(readings: Iterable[Mapping[str, _policy_back.KeyFact]]) -> dict[str, _policy_back.KeyFact]:
+def best_known(readings: Iterable[Mapping[str, KeyFact]]) -> dict[str, KeyFact]:
     """What several accounts have read of keys, of each the most that one of them was shown."""
-    found: dict[str, _policy_back.KeyFact] = {}
+    found: dict[str, KeyFact] = {}
     for arn, key in (item for reading in readings for item in reading.items()):
         if arn not in found or _shown(key) > _shown(found[arn]):
             found[arn] = key
     return found
 
 
-def _shown(key: _policy_back.KeyFact) -> int:
+def _shown(key: KeyFact) -> int:
     """How much of a key a reading shows: nothing, the key without its policy, or all."""
-    return isinstance(key, _model.Key) + (isinstance(key, _model.Key) and isinstance(key.policy, str))
+    return isinstance(key, Key) + (isinstance(key, Key) and isinstance(key.policy, str))
 
 
 def make_restore_plans(
-    judged: Mapping[str, _assess.AccountVerdict],
-    backups: Mapping[str, _model.Backup],
-    keys: Mapping[str, _policy_back.KeyFact],
-    wishes: Mapping[str, _wish.Wish],
-    settings: Mapping[str, _subject.Settings],
+    judged: Mapping[str, AccountVerdict],
+    backups: Mapping[str, Backup],
+    keys: Mapping[str, KeyFact],
+    wishes: Mapping[str, Wish],
+    settings: Mapping[str, Settings],
 ) -> RestorePlans:
     """Plan what puts the backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
 
@@ -97,11 +95,11 @@ class _Restore:
 
     def __init__(
         self,
-        judged: Mapping[str, _assess.AccountVerdict],
-        backups: Mapping[str, _model.Backup],
-        keys: Mapping[str, _policy_back.KeyFact],
-        wishes: Mapping[str, _wish.Wish],
-        settings: Mapping[str, _subject.Settings],
+        judged: Mapping[str, AccountVerdict],
+        backups: Mapping[str, Backup],
+        keys: Mapping[str, KeyFact],
+        wishes: Mapping[str, Wish],
+        settings: Mapping[str, Settings],
     ) -> None:
         self._judged, self._backups, self._keys, self._wishes, self._settings = judged, backups, keys, wishes, settings
         self._seen = {account: verdict.snapshot for account, verdict in judged.items()}
@@ -111,23 +109,23 @@ class _Restore:
 
     def plans(self) -> RestorePlans:
         """The plans of all accounts, and of the policies that they share."""
-        trails: dict[str, list[_model.Replaced]] = {account: [] for account in self._judged}
+        trails: dict[str, list[Replaced]] = {account: [] for account in self._judged}
         for account, row in self._rows("trail_keys", operator.eq):
             owner = row.arn.split(":")[4]
             trails[owner if owner in self._judged else account].append(row)
-        own: dict[str, list[_model.Replaced]] = {account: [] for account in self._judged}
+        own: dict[str, list[Replaced]] = {account: [] for account in self._judged}
         shared = []
-        for account, row in self._rows("key_policies", _comparison.same_policy):
-            if _policy_back.concerned(row, self._seen) == {account}:
+        for account, row in self._rows("key_policies", same_policy):
+            if concerned(row, self._seen) == {account}:
                 own[account].append(row)
-            elif not _policy_back.is_back(row, self._keys[row.arn]):
+            elif not is_back(row, self._keys[row.arn]):
                 shared.append((account, row))
         plans = {account: self._own(account, trails[account], own[account]) for account in self._judged}
         return self._with_shared(plans, shared)
 
-    def _rows(self, name: str, same: _model.Same) -> Iterator[tuple[str, _model.Replaced]]:
+    def _rows(self, name: str, same: Same) -> Iterator[tuple[str, Replaced]]:
         """The rows with the account of their backup; of what several accounts have the latest is undone first."""
-        found: dict[str, tuple[str, _model.Replaced]] = {}
+        found: dict[str, tuple[str, Replaced]] = {}
         for backup in sorted(self._asked.values(), key=lambda each: each.taken_at):
             for row in getattr(backup, name):
                 account, earlier = found.get(row.arn, (None, None))
@@ -137,37 +135,35 @@ class _Restore:
                 found[row.arn] = (backup.account_id, joined or row)
         yield from found.values()
 
-    def _own(self, account: str, trails: Iterable[_model.Replaced], policies: Iterable[_model.Replaced]) -> _plans.Plan:
+    def _own(self, account: str, trails: Iterable[Replaced], policies: Iterable[Replaced]) -> Plan:
         """The plan of what is put back in one account by itself."""
         verdict, wish, refusals = self._judged[account], self._wishes[account], self._refusals[account]
         snapshot = verdict.snapshot
-        changes: list[_model.Change] = []
+        changes: list[Change] = []
         if not self._asked:
-            refusals.append(f"The backup is of account {_words.listing(sorted(self._backups))}, not of {account}.")
+            refusals.append(f"The backup is of account {listing(sorted(self._backups))}, not of {account}.")
         for row in trails:
             changes += _trail_goes_back(snapshot, row, self._created, self._keys, refusals)
         moved = {change.resource for change in changes}
         for row in policies:
             changes += _policy_goes_back(row, self._keys[row.arn], {account: snapshot}, wish, refusals)
         if account not in self._asked and not changes:
-            return _plans.Plan((), tuple(refusals), (), snapshot)
+            return Plan((), tuple(refusals), (), snapshot)
         refusals += _left_out(snapshot, self._asked[account]) if account in self._asked else ()
-        known = {arn: key for arn, key in self._keys.items() if isinstance(key, _model.Key)}
-        predicted = _predict.predict(snapshot, changes, known)
-        blind = _unseen.blind_moves(snapshot, predicted, changes, wish)
+        known = {arn: key for arn, key in self._keys.items() if isinstance(key, Key)}
+        predicted = predict(snapshot, changes, known)
+        blind = blind_moves(snapshot, predicted, changes, wish)
         refusals += (move.message for move in blind if move.is_refused)
-        refusals += _policy_back.would_go_blind(snapshot, predicted, moved, self._settings[account])
-        warnings = _warnings.plan_warnings(verdict, predicted, changes, wish)
-        return _plans.Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+        refusals += would_go_blind(snapshot, predicted, moved, self._settings[account])
+        warnings = plan_warnings(verdict, predicted, changes, wish)
+        return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
-    def _with_shared(
-        self, plans: Mapping[str, _plans.Plan], shared: Iterable[tuple[str, _model.Replaced]]
-    ) -> RestorePlans:
+    def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[tuple[str, Replaced]]) -> RestorePlans:
         """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
         predicted = {each: self._seen[each] if plan.refusals else plan.predicted for each, plan in plans.items()}
         policies = []
         for account, row in shared:
-            accounts = tuple(sorted(_policy_back.concerned(row, self._seen)))
+            accounts = tuple(sorted(concerned(row, self._seen)))
             plan = plan_policy(row, account, predicted, self._keys[row.arn], self._wishes[account])
             policies.append(SharedPolicy(row, account, accounts, plan))
         if len(plans) == 1:
@@ -186,49 +182,47 @@ class _Restore:
         if not left:
             return ()
         return (
-            f"The backup also holds account {_words.listing(left)}: what was replaced there is not put back in this "
+            f"The backup also holds account {listing(left)}: what was replaced there is not put back in this "
             "run, which does not read it.",
         )
 
 
-def plan_policy(
-    row: _model.Replaced, account_id: str, seen: _policy_back.Seen, key: _policy_back.KeyFact, wish: _wish.Wish
-) -> _plans.Plan:
+def plan_policy(row: Replaced, account_id: str, seen: Seen, key: KeyFact, wish: Wish) -> Plan:
     """Plan what puts the policy of a shared key back, which stands in the backup of the account.
 
     `seen` are the accounts with their trails as they are once those have moved, `wish` knows who would write.
     `predicted` holds the key, and the trails that stay on it.
     """
     where = f"The policy of {row.arn}, in the backup of account {account_id}:"
-    trails = tuple(trail for _account, trail in _policy_back.trails_of(seen) if trail.kms_key_arn == row.arn)
+    trails = tuple(trail for _account, trail in trails_of(seen) if trail.kms_key_arn == row.arn)
     ground = replace(
         next(iter(seen.values())), account_id=row.arn.split(":")[4], trails=trails, keys={row.arn: key}, buckets={}
     )
-    reason = _policy_back.why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
-    if _policy_back.is_back(row, key):
-        return _plans.Plan((), (), (), ground)
-    if reason or not isinstance(key, _model.Key):
-        return _plans.Plan((), (f"{where} {reason}",), (), ground)
+    reason = why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    if is_back(row, key):
+        return Plan((), (), (), ground)
+    if reason or not isinstance(key, Key):
+        return Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
         f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
         f"{finding.rule} with the policy as it was: {finding.message} Take the row of the key off key_policies there, "
         "or give the trail another key first."
-        for trail, finding in _policy_back.who_needs_it(row, key, seen)
+        for trail, finding in who_needs_it(row, key, seen)
     )
     change = _policy_change(row, key)
-    predicted = replace(ground, keys={row.arn: _predict.changed(key, change)})
-    return _plans.Plan((change,), refusals, (), predicted)
+    predicted = replace(ground, keys={row.arn: changed(key, change)})
+    return Plan((change,), refusals, (), predicted)
 
 
-def _with_policy(snapshot: _model.Snapshot, plan: _plans.Plan) -> _model.Snapshot:
+def _with_policy(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """The account with a shared policy put back, where it has the key."""
     if plan.refusals or not plan.changes:
         return snapshot
     (change,) = plan.changes
     key = snapshot.keys.get(change.resource)
-    if not isinstance(key, _model.Key):
+    if not isinstance(key, Key):
         return snapshot
-    return replace(snapshot, keys={**snapshot.keys, key.arn: _predict.changed(key, change)})
+    return replace(snapshot, keys={**snapshot.keys, key.arn: changed(key, change)})
 
 
 def _broken(arn: str, earlier: str, later: str) -> str:
@@ -239,12 +233,12 @@ def _broken(arn: str, earlier: str, later: str) -> str:
 
 
 def _trail_goes_back(
-    snapshot: _model.Snapshot,
-    row: _model.Replaced,
+    snapshot: Snapshot,
+    row: Replaced,
     created: Collection[str],
-    keys: Mapping[str, _policy_back.KeyFact],
+    keys: Mapping[str, KeyFact],
     refusals: list[str],
-) -> Iterator[_model.Change]:
+) -> Iterator[Change]:
     """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
@@ -256,35 +250,31 @@ def _trail_goes_back(
         if reason:
             refusals.append(f"The trail {row.arn}: {reason}")
         else:
-            yield _changes.update_trail(trail, str(row.before))
+            yield update_trail(trail, str(row.before))
 
 
-def _is_still_ours(
-    trail: _model.Trail, row: _model.Replaced, created: Collection[str], snapshot: _model.Snapshot
-) -> bool:
+def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapshot: Snapshot) -> bool:
     """Whether the trail has the key that the enforcement gave it.
 
     A run that was ended could not note the ARN of the key that it created: such a key is known by its policy.
     """
     if trail.kms_key_arn == row.after:
         return True
-    if trail.kms_key_arn is None or not row.after.endswith(_model.PLACEHOLDER):
+    if trail.kms_key_arn is None or not row.after.endswith(PLACEHOLDER):
         return False
     key = snapshot.keys[trail.kms_key_arn]
-    is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(_model.PLACEHOLDER))
-    return trail.kms_key_arn in created or (
-        is_where_it_was_to_be and isinstance(key, _model.Key) and _birth.is_born_here(key)
-    )
+    is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(PLACEHOLDER))
+    return trail.kms_key_arn in created or (is_where_it_was_to_be and isinstance(key, Key) and is_born_here(key))
 
 
-def _somebody_elses(trail: _model.Trail) -> str:
+def _somebody_elses(trail: Trail) -> str:
     return (
         f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
         "Set its key by hand, or take it off the backup."
     )
 
 
-def _why_it_stays(trail: _model.Trail, row: _model.Replaced, keys: Mapping[str, _policy_back.KeyFact]) -> str | None:
+def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> str | None:
     if row.before is None:
         return (
             "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
@@ -292,30 +282,28 @@ def _why_it_stays(trail: _model.Trail, row: _model.Replaced, keys: Mapping[str, 
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
-    if isinstance(key, _model.Key):
+    if isinstance(key, Key):
         return None
-    why = key.message if isinstance(key, _model.Missing) else f"{key.operation} answered {key.code}: {key.message}"
+    why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
     return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
 
 
-def _policy_goes_back(
-    row: _model.Replaced, key: _policy_back.KeyFact, seen: _policy_back.Seen, wish: _wish.Wish, refusals: list[str]
-) -> Iterator[_model.Change]:
+def _policy_goes_back(row: Replaced, key: KeyFact, seen: Seen, wish: Wish, refusals: list[str]) -> Iterator[Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
-    if _policy_back.is_back(row, key):
+    if is_back(row, key):
         return
-    reason = _policy_back.why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
-    if reason is None and isinstance(key, _model.Key):
+    reason = why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    if reason is None and isinstance(key, Key):
         yield _policy_change(row, key)
     else:
         refusals.append(f"The policy of {row.arn}: {reason}")
 
 
-def _policy_change(row: _model.Replaced, key: _model.Key) -> _model.Change:
-    return _changes.put_key_policy(key, _document.parse(str(row.before)).to_json())
+def _policy_change(row: Replaced, key: Key) -> Change:
+    return put_key_policy(key, parse(str(row.before)).to_json())
 
 
-def _left_out(snapshot: _model.Snapshot, backup: _model.Backup) -> Iterator[str]:
+def _left_out(snapshot: Snapshot, backup: Backup) -> Iterator[str]:
     """What of a backup no restore puts back, and what has not been put back by others either."""
     for row in backup.bucket_policies:
         bucket = snapshot.buckets.get(row.arn.rpartition(":")[2])
@@ -330,7 +318,7 @@ def _left_out(snapshot: _model.Snapshot, backup: _model.Backup) -> Iterator[str]
             yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or take it off the backup."
 
 
-def _has_policy(bucket: _model.Bucket | _model.Missing | _model.ReadError | None, before: str | None) -> bool:
-    if not isinstance(bucket, _model.Bucket) or isinstance(bucket.policy, _model.ReadError):
+def _has_policy(bucket: Bucket | Missing | ReadError | None, before: str | None) -> bool:
+    if not isinstance(bucket, Bucket) or isinstance(bucket.policy, ReadError):
         return False
-    return _comparison.same_policy(bucket.policy, before)
+    return same_policy(bucket.policy, before)

@@ -9,43 +9,43 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _approval, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _birth, _remedies, _wish
+from .._checks import Result, Settings, is_approved
+from .._model import PLACEHOLDER, Candidate, Key, ReadError, Snapshot, next_step
+from ._birth import birth_tags, is_born_here, why_not_trusted
+from ._remedies import is_right_kind
+from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Wish
 
 
 @dataclass(frozen=True)
 class Serving:
     """A key that trails use or are to use: as it is, or as it will be born; and whether it still needs its alias."""
 
-    key: _model.Key
+    key: Key
     is_new: bool = False
     needs_alias: bool = False
 
 
-def key_account(snapshot: _model.Snapshot, wish: _wish.Wish) -> str:
+def key_account(snapshot: Snapshot, wish: Wish) -> str:
     """The account in which keys are found by their alias, or created."""
     return wish.key_account_id or snapshot.account_id
 
 
-def serving_key(
-    snapshot: _model.Snapshot, region: str, candidate: _model.Candidate, wish: _wish.Wish, settings: _subject.Settings
-) -> Serving:
+def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Serving:
     """The key that serves the buckets of a region: found, adopted, or to be created.
 
     Raises RefusedError where no key can serve.
     """
     key = candidate.key
-    if isinstance(key, _model.ReadError):
-        raise _wish.RefusedError(
+    if isinstance(key, ReadError):
+        raise RefusedError(
             f"The key {wish.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
             f"({key.message}). {step_of_owner(snapshot.account_id, wish.key_name, key, wish)}"
         )
-    if isinstance(key, _model.Key):
+    if isinstance(key, Key):
         _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, wish))
         return Serving(key)
     if wish.key is None:
-        raise _wish.RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
+        raise RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
     orphan = _unaliased_key(snapshot, region, candidate, wish, settings)
     key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
@@ -55,26 +55,26 @@ def serving_key(
     return Serving(key, is_new=orphan is None, needs_alias=True)
 
 
-def step_of_owner(account_id: str, key_id: str, error: _model.ReadError, wish: _wish.Wish) -> str:
+def step_of_owner(account_id: str, key_id: str, error: ReadError, wish: Wish) -> str:
     """What to do about a read of a key that failed: one of another account shows itself to that account's roles."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
     if "Denied" not in error.code or owner in (account_id, wish.key_account_id):
-        return _model.next_step(error)
+        return next_step(error)
     return (
         f"The key belongs to account {owner}: give a role of that account by key_assume_role, "
         f"and allow {error.iam_action} there."
     )
 
 
-def _as_found(key: _model.Key, wish: _wish.Wish) -> str:
+def _as_found(key: Key, wish: Wish) -> str:
     """The key's ARN, with the alias that leads to it where it is wished for by one."""
     return f"{key.arn}, to which {wish.key_name} leads," if "alias/" in wish.key_name else key.arn
 
 
-def _unborn_key(place: str, wish: _wish.KeyWish) -> _model.Key:
+def _unborn_key(place: str, wish: KeyWish) -> Key:
     """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
-    return _model.Key(
-        arn=f"{place}:{_model.PLACEHOLDER}",
+    return Key(
+        arn=f"{place}:{PLACEHOLDER}",
         manager="CUSTOMER",
         state="Enabled",
         spec="SYMMETRIC_DEFAULT",
@@ -85,46 +85,44 @@ def _unborn_key(place: str, wish: _wish.KeyWish) -> _model.Key:
         aliases=(),
         policy="",
         rotation_enabled=False,
-        tags=_birth.birth_tags(wish),
+        tags=birth_tags(wish),
     )
 
 
-def _refuse_creation(snapshot: _model.Snapshot, key: _model.Key, region: str, settings: _subject.Settings) -> None:
-    if settings.approved_keys and _approval.is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
-        raise _wish.RefusedError(
+def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
+    if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
+        raise RefusedError(
             f"A key would have to be created in {region}, and by its alias and tags it would not be on the list of "
             "approved keys. Give an approved key by key_id."
         )
 
 
-def _unaliased_key(
-    snapshot: _model.Snapshot, region: str, candidate: _model.Candidate, wish: _wish.Wish, settings: _subject.Settings
-) -> _model.Key | None:
+def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
     """
     found = candidate.unaliased
-    if isinstance(found, _model.ReadError):
-        raise _wish.RefusedError(
+    if isinstance(found, ReadError):
+        raise RefusedError(
             f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "
-            f"{found.operation} answered {found.code} ({found.message}). {_model.next_step(found)} "
+            f"{found.operation} answered {found.code} ({found.message}). {next_step(found)} "
             "Or give the key by key_id."
         )
-    unreadable = next((key.policy for key in found if isinstance(key.policy, _model.ReadError)), None)
+    unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
-        raise _wish.RefusedError(
+        raise RefusedError(
             f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
-            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {_model.next_step(unreadable)} "
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
             "Or give the key by key_id."
         )
     trusted = (settings.readers, wish.key.administrators if wish.key else ())
     owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish)]
     _refuse_what_reaches_beyond(owned, trusted, wish, region)
-    ours = [key for key in owned if _birth.is_born_here(key)]
+    ours = [key for key in owned if is_born_here(key)]
     if len(ours) > 1:
-        raise _wish.RefusedError(
+        raise RefusedError(
             f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
             f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
             "key_id."
@@ -133,34 +131,32 @@ def _unaliased_key(
 
 
 def _refuse_what_reaches_beyond(
-    keys: Iterable[_model.Key], trusted: tuple[Collection[str], Collection[str]], wish: _wish.Wish, region: str
+    keys: Iterable[Key], trusted: tuple[Collection[str], Collection[str]], wish: Wish, region: str
 ) -> None:
     for key in keys:
-        reason = _birth.why_not_trusted(key, *trusted)
+        reason = why_not_trusted(key, *trusted)
         if reason:
-            raise _wish.RefusedError(
+            raise RefusedError(
                 f"There is no {wish.key_name} in {region}, and the key {key.arn}, which carries our tag and no alias, "
                 f"is not taken for one that an earlier run left behind: {reason}. Take that out of its policy if the "
-                f"key is yours, or the tag {_wish.CREATED_FOR_TAG} off the key; or give a key by key_id."
+                f"key is yours, or the tag {CREATED_FOR_TAG} off the key; or give a key by key_id."
             )
 
 
-def _refuse_what_cannot_serve(
-    snapshot: _model.Snapshot, key: _model.Key, region: str, settings: _subject.Settings, named: str
-) -> None:
+def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings, named: str) -> None:
     """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
     reason = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
     if reason:
-        raise _wish.RefusedError(f"The key {named} cannot serve the trails with buckets in {region}: {reason}")
+        raise RefusedError(f"The key {named} cannot serve the trails with buckets in {region}: {reason}")
 
 
-def _why_not(key: _model.Key, region: str) -> str | None:
+def _why_not(key: Key, region: str) -> str | None:
     if key.manager != "CUSTOMER":
         return (
             f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key by "
             "key_id, or another alias by key."
         )
-    if not _remedies.is_right_kind(key):
+    if not is_right_kind(key):
         return (
             f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, since "
             "CloudTrail uses no other, by key_id, or another alias by key."
@@ -173,9 +169,9 @@ def _why_not(key: _model.Key, region: str) -> str | None:
     return None
 
 
-def _why_not_approved(snapshot: _model.Snapshot, key: _model.Key, settings: _subject.Settings) -> str | None:
-    approved = not settings.approved_keys or _approval.is_approved(key, snapshot.account_id, settings.approved_keys)
-    if isinstance(approved, _subject.Result):
+def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> str | None:
+    approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
+    if isinstance(approved, Result):
         return f"whether it is on the list of approved keys is not known. {approved.message} {approved.remediation}"
     if not approved:
         return "it is not on the list of approved keys. Give an approved key by key_id, or add it to approved_keys."

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
+from .._model import ACCOUNT_IN_NAME, Bucket, Change, ReadError, Snapshot, Trail, next_step
+from ._wish import Wish
 
 # What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
 # GetBucketPolicy).
@@ -27,22 +27,20 @@ class BlindMove:
     is_refused: bool
 
 
-def in_all_regions(snapshot: _model.Snapshot) -> _model.Snapshot:
+def in_all_regions(snapshot: Snapshot) -> Snapshot:
     """The snapshot as it is judged before a trail is moved: `regions` narrows what is reported, not what may break."""
     enabled = snapshot.enabled_regions
-    return snapshot if isinstance(enabled, _model.ReadError) else replace(snapshot, regions=enabled)
+    return snapshot if isinstance(enabled, ReadError) else replace(snapshot, regions=enabled)
 
 
-def bucket_policy_error(snapshot: _model.Snapshot, trail: _model.Trail) -> _model.ReadError | None:
+def bucket_policy_error(snapshot: Snapshot, trail: Trail) -> ReadError | None:
     """Why the policy of the trail's bucket was not read; None where it was, or where there is no bucket."""
     bucket = snapshot.buckets[trail.bucket_name]
-    policy = bucket.policy if isinstance(bucket, _model.Bucket) else None
-    return policy if isinstance(policy, _model.ReadError) else None
+    policy = bucket.policy if isinstance(bucket, Bucket) else None
+    return policy if isinstance(policy, ReadError) else None
 
 
-def blind_moves(
-    before: _model.Snapshot, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: _wish.Wish
-) -> Iterator[BlindMove]:
+def blind_moves(before: Snapshot, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> Iterator[BlindMove]:
     """The moves of which nobody can tell whether the trail delivers afterwards; refused where it may deliver now."""
     present = {trail.arn: trail for trail in before.trails}
     moved = {change.resource for change in changes if _is_move(change)}
@@ -55,11 +53,11 @@ def blind_moves(
             is_refused = delivers and not wish.allow_unread_bucket_policy
             message = _unread_bucket(before.account_id, trail, unread, _LEAVE if is_refused else "")
             yield BlindMove(trail.arn, message, is_refused)
-        elif trail.multi_region and isinstance(left_out, _model.ReadError):
+        elif trail.multi_region and isinstance(left_out, ReadError):
             yield BlindMove(trail.arn, _unread_regions(trail, left_out), is_refused=delivers)
 
 
-def _is_move(change: _model.Change) -> bool:
+def _is_move(change: Change) -> bool:
     """Whether a trail gets a key, another key, or more regions."""
     if change.operation not in ("CreateTrail", "UpdateTrail"):
         return False
@@ -67,7 +65,7 @@ def _is_move(change: _model.Change) -> bool:
     return change.after["kms_key_arn"] != present or "multi_region" in change.after
 
 
-def _unread_bucket(account_id: str, trail: _model.Trail, error: _model.ReadError, leave: str) -> str:
+def _unread_bucket(account_id: str, trail: Trail, error: ReadError, leave: str) -> str:
     return (
         f"The trail {trail.arn} with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which "
         f"may refuse logs under that key, could not be read: {error.operation} in {error.region} answered {error.code} "
@@ -75,11 +73,11 @@ def _unread_bucket(account_id: str, trail: _model.Trail, error: _model.ReadError
     )
 
 
-def _who_would_read(account_id: str, bucket_name: str, error: _model.ReadError) -> str:
+def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> str:
     """The next step; names of central buckets often hold the id of their account."""
     if error.code not in _REFUSED:
-        return _model.next_step(error)
-    owners = _model.ACCOUNT_IN_NAME.findall(bucket_name)
+        return next_step(error)
+    owners = ACCOUNT_IN_NAME.findall(bucket_name)
     if account_id in owners:
         return (
             f"Allow {error.iam_action} to the principal that asks; where the bucket belongs to another account, give a "
@@ -89,9 +87,9 @@ def _who_would_read(account_id: str, bucket_name: str, error: _model.ReadError) 
     return f"Give a role of {owner}, by bucket_assume_role, and allow {error.iam_action} there."
 
 
-def _unread_regions(trail: _model.Trail, error: _model.ReadError) -> str:
+def _unread_regions(trail: Trail, error: ReadError) -> str:
     return (
         f"The trail {trail.arn} with the key {trail.kms_key_arn}: it delivers for every region that is enabled, and "
         f"whether its bucket {trail.bucket_name} takes the logs of each cannot be told, since {error.operation} in "
-        f"{error.region} answered {error.code} ({error.message}). {_model.next_step(error)}"
+        f"{error.region} answered {error.code} ({error.message}). {next_step(error)}"
     )

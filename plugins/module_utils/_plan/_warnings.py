@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import (
-    _assess,
-    _bucket_rule,
-    _reader_rule,
-    _subject,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _remedies, _unseen, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _budget,
-    _document,
-    _patterns,
-    _validate,
-)
+from .._checks import AccountVerdict, Settings, bucket_policy_accepts_key, may_read, refused_spare_folder, subject_of
+from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
+from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
+from ._remedies import left_alone, may_write
+from ._unseen import in_all_regions
+from ._wish import Wish
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
 # guide, "Resource tags"); for Terraform it is a habit of its users.
@@ -36,9 +28,7 @@ OWNER_TAGS: Mapping[str, str] = {
 NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
 
-def plan_warnings(
-    account: _assess.AccountVerdict, predicted: _model.Snapshot, changes: Iterable[_model.Change], wish: _wish.Wish
-) -> list[str]:
+def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, what readers and buckets will not take."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
@@ -52,44 +42,44 @@ def plan_warnings(
     return warnings
 
 
-def _of_bucket(predicted: _model.Snapshot, change: _model.Change) -> Iterator[str]:
+def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
     """What the bucket's policy may have against the call, or against digest files that come under a first key."""
     (trail,) = (trail for trail in predicted.trails if trail.arn == change.resource)
-    subject = _assess.subject_of(_unseen.in_all_regions(predicted), trail, _subject.Settings())
-    folder = _bucket_rule.refused_spare_folder(subject)
+    subject = subject_of(in_all_regions(predicted), trail, Settings())
+    folder = refused_spare_folder(subject)
     if folder:
         yield (
             f"{change.operation} may refuse the trail {trail.arn}, though its logs would arrive: the policy of the "
             f"bucket {trail.bucket_name} does not let CloudTrail upload below {folder}/. In that "
             "case let it, as AWS's page on bucket policies does for organization trails."
         )
-    result = _bucket_rule.bucket_policy_accepts_key(subject)
+    result = bucket_policy_accepts_key(subject)
     if result.advice and not (change.before or {}).get("kms_key_arn"):
         yield f"The trail {trail.arn} with its first key: {result.message} {result.remediation}"
 
 
-def _kept(change: _model.Change) -> tuple[object, ...]:
+def _kept(change: Change) -> tuple[object, ...]:
     """The keys that are no loss: none, and the one that the trail has after the change as well."""
     return (None, change.after["kms_key_arn"])
 
 
-def size_warnings(changes: Iterable[_model.Change]) -> Iterator[str]:
+def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
     """Policies that will not take many more accounts. A merge that finds no room is refused, and that is too late."""
     for change in changes:
         size = len(str(change.parameters.get("Policy", "")).encode())
-        if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * _validate.MAX_BYTES:
+        if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
             yield (
-                f"The policy of {change.resource} will have {size} of the {_validate.MAX_BYTES} bytes that KMS takes. "
+                f"The policy of {change.resource} will have {size} of the {MAX_BYTES} bytes that KMS takes. "
                 "Before it is full, give further accounts another key, or let statements=cis allow whole accounts."
             )
 
 
-def owner_warning(resource: str, tags: Mapping[str, str] | _model.ReadError) -> str | None:
+def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
     """The warning that a tool which owns the resource may revert the change, or that nobody can tell."""
-    if isinstance(tags, _model.ReadError):
+    if isinstance(tags, ReadError):
         return (
             f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
-            f"{tags.operation} answered {tags.code}. {_model.next_step(tags)}"
+            f"{tags.operation} answered {tags.code}. {next_step(tags)}"
         )
     owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
     if not owners:
@@ -103,10 +93,10 @@ def _owners(name: str, value: str) -> Iterator[str]:
             yield owner
 
 
-def _left_to_others(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterator[str]:
+def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
     for verdict in account.trails:
         trail = verdict.trail
-        if trail.ownership != "owned" and not _remedies.may_write(trail, wish) and verdict.verdict == "non_compliant":
+        if trail.ownership != "owned" and not may_write(trail, wish) and verdict.verdict == "non_compliant":
             yield (
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it"
@@ -114,25 +104,23 @@ def _left_to_others(account: _assess.AccountVerdict, wish: _wish.Wish) -> Iterat
             )
 
 
-def _left_by_exceptions(account: _assess.AccountVerdict, wish: _wish.Wish, moved: Collection[str]) -> Iterator[str]:
+def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[str]) -> Iterator[str]:
     """No exception keeps a trail as it is without a word."""
-    for leave in _remedies.left_alone(account, wish):
+    for leave in left_alone(account, wish):
         if leave.trail.arn not in moved:
             yield f"Left as it is, under an exception: {leave}"
 
 
-def _of_replacement(
-    snapshot: _model.Snapshot, predicted: _model.Snapshot, trail: _model.Trail, change: _model.Change
-) -> Iterator[str]:
+def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:
     """What the change of an encrypted trail's key means for its old logs and their readers."""
     old = snapshot.keys[trail.kms_key_arn or ""]
-    if not isinstance(old, _model.Key):
+    if not isinstance(old, Key):
         return
     yield (
         f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and cannot be "
         "read once it is gone."
     )
-    budget = _budget.Budget()
+    budget = Budget()
     lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])], budget)
     if budget.is_exhausted:
         yield (
@@ -146,20 +134,16 @@ def _of_replacement(
         )
 
 
-def _readers_lost(
-    snapshot: _model.Snapshot, trail: _model.Trail, old: _model.Key, new: object, budget: _budget.Budget
-) -> list[str]:
+def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object, budget: Budget) -> list[str]:
     """The principals named in the old key's policy that may read the trail's logs by it, and not by the new one's."""
     now = _parsed(old)
-    then = _parsed(new) if isinstance(new, _model.Key) else None
-    if now is None or then is None or not isinstance(new, _model.Key):
+    then = _parsed(new) if isinstance(new, Key) else None
+    if now is None or then is None or not isinstance(new, Key):
         return []
     lost = []
-    subject = _assess.subject_of(snapshot, trail, _subject.Settings())
+    subject = subject_of(snapshot, trail, Settings())
     for name in _named_principals(now):
-        before, after = (
-            _reader_rule.may_read(subject, key, policy, name, budget) for policy, key in ((now, old), (then, new))
-        )
+        before, after = (may_read(subject, key, policy, name, budget) for policy, key in ((now, old), (then, new)))
         if budget.is_exhausted:
             break
         if before and not after:
@@ -167,20 +151,20 @@ def _readers_lost(
     return lost
 
 
-def _parsed(key: _model.Key) -> _document.Policy | None:
+def _parsed(key: Key) -> Policy | None:
     try:
-        return _document.parse(key.policy) if isinstance(key.policy, str) else None
-    except _document.PolicyError:
+        return parse(key.policy) if isinstance(key.policy, str) else None
+    except PolicyError:
         return None
 
 
-def _named_principals(policy: _document.Policy) -> list[str]:
+def _named_principals(policy: Policy) -> list[str]:
     """The users, roles and accounts that statements of the policy allow something, each once."""
     names: dict[str, None] = {}
     for statement in policy.statements:
         principal: Any = statement.document.get("Principal") if statement.effect == "Allow" else None
         listed = principal.get("AWS", []) if isinstance(principal, Mapping) else []
         for name in listed if isinstance(listed, list) else [listed]:
-            if isinstance(name, str) and (_patterns.is_arn(name) or name.isdigit()):
+            if isinstance(name, str) and (is_arn(name) or name.isdigit()):
                 names[name] = None
     return list(names)

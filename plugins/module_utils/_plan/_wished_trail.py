@@ -13,16 +13,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _subject
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _changes, _unseen, _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _bucket_policy,
-    _comparison,
-    _document,
-    _locations,
-    _merge,
+from .._checks import Settings, subject_of
+from .._model import (
+    ORGANIZATIONS_NOT_IN_USE,
+    Bucket,
+    Change,
+    Missing,
+    Organization,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailGround,
+    TrailStatus,
+    next_step,
 )
+from .._policy import (
+    NOTHING,
+    Delivery,
+    Locations,
+    MergeRefusedError,
+    Policy,
+    PolicyError,
+    meaning,
+    merge_bucket_policy,
+    parse,
+    to_json,
+)
+from ._changes import create_trail, put_bucket_policy, start_logging, update_trail
+from ._unseen import in_all_regions
+from ._wish import RefusedError, TrailWish
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
 
@@ -31,15 +50,15 @@ TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjus
 class WishedTrail:
     """The trail as it is, or as it will be born; `bucket_is_ours` tells whether the bucket's policy may be written."""
 
-    trail: _model.Trail
-    wish: _wish.TrailWish
+    trail: Trail
+    wish: TrailWish
     is_new: bool
     bucket_is_ours: bool
     organization_id: str | None = None
 
 
 def wished_trail(
-    snapshot: _model.Snapshot, ground: _model.TrailGround, wish: _wish.TrailWish, *, check_mode: bool
+    snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, check_mode: bool
 ) -> tuple[WishedTrail | None, tuple[str, ...]]:
     """The trail, or None with every reason why there can be none.
 
@@ -56,39 +75,39 @@ def wished_trail(
             trail=present or _unborn(snapshot, wish),
             wish=wish,
             is_new=present is None,
-            bucket_is_ours=ground.bucket_owner == snapshot.account_id or isinstance(ground.bucket, _model.Missing),
-            organization_id=ground.organization.id if isinstance(ground.organization, _model.Organization) else None,
+            bucket_is_ours=ground.bucket_owner == snapshot.account_id or isinstance(ground.bucket, Missing),
+            organization_id=ground.organization.id if isinstance(ground.organization, Organization) else None,
         ),
         (),
     )
 
 
-def with_wished_trail(snapshot: _model.Snapshot, ground: _model.TrailGround, wished: WishedTrail) -> _model.Snapshot:
+def with_wished_trail(snapshot: Snapshot, ground: TrailGround, wished: WishedTrail) -> Snapshot:
     """The snapshot in which the trail and its bucket are there: as they are, or as they will be born."""
     others = [trail for trail in snapshot.trails if trail.arn != wished.trail.arn]
     bucket = ground.bucket
-    if isinstance(bucket, _model.Missing):
-        bucket = _model.Bucket(wished.wish.bucket_name, new_bucket_region(wished.wish), None, bucket_key_enabled=False)
+    if isinstance(bucket, Missing):
+        bucket = Bucket(wished.wish.bucket_name, new_bucket_region(wished.wish), None, bucket_key_enabled=False)
     return replace(
         snapshot,
         trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
-        buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, _model.Bucket) else snapshot.buckets,
+        buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
         organization=ground.organization or snapshot.organization,
     )
 
 
-def new_bucket_region(wish: _wish.TrailWish) -> str:
+def new_bucket_region(wish: TrailWish) -> str:
     """The region of a bucket that is still to be created."""
     return wish.bucket_region or wish.home_region
 
 
-def _arn(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> str:
+def _arn(snapshot: Snapshot, wish: TrailWish) -> str:
     """The ARN that the trail has, or will have."""
     return f"arn:{snapshot.partition}:cloudtrail:{wish.home_region}:{snapshot.account_id}:trail/{wish.name}"
 
 
-def _unborn(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> _model.Trail:
-    return _model.Trail(
+def _unborn(snapshot: Snapshot, wish: TrailWish) -> Trail:
+    return Trail(
         arn=_arn(snapshot, wish),
         name=wish.name,
         home_region=wish.home_region,
@@ -98,17 +117,17 @@ def _unborn(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> _model.Trail:
         bucket_name=wish.bucket_name,
         bucket_prefix=wish.bucket_prefix,
         kms_key_arn=None,
-        status=_model.TrailStatus(is_logging=False, region=wish.home_region),
+        status=TrailStatus(is_logging=False, region=wish.home_region),
         log_file_validation=True,
     )
 
 
-def _namesakes(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> Iterator[_model.Trail]:
+def _namesakes(snapshot: Snapshot, wish: TrailWish) -> Iterator[Trail]:
     """The account's own trails of that name."""
     return (trail for trail in snapshot.trails if trail.name == wish.name and trail.ownership == "owned")
 
 
-def _misplaced(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> Iterator[str]:
+def _misplaced(snapshot: Snapshot, wish: TrailWish) -> Iterator[str]:
     """Reasons that lie in where the trail is to be."""
     if wish.home_region not in snapshot.regions:
         yield (
@@ -119,7 +138,7 @@ def _misplaced(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> Iterator[str
         if (error.operation, error.region) == ("DescribeTrails", wish.home_region):
             yield (
                 f"Whether there is a trail {_arn(snapshot, wish)} cannot be told: {error.operation} answered "
-                f"{error.code} ({error.message}). {_model.next_step(error)}"
+                f"{error.code} ({error.message}). {next_step(error)}"
             )
     for trail in snapshot.trails:
         if trail.name == wish.name and trail.ownership != "owned":
@@ -135,17 +154,15 @@ def _misplaced(snapshot: _model.Snapshot, wish: _wish.TrailWish) -> Iterator[str
             )
 
 
-def _without_bucket(
-    snapshot: _model.Snapshot, ground: _model.TrailGround, wish: _wish.TrailWish, *, foreseen: bool
-) -> Iterator[str]:
+def _without_bucket(snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, foreseen: bool) -> Iterator[str]:
     """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
     bucket, of_trail = ground.bucket, f"The trail {_arn(snapshot, wish)}: its bucket {wish.bucket_name}"
-    if isinstance(bucket, _model.ReadError):
+    if isinstance(bucket, ReadError):
         yield (
             f"{of_trail} cannot be read: {bucket.operation} answered {bucket.code} ({bucket.message}). "
-            f"{_model.next_step(bucket)}"
+            f"{next_step(bucket)}"
         )
-    elif isinstance(bucket, _model.Missing):
+    elif isinstance(bucket, Missing):
         if not foreseen:
             yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
     elif ground.bucket_owner is None:
@@ -161,7 +178,7 @@ def _without_bucket(
         )
 
 
-def _different(trail: _model.Trail, wish: _wish.TrailWish) -> Iterator[str]:
+def _different(trail: Trail, wish: TrailWish) -> Iterator[str]:
     """What keeps a trail that is there from being the one that is wished for."""
     pairs = {
         "bucket_name": (trail.bucket_name, wish.bucket_name),
@@ -184,7 +201,7 @@ def _word(value: str | bool | None) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _not_creatable(snapshot: _model.Snapshot, ground: _model.TrailGround, wish: _wish.TrailWish) -> Iterator[str]:
+def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> Iterator[str]:
     """Reasons that lie in the account."""
     full = [
         region for region in (snapshot.regions if wish.multi_region else (wish.home_region,)) if _full(snapshot, region)
@@ -196,16 +213,16 @@ def _not_creatable(snapshot: _model.Snapshot, ground: _model.TrailGround, wish: 
             "adopt one by its name."
         )
     organization = ground.organization
-    if isinstance(organization, _model.ReadError) and organization.code == _model.ORGANIZATIONS_NOT_IN_USE:
+    if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
         yield (
             f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is in no "
             "organization. Create it from the management account of one, or set organization_trail to false."
         )
-    elif isinstance(organization, _model.ReadError):
+    elif isinstance(organization, ReadError):
         yield (
             f"The organization trail {_arn(snapshot, wish)} cannot be created: whether account {snapshot.account_id} "
             f"manages an organization is not told, {organization.operation} answered {organization.code} "
-            f"({organization.message}). {_model.next_step(organization)}"
+            f"({organization.message}). {next_step(organization)}"
         )
     elif organization and organization.management_account != snapshot.account_id:
         yield (
@@ -214,12 +231,12 @@ def _not_creatable(snapshot: _model.Snapshot, ground: _model.TrailGround, wish: 
         )
 
 
-def _full(snapshot: _model.Snapshot, region: str) -> bool:
+def _full(snapshot: Snapshot, region: str) -> bool:
     """Whether the quota is reached: a multi-Region trail counts in every region, an inherited one too (likely)."""
     return sum(trail.multi_region or trail.home_region == region for trail in snapshot.trails) >= TRAILS_PER_REGION
 
 
-def wished_changes(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[_model.Change]:
+def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
     """What the trail needs beside its key's own changes: a bucket that takes its logs, to be born or mended, to log.
 
     Raises RefusedError where the bucket does not take the logs, and cannot be made to.
@@ -227,54 +244,54 @@ def wished_changes(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str)
     trail = wished.trail
     yield from _bucket_change(snapshot, wished, key_arn)
     if wished.is_new:
-        yield _changes.create_trail(trail, key_arn, wished.wish)
+        yield create_trail(trail, key_arn, wished.wish)
     else:
         wanted = {"multi_region": wished.wish.multi_region, "log_file_validation": True}
         off = [name for name in wanted if wanted[name] and not getattr(trail, name)]
         if off or trail.kms_key_arn != key_arn:
-            yield _changes.update_trail(trail, key_arn, off)
-    if isinstance(trail.status, _model.TrailStatus) and not trail.status.is_logging:
-        yield _changes.start_logging(trail)
+            yield update_trail(trail, key_arn, off)
+    if isinstance(trail.status, TrailStatus) and not trail.status.is_logging:
+        yield start_logging(trail)
 
 
-def _bucket_change(snapshot: _model.Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[_model.Change]:
+def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
     bucket = snapshot.buckets[wished.trail.bucket_name]
-    if not isinstance(bucket, _model.Bucket):
+    if not isinstance(bucket, Bucket):
         return
-    if isinstance(bucket.policy, _model.ReadError):
-        raise _wish.RefusedError(
+    if isinstance(bucket.policy, ReadError):
+        raise RefusedError(
             f"the policy of its bucket {bucket.name} cannot be read ({bucket.policy.code}: {bucket.policy.message}). "
-            f"{_model.next_step(bucket.policy)}"
+            f"{next_step(bucket.policy)}"
         )
-    delivery = _bucket_policy.Delivery(_locations_of(snapshot, wished), key_arn, spare=wished.bucket_is_ours)
+    delivery = Delivery(_locations_of(snapshot, wished), key_arn, spare=wished.bucket_is_ours)
     try:
-        merged = _bucket_policy.merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
-    except _document.PolicyError as error:
-        raise _wish.RefusedError(
+        merged = merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
+    except PolicyError as error:
+        raise RefusedError(
             f"the policy of its bucket {bucket.name} cannot be understood: {error} Repair it."
         ) from error
-    except _merge.MergeRefusedError as error:
-        raise _wish.RefusedError(str(error)) from error
+    except MergeRefusedError as error:
+        raise RefusedError(str(error)) from error
     if merged is None:
         return
     if not wished.bucket_is_ours:
         raise _for_its_owner(bucket.name, bucket.policy, merged)
-    yield _changes.put_bucket_policy(bucket, delivery.locations.bucket_arn, merged.to_json())
+    yield put_bucket_policy(bucket, delivery.locations.bucket_arn, merged.to_json())
 
 
-def _locations_of(snapshot: _model.Snapshot, wished: WishedTrail) -> _locations.Locations:
+def _locations_of(snapshot: Snapshot, wished: WishedTrail) -> Locations:
     """Where the trail's files will lie; of an organization that was not told those of its own account are known."""
     trail = replace(wished.trail, multi_region=wished.wish.multi_region, log_file_validation=True)
-    located = _assess.subject_of(_unseen.in_all_regions(snapshot), trail, _subject.Settings()).locations[0]
+    located = subject_of(in_all_regions(snapshot), trail, Settings()).locations[0]
     return replace(located, organization_id=wished.organization_id)
 
 
-def _for_its_owner(name: str, policy: str | None, merged: _document.Policy) -> _wish.RefusedError:
+def _for_its_owner(name: str, policy: str | None, merged: Policy) -> RefusedError:
     """The refusal to write the policy of another account's bucket, with what its owner has to add."""
-    before = _document.parse(_bucket_policy.NOTHING if policy is None else policy)
-    known = {_comparison.meaning(each.document) for each in before.statements}
-    new = [each.document for each in merged.statements if _comparison.meaning(each.document) not in known]
-    return _wish.RefusedError(
+    before = parse(NOTHING if policy is None else policy)
+    known = {meaning(each.document) for each in before.statements}
+    new = [each.document for each in merged.statements if meaning(each.document) not in known]
+    return RefusedError(
         f"its bucket {name} is another account's, and its policy does not let CloudTrail deliver. Have its owner add "
-        f"{_document.to_json(new)}"
+        f"{to_json(new)}"
     )

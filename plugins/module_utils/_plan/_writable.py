@@ -10,19 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model, _permissions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _decide,
-    _document,
-    _request,
-    _requests,
-)
+from .._model import Change, Key, Operation, Snapshot
+from .._permissions import iam_action
+from .._policy import Outcome, Policy, PolicyError, Request, Statement, decide, parse, write_request
+from ._wish import Wish
 
 _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
 
 
-def why_not_writable(key: _model.Key, operation: _model.Operation, principal: str | None) -> str | None:
+def why_not_writable(key: Key, operation: Operation, principal: str | None) -> str | None:
     """Return why the key's policy refuses a write to the principal (an IAM or STS ARN), and who may; else None.
 
     None as well where the policy leaves it to IAM, or where it or the principal is not known. No grant allows these
@@ -31,20 +27,20 @@ def why_not_writable(key: _model.Key, operation: _model.Operation, principal: st
     if principal is None or not isinstance(key.policy, str):
         return None
     try:
-        policy = _document.parse(key.policy)
-    except _document.PolicyError:
+        policy = parse(key.policy)
+    except PolicyError:
         return None
-    action = _permissions.iam_action("kms", operation)
-    request = _requests.write_request(principal, action, key_arn=key.arn)
-    decision = _decide.decide(policy, request)
-    if decision.outcome not in (_request.Outcome.IMPLICIT_DENY, _request.Outcome.EXPLICIT_DENY):
+    action = iam_action("kms", operation)
+    request = write_request(principal, action, key_arn=key.arn)
+    decision = decide(policy, request)
+    if decision.outcome not in (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY):
         return None
     named = ", ".join(dict.fromkeys(_who_may(policy, request)))
     others = f" Its policy names {named}: run with one of these." if named else " Its policy names nobody who may."
     return f"its policy does not let {principal} call {action}. {decision.reason}{others}"
 
 
-def _who_may(policy: _document.Policy, request: _request.Request) -> Iterator[str]:
+def _who_may(policy: Policy, request: Request) -> Iterator[str]:
     """The principals of the statements that allow the action, some of them perhaps under conditions."""
     for statement in policy.statements:
         actions = statement.actions if statement.effect == "Allow" else None
@@ -52,13 +48,13 @@ def _who_may(policy: _document.Policy, request: _request.Request) -> Iterator[st
             yield from _named(statement)
 
 
-def _named(statement: _document.Statement) -> Iterator[str]:
+def _named(statement: Statement) -> Iterator[str]:
     principal = statement.document.get("Principal")
     listed: Any = principal.get("AWS", []) if isinstance(principal, Mapping) else principal or []
     yield from (str(name) for name in (listed if isinstance(listed, list) else [listed]))
 
 
-def of_another_partition(wish: _wish.Wish, readers: Iterable[str], snapshot: _model.Snapshot) -> Iterator[str]:
+def of_another_partition(wish: Wish, readers: Iterable[str], snapshot: Snapshot) -> Iterator[str]:
     """Yield a refusal for each reader and administrator that no policy of the account's partition can name."""
     account_id, partition = snapshot.account_id, snapshot.partition
     named = {**dict.fromkeys(wish.key.administrators if wish.key else (), "key.administrators")}
@@ -71,7 +67,7 @@ def of_another_partition(wish: _wish.Wish, readers: Iterable[str], snapshot: _mo
             )
 
 
-def new_principals(change: _model.Change) -> set[str]:
+def new_principals(change: Change) -> set[str]:
     """Return the ARNs of the roles and users that a change of a key policy names and that its policy did not name."""
     if change.operation not in ("CreateKey", "PutKeyPolicy"):
         return set()
@@ -82,5 +78,5 @@ def new_principals(change: _model.Change) -> set[str]:
 def _roles_and_users(side: Mapping[str, object] | None) -> Iterator[str]:
     text = (side or {}).get("policy")
     if isinstance(text, str):
-        for statement in _document.parse(text).statements:
+        for statement in parse(text).statements:
             yield from (name for name in _named(statement) if _ROLE_OR_USER.fullmatch(name))

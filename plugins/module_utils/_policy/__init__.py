@@ -5,3 +5,109 @@
 """The key-policy engine: read a policy, decide a request as AWS would, add what is missing, check what is sent."""
 
 from __future__ import annotations
+
+from ._bucket_policy import NOTHING, Delivery, merge_bucket_policy
+from ._budget import CHARACTERS, Budget
+from ._comparison import meaning, same_policy
+from ._conditions import Condition, split_operator
+from ._context_facts import OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
+from ._decide import Decision, concerning, decide, told_apart
+from ._delivery import (
+    REGION_ACCOUNTS,
+    Answer,
+    Call,
+    acl_calls,
+    answer,
+    digest_calls,
+    log_calls,
+    naming_accounts,
+    of_accounts_alone,
+    spare_calls,
+)
+from ._document import Policy, PolicyError, Statement, parse, to_json
+from ._known import NOTHING_KNOWN, Known
+from ._locations import ANY_ORGANIZATION, Locations, folder_of
+from ._merge import MergeRefusedError, Required, merge, new_key_policy
+from ._operators import moment_of
+from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
+from ._patterns import Context, has_unknown, has_variable, is_arn, readable
+from ._principals import Caller, account_of
+from ._request import Outcome, Request
+from ._requests import reader_request, service_request, write_request
+from ._validate import MAX_BYTES, validate
+from ._witnesses import ACCOUNT_LENGTH, Accounts, Form, Free, Patterns, Which, distinct, texts
+from ._words import listing
+
+__all__ = [
+    "ACCOUNT_LENGTH",
+    "ANY_ORGANIZATION",
+    "CHARACTERS",
+    "MAX_BYTES",
+    "NOTHING",
+    "NOTHING_KNOWN",
+    "OBJECT_KEY",
+    "REGION_ACCOUNTS",
+    "SERVICE",
+    "TIME_KEYS",
+    "TRAIL_KEY",
+    "Accounts",
+    "Answer",
+    "Budget",
+    "Call",
+    "Caller",
+    "Condition",
+    "Context",
+    "Decision",
+    "Delivery",
+    "Form",
+    "Free",
+    "Known",
+    "Locations",
+    "MergeRefusedError",
+    "Outcome",
+    "Patterns",
+    "Policy",
+    "PolicyError",
+    "Request",
+    "Required",
+    "Statement",
+    "Which",
+    "account_of",
+    "acl_calls",
+    "administrators_statement",
+    "answer",
+    "beyond",
+    "concerning",
+    "decide",
+    "digest_calls",
+    "distinct",
+    "folder_of",
+    "has_unknown",
+    "has_variable",
+    "is_administrators",
+    "is_arn",
+    "is_ours",
+    "is_readers",
+    "listing",
+    "log_calls",
+    "meaning",
+    "merge",
+    "merge_bucket_policy",
+    "moment_of",
+    "naming_accounts",
+    "new_key_policy",
+    "of_accounts_alone",
+    "parse",
+    "readable",
+    "reader_request",
+    "root_statement",
+    "same_policy",
+    "service_request",
+    "spare_calls",
+    "split_operator",
+    "texts",
+    "to_json",
+    "told_apart",
+    "validate",
+    "write_request",
+]

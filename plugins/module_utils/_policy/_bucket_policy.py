@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _budget,
-    _context_facts,
-    _decide,
-    _delivery,
-    _document,
-    _locations,
-    _merge,
-    _ours,
-    _request,
-    _requests,
-)
+from ._budget import Budget
+from ._context_facts import SERVICE
+from ._decide import decide
+from ._delivery import Call, acl_calls, answer, digest_calls, log_calls, spare_calls
+from ._document import Policy, parse
+from ._locations import Locations
+from ._merge import MergeRefusedError, orphans, why_not_written_back
+from ._ours import add_statement
+from ._request import Outcome
+from ._requests import plain_request
 
 ACL = "AwsBaselineCloudTrailAcl"
 WRITE = "AwsBaselineCloudTrailWrite"
@@ -41,39 +39,35 @@ class Delivery:
     `spare`: of an organization trail the folder of its own account as well, for which AWS's page has a statement.
     """
 
-    locations: _locations.Locations
+    locations: Locations
     key_arn: str
     spare: bool = True
 
-    def calls(self, policy: _document.Policy) -> Iterator[_delivery.Call]:
+    def calls(self, policy: Policy) -> Iterator[Call]:
         """Every call of CloudTrail that the policy must allow."""
-        yield from _delivery.acl_calls(policy, self.locations)
-        yield from _delivery.log_calls(self.locations, self.key_arn)
-        yield from _delivery.digest_calls(self.locations, self.key_arn)
-        yield from _delivery.spare_calls(self.locations, self.key_arn) if self.spare else ()
+        yield from acl_calls(policy, self.locations)
+        yield from log_calls(self.locations, self.key_arn)
+        yield from digest_calls(self.locations, self.key_arn)
+        yield from spare_calls(self.locations, self.key_arn) if self.spare else ()
 
 
-def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> _document.Policy | None:
+def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> Policy | None:
     """The policy with what is missing in it, with `tls_only` the denial of all requests without TLS; None: nothing is.
 
     What a condition leaves open is granted beside it. Raises MergeRefusedError where a Deny stands in the way, or
     S3 would not take the result, PolicyError where the text is no policy.
     """
-    policy = _document.parse(NOTHING if text is None else text)
+    policy = parse(NOTHING if text is None else text)
     additions = [*_additions(policy, delivery)]
-    if (
-        tls_only
-        and _decide.decide(policy, _requests.plain_request(delivery.locations.bucket_arn)).outcome
-        is not _request.Outcome.EXPLICIT_DENY
-    ):
+    if tls_only and decide(policy, plain_request(delivery.locations.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
         additions.append(_tls_only(delivery.locations.bucket_arn))
     present = [each.document for each in policy.statements]
     documents = list(present)
     for addition in additions:
-        _ours.add_statement(documents, addition)
+        add_statement(documents, addition)
     if documents == present:
         return None
-    lossy = _merge.why_not_written_back(policy)
+    lossy = why_not_written_back(policy)
     if lossy:
         raise _refusal(delivery, lossy)
     merged = policy.with_statements(documents)
@@ -81,19 +75,19 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     return merged
 
 
-def _additions(policy: _document.Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
+def _additions(policy: Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
     """Our statements for what no statement allows. What a Deny leaves open no Allow can settle."""
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
-    budget = _budget.Budget()
+    budget = Budget()
     for call in delivery.calls(policy):
-        answers = [_delivery.answer(policy, request, call.region, budget) for request in call.requests]
-        allowed = [_delivery.answer(allows, request, call.region, budget) for request in call.requests]
-        denied = all(each.outcome is _request.Outcome.EXPLICIT_DENY for each in answers)
+        answers = [answer(policy, request, call.region, budget) for request in call.requests]
+        allowed = [answer(allows, request, call.region, budget) for request in call.requests]
+        denied = all(each.outcome is Outcome.EXPLICIT_DENY for each in answers)
         if denied or budget.is_exhausted:
             cause = (allowed if budget.is_exhausted else answers)[0].decision
             raise _refusal(delivery, f"{cause.reason} {cause.advice}")
-        if not any(each.outcome is _request.Outcome.ALLOWED for each in allowed):
+        if not any(each.outcome is Outcome.ALLOWED for each in allowed):
             missing.add(call.requests[0].action)
     locations = delivery.locations
     source = {"aws:SourceArn": [locations.trail_arn]}
@@ -119,15 +113,15 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
     return {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": _context_facts.SERVICE},
+        "Principal": {"Service": SERVICE},
         "Action": action,
         "Resource": resource,
         "Condition": {"StringEquals": equal},
     }
 
 
-def _refuse_what_s3_would(merged: _document.Policy, delivery: Delivery) -> None:
-    for label, names in _merge.orphans(merged):
+def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
+    for label, names in orphans(merged):
         raise _refusal(
             delivery,
             f"{label} names {names}, the id of a user or role that was deleted, and S3 takes no policy with such a "
@@ -142,7 +136,5 @@ def _refuse_what_s3_would(merged: _document.Policy, delivery: Delivery) -> None:
         )
 
 
-def _refusal(delivery: Delivery, why: str) -> _merge.MergeRefusedError:
-    return _merge.MergeRefusedError(
-        f"The policy of the bucket {delivery.locations.bucket_name} is left as it is: {why}"
-    )
+def _refusal(delivery: Delivery, why: str) -> MergeRefusedError:
+    return MergeRefusedError(f"The policy of the bucket {delivery.locations.bucket_name} is left as it is: {why}")

@@ -16,7 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _conditions, _document, _principals
+from ._conditions import texts
+from ._document import VERSIONS, Number, PolicyError, parse
+from ._principals import account_of
 
 # What a statement says, by place: ("Action",), ("Principal", "AWS"), ("Condition", "StringLike", "aws:sourcearn").
 Says: TypeAlias = dict[tuple[str, ...], Hashable]
@@ -36,12 +38,12 @@ def same_policy(one: str | None, other: str | None) -> bool:
 
 def _meaning(text: str) -> Hashable | None:
     try:
-        policy = _document.parse(text)
-    except _document.PolicyError:
+        policy = parse(text)
+    except PolicyError:
         return None
     if policy.repeated or policy.halved or any(statement.repeated for statement in policy.statements):
         return None
-    rest = {"Version": _document.VERSIONS[1], **policy.document, "Statement": None}
+    rest = {"Version": VERSIONS[1], **policy.document, "Statement": None}
     counted = Counter(meaning(statement.document) for statement in policy.statements)
     return _plain(rest), frozenset(counted.items())
 
@@ -84,7 +86,7 @@ def _action(name: str) -> str:
 
 
 def _account(name: str) -> str:
-    return _principals.account_of(name) or name
+    return account_of(name) or name
 
 
 def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
@@ -105,9 +107,9 @@ def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
 def _values(written: Any) -> Hashable:
     """The values of a condition key, booleans and numbers as text, which is how they are judged."""
     listed = written if isinstance(written, list) else [written]
-    if not all(isinstance(each, (str, bool, _document.Number)) for each in listed):
+    if not all(isinstance(each, (str, bool, Number)) for each in listed):
         return _plain(written)
-    return frozenset(_conditions.texts(written))
+    return frozenset(texts(written))
 
 
 def _texts(written: Any, fold: Callable[[str], str] = str) -> Hashable:

@@ -14,15 +14,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
-    CHARACTERS,
-    STEPS_OF_A_VARIABLE,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import (
-    OPERATORS,
-    Matcher,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+from ._budget import CHARACTERS, STEPS_OF_A_VARIABLE
+from ._operators import OPERATORS, Matcher
+from ._patterns import (
     Context,
     UndocumentedError,
     UnknownKeyError,

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._near_miss import like_instead
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import listing, quoted
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
+from .._printable import in_quotes
+from ._conditions import Condition
+from ._document import Statement
+from ._near_miss import like_instead
+from ._patterns import has_unknown
+from ._request import Request
+from ._words import listing, quoted
 
 _KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 _OF_SERVICES = frozenset(("aws:principalisawsservice", "aws:principalservicename", "aws:principalservicenameslist"))

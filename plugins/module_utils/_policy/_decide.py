@@ -10,20 +10,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
-    CHARACTERS,
-    Budget,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import apply, settle
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._explain import (
-    Explanation,
-    explain,
-    explain_exhaustion,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context, has_variable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ._budget import CHARACTERS, Budget
+from ._document import Policy, Statement
+from ._evaluate import apply, settle
+from ._explain import Explanation, explain, explain_exhaustion
+from ._patterns import Context, has_variable
+from ._principals import Covers
+from ._request import Outcome, Request
 
 
 @dataclass(frozen=True)

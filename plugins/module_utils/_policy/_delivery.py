@@ -13,19 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
-    Decision,
-    concerning,
-    decide,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Folder, Locations
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
-    acl_request,
-    upload_request,
-)
+from ._budget import Budget
+from ._decide import Decision, concerning, decide
+from ._document import Policy, Statement
+from ._locations import Folder, Locations
+from ._request import Outcome, Request
+from ._requests import acl_request, upload_request
 
 # The accounts as which CloudTrail delivers for a region where a bucket policy of the older form names them. It works
 # for the regions that have one. The same page lists nine of them; the others are those of the Terraform provider's

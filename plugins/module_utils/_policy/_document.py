@@ -18,16 +18,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import (
-    CHARACTERS,
-    STEPS_OF_A_REQUEST,
-    STEPS_OF_A_VARIABLE,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
-    Condition,
-    parse_conditions,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
+from .._printable import in_quotes
+from ._budget import CHARACTERS, STEPS_OF_A_REQUEST, STEPS_OF_A_VARIABLE
+from ._conditions import Condition, parse_conditions
+from ._patterns import (
     Context,
     Pieces,
     UndocumentedError,
@@ -43,8 +37,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     shortest,
     sought,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Principals
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
+from ._principals import Principals
 
 ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")

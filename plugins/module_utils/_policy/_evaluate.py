@@ -10,12 +10,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ._budget import Budget
+from ._conditions import Condition
+from ._document import Statement
+from ._patterns import Context
+from ._principals import Covers
+from ._request import Outcome, Request
 
 # Beyond this many open questions no proof is tried that they cannot matter: 2 to the 10th worlds take long enough.
 _QUESTIONS = 10

@@ -9,22 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import STEPS
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._cures import cure, exemption, settling
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._evaluate import Application, outcome_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._near_miss import failures, nearest
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import (
-    call,
-    carried,
-    listing,
-    quoted,
-    written,
-)
+from ._budget import STEPS
+from ._conditions import Condition
+from ._cures import cure, exemption, settling
+from ._document import Policy, Statement
+from ._evaluate import Application, outcome_of
+from ._near_miss import failures, nearest
+from ._patterns import has_unknown, readable
+from ._principals import Covers
+from ._request import Outcome, Request
+from ._words import call, carried, listing, quoted, written
 
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]

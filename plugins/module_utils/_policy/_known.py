@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
+from .._model import Key
 
 # What fills a row: a text, nothing (the key is absent then), or None where it is not known.
 Filling: TypeAlias = str | tuple[()] | None

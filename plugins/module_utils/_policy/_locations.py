@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import NOTHING_KNOWN, Known
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
-    ANY_DIGIT,
-    ANY_LETTER_OR_DIGIT,
-)
+from ._known import NOTHING_KNOWN, Known
+from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
 ANY_MEMBER = ANY_DIGIT * 12

@@ -15,17 +15,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _budget,
-    _context_facts,
-    _decide,
-    _document,
-    _known,
-    _ours,
-    _request,
-    _requests,
-    _validate,
-)
+from ._budget import Budget
+from ._context_facts import OBJECT_KEY, SERVICE
+from ._decide import decide, told_apart
+from ._document import Policy, parse
+from ._known import NOTHING_KNOWN, Known
+from ._ours import Form, add_statement, describe_statement, readers_statement, root_statement, use_statement
+from ._request import Outcome, Request
+from ._requests import reader_request, service_request
+from ._validate import validate
 
 _DESCRIBE = "kms:DescribeKey"
 _SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", _DESCRIBE)
@@ -52,28 +50,28 @@ class Required:
     key_arn: str
     trail_arns: tuple[str, ...]
     readers: tuple[str, ...] = ()
-    form: _ours.Form = "strict"
+    form: Form = "strict"
     log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    known: _known.Known = _known.NOTHING_KNOWN
+    known: Known = NOTHING_KNOWN
 
     def of(self, trail_arn: str, names: Sequence[str]) -> list[str]:
         """Those of these actions or readers that must be allowed for a trail."""
         return [each for each in names if each in self.needed.get(trail_arn, names)]
 
     @cached_property
-    def service_calls(self) -> Mapping[str, list[_request.Request]]:
+    def service_calls(self) -> Mapping[str, list[Request]]:
         """CloudTrail's calls that must be allowed, by trail ARN: asked before merging, and again of the result."""
         return {trail: _service_calls(self.of(trail, _SERVICE_ACTIONS), trail, self) for trail in self.trail_arns}
 
 
-def new_key_policy(required: Required) -> _document.Policy:
+def new_key_policy(required: Required) -> Policy:
     """The whole policy of a new key: its account as administrator ("Default key policy"), and what is required."""
-    root = _ours.root_statement(required.key_arn)
-    return merge(_document.parse({"Version": "2012-10-17", "Statement": [root]}), required)
+    root = root_statement(required.key_arn)
+    return merge(parse({"Version": "2012-10-17", "Statement": [root]}), required)
 
 
-def merge(policy: _document.Policy, required: Required) -> _document.Policy:
+def merge(policy: Policy, required: Required) -> Policy:
     """The policy with what `decide` finds missing; the very same object when nothing is.
 
     A reader whom only the account's root statement covers is missing: the key policy alone does not prove it.
@@ -89,38 +87,38 @@ def merge(policy: _document.Policy, required: Required) -> _document.Policy:
         raise _refusal(required, lossy)
     documents = [each.document for each in policy.statements]
     for addition in _additions(missing, required):
-        _ours.add_statement(documents, addition)
+        add_statement(documents, addition)
     merged = policy.with_statements(documents)
     _prove(merged, policy, required)
     return merged
 
 
-def _calls(policy: _document.Policy, required: Required, budget: _budget.Budget) -> list[_request.Request]:
+def _calls(policy: Policy, required: Required, budget: Budget) -> list[Request]:
     """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []
     for trail in required.trail_arns:
         calls += required.service_calls[trail]
         readers = required.of(trail, required.readers)
         known = required.log_contexts.get(trail) if readers else None
-        groups = _decide.told_apart(policy, _context_facts.OBJECT_KEY, known, budget) if known else [[None]]
+        groups = told_apart(policy, OBJECT_KEY, known, budget) if known else [[None]]
         calls += [_reading(reader, trail, required, each[0]) for reader in readers for each in groups]
     return calls
 
 
-def _service_calls(actions: Sequence[str], trail_arn: str, required: Required) -> list[_request.Request]:
+def _service_calls(actions: Sequence[str], trail_arn: str, required: Required) -> list[Request]:
     """CloudTrail's calls for a trail; the same context serves all that have one of encryption."""
     used = [action for action in actions if action != _DESCRIBE]
     first, described = used[:1], [_DESCRIBE] if _DESCRIBE in actions else []
     made = [
-        _requests.service_request(action, trail_arn=trail_arn, key_arn=required.key_arn, known=required.known)
+        service_request(action, trail_arn=trail_arn, key_arn=required.key_arn, known=required.known)
         for action in (*first, *described)
     ]
     return made + [made[0].asking(action) for action in used[1:]]
 
 
-def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | None) -> _request.Request:
+def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | None) -> Request:
     """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
-    call = _requests.reader_request(
+    call = reader_request(
         reader,
         trail_arn=trail_arn,
         key_arn=required.key_arn,
@@ -131,42 +129,40 @@ def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | 
     return replace(call, identity_allows=call.caller.account != call.account)
 
 
-def _budget_of(required: Required) -> _budget.Budget:
-    return _budget.Budget.of(len(required.trail_arns) * (len(_SERVICE_ACTIONS) + len(required.readers)))
+def _budget_of(required: Required) -> Budget:
+    return Budget.of(len(required.trail_arns) * (len(_SERVICE_ACTIONS) + len(required.readers)))
 
 
-def _missing(policy: _document.Policy, required: Required) -> list[_request.Request]:
+def _missing(policy: Policy, required: Required) -> list[Request]:
     missing = []
     budget = _budget_of(required)
     for call in _calls(policy, required, budget):
-        decision = _decide.decide(policy, call, budget)
-        if decision.outcome is _request.Outcome.EXPLICIT_DENY:
+        decision = decide(policy, call, budget)
+        if decision.outcome is Outcome.EXPLICIT_DENY:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
-        if decision.outcome is not _request.Outcome.ALLOWED:
+        if decision.outcome is not Outcome.ALLOWED:
             missing.append(call)
     return missing + _described(policy, missing, required, budget)
 
 
-def _described(
-    policy: _document.Policy, missing: Sequence[_request.Request], required: Required, budget: _budget.Budget
-) -> list[_request.Request]:
+def _described(policy: Policy, missing: Sequence[Request], required: Required, budget: Budget) -> list[Request]:
     """DescribeKey for the trails for which CloudTrail is given something else anyway, where it lacks that.
 
     AWS's pages disagree whether CloudTrail needs it (see the rule key_policy_allows_describe), so a policy is not
     written for its sake alone.
     """
-    service = [call for call in missing if call.principal == _context_facts.SERVICE]
+    service = [call for call in missing if call.principal == SERVICE]
     trails = (trail for trail in _trails_of(service) if trail in required.needed)
     calls = [call for trail in trails for call in _service_calls([_DESCRIBE], trail, required)]
-    lacks = (_request.Outcome.IMPLICIT_DENY, _request.Outcome.INDETERMINATE)
-    return [call for call in calls if call not in service and _decide.decide(policy, call, budget).outcome in lacks]
+    lacks = (Outcome.IMPLICIT_DENY, Outcome.INDETERMINATE)
+    return [call for call in calls if call not in service and decide(policy, call, budget).outcome in lacks]
 
 
-def _trails_of(calls: Iterable[_request.Request]) -> list[str]:
+def _trails_of(calls: Iterable[Request]) -> list[str]:
     return _once(str(call.context["aws:SourceArn"]) for call in calls)
 
 
-def _refuse_orphans(policy: _document.Policy, required: Required) -> None:
+def _refuse_orphans(policy: Policy, required: Required) -> None:
     """A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy")."""
     for label, names in orphans(policy):
         raise _refusal(
@@ -176,14 +172,14 @@ def _refuse_orphans(policy: _document.Policy, required: Required) -> None:
         )
 
 
-def orphans(policy: _document.Policy) -> Iterator[tuple[str, str]]:
+def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
     """Each statement that names principals which no longer exist, by its label, with their unique ids."""
     for statement in policy.statements:
         if statement.principals and statement.principals.orphans:
             yield statement.label, ", ".join(statement.principals.orphans)
 
 
-def why_not_written_back(policy: _document.Policy) -> str | None:
+def why_not_written_back(policy: Policy) -> str | None:
     """Of names that stand twice in one object only the last value is read: written back, the others would be lost.
 
     So would half a character, which UTF-8 cannot carry.
@@ -199,19 +195,19 @@ def why_not_written_back(policy: _document.Policy) -> str | None:
     return None
 
 
-def _additions(missing: Sequence[_request.Request], required: Required) -> list[dict[str, Any]]:
+def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
     """Our statements, with nothing in their lists but what is missing."""
-    service = [call for call in missing if call.principal == _context_facts.SERVICE]
+    service = [call for call in missing if call.principal == SERVICE]
     used = [call for call in service if call.action != _DESCRIBE]
     trails = _trails_of(used)
-    readers = _once(call.principal for call in missing if call.principal != _context_facts.SERVICE)
+    readers = _once(call.principal for call in missing if call.principal != SERVICE)
     additions = []
     if trails:
-        additions.append(_ours.use_statement(trails, required.form))
+        additions.append(use_statement(trails, required.form))
     if len(used) < len(service):
-        additions.append(_ours.describe_statement())
+        additions.append(describe_statement())
     if readers:
-        additions.append(_ours.readers_statement(readers))
+        additions.append(readers_statement(readers))
     return additions
 
 
@@ -219,8 +215,8 @@ def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _prove(merged: _document.Policy, present: _document.Policy, required: Required) -> None:
-    problems = _validate.validate(merged, accepted=present)
+def _prove(merged: Policy, present: Policy, required: Required) -> None:
+    problems = validate(merged, accepted=present)
     if problems:
         raise _refusal(
             required,
@@ -229,8 +225,8 @@ def _prove(merged: _document.Policy, present: _document.Policy, required: Requir
         )
     budget = _budget_of(required)
     for call in _calls(merged, required, budget):
-        decision = _decide.decide(merged, call, budget)
-        if decision.outcome is not _request.Outcome.ALLOWED:
+        decision = decide(merged, call, budget)
+        if decision.outcome is not Outcome.ALLOWED:
             raise _refusal(required, f"{decision.reason} {decision.advice}")
 
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Policy, Statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Covers, Principals
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._words import carried, quoted, written
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
+from .._printable import in_quotes
+from ._conditions import Condition
+from ._document import Policy, Statement
+from ._patterns import readable
+from ._principals import Covers, Principals
+from ._request import Request
+from ._words import carried, quoted, written
 
 # From this likeness on (difflib's ratio) a name is taken for a misspelling of another one, as "kms=Decrypt" for
 # "kms:Decrypt". By how many characters the two may differ in length keeps the comparison cheap.

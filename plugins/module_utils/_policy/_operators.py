@@ -20,13 +20,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
-    Pieces,
-    UndocumentedError,
-    arn_glob,
-    glob,
-    is_arn,
-)
+from ._patterns import Pieces, UndocumentedError, arn_glob, glob, is_arn
 
 Matcher: TypeAlias = Callable[[str], bool]
 Maker: TypeAlias = Callable[[Pieces], "str | Matcher"]

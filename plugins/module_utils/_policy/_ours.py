@@ -15,12 +15,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _model
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _comparison,
-    _context_facts,
-    _principals,
-)
+from .._model import TRAIL_ARN
+from ._comparison import Says, says
+from ._context_facts import SERVICE, TRAIL_KEY
+from ._principals import ONE_PRINCIPAL
 
 USE = "AwsBaselineCloudTrailUse"
 DESCRIBE = "AwsBaselineCloudTrailDescribe"
@@ -48,9 +46,9 @@ ADMINISTRATION = (
 Form = Literal["strict", "cis"]
 # The lists that we extend, by what stands in them.
 _EXTENDED = {
-    "trails": _model.TRAIL_ARN,
+    "trails": TRAIL_ARN,
     "trails of accounts": re.compile(r"arn:aws[a-z-]*:cloudtrail:\*:[0-9]{12}:trail/\*"),
-    "principals": _principals.ONE_PRINCIPAL,
+    "principals": ONE_PRINCIPAL,
     "folders of logs": re.compile(r"arn:aws[a-z-]*:s3:::[^*?$]+/AWSLogs/[^*?$/]+/\*"),
 }
 
@@ -63,22 +61,20 @@ def root_statement(key_arn: str) -> dict[str, Any]:
 
 def use_statement(trails: Sequence[str], form: Form) -> dict[str, Any]:
     """CloudTrail encrypts for these trails, in the `cis` form for all of their accounts."""
-    condition: dict[str, Any] = {
-        "StringLike": {_context_facts.TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}
-    }
+    condition: dict[str, Any] = {"StringLike": {TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}}
     if form == "strict":
         condition = {"StringEquals": {"aws:SourceArn": list(trails)}, **condition}
-    return _allow(USE, {"Service": _context_facts.SERVICE}, ["kms:GenerateDataKey*", "kms:Decrypt"], condition)
+    return _allow(USE, {"Service": SERVICE}, ["kms:GenerateDataKey*", "kms:Decrypt"], condition)
 
 
 def describe_statement() -> dict[str, Any]:
     """CloudTrail looks at the key."""
-    return _allow(DESCRIBE, {"Service": _context_facts.SERVICE}, "kms:DescribeKey")
+    return _allow(DESCRIBE, {"Service": SERVICE}, "kms:DescribeKey")
 
 
 def readers_statement(readers: Sequence[str]) -> dict[str, Any]:
     """The readers decrypt logs of CloudTrail."""
-    return _allow(READERS, {"AWS": list(readers)}, "kms:Decrypt", {"Null": {_context_facts.TRAIL_KEY: "false"}})
+    return _allow(READERS, {"AWS": list(readers)}, "kms:Decrypt", {"Null": {TRAIL_KEY: "false"}})
 
 
 def administrators_statement(administrators: Sequence[str]) -> dict[str, Any]:
@@ -123,12 +119,12 @@ def is_administrators(document: Any) -> bool:
 def beyond(document: Mapping[str, Any], others: Iterable[Any]) -> frozenset[str]:
     """Whom and what one of our statements in a key policy reaches beyond the most alike of others, or all it says."""
     kind = next(each for each in _merged() if _is_like(document, each))
-    alike = [_comparison.says(other) for other in others if _is_like(other, kind)]
-    said = _comparison.says(document)
+    alike = [says(other) for other in others if _is_like(other, kind)]
+    said = says(document)
     return min((_more(said, other) for other in alike or [{}]), key=len)
 
 
-def _more(said: _comparison.Says, other: _comparison.Says) -> frozenset[str]:
+def _more(said: Says, other: Says) -> frozenset[str]:
     parts = ((part, other.get(place, frozenset())) for place, part in said.items())
     return frozenset().union(
         *(one - two for one, two in parts if isinstance(one, frozenset) and isinstance(two, frozenset))
@@ -159,7 +155,7 @@ def _is_like(document: Any, ours: Mapping[str, Any]) -> bool:
 
 def _shape(document: Mapping[str, Any]) -> dict[tuple[str, ...], Hashable]:
     """What a statement says without its Sid, and of the lists that we extend no more than what stands in them."""
-    said = _comparison.says(document)
+    said = says(document)
     return {place: _kind(part) or part for place, part in said.items() if place != ("Sid",)}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import glob, pieces_of, sought
+from ._patterns import glob, pieces_of, sought
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ARN = re.compile(r"arn:[^:]+:(iam|sts)::([0-9]{12}):(root|[a-z-]+)(?:/(.+))?")

@@ -11,8 +11,8 @@ from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Context
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller
+from ._patterns import Context
+from ._principals import Caller
 
 
 class Outcome(Enum):

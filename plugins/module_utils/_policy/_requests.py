@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _context_facts as _facts
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import SERVICE
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import (
-    NOTHING_KNOWN,
-    Filling,
-    Known,
+from ._context_facts import (
+    BUCKET_FACTS,
+    CRYPTOGRAPHIC_FACTS,
+    DELIVERY_FACTS,
+    KMS_FACTS,
+    ORGANIZATION_FACTS,
+    READER_FACTS,
+    SERVICE,
+    SERVICE_FACTS,
+    SSE_KMS_FACTS,
+    SSE_S3_FACTS,
+    WRITER_FACTS,
+    Fact,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
-    ANY_LETTER_OR_DIGIT,
-    has_unknown,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._principals import Caller
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ._known import NOTHING_KNOWN, Filling, Known
+from ._locations import Locations
+from ._patterns import ANY_LETTER_OR_DIGIT, has_unknown
+from ._principals import Caller
+from ._request import Request
 
 
 class _Table:
     """The rows of one kind of request, the last of a key counting, as they are needed to make one."""
 
-    def __init__(self, *tables: Iterable[_facts.Fact]) -> None:
+    def __init__(self, *tables: Iterable[Fact]) -> None:
         rows = {fact.key: fact for table in tables for fact in table}.values()
         texts = [fact for fact in rows if isinstance(fact.value, str)]
         self.filled = [(fact.key, *_parts(str(fact.value)), fact.missing) for fact in texts if "{" in str(fact.value)]
@@ -44,19 +49,19 @@ def _parts(template: str) -> tuple[str, str, str]:
     return before, name, after
 
 
-_DESCRIBE = _Table(_facts.SERVICE_FACTS, _facts.KMS_FACTS)
-_CRYPTOGRAPHIC = _Table(_facts.SERVICE_FACTS, _facts.KMS_FACTS, _facts.CRYPTOGRAPHIC_FACTS)
-_ACL = _Table(_facts.SERVICE_FACTS, _facts.BUCKET_FACTS)
-_READER = _Table(_facts.READER_FACTS)
-_WRITER = _Table(_facts.WRITER_FACTS)
+_DESCRIBE = _Table(SERVICE_FACTS, KMS_FACTS)
+_CRYPTOGRAPHIC = _Table(SERVICE_FACTS, KMS_FACTS, CRYPTOGRAPHIC_FACTS)
+_ACL = _Table(SERVICE_FACTS, BUCKET_FACTS)
+_READER = _Table(READER_FACTS)
+_WRITER = _Table(WRITER_FACTS)
 # By whether the file is encrypted under a key, and whether it is known of which organization the trail is.
 _UPLOADS = {
     (under_key, of_organization): _Table(
-        _facts.SERVICE_FACTS,
-        _facts.BUCKET_FACTS,
-        _facts.DELIVERY_FACTS,
-        _facts.SSE_KMS_FACTS if under_key else _facts.SSE_S3_FACTS,
-        _facts.ORGANIZATION_FACTS if of_organization else (),
+        SERVICE_FACTS,
+        BUCKET_FACTS,
+        DELIVERY_FACTS,
+        SSE_KMS_FACTS if under_key else SSE_S3_FACTS,
+        ORGANIZATION_FACTS if of_organization else (),
     )
     for under_key in (True, False)
     for of_organization in (True, False)

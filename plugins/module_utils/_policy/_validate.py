@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import (
-    _comparison,
-    _conditions,
-    _document,
-    _operators,
-    _principals,
-)
+from ._comparison import meaning
+from ._conditions import QUANTIFIERS
+from ._document import ELEMENTS, VERSIONS, Number, Policy, PolicyError, Statement, parse, to_json
+from ._operators import OPERATORS
+from ._principals import KINDS, ONE_PRINCIPAL, ORPHAN
 
 MAX_BYTES = 32_768
 # KMS refuses ForAllValues on these single-valued keys as OverlyPermissiveCondition ("AWS KMS condition keys").
@@ -28,15 +26,13 @@ _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 # Every condition operator by its name in lower case.
 _SPELLINGS = {"null": "Null"} | {
     name.lower(): name
-    for quantifier in ("", *(f"{each}:" for each in _conditions.QUANTIFIERS))
-    for operator in _operators.OPERATORS
+    for quantifier in ("", *(f"{each}:" for each in QUANTIFIERS))
+    for operator in OPERATORS
     for name in (f"{quantifier}{operator}", f"{quantifier}{operator}IfExists")
 }
 
 
-def validate(
-    policy: _document.Policy | Mapping[str, Any] | str, *, accepted: _document.Policy | None = None
-) -> list[str]:
+def validate(policy: Policy | Mapping[str, Any] | str, *, accepted: Policy | None = None) -> list[str]:
     """Everything that PutKeyPolicy would refuse, each naming the statement; empty for a good policy.
 
     What is merely without effect, such as a statement without Resource, is no refusal but a warning of `parse`.
@@ -44,18 +40,18 @@ def validate(
     principals that were deleted meanwhile.
     Sources: KMS developer guide "Creating a key policy" and "AWS KMS condition keys"; IAM user guide, grammar.
     """
-    if not isinstance(policy, _document.Policy):
+    if not isinstance(policy, Policy):
         try:
-            policy = _document.parse(policy)
-        except _document.PolicyError as error:
+            policy = parse(policy)
+        except PolicyError as error:
             return [str(error)]
     found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
     halved = policy.halved if not accepted or policy.halved != accepted.halved else None
     found += [f"The policy holds {halved}, half a character; KMS takes Latin-1 only."] if halved else []
     found += _top_level(policy.document, accepted.document if accepted else {})
-    known = {_comparison.meaning(each.document) for each in accepted.statements} if accepted else set()
+    known = {meaning(each.document) for each in accepted.statements} if accepted else set()
     for statement, text in zip(policy.statements, policy.written_statements(), strict=True):
-        is_known = _comparison.meaning(statement.document) in known
+        is_known = meaning(statement.document) in known
         found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
         strange = (f"it {problem}" for problem in _characters(text))
         problems = _orphans(statement) if is_known else (*_statement(statement), *strange)
@@ -68,15 +64,15 @@ def _top_level(document: Mapping[str, Any], accepted: Mapping[str, Any]) -> Iter
         if name not in ("Version", "Id", "Statement", *accepted):
             yield f"The policy has an unknown element {name}."
     version = document.get("Version")
-    if version not in (*_document.VERSIONS, *([accepted.get("Version")] if accepted else ())):
-        yield f"The Version must be one of {' and '.join(_document.VERSIONS)}."
+    if version not in (*VERSIONS, *([accepted.get("Version")] if accepted else ())):
+        yield f"The Version must be one of {' and '.join(VERSIONS)}."
     if not document["Statement"]:
         yield "The policy has no statements."
     if "Id" in document and document["Id"] != accepted.get("Id"):
-        yield from (f"The policy {problem}." for problem in _characters(_document.to_json(document["Id"])))
+        yield from (f"The policy {problem}." for problem in _characters(to_json(document["Id"])))
 
 
-def _orphans(statement: _document.Statement) -> Iterator[str]:
+def _orphans(statement: Statement) -> Iterator[str]:
     for name in statement.principals.orphans if statement.principals else ():
         yield f"the principal {name} {_DELETED}"
 
@@ -87,7 +83,7 @@ def _characters(text: str) -> Iterator[str]:
         yield f"holds the character {strange.group()!r}; KMS takes Latin-1 only"
 
 
-def _size(policy: _document.Policy) -> list[str]:
+def _size(policy: Policy) -> list[str]:
     size = len(policy.to_json().encode())
     if size <= MAX_BYTES:
         return []
@@ -98,13 +94,13 @@ def _size(policy: _document.Policy) -> list[str]:
     return [f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.", *longest]
 
 
-def _statement(statement: _document.Statement) -> Iterator[str]:
+def _statement(statement: Statement) -> Iterator[str]:
     document = statement.document
     if not isinstance(document, Mapping):
         yield "it is not an object"
         return
     for name in document:
-        if name not in _document.ELEMENTS:
+        if name not in ELEMENTS:
             yield f"the element {name} is unknown"
     if not isinstance(document.get("Sid", ""), str):
         yield "its Sid is not text"
@@ -135,11 +131,11 @@ def _principal_element(written: Any) -> Iterator[str]:
     if written == "*":
         return
     if not isinstance(written, Mapping) or not written:
-        kinds = ", ".join(_principals.KINDS)
-        yield f"the principal {_document.to_json(written)} must be an asterisk or stand under {kinds}"
+        kinds = ", ".join(KINDS)
+        yield f"the principal {to_json(written)} must be an asterisk or stand under {kinds}"
         return
     for kind, names in written.items():
-        if kind not in _principals.KINDS:
+        if kind not in KINDS:
             yield f"the kind of principal {kind} is unknown"
             continue
         for name in names if isinstance(names, list) else [names]:
@@ -152,11 +148,11 @@ def _principal(kind: str, name: Any) -> str | None:
     """What is wrong with one name."""
     if not isinstance(name, str):
         return "is not text"
-    if _principals.ORPHAN.fullmatch(name):
+    if ORPHAN.fullmatch(name):
         return _DELETED
     if name != "*" and ("*" in name or "?" in name):
         return "has a wildcard in a part of its name"
-    if kind == "AWS" and name != "*" and not _principals.ONE_PRINCIPAL.fullmatch(name):
+    if kind == "AWS" and name != "*" and not ONE_PRINCIPAL.fullmatch(name):
         return "is a service and belongs under Service" if _SERVICE.fullmatch(name) else "is no account, user or role"
     if kind == "Service" and not _SERVICE.fullmatch(name):
         return "is no service name"
@@ -176,7 +172,7 @@ def _condition_element(block: Any) -> Iterator[str]:
             if operator.startswith("ForAllValues:") and key.lower().startswith(_SINGLE_VALUED):
                 yield f"{operator} on {key} also matches requests without it; KMS refuses that: remove ForAllValues"
             values = value if isinstance(value, list) else [value]
-            if not all(isinstance(each, (str, bool, _document.Number)) for each in values):
+            if not all(isinstance(each, (str, bool, Number)) for each in values):
                 yield f"the values of {key} must be texts"
 
 

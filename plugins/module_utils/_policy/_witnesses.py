@@ -18,13 +18,10 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import CHARACTERS, Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import (
-    Condition,
-    split_operator,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._operators import OPERATORS, order_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import ARN_PARTS, is_arn
+from ._budget import CHARACTERS, Budget
+from ._conditions import Condition, split_operator
+from ._operators import OPERATORS, order_of
+from ._patterns import ARN_PARTS, is_arn
 
 DIGITS = "0123456789"
 ACCOUNT_LENGTH = 12

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import readable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import in_quotes
+from .._printable import in_quotes
+from ._conditions import Condition
+from ._patterns import readable
+from ._request import Request
 
 _SHOWN = 3
 

@@ -2,45 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The reports of an audit: one file here for each format, each a pure function of the audit.
-
-A format is a module with `render(audit, *, cis_version) -> str`. `audit` has the shape of
-`ansible_facts.cloudtrail_kms`; `cis_version` is one of `CIS_VERSIONS`, that of the benchmark whose numbers the report
-gives. The same audit gives the same text. What is in it may be hostile: names, reasons and AWS's messages are data.
-"""
+"""The reports of an audit: their formats, their files, and one report joined of many."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
-from types import MappingProxyType
-from typing import Any, cast
+from ._destination import passing_directory, refuse_one_place, uploads
+from ._files import ReportError, write_reports
+from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
+from ._joined import JoinError, age, fail_without, joined_reports
+from ._narrowed import narrowings
+from ._notes import Note, Tone, account_notes, as_variables, finding_notes
+from ._reserved import ReservedError, added_up, folders, places, reserved
 
-# The versions of the CIS AWS Foundations Benchmark that the rules are mapped to.
-CIS_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0")
-DEFAULT_CIS_VERSION = "3.0"
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format: the name of its file, and the module here that renders it."""
-
-    file_name: str
-    module: str
-
-    def render(self, audit: Mapping[str, Any], *, cis_version: str = DEFAULT_CIS_VERSION) -> str:
-        """Return the report. Its module is imported only now: an audit without reports does not wait for any."""
-        return cast("str", import_module(f"{__name__}.{self.module}").render(audit, cis_version=cis_version))
-
-
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {
-        "html": Format("cloudtrail-kms.html", "_html"),
-        "json": Format("cloudtrail-kms.json", "_json"),
-        "csv": Format("cloudtrail-kms.csv", "_csv"),
-        "junit": Format("cloudtrail-kms-junit.xml", "_junit"),
-        "ocsf": Format("cloudtrail-kms-ocsf.json", "_ocsf"),
-        "asff": Format("cloudtrail-kms-asff.json", "_asff"),
-    }
-)
+__all__ = [
+    "CIS_VERSIONS",
+    "DEFAULT_CIS_VERSION",
+    "FORMATS",
+    "JoinError",
+    "Note",
+    "ReportError",
+    "ReservedError",
+    "Tone",
+    "account_notes",
+    "added_up",
+    "age",
+    "as_variables",
+    "fail_without",
+    "finding_notes",
+    "folders",
+    "joined_reports",
+    "narrowings",
+    "passing_directory",
+    "places",
+    "refuse_one_place",
+    "reserved",
+    "uploads",
+    "write_reports",
+]

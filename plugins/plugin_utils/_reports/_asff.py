@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import Entry, entries, read_at
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import requirements
+from ._entries import Entry, entries, read_at
+from ._frameworks import requirements
 
 _PREFIX = "aws_baseline.cloudtrail"
 # WARNING: "Some information is missing or this check is not supported for your configuration."

@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import Entry, entries, read_at
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import requirements
+from ._entries import Entry, entries, read_at
+from ._frameworks import requirements
 
 COLUMNS = (
     "generated_at",

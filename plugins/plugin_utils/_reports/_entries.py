@@ -15,15 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowing
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import (
-    ACCOUNT_RULE,
-    NO_TRAIL,
-    account_notes,
-    excepted_until,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import chosen
+from ...module_utils._printable import printable
+from ._frameworks import chosen
+from ._narrowed import narrowing
+from ._notes import ACCOUNT_RULE, NO_TRAIL, account_notes, excepted_until
 
 
 @dataclass(frozen=True, kw_only=True)

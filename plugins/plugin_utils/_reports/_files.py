@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ._formats import FORMATS
 
 FILE_MODE = 0o640
 

@@ -16,10 +16,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import ACCOUNT_RULE
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_view import TONES, VERDICTS, page
+from ...module_utils._printable import printable
+from ._html_trail import KINDS
+from ._html_view import TONES, VERDICTS, page
+from ._notes import ACCOUNT_RULE
 
 _FOLDER = Path(__file__).parent
 

@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    PolicyError,
-    parse,
-    to_json,
-)
+from ...module_utils._policy import PolicyError, parse, to_json
 
 # How a finding shows: as its status, but for what an advised rule finds.
 Kind: TypeAlias = Literal["fail", "unknown", "excepted", "advice", "pass", "not_applicable"]

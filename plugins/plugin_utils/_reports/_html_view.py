@@ -12,22 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._grid import count
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowings
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Note, account_notes
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import (
-    benchmark,
-    chosen,
-    cis_controls,
-    title,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import (
-    KINDS,
-    TrailView,
-    kind_of,
-    trail_view,
-)
+from ...module_utils._checks import RULES
+from ...module_utils._printable import count
+from ._frameworks import benchmark, chosen, cis_controls, title
+from ._html_trail import KINDS, TrailView, kind_of, trail_view
+from ._narrowed import narrowings
+from ._notes import Note, account_notes
 
 # Worst first: the order of the bars and of the entries.
 VERDICTS: Mapping[str, str] = {

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import Entry, entries, read_at
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import requirements
+from ._entries import Entry, entries, read_at
+from ._frameworks import requirements
 
 # What a case says by the status of its finding; none where it passes.
 _OUTCOMES = {"fail": "failure", "unknown": "error", "not_applicable": "skipped", "excepted": "skipped"}

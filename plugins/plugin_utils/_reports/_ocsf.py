@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._entries import Entry, entries, read_at
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._frameworks import requirements, title
+from ._entries import Entry, entries, read_at
+from ._frameworks import requirements, title
 
 OCSF_VERSION = "1.5.0"
 _SEVERITIES = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "critical": (5, "Critical")}

@@ -18,9 +18,9 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.utils import color
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _screen
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import report_objects
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._destination import report_objects
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _screen
 from tests.unit.action.running import GREEN, NEVER_ASKED, RED, enforcement, facts_of, part, run, run_and_ask
 
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._enforcement import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import (
     render_enforcement,
     with_after,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
 from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"

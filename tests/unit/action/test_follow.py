@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._follow import following
 from tests import PATIENCE
 
 

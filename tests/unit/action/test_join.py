@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils import _joined
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
 from tests.unit.action.audits import NARROWED
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
 from tests.unit.action.running import part as found_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._judgement import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import (
     failures,
     joined,
     without_organization_trail,

@@ -20,9 +20,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge, cloudtrail_kms_run
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._follow import following
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._results import leave
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import PREFIX
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._results import leave
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._follow import following
 from tests.unit.action.audits import account, audit
 from tests.unit.action.running import NEVER_ASKED, HostVars, enforcement, facts_of, part, run_and_ask
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._members import (
     Member,
     MembersError,
     are_swept,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._narrowed import narrowing, narrowings
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._narrowed import narrowing, narrowings
 from tests.unit.action.audits import NARROWED, account, audit
 
 WORDS = "only regions us-east-1; rules off: key_is_usable"

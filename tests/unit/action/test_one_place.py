@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._destination import refuse_one_place
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._destination import refuse_one_place
 from tests.unit.action.running import NEVER_ASKED, run
 
 NOTHING: dict[str, Any] = {"report_dir": None, "report_bucket": None, "audits": []}

@@ -16,14 +16,17 @@ from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible.template import trust_as_template as template
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._members import Member, MembersError
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._of_the_run import OfTheRun, connection_variables
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._per_account import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._members import Member, MembersError
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_the_run import (
+    OfTheRun,
+    connection_variables,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._per_account import (
     OptionsOfHosts,
     refuse_disagreement,
     sweep_options,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import VariablesError
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import VariablesError
 from tests.unit.action.test_members import LOCALHOST, ONE, THREE, TWO, host, role
 
 READER = f"arn:aws:iam::{ONE}:role/Reader"

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._shield import shielded
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._shield import shielded
 
 ENDED_BY_ANSIBLE = 7
 

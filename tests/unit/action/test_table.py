@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import unreadable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._notes import Tone
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import columns
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
 from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._text import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import (
     columns,
     pad,
     wrap,

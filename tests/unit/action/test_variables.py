@@ -19,8 +19,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._run_options import variables_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._variables import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._run_options import variables_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import (
     AUDIT_SPEC,
     ENFORCE_SPEC,
     KNOWN,

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller, read_account
 from tests.unit.test_arguments import params
@@ -70,8 +70,8 @@ def audit(server: FakeAws) -> Audit:
 
     def audited(account_id: str | None = None, **options: Any) -> AccountVerdict:
         given = params(**options)
-        settings = _audit_arguments.settings(given)
-        scope = replace(_audit_arguments.scope(given), in_doubt=partial(keys_in_doubt, settings))
+        settings = _audit_arguments.to_settings(given)
+        scope = replace(_audit_arguments.to_scope(given), in_doubt=partial(keys_in_doubt, settings))
         return assess(read_account(caller(server, account_id), scope), settings)
 
     return audited

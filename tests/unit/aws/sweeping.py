@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _arguments, _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY
@@ -29,8 +30,8 @@ def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> t
     # Where the trails and buckets are; of all regions one test is enough.
     given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
     given = sweep_params(**{**given, **options})
-    scope, settings = _audit_arguments.scope(given), _audit_arguments.settings(given)
-    own = _arguments.of_accounts(given, _audit_arguments.settings)
+    scope, settings = _audit_arguments.to_scope(given), _audit_arguments.to_settings(given)
+    own = _arguments.of_accounts(given, _audit_arguments.to_settings)
     return audit(caller(aws, SECURITY), scope, settings, lambda _done: None, own)
 
 

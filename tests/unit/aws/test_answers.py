@@ -43,15 +43,15 @@ class GarbledAccess(Access):
 
 READS: list[Callable[[Access], Any]] = [
     lambda access: _calls.caller_arn(access, "us-east-1"),
-    lambda access: _calls.regions(access, "us-east-1"),
+    lambda access: _calls.enabled_regions(access, "us-east-1"),
     lambda access: _calls.trails_seen_in(access, "us-east-1"),
     lambda access: _calls.trail_status(access, "us-east-1", TRAIL),
     lambda access: _calls.administers_cloudtrail(access, "us-east-1", MANAGEMENT),
-    lambda access: _calls.member(access, "us-east-1", MANAGEMENT),
+    lambda access: _calls.describe_account(access, "us-east-1", MANAGEMENT),
     lambda access: _calls.key_metadata(access, "us-east-1", REPLICA),
     lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
     lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
-    lambda access: _calls.key_tags(access, "us-east-1", REPLICA),
+    lambda access: _calls.list_key_tags(access, "us-east-1", REPLICA),
     lambda access: _calls.keys_without_alias(access, "us-east-1"),
     lambda access: _calls.key_rotation(access, "us-east-1", REPLICA),
     lambda access: _calls.bucket_region(access, "us-east-1", "logs"),

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _access,
     _calls,
@@ -25,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     MemberRole,
@@ -150,7 +150,7 @@ class Endless(Access):
 def test_no_list_is_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_access, "MOST_PAGES", 50)
     monkeypatch.setattr(_organizations, "MOST_UNITS", 50)
-    for read in (_calls.key_aliases, _calls.key_tags, _calls.administers_cloudtrail):
+    for read in (_calls.key_aliases, _calls.list_key_tags, _calls.administers_cloudtrail):
         answer = read(Endless(), "us-east-1", build.KEY_ARN)
         assert isinstance(answer, ReadError)
         assert "more than 50 pages" in answer.message
@@ -228,7 +228,7 @@ def test_a_fault_in_judging_ends_one_account_too(monkeypatch: pytest.MonkeyPatch
             raise LookupError("no such rule")
         return assess(*arguments)
 
-    monkeypatch.setattr("ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit.assess", faulty)
+    monkeypatch.setattr("ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit.assess", faulty)
     ((error, verdict),) = unexpected(swept(Answers(ANSWERS)))
     assert error["message"].startswith("LookupError: no such rule (test_strange_answers.py:")
     assert verdict == "unknown"

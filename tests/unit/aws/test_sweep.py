@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import Progress, audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import Progress, audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Change, Load, role
@@ -123,7 +123,7 @@ def test_the_bucket_of_one_account_is_not_looked_for_everywhere(changed: Callabl
 
 def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(load: Load) -> None:
     given = sweep_params(accounts=[PRODUCTION], assume_role=MEMBER_ROLE, regions=["eu-central-1"])
-    scope, settings = _audit_arguments.scope(given), _audit_arguments.settings(given)
+    scope, settings = _audit_arguments.to_scope(given), _audit_arguments.to_settings(given)
     document, _warnings = audit(caller(load("organization"), STAGING), scope, settings, lambda _done: None)
     (trail,) = row(document, PRODUCTION)["trails"]
     assert trail["verdict"] == "unknown"
@@ -213,8 +213,8 @@ def test_a_caller_who_may_not_ask_the_organization_is_not_asked_for_each_account
     given = sweep_params(
         accounts=[MANAGEMENT, STAGING, LOG_ARCHIVE], assume_role={**MEMBER_ROLE, "role_name": "Nobody"}
     )
-    scope = _audit_arguments.scope({**given, "concurrency": 1})
-    document, _warnings = audit(caller(aws, PRODUCTION), scope, _audit_arguments.settings(given), lambda _done: None)
+    scope = _audit_arguments.to_scope({**given, "concurrency": 1})
+    document, _warnings = audit(caller(aws, PRODUCTION), scope, _audit_arguments.to_settings(given), lambda _done: None)
     assert set(verdicts(document).values()) == {"unknown"}
     assert {error["code"] for account in document["accounts"] for error in account["errors"]} == {
         "AccessDenied",
@@ -303,8 +303,8 @@ def test_without_credentials_of_the_caller_nothing_is_said(monkeypatch: pytest.M
     with pytest.raises(AwsError, match="No AWS credentials were found"):
         audit(
             connect("us-east-1", "http://127.0.0.1:9", {}, 4),
-            _audit_arguments.scope(given),
-            _audit_arguments.settings(given),
+            _audit_arguments.to_scope(given),
+            _audit_arguments.to_settings(given),
             lambda _done: None,
         )
 

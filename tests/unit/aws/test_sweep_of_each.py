@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import Reading, read_again, sweep
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import (
+    Reading,
+    read_account_again,
+    sweep,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
@@ -211,7 +215,7 @@ def test_an_account_is_read_again_as_it_was_read_in_the_sweep(changed: Changed) 
     found = {each.snapshot.account_id: each for each in sweep(caller(aws, SECURITY), scope)}
     for account_id in (MANAGEMENT, PRODUCTION):
         aws.clear_calls()
-        again = read_again(found[account_id], scope)
+        again = read_account_again(found[account_id], scope)
         assert replace(again, read_at=found[account_id].snapshot.read_at) == found[account_id].snapshot
         asked = [(call["account"], call["action"]) for call in aws.calls()]
         assert [account for account, action in asked if action == "GetBucketPolicy"] == (
@@ -227,7 +231,7 @@ def test_an_account_that_could_not_be_entered_is_not_read_again(load: Load) -> N
     (reading,) = sweep(caller(aws, SECURITY), scope)
     assert (reading.account, reading.told) == (None, frozenset())
     aws.clear_calls()
-    assert read_again(reading, scope) is reading.snapshot
+    assert read_account_again(reading, scope) is reading.snapshot
     assert aws.calls() == []
 
 
@@ -235,7 +239,7 @@ def test_a_single_account_is_a_sweep_of_one(load: Load) -> None:
     aws = load("organization")
     (reading,) = sweep(caller(aws, SECURITY), Scope(regions=("eu-central-1",)))
     assert reading.account is not None
-    again = read_again(reading, Scope(regions=("eu-central-1",)))
+    again = read_account_again(reading, Scope(regions=("eu-central-1",)))
     assert replace(again, read_at=reading.snapshot.read_at) == reading.snapshot
 
 

@@ -13,11 +13,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Missing,
-    Snapshot,
-    TrailStatus,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
 from tests.unit.checks.build import (
     ACCOUNT,
     DESCRIBE,

@@ -14,7 +14,7 @@ import boto3
 from botocore import xform_name
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"

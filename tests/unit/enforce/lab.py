@@ -22,14 +22,21 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._limits import Limits
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, Run, RunOutcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import (
+    Done,
+    Outcome,
+    Run,
+    RunOutcome,
+    Task,
+)
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
+from tests.unit.modules import replace_everywhere
 
 HOME = "eu-central-1"
 
@@ -272,7 +279,7 @@ def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Cal
             left.pop()()
         return original(*called)
 
-    monkeypatch.setattr(_calls, "trail_settings", trail_key)
+    replace_everywhere(monkeypatch, original, trail_key)
 
 
 def given(key_id: str, **fields: Any) -> Task:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, RunOutcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run, RunOutcome, Task
 from tests.unit.enforce.lab import Lab
 from tests.unit.enforce.test_other_accounts import LOG_ARCHIVE, PRODUCTION, SANDBOX, SECURITY, STAGING, role
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab
 

@@ -33,6 +33,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
 from tests.unit.enforce.lab import Lab
+from tests.unit.modules import replace_everywhere
 
 HOME = "eu-central-1"
 
@@ -113,7 +114,7 @@ def test_the_trails_of_all_accounts_are_polled_together(
         asked[arn] += 1
         return answers[arn][asked[arn] - 1]
 
-    monkeypatch.setattr(_calls, "trail_status", status)
+    replace_everywhere(monkeypatch, _calls.trail_status, status)
     logging = {name: replace(snapshot.trails[0], arn=name, status=delivered) for name in answers}
     logging["off"] = replace(logging["off"], status=replace(delivered, is_logging=False))
     deliveries = [(account, [trail], since) for trail in logging.values()]

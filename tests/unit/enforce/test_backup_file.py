@@ -19,12 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _backup
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import (
-    backup_of,
-    read_backups,
-    read_parts,
-)
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup_file import BackupFile
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import backup_of, read_backups, read_parts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Backup,
     BackupError,
@@ -32,7 +27,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Replaced,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import Lab, meanwhile
 
 HOME = "eu-central-1"

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.lab import Lab, alone, given, new_key
+from tests.unit.modules import replace_everywhere
 
 HOME = "eu-central-1"
 STAGING, SECURITY = "333333333333", "555555555555"
@@ -286,7 +288,6 @@ def test_it_is_refused_before_the_first_write(load: Callable[[str], Lab], bad: B
     assert lab.writes() == []
 
 
-POLICY_READ = "ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._calls.key_policy"
 ORPHANED = "AIDACKCEVSQ6C2EXAMPLE"
 # What KMS would never answer, and what it answers and would not take back.
 UNUSABLE = {
@@ -312,7 +313,7 @@ def test_a_policy_that_cannot_be_written_back(
     lab = load("fresh")
     arn = new_key(lab)
     lab.aws.clear_calls()
-    monkeypatch.setattr(POLICY_READ, lambda *_called: policy)
+    replace_everywhere(monkeypatch, _calls.key_policy, lambda *_called: policy)
     for check_mode in (True, False):
         (refused,) = lab.enforce(given(arn), check_mode=check_mode).refusals
         assert refused.startswith(message.format(trail=TRAIL, key=arn))

@@ -21,8 +21,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.access import caller
 from tests.unit.enforce.creating import (
     ACCOUNT,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from tests.unit.enforce.creating import (
     ALL,
@@ -29,6 +30,7 @@ from tests.unit.enforce.creating import (
     with_bucket,
 )
 from tests.unit.enforce.lab import Lab
+from tests.unit.modules import replace_everywhere
 
 
 def test_a_bucket_that_is_not_there_is_refused(load: Callable[[str], Lab]) -> None:
@@ -148,10 +150,7 @@ def test_a_bucket_policy_that_cannot_be_written_back_is_refused(
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, policy: str, words: str
 ) -> None:
     lab = with_bucket(load("no-trails"))
-    monkeypatch.setattr(
-        "ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._calls.bucket_policy",
-        lambda *_called: policy,
-    )
+    replace_everywhere(monkeypatch, _calls.bucket_policy, lambda *_called: policy)
     assert words in refusal(lab)
 
 

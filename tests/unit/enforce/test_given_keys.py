@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.access import caller
 from tests.unit.enforce.lab import Lab, given, new_key
 

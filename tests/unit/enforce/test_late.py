@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.unit.enforce.creating import TRAIL
 from tests.unit.enforce.lab import HOME, Lab, lagging, statuses
 from tests.unit.enforce.many import operations, served, troubles

@@ -17,14 +17,14 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import Stop
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _second_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Run
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, meanwhile
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, WISH, operations, run_of, served, troubles, verdicts
@@ -39,6 +39,7 @@ from tests.unit.enforce.test_other_accounts import (
     accounts_of_writes,
     of_security,
 )
+from tests.unit.modules import replace_everywhere
 
 KEY = f"key of {SECURITY}"
 THREE = {account: ["UpdateTrail"] for account in TRAILS}
@@ -372,7 +373,9 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
         judged.append(snapshot.account_id)
         return original(snapshot, settings)
 
-    monkeypatch.setattr(_assess, "assess", assess)
+    replace_everywhere(monkeypatch, original, assess)
+    # Which keys have a second policy in doubt is another question.
+    monkeypatch.setattr(_second_policy, "assess", original)
     served(lab, wish=OWN)
     # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
     # it says anything.

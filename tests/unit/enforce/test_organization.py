@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, alone
 
 MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "1245")

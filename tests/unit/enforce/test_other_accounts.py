@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable
 
 PRODUCTION, STAGING, SANDBOX, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "12345")

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab
 
 ACCOUNT = "111111111111"

@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, meanwhile, once_before_the_trail_is_looked_at, statuses
 
 HOME = "eu-central-1"

@@ -18,12 +18,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Done, Outcome, RunOutcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Done, Outcome, RunOutcome
 from tests.random.accounts import make_case
 from tests.random.organization_trial import OrganizationTrial, repeated
 from tests.random.organizations import make_organization, reordered
 from tests.random.trial import Trial
 from tests.unit.enforce.lab import HOME, Lab
+from tests.unit.modules import replace_everywhere
 
 # An account with a key whose policy, that of the CIS benchmark, is merged into.
 MERGED = "1-47"
@@ -46,7 +47,7 @@ def test_a_statement_that_is_lost_is_found(
         original(documents, addition)
         documents[:] = [each for each in documents if each.get("Sid") != "Enable CloudTrail log decrypt permissions"]
 
-    monkeypatch.setattr(_ours, "add_statement", losing)
+    replace_everywhere(monkeypatch, original, losing)
     failures = list(Trial(load("healthy"), make_case(MERGED), tmp_path).failures())
     assert any(each.startswith("foreign statements of arn:aws:kms:") for each in failures), failures
 

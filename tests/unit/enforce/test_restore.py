@@ -14,13 +14,10 @@ from datetime import date
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Backup,
-    Replaced,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import readers_statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable
 
 HOME = "eu-central-1"

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab, comparable, comparable_changes, statuses
 from tests.unit.enforce.many import WISH, served, troubles
 from tests.unit.enforce.test_other_accounts import SECURITY, of_security

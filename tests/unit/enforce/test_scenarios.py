@@ -19,13 +19,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     ENFORCEMENT_ACTIONS,
     IAM_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import (
-    KeyWish,
-    TrailWish,
-    Wish,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Task
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.seen import assert_works

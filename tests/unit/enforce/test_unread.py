@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.test_other_accounts import (
     HOME,

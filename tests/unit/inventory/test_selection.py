@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._selection import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._selection import (
     Selection,
     SelectionError,
     host_variables,

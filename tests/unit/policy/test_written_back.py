@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import (
-    merge_bucket_policy,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import merge_bucket_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,

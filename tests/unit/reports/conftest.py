@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller, read_account
 from tests.unit.action.audits import account, audit, error, finding, trail
@@ -40,11 +40,11 @@ def audits(server: FakeAws) -> dict[str, dict[str, Any]]:
     for scenario in sorted(SCENARIOS):
         server.reset(scenario)
         try:
-            snapshot = read_account(caller(server), _audit_arguments.scope(params()))
+            snapshot = read_account(caller(server), _audit_arguments.to_scope(params()))
         except AwsError:
             continue
         plain = facts([assess(snapshot, Settings())])
-        demanding = _audit_arguments.settings(params(**asked_for(plain)))
+        demanding = _audit_arguments.to_settings(params(**asked_for(plain)))
         read |= {scenario: plain, f"{scenario}, all asked for": facts([assess(snapshot, demanding)])}
     return read
 

@@ -20,7 +20,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from tests.unit.action.audits import account, audit, trail
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._joined import joined_reports
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._joined import joined_reports
 from tests.unit.action.audits import EXCEPTION, account, audit, finding, trail
 
 # What a finding is known by: account, trail (or none), rule, and status.

@@ -1,0 +1,31 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of the modules: their argument specs, and what a run is told by them. Neither AWS nor Ansible here."""
+
+from __future__ import annotations
+
+from ._audit import audit_spec, facts_spec, lending, to_scope, to_settings
+from ._common import AUDIT_ACCOUNT_OPTIONS, ArgumentError, audit_options, named, of_accounts
+from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_wish, wait_timeout
+
+__all__ = [
+    "AUDIT_ACCOUNT_OPTIONS",
+    "EITHER",
+    "ENFORCE_ACCOUNT_OPTIONS",
+    "ArgumentError",
+    "audit_options",
+    "audit_spec",
+    "enforce_spec",
+    "facts_spec",
+    "lending",
+    "max_failures",
+    "named",
+    "of_accounts",
+    "own_spec",
+    "to_scope",
+    "to_settings",
+    "to_wish",
+    "wait_timeout",
+]

@@ -1,0 +1,258 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of an audit, and their way into the words of reading (Scope) and judging (Settings).
+
+An enforcement has them as well. What is wrong in an option is said here, before anything is asked of AWS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from .._checks import RULES, TAG, Settings, TrailException
+from .._model import KEY_ARN, TRAIL_ARN
+from .._scope import AccountScope, MemberRole, Role, Scope
+from ._common import (
+    ACCOUNT_ID,
+    PRINCIPAL_ARN,
+    REGION,
+    TRAIL_NAME,
+    ArgumentError,
+    audit_options,
+    between,
+    check,
+    named,
+    of_accounts,
+    sweep_options,
+)
+
+LEVELS = ("required", "advised", "off")
+
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
+# With its path, as it stands in the ARN (IAM guide, "IAM identifiers").
+_ROLE_NAME = re.compile(r"[\w+=,.@-][\w+=,.@/-]*", re.ASCII)
+# STS API reference, AssumeRole, RoleSessionName and ExternalId.
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# KMS API reference, CreateAlias and TagResource.
+_APPROVED_KEY = re.compile(
+    rf"{KEY_ARN.pattern}|(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:)?alias/[A-Za-z0-9/_-]{{1,250}}"
+    rf"|{TAG}[^=]{{1,128}}=.{{0,256}}"
+)
+# Names, ARNs and account ids in which * and ? stand for any characters and for one.
+_TRAIL_PATTERN = re.compile(
+    r"[A-Za-z0-9._*?-]{1,128}|arn:aws[a-z*?-]*:cloudtrail:[a-z0-9*?-]+:[0-9*?]{1,12}:trail/[A-Za-z0-9._*?-]{1,128}"
+)
+_ACCOUNT_PATTERN = re.compile(r"\d{12}|(?=.*[*?])[0-9*?]{1,12}", re.ASCII)
+
+# More reads at once than a machine can hold, hours in a year: beyond these nothing is meant.
+MOST_READS, A_YEAR = 256, 8784
+# In days.
+A_DECADE = 3660
+
+
+def audit_spec() -> dict[str, Any]:
+    """The options that say what is read, with whose credentials, and how it is judged."""
+    return audit_options(list(RULES))
+
+
+def facts_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
+    spec = audit_spec()
+    return {**spec, **sweep_options(spec), "progress_path": {"type": "path"}}
+
+
+def to_scope(params: Mapping[str, Any]) -> Scope:
+    """Return what is to be read.
+
+    Raises ArgumentError for a malformed region, trail, account or role, for a role that does not fit `accounts`, for
+    a list that would limit the run, but is empty, and for an entry of `account_options` that does not fit `accounts`.
+    """
+    of_run = _account_scope(params)
+    _check_accounts(params)
+    _check_run_role(params)
+    return Scope(
+        regions=of_run.regions,
+        trails=of_run.trails,
+        accounts=_account_scopes(params, "accounts"),
+        role=None if isinstance(of_run.role, MemberRole) else of_run.role,
+        key_role=_role(params, "key_assume_role"),
+        bucket_role=_role(params, "bucket_assume_role"),
+        concurrency=between(params, "concurrency", MOST_READS),
+        key_tags=of_run.key_tags,
+    )
+
+
+def _account_scope(params: Mapping[str, Any]) -> AccountScope:
+    """What the options say of one account, whichever it is."""
+    for option in ("trails", "regions", "approved_keys"):
+        if params[option] == []:  # such as a template that has found none
+            raise ArgumentError(f"Option {option}: the list is empty, which would be no limit. Leave it out for that.")
+    for trail in params["trails"] or ():
+        check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
+    for region in params["regions"] or ():
+        check("regions", region, REGION, "a region name such as eu-central-1")
+    return AccountScope(
+        account_id="",
+        role=_member_role(params["assume_role"] or {}) or _role(params, "assume_role"),
+        regions=tuple(dict.fromkeys(params["regions"] or ())),
+        trails=tuple(params["trails"] or ()),
+        key_tags=any(key.startswith(TAG) for key in params["approved_keys"] or ()),
+    )
+
+
+def lending(params: Mapping[str, Any]) -> tuple[AccountScope, ...]:
+    """Return the accounts of `lending_accounts`, of which only keys and buckets are read. Raises ArgumentError."""
+    if params["lending_accounts"] and params["accounts"] is None:
+        raise ArgumentError("Option lending_accounts: it is for accounts. Give accounts as well, or leave it out.")
+    return _account_scopes(params, "lending_accounts")
+
+
+def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScope, ...]:
+    """The accounts of an option, each with what its entry or else the run says."""
+    own, of_run = of_accounts(params, _account_scope), _account_scope(params)
+    scopes = [replace(own.get(each, of_run), account_id=each) for each in params.get(option) or ()]
+    roleless = [each.account_id for each in scopes if each.role is None]
+    if roleless:
+        raise ArgumentError(
+            f"Option {option}: no role is given for {named(roleless)}. Give assume_role.role_name, the role to assume "
+            "in each of them, or in account_options an assume_role of their own."
+        )
+    return tuple(scopes)
+
+
+def to_settings(params: Mapping[str, Any]) -> Settings:
+    """Return what the rules are told. Raises ArgumentError for unknown rules or levels, malformed ARNs or dates."""
+    for reader in params["readers"] or ():
+        check("readers", reader, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
+    for key in params["approved_keys"] or ():
+        check("approved_keys", key, _APPROVED_KEY, "a key ARN, an alias (alias/...), an alias ARN, or tag:NAME=VALUE")
+    return Settings(
+        levels=_levels(params["rules"] or {}),
+        readers=tuple(params["readers"] or ()),
+        approved_keys=tuple(params["approved_keys"] or ()),
+        exceptions=tuple(_exception(row) for row in params["exceptions"] or ()),
+        stale_after_hours=between(params, "stale_after_hours", A_YEAR),
+        expiry_warning_days=between(params, "expiry_warning_days", A_DECADE),
+        closed_regions=params["closed_regions"],
+    )
+
+
+def _check_accounts(params: Mapping[str, Any]) -> None:
+    accounts, lent = params.get("accounts"), params.get("lending_accounts") or ()
+    entries = params.get("account_options") or ()
+    if accounts == []:
+        raise ArgumentError("Option accounts: the list is empty. Leave it out to read the account of the credentials.")
+    if entries and accounts is None:
+        raise ArgumentError("Option account_options: it is for accounts. For one account give the options themselves.")
+    _check_ids("accounts", accounts or ())
+    _check_ids("lending_accounts", lent)
+    both = sorted({*lent} & {*(accounts or ())})
+    if both:
+        raise ArgumentError(f"Option lending_accounts: among accounts as well: {', '.join(both)}. Leave them out here.")
+    placed: dict[str, int] = {}
+    for number, entry in enumerate(entries):
+        _check_entry(number, entry, {*(accounts or ()), *lent}, placed)
+        placed.update(dict.fromkeys(entry["accounts"], number))
+
+
+def _check_ids(option: str, account_ids: Sequence[str]) -> None:
+    for account_id in account_ids:
+        # YAML reads 012345678901 as a number.
+        check(option, account_id, ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
+    twice = [account_id for account_id, times in Counter(account_ids).items() if times > 1]
+    if twice:
+        raise ArgumentError(f"Option {option}: more than once in the list: {', '.join(twice)}.")
+
+
+def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str], placed: Mapping[str, int]) -> None:
+    """Raise ArgumentError for an entry whose accounts are not those of the run, or not its alone."""
+    option, given = f"account_options[{number}].accounts", entry["accounts"]
+    if not given:
+        raise ArgumentError(f"Option {option}: the list is empty. Name the accounts that the entry is for.")
+    _check_ids(option, given)
+    for account_id in given:
+        if account_id not in accounts:
+            raise ArgumentError(f"Option {option}: {account_id!r} is not in accounts. Add it there, or leave it out.")
+        if account_id in placed:
+            other = f"account_options[{placed[account_id]}]"
+            raise ArgumentError(f"Option {option}: {account_id!r} is in {other} too. Put all of it in one entry.")
+    arn = (entry["assume_role"] or {}).get("role_arn")
+    if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != given:
+        raise ArgumentError(
+            f"Option account_options[{number}].assume_role.role_arn ({named(given)}): {arn!r} opens account "
+            f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several."
+        )
+
+
+def _check_run_role(params: Mapping[str, Any]) -> None:
+    """Raise ArgumentError where the role of the run does not fit the accounts."""
+    given, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
+    if sweeps and given.get("role_arn"):
+        raise ArgumentError(
+            "Option assume_role.role_arn: it opens one account; for accounts give role_name, or the role of each in "
+            "account_options."
+        )
+    if given.get("role_name") and not sweeps:
+        raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
+
+
+def _member_role(given: Mapping[str, Any]) -> MemberRole | None:
+    """The role of a name that accounts of a sweep have."""
+    if not given.get("role_name"):
+        return None
+    check("assume_role.role_name", given["role_name"], _ROLE_NAME, "a role name")
+    _check_session("assume_role", given)
+    return MemberRole(given["role_name"], given["external_id"], given["session_name"])
+
+
+def _role(params: Mapping[str, Any], option: str) -> Role | None:
+    given = params[option]
+    if not given or given.get("role_name"):
+        return None
+    check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
+    _check_session(option, given)
+    return Role(given["role_arn"], given["external_id"], given["session_name"])
+
+
+def _check_session(option: str, given: Mapping[str, Any]) -> None:
+    check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
+    if given["external_id"] is not None:
+        check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
+
+
+def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:
+    for rule, level in rules.items():
+        if rule not in RULES:
+            raise ArgumentError(f"Option rules: there is no rule {rule!r}; the rules are {', '.join(RULES)}.")
+        if _level(level) not in LEVELS:
+            raise ArgumentError(f"Option rules: {level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.")
+    return {rule: _level(level) for rule, level in rules.items()}
+
+
+def _level(value: object) -> object:
+    # YAML 1.1 reads a bare `off` as false.
+    return "off" if value is False else value
+
+
+def _exception(row: Mapping[str, Any]) -> TrailException:
+    if row["trail"] is not None:
+        check("exceptions.trail", row["trail"], _TRAIL_PATTERN, "a trail name or trail ARN, with or without * and ?")
+    if row["account"] is not None:
+        check("exceptions.account", row["account"], _ACCOUNT_PATTERN, "an account id of 12 digits, or with * and ?")
+    for name in ("reason", "owner"):
+        check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
+    check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")
+    try:
+        expires = date.fromisoformat(row["expires"])
+    except ValueError as error:
+        raise ArgumentError(f"Option exceptions.expires: {row['expires']!r} is not a date YYYY-MM-DD.") from error
+    return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires, row["account"])

@@ -1,0 +1,216 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (Wish).
+
+They stand apart from those of an audit, so that a control node can check them without the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._plan import KeyWish, TrailWish, Wish
+from ._common import (
+    ACCOUNT_ID,
+    AUDIT_ACCOUNT_OPTIONS,
+    PRINCIPAL_ARN,
+    REGION,
+    TRAIL_NAME,
+    ArgumentError,
+    between,
+    check,
+    sweep_options,
+)
+
+_KEY_ID = re.compile(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
+    r"|alias/[A-Za-z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+# KMS API reference, CreateAlias and TagResource; alias/aws/ is AWS's own.
+_ALIAS = re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}")
+_TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+# S3 user guide, "General purpose bucket naming rules"; a prefix begins no folder of its own without a name.
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"(?=.{1,200}\Z)[\w!.*'()-]+(/[\w!.*'()-]+)*", re.ASCII)
+_ROTATION_PERIODS = range(90, 2561)  # KMS API reference, EnableKeyRotation, RotationPeriodInDays
+A_DAY = 86400  # seconds; beyond it no wait is meant
+_DEFAULT_FAILURES = 3
+MOST_ACCOUNTS = 100_000  # more than an organization has
+EITHER = (
+    ("key_id", "key"),
+    ("key_id", "restore"),
+    ("key", "restore"),
+    ("create_trail", "restore"),
+    ("create_trail", "trails"),
+)
+# What may differ between the accounts of an enforcement.
+ENFORCE_ACCOUNT_OPTIONS = (
+    *AUDIT_ACCOUNT_OPTIONS,
+    "key",
+    "key_id",
+    "statements",
+    "create_trail",
+    "replace_compliant_key",
+    "allow_enable_key",
+    "allow_cancel_deletion",
+    "allow_unread_bucket_policy",
+)
+
+
+def own_spec() -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce` beside those of an audit and amazon.aws's connection options."""
+    return {
+        "key_id": {"type": "str"},
+        "key": {"type": "dict", "no_log": False, "options": _key_spec()},
+        "create_trail": {"type": "dict", "options": _trail_spec()},
+        "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
+        "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
+        "allow_cancel_deletion": {"type": "bool", "default": False},
+        "allow_unread_bucket_policy": {"type": "bool", "default": False},
+        "backup_path": {"type": "path"},
+        "backup_play": {"type": "str"},
+        "restore": {"type": "list", "elements": "path"},
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 300},
+        "max_failures": {"type": "int", "default": _DEFAULT_FAILURES},
+    }
+
+
+def enforce_spec(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `cloudtrail_kms_enforce`: those of an `audit`, its own, and what lets it work on many accounts."""
+    spec = {**audit, **own_spec()}
+    lending = {"lending_accounts": {"type": "list", "elements": "str"}}
+    return {**spec, **sweep_options(spec, ENFORCE_ACCOUNT_OPTIONS), **lending}
+
+
+def _key_spec() -> dict[str, Any]:
+    return {
+        "account": {"type": "str"},
+        "alias": {"type": "str", "default": KeyWish.alias},
+        "description": {"type": "str", "default": KeyWish.description},
+        "tags": {"type": "dict"},
+        "administrators": {"type": "list", "elements": "str"},
+        "rotation": {"type": "bool", "default": KeyWish.rotation},
+        "rotation_period_in_days": {"type": "int"},
+        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
+    }
+
+
+def _trail_spec() -> dict[str, Any]:
+    return {
+        "name": {"type": "str", "required": True},
+        "bucket_name": {"type": "str", "required": True},
+        "bucket_prefix": {"type": "str"},
+        "bucket_region": {"type": "str"},
+        "new_bucket": {"type": "bool", "default": TrailWish.new_bucket},
+        "home_region": {"type": "str"},
+        "multi_region": {"type": "bool", "default": TrailWish.multi_region},
+        "organization_trail": {"type": "bool", "default": TrailWish.organization_trail},
+        "tags": {"type": "dict"},
+    }
+
+
+def to_wish(params: Mapping[str, Any]) -> Wish:
+    """Return what an enforcement may do.
+
+    Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
+    """
+    _refuse_half_a_restore(params)
+    key_id = params["key_id"]
+    if key_id is not None:
+        check("key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
+        _refuse_aws_s_own(key_id)
+    return Wish(
+        key=None if key_id is not None else _key_wish(params["key"] or {}),
+        key_id=key_id,
+        key_account_id=(params["key"] or {}).get("account"),
+        trails=tuple(params["trails"] or ()),
+        statements=params["statements"],
+        replace_compliant_key=params["replace_compliant_key"],
+        allow_enable_key=params["allow_enable_key"],
+        allow_cancel_deletion=params["allow_cancel_deletion"],
+        allow_unread_bucket_policy=params["allow_unread_bucket_policy"],
+        create_trail=_trail_wish(params["create_trail"]) if params["create_trail"] else None,
+    )
+
+
+def _refuse_aws_s_own(key_id: str) -> None:
+    """To look at an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
+    if re.search(r"(^|:)alias/aws/", key_id):
+        raise ArgumentError(
+            f"Option key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
+            "customer managed key."
+        )
+
+
+def _trail_wish(given: Mapping[str, Any]) -> TrailWish:
+    fields = {name: value for name, value in given.items() if value is not None}
+    # The home region is that of the connection, where none is given.
+    wished = TrailWish(**{"home_region": "", **fields})
+    check("create_trail.name", wished.name, TRAIL_NAME, "a trail name")
+    check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
+    if wished.bucket_prefix is not None:
+        check("create_trail.bucket_prefix", wished.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters")
+    for option in ("bucket_region", "home_region"):
+        if fields.get(option):
+            check(f"create_trail.{option}", fields[option], REGION, "a region name such as eu-central-1")
+    _check_tags("create_trail.tags", wished.tags)
+    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
+
+
+def _check_tags(option: str, tags: Mapping[str, Any]) -> None:
+    for name, value in tags.items():
+        check(option, name, _TAG_NAME, "a tag key: 1 to 128 characters that do not begin with aws:")
+        check(option, str(value), _TAG_VALUE, "a tag value: at most 256 characters")
+
+
+def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
+    """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
+    for option in ("trails", "regions"):
+        if params["restore"] and params[option]:
+            raise ArgumentError(
+                f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
+                f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
+            )
+
+
+def wait_timeout(params: Mapping[str, Any]) -> int:
+    """Return how many seconds an account may wait in all. Raises ArgumentError for less than one."""
+    return between(params, "wait_timeout", A_DAY)
+
+
+def max_failures(params: Mapping[str, Any]) -> int:
+    """Return after how many failed accounts none is begun any more. Raises ArgumentError for less than one."""
+    return between(params, "max_failures", MOST_ACCOUNTS)
+
+
+def _key_wish(given: Mapping[str, Any]) -> KeyWish:
+    fields = {name: value for name, value in given.items() if value is not None and name != "account"}
+    if given.get("account") is not None:
+        check("key.account", given["account"], ACCOUNT_ID, "an account id of 12 digits, in quotes")
+    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
+    check(
+        "key.alias",
+        wished.alias,
+        _ALIAS,
+        "an alias name: alias/ with letters, digits, /, _ and - after it, and not alias/aws/, which is AWS's own",
+    )
+    for administrator in wished.administrators:
+        check(
+            "key.administrators",
+            administrator,
+            PRINCIPAL_ARN,
+            "the ARN of an IAM role, user or account root",
+        )
+    _check_tags("key.tags", wished.tags)
+    period = wished.rotation_period_in_days
+    if period is not None and period not in _ROTATION_PERIODS:
+        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
+    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})

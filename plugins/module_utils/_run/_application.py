@@ -1,0 +1,162 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply the plan of an account, and prove what came of it: read and judge again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from .._aws import Account, AwsError, Pace
+from .._checks import AccountVerdict, assess
+from .._model import Backup, Change, Snapshot, Trail, TrailStatus
+from .._plan import KeyName, Plan, changed_trails, delivered_since, keys_changed, without, without_old_errors
+from ._rounds import Rounds
+from ._task import Done, Task
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The keys that accounts of the run share, and what was changed of them before: nobody writes them again."""
+
+    names: frozenset[KeyName] = frozenset()
+    changes: tuple[Change, ...] = ()
+
+
+class Application:
+    """The plan of one account being applied, and the account judged anew afterwards.
+
+    `read_again` reads the account as it is then, and raises AwsError where it cannot be read.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        task: Task,
+        before: AccountVerdict,
+        read_again: Callable[[], Snapshot],
+    ) -> None:
+        self.account, self.task, self.before = account, task, before
+        self._read_again = read_again
+        self._read_at = before.snapshot.read_at
+        self._read: AccountVerdict | None = None
+        self._rounds: Rounds | None = None
+        self.done = Done()
+        self.after: AccountVerdict | None = None
+
+    def apply(
+        self,
+        plan: Plan,
+        pace: Pace,
+        save: Callable[[Sequence[Change]], Backup],
+        shared: Shared,
+        planned: Callable[[AccountVerdict], Plan],
+    ) -> None:
+        """Apply the plan, and read the account again; `planned` makes the plan for the account as it is then.
+
+        Raises BackupError where the backup cannot be written, before anything of the account is changed.
+        """
+
+        def closed(plan: Plan) -> Plan:
+            return _without_shared(plan, shared, self.task)
+
+        rounds = self._rounds = Rounds(
+            self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
+        )
+        self._read_at = datetime.now(timezone.utc)
+        self.done = rounds.run(plan, plan.warnings, "The account")
+        self.after = self._read if self._read and not rounds.errors else self._judged_at_last()
+
+    def leave(self, changes: tuple[Change, ...], reason: str) -> None:
+        """Note that the account was not begun, and why."""
+        self.done, self.after = Done(changes=changes, errors=(reason,)), self.before
+
+    def fail(self, plan: Plan, reason: str) -> None:
+        """Note that something nobody foresaw has ended the plan, and what was done until then."""
+        tried = tuple(self._rounds.changes) if self._rounds else ()
+        known = {(change.operation, change.resource) for change in tried}
+        rest = (each for each in plan.changes if (each.operation, each.resource) not in known)
+        left = tuple(replace(change, status="not_attempted") for change in rest)
+        self.done, self.after = Done(changes=(*tried, *left), errors=(reason,)), None
+
+    def _judged(self) -> AccountVerdict:
+        """The account, read again."""
+        self._read = None
+        self._read_at = datetime.now(timezone.utc)
+        self._read = assess(self._read_again(), self.task.settings)
+        return self._read
+
+    def _judged_at_last(self) -> AccountVerdict | None:
+        """The account, read once more after something failed; None where it cannot be."""
+        try:
+            return self._judged()
+        except AwsError as error:
+            message = f"The account could not be read again. {error}"
+            if message not in self.done.errors:
+                self.done = replace(self.done, errors=(*self.done.errors, message))
+            return None
+
+    def read_once_more(self) -> None:
+        """Judge the account as it is now, after a change that was none of its own."""
+        self.after = self._judged_at_last()
+
+    @property
+    def reached(self) -> list[Trail]:
+        """The trails whose encryption the applied changes have reached, as they were read after these."""
+        snapshot = self.after.snapshot if self.after else None
+        touched = changed_trails(snapshot, self._applied) if snapshot else ()
+        return [trail for trail in snapshot.trails if trail.arn in touched] if snapshot else []
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the account was read after its last change: what is delivered later is delivered under it."""
+        return self._read_at
+
+    @property
+    def _applied(self) -> list[Change]:
+        return [change for change in self.done.changes if change.status == "applied"]
+
+    def prove(self, *, waited: bool) -> None:
+        """Judge what was read last; where deliveries were waited for, read once more and say which have not come."""
+        if self.after is None:
+            return
+        changed_at, unproven = self._read_at, []
+        if waited and self.reached:
+            self.after = self._judged_at_last()
+            unproven = [_unproven(trail) for trail in self.reached if not _has_delivered(trail, changed_at)]
+        if self.after is None:
+            return
+        snapshot = without_old_errors(self.after.snapshot, self._applied, changed_at)
+        if snapshot != self.after.snapshot:
+            self.after = assess(snapshot, self.task.settings)
+        self.done = replace(self.done, warnings=(*self.done.warnings, *unproven))
+
+
+def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
+    """The plan, refused where it still asks something of a key that nobody writes again in this run."""
+    unready = sorted(keys_changed(plan.changes, task.wish) & shared.names)
+    if not unready:
+        return plan
+    refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))
+    return replace(plan, changes=tuple(without(plan.changes, unready, task.wish)), refusals=refusals)
+
+
+def _not_ready(key_arn: str) -> str:
+    return (
+        f"The key {key_arn}, which accounts of this run share, still lacks what the account needs: its policy is "
+        "written once for all of them, before their trails move. Run again."
+    )
+
+
+def _has_delivered(trail: Trail, since: datetime) -> bool:
+    return isinstance(trail.status, TrailStatus) and delivered_since(trail.status, since)
+
+
+def _unproven(trail: Trail) -> str:
+    return (
+        f"That {trail.arn} delivers under its key is not yet proven: it shows no delivery since the change. "
+        "Audit again in some minutes; CloudTrail delivers when there is something to log."
+    )

@@ -1,0 +1,93 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Audit: read and judge one account or many, each as soon as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .._aws import Access, Reading, sweep, whatever_happens
+from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, unused_exceptions
+from .._facts import account_row, document, moment, narrowed_by
+from .._model import ReadError, Snapshot, Trail
+from .._scope import Scope
+
+
+def audit(
+    caller: Access,
+    scope: Scope,
+    settings: Settings,
+    tell: Callable[[int], None],
+    own: Mapping[str, Settings] = MappingProxyType({}),
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the document `cloudtrail_kms` of the accounts in scope, and warnings; `tell` is told how many are done.
+
+    `own` are the settings of accounts that have others than the run. Raises AwsError where the caller has no way to
+    AWS, and of a single account where nothing can be said about it.
+    """
+
+    def of(account_id: str) -> Settings:
+        return own.get(account_id, settings)
+
+    scope = replace(scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot))
+    rows: list[dict[str, Any]] = []
+    judged: dict[str, list[Trail]] = {}
+    read_at = ""
+    for reading in sweep(caller, scope):
+        # What was read of keys and buckets is let go here: the row is all that is kept of it.
+        rows.append(_row(reading, scope, of(reading.snapshot.account_id), caller.region))
+        judged[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or own else []
+        read_at = max(read_at, moment(reading.snapshot.read_at))
+        tell(len(rows))
+    unused = unused_exceptions((account_id, of(account_id), judged[account_id]) for account_id in sorted(judged))
+    return document(rows, read_at), unused
+
+
+def _judged_here(reading: Reading) -> list[Trail]:
+    """The trails of an account that are judged by its settings, and not by those of their owner."""
+    return [trail for trail in reading.snapshot.trails if trail.arn not in reading.told]
+
+
+def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:
+    asked = scope.of(reading.snapshot.account_id)
+    narrowed = narrowed_by(asked.regions, asked.trails, settings.rules_off)
+    return account_row(_judged(reading.snapshot, settings, region), narrowed)
+
+
+def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
+    """The account's verdict; whatever stands in its way, the others get theirs."""
+
+    def unread(*errors: ReadError) -> AccountVerdict:
+        return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
+
+    return whatever_happens(lambda: assess(snapshot, settings), unread, region)
+
+
+class Progress:
+    """Appends a line to a file for every finished tenth of the accounts.
+
+    It never fails what it tells of: an action that becomes another user has a file that this user cannot write to.
+    """
+
+    def __init__(self, path: str | None, total: int) -> None:
+        self._path, self._total, self._tenths = Path(path) if path else None, max(1, total), 0
+        self._write("")
+
+    def __call__(self, done: int) -> None:
+        """Tell that so many accounts are done."""
+        tenths = done * 10 // self._total
+        if tenths > self._tenths:
+            self._tenths = tenths
+            self._write(f"Audited {done} of {self._total} accounts\n")
+
+    def _write(self, text: str) -> None:
+        if self._path:
+            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+                file.write(text)

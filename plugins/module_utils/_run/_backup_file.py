@@ -1,0 +1,238 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one file that keeps what a run replaces: written by many threads of one process, and by no other process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime, timezone
+from itertools import count
+from pathlib import Path
+from textwrap import indent
+from types import TracebackType
+from typing import Any
+
+from .._backup import backup_document, read_parts
+from .._model import Backup, BackupError
+from .._regular_file import user
+
+_LAST_SECOND = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
+
+
+def checked_path(path: str | None) -> str | None:
+    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well."""
+    if path is None:
+        return None
+    target = Path(path)
+    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
+        raise BackupError(
+            f"The backup {path} cannot be written: what is there is no regular file. "
+            "Give backup_path the name of a file, not of a directory, a link or a device."
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise BackupError(f"The backup {path} cannot be written. {_needed()}")
+    return path
+
+
+def _needed() -> str:
+    return f"Its directory must exist and be writable by {user()}."
+
+
+class BackupFile:
+    """What a run replaces, kept in a file of mode 0600, which is whole whenever the process ends.
+
+    With `play`, the id of the play that the run is a batch or a loop of, a file that an earlier one left is joined. Any
+    other file stays beside it, with the time it was written at the end of its name: it may be all that is left of a run
+    that was ended. Without a path nothing is written. From the first save until `close` no other process gets in.
+    """
+
+    def __init__(self, path: str | None, play: str | None = None) -> None:
+        self._path = None if path is None else Path(path)
+        self._play = play
+        self._lock: _Lock | None = None
+        self._earlier: tuple[Backup, ...] = ()
+        self._parts: dict[tuple[str, str], Backup] = {}
+        self._texts: dict[Backup, str] = {}
+        self._asked = self._written = 0
+        self._last_seen: tuple[int, ...] | None = None
+        self._asking, self._writing = threading.Lock(), threading.Lock()
+
+    def __enter__(self) -> BackupFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes write the file. The end of the process does so as well."""
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    def document(self) -> dict[str, Any] | None:
+        """Return what this run has saved, in the format of the file; None where it has saved nothing."""
+        with self._asking:
+            parts = [part for _name, part in sorted(self._parts.items())]
+        return backup_document(parts, self._play) if parts else None
+
+    def save(self, backup: Backup, of: str = "") -> None:
+        """Keep the backup in place of what was saved before of its account and `of`, which tells apart what is saved
+        of one account from several places. It is on the disk on return, and what others ask for meanwhile is with it.
+
+        Raises BackupError where it cannot be written: what was saved before stands then.
+        """
+        name = (backup.account_id, of)
+        with self._asking:
+            before = self._parts.get(name)
+            self._parts[name] = backup
+            self._asked += 1
+            asked = self._asked
+        with self._writing:
+            if self._path is None or self._written >= asked:
+                return
+            try:
+                self._write(self._path)
+            except BackupError:
+                with self._asking:
+                    self._parts = {**self._parts, name: before} if before else _without(self._parts, name)
+                raise
+
+    def _write(self, path: Path) -> None:
+        """Write the whole file or none of it."""
+        try:
+            checked_path(str(path))
+            if self._lock is None:
+                self._lock = _Lock(path)
+                self._join(path)
+            if path.exists() and _seen(path) != self._last_seen:
+                path.rename(_kept(path))
+            with self._asking:
+                asked, parts = self._asked, [part for _name, part in sorted(self._parts.items())]
+            _replace(path, self._text([*self._earlier, *parts]))
+            self._last_seen, self._written = _seen(path), asked
+        except OSError as error:
+            raise BackupError(f"The backup {path} cannot be written: {error.strerror}. {_needed()}") from error
+
+    def _join(self, path: Path) -> None:
+        """Go on with the file of an earlier batch or loop of the same play."""
+        if self._play is None or not path.exists():
+            return
+        seen = _seen(path)
+        with suppress(BackupError):
+            self._earlier = read_parts(str(path), self._play)
+            self._last_seen = seen
+
+    def _text(self, parts: list[Backup]) -> str:
+        """What stands in the file; of many accounts only the text of those that changed is made anew."""
+        self._texts = {part: self._texts.get(part) or _text_of(asdict(part)) for part in parts}
+        head = _text_of({**backup_document(parts, self._play), "accounts": []})
+        rows = indent(",\n".join(self._texts[part] for part in parts), "    ")
+        return head.replace('"accounts": []', f'"accounts": [\n{rows}\n  ]', 1) + "\n"
+
+
+def _kept(path: Path) -> Path:
+    """Return an empty file beside the backup, made for what stands in it: named by its time, which others may share."""
+    # Whoever copies a file gives it any time, also one that is no year of ours.
+    seconds = min(max(path.stat().st_mtime, 0), _LAST_SECOND)
+    name = f"{path.name}.{datetime.fromtimestamp(seconds, timezone.utc):%Y%m%dT%H%M%S%fZ}"
+    for number in count(1):
+        kept = path.with_name(name if number == 1 else f"{name}.{number}")
+        with suppress(FileExistsError):
+            kept.touch(mode=0o600, exist_ok=False)
+            break
+    return kept
+
+
+def _without(parts: Mapping[tuple[str, str], Backup], name: tuple[str, str]) -> dict[tuple[str, str], Backup]:
+    return {other: part for other, part in parts.items() if other != name}
+
+
+def _text_of(document: object) -> str:
+    return json.dumps(document, indent=2, sort_keys=True)
+
+
+def _seen(path: Path) -> tuple[int, ...]:
+    """What tells a file from the one that was written last: another one, or the same with something else in it."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp gives 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _keep_name(path.parent)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have the directory on the disk as well, so that the new file outlives a loss of power; not all systems can."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Lock:
+    """A lock that ends with the process, on a file beside the backup, since the backup itself is replaced.
+
+    The lock file goes with the lock; one that a killed process left is locked by nobody. Over NFS the kernel makes of
+    flock a lock that other machines see, for which the file is open for writing (flock(2), "NFS details").
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f".{path.name}.lock")
+        self._descriptor = self._locked(path)
+        while not self._is_there():  # who had it took it away between our opening and locking it
+            os.close(self._descriptor)
+            self._descriptor = self._locked(path)
+
+    def release(self) -> None:
+        """Take the lock file away while it is locked, so that nobody's lock but ours is on it."""
+        with suppress(OSError):
+            os.unlink(self._path)
+        os.close(self._descriptor)
+
+    def _locked(self, path: Path) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise BackupError(
+                f"The backup {path} cannot be written: another run is writing it. Wait for its end, or give "
+                "backup_path another name."
+            ) from error
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _is_there(self) -> bool:
+        ours = os.fstat(self._descriptor)
+        try:
+            there = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)

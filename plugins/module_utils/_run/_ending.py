@@ -1,0 +1,97 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How an enforcement ends: with what came of it in every account, and with failure where it was refused or failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from .._checks import AccountVerdict
+from .._facts import account_row, document, moment, narrowed_by
+from .._model import ReadError, Snapshot
+from .._plan import change_rows, diff
+from .._printable import printable
+from ._shown import fail, warn
+from ._task import Run, RunOutcome
+
+
+def end(module: Any, outcome: RunOutcome, run: Run) -> None:
+    """Leave the module with the result of the run."""
+    told = [*outcome.keys, *outcome.accounts.items()]
+    for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in told for warning in done.warnings)]):
+        warn(warning)
+    changes = [(account_id, change) for account_id, done in told for change in done.changes]
+    result = {
+        "changed": any(change.status in ("planned", "applied") for _id, change in changes),
+        "changes": [
+            {"account_id": account_id, **row} for account_id, change in changes for row in change_rows([change])
+        ],
+        "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(told, "refusals")],
+        "errors": list(_rows(told, "errors")),
+        "diff": diff(change for _id, change in changes),
+        "backup": outcome.backup,
+        **_audits(outcome, run),
+    }
+    several = len(outcome.accounts) > 1
+    reasons = [
+        f"Account {row['account_id']}: {row['message']}" if several else row["message"]
+        for row in (*result["refusals"], *result["errors"])
+    ]
+    if reasons:
+        fail(module, *reasons, **result)
+    module.exit_json(**result)
+
+
+def _rows(told: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
+    for account_id, done in told:
+        for message in getattr(done, of):
+            yield {"account_id": account_id, "message": printable(message)}
+
+
+def _options(module: Any, message: str) -> list[str]:
+    """The options that a refusal names, but for those whose names are words of English as well."""
+    names = [name for name in module.params if "_" in name]
+    return list(dict.fromkeys(re.findall(rf"\b(?:{'|'.join(names)})\b", message)))
+
+
+def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:
+    """The accounts before and after. Of a sweep `after` repeats only those of which it says something else."""
+    before = _document({each: done.before for each, done in outcome.accounts.items()}, run)
+    if all(done.after is None for done in outcome.accounts.values()):
+        return {"before": before, "after": None}
+    after = _document({each: done.after or _not_read(done.before) for each, done in outcome.accounts.items()}, run)
+    if run.task.scope.accounts:
+        changed = {account_id for account_id, done in outcome.accounts.items() if done.changes}
+        present = {row["account_id"]: row for row in before["accounts"]}
+        after["accounts"] = [
+            row for row in after["accounts"] if row["account_id"] in changed or row != present[row["account_id"]]
+        ]
+    return {"before": before, "after": after}
+
+
+def _document(accounts: Mapping[str, AccountVerdict], run: Run) -> dict[str, Any]:
+    rows = [account_row(judged, _narrowed(account_id, run)) for account_id, judged in accounts.items()]
+    return document(rows, max(moment(judged.snapshot.read_at) for judged in accounts.values()))
+
+
+def _narrowed(account_id: str, run: Run) -> Any:
+    task = run.of(account_id)
+    scope = run.task.scope.of(account_id)
+    return narrowed_by(scope.regions, scope.trails, task.settings.rules_off)
+
+
+def _not_read(before: AccountVerdict) -> AccountVerdict:
+    """An account that could not be read again: nothing is known of it now."""
+    message = "the account could not be read again after its changes"
+    error = ReadError("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails", "", "NotReadAgain", message)
+    return replace(before, snapshot=_unread(before.snapshot, error), trails=(), complete=False)
+
+
+def _unread(snapshot: Snapshot, error: ReadError) -> Snapshot:
+    return Snapshot(snapshot.account_id, snapshot.partition, datetime.now(timezone.utc), errors=(error,))

@@ -1,0 +1,71 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an account of a run says of things that another account of it changes: trails that it inherits, and keys.
+
+An account is read again after its own changes, and not after those of another, which may come later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from .._aws import told_by_owner
+from .._checks import assess
+from .._model import Key, Snapshot, Trail
+from ._task import Outcome, Run, Task, open_questions
+
+
+def as_owners_leave_them(outcomes: Mapping[str, Outcome], run: Run) -> dict[str, Outcome]:
+    """Return what came of the accounts, or will, with what is then left open in each."""
+    owned = {
+        trail.arn: trail.kms_key_arn
+        for account_id, outcome in outcomes.items()
+        for trail in (outcome.after.snapshot.trails if outcome.after else ())
+        if trail.arn.split(":")[4] == account_id
+    }
+    changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome)}
+    return {each: _with_keys(outcome, owned, changed, run.of(each)) for each, outcome in outcomes.items()}
+
+
+def _changed_keys(outcome: Outcome) -> Iterator[tuple[str, Key]]:
+    """Yield the keys that were otherwise before, as the account has found them since."""
+    for arn, key in outcome.after.snapshot.keys.items() if outcome.after else ():
+        before = outcome.before.snapshot.keys.get(arn)
+        if isinstance(key, Key) and isinstance(before, Key) and key != before:
+            yield arn, key
+
+
+def _with_keys(
+    outcome: Outcome,
+    owned: Mapping[str, str | None],
+    changed: Mapping[str, Key],
+    task: Task,
+) -> Outcome:
+    if outcome.after is None or outcome.refusals:
+        return outcome
+    seen = outcome.after.snapshot
+    moved = [trail for trail in seen.trails if owned.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
+    known = _moved(seen, moved, owned)
+    old = outcome.before.snapshot.keys
+    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == old.get(arn, key)}
+    known = replace(known, keys={**known.keys, **late})
+    after = assess(known, task.settings) if moved or late else outcome.after
+    return replace(outcome, after=after, warnings=(*outcome.warnings, *open_questions(after)))
+
+
+def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -> Snapshot:
+    """The account with these trails on their keys, of which the owner's row tells."""
+    trails = tuple(replace(trail, kms_key_arn=keys.get(trail.arn, trail.kms_key_arn)) for trail in seen.trails)
+    given_up = {trail.kms_key_arn for trail in moved} - {trail.kms_key_arn for trail in trails}
+    told = {
+        str(keys[trail.arn]): told_by_owner(
+            "kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region}
+        )
+        for trail in moved
+        if keys[trail.arn]
+    }
+    kept = {arn: key for arn, key in seen.keys.items() if arn not in given_up}
+    return replace(seen, trails=trails, keys={**told, **kept})

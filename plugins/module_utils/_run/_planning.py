@@ -1,0 +1,158 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a judged account to its plan: what that needs to know beyond the audit is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from .._aws import Account, SoughtKey, missing_principals, read_ground, read_key, read_tags, read_targets
+from .._checks import AccountVerdict, assess
+from .._model import Change, Key, Missing, Snapshot
+from .._plan import (
+    CREATED_FOR_TAG,
+    Part,
+    Plan,
+    RefusedError,
+    Serving,
+    SharedKey,
+    Targets,
+    TrailWish,
+    Wish,
+    make_plan,
+    new_bucket_region,
+    new_principals,
+    of_another_partition,
+    owner_warning,
+    plan_key,
+    regions_in_need,
+    serving_key,
+    wished_trail,
+    with_wished_trail,
+)
+from ._task import Task
+
+
+def planned(account: Account, judged: AccountVerdict, task: Task) -> Plan:
+    """Return the plan of the account by itself; raises AwsError as reading does."""
+    task = replace(task, wish=with_writers(account, task.wish))
+    refusals = (*of_another_partition(task.wish, task.settings.readers, judged.snapshot),)
+    refusals += tuple(_without_way_to_the_key(account, task.wish))
+    if refusals:
+        return Plan((), refusals, (), judged.snapshot)
+    return with_principals(account, _enforcing(account, judged, task))
+
+
+def plan_part(account: Account, judged: AccountVerdict, task: Task) -> Part:
+    """Return the account's part in the plan of all."""
+    return Part(planned(account, judged, task), with_writers(account, task.wish), task.settings)
+
+
+def key_planned_anew(account: Account, key: SharedKey) -> Plan:
+    """Return the plan of a shared key for what it is now; `account` opens the key's account."""
+    snapshot = Snapshot(key.owner, account.partition, datetime.now(timezone.utc))
+    try:
+        serving = _serving_again(account, key, snapshot)
+    except RefusedError as error:
+        return Plan((), (str(error),), (), snapshot)
+    use = replace(key.use, serving=serving)
+    return with_principals(account, plan_key(use, key.wish, key.settings, snapshot))
+
+
+def _serving_again(account: Account, key: SharedKey, snapshot: Snapshot) -> Serving:
+    """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
+    arn, region = key.name[0], key.name[0].split(":")[3]
+    if key.use.serving.needs_alias:
+        sought = replace(sought_key(account, key.wish), owner=key.owner)
+        candidate = read_targets(account, snapshot, [region], sought)[region]
+        return serving_key(snapshot, region, candidate, key.wish, key.settings)
+    found = read_key(account, arn)
+    if not isinstance(found, Key):
+        raise RefusedError(f"The key {arn} cannot be read any more ({found.message}). Run again.")
+    return Serving(found)
+
+
+def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
+    wish = task.wish
+    if wish.create_trail:
+        return _provisioning(account, judged, wish.create_trail, task)
+    return make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings)
+
+
+def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, task: Task) -> Plan:
+    """The plan for one trail, which is judged as if it were there already."""
+    home = trail.home_region or account.access.region
+    trail = replace(trail, home_region=home)
+    snapshot = judged.snapshot
+    ground = read_ground(account, snapshot, home, trail.bucket_name, organization=trail.organization_trail)
+    wish = replace(task.wish, create_trail=trail)
+    wished, refusals = wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
+    if wished is None:
+        return Plan((), refusals, (), snapshot)
+    judged = assess(with_wished_trail(snapshot, ground, wished), task.settings)
+    plan = make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
+    if isinstance(ground.bucket, Missing):
+        plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
+    return plan
+
+
+def _to_be_made(trail: TrailWish) -> str:
+    return (
+        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in "
+        f"{new_bucket_region(trail)}, without a policy."
+    )
+
+
+def _wished_targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
+    """What stands behind the wished key in each bucket region that needs one."""
+    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought_key(account, wish))
+
+
+def _without_way_to_the_key(account: Account, wish: Wish) -> Iterator[str]:
+    """A key in an account of which there are no credentials could be neither found nor created."""
+    owner = wish.key_account_id
+    if owner and next(account.owners(owner), None) is None:
+        yield (
+            f"The key of account {account.account_id} is to be in account {owner} (key.account), of which there are no "
+            "credentials. Give a role of it by key_assume_role, or have it among accounts."
+        )
+
+
+def with_principals(account: Account, plan: Plan) -> Plan:
+    """Return the plan with a refusal for each principal that a key policy would name and that does not exist."""
+    return replace(plan, refusals=(*plan.refusals, *_absent_principals(account, plan.changes)))
+
+
+def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a refusal for each principal that a key policy would newly name and that does not exist.
+
+    KMS accepts only principals that exist (KMS guide, "Key policy format"), and refuses the write after all others.
+    """
+    named = {arn: change.resource for change in changes for arn in new_principals(change)}
+    for arn in missing_principals(account, sorted(named)):
+        yield (
+            f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
+            "exist. Correct or remove it under readers or key.administrators."
+        )
+
+
+def with_writers(account: Account, wish: Wish) -> Wish:
+    """Return the wish with the principals that would write, so that a plan can tell whether they may."""
+    return replace(wish, writers=account.writers)
+
+
+def sought_key(account: Account, wish: Wish) -> SoughtKey:
+    """Return what the wished key is looked for by, in its own account where that is another one."""
+    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
+    name = wish.key_id or (wish.key.alias if wish.key else "")
+    return SoughtKey(name, wish.key_account_id or account.account_id, tags)
+
+
+def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
+    """Return what the tags of the resources that are to change say of who else manages them."""
+    found = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
+    return [warning for warning in found if warning]

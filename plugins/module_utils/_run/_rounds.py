@@ -1,0 +1,182 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all that writes goes through: a plan applied with its backup, and what came of it told.
+
+A plan is made anew where somebody else changes what it was made from, and after the last write: PutKeyPolicy and
+PutBucketPolicy know no condition (KMS and S3 API reference), so what one run wrote another may have overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import count
+
+from .._aws import Account, Applied, AwsError, Pace, apply
+from .._backup import backup_of
+from .._model import Backup, BackupError, Change
+from .._plan import Plan, changed_trails, predicted_ground
+from .._policy import same_policy
+from ._task import Done
+
+MOST_NAMED = 10  # trails in one message
+# A whole document in a place that others write as well: who looked at it before may still overwrite it after.
+DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
+
+
+class Rounds:
+    """A plan being applied to an account; `changes`, `errors` and `warnings` tell what became of it.
+
+    `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read. Before it,
+    the run has applied `earlier` to keys that accounts share. What a plan still asks of these is made a refusal by
+    `closed`: nobody writes them again.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        pace: Pace,
+        save: Callable[[Sequence[Change]], Backup],
+        planned_anew: Callable[[], Plan],
+        *,
+        earlier: Sequence[Change] = (),
+        closed: Callable[[Plan], Plan] = lambda plan: plan,
+    ) -> None:
+        self._account, self._pace, self._save, self._planned_anew = account, pace, save, planned_anew
+        self._earlier, self._closed = earlier, closed
+        self.plan: Plan | None = None
+        self.changes: list[Change] = []
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+
+    def run(self, plan: Plan, warnings: Sequence[str], of: str) -> Done:
+        """Apply the plan; `warnings` were told before, `of` names what is changed.
+
+        Raises BackupError where the backup cannot be written, before anything is changed.
+        """
+        self.warnings += warnings
+        try:
+            self._apply_plan(plan)
+        except AwsError as error:
+            self.errors.append(f"{of} could not be read again. {error}")
+        backup = self._saved_at_the_end()
+        return Done(
+            changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
+        )
+
+    def _apply_plan(self, plan: Plan) -> None:
+        """Apply the plan, whose backup is written first, and what is to do after it, until nothing is.
+
+        Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
+        """
+        self._save(plan.changes)
+        for attempt in count():
+            ground = predicted_ground(plan.predicted)
+            applied = apply(self._account, plan.changes, ground, self._pace, same_policy)
+            self.changes += applied.changes
+            self.errors += applied.errors
+            if applied.errors and applied.stale is None:
+                return
+            in_time = self._pace.wait(attempt) if attempt or applied.stale or _is_disputed(applied.changes) else True
+            plan = self._plan_anew(applied)
+            if plan.changes and not in_time:
+                plan = replace(plan, refusals=(*plan.refusals, self._given_up(plan)))
+            if plan.refusals or not plan.changes:
+                break
+        self.errors += plan.refusals
+        self.changes += [replace(change, status="not_attempted") for change in plan.changes]
+
+    def _plan_anew(self, applied: Applied) -> Plan:
+        """The plan for what the account is now, with the backup of what it will replace; refused without that."""
+        try:
+            plan = self._plan_of_what_shows()
+        except AwsError:
+            self.errors += [applied.stale] if applied.stale else []
+            self.changes += applied.rest
+            raise
+        if applied.stale:
+            self.warnings.append(f"{applied.stale} The rest was planned anew.")
+        elif plan.changes:
+            self.warnings.append(f"Read again after the last write, {_in_words(plan)} was still to do.")
+        if plan.refusals or not plan.changes:
+            return plan
+        try:
+            self._save([*self.changes, *plan.changes])
+        except BackupError as error:
+            return replace(plan, refusals=(str(error),))
+        return plan
+
+    def _plan_of_what_shows(self) -> Plan:
+        """The plan for what the account is now, once that shows what was done; refused where it does not in time.
+
+        Until it does, the plan is to do the same again, or to create a second key.
+        """
+        for attempt in count():
+            plan = self.plan = self._planned_anew()
+            late = [change for change in plan.changes if self._was_done(change)]
+            if not late:
+                break
+            if not self._pace.wait(attempt):
+                rest = tuple(change for change in plan.changes if change not in late)
+                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *map(self._not_shown, late))))
+        return self._closed(plan)
+
+    def _was_done(self, change: Change) -> bool:
+        """Whether the very same was done before; a key that was created has its ARN since."""
+        return any(
+            done.status == "applied"
+            and (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
+            and (done.operation == "CreateKey" or (done.resource, done.after) == (change.resource, change.after))
+            for done in self.changes
+        ) or any(
+            (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
+            and (done.operation == "CreateKey" or done.resource == change.resource)
+            for done in self._earlier
+        )
+
+    def _why_at_an_end(self) -> str:
+        interrupted = self._pace.stopped.is_set()
+        return "the run was interrupted" if interrupted else "the time of wait_timeout is up"
+
+    def _given_up(self, plan: Plan) -> str:
+        """What is left undone, and which trails are not served for it."""
+        unserved = _unserved(plan)
+        more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
+        trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
+        return (
+            f"Somebody else keeps changing what is being changed, and {self._why_at_an_end()} with "
+            f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
+        )
+
+    def _not_shown(self, change: Change) -> str:
+        return (
+            f"{change.operation} of {change.resource} in {change.region} was done, AWS still shows what was before, "
+            f"and {self._why_at_an_end()}. Look who else changes it, and run again."
+        )
+
+    def _saved_at_the_end(self) -> Backup:
+        """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
+        tried = [change for change in self.changes if change.status != "not_attempted"]
+        try:
+            return self._save(tried)
+        except BackupError as error:
+            self.warnings.append(f"{error} What it held before the first write is still there.")
+            return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))
+
+
+def _is_disputed(changes: Sequence[Change]) -> bool:
+    return any(change.operation in DISPUTED and change.status == "applied" for change in changes)
+
+
+def _in_words(plan: Plan) -> str:
+    return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
+
+
+def _unserved(plan: Plan) -> list[str]:
+    """The trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
+    reached = changed_trails(plan.predicted, plan.changes)
+    present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
+    return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)

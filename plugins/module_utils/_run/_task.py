@@ -1,0 +1,99 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be enforced, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .._aws import TOLD
+from .._checks import AccountVerdict, Settings, keys_in_doubt
+from .._model import Backup, Change, Snapshot
+from .._plan import Wish
+from .._scope import AccountScope, Scope
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be enforced in an account, and how far to go. `wait` is for a delivery under the new key.
+
+    `restore` has the backups, each of one account, that are put back in place of that.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+    settings: Settings = field(default_factory=Settings)
+    wish: Wish = field(default_factory=Wish)
+    check_mode: bool = False
+    wait: bool = False
+    restore: tuple[Backup, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
+
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    backup: Backup | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Done):
+    """What came of it. `after` is predicted in check mode, and None where the account could not be read again."""
+
+    before: AccountVerdict
+    after: AccountVerdict | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be enforced in all accounts of the scope of `task`: in each its own task of `tasks`, or `task`.
+
+    `lending` are accounts that are entered only for keys and buckets of theirs. After `max_failures` accounts have
+    failed none is begun any more. The runs of one `backup_play` share the file of the backup.
+    """
+
+    task: Task
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    lending: tuple[AccountScope, ...] = ()
+    max_failures: int = 3
+    backup_path: str | None = None
+    backup_play: str | None = None
+
+    def of(self, account_id: str) -> Task:
+        """Return the task of an account."""
+        return self.tasks.get(account_id, self.task)
+
+    def in_doubt(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return the keys of an account whose second policy could change what is said of it."""
+        return keys_in_doubt(self.of(snapshot.account_id).settings, snapshot)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id."""
+
+    keys: tuple[tuple[str, Done], ...]
+    accounts: Mapping[str, Outcome]
+    warnings: tuple[str, ...] = ()
+    backup: Mapping[str, object] | None = None
+
+
+def open_questions(after: AccountVerdict) -> Iterator[str]:
+    """Yield a warning that says what leaves the account's verdict unknown; of what its owner tells, nothing is open."""
+    if after.verdict != "unknown":
+        return
+    unknown = sorted(
+        f"{found.rule} of {trail.trail.arn}"
+        for trail in after.trails
+        for found in trail.findings
+        if found.status == "unknown" and found.level == "required" and found.evidence.get("code") != TOLD
+    )
+    unread = sorted(f"{error.iam_action} in {error.region}" for error in after.snapshot.errors)
+    if unknown or unread:
+        yield f"Account {after.snapshot.account_id} stays unknown: {', '.join([*unknown, *unread])}."

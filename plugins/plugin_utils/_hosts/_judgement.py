@@ -1,0 +1,163 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts of an audit fail, and the sentence that says why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
+
+from ...module_utils._printable import printable
+from ._members import Member, are_swept, host_failures
+
+# The verdicts of an account that fail its host, for each value of fail_on.
+FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "unknown": frozenset({"non_compliant", "no_trails", "unknown"}),
+        "non_compliant": frozenset({"non_compliant", "no_trails"}),
+        "never": frozenset(),
+    }
+)
+# A plan says that it would change something, as Ansible's check mode does.
+_CHANGED = frozenset({"planned", "applied"})
+# A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
+_NAMED = 10
+_NEXT_STEP = (
+    "The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
+)
+
+
+def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the audit of an enforcement that says how things are.
+
+    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
+    after where no account could be read again.
+    """
+    planned = any(change["status"] == "planned" for change in enforcement["changes"])
+    told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
+    return cast("Mapping[str, Any]", told)
+
+
+def reasons(enforcement: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, by account id, what an enforcement was refused or failed to do.
+
+    What is about none of its accounts, such as the key of another one, is told of the first: it passes nowhere unseen.
+    """
+    accounts = [row["account_id"] for row in enforcement["before"]["accounts"]]
+    found: dict[str, list[str]] = {}
+    for each in (*enforcement["refusals"], *enforcement["errors"]):
+        account = each["account_id"] if each["account_id"] in accounts else accounts[0]
+        found.setdefault(account, []).append(each["message"])
+    return found
+
+
+def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many changes of an enforcement have each status, and how much was refused and failed."""
+    statuses = Counter(change["status"] for change in enforcement["changes"])
+    changes = {status: statuses[status] for status in ("planned", "applied", "failed", "not_attempted")}
+    return {**changes, "refusals": len(enforcement["refusals"]), "errors": len(enforcement["errors"])}
+
+
+def parts_of_hosts(
+    hosts: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str], told: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return, by host, what it is to be told: the reason why it fails, its verdicts, whether it changed, and the diff.
+
+    `told` is the result of an enforcement. `failing` says of accounts, by their ids, why they fail.
+    """
+    verdicts = {row["account_id"]: row["verdict"] for row in audit["accounts"]}
+    why = host_failures(hosts, audit, failing)
+    changes = _changes_of_hosts(hosts, told)
+    return {
+        each.host: {
+            "reason": why[each.host],
+            "verdicts": {each.account_id: verdicts[each.account_id]} if are_swept(hosts) else verdicts,
+            **changes[each.host],
+        }
+        for each in hosts
+    }
+
+
+def _changes_of_hosts(hosts: Sequence[Member], told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Whether the account of each host is changed, and the diff of that.
+
+    A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
+    """
+    by_account = {str(each.account_id): each.host for each in reversed(hosts)}
+    found: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
+    for change, diff in zip(told.get("changes", ()), told.get("diff", ()), strict=True):
+        of_host = found[by_account.get(change["account_id"], hosts[0].host)]
+        of_host["changed"] = of_host["changed"] or change["status"] in _CHANGED
+        of_host["diff"].append(diff)
+    return found
+
+
+def failures(
+    audit: Mapping[str, Any], fail_on: str, reasons: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return, by account id, the message that the host of a failing account ends with.
+
+    `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`. Accounts that do not fail
+    under it are left out. `reasons`, what an enforcement was refused or failed to do, fail an account whatever its
+    verdict.
+    """
+    failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
+    by_verdict = {account["account_id"]: f"{printable(_account_sentence(account))} {_NEXT_STEP}" for account in failing}
+    return {**by_verdict, **{account: "\n".join(map(printable, told)) for account, told in reasons.items()}}
+
+
+def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return the messages of both, one text an account."""
+    accounts = [*one, *(account for account in other if account not in one)]
+    return {account: " ".join(each[account] for each in (one, other) if account in each) for account in accounts}
+
+
+def without_organization_trail(audit: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by account id, the message for each account that no trail of its organization covers.
+
+    What covers it is a multi-Region trail that is not known to be off; whether its logs are encrypted and readable its
+    verdict says.
+    """
+    return {
+        account["account_id"]: (
+            f"Account {account['account_id']} has no multi-Region trail of its organization that logs. Create one in "
+            "the management account, or give this account a trail of its own by create_trail."
+        )
+        for account in audit["accounts"]
+        if account["verdict"] != "not_applicable" and not any(map(_covers, account["trails"]))
+    }
+
+
+def _covers(trail: Mapping[str, Any]) -> bool:
+    off = any(finding["evidence"].get("is_logging") is False for finding in trail["findings"])
+    return trail["organization_trail"] and trail["multi_region"] and not off
+
+
+def _account_sentence(account: Mapping[str, Any]) -> str:
+    verdict, trails = account["verdict"], account["trails"]
+    name = f" ({account['account_name']})" if account.get("account_name") else ""
+    subject = f"Account {account['account_id']}{name}"
+    if verdict == "no_trails":
+        return f"{subject} is no_trails: no trail was found in the regions that were read."
+    named = [trail for trail in trails if trail["verdict"] == verdict]
+    status, wording = ("fail", "fail") if verdict == "non_compliant" else ("unknown", "could not be judged")
+    reasons = [_trail_reason(trail, status) for trail in named]
+    if status == "unknown":
+        reasons += sorted({f"{error['iam_action']}: {error['code']}" for error in account["errors"]})
+    more = [f"and {len(reasons) - _NAMED} more"] if len(reasons) > _NAMED else []
+    listed = "; ".join([*reasons[:_NAMED], *more])
+    counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
+    return f"{subject} is {verdict}: {counted} ({listed})."
+
+
+def _trail_reason(trail: Mapping[str, Any], status: str) -> str:
+    rules = [
+        finding["rule"]
+        for finding in trail["findings"]
+        if finding["level"] == "required" and finding["status"] == status
+    ]
+    return f"trail {trail['name']} in {trail['home_region']}: {', '.join(rules)}"

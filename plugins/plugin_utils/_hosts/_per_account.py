@@ -1,0 +1,99 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that each account of a run may have of its own: from the variables of hosts into one sweep's options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ._members import Member, MembersError, by_use
+from ._selection import ROLE
+from ._variables import PREFIX, options
+
+
+class OptionsOfHosts:
+    """Reads options from the variables of one host after the other."""
+
+    def __init__(self, templar: Any, names: Iterable[str], given: Mapping[str, Any]) -> None:
+        """`names` are the options to take from variables, `given` those of the task, for hosts without a variable."""
+        self._templar, self._names, self._given = templar, frozenset(names), given
+        self._last: tuple[dict[str, Any], dict[str, Any]] = ({}, {**given})
+
+    def of(self, host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a host. Raises VariablesError for a variable that cannot be meant."""
+        found = {name: variables.get(PREFIX + name) for name in self._names}
+        written = {name: value for name, value in found.items() if value is not None}
+        if written.keys() == self._last[0].keys() and all(
+            written[name] is value for name, value in self._last[0].items()
+        ):
+            return self._last[1]  # as most hosts have: templates and checks of types take longer than all else here
+        plain = not self._templar.is_template(written)
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        taken = {**self._given, **options(variables, templar, written, f" of the host {host}")}
+        if plain:
+            self._last = (written, taken)
+        return taken
+
+
+def refuse_disagreement(members: Iterable[Member]) -> None:
+    """Raise MembersError where two hosts stand for one account, and want different things of it."""
+    first: dict[str | None, Member] = {}
+    for each in members:
+        other = first.setdefault(each.account_id, each) if each.account_id else each
+        if other.wanted != each.wanted:
+            name = _different(other.wanted, each.wanted)[0]
+            raise MembersError(
+                f"The hosts {other.host} and {each.host} both stand for account {each.account_id}, but their "
+                f"{PREFIX}{name} differ. Make them the same, or leave one of the hosts out."
+            )
+
+
+def sweep_options(members: Sequence[Member], lenders: Iterable[Member] = ()) -> dict[str, Any]:
+    """Return the options with which one sweep reads all accounts in use, each once, and each by its own options.
+
+    What all accounts set is said once, for the run, as the first account has it; what an account has otherwise stands
+    in an entry for it. `lenders` are entered only to read the keys and buckets that they own. Raises MembersError for a
+    host that names no account.
+    """
+    nameless = [each.host for each in members if each.account_id is None]
+    if nameless:
+        raise MembersError(
+            f"It is not known which account the host {', '.join(nameless)} stands for. Set {ROLE}.role_arn, the role "
+            "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
+        )
+    swept = by_use(members)[0]
+    written = {each.account_id for each in members}
+    lending = [each for each in by_use(lenders)[0] if each.account_id and each.account_id not in written]
+    wanted = [each.wanted for each in swept]
+    run = {name: value for name, value in wanted[0].items() if all(name in each for each in wanted)}
+    own = [(each, _own(run, each.wanted)) for each in swept]
+    own += [(each, _own(run, {"assume_role": each.entrance})) for each in lending]
+    entries = _entries(own)
+    return {
+        **run,
+        "accounts": [each.account_id for each in swept],
+        **({"account_options": entries} if entries else {}),
+        **({"lending_accounts": [each.account_id for each in lending]} if lending else {}),
+    }
+
+
+def _own(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if name not in run or run[name] != value}
+
+
+def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
+
+
+def _entries(own: Iterable[tuple[Member, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """One entry for all accounts that want the same."""
+    alike: dict[str, dict[str, Any]] = {}
+    for each, wanted in own:
+        if wanted:
+            entry = alike.setdefault(json.dumps(wanted, sort_keys=True), {"accounts": [], **wanted})
+            entry["accounts"].append(each.account_id)
+    return [*alike.values()]

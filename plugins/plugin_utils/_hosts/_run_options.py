@@ -1,0 +1,136 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a run: its own, and those that it hands to a module, by its mode."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.utils.path import unfrackpath
+
+from ...module_utils._options import AUDIT_ACCOUNT_OPTIONS, ENFORCE_ACCOUNT_OPTIONS
+from .._reports import passing_directory
+from ._variables import AUDIT_SPEC, ENFORCE_SPEC, OF_A_RUN, PREFIX, SPEC, options, refuse_unknown
+
+MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
+JOIN = "join"
+# Runs nothing, and tells what variables come to.
+OPTIONS = "options"
+AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
+# Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
+ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
+OWN_OPTIONS: dict[str, Any] = {
+    **OF_A_RUN,
+    "mode": {"type": "str", "choices": [*MODULES, "restore", JOIN, OPTIONS], "default": "audit"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
+    "new_bucket": {"type": "bool"},
+    "variables": {"type": "str", "choices": [PREFIX]},
+}
+# Which key trails are to have, a backup says.
+NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
+_TEMPLATE = re.compile(r"\{[{%#]")
+
+
+def variables_of(mode: str) -> frozenset[str]:
+    """Return the options that a run of this mode takes from the variables of the role."""
+    own = frozenset(OF_A_RUN) - {"mode"}
+    of_modes = {"audit": own | AUDIT_OPTIONS, JOIN: own}
+    return of_modes.get(mode, own | AUDIT_OPTIONS | ENFORCE_OPTIONS & SPEC.keys())
+
+
+def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
+    """Return the options of a task that takes them from the variables of the role. They go before its own.
+
+    Only the mode is that of the task, where it has one: an entry point of the role is for one thing. Raises
+    VariablesError for a variable that cannot be meant.
+    """
+    mode = given.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
+    refuse_unknown(task_vars)
+    taken = options(task_vars, templar, variables_of(mode) if mode != OPTIONS else SPEC.keys() & given.get("names", ()))
+    return {**given, **taken, "mode": mode}
+
+
+def of_accounts(mode: str) -> frozenset[str]:
+    """Return the options that may differ between the accounts of one run of this mode, beside the role to assume."""
+    of_both = frozenset(ENFORCE_ACCOUNT_OPTIONS if mode == "enforce" else AUDIT_ACCOUNT_OPTIONS)
+    return of_both - {"assume_role"}
+
+
+def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the run itself; the module checks the others.
+
+    Raises AnsibleActionFail for what cannot be meant, and for a directory that takes no reports.
+    """
+    checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
+    if checked.error_messages:
+        raise AnsibleActionFail(" ".join(checked.error_messages))
+    own: dict[str, Any] = checked.validated_parameters
+    _refuse_templates(own)
+    if own["mode"] == "restore":
+        if not given.get("restore"):
+            raise AnsibleActionFail(
+                "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
+            )
+        own["mode"] = "enforce"
+    if own["mode"] == OPTIONS:
+        return own  # nothing is reported
+    if own["reports"] and own["report_bucket"] and not own["report_dir"]:
+        own["report_dir"] = passing_directory()
+    if own["reports"] and not own["report_dir"]:
+        raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
+    if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
+        # Found out now, not when all accounts have been read, or changed.
+        raise AnsibleActionFail(
+            f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
+        )
+    return own
+
+
+def _refuse_templates(own: Mapping[str, Any]) -> None:
+    """Raise AnsibleActionFail for a place of reports that would be evaluated where the role hands it on.
+
+    It leaves them as artifacts: set_stats of ansible-core before 2.19 evaluates them once more, and so do the later
+    nodes of a workflow in AWX, whose variables they become. The name of an account may be part of one.
+    """
+    for name in ("report_dir", "report_bucket", "report_prefix"):
+        if own[name] and _TEMPLATE.search(own[name]):
+            raise AnsibleActionFail(
+                f"Option {name}: {own[name]!r} would be evaluated as a template where it is handed on. Give one "
+                "without {{, {% and {#; a name or tag of an account may have brought them."
+            )
+
+
+def of_hosts(given: Mapping[str, Any], mode: str) -> frozenset[str]:
+    """Return the options that a run takes from the variables of each host for its account."""
+    return of_accounts(mode) - (NOT_RESTORED if given.get("restore") else frozenset())
+
+
+def module_options(given: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
+    """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
+
+    So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
+    """
+    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in ("audit", JOIN) else OWN_OPTIONS.keys()
+    aside |= NOT_RESTORED if given.get("restore") else set()
+    kept = {name: value for name, value in given.items() if name not in aside}
+    if new_bucket is not None and "create_trail" in kept:
+        kept["create_trail"] = {**kept["create_trail"], "new_bucket": new_bucket}
+    if kept.get("backup_path"):
+        kept["backup_path"] = _from_here(kept["backup_path"])
+    if kept.get("restore"):
+        paths = kept["restore"]
+        kept["restore"] = [_from_here(path) for path in (paths.split(",") if isinstance(paths, str) else paths)]
+    return kept
+
+
+def _from_here(path: object) -> str:
+    found: str = unfrackpath(str(path), follow=False)
+    return found

@@ -1,0 +1,245 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables under the prefix of this collection: which there are, and the options that they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ...module_utils._options import audit_options, own_spec
+from .._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
+from ._judgement import FAILING
+
+PREFIX = "cloudtrail_kms_"
+# From this likeness on (difflib's ratio) a name is another one but for a letter or two, such as trail for trails.
+_MISSPELT = 0.85
+
+# What a run works with beside the options of its module, each of which is a variable of the role too.
+OF_A_RUN: dict[str, Any] = {
+    "mode": {"type": "str", "choices": ["audit", "enforce"], "default": "audit"},
+    "reports": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": []},
+    "report_dir": {"type": "path"},
+    "report_bucket": {"type": "str"},
+    "report_prefix": {"type": "str"},
+    "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
+    "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "audits": {"type": "list", "elements": "path", "default": []},
+    "require_organization_trail": {"type": "bool", "default": False},
+}
+# What tasks of the role work with that are none of a run.
+_OF_TASKS: dict[str, Any] = {
+    "bucket": {
+        "type": "dict",
+        "options": {
+            "object_lock": {
+                "type": "dict",
+                "options": {
+                    "mode": {"type": "str", "choices": ["GOVERNANCE", "COMPLIANCE"], "required": True},
+                    "days": {"type": "int"},
+                    "years": {"type": "int"},
+                },
+            },
+            "lifecycle": {
+                "type": "dict",
+                "options": {
+                    "expiration_days": {"type": "int"},
+                    "noncurrent_version_expiration_days": {"type": "int"},
+                    "transition_days": {"type": "int"},
+                    "storage_class": {
+                        "type": "str",
+                        "choices": ["glacier", "onezone_ia", "standard_ia", "intelligent_tiering", "deep_archive"],
+                    },
+                },
+            },
+            "tags": {"type": "dict"},
+        },
+    },
+    "report_objects": {
+        "type": "dict",
+        "options": {"bucket": {"type": "str", "required": True}, "prefix": {"type": "str", "required": True}},
+    },
+}
+AUDIT_SPEC = audit_options()
+ENFORCE_SPEC = own_spec()
+# The variables of the role. Which runs are of one play, the action sees by itself.
+SPEC: dict[str, Any] = {
+    **OF_A_RUN,
+    **_OF_TASKS,
+    **AUDIT_SPEC,
+    **{name: spec for name, spec in ENFORCE_SPEC.items() if name != "backup_play"},
+}
+_OF_PLAYBOOKS = frozenset({"hosts", "max_fail_percentage", "serial"})
+_OF_AWX = frozenset(
+    f"awx_{name}"
+    for name in (
+        "accounts",
+        "credential",
+        "enforce_credential",
+        "fail_on",
+        "image",
+        "notification",
+        "organization",
+        "plan_credential",
+        "project_branch",
+        "project_url",
+        "region",
+        "report_bucket",
+        "rrule",
+        "slices",
+    )
+)
+# ansible-rulebook gives its own variables to the playbooks that it runs.
+_OF_THE_RULEBOOK = frozenset(f"drift_{name}" for name in ("enforcers", "playbook", "queue", "region", "resources"))
+# AWX gives what a job has left by set_stats to the later jobs of a workflow as variables.
+_ARTIFACTS = frozenset(
+    {
+        "report_files",
+        *(
+            f"summary_{name}"
+            for name in (
+                "accounts",
+                "compliant",
+                "excepted",
+                "no_trails",
+                "non_compliant",
+                "not_applicable",
+                "trails",
+                "unknown",
+            )
+        ),
+    }
+)
+_SETTABLE = frozenset({*SPEC, *_OF_PLAYBOOKS, *_OF_AWX, *_OF_THE_RULEBOOK})
+# Whatever else begins with the prefix is a mistake: it would be taken for a variable that nobody has set.
+KNOWN = frozenset(PREFIX + name for name in (*_SETTABLE, *_ARTIFACTS, "account"))
+
+
+class VariablesError(ValueError):
+    """A variable that cannot be meant; the message names it, and what is wrong."""
+
+
+def refuse_unknown(names: Iterable[str], whose: str = "") -> None:
+    """Raise VariablesError where one begins with the prefix and is none of this collection's."""
+    unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in KNOWN)
+    if unknown:
+        told = " ".join(f"Unknown variable {name}{whose}{_meant(name)}" for name in unknown)
+        raise VariablesError(f"{told} (The prefix {PREFIX} is reserved.)")
+
+
+def _meant(name: str) -> str:
+    near = list(dict.fromkeys(_nearest(name.removeprefix(PREFIX))))[:3]
+    if not near:
+        return ". `ansible-doc -t role aws_baseline.cloudtrail.cloudtrail_kms` lists them all."
+    return f"; did you mean {' or '.join(near)}?"
+
+
+def _nearest(given: str) -> Iterator[str]:
+    """What may have been meant, the likeliest first, as a message names it."""
+    prefixes = ("awx_", "drift_")
+    real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
+    within = _suboptions(SPEC)
+    yield from (PREFIX + each for each in get_close_matches(given, real, n=1, cutoff=_MISSPELT))
+    yield from within.get(given, ())
+    # A name with something after it, such as assume_role_arn, or a part of a name, such as role, looks less alike.
+    yield from (PREFIX + each for each in sorted((e for e in real if given.startswith(f"{e}_")), key=len)[-1:])
+    yield from (PREFIX + each for each in real if f"_{given}_" in f"_{each}_")
+    yield from (PREFIX + each for each in get_close_matches(given, real, n=3))
+    yield from (told for each in get_close_matches(given, within) for told in within[each])
+
+
+def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
+    """Return how messages name the suboptions, by each name one may be given: alias and key_alias for that of a key."""
+    found: dict[str, list[str]] = {}
+    for name, spec in specs.items():
+        if path:
+            for whole in ("_".join([*path[at:], name]) for at in range(len(path) + 1)):
+                found.setdefault(whole, []).append(f"{name} in {PREFIX}{'.'.join(path)}")
+        for whole, told in _suboptions(spec.get("options", {}), *path, name).items():
+            found.setdefault(whole, []).extend(told)
+    return found
+
+
+def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str], whose: str = "") -> dict[str, Any]:
+    """Return those of the options that variables are set for, in their types. One that is null is not set.
+
+    Raises VariablesError for one that is undefined, empty, or of no such type, by its name.
+    """
+    given: dict[str, Any] = {}
+    for name in sorted(names):
+        value = come_to(PREFIX + name, variables, templar, whose)
+        if isinstance(value, str) and not value.strip():
+            raise VariablesError(f"The variable {PREFIX}{name}{whose} is empty. Give it a value, or leave it out.")
+        if value is not None:
+            given[name] = value
+    return _checked(given, {name: SPEC[name] for name in given}, PREFIX, whose)
+
+
+def come_to(variable: str, variables: Mapping[str, Any], templar: Any, whose: str = "") -> Any:
+    """Return what a variable comes to, None where it is not set. Raises VariablesError where its template fails."""
+    if variables.get(variable) is None:
+        return None
+    try:
+        # As part of a dictionary, from which newer Ansible takes what is omitted.
+        found = templar.template({variable: variables[variable]})
+    except AnsibleUndefinedVariable as error:
+        raise VariablesError(f"The variable {variable}{whose} is undefined: {error}") from None
+    except AnsibleError as error:
+        raise VariablesError(f"The template of the variable {variable}{whose} fails: {error}") from None
+    return _without(found, variables.get("omit")).get(variable)
+
+
+def _without(value: Any, omit: object) -> Any:
+    """The value without what older Ansible leaves for its tasks to omit, a text of its own for each play."""
+    if isinstance(value, Mapping):
+        return {name: _without(each, omit) for name, each in value.items() if omit is None or each != omit}
+    if isinstance(value, list):
+        return [_without(each, omit) for each in value if omit is None or each != omit]
+    return value
+
+
+def _checked(
+    values: Mapping[Any, Any], specs: Mapping[str, Any], prefix: str, whose: str, needs: Sequence[Sequence[str]] = ()
+) -> dict[str, Any]:
+    """The values of options, or suboptions, in their types, so far as they are given: a module fills in the rest.
+
+    Level by level, since Ansible's validator breaks where suboptions are no dictionary. Messages name each by `prefix`.
+    """
+    plain = {
+        prefix + name: {
+            what: each for what, each in spec.items() if what in ("type", "elements", "choices", "required")
+        }
+        for name, spec in specs.items()
+    }
+    given = {f"{prefix}{name}": value for name, value in values.items() if value is not None}
+    parsed = {name: _parsed(value, plain[name]["type"]) if name in plain else value for name, value in given.items()}
+    one_of = [[prefix + name for name in names] for names in needs]
+    checked = ArgumentSpecValidator(plain, required_one_of=one_of).validate(parsed)
+    if checked.error_messages:
+        raise VariablesError(" ".join(checked.error_messages) + whose)
+    found = {name: checked.validated_parameters[prefix + name] for name in specs if prefix + name in given}
+    return {name: _nested(value, specs[name], f"{prefix}{name}.", whose) for name, value in found.items()}
+
+
+def _nested(value: Any, spec: Mapping[str, Any], prefix: str, whose: str) -> Any:
+    if "options" not in spec:
+        return value
+    if isinstance(value, list):
+        return [_nested(each, spec, prefix, whose) for each in value]
+    return _checked(value, spec["options"], prefix, whose, spec.get("required_one_of", ()))
+
+
+def _parsed(value: object, kind: str) -> object:
+    """The list or dictionary that a text is in JSON, as surveys and -e name=value give it."""
+    if isinstance(value, str) and value.lstrip().startswith({"list": "[", "dict": "{"}.get(kind, "\0")):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value

@@ -1,0 +1,79 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the reports of a run go: a directory and, from there, the S3 bucket that the role puts them into."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+
+from ._formats import FORMATS
+
+# Asked when this file is imported, which Ansible does in its main process: it is the same for all hosts of a run.
+STARTED = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+FOLDER = "cloudtrail-kms"
+
+
+def passing_directory() -> str:
+    """Make a directory for reports that are on their way to a bucket: Ansible removes it when it ends."""
+    return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)
+
+
+def refuse_one_place(own: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raise AnsibleActionFail where a report would replace a file that the run writes or reads, or the other way round.
+
+    `own` are the options of the run, `options` those of its module. A backup may have the name of no report, whether of
+    a format that is asked for or not, beside the reports and in their folder of a bucket. Nor do letters of another
+    case tell two files apart everywhere.
+    """
+    names = {each.file_name for each in FORMATS.values()}
+    read = {"restore": options.get("restore") or [], "audits": own["audits"] or []}
+    for option, paths in {"backup_path": [options.get("backup_path") or ""], **read}.items():
+        for path in [paths] if isinstance(paths, str) else paths:
+            folder, name = os.path.split(os.path.abspath(path))
+            beside = own["report_dir"] and os.path.realpath(folder) == os.path.realpath(own["report_dir"])
+            in_bucket = option == "backup_path" and own["report_bucket"]
+            if name.lower() in names and (beside or in_bucket):
+                place = "report_dir" if beside else "report_bucket"
+                raise AnsibleActionFail(
+                    f"The file {path} of {option} and a report in {own[place]} of {place} would have one name, and one "
+                    f"would replace the other. Give cloudtrail_kms_{option} another name than those of reports, or "
+                    f"cloudtrail_kms_{place} another place."
+                )
+
+
+def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return `bucket` and `prefix`: each host's reports go under `prefix/HOST/`.
+
+    A prefix that is not given is that of the run: AWX tells each of its jobs its number in the variable
+    `awx_job_id` (AWX user guide, "Extra Variables"), elsewhere it is the time at which the run began.
+    """
+    return {
+        "bucket": bucket,
+        "prefix": prefix.strip("/") if prefix else f"{FOLDER}/{variables.get('awx_job_id', STARTED)}",
+    }
+
+
+def uploads(
+    own: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any], connection: Any
+) -> dict[str, Any]:
+    """Return which files are to go into the bucket, and where, for the tasks that put them there.
+
+    `own` are the options of the run. The reports are carried to who puts them there where that is not this machine, or
+    may be another user: only who runs ansible-playbook can enter the directory that they pass through.
+    """
+    if not files or not own["report_bucket"]:
+        return {"uploads": []}
+    return {
+        "uploads": [*files],
+        "carried": connection.transport != "local" or connection.become is not None,
+        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
+    }

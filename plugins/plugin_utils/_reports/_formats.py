@@ -1,0 +1,47 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The formats of a report, each with the name of its file and the pure function that renders an audit.
+
+A format is a module with `render(audit, *, cis_version) -> str`. `audit` has the shape of
+`ansible_facts.cloudtrail_kms`; `cis_version` is one of `CIS_VERSIONS`, that of the benchmark whose numbers the report
+gives. The same audit gives the same text. What is in it may be hostile: names, reasons and AWS's messages are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from . import _asff, _csv, _html, _json, _junit, _ocsf
+
+# The versions of the CIS AWS Foundations Benchmark that the rules are mapped to.
+CIS_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0")
+DEFAULT_CIS_VERSION = "3.0"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: the name of its file, and what renders it."""
+
+    file_name: str
+    renderer: Callable[..., str]
+
+    def render(self, audit: Mapping[str, Any], *, cis_version: str = DEFAULT_CIS_VERSION) -> str:
+        """Return the report."""
+        return self.renderer(audit, cis_version=cis_version)
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "html": Format("cloudtrail-kms.html", _html.render),
+        "json": Format("cloudtrail-kms.json", _json.render),
+        "csv": Format("cloudtrail-kms.csv", _csv.render),
+        "junit": Format("cloudtrail-kms-junit.xml", _junit.render),
+        "ocsf": Format("cloudtrail-kms-ocsf.json", _ocsf.render),
+        "asff": Format("cloudtrail-kms-asff.json", _asff.render),
+    }
+)

@@ -1,0 +1,213 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One audit of the JSON reports of several runs, such as the slices of a job.
+
+A report is a file that was on its way. Nothing in it is believed that its findings do not imply, and one that says
+anything else is refused, with the place where it does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from ...module_utils._facts import join, judged_again, moment
+from ...module_utils._regular_file import read_regular
+from ...module_utils._version import VERSION
+from ._report_shape import ENTRIES, ShapeError, check_report, named, shown
+
+# Slices of one job take minutes. What is older than this was left by another run, such as that of the day before.
+SAME_RUN = timedelta(hours=12)
+# An account may be read a day before the last one of its report.
+A_LONG_RUN = timedelta(days=1)
+# By so much may the clock of the machine that made a report be ahead of ours.
+AHEAD = timedelta(minutes=5)
+# Of all reports together: those of 40,000 accounts, which take four times as much memory. A list of empty objects takes
+# thirty times as much, so that values have a limit of their own: an account has about 400.
+MOST_BYTES = 512 * 1024 * 1024
+MOST_VALUES = MOST_BYTES // 32
+
+
+class JoinError(ValueError):
+    """Reports that make no audit; the message names the file, or the account, and what to do."""
+
+
+@dataclass
+class _Room:
+    """What the reports that are still to be read may have: bytes, and values, each of which takes memory."""
+
+    of_bytes: int
+    of_values: int
+
+    def take(self, path: str, content: bytes) -> None:
+        """Raise JoinError where what a file holds, which is not made out yet, goes beyond."""
+        self.of_bytes -= len(content)
+        self.of_values -= sum(map(content.count, (b"{", b"[", b",")))
+        for left, most, what in ((self.of_bytes, MOST_BYTES, "bytes"), (self.of_values, MOST_VALUES, "values")):
+            if left < 0:
+                raise JoinError(
+                    f"The report {path} cannot be joined: with it the reports have more than {most:,} {what}. Remove "
+                    "it if no audit of yours has written it, or else join fewer accounts."
+                )
+
+
+def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
+    """Return the audit that one run over the accounts of all these reports would have made.
+
+    Raises JoinError for a file that is no JSON report of this version of the collection, or that says of an account
+    what its findings do not imply, and for reports that do not fit together.
+    """
+    if not paths:
+        raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
+    room = _Room(MOST_BYTES, MOST_VALUES)
+    audits = [_report(path, now, room) for path in paths]
+    _refuse_twice(paths, audits)
+    _refuse_earlier_runs(paths, [audit["generated_at"] for audit in audits])
+    return join(audits)
+
+
+def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+    """Fail what hosts are told of a joined audit that lacks accounts of the inventory.
+
+    A job that ended before it wrote its report would leave a smaller audit, and a green one.
+    """
+    held = {row["account_id"] for row in audit["accounts"]}
+    lacking = sorted(set(variables.get("groups", {}).get("aws_accounts", ())) - held)
+    for part in parts if lacking else ():
+        told = (
+            f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
+            "wrote its report: read its output, and audit these accounts again."
+        )
+        part["reason"] = " ".join(filter(None, [part["reason"], told]))
+
+
+def age(audit: Mapping[str, Any], now: datetime) -> str:
+    """Return what a joined audit of another day is, which a pass would else hide, or an empty text.
+
+    Who joins old reports may mean to, for what was so then, and it stands over the table: no reason to refuse them.
+    """
+    if now - datetime.fromisoformat(audit["generated_at"]) <= SAME_RUN:
+        return ""
+    return (
+        f"The reports are of {audit['generated_at']}, and their verdicts of how things were then; it is {moment(now)}. "
+        "For a verdict of today, audit again and join what that writes."
+    )
+
+
+def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
+    """Raise JoinError where two reports hold the same account."""
+    held: dict[str, str] = {}
+    for path, audit in zip(paths, audits, strict=True):
+        for row in audit["accounts"]:
+            if row["account_id"] in held:
+                raise JoinError(
+                    f"The reports {held[row['account_id']]} and {path} cannot be joined: both hold the account "
+                    f"{row['account_id']}. Join each account once."
+                )
+            held[row["account_id"]] = path
+
+
+def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
+    """Raise JoinError where one of the reports says how things were when another run looked, and not how they are."""
+    (first, old), (last, new) = min(zip(times, paths, strict=True)), max(zip(times, paths, strict=True))
+    if datetime.fromisoformat(last) - datetime.fromisoformat(first) > SAME_RUN:
+        hours = SAME_RUN // timedelta(hours=1)
+        raise JoinError(
+            f"The reports {old} and {new} cannot be joined: they lie more than {hours} hours apart ({first}, {last}), "
+            f"so that {old} is of an earlier run. Audit its accounts again."
+        )
+
+
+def _report(path: str, now: datetime, room: _Room) -> dict[str, Any]:
+    """The report as its findings imply it. Raises JoinError where it says anything else."""
+    report = _read(path, room)
+    try:
+        _refuse_another_version(report)
+        check_report(report)
+        _refuse_what_cannot_be(report, now)
+        implied = judged_again(report)
+        _refuse_difference({**report, "accounts": sorted(report["accounts"], key=_account_id)}, implied)
+    except ShapeError as error:
+        raise JoinError(
+            f"The report {path} cannot be joined: {error} Give the files that the report json writes, as they were "
+            "written, or audit again."
+        ) from None
+    return implied
+
+
+def _account_id(row: Mapping[str, Any]) -> str:
+    return str(row["account_id"])
+
+
+def _refuse_another_version(report: object) -> None:
+    """Raise ShapeError where this version may judge by other rules than the one that wrote the report."""
+    if not isinstance(report, dict) or "accounts" not in report:
+        raise ShapeError("it is no audit.")
+    version = report.get("collection_version")
+    if version != VERSION:
+        raise ShapeError(f"{shown(version)}, but {VERSION} joins.", "collection_version")
+
+
+def _refuse_what_cannot_be(report: Mapping[str, Any], now: datetime) -> None:
+    """Raise ShapeError for a report on no account, which would fail nothing, and for one that is yet to be written."""
+    if not report["accounts"]:
+        raise ShapeError("there is none.", "accounts")
+    if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
+        raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+    made = datetime.fromisoformat(report["generated_at"]).date()
+    for row in report["accounts"]:
+        for trail in row["trails"]:
+            _refuse_what_was_over(row, trail, made)
+
+
+def _refuse_what_was_over(account: Mapping[str, Any], trail: Mapping[str, Any], made: date) -> None:
+    """Raise ShapeError for an exception that covers a finding though it had ended when the report was made."""
+    for finding in trail["findings"]:
+        until = finding["evidence"].get("exception", {}).get("expires", made.isoformat())
+        if made - date.fromisoformat(until) > A_LONG_RUN:
+            where = (f"account {account['account_id']}", f"trail {trail['arn']}", finding["rule"])
+            raise ShapeError(f"excepted until {until}, which was over.", *where)
+
+
+def _read(path: str, room: _Room) -> Any:
+    try:
+        content = read_regular(path, room.of_bytes)
+    except OSError as error:
+        raise JoinError(f"The report {path} cannot be read: {error.strerror}.") from None
+    room.take(path, content)
+    try:
+        read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\ud" in content.lower():
+            # No report of ours holds half a character (a lone surrogate), and none with it could be written.
+            json.dumps(read, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise JoinError(f"The report {path} is no JSON: {error}.") from None
+    return read
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _refuse_difference(told: Any, implied: Any, where: tuple[str, ...] = ()) -> None:
+    """Raise ShapeError for the first thing that a report tells and that does not follow from its findings.
+
+    The verdict of a trail comes before that of its account, and both before the summary that counts them.
+    """
+    if told == implied:
+        return
+    for name in sorted(implied, key=lambda each: (each not in ENTRIES, each == "summary", each)):
+        if told.get(name) == implied[name]:
+            continue
+        if name in ENTRIES and isinstance(implied[name], list) and len(told[name]) == len(implied[name]):
+            for index, (one, other) in enumerate(zip(told[name], implied[name], strict=True)):
+                _refuse_difference(one, other, (*where, named(name, one, index)))
+        elif name == "summary":
+            _refuse_difference(told[name], implied[name], (*where, name))
+        raise ShapeError(f"{shown(told.get(name))}, but its findings imply {shown(implied[name])}.", *where, name)
+    raise ShapeError("its findings imply fewer fields.", *where)

@@ -1,0 +1,138 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the table says under a trail or an account: what is wrong, and what to do. No layout here."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ...module_utils._model import ReadError, next_step
+
+# What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
+_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|key_id|(?:key|bucket)_assume_role|approved_keys)\b")
+
+# The one thing that is judged of an account rather than of a trail.
+ACCOUNT_RULE = "account_has_trails"
+NO_TRAIL = "No trail was found in the regions that were read."
+
+Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
+
+# By status and level, in the order of the notes. What passes or does not apply needs no words.
+_MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
+    ("fail", "required"): ("FAIL", "bad"),
+    ("unknown", "required"): ("UNKNOWN", "doubt"),
+    ("excepted", "required"): ("excepted", "quiet"),
+    ("fail", "advised"): ("advice", "quiet"),
+    ("unknown", "advised"): ("advice", "quiet"),
+    ("excepted", "advised"): ("excepted", "quiet"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do."""
+
+    mark: str
+    tone: Tone
+    subject: str
+    text: str
+    remediation: str
+
+
+def as_variables(texts: Iterable[str]) -> str:
+    """Return a sentence that names the role's variables for the options that the texts ask for, or an empty text."""
+    options = dict.fromkeys(option for text in texts for option in _OPTION.findall(text))
+    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+    return f"As variables of the role: {variables}." if variables else ""
+
+
+def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
+    """Yield the notes of a trail, worst first. Rules that say the same, as of a key not read, share one."""
+    alike: dict[tuple[str, Tone, str, str], list[str]] = {}
+    for standing, (mark, tone) in _MARKS.items():
+        for finding in findings:
+            if _standing(finding) == standing:
+                alike.setdefault((mark, tone, *_words(finding)), []).append(finding["rule"])
+    for (mark, tone, text, remediation), rules in alike.items():
+        yield Note(mark=mark, tone=tone, subject=", ".join(rules), text=text, remediation=remediation)
+
+
+def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
+    return finding["status"], finding["level"]
+
+
+def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is wrong and what to do; of what is excepted, until when and why nothing needs doing."""
+    if finding["status"] != "excepted":
+        return finding["message"], finding["remediation"]
+    return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", ""
+
+
+def excepted_until(exception: Mapping[str, Any]) -> str:
+    """Return the sentence that says until when, by whom and why a finding is excepted."""
+    return f"Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
+
+
+def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
+    """Yield the notes of an account: that it has no trail, and what of it could not be read."""
+    if account["verdict"] == "no_trails":
+        yield Note(
+            mark="FAIL",
+            tone="bad",
+            subject=ACCOUNT_RULE,
+            text=NO_TRAIL,
+            remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
+        )
+    # A service control policy closes many regions with one and the same refusal: one note for all of them.
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for error in _untold_errors(account):
+        alike.setdefault((error["iam_action"], error["code"]), []).append(error)
+    for (action, code), errors in alike.items():
+        yield Note(
+            mark="not read",
+            tone="doubt",
+            subject=f"{action} in {', '.join(error['region'] for error in errors)}",
+            text=f"{code}: {errors[0]['message']}",
+            remediation=_error_remediation(errors[0]),
+        )
+
+
+def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Leave out what a finding quotes: of a key or bucket that could not be read, its trail tells.
+
+    The quotes are sorted, so that each error is looked up in them, however many there are of both.
+    """
+    told = sorted(
+        _quote(finding)
+        for trail in account["trails"]
+        for finding in trail["findings"]
+        if _standing(finding) in _MARKS and "operation" in finding["evidence"]
+    )
+    for error in account["errors"]:
+        quoted = f"{_answered(error)}{error['message']})"
+        place = bisect_left(told, quoted)
+        if place == len(told) or not told[place].startswith(quoted):
+            yield error
+
+
+def _quote(finding: Mapping[str, Any]) -> str:
+    """Return a finding's message from where it quotes the error of a read, whose evidence it has."""
+    return str(finding["message"][finding["message"].find(_answered(finding["evidence"])) :])
+
+
+def _answered(read: Mapping[str, Any]) -> str:
+    return f"{read['operation']} in {read['region']} answered {read['code']} ("
+
+
+def _error_remediation(error: Mapping[str, Any]) -> str:
+    step = next_step(ReadError(**error))
+    if error["message"].endswith(step):
+        return ""
+    elsewhere = " Or audit other regions only." if error["iam_action"] == "cloudtrail:DescribeTrails" else ""
+    return step + (elsewhere if step.startswith("Allow") else "")

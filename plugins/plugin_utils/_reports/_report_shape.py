@@ -1,0 +1,298 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shape of a JSON report, as docs/cloudtrail-kms.schema.json has it, checked without a library.
+
+Beyond the schema it asks for what a report of this version cannot be without: each account, trail and rule once, a
+finding of every rule that was not off, and of each rule the controls that ask for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from reprlib import Repr
+from typing import Any, TypeAlias, get_args
+
+from ...module_utils._checks import RULES
+from ...module_utils._facts import VERDICTS
+from ...module_utils._model import TRAIL_ARN, Ownership, Status
+
+# What the entries of a list are called in a message, and the field that each is known by.
+ENTRIES: Mapping[str, tuple[str, str]] = {
+    "accounts": ("account", "account_id"),
+    "trails": ("trail", "arn"),
+    "findings": ("finding", "rule"),
+    "kms_keys": ("key", "arn"),
+    "buckets": ("bucket", "name"),
+}
+_shown = Repr()
+_shown.maxstring = _shown.maxother = 80
+
+Check: TypeAlias = Callable[[Any], None]
+
+
+class ShapeError(ValueError):
+    """What no report holds: where it stands, from the outermost part to the field, and why."""
+
+    def __init__(self, why: str, *where: str) -> None:
+        super().__init__(": ".join([*([", ".join(where)] if where else []), why]))
+        self.why, self.where = why, where
+
+    def inside(self, part: str) -> ShapeError:
+        """The same, seen from what holds it."""
+        return ShapeError(self.why, part, *self.where)
+
+
+class _EntryError(ShapeError):
+    """One that already names the entry of a list, so that the list need not be named."""
+
+
+def check_report(report: object) -> None:
+    """Raise ShapeError for anything but an audit of this version of the collection."""
+    _report(report)
+
+
+def shown(value: object) -> str:
+    """The value in a message: short, and no character that would not show as itself."""
+    return _shown.repr(value)
+
+
+def named(entries: str, entry: object, index: int) -> str:
+    """What a message calls an entry of a list: by what it is known by, else by its place."""
+    noun, name = ENTRIES.get(entries, (entries, ""))
+    known = entry.get(name) if isinstance(entry, dict) else None
+    return f"{noun} {shown(known)[1:-1]}" if isinstance(known, str) and known else f"{noun} number {index + 1}"
+
+
+def _where(fits: Callable[[Any], object], meaning: str) -> Check:
+    def check(value: Any) -> None:
+        if not fits(value):
+            raise ShapeError(f"{shown(value)} is not {meaning}.")
+
+    return check
+
+
+def _one_of(*choices: str) -> Check:
+    return _where(lambda value: isinstance(value, str) and value in choices, f"one of {', '.join(choices)}")
+
+
+def _matching(pattern: re.Pattern[str], meaning: str) -> Check:
+    return _where(lambda value: isinstance(value, str) and pattern.fullmatch(value), meaning)
+
+
+def _or_null(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _object(needed: Mapping[str, Check], other: Mapping[str, Check] | None = None, more: Check | None = None) -> Check:
+    """An object with the fields `needed`, perhaps those of `other`, and no third; `more` sees it whole."""
+    known = {**needed, **(other or {})}
+
+    def check(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ShapeError(f"{shown(value)} is no object.")
+        for name in sorted(needed.keys() - value.keys()):
+            raise ShapeError("is missing.", name)
+        for name, content in value.items():
+            if name not in known:
+                raise ShapeError("no report has this field.", shown(name)[1:-1])
+            try:
+                known[name](content)
+            except _EntryError:
+                raise
+            except ShapeError as error:
+                raise error.inside(name) from None
+        if more:
+            more(value)
+
+    return check
+
+
+def _entries(name: str, check_entry: Check) -> Check:
+    """A list whose entries are known by a field, no two by the same."""
+    known_by = ENTRIES[name][1]
+
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise ShapeError(f"{shown(value)} is no list.")
+        seen: set[str] = set()
+        for index, entry in enumerate(value):
+            try:
+                check_entry(entry)
+            except ShapeError as error:
+                raise _EntryError(error.why, named(name, entry, index), *error.where) from None
+            if entry[known_by] in seen:
+                raise _EntryError("is there twice.", named(name, entry, index))
+            seen.add(entry[known_by])
+
+    return check
+
+
+def _list(check_entry: Check) -> Check:
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise ShapeError(f"{shown(value)} is no list.")
+        for entry in value:
+            check_entry(entry)
+
+    return check
+
+
+def _is_moment(value: object) -> bool:
+    """Whether it is a time in the one form in which reports write it, so that two compare as texts."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return False
+    return bool(moment and moment.utcoffset() == timedelta() and moment.isoformat(timespec="seconds") == value)
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+_flag = _where(lambda value: isinstance(value, bool), "true or false")
+_text = _where(lambda value: isinstance(value, str), "a text")
+_words = _where(lambda value: isinstance(value, str) and value, "a text with something in it")
+_moment = _where(_is_moment, "a time such as 2026-11-23T12:00:00+00:00")
+_day = _where(_is_day, "a day such as 2027-03-31")
+# JSON's true is an int to Python, which counts nothing.
+_count = _where(
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    "a number of accounts or trails",
+)
+_texts = _list(_words)
+_rule = _one_of(*RULES)
+_outcome = _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate")
+_decision = _object({"outcome": _outcome, "reason": _text}, {"folders": _list(_text), "delegated": _flag})
+_exception: Mapping[str, Check] = {"reason": _text, "owner": _text, "expires": _day}
+_EVIDENCE: Mapping[str, Check] = {
+    **dict.fromkeys(("kms_key", "manager", "state", "usage", "spec", "key_region", "bucket_region"), _text),
+    **dict.fromkeys(("reason", "region", "iam_action", "operation", "code"), _text),
+    **dict.fromkeys(("approved_keys", "statements", "warnings", "allowed", "unclear"), _list(_text)),
+    **dict.fromkeys(("rotation_enabled", "is_logging"), _flag),
+    **dict.fromkeys(("latest_delivery_error", "latest_digest_delivery_error"), _or_null(_text)),
+    "latest_delivery_time": _or_null(_moment),
+    "valid_to": _moment,
+    "outcome": _outcome,
+    "exception": _object({**_exception, "status": _one_of("fail", "unknown")}),
+    "expired_exception": _object(_exception),
+}
+_READER = re.compile("arn:aws[a-z-]*:.*", re.DOTALL)
+
+
+def _evidence(value: Any) -> None:
+    """The evidence, by its fields; of each reader, by the ARN, what was decided."""
+    readers = [name for name in value if _READER.fullmatch(name)] if isinstance(value, dict) else []
+    _object({}, {**_EVIDENCE, **dict.fromkeys(readers, _decision)})(value)
+
+
+def _finding_agrees(finding: Mapping[str, Any]) -> None:
+    if (finding["status"] == "excepted") != ("exception" in finding["evidence"]):
+        raise ShapeError("a finding that is excepted, and no other, has the exception in its evidence.", "status")
+    controls = {name: list(numbers) for name, numbers in RULES[finding["rule"]].frameworks.items()}
+    if finding["frameworks"] != controls:
+        raise ShapeError("not the controls that ask for this rule.", "frameworks")
+
+
+def _trail_agrees(trail: Mapping[str, Any]) -> None:
+    """The benchmark's question, whether a key is set, has one answer."""
+    for finding in trail["findings"]:
+        if finding["rule"] == "trail_has_kms_key":
+            found = finding["evidence"].get("exception", finding)["status"]
+            if found != ("pass" if trail["kms_key_arn"] else "fail"):
+                raise ShapeError(f"{found}, but kms_key_arn is {shown(trail['kms_key_arn'])}.", "trail_has_kms_key")
+
+
+def _account_agrees(account: Mapping[str, Any]) -> None:
+    """What an account owns is its own, every rule was judged that was not off, and what is not in use has nothing."""
+    narrowed = account["narrowed_by"] or {}
+    for index, trail in enumerate(account["trails"]):
+        where = named("trails", trail, index)
+        if (trail["ownership"] == "owned") != (trail["arn"].split(":")[4] == account["account_id"]):
+            raise ShapeError(f"{trail['ownership']}, which the ARN contradicts.", where, "ownership")
+        judged = {finding["rule"] for finding in trail["findings"]}
+        missing = sorted(RULES.keys() - judged - {*narrowed.get("rules_off", ())})
+        if missing:
+            raise ShapeError(f"there is no finding of {', '.join(missing)}.", where, "findings")
+    if account["verdict"] == "not_applicable":
+        read = any(account[each] for each in ("trails", "kms_keys", "buckets"))
+        if read or narrowed or any(error["operation"] != "AssumeRole" for error in account["errors"]):
+            raise ShapeError("not_applicable is an account that could not be entered, but it was read.", "verdict")
+
+
+def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
+    if not any(narrowed.values()):
+        raise ShapeError("null says that nothing was left out.")
+
+
+_finding = _object(
+    {
+        "rule": _rule,
+        "status": _one_of(*get_args(Status)),
+        "level": _one_of("required", "advised"),
+        "severity": _one_of("critical", "high", "medium", "low"),
+        "message": _words,
+        "evidence": _evidence,
+        "remediation": _text,
+        "frameworks": _where(lambda value: isinstance(value, dict), "the controls that ask for the rule"),
+    },
+    more=_finding_agrees,
+)
+_trail = _object(
+    {
+        "arn": _matching(TRAIL_ARN, "the ARN of a trail"),
+        **dict.fromkeys(("name", "home_region", "bucket_name"), _words),
+        **dict.fromkeys(("multi_region", "organization_trail"), _flag),
+        "ownership": _one_of(*get_args(Ownership)),
+        "kms_key_arn": _or_null(_words),
+        "verdict": _one_of("compliant", "non_compliant", "unknown"),
+        "cis_3_5": _one_of("pass", "fail"),
+        "findings": _entries("findings", _finding),
+    },
+    more=_trail_agrees,
+)
+_key = _object(
+    {
+        "arn": _words,
+        "aliases": _or_null(_list(_text)),
+        **dict.fromkeys(("manager", "state", "spec", "usage"), _text),
+        "multi_region": _flag,
+        "rotation_enabled": _or_null(_flag),
+        "policy": _or_null(_text),
+    }
+)
+_bucket = _object({"name": _words, "region": _text, "bucket_key_enabled": _or_null(_flag)})
+_error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
+_account = _object(
+    {
+        "account_id": _matching(re.compile("[0-9]{12}"), "the id of an account"),
+        "partition": _matching(re.compile("aws[a-z-]*"), "a partition of AWS"),
+        "verdict": _one_of(*VERDICTS),
+        "cis_3_5": _one_of("pass", "fail", "unknown", "no_trails", "not_applicable"),
+        "complete": _flag,
+        "trails": _entries("trails", _trail),
+        "kms_keys": _entries("kms_keys", _key),
+        "buckets": _entries("buckets", _bucket),
+        "errors": _list(_error),
+        "narrowed_by": _or_null(
+            _object({"regions": _texts, "trails": _texts, "rules_off": _list(_rule)}, more=_narrowing_agrees)
+        ),
+    },
+    {"account_name": _text},
+    more=_account_agrees,
+)
+_report = _object(
+    {
+        "generated_at": _moment,
+        "collection_version": _text,
+        "summary": _object(dict.fromkeys(("accounts", "trails", *VERDICTS, "excepted"), _count)),
+        "accounts": _entries("accounts", _account),
+    }
+)

@@ -1,0 +1,122 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts the reports are on that one ansible-playbook writes, so that none replaces that of another account."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+
+from ...module_utils._facts import replace_accounts
+from ._destination import report_objects
+
+_FOLDER = "cloudtrail-kms-reserved"
+
+
+class ReservedError(ValueError):
+    """A report that would replace that of another account; the message names it, and what to do."""
+
+
+def folders(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return where a run puts its reports: a directory, and from there a folder of a bucket where one is named.
+
+    `own` are the options of the run.
+    """
+    if not own["reports"]:
+        return []
+    found = [os.path.realpath(own["report_dir"])]
+    if own["report_bucket"]:
+        to = report_objects(own["report_bucket"], own["report_prefix"], variables)
+        found.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
+    return found
+
+
+def places(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return where a run puts its reports, each format by itself."""
+    return [f"{folder} ({report})" for folder in folders(own, variables) for report in own["reports"]]
+
+
+@contextmanager
+def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Iterator[Callable[[], None]]:
+    """Reserve places for the reports on these accounts, before anything is asked of AWS.
+
+    The caller gets what keeps them until ansible-playbook ends; a run that wrote no report gives them back. Raises
+    ReservedError for a place with a report on an account that is none of these, but for one of the same play: that is
+    added to. Runs that write beside each other are processes of their own, so what is reserved lies in files.
+    """
+    made: list[Path] = []
+    try:
+        made += filter(None, [_reserve(place, frozenset(accounts), play) for place in wanted])
+        yield made.clear
+    finally:
+        for path in made:
+            path.unlink()
+
+
+def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
+    """Return the file that reserves the place, or None where it was reserved already."""
+    path = _file(place)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as file:
+        json.dump({"play": play, "accounts": sorted(accounts)}, file)
+        file.flush()
+        try:
+            os.link(file.name, path)  # in one step, with all that it says
+        except FileExistsError:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            before = frozenset(earlier["accounts"])
+            if earlier["play"] != play:
+                _refuse_another(place, before, accounts)
+                before = frozenset()
+            content = {"play": play, "accounts": sorted(before | accounts)}
+            path.write_text(json.dumps(content), encoding="utf-8")
+            return None
+    return path
+
+
+@contextmanager
+def added_up(folder: str, audit: Mapping[str, Any], play: str) -> Iterator[Mapping[str, Any]]:
+    """Give what the reports in a folder are to hold, which nobody else writes meanwhile.
+
+    Batches and loops of one play make one report: what was found there before, and in its place what is found now.
+    Without a play, and for the first of a play, that is the audit itself.
+    """
+    if not play:
+        yield audit
+        return
+    path = _file(f"{play} {folder}")
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        whole = replace_accounts(json.loads(text), audit) if text else audit
+        yield whole
+        file.truncate(0)
+        json.dump(whole, file)
+
+
+def _file(name: str) -> Path:
+    folder = Path(constants.DEFAULT_LOCAL_TMP) / _FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / hashlib.sha256(name.encode()).hexdigest()
+
+
+def _refuse_another(place: str, before: frozenset[str], accounts: frozenset[str]) -> None:
+    lost = ", ".join(sorted(before - accounts))
+    if lost:
+        raise ReservedError(
+            f"The report in {place} is on {lost}, and this same run of ansible-playbook has made it. One on "
+            f"{', '.join(sorted(accounts))} would replace it. Make the accounts hosts of an inventory, which the entry "
+            "point audit reads at once for one report on all, or give each its own cloudtrail_kms_report_dir, or "
+            "cloudtrail_kms_report_prefix in a bucket."
+        )

@@ -1,0 +1,25 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person sees while a playbook runs: tables, messages, progress."""
+
+from __future__ import annotations
+
+from ._enforcement import render_enforcement, with_after
+from ._follow import following
+from ._screen import Table, display, is_for_people, show
+from ._shield import shielded
+from ._table import render
+
+__all__ = [
+    "Table",
+    "display",
+    "following",
+    "is_for_people",
+    "render",
+    "render_enforcement",
+    "shielded",
+    "show",
+    "with_after",
+]

@@ -1,0 +1,176 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An enforcement as tables for a person: the audit before, one row a change, and the verdicts before and after."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...module_utils._facts import replace_accounts
+from ...module_utils._options import named
+from ...module_utils._printable import count, printable
+from .._reports import Note, Tone
+from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
+from ._statements import policy_words
+from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
+
+_CHANGES = (
+    Column(heading="OPERATION"),
+    Column(heading="REGION", limit=LONGEST_REGION),
+    Column(heading="RESOURCE", shares=True),
+    Column(heading="STATUS"),
+)
+_VERDICTS = (
+    Column(heading="REGION", limit=LONGEST_REGION),
+    Column(heading="TRAIL", shares=True),
+    Column(heading="KEY", shares=True),
+    Column(heading="BEFORE"),
+    Column(heading="AFTER"),
+)
+_STATUS_TONES: Mapping[str, Tone] = {
+    "planned": "doubt",
+    "applied": "good",
+    "failed": "bad",
+    "not_attempted": "quiet",
+}
+
+
+def with_after(told: Mapping[str, Any], unused: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the result of cloudtrail_kms_enforce with an `after` of all accounts, and with those not in use.
+
+    Of many accounts the module repeats those alone of which it has something else to say: `changed_accounts`.
+    """
+    before = replace_accounts(unused, told["before"]) if unused else told["before"]
+    if told["after"] is None:
+        return {**told, "before": before, "changed_accounts": []}
+    changed = [row["account_id"] for row in told["after"]["accounts"]]
+    whole = len(changed) == len(before["accounts"])
+    after = told["after"] if whole else replace_accounts(before, told["after"])
+    return {**told, "before": before, "after": after, "changed_accounts": changed}
+
+
+def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
+
+    `enforcement` is a result of cloudtrail_kms_enforce as `with_after` returns it: `before`, `after`, `changes`,
+    `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced.
+    Where nothing was done, or no account could be read again, there is nothing to say of after.
+    """
+    width = legible(width)
+    parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
+    if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
+        parts.append(_after(enforcement, width, paint))
+    if enforcement.get("backup_path"):
+        parts.append(f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)")
+    return "\n\n\n".join(parts)
+
+
+def _alone(enforcement: Mapping[str, Any]) -> str | None:
+    """The one account of an enforcement, or None where there are many, each of which is named then."""
+    accounts = [account["account_id"] for account in enforcement["before"]["accounts"]]
+    return accounts[0] if len(accounts) == 1 else None
+
+
+def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
+    return {change["status"] for change in enforcement["changes"]}
+
+
+def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
+    changes, alone = enforcement["changes"], _alone(enforcement)
+    statuses = Counter(change["status"] for change in changes)
+    tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
+    changed = len({change["account_id"] for change in changes}) or len(enforcement["before"]["accounts"])
+    whose = f"account {alone}" if alone else count(changed, "account")
+    lines = [f"Changes to {printable(whose)}: {tally}", ""]
+    if changes:
+        lines += [*_change_lines(changes, alone, width, paint), ""]
+    lines += note_lines(_reasons(enforcement, alone), width, paint)
+    options = dict.fromkeys(option for each in enforcement["refusals"] for option in each["options"])
+    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
+    lines += detail_lines(f"As variables of the role: {variables}.", width) if variables else ()
+    return "\n".join(lines).rstrip()
+
+
+def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width: int, paint: Paint) -> Iterator[str]:
+    """The changes in their order, which is that of accounts after the keys that they share."""
+    rows = [_change_cells(change, alone) for change in changes]
+    grid = Grid(_CHANGES if alone else (ACCOUNT, *_CHANGES), rows, width)
+    yield grid.heading(paint)
+    for change, cells in zip(changes, rows, strict=True):
+        yield from grid.lines(cells, _STATUS_TONES[change["status"]], paint)
+        for detail in _details(change):
+            yield from detail_lines(detail, width)
+
+
+def _change_cells(change: Mapping[str, Any], alone: str | None) -> tuple[str, ...]:
+    """A resource of the account goes by the last part of its ARN, since the rest is said beside it."""
+    *_prefix, owner, name = change["resource"].split(":", 5)
+    resource = name if owner == (alone or change["account_id"]) else change["resource"]
+    cells = (change["operation"], change["region"], resource, change["status"])
+    return cells if alone else (change["account_id"], *cells)
+
+
+def _details(change: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what changes, one field each."""
+    before = change["before"]
+    for field, value in change["after"].items():
+        if field == "policy":
+            words = policy_words(before["policy"] if before else None, value)
+            yield f"policy: {words}"
+        elif before is None:
+            yield f"{field}: {_value(value)}"
+        else:
+            yield f"{field}: {_value(before.get(field))} -> {_value(value)}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
+    """What was refused and what failed; of many accounts the same is said once, with all that it is about."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
+        for each in told:
+            alike.setdefault((mark, each["message"]), []).append(each["account_id"])
+    return [
+        Note(mark=mark, tone="bad", subject="" if alone else named(accounts), text=text, remediation="")
+        for (mark, text), accounts in alike.items()
+    ]
+
+
+def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
+    before, after, alone = enforcement["before"], enforcement["after"], _alone(enforcement)
+    was = {row["account_id"]: row for row in before["accounts"]}
+    shown = [row for row in after["accounts"] if alone or row["account_id"] in enforcement["changed_accounts"]]
+    found = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
+    rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in found]
+    grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
+    lines = [_title(enforcement), "", grid.heading(paint)]
+    for (row, _verdict), cells in zip(found, rows, strict=True):
+        lines += [*grid.lines(cells, VERDICT_TONES[cells[-1]], paint), *note_lines(row.notes, width, paint)]
+    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
+
+
+def _was(row: Row, account: Mapping[str, Any]) -> str:
+    """The verdict on a trail, or on what is no trail of its account, before the changes."""
+    verdicts = {trail["arn"]: trail["verdict"] for trail in account["trails"]}
+    return str(verdicts.get(row.arn, account["verdict"]))
+
+
+def _title(enforcement: Mapping[str, Any]) -> str:
+    """A plan predicts; a run has read again."""
+    summary = enforcement["after"]["summary"]
+    counted = count(summary["trails"], "trail")
+    if not _alone(enforcement):
+        counted = f"{count(len(enforcement['changed_accounts']), 'account')} of {summary['accounts']}, {counted} in all"
+    if "planned" in _statuses(enforcement):
+        return f"CloudTrail KMS audit as these changes will leave it: {counted}"
+    return f"CloudTrail KMS audit of {printable(enforcement['after']['generated_at'])}, after these changes: {counted}"

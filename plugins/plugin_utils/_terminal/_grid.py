@@ -1,0 +1,131 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rows laid out in columns for a terminal, and the notes under a row.
+
+Marks and rules are plain ASCII words, so that a table reads the same in a terminal, in a pipe,
+in the log of a controller and in a mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeAlias
+
+from ...module_utils._printable import printable
+from .._reports import Note, Tone
+from ._text import columns, pad, wrap, wrap_further_in, wrap_with_command
+
+# Colours a piece of text that is laid out already, so that its escape sequences are never measured.
+Paint: TypeAlias = Callable[[str, Tone], str]
+
+_GAP = "  "
+# Wider lines are hard to read; narrower ones Ansible does not print either.
+_WIDEST, _NARROWEST = 120, 79
+# The longest mark of a note, and that of what is to be done, by which it is told from quoted text of the same words.
+_MARK_WIDTH = 8
+_TO_DO = "->"
+_NOTE_INDENT = 4
+# Of a region's cell: AWS has no longer name, but a report may.
+LONGEST_REGION = 20
+
+
+def legible(width: int) -> int:
+    """Return the width to use where `width` columns are there: 79 at least, 120 at most."""
+    return min(max(width, _NARROWEST), _WIDEST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: as wide as its longest cell, unless it is limited or shares with others what the rest leaves."""
+
+    heading: str
+    limit: int | None = None
+    shares: bool = False
+
+
+class Grid:
+    """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap.
+
+    What wraps in the first one goes on further in: where rows begin, nothing stands that others have written.
+    """
+
+    def __init__(self, layout: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> None:
+        """`rows` are the cells of all rows; a line takes `width` columns of the terminal at most."""
+        self._headings = [column.heading for column in layout]
+        self._widths = _column_widths(layout, [self._headings, *map(_printable_cells, rows)], width)
+
+    def heading(self, paint: Paint) -> str:
+        """Return the line of the headings."""
+        return paint(self._joined(self._headings).rstrip(), "strong")
+
+    def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:
+        """Yield a row's lines: cells that are wider than their column wrap."""
+        (start, *middle), (edge, *widths) = _printable_cells(cells), self._widths
+        wrapped = [wrap_further_in(start, edge), *map(wrap, middle, widths)]
+        (*first, last), *others = zip_longest(*wrapped, fillvalue="")
+        yield self._joined(first) + _GAP + paint(last, tone)
+        for line in others:
+            yield self._joined(line).rstrip()
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        return _GAP.join(pad(cell, width) for cell, width in zip(cells, self._widths, strict=False))
+
+
+def _printable_cells(cells: Sequence[str]) -> list[str]:
+    return [printable(cell) for cell in cells]
+
+
+def _column_widths(layout: Sequence[Column], table: Sequence[Sequence[str]], width: int) -> list[int]:
+    longest = [max(columns(cell) for cell in cells) for cells in zip(*table, strict=True)]
+    widths = [min(wanted, column.limit or wanted) for column, wanted in zip(layout, longest, strict=True)]
+    sharing = [number for number, column in enumerate(layout) if column.shares]
+    room = width - len(_GAP) * (len(layout) - 1) - sum(widths) + sum(widths[number] for number in sharing)
+    for done, number in enumerate(sharing, start=1):
+        left_by_others = room - sum(widths[other] for other in sharing[done:])
+        widths[number] = min(widths[number], max(room // (len(sharing) - done + 1), left_by_others))
+        room -= widths[number]
+    return widths
+
+
+def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]:
+    """Yield the lines of the notes under a row, and an empty one where there are any.
+
+    They take `width` columns at most, but for an argument of a command that is longer.
+    """
+    width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
+    for note, to_do in zip(notes, _to_dos(notes), strict=True):
+        told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
+        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
+        if to_do:
+            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), width))
+    if notes:
+        yield ""
+
+
+def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines of which the first one has the mark before it, and no other anything but space."""
+    for number, line in enumerate(lines):
+        yield " " * _NOTE_INDENT + (" " * _MARK_WIDTH if number else mark) + _GAP + line
+
+
+def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
+    """Say once what is to be done: one cause makes several rules fail, and one deed mends them."""
+    told: dict[str, str] = {}
+    for note in notes:
+        subject = told.setdefault(note.remediation, note.subject)
+        if not note.remediation:
+            yield ""
+        elif subject == note.subject:
+            yield f"To do: {note.remediation}"
+        else:
+            yield f"To do: as for {subject}."
+
+
+def detail_lines(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of a detail under a row; what does not fit goes on two columns further in."""
+    for number, line in enumerate(wrap(printable(text), width - _NOTE_INDENT - len(_GAP))):
+        yield " " * _NOTE_INDENT + (_GAP if number else "") + line

@@ -1,0 +1,56 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Show tables where the person who runs a playbook looks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+from ansible import constants
+from ansible.utils.color import stringc
+from ansible.utils.display import Display
+
+from .._reports import Tone
+from ._grid import Paint
+
+display = Display()
+
+# Asked when this file is imported, which Ansible does in its main process: the worker that runs the action has
+# no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
+WIDTH = display.columns if sys.stdout.isatty() else 100
+
+
+# The callbacks whose output programs read: anything beside it would break it. That of `null` is none at all.
+_FOR_MACHINES = frozenset({"json", "jsonl", "null"})
+
+
+def is_for_people(*, no_log: bool) -> bool:
+    """Whether somebody is to see what a task shows: not under `no_log`, and not in the output for a program."""
+    return not no_log and constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_MACHINES
+
+
+class Table(Protocol):
+    """What makes a table of at most `width` columns, in which `paint` gives a text its tone."""
+
+    def __call__(self, *, width: int, paint: Paint) -> str: ...
+
+
+def show(table: Table) -> None:
+    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
+    tones = {
+        "strong": constants.COLOR_HIGHLIGHT,
+        "good": constants.COLOR_OK,
+        "bad": constants.COLOR_ERROR,
+        "doubt": constants.COLOR_WARN,
+        "quiet": constants.COLOR_SKIP,
+    }
+
+    def paint(text: str, tone: Tone) -> str:
+        painted: str = stringc(text, tones[tone])
+        return painted
+
+    display.display(table(width=WIDTH, paint=paint), screen_only=True)
+    display.display(table(width=WIDTH, paint=lambda text, _tone: text), log_only=True)

@@ -1,0 +1,127 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit as a table for a person: one row a trail, and under it what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...module_utils._printable import count, printable
+from .._reports import Note, Tone, account_notes, as_variables, finding_notes, narrowings
+from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
+from ._text import wrap
+
+# An account id has 12 digits and is never broken; its name wraps below it.
+ACCOUNT = Column(heading="ACCOUNT", limit=12)
+_LAYOUT = (
+    ACCOUNT,
+    Column(heading="REGION", limit=LONGEST_REGION),
+    Column(heading="TRAIL", shares=True),
+    Column(heading="KEY", shares=True),
+    Column(heading="VERDICT"),
+)
+VERDICT_TONES: Mapping[str, Tone] = {
+    "compliant": "good",
+    "non_compliant": "bad",
+    "no_trails": "bad",
+    "unknown": "doubt",
+    "not_applicable": "quiet",
+}
+_TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown", "not_applicable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row: account, region, trail, key and verdict. `arn` is the trail's, None for what is of the account."""
+
+    cells: tuple[str, str, str, str, str]
+    arn: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return the table of an audit, as lines of at most `width` columns (79 at least, 120 at most).
+
+    `audit` has the shape of `ansible_facts.cloudtrail_kms`.
+    """
+    width = legible(width)
+    rows = [row for account in audit["accounts"] for row in account_rows(account)]
+    grid = Grid(_LAYOUT, [row.cells for row in rows], width)
+    lines = [
+        f"CloudTrail KMS audit of {printable(audit['generated_at'])}: "
+        f"{count(audit['summary']['accounts'], 'account')}, {count(audit['summary']['trails'], 'trail')}",
+        "",
+        grid.heading(paint),
+    ]
+    for row in rows:
+        lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
+    asked = as_variables(note.remediation for row in rows for note in row.notes)
+    lines += [*detail_lines(asked, width), ""] if asked else []
+    return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
+
+
+def account_rows(account: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of an account: its trails, and itself where there is something to say of it."""
+    account_id, name = account["account_id"], account.get("account_name")
+    aliases = {key["arn"]: key["aliases"] for key in account["kms_keys"]}
+    rows = [_trail_row(account_id, trail, aliases) for trail in account["trails"]]
+    notes = tuple(account_notes(account))
+    if notes or not rows:
+        rows.append(Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
+    if name:
+        # It stands once, so that rows of one line stay rows of one line.
+        rows[0] = replace(rows[0], cells=(f"{account_id} {name}", *rows[0].cells[1:]))
+    return rows
+
+
+def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, Sequence[str] | None]) -> Row:
+    return Row(
+        cells=(
+            account_id,
+            trail["home_region"],
+            _trail_cell(trail),
+            _key_cell(trail["kms_key_arn"], aliases),
+            trail["verdict"],
+        ),
+        arn=trail["arn"],
+        notes=tuple(finding_notes(trail["findings"])),
+    )
+
+
+def _trail_cell(trail: Mapping[str, Any]) -> str:
+    name = trail["name"]
+    return name if trail["ownership"] == "owned" else f"{name} ({trail['ownership']})"
+
+
+def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> str:
+    if arn is None:
+        return "none"
+    return (aliases.get(arn) or [arn.rpartition("/")[2]])[0]
+
+
+def closing(audit: Mapping[str, Any], width: int) -> list[str]:
+    """Return the lines that count the verdicts, and say what the audit was narrowed by."""
+    accounts = audit["accounts"]
+    trails = [trail for account in accounts for trail in account["trails"]]
+    excepted = audit["summary"]["excepted"]
+    lines = [
+        f"Accounts  {_tally(account['verdict'] for account in accounts)}",
+        f"Trails    {_tally(trail['verdict'] for trail in trails)}",
+        f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
+    ]
+    lines += [f"Excepted  {count(excepted, 'trail')}"] if excepted else []
+    margin = " " * len("Narrowed  ")
+    for narrowing in narrowings(audit):
+        first, *others = wrap(narrowing, width - len(margin))
+        lines += [f"Narrowed  {first}", *(margin + line for line in others)]
+    return lines
+
+
+def _tally(words: Iterable[str]) -> str:
+    counts = Counter(words)
+    return ", ".join(f"{counts[word]} {word}" for word in _TALLIED if counts[word]) or "none"
