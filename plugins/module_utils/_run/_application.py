@@ -20,10 +20,14 @@ from ._task import Done, Task
 
 @dataclass(frozen=True)
 class Shared:
-    """The keys that accounts of the run share, and what was changed of them before: nobody writes them again."""
+    """The keys that accounts of the run share, and what was changed of them before: nobody writes them again.
+
+    `own` are the changes of those keys that the account is one to share.
+    """
 
     names: frozenset[KeyName] = frozenset()
     changes: tuple[Change, ...] = ()
+    own: tuple[Change, ...] = ()
 
 
 class Application:
@@ -44,6 +48,7 @@ class Application:
         self._read_at = before.snapshot.read_at
         self._read: AccountVerdict | None = None
         self._rounds: Rounds | None = None
+        self._shared = Shared()
         self.done = Done()
         self.after: AccountVerdict | None = None
 
@@ -66,7 +71,7 @@ class Application:
         rounds = self._rounds = Rounds(
             self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
         )
-        self._read_at = datetime.now(timezone.utc)
+        self._read_at, self._shared = datetime.now(timezone.utc), shared
         self.done = rounds.run(plan, plan.warnings, "The account")
         self.after = self._read if self._read and not rounds.errors else self._judged_at_last()
 
@@ -117,7 +122,8 @@ class Application:
 
     @property
     def _applied(self) -> list[Change]:
-        return [change for change in self.done.changes if change.status == "applied"]
+        """What was done to the account, and for it to keys that it shares."""
+        return [change for change in (*self._shared.own, *self.done.changes) if change.status == "applied"]
 
     def prove(self, *, waited: bool) -> None:
         """Judge what was read last; where deliveries were waited for, read once more and say which have not come."""

@@ -186,6 +186,9 @@ class Execution:
         shared = Shared(
             names=frozenset(name for step in self._plan.keys for name in (step.name, (step.arn, None))),
             changes=tuple(change for step in self._plan.keys for change in step.done.changes),
+            own=tuple(
+                change for step in self._plan.keys if account_id in step.accounts for change in step.done.changes
+            ),
         )
         save = _Saving(self._file, account_id)
         try:
