@@ -34,7 +34,7 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     done = foreseen(plan) if run.task.check_mode else Execution(plan, run, new_pace).run()
     return replace(
         done,
-        accounts=dict(sorted({**unread, **as_owners_leave_them(done.accounts, run)}.items())),
+        accounts=dict(sorted({**unread, **as_owners_leave_them(done, run)}.items())),
         warnings=(*plan.warnings, *_unused(accounts), *_not_lent(accounts, run)),
     )
 

@@ -9,33 +9,42 @@ An account is read again after its own changes, and not after those of another, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .._aws import told_by_owner
 from .._checks import assess
-from .._model import Key, Snapshot, Trail
-from ._task import Outcome, Run, Task, open_questions
+from .._model import Change, Key, Snapshot, Trail
+from ._task import Outcome, Run, RunOutcome, Task, open_questions
 
 
-def as_owners_leave_them(outcomes: Mapping[str, Outcome], run: Run) -> dict[str, Outcome]:
+def as_owners_leave_them(done: RunOutcome, run: Run) -> dict[str, Outcome]:
     """Return what came of the accounts, or will, with what is then left open in each."""
+    outcomes = done.accounts
     owned = {
         trail.arn: trail.kms_key_arn
         for account_id, outcome in outcomes.items()
         for trail in (outcome.after.snapshot.trails if outcome.after else ())
         if trail.arn.split(":")[4] == account_id
     }
-    changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome)}
+    told = (*(each for _owner, each in done.keys), *outcomes.values())
+    changes = [change for each in told for change in each.changes if change.status in ("planned", "applied")]
+    changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome, changes)}
     return {each: _with_keys(outcome, owned, changed, run.of(each)) for each, outcome in outcomes.items()}
 
 
-def _changed_keys(outcome: Outcome) -> Iterator[tuple[str, Key]]:
-    """Yield the keys that were otherwise before, as the account has found them since."""
+def _changed_keys(outcome: Outcome, changes: Iterable[Change]) -> Iterator[tuple[str, Key]]:
+    """Yield the keys that were otherwise before, as the account has found them since; it may have had none of them."""
     for arn, key in outcome.after.snapshot.keys.items() if outcome.after else ():
         before = outcome.before.snapshot.keys.get(arn)
-        if isinstance(key, Key) and isinstance(before, Key) and key != before:
+        if isinstance(key, Key) and (key != before if isinstance(before, Key) else _is_new(key, changes)):
             yield arn, key
+
+
+def _is_new(key: Key, changes: Iterable[Change]) -> bool:
+    """Whether the key shows what the changes have made of it, and no longer what was before any of them."""
+    before = [change.before for change in changes if change.resource == key.arn and change.before]
+    return bool(before) and not any(each.items() <= vars(key).items() for each in before)
 
 
 def _with_keys(
@@ -52,20 +61,19 @@ def _with_keys(
     old = outcome.before.snapshot.keys
     late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == old.get(arn, key)}
     known = replace(known, keys={**known.keys, **late})
-    after = assess(known, task.settings) if moved or late else outcome.after
+    after = outcome.after if known == seen else assess(known, task.settings)
     return replace(outcome, after=after, warnings=(*outcome.warnings, *open_questions(after)))
 
 
 def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -> Snapshot:
-    """The account with these trails on their keys, of which the owner's row tells."""
-    trails = tuple(replace(trail, kms_key_arn=keys.get(trail.arn, trail.kms_key_arn)) for trail in seen.trails)
-    given_up = {trail.kms_key_arn for trail in moved} - {trail.kms_key_arn for trail in trails}
-    told = {
-        str(keys[trail.arn]): told_by_owner(
-            "kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region}
-        )
-        for trail in moved
-        if keys[trail.arn]
+    """The account with these trails on their keys, of which the owner's row tells, as of those that it alone uses."""
+    trails = tuple(replace(trail, kms_key_arn=keys[trail.arn]) if trail in moved else trail for trail in seen.trails)
+    told = [trail for trail in trails if trail.arn in keys and trail.arn.split(":")[4] != seen.account_id]
+    read = {trail.kms_key_arn for trail in trails if trail not in told}
+    owners = {
+        trail.kms_key_arn: told_by_owner("kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region})
+        for trail in told
+        if trail.kms_key_arn and trail.kms_key_arn not in read
     }
-    kept = {arn: key for arn, key in seen.keys.items() if arn not in given_up}
-    return replace(seen, trails=trails, keys={**told, **kept})
+    kept = {arn: key for arn, key in seen.keys.items() if arn in read}
+    return replace(seen, trails=trails, keys={**owners, **kept})

@@ -1,0 +1,68 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What check mode foresees of a trail that another account of the run owns is what a run reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import changed
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._inherited import as_owners_leave_them
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, RunOutcome, Task
+from tests.unit.checks import build
+from tests.unit.plan.build import OTHER, OTHER_ARN
+
+OWNER = "999999999999"
+
+
+def foreseen(before: Snapshot, after: Snapshot, *changes: Change) -> Outcome:
+    """What is to come of an account."""
+    return Outcome(before=assess(before, Settings()), after=assess(after, Settings()), changes=changes)
+
+
+def keys_of(account: str, **outcomes: Outcome) -> Mapping[str, object]:
+    """The keys that an account of the run is told to have."""
+    named = {outcome.before.snapshot.account_id: outcome for outcome in outcomes.values()}
+    told = as_owners_leave_them(RunOutcome((), named), Run(Task()))[account].after
+    assert told is not None
+    return told.snapshot.keys
+
+
+def test_the_key_that_an_account_s_own_trails_leave_is_the_owner_s_to_tell_of() -> None:
+    healthy = build.snapshot()
+    (own,) = healthy.trails
+    inherited = replace(own, arn=own.arn.replace(build.ACCOUNT, OWNER), organization_trail=True)
+    moved = (replace(own, kms_key_arn=OTHER_ARN), inherited)
+    of_owner = replace(healthy, account_id=OWNER, trails=(inherited,))
+    keys = keys_of(
+        build.ACCOUNT,
+        member=foreseen(
+            replace(healthy, trails=(own, inherited)),
+            replace(healthy, trails=moved, keys={**healthy.keys, OTHER_ARN: OTHER}),
+        ),
+        owner=foreseen(of_owner, of_owner),
+    )
+    left = keys[build.KEY.arn]
+    assert isinstance(left, ReadError)
+    assert (left.code, keys[OTHER_ARN]) == ("ToldByOwner", OTHER)
+
+
+def test_a_key_is_as_the_first_who_uses_it_changes_it_for_all_who_have_it() -> None:
+    """The account that changes it has had no trail on it until then."""
+    healthy = build.snapshot()
+    change = put_key_policy(build.KEY, build.policy(build.ROOT))
+    as_changed = changed(build.KEY, change)
+    other = replace(healthy, account_id=OWNER, trails=(), keys={})
+    keys = keys_of(
+        build.ACCOUNT,
+        user=foreseen(healthy, healthy),
+        first=foreseen(other, replace(other, keys={build.KEY.arn: as_changed}), change),
+    )
+    assert keys == {build.KEY.arn: as_changed}
