@@ -15,16 +15,16 @@ from ._pace import Pace
 from ._resources import Account
 from ._snapshot import TOLD, told_by_owner
 from ._stop import Stop, on_signals
-from ._sweep import Doors, Reading, read_account_again, sweep, whatever_happens
+from ._sweep import AccountSessions, Reading, read_account_again, sweep, whatever_happens
 from ._targets import SoughtKey, missing_principals, read_ground, read_key, read_keys, read_tags, read_targets
 
 __all__ = [
     "TOLD",
     "Access",
     "Account",
+    "AccountSessions",
     "Applied",
     "AwsError",
-    "Doors",
     "Limits",
     "Pace",
     "Reading",

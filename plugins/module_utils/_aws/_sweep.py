@@ -89,8 +89,8 @@ def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) ->
         prepare(pool, caller)
         owners = OwnerRoles(pool, caller, scope)
         roles = {each.account_id: each.role for each in (*scope.accounts, *lending)}
-        doors = Doors(caller, caller_identity(caller), roles, owners.of_keys())
-        yield from _Sweep(pool, accounts, doors, scope, owners).run()
+        sessions = AccountSessions(caller, caller_identity(caller), roles, owners.of_keys())
+        yield from _Sweep(pool, accounts, sessions, scope, owners).run()
 
 
 def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
@@ -108,7 +108,7 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
         return with_ram_policies(pool, account, snapshot, scope.in_doubt)
 
 
-class Doors(Mapping[str, Access]):
+class AccountSessions(Mapping[str, Access]):
     """The accesses to the accounts of `roles`, by account id, each opened when it is first needed.
 
     As a mapping it holds the accounts that can be entered, the owner of keys that has a role of its own, and the
@@ -210,15 +210,15 @@ class _Sweep:
         self,
         pool: ThreadPoolExecutor,
         accounts: ThreadPoolExecutor,
-        doors: Doors,
+        sessions: AccountSessions,
         scope: Scope,
         owners: OwnerRoles,
     ) -> None:
-        self._pool, self._accounts, self._doors, self._scope = pool, accounts, doors, scope
+        self._pool, self._accounts, self._sessions, self._scope = pool, accounts, sessions, scope
         self._key_role, self._bucket_role = owners.key_role(), owners.bucket_role()
         self._shared = Shared()
         swept = [each.account_id for each in scope.accounts]
-        self._writers = {**{account_id: doors.writer(account_id) for account_id in swept}, **scope.key_writers}
+        self._writers = {**{account_id: sessions.writer(account_id) for account_id in swept}, **scope.key_writers}
         self._requested = frozenset(swept)
         self._unseen, self._ready = deque(swept), deque[Seen]()
         self._done: SimpleQueue[tuple[str, Future[Seen | Reading]]] = SimpleQueue()
@@ -263,12 +263,12 @@ class _Sweep:
 
     def _guarded(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> Seen | Reading:
         """The job's result; an account that ends it in a way that nobody foresaw is unknown."""
-        region = self._doors.caller.access.region
+        region = self._sessions.caller.access.region
         return whatever_happens(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
 
     def _see(self, account_id: str) -> Seen | Reading:
         try:
-            access = self._pool.submit(self._doors.open, account_id).result()
+            access = self._pool.submit(self._sessions.open, account_id).result()
         except AwsError as error:
             return self._not_entered(account_id, error)
         account = self._account(account_id, access)
@@ -281,26 +281,26 @@ class _Sweep:
     def _account(self, account_id: str, access: Access) -> Account:
         return Account(
             account_id=account_id,
-            partition=self._doors.partition,
+            partition=self._sessions.partition,
             access=access,
-            key_accesses=self._doors,
+            key_accesses=self._sessions,
             key_role=self._key_role,
             bucket_role=self._bucket_role,
-            caller=self._doors.caller,
+            caller=self._sessions.caller,
             key_tags=self._scope.of(account_id).key_tags,
             writers=self._writers,
         )
 
     def _not_entered(self, account_id: str, error: AwsError) -> Reading:
         """An account that is closed, or suspended, need not comply; of any other nothing is known."""
-        member = self._pool.submit(self._doors.organization_says, account_id).result()
+        member = self._pool.submit(self._sessions.organization_says, account_id).result()
         if isinstance(member, ReadError):
             return self._unread(account_id, (*error.errors, member))
         unread = self._unread(account_id, error.errors).snapshot
         return Reading(replace(unread, state=member.state, account_name=member.name))
 
     def _unread(self, account_id: str, errors: tuple[ReadError, ...]) -> Reading:
-        return Reading(Snapshot(account_id, self._doors.partition, datetime.now(timezone.utc), errors=errors))
+        return Reading(Snapshot(account_id, self._sessions.partition, datetime.now(timezone.utc), errors=errors))
 
     def _take(self, seen: Seen) -> None:
         """Note what an account owns, which those wait for that see it; then it is read, or waits in its turn."""
@@ -343,7 +343,7 @@ class _Sweep:
 
     def _search(self, bucket: Bucket) -> Bucket:
         """Ask every account for the policy, as many at once as there are threads, until the owner answers."""
-        owners = list(self._doors)
+        owners = list(self._sessions)
         for start in range(0, len(owners), self._scope.concurrency):
             asked = owners[start : start + self._scope.concurrency]
             for answer in self._pool.map(lambda owner: self._as_owner(owner, bucket), asked):
@@ -353,7 +353,7 @@ class _Sweep:
 
     def _as_owner(self, owner: str, bucket: Bucket) -> Bucket | None:
         """The bucket as an account shows it that owns it; None where it does not, or cannot be entered."""
-        access = self._doors.get(owner)
+        access = self._sessions.get(owner)
         policy = bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
         if access is None or isinstance(policy, ReadError):
             return None

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from .._aws import Access, Account, Doors, Pace, read_account_again, sweep, whatever_happens
+from .._aws import Access, Account, AccountSessions, Pace, read_account_again, sweep, whatever_happens
 from .._checks import AccountVerdict, assess, unused_exceptions
 from .._model import ReadError, Snapshot
 from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
@@ -69,7 +69,7 @@ def _not_lent(accounts: Mapping[str, Application], run: Run) -> tuple[str, ...]:
     closed = {
         account_id: error
         for each in accounts.values()
-        if isinstance(each.account.key_accesses, Doors)
+        if isinstance(each.account.key_accesses, AccountSessions)
         for account_id, error in each.account.key_accesses.closed().items()
     }
     return tuple(
