@@ -238,7 +238,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class KeyLookup:
     """What stands behind the wished key in one bucket region.
 
     Where it is an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and

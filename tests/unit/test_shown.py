@@ -102,11 +102,11 @@ class Module:
     fail_json = exit_json
 
 
-def ended(snapshot: Snapshot, wish: Wish, candidate: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def ended(snapshot: Snapshot, wish: Wish, lookup: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a module tells that enforces in such an account in check mode, its warnings among it."""
     warnings: list[str] = []
     monkeypatch.setattr(_shown, "_warn", warnings.append)
-    planned = plan(snapshot, wish, candidate)
+    planned = plan(snapshot, wish, lookup)
     before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
     warned = (*planned.warnings, *_task.open_questions(after))
     done = _task.Outcome(
@@ -140,8 +140,8 @@ def test_whatever_a_string_of_an_account_holds(
 def test_whatever_a_string_of_a_wished_key_holds(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wish, candidate = WISHES[name]
-    for found in hostile(candidate):
+    wish, lookup = WISHES[name]
+    for found in hostile(lookup):
         told = ended(SNAPSHOTS["no key"], wish, found, monkeypatch)
         shows(told["msg"], *told["warnings"], *(row["message"] for row in (*told["refusals"], *told["errors"])))
         shows(*(text for each in told["diff"] for text in each.values()))

@@ -16,7 +16,7 @@ from ._resources import Account
 from ._snapshot import TOLD, told_by_owner
 from ._stop import Stop, on_signals
 from ._sweep import AccountSessions, Reading, read_account_again, sweep, whatever_happens
-from ._targets import SoughtKey, missing_principals, read_ground, read_key, read_keys, read_tags, read_targets
+from ._targets import RequestedKey, missing_principals, read_ground, read_key, read_keys, read_tags, read_targets
 
 __all__ = [
     "TOLD",
@@ -28,7 +28,7 @@ __all__ = [
     "Limits",
     "Pace",
     "Reading",
-    "SoughtKey",
+    "RequestedKey",
     "Stop",
     "apply",
     "collect_garbage_seldom",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .._model import PLACEHOLDER, Candidate, Change, Key, Missing, ReadError, Snapshot, TrailGround
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailGround
 from ._access import Access
 from ._calls import (
     bucket_belongs_to,
@@ -25,7 +25,7 @@ from ._resources import Account, BucketReads, KeyReads, first_answer
 
 
 @dataclass(frozen=True)
-class SoughtKey:
+class RequestedKey:
     """The key to look for: an id or alias of the account `owner`, or an ARN, which says whose it is.
 
     With `tags`, where the key is missing, those that carry these tags and no alias are looked for.
@@ -37,30 +37,30 @@ class SoughtKey:
 
 
 def read_targets(
-    account: Account, snapshot: Snapshot, regions: Iterable[str], sought: SoughtKey
-) -> dict[str, Candidate]:
+    account: Account, snapshot: Snapshot, regions: Iterable[str], requested: RequestedKey
+) -> dict[str, KeyLookup]:
     """What stands behind the key in each region; an ARN is looked up where it says.
 
     A key that the snapshot holds is not read again.
     """
     with ThreadPoolExecutor() as pool:
-        reads = {region: pool.submit(_candidate, account, snapshot, region, sought) for region in regions}
+        reads = {region: pool.submit(_look_up_key, account, snapshot, region, requested) for region in regions}
         return {region: read.result() for region, read in reads.items()}
 
 
-def _candidate(account: Account, snapshot: Snapshot, region: str, sought: SoughtKey) -> Candidate:
-    owner = sought.owner
-    if sought.key_id.startswith("arn:"):
-        region, owner = sought.key_id.split(":")[3:5]
+def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: RequestedKey) -> KeyLookup:
+    owner = requested.owner
+    if requested.key_id.startswith("arn:"):
+        region, owner = requested.key_id.split(":")[3:5]
     # A name without an ARN leads to a key of the account that asks, so that nobody else may.
-    asked = account.key_readers(owner) if sought.key_id.startswith("arn:") else account.owners(owner)
-    metadata = first_answer(key_metadata, asked, region, sought.key_id)
+    asked = account.key_readers(owner) if requested.key_id.startswith("arn:") else account.owners(owner)
+    metadata = first_answer(key_metadata, asked, region, requested.key_id)
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
-        return Candidate(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
-    if isinstance(metadata, Missing) and sought.tags is not None:
-        return Candidate(metadata, keys_left_behind(account, owner, region, sought.tags))
-    return Candidate(metadata)
+        return KeyLookup(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
+    if isinstance(metadata, Missing) and requested.tags is not None:
+        return KeyLookup(metadata, keys_left_behind(account, owner, region, requested.tags))
+    return KeyLookup(metadata)
 
 
 def read_ground(

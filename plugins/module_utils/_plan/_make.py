@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from .._checks import AccountVerdict, Settings, TrailVerdict, assess, subject_of
-from .._model import Bucket, Candidate, Change, Key, Missing, Snapshot, Trail
+from .._model import Bucket, Change, Key, KeyLookup, Missing, Snapshot, Trail
 from ._birth import why_not_trusted
 from ._changes import sort_changes, update_trail
 from ._key_changes import KeyUse, key_changes, rotation
@@ -121,7 +121,7 @@ class _Planner:
 
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
-        found = [candidate.key for candidate in self._targets.values()]
+        found = [lookup.key for lookup in self._targets.values()]
         is_needed = any(intent.needs_key for intent in find_intents(self._account, self._wish))
         if self._wish.key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
             yield (
@@ -156,8 +156,8 @@ class _Planner:
                 f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so it is open in which "
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
-        candidate: Candidate = self._targets[bucket.region]
-        return serving_key(self._snapshot, bucket.region, candidate, self._wish, self._settings)
+        lookup: KeyLookup = self._targets[bucket.region]
+        return serving_key(self._snapshot, bucket.region, lookup, self._wish, self._settings)
 
     def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
         """Say whom a key that is found by its alias lets in: whoever may create keys could have given it the alias."""

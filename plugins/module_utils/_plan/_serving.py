@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from .._checks import Result, Settings, is_approved
-from .._model import PLACEHOLDER, Candidate, Key, ReadError, Snapshot, next_step
+from .._model import PLACEHOLDER, Key, KeyLookup, ReadError, Snapshot, next_step
 from ._birth import birth_tags, is_born_here, why_not_trusted
 from ._remedies import is_right_kind
 from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Wish
@@ -30,12 +30,12 @@ def key_account(snapshot: Snapshot, wish: Wish) -> str:
     return wish.key_account_id or snapshot.account_id
 
 
-def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Serving:
+def serving_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wish, settings: Settings) -> Serving:
     """The key that serves the buckets of a region: found, adopted, or to be created.
 
     Raises RefusedError where no key can serve.
     """
-    key = candidate.key
+    key = lookup.key
     if isinstance(key, ReadError):
         raise RefusedError(
             f"The key {wish.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
@@ -46,7 +46,7 @@ def serving_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wis
         return Serving(key)
     if wish.key is None:
         raise RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
-    orphan = _unaliased_key(snapshot, region, candidate, wish, settings)
+    orphan = _unaliased_key(snapshot, region, lookup, wish, settings)
     key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
     named = replace(key, aliases=(wish.key.alias,))
     if orphan is None:
@@ -97,13 +97,13 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
         )
 
 
-def _unaliased_key(snapshot: Snapshot, region: str, candidate: Candidate, wish: Wish, settings: Settings) -> Key | None:
+def _unaliased_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wish, settings: Settings) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
     """
-    found = candidate.unaliased
+    found = lookup.unaliased
     if isinstance(found, ReadError):
         raise RefusedError(
             f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .._model import Candidate
+from .._model import KeyLookup
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
 
 # By bucket region: what stands behind `key_id` or the alias there.
-Targets = Mapping[str, Candidate]
+Targets = Mapping[str, KeyLookup]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from .._aws import Account, SoughtKey, missing_principals, read_ground, read_key, read_tags, read_targets
+from .._aws import Account, RequestedKey, missing_principals, read_ground, read_key, read_tags, read_targets
 from .._checks import AccountVerdict, assess
 from .._model import Change, Key, Missing, Snapshot
 from .._plan import (
@@ -67,9 +67,9 @@ def _serving_again(account: Account, key: SharedKey, snapshot: Snapshot) -> Serv
     """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
     arn, region = key.name[0], key.name[0].split(":")[3]
     if key.use.serving.needs_alias:
-        sought = replace(sought_key(account, key.wish), owner=key.owner)
-        candidate = read_targets(account, snapshot, [region], sought)[region]
-        return serving_key(snapshot, region, candidate, key.wish, key.settings)
+        requested = replace(requested_key(account, key.wish), owner=key.owner)
+        lookup = read_targets(account, snapshot, [region], requested)[region]
+        return serving_key(snapshot, region, lookup, key.wish, key.settings)
     found = read_key(account, arn)
     if not isinstance(found, Key):
         raise RefusedError(f"The key {arn} cannot be read any more ({found.message}). Run again.")
@@ -109,7 +109,7 @@ def _to_be_made(trail: TrailWish) -> str:
 
 def _wished_targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
     """What stands behind the wished key in each bucket region that needs one."""
-    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), sought_key(account, wish))
+    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), requested_key(account, wish))
 
 
 def _without_way_to_the_key(account: Account, wish: Wish) -> Iterator[str]:
@@ -145,11 +145,11 @@ def with_writers(account: Account, wish: Wish) -> Wish:
     return replace(wish, writers=account.writers)
 
 
-def sought_key(account: Account, wish: Wish) -> SoughtKey:
+def requested_key(account: Account, wish: Wish) -> RequestedKey:
     """Return what the wished key is looked for by, in its own account where that is another one."""
     tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
     name = wish.key_id or (wish.key.alias if wish.key else "")
-    return SoughtKey(name, wish.key_account_id or account.account_id, tags)
+    return RequestedKey(name, wish.key_account_id or account.account_id, tags)
 
 
 def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Any
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Candidate,
     Change,
     Key,
+    KeyLookup,
     Missing,
     Snapshot,
 )
@@ -28,13 +28,13 @@ OTHER_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/99999999-2222-3333-4444-
 NEW_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/to-be-created"
 ALIAS = "alias/aws-baseline-cloudtrail"
 OTHER = replace(build.KEY, arn=OTHER_ARN, aliases=(ALIAS,), policy=build.policy(build.ROOT))
-NOTHING = Candidate(Missing("there is no such alias"))
+NOTHING = KeyLookup(Missing("there is no such alias"))
 GIVEN = Wish(key=None, key_id=OTHER_ARN)
 BARE = {"kms_key_arn": None}
 
 
 def plan(
-    snapshot: Snapshot, wish: Wish | None = None, target: Candidate = NOTHING, settings: Settings | None = None
+    snapshot: Snapshot, wish: Wish | None = None, target: KeyLookup = NOTHING, settings: Settings | None = None
 ) -> Plan:
     """The plan for a snapshot, with the same target in every region that needs one."""
     wish, settings = wish or Wish(), settings or Settings()
@@ -65,9 +65,9 @@ def sids(policy: object) -> list[str]:
     return [statement["Sid"] for statement in json.loads(str(policy))["Statement"]]
 
 
-def target(**fields: Any) -> Candidate:
+def target(**fields: Any) -> KeyLookup:
     """The other key, but for the given fields, as what stands behind the wish."""
-    return Candidate(replace(OTHER, **fields))
+    return KeyLookup(replace(OTHER, **fields))
 
 
 def orphan(number: int, **fields: Any) -> Key:

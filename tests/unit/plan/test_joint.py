@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Candidate, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KeyLookup, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import (
     Joint,
     Part,
@@ -49,18 +49,18 @@ def bare(account: str) -> Snapshot:
     return replace(snapshot, account_id=account, trails=trails, buckets={bucket.name: bucket})
 
 
-def part(account: str, candidate: Candidate = NOTHING, wish: Wish = WISH, readers: tuple[str, ...] = ()) -> Part:
+def part(account: str, lookup: KeyLookup = NOTHING, wish: Wish = WISH, readers: tuple[str, ...] = ()) -> Part:
     """The plan of the account by itself."""
     settings = Settings(readers=readers)
     judged = assess(bare(account), settings)
-    targets = dict.fromkeys(regions_in_need(judged, wish), candidate)
+    targets = dict.fromkeys(regions_in_need(judged, wish), lookup)
     return Part(make_plan(judged, targets, wish, settings), wish, settings)
 
 
 @cache
 def of_central(account: str) -> Part:
     """The plan of the account by itself, which moves its trail to the central key."""
-    return part(account, Candidate(CENTRAL))
+    return part(account, KeyLookup(CENTRAL))
 
 
 def steps(joint: Joint) -> dict[str, list[str]]:
@@ -82,7 +82,7 @@ def test_one_new_key_for_all() -> None:
 
 
 def test_a_key_that_is_there_gets_one_policy_and_keeps_the_rest() -> None:
-    joint = join({account: part(account, Candidate(CENTRAL)) for account in ACCOUNTS})
+    joint = join({account: part(account, KeyLookup(CENTRAL)) for account in ACCOUNTS})
     (key,) = joint.keys
     (change, *_rotation) = key.plan.changes
     assert (change.operation, change.resource) == ("PutKeyPolicy", CENTRAL.arn)
@@ -122,7 +122,7 @@ def test_a_refused_account_leaves_the_key_to_the_others() -> None:
 )
 def test_accounts_that_share_a_key_must_agree(option: str, wish: Wish) -> None:
     one, two, other = ACCOUNTS[:3]
-    central = Candidate(CENTRAL)
+    central = KeyLookup(CENTRAL)
     own = part(other, wish=Wish())
     joint = join({one: part(one, central), two: part(two, central, wish), other: own})
     assert joint.keys == ()

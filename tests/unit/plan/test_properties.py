@@ -19,9 +19,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import account_row
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Candidate,
     Change,
     Key,
+    KeyLookup,
     Level,
     Missing,
     ReadError,
@@ -107,14 +107,14 @@ readers = st.sampled_from([Settings(), Settings(readers=(build.ROLE_ARN,))])
 levels: st.SearchStrategy[dict[str, Level]] = st.dictionaries(
     st.sampled_from([*RULES]), st.sampled_from(["required", "advised", "off"]), max_size=5
 )
-candidates = st.one_of(
-    st.just(Candidate(Missing("no alias"))), keys(OTHER_ARN).map(lambda key: Candidate(replace(key, aliases=(ALIAS,))))
+lookups = st.one_of(
+    st.just(KeyLookup(Missing("no alias"))), keys(OTHER_ARN).map(lambda key: KeyLookup(replace(key, aliases=(ALIAS,))))
 )
 
 
-def planned(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> Plan:
+def planned(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> Plan:
     account = assess(snapshot, asked)
-    return make_plan(account, dict.fromkeys(regions_in_need(account, wish), candidate), wish, asked)
+    return make_plan(account, dict.fromkeys(regions_in_need(account, wish), lookup), wish, asked)
 
 
 def row(snapshot: Snapshot, asked: Settings) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def delivering(snapshot: Snapshot, asked: Settings) -> set[str]:
     }
 
 
-@given(accounts(), candidates, wishes, readers)
-def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
-    plan = planned(snapshot, candidate, wish, asked)
-    assert planned(snapshot, candidate, wish, asked) == plan
+@given(accounts(), lookups, wishes, readers)
+def test_every_plan_keeps_its_promises(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> None:
+    plan = planned(snapshot, lookup, wish, asked)
+    assert planned(snapshot, lookup, wish, asked) == plan
     for change in plan.changes:
         assert_allowed(change, wish)
     if plan.refusals:
@@ -146,13 +146,13 @@ def test_every_plan_keeps_its_promises(snapshot: Snapshot, candidate: Candidate,
         assert not moved or verdict.verdict != "non_compliant"
 
 
-@given(accounts(), candidates, wishes, readers)
-def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: Wish, asked: Settings) -> None:
-    plan = planned(snapshot, candidate, wish, asked)
+@given(accounts(), lookups, wishes, readers)
+def test_a_second_plan_is_empty(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> None:
+    plan = planned(snapshot, lookup, wish, asked)
     if plan.refusals:
         return
     alias = next((key for key in plan.predicted.keys.values() if isinstance(key, Key) and _is_wished(key)), None)
-    again = planned(plan.predicted, Candidate(alias) if alias else candidate, wish, asked)
+    again = planned(plan.predicted, KeyLookup(alias) if alias else lookup, wish, asked)
     assert (again.changes, again.refusals) == ((), ())
 
 
@@ -168,7 +168,7 @@ def test_a_second_plan_is_empty(snapshot: Snapshot, candidate: Candidate, wish: 
 )
 def test_of_a_healthy_account_a_plan_says_nothing(wish: Wish, key: dict[str, Any]) -> None:
     healthy = build.snapshot(key=key)
-    assert planned(healthy, Candidate(Missing("no alias")), wish, Settings()) == Plan((), (), (), healthy)
+    assert planned(healthy, KeyLookup(Missing("no alias")), wish, Settings()) == Plan((), (), (), healthy)
 
 
 def _is_wished(key: Key) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    Candidate,
+    KeyLookup,
     Missing,
     ReadError,
     TrailStatus,
@@ -56,8 +56,8 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         (target(policy=POLICY_DENIED), ["Allow kms:GetKeyPolicy to the principal"]),
         (target(policy="{}"), ["no Statement", "Repair it, or give another key"]),
         (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
-        (Candidate(Missing("no such key")), ["There is no key", "Correct key_id"]),
-        (Candidate(KEY_DENIED), ["Allow kms:DescribeKey to the principal"]),
+        (KeyLookup(Missing("no such key")), ["There is no key", "Correct key_id"]),
+        (KeyLookup(KEY_DENIED), ["Allow kms:DescribeKey to the principal"]),
     ],
     ids=[
         "disabled",
@@ -73,7 +73,7 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         "not readable",
     ],
 )
-def test_a_given_key_that_cannot_serve(given: Candidate, words: list[str]) -> None:
+def test_a_given_key_that_cannot_serve(given: KeyLookup, words: list[str]) -> None:
     refused = " ".join(plan(build.snapshot(trail=BARE), GIVEN, given).refusals)
     assert TRAIL in refused
     assert OTHER_ARN.rpartition("/")[2] in refused
@@ -103,7 +103,7 @@ def test_a_key_never_comes_back_unasked(state: str, wish: Wish) -> None:
 
 @pytest.mark.parametrize("unreadable", [KEY_DENIED, POLICY_DENIED])
 def test_no_key_is_created_while_the_alias_is_unknown(unreadable: ReadError) -> None:
-    (refused,) = plan(build.snapshot(trail=BARE), target=Candidate(unreadable)).refusals
+    (refused,) = plan(build.snapshot(trail=BARE), target=KeyLookup(unreadable)).refusals
     assert ALIAS in refused
 
 
@@ -264,12 +264,12 @@ def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:
 def test_every_refusal_is_listed() -> None:
     healthy = build.snapshot(key={"state": "Disabled"})
     bare = replace(healthy.trails[0], arn=build.TRAIL_ARN.replace("main", "bare"), kms_key_arn=None)
-    planned = plan(replace(healthy, trails=(*healthy.trails, bare)), target=Candidate(KEY_DENIED))
+    planned = plan(replace(healthy, trails=(*healthy.trails, bare)), target=KeyLookup(KEY_DENIED))
     assert [refusal.split(":trail/")[1][:4] for refusal in planned.refusals] == ["bare", "main"]
 
 
 def test_a_given_key_that_is_nowhere_is_refused_even_if_nothing_needs_it() -> None:
-    (refused,) = plan(build.snapshot(), GIVEN, Candidate(Missing("no"))).refusals
+    (refused,) = plan(build.snapshot(), GIVEN, KeyLookup(Missing("no"))).refusals
     assert refused == f"There is no key {OTHER_ARN} for the buckets of account {build.ACCOUNT}. Correct key_id."
 
 

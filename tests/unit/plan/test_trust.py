@@ -20,8 +20,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Backup,
-    Candidate,
     Key,
+    KeyLookup,
     Missing,
     Replaced,
     Snapshot,
@@ -146,7 +146,7 @@ def test_the_root_statement_is_known_by_all_that_it_says() -> None:
 def moving_to(*statements: Any, wish: Wish | None = None, settings: Settings | None = None) -> Plan:
     """The plan that gives a trail the key that has our alias, with these statements."""
     aliased = replace(build.KEY, aliases=(KeyWish().alias,), policy=build.policy(build.ROOT, *statements))
-    return plan(build.snapshot(trail=BARE), wish or Wish(), Candidate(aliased), settings)
+    return plan(build.snapshot(trail=BARE), wish or Wish(), KeyLookup(aliased), settings)
 
 
 @pytest.mark.parametrize(
