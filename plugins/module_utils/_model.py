@@ -258,7 +258,7 @@ class Organization:
 
 
 @dataclass(frozen=True)
-class TrailGround:
+class TrailPrerequisites:
     """What a trail that is wished for will stand on, as far as it could be read.
 
     `bucket_owner` is the account that S3 confirms as the bucket's owner; None where the account and the one of
@@ -302,7 +302,7 @@ PLACEHOLDER = "key/to-be-created"
 
 
 @dataclass(frozen=True)
-class Ground:
+class Prerequisites:
     """What changes stand on, by ARN, as it was read: an AWS service that denies it does not see it yet.
 
     `usable` are the trails, the buckets, and the keys that work or are about to; `policies` are those of the keys and

@@ -16,7 +16,15 @@ from ._resources import Account
 from ._snapshot import TOLD, told_by_owner
 from ._stop import Stop, on_signals
 from ._sweep import AccountSessions, Reading, read_account_again, sweep, whatever_happens
-from ._targets import RequestedKey, missing_principals, read_ground, read_key, read_keys, read_tags, read_targets
+from ._targets import (
+    RequestedKey,
+    missing_principals,
+    read_key,
+    read_keys,
+    read_tags,
+    read_targets,
+    read_trail_prerequisites,
+)
 
 __all__ = [
     "TOLD",
@@ -37,12 +45,12 @@ __all__ = [
     "on_signals",
     "open_organization",
     "read_account_again",
-    "read_ground",
     "read_key",
     "read_keys",
     "read_organization",
     "read_tags",
     "read_targets",
+    "read_trail_prerequisites",
     "sweep",
     "told_by_owner",
     "wait_for_deliveries",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
-from .._model import Change, Ground, Missing, Operation, ReadError, next_step
+from .._model import Change, Missing, Operation, Prerequisites, ReadError, next_step
 from .._next_steps import is_transient, step_for
 from .._permissions import DEPENDENT_ACTIONS, iam_action
 from ._calls import alias_target, bucket_policy, key_policy, trail_settings
@@ -73,25 +73,25 @@ class _StaleError(Exception):
 def apply(
     account: Account,
     changes: Sequence[Change],
-    ground: Ground,
+    prerequisites: Prerequisites,
     pace: Pace,
     same_policy: SamePolicy,
 ) -> Applied:
-    """Apply the changes in their order, and stop at the first that fails; `ground` is what they stand on.
+    """Apply the changes in their order, and stop at the first that fails; `prerequisites` is what they stand on.
 
     `same_policy` tells whether two policies say the same. Only rotation may fail by itself: no log waits for it.
     Where `pace.stopped` is set, no other change is begun.
     """
-    return _Run(account, ground, pace, same_policy).apply(changes)
+    return _Run(account, prerequisites, pace, same_policy).apply(changes)
 
 
 class _Run:
     """One plan being applied."""
 
-    def __init__(self, account: Account, ground: Ground, pace: Pace, same_policy: SamePolicy) -> None:
+    def __init__(self, account: Account, prerequisites: Prerequisites, pace: Pace, same_policy: SamePolicy) -> None:
         self._account, self._pace, self._same_policy = account, pace, same_policy
         self._created: dict[str, str] = {}
-        self._usable, self._policies = set(ground.usable), dict(ground.policies)
+        self._usable, self._policies = set(prerequisites.usable), dict(prerequisites.policies)
         self._stands: Mapping[Operation, Callable[[Change], bool]] = {
             "CreateAlias": self._alias_stands,
             "PutKeyPolicy": self._policy_stands,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailGround
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailPrerequisites
 from ._access import Access
 from ._calls import (
     bucket_belongs_to,
@@ -63,9 +63,9 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
     return KeyLookup(metadata)
 
 
-def read_ground(
+def read_trail_prerequisites(
     account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
-) -> TrailGround:
+) -> TrailPrerequisites:
     """What a trail in a region would stand on: its bucket and who owns that; the organization, where it is one's trail.
 
     A bucket that the snapshot holds is not read again.
@@ -75,7 +75,7 @@ def read_ground(
         owner = pool.submit(_bucket_owner, account, region, bucket_name)
         known = snapshot.buckets.get(bucket_name)
         bucket = known or BucketReads(pool, account, bucket_name, region, set()).bucket()
-        return TrailGround(bucket, owner.result(), asked.result() if asked else None)
+        return TrailPrerequisites(bucket, owner.result(), asked.result() if asked else None)
 
 
 def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:

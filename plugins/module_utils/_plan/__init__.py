@@ -10,7 +10,7 @@ from ._diff import change_rows, diff
 from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key, with_created, without
 from ._make import make_plan, regions_in_need
 from ._plans import Plan
-from ._predict import changed_trails, delivered_since, predicted_ground, without_old_errors
+from ._predict import changed_trails, delivered_since, predicted_prerequisites, without_old_errors
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
 from ._serving import Serving, serving_key
 from ._warnings import owner_warning
@@ -48,7 +48,7 @@ __all__ = [
     "owner_warning",
     "plan_key",
     "plan_policy",
-    "predicted_ground",
+    "predicted_prerequisites",
     "regions_in_need",
     "serving_key",
     "wished_trail",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .._checks import USABLE_STATES
-from .._model import Bucket, Change, Ground, Key, Missing, ReadError, Snapshot, Trail, TrailStatus
+from .._model import Bucket, Change, Key, Missing, Prerequisites, ReadError, Snapshot, Trail, TrailStatus
 from .._permissions import iam_action
 
 OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
@@ -45,7 +45,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
     return without_old_errors(predicted, changes, snapshot.read_at)
 
 
-def predicted_ground(predicted: Snapshot) -> Ground:
+def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
     """What the changes of a plan stand on, by what it predicts."""
     found: dict[str, str | ReadError | None] = {
         f"arn:{predicted.partition}:s3:::{name}": bucket.policy
@@ -55,7 +55,7 @@ def predicted_ground(predicted: Snapshot) -> Ground:
     for arn, key in predicted.keys.items():
         if isinstance(key, Key) and key.state in USABLE_STATES:
             found[arn] = key.policy
-    return Ground(
+    return Prerequisites(
         usable=frozenset(found) | {trail.arn for trail in predicted.trails},
         policies={arn: policy for arn, policy in found.items() if not isinstance(policy, ReadError)},
     )

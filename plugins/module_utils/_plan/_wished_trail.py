@@ -23,7 +23,7 @@ from .._model import (
     ReadError,
     Snapshot,
     Trail,
-    TrailGround,
+    TrailPrerequisites,
     TrailStatus,
     next_step,
 )
@@ -58,7 +58,7 @@ class WishedTrail:
 
 
 def wished_trail(
-    snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, check_mode: bool
+    snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish, *, check_mode: bool
 ) -> tuple[WishedTrail | None, tuple[str, ...]]:
     """The trail, or None with every reason why there can be none.
 
@@ -66,8 +66,8 @@ def wished_trail(
     """
     foreseen = check_mode and wish.new_bucket
     present = next((trail for trail in _namesakes(snapshot, wish) if trail.home_region == wish.home_region), None)
-    refusals = [*_misplaced(snapshot, wish), *_without_bucket(snapshot, ground, wish, foreseen=foreseen)]
-    refusals += _different(present, wish) if present else _not_creatable(snapshot, ground, wish)
+    refusals = [*_misplaced(snapshot, wish), *_without_bucket(snapshot, prerequisites, wish, foreseen=foreseen)]
+    refusals += _different(present, wish) if present else _not_creatable(snapshot, prerequisites, wish)
     if refusals:
         return None, tuple(refusals)
     return (
@@ -75,24 +75,27 @@ def wished_trail(
             trail=present or _unborn(snapshot, wish),
             wish=wish,
             is_new=present is None,
-            bucket_is_ours=ground.bucket_owner == snapshot.account_id or isinstance(ground.bucket, Missing),
-            organization_id=ground.organization.id if isinstance(ground.organization, Organization) else None,
+            bucket_is_ours=prerequisites.bucket_owner == snapshot.account_id
+            or isinstance(prerequisites.bucket, Missing),
+            organization_id=prerequisites.organization.id
+            if isinstance(prerequisites.organization, Organization)
+            else None,
         ),
         (),
     )
 
 
-def with_wished_trail(snapshot: Snapshot, ground: TrailGround, wished: WishedTrail) -> Snapshot:
+def with_wished_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, wished: WishedTrail) -> Snapshot:
     """The snapshot in which the trail and its bucket are there: as they are, or as they will be born."""
     others = [trail for trail in snapshot.trails if trail.arn != wished.trail.arn]
-    bucket = ground.bucket
+    bucket = prerequisites.bucket
     if isinstance(bucket, Missing):
         bucket = Bucket(wished.wish.bucket_name, new_bucket_region(wished.wish), None, bucket_key_enabled=False)
     return replace(
         snapshot,
         trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
         buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
-        organization=ground.organization or snapshot.organization,
+        organization=prerequisites.organization or snapshot.organization,
     )
 
 
@@ -154,9 +157,11 @@ def _misplaced(snapshot: Snapshot, wish: TrailWish) -> Iterator[str]:
             )
 
 
-def _without_bucket(snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *, foreseen: bool) -> Iterator[str]:
+def _without_bucket(
+    snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish, *, foreseen: bool
+) -> Iterator[str]:
     """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
-    bucket, of_trail = ground.bucket, f"The trail {_arn(snapshot, wish)}: its bucket {wish.bucket_name}"
+    bucket, of_trail = prerequisites.bucket, f"The trail {_arn(snapshot, wish)}: its bucket {wish.bucket_name}"
     if isinstance(bucket, ReadError):
         yield (
             f"{of_trail} cannot be read: {bucket.operation} answered {bucket.code} ({bucket.message}). "
@@ -165,7 +170,7 @@ def _without_bucket(snapshot: Snapshot, ground: TrailGround, wish: TrailWish, *,
     elif isinstance(bucket, Missing):
         if not foreseen:
             yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
-    elif ground.bucket_owner is None:
+    elif prerequisites.bucket_owner is None:
         yield (
             f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: whoever "
             "owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, or "
@@ -201,7 +206,7 @@ def _word(value: str | bool | None) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> Iterator[str]:
+def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish) -> Iterator[str]:
     """Reasons that lie in the account."""
     full = [
         region for region in (snapshot.regions if wish.multi_region else (wish.home_region,)) if _full(snapshot, region)
@@ -212,7 +217,7 @@ def _not_creatable(snapshot: Snapshot, ground: TrailGround, wish: TrailWish) -> 
             f"{TRAILS_PER_REGION} trails in {', '.join(full)}, which is the quota. Delete one that is not needed, or "
             "adopt one by its name."
         )
-    organization = ground.organization
+    organization = prerequisites.organization
     if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
         yield (
             f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is in no "

@@ -10,7 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from .._aws import Account, RequestedKey, missing_principals, read_ground, read_key, read_tags, read_targets
+from .._aws import (
+    Account,
+    RequestedKey,
+    missing_principals,
+    read_key,
+    read_tags,
+    read_targets,
+    read_trail_prerequisites,
+)
 from .._checks import AccountVerdict, assess
 from .._model import Change, Key, Missing, Snapshot
 from .._plan import (
@@ -88,14 +96,16 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
     snapshot = judged.snapshot
-    ground = read_ground(account, snapshot, home, trail.bucket_name, organization=trail.organization_trail)
+    prerequisites = read_trail_prerequisites(
+        account, snapshot, home, trail.bucket_name, organization=trail.organization_trail
+    )
     wish = replace(task.wish, create_trail=trail)
-    wished, refusals = wished_trail(snapshot, ground, trail, check_mode=task.check_mode)
+    wished, refusals = wished_trail(snapshot, prerequisites, trail, check_mode=task.check_mode)
     if wished is None:
         return Plan((), refusals, (), snapshot)
-    judged = assess(with_wished_trail(snapshot, ground, wished), task.settings)
+    judged = assess(with_wished_trail(snapshot, prerequisites, wished), task.settings)
     plan = make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
-    if isinstance(ground.bucket, Missing):
+    if isinstance(prerequisites.bucket, Missing):
         plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
     return plan
 

@@ -18,7 +18,7 @@ from itertools import count
 from .._aws import Account, Applied, AwsError, Pace, apply
 from .._backup import backup_of
 from .._model import Backup, BackupError, Change
-from .._plan import Plan, changed_trails, predicted_ground
+from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
 from ._task import Done
 
@@ -74,8 +74,8 @@ class Rounds:
         """
         self._save(plan.changes)
         for attempt in count():
-            ground = predicted_ground(plan.predicted)
-            applied = apply(self._account, plan.changes, ground, self._pace, same_policy)
+            prerequisites = predicted_prerequisites(plan.predicted)
+            applied = apply(self._account, plan.changes, prerequisites, self._pace, same_policy)
             self.changes += applied.changes
             self.errors += applied.errors
             if applied.errors and applied.stale is None:

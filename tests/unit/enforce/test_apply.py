@@ -26,7 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._appl
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Change,
-    Ground,
+    Prerequisites,
     ReadError,
     Snapshot,
     TrailStatus,
@@ -51,8 +51,8 @@ def account_of(lab: Lab) -> tuple[_resources.Account, Snapshot]:
 def applied(lab: Lab, changes: Sequence[Change], stop: Stop = NEVER) -> Applied:
     """The changes applied, with nothing to stand on but the keys that are created."""
     policies = {change.resource: change.parameters["Policy"] for change in changes if change.operation == "CreateKey"}
-    ground = Ground(usable=frozenset(policies), policies=policies)
-    return apply(account_of(lab)[0], changes, ground, lab.clock.pace(stopped=stop), same_policy)
+    prerequisites = Prerequisites(usable=frozenset(policies), policies=policies)
+    return apply(account_of(lab)[0], changes, prerequisites, lab.clock.pace(stopped=stop), same_policy)
 
 
 def test_nothing_is_begun_after_a_stop(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
