@@ -33,7 +33,7 @@ class Role:
 
 
 @dataclass(frozen=True)
-class MemberRole:
+class NamedRole:
     """The role of one name that accounts of a sweep have; `role_name` may start with its path."""
 
     role_name: str
@@ -54,7 +54,7 @@ class AccountScope:
     """
 
     account_id: str
-    role: Role | MemberRole | None = None
+    role: Role | NamedRole | None = None
     regions: tuple[str, ...] = ()
     trails: tuple[str, ...] = ()
     key_tags: bool = False

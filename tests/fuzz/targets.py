@@ -56,7 +56,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._v
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -131,7 +131,7 @@ class Answers(Access):
 
 def answers(given: Mapping[str, Any], accounts: tuple[str, ...]) -> None:
     """An account, or each of many, is read, judged and shown, or the module fails with a message of ours."""
-    scope = Scope(concurrency=4, accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in accounts))
+    scope = Scope(concurrency=4, accounts=tuple(AccountScope(each, NamedRole("Audit")) for each in accounts))
     try:
         found, _warnings = audit(Answers(given), scope, SETTINGS, lambda _done: None)
     except AwsError as error:

@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options i
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -66,7 +66,7 @@ def test_an_entry_takes_the_place_of_what_the_run_says() -> None:
     ]
     run = {"regions": ["us-east-1"], "readers": [READER], "rules": {"key_rotation_enabled": "required"}}
     scope, settings = read(checked(account_options=entries, **run))
-    member = MemberRole("Audit", "run")
+    member = NamedRole("Audit", "run")
     assert scope.accounts == (
         AccountScope(ONE, member, ("us-east-1",)),
         AccountScope(TWO, Role(OF_TWO["role_arn"], "two"), ("us-east-1",)),
@@ -94,7 +94,7 @@ def test_an_entry_that_says_nothing_leaves_what_the_run_says(entries: Any) -> No
 def test_the_run_needs_no_role_where_each_account_has_its_own() -> None:
     entries = [{"accounts": [TWO], "assume_role": OF_TWO}, {"accounts": [ONE], "assume_role": NAMED}]
     scope = read(checked(accounts=[ONE, TWO], assume_role=None, account_options=entries))[0]
-    assert [each.role for each in scope.accounts] == [MemberRole("Audit", "run"), Role(OF_TWO["role_arn"], "two")]
+    assert [each.role for each in scope.accounts] == [NamedRole("Audit", "run"), Role(OF_TWO["role_arn"], "two")]
 
 
 def test_the_first_region_that_any_account_names_is_where_to_ask() -> None:
@@ -242,7 +242,7 @@ def test_lending_accounts_have_roles_as_the_others_have() -> None:
     lending = _audit_arguments.lending(params)
     assert lending == (
         AccountScope(THREE, Role(f"arn:aws:iam::{THREE}:role/Lend", "two")),
-        AccountScope("444444444444", MemberRole("Audit", "run")),
+        AccountScope("444444444444", NamedRole("Audit", "run")),
     )
 
 

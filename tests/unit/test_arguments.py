@@ -23,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options i
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -185,9 +185,9 @@ ONE_ROLE = {**MEMBER_ROLE, "role_name": None, "role_arn": "arn:aws:iam::22222222
 
 def test_accounts_are_opened_by_the_role_of_one_name() -> None:
     scope = _audit_arguments.to_scope(sweep_params(accounts=["111111111111", "012345678901"], assume_role=MEMBER_ROLE))
-    member = MemberRole("audit/Audit", None, "xy")
+    member = NamedRole("audit/Audit", None, "xy")
     assert scope == Scope(accounts=(AccountScope("111111111111", member), AccountScope("012345678901", member)))
-    role = MemberRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
+    role = NamedRole("audit/Audit", "x2", "xy").of("aws-cn", "111111111111")
     assert role == Role("arn:aws-cn:iam::111111111111:role/audit/Audit", "x2", "xy")
 
 

@@ -29,7 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._v
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -81,7 +81,7 @@ class Accounts(Answers):
 
 def test_a_sweep_tells_of_all_accounts_and_writes_every_report() -> None:
     accounts = tuple(str(number) * 12 for number in range(1, 9))
-    scope = Scope(accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in accounts), concurrency=2)
+    scope = Scope(accounts=tuple(AccountScope(each, NamedRole("Audit")) for each in accounts), concurrency=2)
     found, _warnings = audit(
         Accounts(copy.deepcopy(ANSWERS)), scope, Settings(readers=(build.ROLE_ARN,)), lambda _done: None
     )

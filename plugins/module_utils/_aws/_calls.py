@@ -180,18 +180,18 @@ def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
 
 
 @dataclass(frozen=True)
-class Member:
+class OrganizationMember:
     """What an organization says of an account (Organizations API reference, Account); an old SDK knows no State."""
 
     state: str | None
     name: str | None
 
 
-def describe_account(access: Access, region: str, account_id: str) -> Member | ReadError:
+def describe_account(access: Access, region: str, account_id: str) -> OrganizationMember | ReadError:
     """The account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
 
-    def known(answer: dict[str, Any]) -> Member:
-        return Member(answer["Account"].get("State"), answer["Account"].get("Name"))
+    def known(answer: dict[str, Any]) -> OrganizationMember:
+        return OrganizationMember(answer["Account"].get("State"), answer["Account"].get("Name"))
 
     return access.ask("organizations", region, "DescribeAccount", known, AccountId=account_id)
 

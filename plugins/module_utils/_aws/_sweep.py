@@ -23,9 +23,16 @@ from typing import TypeVar
 
 from .._model import Bucket, ReadError, Snapshot, next_step
 from .._permissions import iam_action
-from .._scope import AccountScope, MemberRole, Role, Scope
+from .._scope import AccountScope, NamedRole, Role, Scope
 from ._access import Access, AwsError
-from ._calls import NO_ADMINISTRATOR, Member, bucket_key_enabled, bucket_policy, describe_account, enabled_regions
+from ._calls import (
+    NO_ADMINISTRATOR,
+    OrganizationMember,
+    bucket_key_enabled,
+    bucket_policy,
+    describe_account,
+    enabled_regions,
+)
 from ._resources import Account, Credential, Shared
 from ._shapes import whole
 from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
@@ -119,7 +126,7 @@ class AccountSessions(Mapping[str, Access]):
         self,
         caller: Access,
         identity: str,
-        roles: Mapping[str, Role | MemberRole | None],
+        roles: Mapping[str, Role | NamedRole | None],
         key_accesses: Mapping[str, Access],
     ) -> None:
         self._caller, self._identity, self._key_accesses = caller, identity, key_accesses
@@ -162,7 +169,7 @@ class AccountSessions(Mapping[str, Access]):
             return None
         if role is None:
             raise ValueError(f"no role was given for account {account_id}")
-        return role.of(self.partition, account_id) if isinstance(role, MemberRole) else role
+        return role.of(self.partition, account_id) if isinstance(role, NamedRole) else role
 
     def _other_partition(self, role: Role) -> AwsError:
         action, region = iam_action("sts", "AssumeRole"), self._caller.region
@@ -175,7 +182,7 @@ class AccountSessions(Mapping[str, Access]):
         role = self._role(account_id)
         return role.role_arn if role else self._identity
 
-    def organization_says(self, account_id: str) -> Member | ReadError:
+    def organization_says(self, account_id: str) -> OrganizationMember | ReadError:
         """What the organization says of an account. Where it refuses the caller to ask, it is not asked again."""
         if self._closed_book:
             return self._closed_book[0]

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._checks import RULES, TAG, Settings, TrailException
 from .._model import KEY_ARN, TRAIL_ARN
-from .._scope import AccountScope, MemberRole, Role, Scope
+from .._scope import AccountScope, NamedRole, Role, Scope
 from ._common import (
     ACCOUNT_ID,
     PRINCIPAL_ARN,
@@ -83,7 +83,7 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
         regions=of_run.regions,
         trails=of_run.trails,
         accounts=_account_scopes(params, "accounts"),
-        role=None if isinstance(of_run.role, MemberRole) else of_run.role,
+        role=None if isinstance(of_run.role, NamedRole) else of_run.role,
         key_role=_role(params, "key_assume_role"),
         bucket_role=_role(params, "bucket_assume_role"),
         concurrency=between(params, "concurrency", MOST_READS),
@@ -205,13 +205,13 @@ def _check_run_role(params: Mapping[str, Any]) -> None:
         raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
 
 
-def _member_role(given: Mapping[str, Any]) -> MemberRole | None:
+def _member_role(given: Mapping[str, Any]) -> NamedRole | None:
     """The role of a name that accounts of a sweep have."""
     if not given.get("role_name"):
         return None
     check("assume_role.role_name", given["role_name"], _ROLE_NAME, "a role name")
     _check_session("assume_role", given)
-    return MemberRole(given["role_name"], given["external_id"], given["session_name"])
+    return NamedRole(given["role_name"], given["external_id"], given["session_name"])
 
 
 def _role(params: Mapping[str, Any], option: str) -> Role | None:

@@ -20,7 +20,7 @@ import yaml
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole, Scope
 from tests.fakeaws.client import ReplayedAws
 
 CALLER, MODEL = "111111111111", "222222222222"
@@ -50,7 +50,7 @@ def replayed(folder: Path, *options: str) -> Iterator[ReplayedAws]:
 def swept(aws: ReplayedAws) -> tuple[dict[str, Any], list[int]]:
     """The audit of all accounts, and what was told of its progress."""
     keys = {"aws_access_key_id": f"AKIA{CALLER}ADMN", "aws_secret_access_key": "not-checked-here"}
-    scope = Scope(accounts=tuple(AccountScope(each, MemberRole("CloudTrailKmsAudit")) for each in ACCOUNTS))
+    scope = Scope(accounts=tuple(AccountScope(each, NamedRole("CloudTrailKmsAudit")) for each in ACCOUNTS))
     told: list[int] = []
     document, _warnings = audit(connect("eu-central-1", aws.endpoint, keys, 64), scope, Settings(), told.append)
     return document, told

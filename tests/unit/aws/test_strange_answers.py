@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -162,7 +162,7 @@ SWEPT = ("111111111111", "222222222222", "333333333333")
 
 
 def swept(caller: Access) -> dict[str, dict[str, Any]]:
-    scope = Scope(concurrency=2, accounts=tuple(AccountScope(each, MemberRole("Audit")) for each in SWEPT))
+    scope = Scope(concurrency=2, accounts=tuple(AccountScope(each, NamedRole("Audit")) for each in SWEPT))
     found, _warnings = audit(caller, scope, Settings(), lambda _done: None)
     return {row["account_id"]: row for row in found["accounts"]}
 

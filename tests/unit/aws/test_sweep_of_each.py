@@ -22,7 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._swee
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
-    MemberRole,
+    NamedRole,
     Role,
     Scope,
 )
@@ -33,7 +33,7 @@ from tests.unit.aws.sweeping import EVERYBODY, STAGING, row, swept, verdicts, wa
 from tests.unit.test_account_options import checked
 
 Changed = Callable[[Change], FakeAws]
-AUDIT = MemberRole("CloudTrailKmsAudit", "audit-2026", "test")
+AUDIT = NamedRole("CloudTrailKmsAudit", "audit-2026", "test")
 EXCEPTION = {"account": None, "rules": ["trail_has_kms_key"], "reason": "x", "owner": "me", "expires": "2036-01-01"}
 
 

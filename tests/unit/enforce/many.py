@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, RunOutcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole, Scope
 from tests.unit.enforce.lab import Lab
 from tests.unit.enforce.test_other_accounts import LOG_ARCHIVE, PRODUCTION, SANDBOX, SECURITY, STAGING, role
 
@@ -21,7 +21,7 @@ TRAILS = {
     STAGING: f"arn:aws:cloudtrail:eu-central-1:{STAGING}:trail/staging-trail",
     SANDBOX: f"arn:aws:cloudtrail:us-east-1:{SANDBOX}:trail/sandbox-trail",
 }
-ENTER = MemberRole("CloudTrailKmsEnforce", "audit-2026")
+ENTER = NamedRole("CloudTrailKmsEnforce", "audit-2026")
 WISH = Wish(key_account_id=SECURITY)
 OF_THE_KEY = ["CreateKey", "CreateAlias", "EnableKeyRotation"]
 

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, MemberRole
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, lagging, meanwhile
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, WISH, operations, run_of, served, troubles, verdicts
@@ -113,7 +113,7 @@ def test_who_only_lends_is_not_written_to(load: Callable[[str], Lab]) -> None:
 
 def test_who_was_to_lend_and_cannot_be_entered_is_told(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    run = replace(run_of(), lending=(AccountScope(SECURITY, MemberRole("Absent")),))
+    run = replace(run_of(), lending=(AccountScope(SECURITY, NamedRole("Absent")),))
     run = replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
     done = lab.run(run)
     assert all(
@@ -255,7 +255,7 @@ def test_an_account_that_cannot_be_entered_is_told_and_left(load: Callable[[str]
     lab = load("central-key")
     run = run_of()
     swept = [
-        replace(each, role=MemberRole("Absent")) if each.account_id == STAGING else each
+        replace(each, role=NamedRole("Absent")) if each.account_id == STAGING else each
         for each in run.task.scope.accounts
     ]
     done = lab.run(replace(run, task=replace(run.task, scope=replace(run.task.scope, accounts=tuple(swept)))))
@@ -347,7 +347,7 @@ def test_an_organization_s_trail_is_written_by_its_owner_alone(load: Callable[[s
 
 def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
-    audit = MemberRole("CloudTrailKmsAudit", "audit-2026")
+    audit = NamedRole("CloudTrailKmsAudit", "audit-2026")
     swept = tuple(AccountScope(each, audit) for each in (PRODUCTION, STAGING, SANDBOX))
     task = run_of(wish=OWN).task
     told = lab.run(Run(replace(task, scope=replace(task.scope, accounts=swept, key_role=None), check_mode=True)))
@@ -402,7 +402,7 @@ def test_two_processes_at_once_lose_nothing(load: Callable[[str], Lab], monkeypa
 def test_of_a_sweep_whose_roles_are_all_refused_nothing_is_written(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     run = run_of()
-    swept = tuple(AccountScope(each.account_id, MemberRole("Absent")) for each in run.task.scope.accounts)
+    swept = tuple(AccountScope(each.account_id, NamedRole("Absent")) for each in run.task.scope.accounts)
     done = lab.run(replace(run, task=replace(run.task, scope=replace(run.task.scope, accounts=swept))))
     assert list(troubles(done)) == [STAGING, SANDBOX]  # the caller's own account needs no role
     assert lab.writes().count("UpdateTrail") == 1
