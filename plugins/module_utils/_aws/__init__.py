@@ -15,7 +15,7 @@ from ._pace import Pace
 from ._resources import Account
 from ._snapshot import TOLD, told_by_owner
 from ._stop import Stop, on_signals
-from ._sweep import AccountSessions, Reading, read_account_again, sweep, whatever_happens
+from ._sweep import AccountSessions, Reading, contain_failures, read_account_again, sweep
 from ._targets import (
     RequestedKey,
     missing_principals,
@@ -41,6 +41,7 @@ __all__ = [
     "apply",
     "collect_garbage_seldom",
     "connect",
+    "contain_failures",
     "missing_principals",
     "on_signals",
     "open_organization",
@@ -54,6 +55,5 @@ __all__ = [
     "sweep",
     "told_by_owner",
     "wait_for_deliveries",
-    "whatever_happens",
     "with_tags",
 ]

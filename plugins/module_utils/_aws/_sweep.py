@@ -45,7 +45,7 @@ MOST_CHARACTERS = 500
 Result = TypeVar("Result")
 
 
-def whatever_happens(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
+def contain_failures(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
     """The result of work on one account of many; where it ends with an exception, that of `instead` with its errors.
 
     This is the one place where an exception that nobody foresaw ends one account and not all: it is told with its type
@@ -271,7 +271,7 @@ class _Sweep:
     def _guarded(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> Seen | Reading:
         """The job's result; an account that ends it in a way that nobody foresaw is unknown."""
         region = self._sessions.caller.access.region
-        return whatever_happens(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
+        return contain_failures(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
 
     def _see(self, account_id: str) -> Seen | Reading:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .._aws import Access, Reading, sweep, whatever_happens
+from .._aws import Access, Reading, contain_failures, sweep
 from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, unused_exceptions
 from .._facts import account_row, document, moment, narrowed_by
 from .._model import ReadError, Snapshot, Trail
@@ -67,7 +67,7 @@ def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdi
     def unread(*errors: ReadError) -> AccountVerdict:
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
 
-    return whatever_happens(lambda: assess(snapshot, settings), unread, region)
+    return contain_failures(lambda: assess(snapshot, settings), unread, region)
 
 
 class Progress:

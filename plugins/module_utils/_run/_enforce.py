@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from .._aws import Access, Account, AccountSessions, Pace, read_account_again, sweep, whatever_happens
+from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._checks import AccountVerdict, assess, unused_exceptions
 from .._model import ReadError, Snapshot
 from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
@@ -156,7 +156,7 @@ def _guarded_part(each: Application) -> Part:
         plan = Plan((), (f"No plan could be made: {why}",), (), each.before.snapshot)
         return Part(plan, each.task.wish, each.task.settings)
 
-    return whatever_happens(lambda: _part(each), refused, each.account.access.region)
+    return contain_failures(lambda: _part(each), refused, each.account.access.region)
 
 
 def _warned(account: Account, plan: Plan) -> Plan:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from .._aws import Account, Pace, wait_for_deliveries, whatever_happens
+from .._aws import Account, Pace, contain_failures, wait_for_deliveries
 from .._backup import backup_of
 from .._checks import AccountVerdict, assess
 from .._model import Backup, BackupError, Change, ReadError
@@ -173,7 +173,7 @@ class Execution:
             each.fail(plan, "; ".join(error.message for error in errors))
 
         if self._run.task.scope.accounts:
-            whatever_happens(apply, failed, each.account.access.region)
+            contain_failures(apply, failed, each.account.access.region)
         else:
             apply()
         with self._lock:
