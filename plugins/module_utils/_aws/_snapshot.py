@@ -139,20 +139,20 @@ def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future
     )
 
 
-def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, told: frozenset[str] = frozenset()) -> Snapshot:
+def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: frozenset[str] = frozenset()) -> Snapshot:
     """Read what stands behind the trails that were seen.
 
-    `told` are trails whose owner is read in the same sweep: its account tells of them what this one may not know.
+    `read_by_owner` are trails whose owner is read in the same sweep; their keys and buckets are read there.
     """
     account = seen.account
-    own = [(region, record) for region, record in seen.records if record["TrailARN"] not in told]
+    own = [(region, record) for region, record in seen.records if record["TrailARN"] not in read_by_owner]
     statuses = _ask_statuses(pool, account, own)
     is_organizations = any(record["IsOrganizationTrail"] for _region, record in own)
     organization = _ask_organization(pool, account) if is_organizations else None
     keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in own], shared)
     if organization is None and _name_organizations(keys.values(), buckets.values()):
         organization = _ask_organization(pool, account)
-    elsewhere = [record for _region, record in seen.records if record["TrailARN"] in told]
+    elsewhere = [record for _region, record in seen.records if record["TrailARN"] in read_by_owner]
     return Snapshot(
         account_id=account.account_id,
         partition=account.partition,
@@ -295,7 +295,7 @@ def _no_such(service: str, operation: str, region: str, code: str, why: str) -> 
 def _foreign_ownership(
     pool: ThreadPoolExecutor, account: Account, records: tuple[tuple[str, dict[str, Any]], ...]
 ) -> tuple[Ownership, tuple[ReadError, ...]]:
-    """What the account is to trails of others, and the error where that could not be told."""
+    """What the account is to trails of others, and the error where AWS did not say."""
     if all(record["TrailARN"].split(":")[4] == account.account_id for _region, record in records):
         return "inherited", ()
     region = account.access.region

@@ -48,7 +48,7 @@ Result = TypeVar("Result")
 def contain_failures(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
     """The result of work on one account of many; where it ends with an exception, that of `instead` with its errors.
 
-    This is the one place where an exception that nobody foresaw ends one account and not all: it is told with its type
+    This is the one place where an exception that nobody foresaw ends one account and not all. The error names its type
     and where it was raised.
     """
     try:
@@ -71,13 +71,13 @@ def _unexpected(error: Exception, region: str) -> ReadError:
 class Reading:
     """An account of a sweep as it was read, and what opens it, for more reads and for writes.
 
-    `account` is None where it could not be entered or seen. `told` are the trails that their owner, another account of
-    the sweep, tells of.
+    `account` is None where it could not be entered or seen. `read_by_owner` are the trails of other accounts of the
+    sweep, which are read there.
     """
 
     snapshot: Snapshot
     account: Account | None = None
-    told: frozenset[str] = frozenset()
+    read_by_owner: frozenset[str] = frozenset()
 
 
 def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) -> Iterator[Reading]:
@@ -111,7 +111,7 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
     with ThreadPoolExecutor(scope.concurrency) as pool:
         listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
-        snapshot = read(pool, seen, Shared(), reading.told)
+        snapshot = read(pool, seen, Shared(), reading.read_by_owner)
         return with_ram_policies(pool, account, snapshot, scope.in_doubt)
 
 
@@ -332,10 +332,12 @@ class _Sweep:
             self._waiting.setdefault(owner, []).append(seen)
 
     def _read(self, seen: Seen) -> Reading:
-        told = frozenset(arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ()))
-        snapshot = read(self._pool, seen, self._shared, told)
+        read_by_owner = frozenset(
+            arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ())
+        )
+        snapshot = read(self._pool, seen, self._shared, read_by_owner)
         snapshot = with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
-        return Reading(snapshot, _knowing_owners(seen.account, snapshot), told)
+        return Reading(snapshot, _knowing_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:
         """The accounts that were held back, with the buckets whose owner is found among all accounts of the sweep."""

@@ -52,7 +52,7 @@ def audit(
 
 def _judged_here(reading: Reading) -> list[Trail]:
     """The trails of an account that are judged by its settings, and not by those of their owner."""
-    return [trail for trail in reading.snapshot.trails if trail.arn not in reading.told]
+    return [trail for trail in reading.snapshot.trails if trail.arn not in reading.read_by_owner]
 
 
 def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def test_an_account_that_could_not_be_entered_is_not_read_again(load: Load) -> N
     aws = load("organization")
     scope = Scope(accounts=(AccountScope(PRODUCTION, replace(AUDIT, external_id="wrong")),))
     (reading,) = sweep(caller(aws, SECURITY), scope)
-    assert (reading.account, reading.told) == (None, frozenset())
+    assert (reading.account, reading.read_by_owner) == (None, frozenset())
     aws.clear_calls()
     assert read_account_again(reading, scope) is reading.snapshot
     assert aws.calls() == []
