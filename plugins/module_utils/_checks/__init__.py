@@ -19,6 +19,7 @@ from ._assess import (
     unused_exceptions,
 )
 from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
+from ._evidence import Evidence, ReaderEvidence
 from ._key_rules import USABLE_STATES
 from ._reader_rule import may_read
 from ._rules import RULES
@@ -30,6 +31,8 @@ __all__ = [
     "TAG",
     "USABLE_STATES",
     "AccountVerdict",
+    "Evidence",
+    "ReaderEvidence",
     "Result",
     "Settings",
     "TrailException",

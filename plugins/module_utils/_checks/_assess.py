@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._model import NOT_IN_USE, Finding, Level, Snapshot, Trail
+from ._evidence import Evidence, ExceptedEvidence, ExceptionEvidence
 from ._rules import RULES, Rule
 from ._subject import Settings, Subject, TrailException
 from ._windows import judge_with_windows
@@ -182,8 +183,8 @@ def _under_exceptions(finding: Finding, subject: Subject) -> Finding:
 
 def _excepted(finding: Finding, exception: TrailException) -> Finding:
     """The finding with the decision to live with it, and what it would have been."""
-    decision = {"status": finding.status, **_decision(exception)}
-    return replace(finding, status="excepted", evidence={**finding.evidence, "exception": decision})
+    decision = ExceptedEvidence(status=finding.status, **_decision(exception))
+    return replace(finding, status="excepted", evidence={**finding.evidence, **Evidence(exception=decision)})
 
 
 def _expired(finding: Finding, exception: TrailException) -> Finding:
@@ -192,9 +193,9 @@ def _expired(finding: Finding, exception: TrailException) -> Finding:
         finding,
         message=f"{finding.message} It was excepted until {exception.expires.isoformat()} by {exception.owner}: "
         f"{exception.reason}",
-        evidence={**finding.evidence, "expired_exception": _decision(exception)},
+        evidence={**finding.evidence, **Evidence(expired_exception=_decision(exception))},
     )
 
 
-def _decision(exception: TrailException) -> Mapping[str, str]:
+def _decision(exception: TrailException) -> ExceptionEvidence:
     return {"reason": exception.reason, "owner": exception.owner, "expires": exception.expires.isoformat()}

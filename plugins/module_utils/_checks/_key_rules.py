@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from .._model import KEY_ARN, Key, Missing, ReadError
 from ._approval import is_approved
+from ._evidence import Evidence
 from ._subject import NO_KEY, Result, Subject, unreadable, usable_key
 
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
@@ -54,7 +55,7 @@ def key_is_usable(subject: Subject) -> Result:
     key = usable_key(subject)
     if isinstance(key, Result):
         return key
-    evidence = {"state": key.state, "usage": key.usage, "spec": key.spec}
+    evidence: Evidence = {"state": key.state, "usage": key.usage, "spec": key.spec}
     if (key.usage, key.spec) != ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
         return Result(
             "fail",
@@ -69,7 +70,7 @@ def key_is_usable(subject: Subject) -> Result:
     return Result("pass", f"The key is {key.state}.", "", evidence)
 
 
-def _expiring(key: Key, valid_to: datetime, evidence: dict[str, str]) -> Result:
+def _expiring(key: Key, valid_to: datetime, evidence: Evidence) -> Result:
     """Advice for a key whose imported material expires; KMS deletes it then (KMS guide, "Importing key material")."""
     when = valid_to.isoformat(timespec="seconds")
     return Result(
@@ -82,7 +83,7 @@ def _expiring(key: Key, valid_to: datetime, evidence: dict[str, str]) -> Result:
     )
 
 
-def _unusable_state(key: Key, evidence: dict[str, str]) -> Result:
+def _unusable_state(key: Key, evidence: Evidence) -> Result:
     """The result for a key whose state stops encryption."""
     when = f" (on {key.deletion_date.date().isoformat()})" if key.deletion_date else ""
     remedy = STATE_REMEDIES.get(key.state, "Bring the key back to the state Enabled, or give the trail another key.")
@@ -104,7 +105,7 @@ def key_in_bucket_region(subject: Subject) -> Result:
     if isinstance(bucket, Missing):
         return Result("not_applicable", f"The bucket {subject.trail.bucket_name} does not exist.")
     region = subject.trail.kms_key_arn.split(":")[3]
-    evidence = {"key_region": region, "bucket_region": bucket.region}
+    evidence: Evidence = {"key_region": region, "bucket_region": bucket.region}
     if region == bucket.region:
         return Result("pass", f"Key and bucket are both in {region}.", "", evidence)
     return Result(

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from .._model import Key, ReadError
 from .._policy import SERVICE, Decision, Outcome, Policy, PolicyError, decide, parse, service_request
+from ._evidence import Evidence
 from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_key
 from ._trail_rules import beside_delivery
 
@@ -100,7 +101,7 @@ def as_result(policy: Policy, decision: Decision, passed: str, failed: str, gran
     What only corrects a mistake in a statement comes before the grant, and no grant overrides a Deny.
     """
     labels = [statement.label for statement in decision.statements]
-    evidence: dict[str, object] = {
+    evidence: Evidence = {
         "outcome": decision.outcome.name.lower(),
         "statements": labels,
         "reason": decision.reason,

@@ -22,6 +22,7 @@ from .._policy import (
     reader_request,
     told_apart,
 )
+from ._evidence import ReaderEvidence
 from ._policy_rules import but_for_others, key_and_policy
 from ._subject import Result, Subject, unknown_organization, unreadable
 
@@ -51,11 +52,14 @@ class Answer:
         return "fail" if self.outcome in _DENIED else "pass" if self.outcome is Outcome.ALLOWED else "unknown"
 
     @property
-    def evidence(self) -> dict[str, object]:
+    def evidence(self) -> ReaderEvidence:
         """The same, as the finding holds it."""
-        folders = {"folders": list(self.folders)} if self.folders else {}
-        delegated = {"delegated": True} if self.delegated else {}
-        return {"outcome": self.outcome.name.lower(), "reason": self.reason, **folders, **delegated}
+        evidence: ReaderEvidence = {"outcome": self.outcome.name.lower(), "reason": self.reason}
+        if self.folders:
+            evidence["folders"] = list(self.folders)
+        if self.delegated:
+            evidence["delegated"] = True
+        return evidence
 
     def __str__(self) -> str:
         """The reason, after the folders that it is about."""

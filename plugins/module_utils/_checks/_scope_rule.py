@@ -147,7 +147,7 @@ def _of_untried(key: Key, untried: Sequence[str]) -> Result:
         f"It cannot be told whether strangers get in: a pattern of the key policy is like {untried[0]}, and "
         "whoever it is like is named elsewhere in the policy, so that no stranger can be tried.",
         f"Name in the policy of {key.arn} whom you mean in full, without * and ?.",
-        {"untried": list(untried)},
+        {"unclear": list(untried)},
     )
 
 

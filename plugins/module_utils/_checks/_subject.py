@@ -25,6 +25,7 @@ from .._model import (
     next_step,
 )
 from .._policy import ANY_ORGANIZATION, Budget, Known, Locations
+from ._evidence import Evidence, ReaderEvidence
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Result:
     status: Status
     message: str
     remediation: str = ""
-    evidence: Mapping[str, object] = field(default_factory=dict)
+    evidence: Evidence | Mapping[str, ReaderEvidence] = field(default_factory=Evidence)
     advice: bool = False
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from .._model import Bucket, Missing, ReadError, TrailStatus
+from ._evidence import Evidence
 from ._subject import Result, Subject, unreadable
 
 
@@ -82,7 +83,7 @@ def _where(status: TrailStatus) -> str:
     return f" in {status.region}" if status.region else ""
 
 
-def _delivery_evidence(status: TrailStatus) -> dict[str, object]:
+def _delivery_evidence(status: TrailStatus) -> Evidence:
     delivered = status.latest_delivery_time
     return {
         "region": status.region,
@@ -93,7 +94,7 @@ def _delivery_evidence(status: TrailStatus) -> dict[str, object]:
     }
 
 
-def _freshness(subject: Subject, status: TrailStatus, evidence: dict[str, object]) -> Result:
+def _freshness(subject: Subject, status: TrailStatus, evidence: Evidence) -> Result:
     """Judge a trail without errors by the time of its last delivery."""
     if not status.is_logging:
         return Result(

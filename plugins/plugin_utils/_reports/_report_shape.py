@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from reprlib import Repr
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
-from ...module_utils._checks import RULES
+from ...module_utils._checks import RULES, Evidence, ReaderEvidence
 from ...module_utils._facts import VERDICTS
 from ...module_utils._model import TRAIL_ARN, Ownership, Status
 
@@ -170,27 +170,39 @@ _count = _where(
 _texts = _list(_words)
 _rule = _one_of(*RULES)
 _outcome = _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate")
-_decision = _object({"outcome": _outcome, "reason": _text}, {"folders": _list(_text), "delegated": _flag})
-_exception: Mapping[str, Check] = {"reason": _text, "owner": _text, "expires": _day}
-_EVIDENCE: Mapping[str, Check] = {
-    **dict.fromkeys(("kms_key", "manager", "state", "usage", "spec", "key_region", "bucket_region"), _text),
-    **dict.fromkeys(("reason", "region", "iam_action", "operation", "code"), _text),
-    **dict.fromkeys(("approved_keys", "statements", "warnings", "allowed", "unclear"), _list(_text)),
-    **dict.fromkeys(("rotation_enabled", "is_logging"), _flag),
-    **dict.fromkeys(("latest_delivery_error", "latest_digest_delivery_error"), _or_null(_text)),
+# Of the fields of evidence those that say more than their type.
+_NARROWER: Mapping[str, Check] = {
+    "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
+    "status": _one_of("fail", "unknown"),
     "latest_delivery_time": _or_null(_moment),
     "valid_to": _moment,
-    "outcome": _outcome,
-    "exception": _object({**_exception, "status": _one_of("fail", "unknown")}),
-    "expired_exception": _object(_exception),
+    "expires": _day,
 }
+_TYPES: Mapping[object, Check] = {
+    str: _text,
+    bool: _flag,
+    list[str]: _list(_text),
+    str | None: _or_null(_text),
+}
+
+
+def _fields(kind: type) -> dict[str, Check]:
+    """The checks of the fields that a typed dictionary has."""
+    return {
+        name: _NARROWER.get(name) or (_object(_fields(hint)) if is_typeddict(hint) else _TYPES[hint])
+        for name, hint in get_type_hints(kind).items()
+    }
+
+
+_EVIDENCE, _OF_READER = _fields(Evidence), _fields(ReaderEvidence)
+_reader = _object({name: _OF_READER[name] for name in ReaderEvidence.__required_keys__}, _OF_READER)
 _READER = re.compile("arn:aws[a-z-]*:.*", re.DOTALL)
 
 
 def _evidence(value: Any) -> None:
     """The evidence, by its fields; of each reader, by the ARN, what was decided."""
     readers = [name for name in value if _READER.fullmatch(name)] if isinstance(value, dict) else []
-    _object({}, {**_EVIDENCE, **dict.fromkeys(readers, _decision)})(value)
+    _object({}, {**_EVIDENCE, **dict.fromkeys(readers, _reader)})(value)
 
 
 def _finding_agrees(finding: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
 from tests.unit.action.audits import NARROWED
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
 from tests.unit.action.running import part as found_of
-from tests.unit.checks.build import ACCOUNT, KEY_ARN, TRAIL_ARN, snapshot
+from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, KEY_ARN, TRAIL_ARN, key_policy, snapshot
 
 TWO, THREE = "2" * 12, "3" * 12
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
@@ -117,7 +117,40 @@ def test_reports_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
 def test_the_reports_of_40_000_accounts_are_joined(key: bool) -> None:
     content = json.dumps(report(key=key), indent=2).encode()
     assert 40_000 * len(content) < _joined.MOST_BYTES * 1.1
-    assert 40_000 * sum(map(content.count, (b"{", b"[", b","))) < _joined.MOST_VALUES
+    assert 40_000 * _joined.values_of(content) < _joined.MOST_VALUES
+
+
+def test_a_policy_of_commas_is_one_value() -> None:
+    """Whatever stands in a text: quotes, backslashes, and where the text is taken apart."""
+    for text in ('[{",\\', ",", '\\"[' * 5, "a" * (_joined._PART - 6) + '"[,'):
+        content = json.dumps({"policy": text, "aliases": ["alias/a", "alias/b"]}).encode()
+        assert _joined.values_of(content) == 4
+    assert _joined.values_of(b'"\\",{{{') == 0
+
+
+IDS = [f"22222222222{digit}" for digit in range(10)]
+# Key policies of which the findings hold whatever a finding may.
+POLICIES: list[tuple[dict[str, Any], ...]] = [
+    (
+        {"Sid": "Idle", "Effect": "Allow", "Principal": {"AWS": IDS}, "Action": "kms:Foo", "Resource": "*"},
+        {
+            "Sid": "Open",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "kms:*",
+            "Resource": "*",
+            "Condition": {"StringLike": {"kms:CallerAccount": "22222222222?"}},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("statements", POLICIES)
+def test_no_key_policy_keeps_reports_from_being_joined(statements: tuple[dict[str, Any], ...], tmp_path: Path) -> None:
+    read = replace(snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, *statements)), read_at=NOW)
+    audit = facts([assess(read, Settings(readers=(f"arn:aws:iam::{TWO}:role/x",)))])
+    paths = written(tmp_path, audit)
+    assert _joined.joined_reports(paths, NOW)["accounts"] == audit["accounts"]
 
 
 def test_what_is_no_file_or_never_ends_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._evidence import Evidence
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts, narrowed_by
@@ -42,6 +43,12 @@ def test_every_object_of_the_schema_is_closed() -> None:
         return own + [found for one in schema.values() for found in objects(one)]
 
     assert [one for one in objects(SCHEMA) if "propertyNames" not in one and one["additionalProperties"]] == []
+
+
+def test_the_schema_has_every_fact_that_a_finding_may_hold() -> None:
+    """The type checker holds the rules to these, and the check of a report is made of them."""
+    evidence = SCHEMA["$defs"]["finding"]["properties"]["evidence"]
+    assert set(evidence["properties"]) == Evidence.__optional_keys__
 
 
 def test_the_audit_of_every_scenario_keeps_to_it(audits: dict[str, dict[str, Any]]) -> None:

@@ -1,0 +1,69 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The facts that a finding may hold: the one list, which the type checker holds the rules to, and reports their shape.
+
+docs/cloudtrail-kms.schema.json says what each of them is.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class ExceptionEvidence(TypedDict):
+    """Who decided to live with a finding, until which day, and why."""
+
+    reason: str
+    owner: str
+    expires: str
+
+
+class ExceptedEvidence(ExceptionEvidence):
+    """The same of an exception that holds, and what the finding would be without it."""
+
+    status: str
+
+
+class _Decided(TypedDict):
+    outcome: str
+    reason: str
+
+
+class ReaderEvidence(_Decided, total=False):
+    """What a key policy says of one reader; `readers_can_decrypt` holds it by the reader's ARN."""
+
+    folders: list[str]
+    delegated: bool
+
+
+class Evidence(TypedDict, total=False):
+    """What any other rule may give."""
+
+    kms_key: str
+    approved_keys: list[str]
+    manager: str
+    state: str
+    usage: str
+    spec: str
+    valid_to: str
+    key_region: str
+    bucket_region: str
+    rotation_enabled: bool
+    outcome: str
+    reason: str
+    statements: list[str]
+    warnings: list[str]
+    allowed: list[str]
+    unclear: list[str]
+    region: str
+    is_logging: bool
+    latest_delivery_time: str | None
+    latest_delivery_error: str | None
+    latest_digest_delivery_error: str | None
+    iam_action: str
+    operation: str
+    code: str
+    exception: ExceptedEvidence
+    expired_exception: ExceptionEvidence
