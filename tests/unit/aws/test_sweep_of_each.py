@@ -211,6 +211,7 @@ def test_an_account_that_lends_nothing_is_not_entered(changed: Changed) -> None:
 
 def test_an_account_is_read_again_as_it_was_read_in_the_sweep(changed: Changed) -> None:
     aws = changed(lambda scenario: scenario["buckets"]["organization-logs"].update(name="company-logs"))
+    aws.set(delivery_interval=3600)  # so that nothing is delivered between the two
     scope = Scope(accounts=of(*EVERYBODY))
     found = {each.snapshot.account_id: each for each in sweep(caller(aws, SECURITY), scope)}
     for account_id in (MANAGEMENT, PRODUCTION):
