@@ -119,6 +119,8 @@ options:
       - A report that is there already is replaced as a whole. Its mode is 0640.
       - One that another play of the same C(ansible-playbook) has made on another account is not replaced, here and in
         O(report_bucket). The run that would do so is refused before it reads. To one of the same play it is added.
+      - A run is refused as well whose backup, or a file that it restores or joins, has the name of a report there, such
+        as C(cloudtrail-kms.json), whether that is in O(reports) or not.
     type: path
   report_bucket:
     description:
@@ -196,6 +198,7 @@ uploads:
   description:
     - The files that are to go into O(report_bucket), the reports and the backup of an enforcement that wrote one.
       It is empty without O(report_bucket).
+    - A report replaces that of an earlier run there. A backup needs a name of its own, to which the role adds the time.
   returned: success
   type: list
   elements: str

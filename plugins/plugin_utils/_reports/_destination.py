@@ -30,23 +30,22 @@ def passing_directory() -> str:
 def refuse_one_place(own: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     """Raise AnsibleActionFail where a report would replace a file that the run writes or reads, or the other way round.
 
-    `own` are the options of the run, `options` those of its module. A backup may have the name of no report, whether of
-    a format that is asked for or not, beside the reports and in their folder of a bucket. Nor do letters of another
-    case tell two files apart everywhere.
+    `own` are the options of the run, `options` those of its module. A backup may have the name of no report beside the
+    reports, whether of a format that is asked for or not; letters of another case do not tell two files apart
+    everywhere. In a bucket it has the time at the end of its name.
     """
+    if not own["report_dir"]:
+        return
     names = {each.file_name for each in FORMATS.values()}
     read = {"restore": options.get("restore") or [], "audits": own["audits"] or []}
     for option, paths in {"backup_path": [options.get("backup_path") or ""], **read}.items():
         for path in [paths] if isinstance(paths, str) else paths:
             folder, name = os.path.split(os.path.abspath(path))
-            beside = own["report_dir"] and os.path.realpath(folder) == os.path.realpath(own["report_dir"])
-            in_bucket = option == "backup_path" and own["report_bucket"]
-            if name.lower() in names and (beside or in_bucket):
-                place = "report_dir" if beside else "report_bucket"
+            if name.lower() in names and os.path.realpath(folder) == os.path.realpath(own["report_dir"]):
                 raise AnsibleActionFail(
-                    f"The file {path} of {option} and a report in {own[place]} of {place} would have one name, and one "
-                    f"would replace the other. Give cloudtrail_kms_{option} another name than those of reports, or "
-                    f"cloudtrail_kms_{place} another place."
+                    f"The file {path} of {option} and a report in {own['report_dir']} of report_dir would have one "
+                    f"name, and one would replace the other. Give cloudtrail_kms_{option} another name than those of "
+                    "reports, or cloudtrail_kms_report_dir another place."
                 )
 
 

@@ -37,8 +37,6 @@ def test_a_backup_is_no_report(name: str, reports: list[str], tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("own", "options"),
     [
-        ({"report_bucket": "reports"}, {"backup_path": "/a/cloudtrail-kms.json"}),
-        ({"report_dir": "/b", "report_bucket": "reports"}, {"backup_path": "/a/cloudtrail-kms.json"}),
         ({"report_dir": "/a"}, {"backup_path": "/a/b/../CloudTrail-KMS.json"}),
         ({"report_dir": "/a"}, {"restore": "/a/cloudtrail-kms.json"}),
         ({"report_dir": "/a"}, {"restore": ["/b/1.json", "/a/cloudtrail-kms.json"]}),
@@ -55,6 +53,7 @@ def test_what_would_be_replaced_is_refused(own: dict[str, Any], options: dict[st
     [
         ({}, {"backup_path": "/a/cloudtrail-kms.json"}),
         ({"report_dir": "/a", "report_bucket": "reports"}, {"backup_path": "/a/backup.json"}),
+        ({"report_bucket": "reports"}, {"backup_path": "/a/cloudtrail-kms.json"}),
         ({"report_dir": "/a"}, {"backup_path": "/b/cloudtrail-kms.json", "restore": None}),
         ({"report_bucket": "reports"}, {"restore": "/b/cloudtrail-kms.json"}),
     ],
