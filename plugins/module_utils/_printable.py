@@ -9,36 +9,38 @@ from __future__ import annotations
 import json
 import re
 
-# How Ansible begins its own lines: [WARNING]: and the like.
-_OF_ANSIBLE = re.compile(r"(?<=\[)[A-Z](?=[A-Z ]+\])")
+# The character without which a text commands nothing. Ansible begins its own lines by [WARNING]: and the like. GitHub
+# Actions obeys `::name key=value::text` at the start of a line, after spaces too, and ##[name] anywhere
+# (github.com/actions/runner, ActionCommand.cs); Azure Pipelines obeys ##vso[name] anywhere ("Logging commands").
+# A line may start at any word. Within a word that is longer than a line it may start anywhere: Ansible breaks a
+# message so where a terminal of 79 columns or more ends.
+_COMMANDING = re.compile(
+    r"""(?<=\[)[A-Z](?=[A-Z ]+\]:)
+    | \#(?<=\#\#)(?=\w*\[)
+    | :(?<=::)(?: (?<!\S..) | (?=[A-Za-z-]+::) | (?<=\S{60}::)(?=[A-Za-z-]+(?:\s|$)) )""",
+    re.VERBOSE,
+)
 
 
 def printable(text: str) -> str:
-    r"""Return the text with every character that would not show as itself written as an escape.
+    r"""Return the text as one that shows as it is, and that neither a terminal nor a CI system obeys.
 
     Names and messages from AWS are data. A line break in one of them, a terminal's control
     sequence, or a mark that turns the direction of writing could forge a line of a table, or a warning:
-    they come out as `\n`, `\x1b` and `\u202e`.
+    they come out as `\n`, `\x1b` and `\u202e`. What begins a command of a CI system, or a line of Ansible's, comes out
+    with an escape within: `:\x3aerror::`, `#\x23vso[`, `[\x57ARNING]:`.
     """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    shown = text if text.isprintable() else "".join(map(_escaped, text))
+    return _COMMANDING.sub(lambda found: f"\\x{ord(found[0]):x}", shown)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def in_quotes(text: str) -> str:
     """Return the text between quotes that it cannot end: as it stands in the JSON of a policy."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def unlike_ansible(text: str) -> str:
-    r"""Return a warning in which nothing reads as the beginning of another, to which a line break may bring it.
-
-    Ansible breaks a warning where the terminal ends. `[WARNING]` comes out as `[\x57ARNING]`.
-    """
-    return _OF_ANSIBLE.sub(lambda found: f"\\x{ord(found[0]):x}", text)
 
 
 def count(number: int, noun: str) -> str:

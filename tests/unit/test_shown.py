@@ -23,14 +23,18 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import failures
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import wrap
 from tests.unit.action.running import GREEN, NEVER_ASKED, facts_of, part, run
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, NOTHING, plan, target
 
-HOSTILE = "\x1b[2J\r\n[WARNING]: forged\x9b31m\x85\u202e\u2066\u2028 end"
+# What GitHub Actions takes for a command where it begins a line, and Azure Pipelines anywhere in one.
+COMMANDS = "::error title=x::forged ##vso[task.prependpath]x ##[group]x"
+HOSTILE = f"\x1b[2J\r\n[WARNING]: forged\x9b31m\x85\u202e\u2066\u2028 {COMMANDS} end"
 DENY = {**build.service("Deny it", "kms:GenerateDataKey*"), "Effect": "Deny", "Condition": {"Bool": {"aws:x": "true"}}}
 PERHAPS = build.service("Perhaps", "kms:GenerateDataKey*", Condition={"StringEquals": {"aws:SourceOrgID": "o-1"}})
 READER = {**build.ROOT, "Sid": "Reader", "Principal": {"AWS": build.ROLE_ARN}, "Action": "kms:Decrypt"}
@@ -55,6 +59,9 @@ WISHES = {
     "a given key": (GIVEN, target(policy=build.policy(build.ROOT, DENY, READER))),
     "a key that cannot be read": (GIVEN, target(policy=UNREAD)),
 }
+
+
+OF_CI = re.compile(r"^\s*::|##\w*\[")
 
 
 def hostile(value: Any, name: str = "") -> Iterator[Any]:
@@ -87,6 +94,7 @@ def shows(*texts: str) -> None:
     for line in "\n".join(texts).split("\n"):
         assert line.isprintable(), repr(line)
         assert not line.startswith("[WARNING]: forged")
+        assert not OF_CI.search(line), repr(line)
 
 
 class Module:
@@ -231,6 +239,33 @@ def test_quotes_end_where_what_they_quote_does() -> None:
         outside = re.sub(r'"(\\.|[^"\\])*"', "", finding["message"] + finding["remediation"])
         assert "To do" not in outside
         assert '"' not in outside
+
+
+@pytest.mark.parametrize("before", ["", ". ", "-", ".", "決", '"'])
+def test_no_line_that_wraps_is_a_command_of_a_ci_system(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a line of a table or of a warning ends."""
+    warnings: list[str] = []
+    monkeypatch.setattr(_shown, "_warn", warnings.append)
+    for width in range(79, 121):
+        text = f"{before * width}{COMMANDS} {before * (width - 7)}::error {COMMANDS.replace(' ', '')}::"
+        _shown.warn(text)
+        shows(*textwrap.wrap(f"[WARNING]: {warnings[-1]}", width))
+        shows(*wrap(printable(text), width), *wrap(printable(text), width // 5))
+    shows(render(quoting(text), width=79, paint=plain))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:iam::111111111111:role/x",
+        "arn:aws:iam::aws:policy/ReadOnlyAccess is attached",
+        "not allowed on arn:aws-us-gov:s3:::error and arn:aws:s3:::warning",
+        "arn:aws:ec2:eu-west-1::image/ami-1 arn:aws:iam::111111111111:root",
+        "Logs [PROD] #1 ## a [b] a::b std::string",
+    ],
+)
+def test_ordinary_names_stay_as_they_are(text: str) -> None:
+    assert printable(text) == text
 
 
 @pytest.mark.parametrize("width", range(79, 121))

@@ -10,12 +10,12 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn as _warn
 
-from .._printable import printable, unlike_ansible
+from .._printable import printable
 
 
 def warn(text: str) -> None:
     """Warn in one line."""
-    _warn(unlike_ansible(printable(text)))
+    _warn(printable(text))
 
 
 def fail(module: Any, *reasons: str, **result: Any) -> None:
