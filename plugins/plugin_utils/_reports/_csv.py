@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,15 +42,16 @@ COLUMNS = (
     "evidence",
     "narrowed_by",
 )
-# A spreadsheet takes what starts with one of these for a formula (OWASP, "CSV Injection"), some in their wide form
-# too, and some after blanks.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where a cell begins with what a spreadsheet takes for a formula (OWASP, "CSV Injection"), some in their wide form too,
+# and some after blanks. Where the list separator of the locale is a semicolon, a cell begins after each, and a pair of
+# quotes before the formula is lost. A tab never stands in a cell: entries have an escape for it.
+_BEFORE_FORMULA = re.compile(r"""(^|;)(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 
 
 def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
     """Return the table as RFC 4180 has it, with a heading and every cell quoted.
 
-    A cell that a spreadsheet would take for a formula starts with an apostrophe.
+    A cell that a spreadsheet would take for a formula starts with an apostrophe, and so does what follows a semicolon.
     """
     generated_at = read_at(audit).isoformat(timespec="seconds")
     text = io.StringIO()
@@ -82,5 +84,4 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    return _BEFORE_FORMULA.sub(r"\1'", "" if value is None else str(value))

@@ -42,6 +42,24 @@ def test_a_hostile_audit_has_no_formula_and_one_line_for_each_row(hostile: dict[
         assert not [cell for cell in row.values() if cell[:1] in {"=", "+", "-", "@", "\t", "\r"}]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_no_cell_is_a_formula_whatever_the_spreadsheet_takes_for_the_delimiter(
+    hostile: dict[str, Any], delimiter: str
+) -> None:
+    """A separator of the locale splits what stands in quotes after a comma, and an empty pair of quotes is lost."""
+    names = ("a;=1", "a; =1", 'a;"=1', 'a; "";@x', "a;;+1", "a;\uff1d1", "a\t-1", "a;'=1")
+    own = audit(*(account("compliant", account_name=name) for name in names))
+    for document in (hostile, own):
+        read = csv.reader(io.StringIO(FORMATS["csv"].render(document), newline=""), delimiter=delimiter)
+        cells = [cell for row in read for cell in row]
+        assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d"))]
+
+
+@pytest.mark.parametrize("name", ["a; b", "a;b=1", "a-1;b", "x=1;'y"])
+def test_what_is_no_formula_stays_as_it_is(name: str) -> None:
+    assert rows(audit(account("compliant", account_name=name)))[0]["account_name"] == name
+
+
 # Of an excepted finding, with the frameworks that the test gives it.
 ROW = {
     "generated_at": "2026-11-23T08:00:00+00:00",

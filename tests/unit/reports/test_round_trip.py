@@ -39,10 +39,13 @@ def of_audit(document: Mapping[str, Any]) -> Iterator[Known]:
                 yield one["account_id"], printable(its_trail["arn"]), printable(found["rule"]), found["status"]
 
 
+OF_CSV = ("trail_arn", "rule")
+
+
 def of_csv(text: str) -> Iterator[Known]:
     for row in csv.DictReader(io.StringIO(text, newline="")):
-        rule = re.sub(r"^'(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])", "", row["rule"])
-        yield row["account_id"], row["trail_arn"] or None, rule, row["status"]
+        arn, rule = (re.sub(r"""(^|;)'(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])""", r"\1", row[of]) for of in OF_CSV)
+        yield row["account_id"], arn or None, rule, row["status"]
 
 
 def of_junit(text: str) -> Iterator[Known]:
