@@ -10,11 +10,11 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from ._model import KEY_ARN, TRAIL_ARN, Backup, BackupError, Change, Replaced, Same
+from ._model import KEY_ARN, PLACEHOLDER, TRAIL_ARN, Backup, BackupError, Change, Replaced, Same
 from ._policy import PolicyError, parse, same_policy
 from ._regular_file import read_regular, user
 from ._version import VERSION
@@ -25,6 +25,7 @@ FORMAT_OF_ONE = 1  # that of a run for one account, before there were runs for m
 MOST_BYTES = 128 * 1024 * 1024
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
+LONGEST_TIME = 40
 # What runs of all versions have written of an account.
 _NEEDED = ("account_id", "taken_at", "trail_keys", "key_policies", "created_keys")
 _Shape: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
@@ -42,21 +43,35 @@ def backup_document(backups: Iterable[Backup], play: str | None = None) -> dict[
     }
 
 
-def backup_of(account_id: str, changes: Sequence[Change], now: datetime) -> Backup:
-    """The backup of what the changes replace.
+def backup_of(account_id: str, changes: Sequence[Change], now: datetime, earlier: Backup | None = None) -> Backup:
+    """The backup of what the changes replace; `earlier` is what the same run has kept of them before.
 
     The first change of a resource has its `before`, the last its `after`. Where somebody else wrote in between, what
     they wrote is the `before`: an older one would take it away.
     """
+    taken_at = now.isoformat(timespec="microseconds")
+
+    def rows(name: str, operation: str, field: str, same: Same) -> tuple[Replaced, ...]:
+        kept = {row.arn: row for row in getattr(earlier, name, ())}
+        replaced = (replace(row, taken_at=taken_at) for row in _replaced(changes, operation, field, same))
+        return tuple(_since(kept.get(row.arn), row) for row in replaced)
+
     return Backup(
         account_id=account_id,
-        taken_at=now.isoformat(timespec="seconds"),
-        trail_keys=_replaced(changes, "UpdateTrail", "kms_key_arn", operator.eq),
-        key_policies=_replaced(changes, "PutKeyPolicy", "policy", same_policy),
+        taken_at=taken_at,
+        trail_keys=rows("trail_keys", "UpdateTrail", "kms_key_arn", operator.eq),
+        key_policies=rows("key_policies", "PutKeyPolicy", "policy", same_policy),
         created_keys=tuple(change.resource for change in changes if change.operation == "CreateKey"),
-        bucket_policies=_replaced(changes, "PutBucketPolicy", "policy", same_policy),
+        bucket_policies=rows("bucket_policies", "PutBucketPolicy", "policy", same_policy),
         created_trails=tuple(change.resource for change in changes if change.operation == "CreateTrail"),
     )
+
+
+def _since(kept: Replaced | None, row: Replaced) -> Replaced:
+    """The row with the time of when it was first kept, by which a key that is created has no ARN yet."""
+    if kept is None or kept.before != row.before:
+        return row
+    return replace(row, taken_at=kept.taken_at) if kept.after == row.after or kept.after.endswith(PLACEHOLDER) else row
 
 
 def _replaced(changes: Sequence[Change], operation: str, field: str, same: Same) -> tuple[Replaced, ...]:
@@ -78,47 +93,30 @@ def _or_none(value: object) -> str | None:
 def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
     """Read the backups of several files, or what somebody left of them: one for each account, sorted by its id.
 
-    What stands of one account in several places is joined, the latest undone first. Raises BackupError where a file
-    cannot be used, and where something was changed between two backups of it, so that they do not lead back.
+    It has the rows of all runs, of which a resource may have several. Raises BackupError where a file cannot be used.
     """
-    found: dict[str, list[tuple[str, Backup]]] = {}
+    found: dict[str, list[Backup]] = {}
     for path in paths:
         for part in read_parts(path):
-            found.setdefault(part.account_id, []).append((path, part))
-    return tuple(_joined(parts) for _account_id, parts in sorted(found.items()))
+            found.setdefault(part.account_id, []).append(part)
+    return tuple(_together(parts) for _account_id, parts in sorted(found.items()))
 
 
-def _joined(parts: Sequence[tuple[str, Backup]]) -> Backup:
-    """One backup that undoes what all of these of one account would, the latest first."""
-    in_time = [part for _path, part in sorted(parts, key=lambda each: each[1].taken_at)]
-    paths = list(dict.fromkeys(path for path, _part in parts))
+def _together(parts: Sequence[Backup]) -> Backup:
+    """One backup with what all of these of one account hold."""
 
-    def rows(name: str, same: Same) -> tuple[Replaced, ...]:
-        return _joined_rows([row for part in in_time for row in getattr(part, name)], same, paths)
+    def all_of(name: str) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(row for part in parts for row in getattr(part, name)))
 
     return Backup(
-        account_id=in_time[-1].account_id,
-        taken_at=in_time[-1].taken_at,
-        trail_keys=rows("trail_keys", operator.eq),
-        key_policies=rows("key_policies", same_policy),
-        created_keys=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_keys)),
-        bucket_policies=rows("bucket_policies", same_policy),
-        created_trails=tuple(dict.fromkeys(arn for part in in_time for arn in part.created_trails)),
+        account_id=parts[0].account_id,
+        taken_at=max(part.taken_at for part in parts),
+        trail_keys=all_of("trail_keys"),
+        key_policies=all_of("key_policies"),
+        created_keys=all_of("created_keys"),
+        bucket_policies=all_of("bucket_policies"),
+        created_trails=all_of("created_trails"),
     )
-
-
-def _joined_rows(rows: Iterable[Replaced], same: Same, paths: Sequence[str]) -> tuple[Replaced, ...]:
-    found: dict[str, Replaced] = {}
-    for row in rows:
-        earlier = found.get(row.arn)
-        joined = earlier.followed_by(row, same) if earlier else row
-        if joined is None:
-            raise BackupError(
-                f"The backup {' and '.join(paths)} cannot be restored at once: it holds {_shown(row.arn)} twice, and "
-                "somebody else changed that between the two. Restore the later one first, or take one row off."
-            )
-        found[row.arn] = joined
-    return tuple(found.values())
 
 
 def read_parts(path: str, play: str | None = None) -> tuple[Backup, ...]:
@@ -155,12 +153,14 @@ def _part(row: object, place: str) -> Backup:
         rows = _each(f"{place}{name}", row.get(name, []))
         return tuple(_fitting(where, value, fits, meaning) for where, value in rows)
 
+    taken_at = _fitting(f"{place}taken_at", row["taken_at"], _is_time, "a time")
+
     def rows(name: str, shape: _Shape) -> tuple[Replaced, ...]:
-        return tuple(_rows(f"{place}{name}", row.get(name, []), shape))
+        return tuple(_rows(f"{place}{name}", row.get(name, []), shape, taken_at))
 
     return Backup(
         account_id=_fitting(f"{place}account_id", row["account_id"], _is_account, "an account id in quotes"),
-        taken_at=_fitting(f"{place}taken_at", row["taken_at"], _is_text, "a text"),
+        taken_at=taken_at,
         trail_keys=rows("trail_keys", _TRAIL_KEY),
         key_policies=rows("key_policies", _KEY_POLICY),
         created_keys=each("created_keys", _is_key, "a key ARN"),
@@ -192,13 +192,14 @@ def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
     yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
 
 
-def _rows(name: str, rows: object, shape: _Shape) -> Iterator[Replaced]:
+def _rows(name: str, rows: object, shape: _Shape, taken_at: str) -> Iterator[Replaced]:
+    """Read rows; one that does not say when it was taken, as of earlier versions, was when all of its account were."""
     for where, row in _each(name, rows):
-        if not isinstance(row, dict) or row.keys() != shape.keys():
-            raise ValueError(f"{where} does not have just the fields {', '.join(shape)}.")
-        yield Replaced(
-            **{field: _fitting(f"{where}.{field}", row[field], *expected) for field, expected in shape.items()}
-        )
+        if not isinstance(row, dict) or row.keys() - {"taken_at"} != shape.keys():
+            raise ValueError(f"{where} does not have just the fields {', '.join(shape)} and taken_at.")
+        values = {"taken_at": taken_at, **row}
+        expected = {**shape, "taken_at": (_is_time, "a time")}
+        yield Replaced(**{field: _fitting(f"{where}.{field}", values[field], *expected[field]) for field in expected})
 
 
 def _fitting(where: str, value: Any, fits: Callable[[object], bool], meaning: str) -> Any:
@@ -215,6 +216,11 @@ def _shown(value: object) -> str:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_time(value: object) -> bool:
+    """Whether it may be a time as runs have written it: times are compared as texts, and shown."""
+    return isinstance(value, str) and len(value) <= LONGEST_TIME
 
 
 def _is_account(value: object) -> bool:

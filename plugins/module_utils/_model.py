@@ -315,11 +315,15 @@ class Prerequisites:
 
 @dataclass(frozen=True)
 class Replaced:
-    """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket."""
+    """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket.
+
+    `taken_at` is when this was first kept, just before the write: by it the writes of all accounts have an order.
+    """
 
     arn: str
     before: str | None
     after: str
+    taken_at: str = ""
 
     def followed_by(self, later: Replaced, same: Same) -> Replaced | None:
         """Return what undoes both of a resource, the later one first; None where somebody else changed it in between.

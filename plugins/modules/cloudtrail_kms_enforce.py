@@ -470,8 +470,8 @@ backup:
       description: The play whose batches and loops share the file; null outside of the role.
       type: str
     accounts:
-      description: What was replaced in each account. Policies of a key that several accounts share stand with the
-        account that owns the key.
+      description: What was replaced in each account. Policies of a key that several accounts of the run share stand
+        with the account that owns the key. Each row also has its C(taken_at), the time just before the write.
       type: list
       elements: dict
       contains:

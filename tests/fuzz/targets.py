@@ -41,6 +41,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._res
     keys_of_backup,
     make_restore_plans,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
@@ -208,7 +209,7 @@ def doctored_backups(doctored: tuple[str, Any], request: Request) -> None:
     wishes, levels = dict.fromkeys(judged, Wish(key=None)), dict.fromkeys(judged, SETTINGS)
     asked = {backup.account_id: backup for backup in backups}
     for seen in (judged, {build.ACCOUNT: judged[build.ACCOUNT]}):
-        together = make_restore_plans(seen, asked, keys, wishes, levels)
+        together = make_restore_plans(seen, undos_of(asked, seen), keys, wishes, levels)
         _show(facts([assess(predicted, SETTINGS) for predicted in together.predicted.values()]))
         for planned in (*together.plans.values(), *(policy.plan for policy in together.policies)):
             for change in () if planned.refusals else planned.changes:

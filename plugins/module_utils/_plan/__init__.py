@@ -13,6 +13,7 @@ from ._plans import Plan
 from ._predict import changed_trails, delivered_since, predicted_prerequisites, without_old_errors
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
 from ._serving import Serving, serving_key
+from ._undo import undos_of
 from ._warnings import owner_warning
 from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Targets, TrailWish, Wish
 from ._wished_trail import new_bucket_region, wished_trail, with_wished_trail
@@ -51,6 +52,7 @@ __all__ = [
     "predicted_prerequisites",
     "regions_in_need",
     "serving_key",
+    "undos_of",
     "wished_trail",
     "with_created",
     "with_wished_trail",

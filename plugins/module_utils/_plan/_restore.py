@@ -10,18 +10,18 @@ key that serves several of them comes last, when no trail needs what goes with i
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._checks import AccountVerdict, Settings
-from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Replaced, Same, Snapshot, Trail
+from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._birth import is_born_here
 from ._changes import put_key_policy, update_trail
 from ._plans import Plan
 from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
 from ._predict import changed, predict
+from ._undo import Undo, Undos
 from ._unseen import blind_moves
 from ._warnings import plan_warnings
 from ._wish import Wish
@@ -35,8 +35,7 @@ class SharedPolicy:
     `plan_policy` makes it for what they are by then.
     """
 
-    row: Replaced
-    account_id: str
+    undo: Undo
     accounts: tuple[str, ...]
     plan: Plan
 
@@ -76,18 +75,18 @@ def _shown(key: KeyFact) -> int:
 
 def make_restore_plans(
     judged: Mapping[str, AccountVerdict],
-    backups: Mapping[str, Backup],
+    undos: Undos,
     keys: Mapping[str, KeyFact],
     wishes: Mapping[str, Wish],
     settings: Mapping[str, Settings],
 ) -> RestorePlans:
-    """Plan what puts the backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
+    """Plan what puts backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
 
     In the plan of an account trails come before policies: a key is needed until the last trail has left it. What stands
     in the way of one account stops that one alone, and what is against a shared policy stops that; of a single account
     all stops. Pure, and every refusal is listed.
     """
-    return _Restore(judged, backups, keys, wishes, settings).plans()
+    return _Restore(judged, undos, keys, wishes, settings).plans()
 
 
 class _Restore:
@@ -96,60 +95,48 @@ class _Restore:
     def __init__(
         self,
         judged: Mapping[str, AccountVerdict],
-        backups: Mapping[str, Backup],
+        undos: Undos,
         keys: Mapping[str, KeyFact],
         wishes: Mapping[str, Wish],
         settings: Mapping[str, Settings],
     ) -> None:
-        self._judged, self._backups, self._keys, self._wishes, self._settings = judged, backups, keys, wishes, settings
+        self._judged, self._undos, self._keys, self._wishes, self._settings = judged, undos, keys, wishes, settings
+        self._backups = backups = undos.backups
         self._seen = {account: verdict.snapshot for account, verdict in judged.items()}
         self._asked = {account: backup for account, backup in sorted(backups.items()) if account in judged}
         self._created = {arn for backup in backups.values() for arn in backup.created_keys}
-        self._refusals: dict[str, list[str]] = {account: [] for account in judged}
 
     def plans(self) -> RestorePlans:
         """The plans of all accounts, and of the policies that they share."""
-        trails: dict[str, list[Replaced]] = {account: [] for account in self._judged}
-        for account, row in self._rows("trail_keys", operator.eq):
-            owner = row.arn.split(":")[4]
-            trails[owner if owner in self._judged else account].append(row)
-        own: dict[str, list[Replaced]] = {account: [] for account in self._judged}
+        trails: dict[str, list[Undo]] = {account: [] for account in self._judged}
+        for undo in self._undos.trail_keys:
+            owner = undo.row.arn.split(":")[4]
+            trails[owner if owner in self._judged else undo.account_id].append(undo)
+        own: dict[str, list[Undo]] = {account: [] for account in self._judged}
         shared = []
-        for account, row in self._rows("key_policies", same_policy):
-            if concerned(row, self._seen) == {account}:
-                own[account].append(row)
-            elif not is_back(row, self._keys[row.arn]):
-                shared.append((account, row))
+        for undo in self._undos.key_policies:
+            if concerned(undo.row, self._seen) == {undo.account_id}:
+                own[undo.account_id].append(undo)
+            elif not is_back(undo.row, self._keys[undo.row.arn]):
+                shared.append(undo)
         plans = {account: self._own(account, trails[account], own[account]) for account in self._judged}
         return self._with_shared(plans, shared)
 
-    def _rows(self, name: str, same: Same) -> Iterator[tuple[str, Replaced]]:
-        """The rows with the account of their backup; of what several accounts have the latest is undone first."""
-        found: dict[str, tuple[str, Replaced]] = {}
-        for backup in sorted(self._asked.values(), key=lambda each: each.taken_at):
-            for row in getattr(backup, name):
-                account, earlier = found.get(row.arn, (None, None))
-                joined = earlier.followed_by(row, same) if earlier else row
-                if account and joined is None:
-                    self._refusals[account].append(_broken(row.arn, account, backup.account_id))
-                found[row.arn] = (backup.account_id, joined or row)
-        yield from found.values()
-
-    def _own(self, account: str, trails: Iterable[Replaced], policies: Iterable[Replaced]) -> Plan:
+    def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
         """The plan of what is put back in one account by itself."""
-        verdict, wish, refusals = self._judged[account], self._wishes[account], self._refusals[account]
+        verdict, wish, refusals = self._judged[account], self._wishes[account], list[str]()
         snapshot = verdict.snapshot
         changes: list[Change] = []
         if not self._asked:
             refusals.append(f"The backup is of account {listing(sorted(self._backups))}, not of {account}.")
-        for row in trails:
-            changes += _trail_goes_back(snapshot, row, self._created, self._keys, refusals)
+        for undo in trails:
+            changes += _trail_goes_back(snapshot, undo, self._created, self._keys, refusals)
         moved = {change.resource for change in changes}
-        for row in policies:
-            changes += _policy_goes_back(row, self._keys[row.arn], {account: snapshot}, wish, refusals)
+        for undo in policies:
+            changes += _policy_goes_back(undo, self._keys[undo.row.arn], {account: snapshot}, wish, refusals)
         if account not in self._asked and not changes:
             return Plan((), tuple(refusals), (), snapshot)
-        refusals += _left_out(snapshot, self._asked[account]) if account in self._asked else ()
+        refusals += self._left_out(account)
         known = {arn: key for arn, key in self._keys.items() if isinstance(key, Key)}
         predicted = predict(snapshot, changes, known)
         blind = blind_moves(snapshot, predicted, changes, wish)
@@ -158,14 +145,29 @@ class _Restore:
         warnings = plan_warnings(verdict, predicted, changes, wish)
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
-    def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[tuple[str, Replaced]]) -> RestorePlans:
+    def _left_out(self, account: str) -> Iterator[str]:
+        """What of a backup no restore puts back, and what has not been put back by others either."""
+        snapshot = self._seen[account]
+        for undo in self._undos.bucket_policies:
+            bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
+            if undo.account_id == account and not _has_policy(bucket, undo.row.before):
+                yield (
+                    f"The policy of {undo.row.arn}: a restore leaves it, since logs may come that need it. Set it by "
+                    "hand, or take it off the backup."
+                )
+        present = {trail.arn for trail in snapshot.trails}
+        for arn in self._asked[account].created_trails if account in self._asked else ():
+            if arn in present:
+                yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or take it off the backup."
+
+    def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
         """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
         predicted = {each: self._seen[each] if plan.refusals else plan.predicted for each, plan in plans.items()}
         policies = []
-        for account, row in shared:
-            accounts = tuple(sorted(concerned(row, self._seen)))
-            plan = plan_policy(row, account, predicted, self._keys[row.arn], self._wishes[account])
-            policies.append(SharedPolicy(row, account, accounts, plan))
+        for undo in shared:
+            accounts = tuple(sorted(concerned(undo.row, self._seen)))
+            plan = plan_policy(undo, predicted, self._keys[undo.row.arn], self._wishes[undo.account_id])
+            policies.append(SharedPolicy(undo, accounts, plan))
         if len(plans) == 1:
             ((account, plan),) = plans.items()
             refusals = (refusal for policy in policies for refusal in policy.plan.refusals)
@@ -187,20 +189,21 @@ class _Restore:
         )
 
 
-def plan_policy(row: Replaced, account_id: str, seen: Seen, key: KeyFact, wish: Wish) -> Plan:
-    """Plan what puts the policy of a shared key back, which stands in the backup of the account.
+def plan_policy(undo: Undo, seen: Seen, key: KeyFact, wish: Wish) -> Plan:
+    """Plan what puts the policy of a shared key back.
 
     `seen` are the accounts with their trails as they are once those have moved, `wish` knows who would write.
     `predicted` holds the key, and the trails that stay on it.
     """
-    where = f"The policy of {row.arn}, in the backup of account {account_id}:"
+    row = undo.row
+    where = f"The policy of {row.arn}, in the backup of account {undo.account_id}:"
     trails = tuple(trail for _account, trail in trails_of(seen) if trail.kms_key_arn == row.arn)
     ground = replace(
         next(iter(seen.values())), account_id=row.arn.split(":")[4], trails=trails, keys={row.arn: key}, buckets={}
     )
-    reason = why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
     if is_back(row, key):
         return Plan((), (), (), ground)
+    reason = undo.reason or why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
     if reason or not isinstance(key, Key):
         return Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
@@ -225,28 +228,22 @@ def _with_policy(snapshot: Snapshot, plan: Plan) -> Snapshot:
     return replace(snapshot, keys={**snapshot.keys, key.arn: changed(key, change)})
 
 
-def _broken(arn: str, earlier: str, later: str) -> str:
-    return (
-        f"The backups of the accounts {earlier} and {later} both hold {arn}, and somebody else changed that between "
-        f"the two. Take its row off that of account {earlier}."
-    )
-
-
 def _trail_goes_back(
     snapshot: Snapshot,
-    row: Replaced,
+    undo: Undo,
     created: Collection[str],
     keys: Mapping[str, KeyFact],
     refusals: list[str],
 ) -> Iterator[Change]:
     """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
+    row = undo.row
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
         refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Take it off the backup.")
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
-        reason = _why_it_stays(trail, row, keys) if ours else _somebody_elses(trail)
+        reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
         if reason:
             refusals.append(f"The trail {row.arn}: {reason}")
         else:
@@ -288,11 +285,12 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
     return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
 
 
-def _policy_goes_back(row: Replaced, key: KeyFact, seen: Seen, wish: Wish, refusals: list[str]) -> Iterator[Change]:
+def _policy_goes_back(undo: Undo, key: KeyFact, seen: Seen, wish: Wish, refusals: list[str]) -> Iterator[Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
+    row = undo.row
     if is_back(row, key):
         return
-    reason = why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    reason = undo.reason or why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
     if reason is None and isinstance(key, Key):
         yield _policy_change(row, key)
     else:
@@ -301,21 +299,6 @@ def _policy_goes_back(row: Replaced, key: KeyFact, seen: Seen, wish: Wish, refus
 
 def _policy_change(row: Replaced, key: Key) -> Change:
     return put_key_policy(key, parse(str(row.before)).to_json())
-
-
-def _left_out(snapshot: Snapshot, backup: Backup) -> Iterator[str]:
-    """What of a backup no restore puts back, and what has not been put back by others either."""
-    for row in backup.bucket_policies:
-        bucket = snapshot.buckets.get(row.arn.rpartition(":")[2])
-        if not _has_policy(bucket, row.before):
-            yield (
-                f"The policy of {row.arn}: a restore leaves it, since logs may come that need it. Set it by hand, or "
-                "take it off the backup."
-            )
-    present = {trail.arn for trail in snapshot.trails}
-    for arn in backup.created_trails:
-        if arn in present:
-            yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or take it off the backup."
 
 
 def _has_policy(bucket: Bucket | Missing | ReadError | None, before: str | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._bucket_policy import NOTHING, Delivery, merge_bucket_policy
 from ._budget import CHARACTERS, Budget
-from ._comparison import meaning, same_policy
+from ._comparison import meaning, policy_meaning, same_policy
 from ._conditions import Condition, split_operator
 from ._context_facts import OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
 from ._decide import Decision, concerning, decide, told_apart
@@ -98,6 +98,7 @@ __all__ = [
     "new_key_policy",
     "of_accounts_alone",
     "parse",
+    "policy_meaning",
     "readable",
     "reader_request",
     "root_statement",

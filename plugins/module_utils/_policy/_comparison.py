@@ -30,19 +30,17 @@ def same_policy(one: str | None, other: str | None) -> bool:
     What is no policy, says something twice in one object or holds half a character, of which AWS documents nothing, is
     compared as text.
     """
-    if one == other or one is None or other is None:
-        return one == other
-    meaning = _meaning(one)
-    return meaning is not None and meaning == _meaning(other)
+    return one == other or policy_meaning(one) == policy_meaning(other)
 
 
-def _meaning(text: str) -> Hashable | None:
+def policy_meaning(text: str | None) -> Hashable:
+    """What `same_policy` compares: two texts say the same where this is equal."""
     try:
-        policy = parse(text)
+        policy = parse(text or "")
     except PolicyError:
-        return None
+        return text
     if policy.repeated or policy.halved or any(statement.repeated for statement in policy.statements):
-        return None
+        return text
     rest = {"Version": VERSIONS[1], **policy.document, "Statement": None}
     counted = Counter(meaning(statement.document) for statement in policy.statements)
     return _plain(rest), frozenset(counted.items())

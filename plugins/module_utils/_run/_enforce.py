@@ -117,7 +117,7 @@ def _restored(accounts: Mapping[str, Application], run: Run) -> JointPlan:
 
     def step(policy: SharedPolicy) -> KeyStep:
         return KeyStep(
-            name=(policy.row.arn, None),
+            name=(policy.undo.row.arn, None),
             accounts=policy.accounts,
             account=restoring.opening(policy),
             plan=policy.plan,

@@ -237,11 +237,11 @@ class _Saving:
 
     def __init__(self, file: BackupFile, account_id: str, of: str = "") -> None:
         self._file, self._account_id, self._of = file, account_id, of
-        self._is_begun = False
+        self._saved: Backup | None = None
 
     def __call__(self, changes: Sequence[Change]) -> Backup:
-        backup = backup_of(self._account_id, changes, datetime.now(timezone.utc))
-        if changes or self._is_begun:
+        backup = backup_of(self._account_id, changes, datetime.now(timezone.utc), self._saved)
+        if changes or self._saved:
             self._file.save(backup, self._of)
-            self._is_begun = True
+            self._saved = backup
         return backup

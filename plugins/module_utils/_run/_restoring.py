@@ -12,7 +12,16 @@ from dataclasses import replace
 from .._aws import Account, read_key, read_keys
 from .._checks import AccountVerdict
 from .._model import Snapshot
-from .._plan import Plan, RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
+from .._plan import (
+    Plan,
+    RestorePlans,
+    SharedPolicy,
+    best_known,
+    keys_of_backup,
+    make_restore_plans,
+    plan_policy,
+    undos_of,
+)
 from ._planning import with_principals, with_writers
 from ._task import Run
 
@@ -28,6 +37,7 @@ class Restoring:
     ) -> None:
         self._accounts, self._judged = accounts, judged
         self._backups = {backup.account_id: backup for backup in run.task.restore}
+        self._undos = undos_of(self._backups, accounts)
         self._settings = {each: run.of(each).settings for each in accounts}
         self._wishes = {each: with_writers(accounts[each], run.of(each).wish) for each in accounts}
 
@@ -44,13 +54,12 @@ class Restoring:
     def policy_planned_anew(self, shared: SharedPolicy, seen: Mapping[str, Snapshot]) -> Plan:
         """Return the plan of a shared policy for what it is now, of accounts that were `seen` since they moved."""
         account = self.opening(shared)
-        key = read_key(account, shared.row.arn)
-        wish = self._wishes[shared.account_id]
-        return with_principals(account, plan_policy(shared.row, shared.account_id, seen, key, wish))
+        key = read_key(account, shared.undo.row.arn)
+        return with_principals(account, plan_policy(shared.undo, seen, key, self._wishes[shared.undo.account_id]))
 
     def opening(self, shared: SharedPolicy) -> Account:
         """Return the account that opens the key: its owner, or else the one whose backup has the policy."""
-        return self._accounts.get(shared.row.arn.split(":")[4]) or self._accounts[shared.account_id]
+        return self._accounts.get(shared.undo.row.arn.split(":")[4]) or self._accounts[shared.undo.account_id]
 
     def _made(self, judged: Mapping[str, AccountVerdict]) -> RestorePlans:
         readings = [
@@ -59,4 +68,4 @@ class Restoring:
             if each in self._accounts
         ]
         keys = best_known(readings)
-        return make_restore_plans(judged, self._backups, keys, self._wishes, self._settings)
+        return make_restore_plans(judged, self._undos, keys, self._wishes, self._settings)

@@ -12,7 +12,8 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
+from datetime import datetime
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Change,
     Replaced,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
@@ -47,7 +49,7 @@ def policies(*sids: str) -> str:
 
 def moved(before: str | None, after: str, at: int = 0, arn: str = TRAIL) -> Backup:
     """The backup of a run that gave a trail another key."""
-    return Backup("111111111111", AT.format(at), trail_keys=(Replaced(arn, before, after),))
+    return Backup("111111111111", AT.format(at), trail_keys=(Replaced(arn, before, after, AT.format(at)),))
 
 
 def written(path: Path, *backups: Backup, play: str | None = None) -> Path:
@@ -81,8 +83,23 @@ def test_a_backup_never_spans_what_somebody_else_wrote(found_later: str, kept: s
         Change("PutKeyPolicy", KEY, HOME, {"policy": policies("A")}, {"policy": policies("A", "Ours")}),
         Change("PutKeyPolicy", KEY, HOME, {"policy": found_later}, {"policy": last}),
     ]
-    backup = backup_of("111111111111", changes, datetime.now(timezone.utc))
-    assert backup.key_policies == (Replaced(KEY, kept, last),)
+    backup = backup_of("111111111111", changes, datetime.fromisoformat(AT.format(0)))
+    assert backup.key_policies == (Replaced(KEY, kept, last, "2026-11-23T08:00:00.000000+00:00"),)
+
+
+def test_a_row_has_the_time_of_the_save_before_its_write() -> None:
+    """A run saves again at its end, when another one may have written since."""
+    times = [datetime.fromisoformat(AT.format(at)) for at in range(3)]
+    policy = Change("PutKeyPolicy", KEY, HOME, {"policy": policies("A")}, {"policy": policies("B")})
+    trail = Change("UpdateTrail", TRAIL, HOME, {"kms_key_arn": None}, {"kms_key_arn": KEY[:-36] + "to-be-created"})
+    first = backup_of("111111111111", [policy, trail], times[0])
+    trail = replace(trail, after={"kms_key_arn": KEY})
+    last = backup_of("111111111111", [policy, trail], times[1], first)
+    rows = (*last.key_policies, *last.trail_keys)
+    assert {row.taken_at for row in rows} == {times[0].isoformat(timespec="microseconds")}
+    anew = replace(policy, before={"policy": policies("A", "Theirs")})
+    (row,) = backup_of("111111111111", [anew], times[2], last).key_policies
+    assert row.taken_at == times[2].isoformat(timespec="microseconds")
 
 
 def test_a_backup_does_not_replace_that_of_another_run_at_the_same_time(
@@ -168,7 +185,7 @@ def test_what_is_saved_from_two_places_of_one_account_stands_side_by_side(tmp_pa
         file.save(moved(None, KEY, at=1))
         file.save(of_key, of=KEY)
     (joined,) = read_backups([str(path)])
-    assert (joined.created_keys, joined.trail_keys) == ((KEY,), (Replaced(TRAIL, None, KEY),))
+    assert (joined.created_keys, joined.trail_keys) == ((KEY,), moved(None, KEY, at=1).trail_keys)
 
 
 def test_many_threads_save_at_once(tmp_path: Path) -> None:
@@ -250,7 +267,7 @@ def test_batches_and_loops_of_one_play_share_a_file(tmp_path: Path) -> None:
         assert [part["account_id"] for part in (file.document() or {})["accounts"]] == ["111111111111", "222222222222"]
     assert list(tmp_path.iterdir()) == [path]
     assert read_parts(str(path)) == (moved(None, KEYS[0]), moved(KEYS[0], KEYS[1], at=2), OTHER)
-    assert read_backups([str(path)]) == (moved(None, KEYS[1], at=2), OTHER)
+    assert joined([str(path)]) == (None, KEYS[1])
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, None), (None, "b"), ("a", None), ("a", "b")])
@@ -284,8 +301,15 @@ def test_what_somebody_writes_into_the_file_meanwhile_is_kept_beside(tmp_path: P
 # Several files
 
 
+def joined(paths: list[str], rows: str = "trail_keys") -> tuple[str | None, str] | str:
+    """What the files lead back to, and from what; or why they do not."""
+    backups = {each.account_id: each for each in read_backups(paths)}
+    (undo,) = getattr(undos_of(backups, backups), rows)
+    return undo.reason or (undo.row.before, undo.row.after)
+
+
 @pytest.mark.parametrize(
-    ("earlier", "later", "joined"),
+    ("earlier", "later", "undone"),
     [
         ((None, KEYS[0]), (KEYS[0], KEYS[1]), (None, KEYS[1])),
         ((None, KEYS[0]), (None, KEYS[0]), (None, KEYS[0])),
@@ -295,32 +319,39 @@ def test_what_somebody_writes_into_the_file_meanwhile_is_kept_beside(tmp_path: P
     ids=["one after the other", "the same twice", "put back in between", "and its restore"],
 )
 def test_of_two_files_of_an_account_the_later_is_undone_first(
-    tmp_path: Path, earlier: Any, later: Any, joined: Any
+    tmp_path: Path, earlier: Any, later: Any, undone: Any
 ) -> None:
     first = str(written(tmp_path / "1.json", moved(earlier[0], earlier[1], at=1)))
     second = str(written(tmp_path / "2.json", moved(later[0], later[1], at=2)))
     for paths in ([first, second], [second, first], [first, second, first]):
-        assert read_backups(paths) == (moved(joined[0], joined[1], at=2),)
+        assert joined(paths) == undone
 
 
-def test_policies_follow_each_other_however_kms_lays_them_out(tmp_path: Path) -> None:
-    laid_out_anew = json.dumps(json.loads(policies("B")), indent=3)
-    rows = (Replaced(KEY, policies("A"), policies("B")), Replaced(KEY, laid_out_anew, policies("C")))
-    files = [
-        str(written(tmp_path / f"{at}.json", Backup("111111111111", AT.format(at), key_policies=(row,))))
-        for at, row in enumerate(rows)
+@pytest.mark.parametrize("times", [(1, 2, 3), (1, 1, 1)], ids=["in time", "in one second"])
+def test_what_another_account_wrote_between_two_of_one_is_undone_in_its_place(tmp_path: Path, times: Any) -> None:
+    """In one file of a play, and in three files in any order. KMS lays out what it is given."""
+    accounts = ("111111111111", "222222222222", "111111111111")
+    laid_out_anew = [policies(*"P123"[: at + 1]).replace(",", " ,") for at in range(3)]
+    parts = [
+        Backup(each, AT.format(time), key_policies=(Replaced(KEY, laid_out_anew[at], policies(*"P123"[: at + 2])),))
+        for at, (each, time) in enumerate(zip(accounts, times, strict=True))
     ]
-    assert read_backups(files)[0].key_policies == (Replaced(KEY, policies("A"), policies("C")),)
+    one = tmp_path / "one.json"
+    for part in parts:
+        written(one, part, play="play")
+    undone = (laid_out_anew[0], policies(*"P123"))
+    assert joined([str(one)], "key_policies") == undone
+    files = [str(written(tmp_path / f"{at}.json", part)) for at, part in enumerate(parts)]
+    assert {joined([*paths], "key_policies") for paths in permutations(files)} == {undone}
 
 
-def test_files_that_do_not_lead_back_are_refused(tmp_path: Path) -> None:
+def test_files_that_do_not_lead_back_say_between_what(tmp_path: Path) -> None:
     first = str(written(tmp_path / "1.json", moved(KEYS[0], KEYS[1], at=1)))
     second = str(written(tmp_path / "2.json", moved(KEYS[2], KEYS[3], at=2)))
-    with pytest.raises(BackupError) as refused:
-        read_backups([first, second])
-    assert str(refused.value) == (
-        f"The backup {first} and {second} cannot be restored at once: it holds '{TRAIL}' twice, and somebody else "
-        "changed that between the two. Restore the later one first, or take one row off."
+    assert joined([first, second]) == (
+        f"somebody else changed it between what was replaced in account 111111111111 at {AT.format(1)} and what was "
+        f"replaced in account 111111111111 at {AT.format(2)}, so the backup does not lead back. Take its rows up to "
+        "the first of these off trail_keys to undo what came later, or all of its rows to leave it as it is."
     )
 
 
@@ -396,6 +427,11 @@ def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"key_policies": [{"arn": KEY, "before": None, "after": "{}"}]}, r"key_policies\[0\].before is None"),
         ({"key_policies": [{"arn": KEY, "before": "x", "after": "{}"}]}, r"key_policies\[0\].before is 'x'"),
         ({"key_policies": [{"arn": KEY, "before": policies("A"), "after": 5}]}, r"key_policies\[0\].after is 5"),
+        (
+            {"trail_keys": [{"arn": TRAIL, "before": KEY, "after": KEY, "taken_at": 5}]},
+            r"trail_keys\[0\].taken_at is 5",
+        ),
+        ({"taken_at": "x" * 41}, "taken_at is .*, not a time"),
         ({"created_keys": [5]}, r"created_keys\[0\] is 5, not a key ARN"),
     ],
 )

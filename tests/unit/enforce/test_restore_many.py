@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from tests.unit.enforce.lab import Lab
 from tests.unit.enforce.many import TRAILS, WISH, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN
@@ -76,3 +78,20 @@ def test_a_shared_policy_stays_where_a_trail_did_not_move(load: Callable[[str], 
     assert TRAILS[PRODUCTION] in troubles(done)[KEY][0]
     assert "PutKeyPolicy" not in lab.writes()
     assert verdicts(done)[PRODUCTION] == "compliant"
+
+
+def test_what_another_account_wrote_between_two_of_one_goes_back(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    """As the batches and loops of one play write a key that the account of none of them owns."""
+    lab, path = load("central-key"), str(tmp_path / "backup.json")
+    served(lab, SANDBOX)
+    served(lab, PRODUCTION, STAGING, wish=OWN)
+    before = shown(lab)
+    moving = replace(WISH, replace_compliant_key=True)
+    reading = Settings(readers=(f"arn:aws:iam::{PRODUCTION}:root",))
+    for account, settings in ((PRODUCTION, Settings()), (STAGING, Settings()), (PRODUCTION, reading)):
+        run = run_of(account, wish=moving, settings=settings, backup_path=path, backup_play="play")
+        assert troubles(lab.run(run)) == {}
+    assert len(json.loads(Path(path).read_text(encoding="utf-8"))["accounts"]) == 3
+    assert shown(lab) != before
+    done = lab.run(everywhere(restore=read_backups([path])))
+    assert (troubles(done), shown(lab)) == ({}, before)

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     Trail,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _restore
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _restore, _undo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import RestorePlans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
@@ -98,7 +98,9 @@ def restoring(
     """The plans that put the backups back."""
     judged = {each: assess(snapshot, Settings()) for each, snapshot in seen.items()}
     wishes = dict.fromkeys(seen, Wish(key=None))
-    return _restore.make_restore_plans(judged, backups, keys, wishes, dict.fromkeys(seen, Settings()))
+    return _restore.make_restore_plans(
+        judged, _undo.undos_of(backups, seen), keys, wishes, dict.fromkeys(seen, Settings())
+    )
 
 
 def steps(planned: RestorePlans) -> dict[str, list[tuple[str, str]]]:
@@ -121,7 +123,7 @@ def test_all_trails_go_back_and_then_the_policy() -> None:
     planned = restoring()
     assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in MEMBERS}
     (policy,) = planned.policies
-    assert (policy.account_id, policy.accounts) == (SECURITY, (*MEMBERS, SECURITY))
+    assert (policy.undo.account_id, policy.accounts) == (SECURITY, (*MEMBERS, SECURITY))
     assert policy.plan.refusals == ()
     ((operation, arn, after),) = [(each.operation, each.resource, each.after) for each in policy.plan.changes]
     assert (operation, arn, same_policy(str(after["policy"]), BEFORE)) == ("PutKeyPolicy", SHARED, True)
@@ -163,7 +165,7 @@ def test_an_account_that_the_backup_does_not_name_has_nothing_to_do() -> None:
 @pytest.mark.parametrize("absent", [C, SECURITY])
 def test_of_accounts_that_are_not_in_the_run_is_told(absent: str) -> None:
     seen = {each: snapshot for each, snapshot in WORLD.items() if each != absent}
-    backups = {**BACKUPS, A: replace(moved(A), key_policies=of_policy().key_policies)}
+    backups = {**BACKUPS, SECURITY: Backup(SECURITY, ""), A: replace(moved(A), key_policies=of_policy().key_policies)}
     planned = restoring(seen, backups)
     assert planned.warnings == (
         f"The backup also holds account {absent}: what was replaced there is not put back in this run, which does not "
@@ -228,6 +230,11 @@ def test_a_trail_needs_a_key_that_only_others_can_read() -> None:
     assert f"the trail {trail_arn(C)} still has the key" in policy_refusal(restoring(seen, backups))
 
 
+def wrote(account_id: str, before: str, after: str, at: int) -> Backup:
+    """The backup of an account that has changed the policy of the shared key."""
+    return Backup(account_id, str(at), key_policies=(Replaced(SHARED, before, after, str(at)),))
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_what_two_accounts_wrote_to_a_key_is_undone_at_once(swapped: bool) -> None:
     """Each in a run of its own: the later one is undone first, whichever account that was."""
@@ -236,20 +243,58 @@ def test_what_two_accounts_wrote_to_a_key_is_undone_at_once(swapped: bool) -> No
     full = grown(half, [trail_arn(second)])
     backups = {
         SECURITY: Backup(SECURITY, ""),
-        first: replace(moved(first), taken_at="1", key_policies=of_policy(after=half).key_policies),
-        second: replace(moved(second), taken_at="2", key_policies=of_policy(before=half, after=full).key_policies),
+        first: replace(wrote(first, BEFORE, half, 1), trail_keys=moved(first).trail_keys),
+        second: replace(wrote(second, half, full, 2), trail_keys=moved(second).trail_keys),
     }
     seen = {each: account(each, shared_key(full)) for each in (SECURITY, A, B)}
     planned = restoring(seen, backups, {**KEYS, SHARED: shared_key(full)})
     (policy,) = planned.policies
-    assert (policy.plan.refusals, policy.row) == ((), Replaced(SHARED, BEFORE, full))
-    broken = {**backups, first: replace(backups[first], key_policies=of_policy(after=BEFORE).key_policies)}
-    assert planned.plans[first].refusals == ()
-    planned = restoring(seen, broken, {**KEYS, SHARED: shared_key(full)})
-    assert planned.plans[first].refusals == (
-        f"The backups of the accounts {first} and {second} both hold {SHARED}, and somebody else changed that between "
-        f"the two. Take its row off that of account {first}.",
+    assert policy.plan.refusals == ()
+    assert policy.undo == _undo.Undo(second, Replaced(SHARED, BEFORE, full, "2"))
+
+
+def test_a_policy_that_somebody_else_changed_in_between_stays_and_the_rest_goes_back() -> None:
+    """Also where the file is one, and whichever accounts are to be restored with it."""
+    half, full = grown(BEFORE, [trail_arn(A)]), grown(BEFORE, [trail_arn(A), trail_arn(B)])
+    backups = {
+        SECURITY: Backup(SECURITY, ""),
+        A: replace(wrote(A, BEFORE, half, 1), trail_keys=moved(A).trail_keys),
+        B: replace(wrote(B, grown(half, [trail_arn(C)]), full, 2), trail_keys=moved(B).trail_keys),
+    }
+    seen = {each: account(each, shared_key(full)) for each in (SECURITY, A, B)}
+    planned = restoring(seen, backups, {**KEYS, SHARED: shared_key(full)})
+    assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in (A, B)}
+    assert policy_refusal(planned) == (
+        f"The policy of {SHARED}, in the backup of account {B}: somebody else changed it between what was replaced in "
+        f"account {A} at 1 and what was replaced in account {B} at 2, so the backup does not lead back. Take its rows "
+        "up to the first of these off key_policies to undo what came later, or all of its rows to leave it as it is."
     )
+
+
+def test_a_trail_that_somebody_else_changed_in_between_stops_its_account_alone() -> None:
+    (row,) = moved(A).trail_keys
+    later = Replaced(row.arn, SHARED.replace("1111", "0000"), SHARED, "2")
+    backups = {**BACKUPS, A: replace(moved(A), trail_keys=(row, later))}
+    planned = restoring(backups=backups)
+    assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in (B, C)}
+    (refused,) = planned.plans[A].refusals
+    assert f"The trail {trail_arn(A)}: somebody else changed it between what was replaced in account {A} at " in refused
+    assert "off trail_keys" in refused
+
+
+def test_what_an_account_of_another_run_wrote_later_is_not_undone_without_it() -> None:
+    half = grown(BEFORE, [trail_arn(A)])
+    full = merge(parse(half), Required(SHARED, (trail_arn(A),), readers=(f"arn:aws:iam::{C}:root",))).to_json()
+    backups = {SECURITY: Backup(SECURITY, ""), A: wrote(A, BEFORE, half, 1), C: wrote(C, half, full, 2)}
+    seen = {each: account(each, shared_key(full)) for each in (SECURITY, A)}
+    keys = {**KEYS, SHARED: shared_key(full)}
+    assert f"the backup has a later change of account {C}, which this run does not read" in policy_refusal(
+        restoring(seen, backups, keys)
+    )
+    with_c = {**seen, C: account(C, own_key(C))}
+    assert "later change" not in policy_refusal(restoring(with_c, backups, keys))
+    alone = restoring({SECURITY: seen[SECURITY], C: with_c[C]}, backups, keys).policies[0]
+    assert alone.undo.row.before == half
 
 
 def test_once_the_trails_have_moved_the_policy_is_planned_for_what_they_are() -> None:
@@ -257,7 +302,7 @@ def test_once_the_trails_have_moved_the_policy_is_planned_for_what_they_are() ->
     (policy,) = restoring().policies
 
     def planned(seen: Mapping[str, Snapshot], key: Key) -> Any:
-        return _restore.plan_policy(policy.row, policy.account_id, seen, key, Wish(key=None))
+        return _restore.plan_policy(policy.undo, seen, key, Wish(key=None))
 
     assert [change.operation for change in planned(back, shared_key()).changes] == ["PutKeyPolicy"]
     assert planned(back, shared_key(BEFORE)).changes == ()
@@ -338,7 +383,7 @@ def test_in_every_order_of_accounts_what_was_there_comes_back_and_no_trail_goes_
                 world.apply(change)
     for policy in planned.policies:
         seen = {each: world.seen[each] for each in run}
-        plan = _restore.plan_policy(policy.row, policy.account_id, seen, world.keys[SHARED], Wish(key=None))
+        plan = _restore.plan_policy(policy.undo, seen, world.keys[SHARED], Wish(key=None))
         assert failing & run or plan.changes == policy.plan.changes
         for change in () if plan.refusals else plan.changes:
             world.apply(change)
@@ -349,3 +394,36 @@ def test_in_every_order_of_accounts_what_was_there_comes_back_and_no_trail_goes_
         assert same_policy(str(world.keys[SHARED].policy), BEFORE)
     left = [trail.arn for snapshot in world.seen.values() for trail in snapshot.trails if trail.kms_key_arn == SHARED]
     assert not left or same_policy(str(world.keys[SHARED].policy), after)
+
+
+States = st.lists(st.tuples(st.sampled_from(MEMBERS), st.integers(0, 5), st.booleans()), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(writes=States, seed=st.randoms(use_true_random=False))
+def test_what_accounts_wrote_to_one_key_in_any_order_goes_back_to_what_was_first(writes: Any, seed: Any) -> None:
+    """Each finds what the one before it left, or what somebody put back without a backup; rows lie in any order."""
+    policies = [build.policy(build.ROOT, {**build.ROOT, "Sid": str(number)}) for number in range(6)]
+    chain, rows = [policies[0]], dict[str, list[Replaced]]()
+    for at, (account_id, to, is_put_back) in enumerate(writes):
+        chain = chain[: seed.randint(1, len(chain))] if is_put_back else chain
+        rows.setdefault(account_id, []).append(Replaced(SHARED, chain[-1], policies[to], f"{at:02}"))
+        chain.append(policies[to])
+    for each in rows.values():
+        seed.shuffle(each)
+    backups = {each: Backup(each, "", key_policies=tuple(found)) for each, found in rows.items()}
+    (undo,) = _undo.undos_of(backups, MEMBERS).key_policies
+    assert (undo.reason, undo.row.before, undo.row.after) == (None, policies[0], chain[-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(accounts=st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=8), seed=st.randoms(use_true_random=False))
+def test_what_was_written_in_one_second_is_put_in_order_by_what_each_found(accounts: list[str], seed: Any) -> None:
+    """As of backups that know only the second of their run."""
+    states = [build.policy(build.ROOT, {**build.ROOT, "Sid": str(number)}) for number in range(len(accounts) + 1)]
+    rows = [(each, Replaced(SHARED, states[at], states[at + 1], "1")) for at, each in enumerate(accounts)]
+    seed.shuffle(rows)
+    backups = {each: Backup(each, "1", key_policies=tuple(row for of, row in rows if of == each)) for each in MEMBERS}
+    (undo,) = _undo.undos_of(backups, MEMBERS).key_policies
+    assert (undo.reason, undo.row.before, undo.row.after) == (None, states[0], states[-1])
+    assert undo.account_id == accounts[-1]

@@ -28,6 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
@@ -192,7 +193,9 @@ def restore_plan(snapshot: Snapshot, backup: Backup, keys: Mapping[str, Any]) ->
     """What puts the backup of one account back."""
     (only,) = [snapshot.account_id]
     judged, wishes = {only: assess(snapshot, Settings())}, {only: Wish(key=None)}
-    return make_restore_plans(judged, {backup.account_id: backup}, keys, wishes, {only: Settings()}).plans[only]
+    return make_restore_plans(
+        judged, undos_of({backup.account_id: backup}, judged), keys, wishes, {only: Settings()}
+    ).plans[only]
 
 
 def restoring(before: str, after: str = PRESENT, present: Any = PRESENT, **backup: Any) -> Plan:
