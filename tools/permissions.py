@@ -5,8 +5,8 @@
 """Writes the IAM policies and the member role template of docs/permissions/, from the table of the AWS calls.
 
 Usage: python -m tools.permissions [--check]. With --check it writes nothing and fails where a file is not as it would
-be written. Which actions there are says plugins/module_utils/_permissions.py alone; here stands on which resources and
-under which conditions each is granted, by the Service Authorization Reference.
+be written. Which actions there are says plugins/module_utils/_permissions.py, and of writes _operations.py; here stands
+on which resources and under which conditions each is granted, by the Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._operations import WRITES, Write
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import (
     ANSWERED_TO_EVERYBODY,
     AUDIT_ACTIONS,
@@ -95,18 +96,26 @@ _LOOK = Grant("LookAround")
 _READ_TRAILS = Grant("ReadTrails", TRAILS)
 _READ_KEYS = Grant("ReadKeys", KEYS)
 _READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
-_WRITE_KEYS = Grant("WriteKeys", KEYS, OWN_ACCOUNT)
 _PRINCIPALS = Grant("LookUpPrincipals", ("arn:{partition}:iam::*:role/*", "arn:{partition}:iam::*:user/*"))
-_REVIVE = Grant("ReviveKeysIfYouAllowIt", KEYS, OWN_ACCOUNT)
+
+
+def _write_grant(write: Write) -> Grant:
+    """Return how a write is granted: on what it writes to, in the role's own account.
+
+    Not by the tag of a key: it may take minutes until KMS decides by a new tag (KMS guide, "ABAC for AWS KMS"). Not a
+    trail by its account: a delegated administrator updates those of the management account.
+    """
+    resources = {"key": KEYS, "alias": KEYS_AND_ALIASES, "bucket": BUCKETS, "trail": TRAILS}[write.resource]
+    return Grant(write.statement, resources, {} if write.resource == "trail" else OWN_ACCOUNT)
+
+
 GRANTS: Mapping[str, Grant] = {
+    **{f"{write.service}:{operation}": _write_grant(write) for operation, write in WRITES.items()},
     # A bucket that is not there yet is nobody's.
     **{name: Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
     **dict.fromkeys(("s3:CreateBucket", "s3:ListBucket"), Grant("CreateTheBucket", BUCKETS)),
-    "s3:PutBucketPolicy": Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT),
     **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", BUCKETS, OWN_ACCOUNT)),
-    "cloudtrail:CreateTrail": Grant("CreateTheTrail", TRAILS),
     "cloudtrail:AddTags": Grant("CreateTheTrail", TRAILS),
-    "cloudtrail:StartLogging": Grant("CreateTheTrail", TRAILS),
     **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
     "ec2:DescribeRegions": _LOOK,
     "cloudtrail:DescribeTrails": _LOOK,
@@ -124,13 +133,7 @@ GRANTS: Mapping[str, Grant] = {
     "cloudtrail:ListTags": _READ_TRAILS,
     "kms:CreateKey": Grant("CreateKeys", condition={**NEW_KEY, **NO_LOCKOUT, **OUR_TAG}),
     "kms:TagResource": Grant("TagNewKeys", KEYS, OUR_TAG),
-    "kms:CreateAlias": Grant("NameKeys", KEYS_AND_ALIASES, OWN_ACCOUNT),
     "kms:PutKeyPolicy": Grant("AddToKeyPolicies", KEYS, {**OWN_ACCOUNT, **NO_LOCKOUT}),
-    # Not by the tag of the key: it may take minutes until KMS decides by a new tag (KMS guide, "ABAC for AWS KMS").
-    "kms:EnableKeyRotation": _WRITE_KEYS,
-    "kms:EnableKey": _REVIVE,
-    "kms:CancelKeyDeletion": _REVIVE,
-    "cloudtrail:UpdateTrail": Grant("SetTheKeyOfTrails", TRAILS),
     "organizations:ListAWSServiceAccessForOrganization": Grant("OrganizationTrails"),
     # GetRole is asked for CloudTrail's own role as well, behind the writes of organization trails.
     "iam:GetRole": _PRINCIPALS,

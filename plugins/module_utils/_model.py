@@ -17,22 +17,11 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from ._next_steps import step_for
+from ._operations import Operation
 
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
 Level: TypeAlias = Literal["required", "advised", "off"]
-Operation: TypeAlias = Literal[
-    "CreateKey",
-    "CreateAlias",
-    "PutKeyPolicy",
-    "CancelKeyDeletion",
-    "EnableKey",
-    "PutBucketPolicy",
-    "CreateTrail",
-    "UpdateTrail",
-    "StartLogging",
-    "EnableKeyRotation",
-]
 Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 

@@ -15,6 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ._operations import WRITES
+
+
+def _write_actions(purpose: str) -> dict[tuple[str, str], str]:
+    """Return the IAM actions of the writes for a purpose: each bears the name of its operation."""
+    return {
+        (write.service, operation): f"{write.service}:{operation}"
+        for operation, write in WRITES.items()
+        if write.purpose == purpose
+    }
+
+
 # Most operations share their name with their action; S3 names two of its own differently.
 AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -47,13 +59,7 @@ ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("iam", "GetRole"): "iam:GetRole",
         ("iam", "GetUser"): "iam:GetUser",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
-        ("kms", "CreateKey"): "kms:CreateKey",
-        ("kms", "CreateAlias"): "kms:CreateAlias",
-        ("kms", "PutKeyPolicy"): "kms:PutKeyPolicy",
-        ("kms", "CancelKeyDeletion"): "kms:CancelKeyDeletion",
-        ("kms", "EnableKey"): "kms:EnableKey",
-        ("cloudtrail", "UpdateTrail"): "cloudtrail:UpdateTrail",
-        ("kms", "EnableKeyRotation"): "kms:EnableKeyRotation",
+        **_write_actions("enforce"),
     }
 )
 # What the inventory of an organization's accounts asks for, in the management account or a delegated administrator.
@@ -68,13 +74,7 @@ INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 # What the creation of a trail asks for beside that.
-PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("s3", "PutBucketPolicy"): "s3:PutBucketPolicy",
-        ("cloudtrail", "CreateTrail"): "cloudtrail:CreateTrail",
-        ("cloudtrail", "StartLogging"): "cloudtrail:StartLogging",
-    }
-)
+PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(_write_actions("provision"))
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
 )
@@ -82,25 +82,12 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 # region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
 # s3:ListBucket would open the names of all objects.
 ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
-_ORGANIZATION = "CloudTrail guide, Prepare for creating a trail for your organization"
-_OF_ORGANIZATION_TRAILS = {
-    "organizations:DescribeOrganization": _ORGANIZATION,
-    "organizations:ListAWSServiceAccessForOrganization": _ORGANIZATION,
-    "iam:GetRole": _ORGANIZATION,
-}
 # Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
-        ("kms", "CreateKey"): {
-            "kms:TagResource": "KMS API reference, CreateKey, Tags",
-            # Of multi-Region keys only.
-            "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
-        },
-        ("cloudtrail", "CreateTrail"): {
-            "cloudtrail:AddTags": "CloudTrail API reference, CreateTrail, TagsList",
-            **_OF_ORGANIZATION_TRAILS,
-        },
-        ("cloudtrail", "UpdateTrail"): _OF_ORGANIZATION_TRAILS,
+        (write.service, operation): write.dependent_actions
+        for operation, write in WRITES.items()
+        if write.dependent_actions
     }
 )
 

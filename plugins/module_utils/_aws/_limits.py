@@ -11,11 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from .._operations import WRITES
 from ._stop import NEVER
 
-# Requests a second, for each account and Region. CloudTrail's cannot be raised, and a trail is updated in its home
-# region (KMS guide, "Request quotas"; CloudTrail guide, "Quotas in AWS CloudTrail", all other APIs).
-RATES: Mapping[str, int] = {"CreateKey": 5, "PutKeyPolicy": 15, "UpdateTrail": 1}
+RATES: Mapping[str, int] = {operation: write.per_second for operation, write in WRITES.items() if write.per_second}
 SECOND = 1.0
 
 

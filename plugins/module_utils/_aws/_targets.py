@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailPrerequisites
+from .._operations import WRITES
 from ._access import Access
 from ._calls import (
     bucket_belongs_to,
@@ -124,19 +125,24 @@ def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[st
 
 
 def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
-    """The tags of every trail and key that is to be changed, by ARN; not of what does not exist yet."""
-    aside = ("CreateAlias", "PutBucketPolicy")
-    resources = {change.resource: change for change in changes if change.operation not in aside}
-    born = {change.resource for change in changes if change.before is None}
-    present = {arn: change for arn, change in resources.items() if arn not in born and not arn.endswith(PLACEHOLDER)}
+    """Read the tags of every trail and key that is to be changed, by ARN; what does not exist yet has none."""
+    changes = list(changes)
+    created = {change.resource for change in changes if change.before is None}
     with ThreadPoolExecutor() as pool:
         reads = {
-            arn: pool.submit(trail_tags, account.access, change.region, arn)
-            if change.operation in ("UpdateTrail", "StartLogging")
-            else pool.submit(list_key_tags, account.key_access(arn.split(":")[4]), change.region, arn)
-            for arn, change in present.items()
+            change.resource: pool.submit(_tags, account, change)
+            for change in changes
+            if WRITES[change.operation].resource in ("trail", "key")
+            and change.resource not in created
+            and not change.resource.endswith(PLACEHOLDER)
         }
         return {arn: read.result() for arn, read in reads.items()}
+
+
+def _tags(account: Account, change: Change) -> dict[str, str] | ReadError:
+    if WRITES[change.operation].resource == "trail":
+        return trail_tags(account.access, change.region, change.resource)
+    return list_key_tags(account.key_access(change.resource.split(":")[4]), change.region, change.resource)
 
 
 def missing_principals(account: Account, arns: Iterable[str]) -> list[str]:

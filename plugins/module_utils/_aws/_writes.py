@@ -2,121 +2,210 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The writes: how each is sent, which errors pass by themselves, and how to see whether it is done."""
+"""The writes: how each is sent, which errors pass by themselves, and how to see whether it is done.
+
+What is to be known of an operation beforehand stands in its row of `_operations`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeAlias, TypeVar
 
-from .._model import Change, Operation, TrailStatus
+from .._model import Change, Missing, ReadError, TrailStatus, next_step
+from .._next_steps import is_transient
+from .._operations import ALREADY_THERE, TRANSIENT, UNSEEN_POLICY, WRITES, Operation
 from ._access import Access
-from ._calls import key_metadata, key_rotation, trail_status
+from ._calls import (
+    alias_target,
+    bucket_policy,
+    key_metadata,
+    key_policy,
+    key_rotation,
+    trail_settings,
+    trail_status,
+)
+from ._pace import Pace
 from ._resources import Account
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from botocore.parsers import ResponseParserError
 
+Fact = TypeVar("Fact")
+SamePolicy: TypeAlias = Callable[["str | None", "str | None"], bool]
+
 SERVER_ERROR = 500  # and above: the HTTP status of a service that fails itself
-# The request was refused and nothing was done (SDK reference, "Retry behavior"; KMS guide, "Throttling requests").
-THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"))
-# It may pass, and the request may be sent again: CloudTrail says "wait a few minutes" (ConflictException).
-PASSING = THROTTLING | frozenset(
-    ("ConflictException", "DependencyTimeoutException", "KMSInternalException", "InternalFailure")
-)
-# It shows only late what is there: the look right before each of these writes saw nothing.
-ALREADY_THERE = frozenset(("AlreadyExistsException", "TrailAlreadyExistsException"))
-# What UpdateTrail and CreateTrail say of a key that is not there, or does not work (CloudTrail API reference,
-# UpdateTrail); KmsException stands for every other trouble with the key.
-_UNSEEN_KEY = ("KmsKeyNotFoundException", "KmsKeyDisabledException", "KmsException")
-# What they say of a policy that does not allow them what they need (same page).
-UNSEEN_POLICY = frozenset(("InsufficientEncryptionPolicyException", "InsufficientS3BucketPolicyException"))
-# What a service answers while it does not see yet what was just written, by this run or by somebody else (KMS guide,
-# "Eventual consistency"; S3 guide, "Amazon S3 data consistency model": configurations of buckets).
-PROPAGATION: Mapping[Operation, frozenset[str]] = {
-    "CreateAlias": frozenset(("NotFoundException",)),
-    "PutKeyPolicy": frozenset(("NotFoundException",)),
-    "CancelKeyDeletion": frozenset(("NotFoundException", "KMSInvalidStateException")),
-    "EnableKey": frozenset(("NotFoundException", "KMSInvalidStateException")),
-    "EnableKeyRotation": frozenset(("NotFoundException", "DisabledException", "KMSInvalidStateException")),
-    "PutBucketPolicy": frozenset(("NoSuchBucket",)),
-    "CreateTrail": frozenset((*_UNSEEN_KEY, *UNSEEN_POLICY, "S3BucketDoesNotExistException")),
-    "UpdateTrail": frozenset((*_UNSEEN_KEY, "InsufficientEncryptionPolicyException", "TrailNotFoundException")),
-    "StartLogging": frozenset(("TrailNotFoundException",)),
-}
-_SERVICES: Mapping[Operation, str] = {
-    "CreateTrail": "cloudtrail",
-    "UpdateTrail": "cloudtrail",
-    "StartLogging": "cloudtrail",
-    "PutBucketPolicy": "s3",
-}
-
-
-def service_of(change: Change) -> str:
-    """The AWS service that a change is sent to."""
-    return _SERVICES.get(change.operation, "kms")
 
 
 def access_for(account: Account, change: Change) -> Access:
-    """The credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
+    """Return the credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
-    return account.access if change.operation in _SERVICES else account.key_access(owner)
+    return account.key_access(owner) if WRITES[change.operation].is_sent_by_key_owner else account.access
 
 
 def send(account: Account, change: Change) -> dict[str, Any] | Exception:
     """Send a change once; return AWS's answer, or botocore's error."""
     access = access_for(account, change)
     try:
-        return access.send_once(service_of(change), change.region, change.operation, **change.parameters)
+        return access.send_once(WRITES[change.operation].service, change.region, change.operation, **change.parameters)
     except (ClientError, BotoCoreError, ResponseParserError) as error:
         return error
 
 
 def code_of(error: Exception) -> str:
-    """AWS's error code, or the name of the SDK's exception where no answer came."""
+    """Return AWS's error code, or the name of the SDK's exception where no answer came."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__
 
 
 def no_clear_answer(error: Exception) -> bool:
-    """Whether it is open if the request was carried out: the connection broke, or the service itself failed."""
+    """Return whether AWS may have done it all the same: the connection broke, or the service itself failed."""
     if isinstance(error, ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
 def is_retryable(error: Exception, operation: Operation, *, is_there: bool, is_allowed: bool) -> bool:
-    """Whether the same request may succeed later.
+    """Return whether the same request may succeed later.
 
-    `is_there`: what the request stands on was written by this run, or read as there and fit for use, so that AWS does
-    not see it yet; `is_allowed`: the policy that it needs was, too.
+    `is_there`: this run wrote what the request needs, or read it as there and fit for use, so that AWS does not see it
+    yet. `is_allowed`: the same is true of the policy that the request needs.
     """
     code = code_of(error)
-    if code in PROPAGATION.get(operation, ()):
+    if code in WRITES[operation].unseen:
         return is_allowed if code in UNSEEN_POLICY else is_there
-    return code in PASSING | ALREADY_THERE or no_clear_answer(error)
+    return code in TRANSIENT | ALREADY_THERE or no_clear_answer(error)
 
 
-def is_done(account: Account, change: Change) -> bool:
-    """Whether AWS shows what the change was to bring about; False too where that cannot be read."""
-    return _LOOKS[change.operation](access_for(account, change), change)
+class FailedError(Exception):
+    """A change that did not come about; the message says why and what to do."""
 
 
-def _is_kept(access: Access, change: Change) -> bool:
-    metadata = key_metadata(access, change.region, change.resource)
-    return isinstance(metadata, dict) and metadata["KeyState"] != "PendingDeletion"
+class StaleError(Exception):
+    """Somebody else changed what the plan rests on; the message says what, `applied` whether the change was done."""
+
+    def __init__(self, message: str, *, applied: bool = False) -> None:
+        super().__init__(message)
+        self.applied = applied
 
 
-def _is_enabled(access: Access, change: Change) -> bool:
-    metadata = key_metadata(access, change.region, change.resource)
-    return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
+@dataclass(frozen=True)
+class Present:
+    """What AWS shows now. It is read until AWS answers, or refuses, or the time is up.
+
+    `same_policy` compares two policies, which AWS lays out anew.
+    """
+
+    account: Account
+    pace: Pace
+    same_policy: SamePolicy
+
+    def read(self, what: str, look: Callable[[], Fact | ReadError]) -> Fact:
+        """Return the fact. Raises FailedError where it cannot be read: nothing is overwritten unseen."""
+        for attempt in count():
+            found = look()
+            if not isinstance(found, ReadError):
+                return found
+            if not is_transient(found.code) or not self.pace.wait(attempt):
+                raise FailedError(
+                    f"{what} could not be read while it was being written: {found.code}: {found.message}. "
+                    f"{next_step(found)} The next run carries on."
+                )
+        raise AssertionError  # count() has no end
+
+    def policy(self, arn: str, region: str) -> str | None:
+        """Return the policy of a key or a bucket; a bucket may have none, and its ARN has no region."""
+        _arn, _partition, service, key_region, owner, name = arn.split(":", 5)
+
+        def look() -> str | ReadError | None:
+            if service == "s3":
+                return bucket_policy(self.account.access, region, name)
+            return key_policy(self.account.key_access(owner), key_region, arn)
+
+        return self.read(f"The policy of {arn}", look)
+
+    def has_policy(self, present: object, policy: object) -> bool:
+        """Return whether two policies say the same; a bucket may have none."""
+        one, other = (None if each is None else str(each) for each in (present, policy))
+        return self.same_policy(one, other)
+
+    def trail(self, change: Change) -> dict[str, Any] | None:
+        """Return the trail as its home region shows it; None where it is not there."""
+        access = access_for(self.account, change)
+        return self.read(change.resource, lambda: trail_settings(access, change.region, change.resource))
 
 
-def has_all(trail: Mapping[str, Any], change: Change) -> bool:
-    """Whether a trail, as DescribeTrails shows it, has all that the change sends."""
+def is_done(present: Present, change: Change) -> bool:
+    """Return whether AWS shows what the change is to bring about.
+
+    Raises StaleError where AWS shows neither that nor what the plan found. A change that replaces nothing is not done
+    where AWS does not answer: it may be sent unseen.
+    """
+    return _IS_DONE[change.operation](present, change)
+
+
+def changed_by_somebody(arn: str) -> StaleError:
+    """Return the error that stops the plan where a policy is not the one that was read."""
+    return StaleError(f"The policy of {arn} was changed by somebody else.")
+
+
+def _is_alias_of_key(present: Present, change: Change) -> bool:
+    """Raise StaleError where another run gave the alias to a key first: two runs at once end with one key in use."""
+    alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
+    access = access_for(present.account, change)
+    target = present.read(alias, lambda: alias_target(access, change.region, alias))
+    if target == key_arn or isinstance(target, Missing):
+        return bool(target == key_arn)
+    raise StaleError(
+        f"{alias} in {change.region} was given to {target} while this run was under way, so that key is used. "
+        f"The key {key_arn} is not in use: if no other run has taken it, schedule its deletion."
+    )
+
+
+def _has_planned_policy(present: Present, change: Change) -> bool:
+    policy = present.policy(change.resource, change.region)
+    if present.has_policy(policy, change.after["policy"]):
+        return True
+    if not present.has_policy(policy, (change.before or {})["policy"]):
+        raise changed_by_somebody(change.resource)
+    return False
+
+
+def _is_created_trail(present: Present, change: Change) -> bool:
+    """Raise StaleError where another trail has the name; read before the first CreateTrail too, which may be a second.
+
+    The answer to the first may have been lost.
+    """
+    trail = present.trail(change)
+    prefix = change.parameters.get("S3KeyPrefix")
+    if trail is not None and not (_has_all(trail, change) and trail.get("S3KeyPrefix") == prefix):
+        raise StaleError(f"Somebody else has created {change.resource}.")
+    return trail is not None
+
+
+def _is_updated_trail(present: Present, change: Change) -> bool:
+    """Raise StaleError where the trail has neither the planned key nor the one before.
+
+    UpdateTrail knows no condition (CloudTrail API reference). A trail that does not show is left to it.
+    """
+    trail = present.trail(change)
+    if trail is None or _has_all(trail, change):
+        return trail is not None
+    key_arn = trail.get("KmsKeyId")
+    if key_arn == change.after["kms_key_arn"]:
+        return False
+    if (key_arn or None) != (change.before or {})["kms_key_arn"]:
+        raise StaleError(f"Somebody else has changed the key of {change.resource} to {key_arn or 'none'}.")
+    return False
+
+
+def _has_all(trail: Mapping[str, Any], change: Change) -> bool:
+    """Return whether a trail, as DescribeTrails shows it, has all that the change sends."""
     return all(trail.get(_SHOWN.get(name, name)) == sent for name, sent in change.parameters.items() if name in _SEEN)
 
 
@@ -135,18 +224,34 @@ _SEEN = frozenset(
 )
 
 
-def _trail_logs(access: Access, change: Change) -> bool:
-    status = trail_status(access, change.region, change.resource)
+def _is_kept(present: Present, change: Change) -> bool:
+    metadata = key_metadata(access_for(present.account, change), change.region, change.resource)
+    return isinstance(metadata, dict) and metadata["KeyState"] != "PendingDeletion"
+
+
+def _is_enabled(present: Present, change: Change) -> bool:
+    metadata = key_metadata(access_for(present.account, change), change.region, change.resource)
+    return isinstance(metadata, dict) and bool(metadata["KeyState"] == change.after["state"])
+
+
+def _is_logging(present: Present, change: Change) -> bool:
+    status = trail_status(access_for(present.account, change), change.region, change.resource)
     return isinstance(status, TrailStatus) and status.is_logging
 
 
-def _rotates(access: Access, change: Change) -> bool:
-    return key_rotation(access, change.region, change.resource) is True
+def _is_rotating(present: Present, change: Change) -> bool:
+    return key_rotation(access_for(present.account, change), change.region, change.resource) is True
 
 
-_LOOKS: Mapping[Operation, Callable[[Access, Change], bool]] = {
+# CreateKey is missing: AWS knows no name for a new key, so `_apply` looks for its tags and policy.
+_IS_DONE: Mapping[Operation, Callable[[Present, Change], bool]] = {
+    "CreateAlias": _is_alias_of_key,
+    "PutKeyPolicy": _has_planned_policy,
     "CancelKeyDeletion": _is_kept,
     "EnableKey": _is_enabled,
-    "StartLogging": _trail_logs,
-    "EnableKeyRotation": _rotates,
+    "PutBucketPolicy": _has_planned_policy,
+    "CreateTrail": _is_created_trail,
+    "UpdateTrail": _is_updated_trail,
+    "StartLogging": _is_logging,
+    "EnableKeyRotation": _is_rotating,
 }

@@ -9,28 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._model import Bucket, Change, Key, Operation, Trail
+from .._model import Bucket, Change, Key, Trail
+from .._operations import WRITES
 from ._birth import birth_tags
 from ._wish import KeyWish, TrailWish
 
-# A policy comes before the trail that needs it; rotation last, since nothing waits for it.
-ORDER: tuple[Operation, ...] = (
-    "CreateKey",
-    "CreateAlias",
-    "PutKeyPolicy",
-    "CancelKeyDeletion",
-    "EnableKey",
-    "PutBucketPolicy",
-    "CreateTrail",
-    "UpdateTrail",
-    "StartLogging",
-    "EnableKeyRotation",
-)
+_ORDER = tuple(WRITES)
 
 
 def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     """The changes in the order in which they are applied, the same for the same changes."""
-    return tuple(sorted(changes, key=lambda change: (ORDER.index(change.operation), change.resource)))
+    return tuple(sorted(changes, key=lambda change: (_ORDER.index(change.operation), change.resource)))
 
 
 def create_key(key: Key, policy: str, wish: KeyWish) -> Change:

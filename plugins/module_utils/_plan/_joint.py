@@ -16,7 +16,8 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from .._checks import Settings
-from .._model import PLACEHOLDER, Change, Key, Operation, Snapshot, Trail
+from .._model import PLACEHOLDER, Change, Key, Snapshot, Trail
+from .._operations import WRITES
 from .._policy import Known
 from ._changes import sort_changes
 from ._key_changes import KeyUse, key_changes, rotation
@@ -29,14 +30,7 @@ from ._wish import RefusedError, Wish
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
 KeyName: TypeAlias = tuple[str, "str | None"]
 
-OF_A_KEY: tuple[Operation, ...] = (
-    "CreateKey",
-    "CreateAlias",
-    "PutKeyPolicy",
-    "CancelKeyDeletion",
-    "EnableKey",
-    "EnableKeyRotation",
-)
+OF_A_KEY = tuple(operation for operation, write in WRITES.items() if write.is_sent_by_key_owner)
 # In these the accounts that share a key must agree: the key is changed once, by what all of them ask for.
 AGREED = ("key", "key_id", "statements", "allow_enable_key", "allow_cancel_deletion")
 

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from .._checks import USABLE_STATES
 from .._model import Bucket, Change, Key, Missing, Prerequisites, ReadError, Snapshot, Trail, TrailStatus
+from .._operations import WRITES
 from .._permissions import iam_action
 
-OF_A_TRAIL = ("CreateTrail", "UpdateTrail", "StartLogging")
+OF_A_TRAIL = tuple(operation for operation, write in WRITES.items() if write.resource == "trail")
 
 
 def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, Key]) -> Snapshot:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .._model import Change, Key, Operation, Snapshot
+from .._model import Change, Key, Snapshot
+from .._operations import Operation
 from .._permissions import iam_action
 from .._policy import Outcome, Policy, PolicyError, Request, Statement, decide, parse, write_request
 from ._wish import Wish
