@@ -26,6 +26,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     AUDIT_ACTIONS,
     DEPENDENT_ACTIONS,
     ENFORCEMENT_ACTIONS,
+    IAM_ACTIONS,
     INVENTORY_ACTIONS,
     PROVISIONING_ACTIONS,
 )
@@ -93,9 +94,11 @@ KEYS_AND_ALIASES = (*KEYS, "arn:{partition}:kms:*:*:alias/*")
 BUCKETS = ("arn:{partition}:s3:::*",)
 
 _LOOK = Grant("LookAround")
-_READ_TRAILS = Grant("ReadTrails", TRAILS)
-_READ_KEYS = Grant("ReadKeys", KEYS)
-_READ_BUCKETS = Grant("ReadBuckets", BUCKETS)
+_READS = {
+    "cloudtrail": Grant("ReadTrails", TRAILS),
+    "kms": Grant("ReadKeys", KEYS),
+    "s3": Grant("ReadBuckets", BUCKETS),
+}
 _PRINCIPALS = Grant("LookUpPrincipals", ("arn:{partition}:iam::*:role/*", "arn:{partition}:iam::*:user/*"))
 
 
@@ -110,6 +113,7 @@ def _write_grant(write: Write) -> Grant:
 
 
 GRANTS: Mapping[str, Grant] = {
+    **{action: _READS.get(service, _LOOK) for (service, _operation), action in IAM_ACTIONS.items()},
     **{f"{write.service}:{operation}": _write_grant(write) for operation, write in WRITES.items()},
     # A bucket that is not there yet is nobody's.
     **{name: Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
@@ -117,20 +121,9 @@ GRANTS: Mapping[str, Grant] = {
     **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", BUCKETS, OWN_ACCOUNT)),
     "cloudtrail:AddTags": Grant("CreateTheTrail", TRAILS),
     **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
-    "ec2:DescribeRegions": _LOOK,
     "cloudtrail:DescribeTrails": _LOOK,
-    "organizations:ListDelegatedServicesForAccount": _LOOK,
-    "organizations:DescribeOrganization": _LOOK,
     "kms:ListAliases": _LOOK,
-    "cloudtrail:GetTrailStatus": _READ_TRAILS,
-    "kms:DescribeKey": _READ_KEYS,
-    "kms:GetKeyPolicy": _READ_KEYS,
-    "kms:GetKeyRotationStatus": _READ_KEYS,
-    "s3:GetBucketPolicy": _READ_BUCKETS,
-    "s3:GetEncryptionConfiguration": _READ_BUCKETS,
     "kms:ListKeys": _LOOK,
-    "kms:ListResourceTags": _READ_KEYS,
-    "cloudtrail:ListTags": _READ_TRAILS,
     "kms:CreateKey": Grant("CreateKeys", condition={**NEW_KEY, **NO_LOCKOUT, **OUR_TAG}),
     "kms:TagResource": Grant("TagNewKeys", KEYS, OUR_TAG),
     "kms:PutKeyPolicy": Grant("AddToKeyPolicies", KEYS, {**OWN_ACCOUNT, **NO_LOCKOUT}),

@@ -146,7 +146,7 @@ def is_done(present: Present, change: Change) -> bool:
     Raises StaleError where AWS shows neither that nor what the plan found. A change that replaces nothing is not done
     where AWS does not answer: it may be sent unseen.
     """
-    return _IS_DONE[change.operation](present, change)
+    return IS_DONE[change.operation](present, change)
 
 
 def changed_by_somebody(arn: str) -> StaleError:
@@ -244,7 +244,7 @@ def _is_rotating(present: Present, change: Change) -> bool:
 
 
 # CreateKey is missing: AWS knows no name for a new key, so `_apply` looks for its tags and policy.
-_IS_DONE: Mapping[Operation, Callable[[Present, Change], bool]] = {
+IS_DONE: Mapping[Operation, Callable[[Present, Change], bool]] = {
     "CreateAlias": _is_alias_of_key,
     "PutKeyPolicy": _has_planned_policy,
     "CancelKeyDeletion": _is_kept,

@@ -88,7 +88,7 @@ def changed(key: Key, change: Change) -> Key:
         return replace(key, aliases=_with_alias(key, change.resource))
     if change.operation == "EnableKeyRotation":
         return replace(key, rotation_enabled=True)
-    rotation = _untold_rotation(key) if change.operation == "CancelKeyDeletion" else key.rotation_enabled
+    rotation = _untold_rotation(key) if key.state == "PendingDeletion" else key.rotation_enabled
     return replace(key, state=str(change.after["state"]), deletion_date=None, rotation_enabled=rotation)
 
 

@@ -1,0 +1,39 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The recipes of CONTRIBUTING.md name every file that a new AWS call touches, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def recipe(title: str) -> set[str]:
+    """Return the files that the steps of a recipe begin with or name by their path."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"`((?:plugins|tests)/[\w/]+\.py)`", section))
+
+
+def files_with(*names: str) -> set[str]:
+    """Return the files of the plugins and the fake AWS in which one of the names occurs."""
+    name = re.compile("|".join(names))
+    files = [path for folder in ("plugins", "tests/fakeaws") for path in (ROOT / folder).rglob("*.py")]
+    return {str(path.relative_to(ROOT)) for path in files if name.search(path.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("Add a read call", ('"(cloudtrail:)?ListTags"', r"\btrail_tags\b")),
+        ("Add a write call", ('"CancelKeyDeletion"', r"\bcancel_key_deletion\b")),
+    ],
+)
+def test_recipe_names_the_files_of_a_call(title: str, names: tuple[str, ...]) -> None:
+    assert files_with(*names) == recipe(title)
