@@ -47,6 +47,11 @@ class ReadError:
     message: str
 
 
+@dataclass(frozen=True)
+class LeftToOwnerError(ReadError):
+    """A fact that is not read here: another account of the run owns the trail, and its row holds the fact."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrganizationAccount:
     """An account of an organization, and where it stands (Organizations API reference, Account).
@@ -214,7 +219,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule judged for one trail. `level` tells whether the trail's verdict hangs on it."""
+    """One rule judged for one trail. `level` tells whether the trail's verdict hangs on it.
+
+    `unread` is the fact that was not read, where the rule could not be judged for that.
+    """
 
     rule: str
     status: Status
@@ -224,6 +232,7 @@ class Finding:
     evidence: Mapping[str, object] = field(default_factory=dict)
     remediation: str = ""
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: ReadError | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ._limits import Limits
 from ._organizations import open_organization, read_organization, with_tags
 from ._pace import Pace
 from ._resources import Account
-from ._snapshot import TOLD, told_by_owner
+from ._snapshot import left_to_owner
 from ._stop import Stop, on_signals
 from ._sweep import AccountSessions, Reading, contain_failures, read_account_again, sweep
 from ._targets import (
@@ -27,7 +27,6 @@ from ._targets import (
 )
 
 __all__ = [
-    "TOLD",
     "Access",
     "Account",
     "AccountSessions",
@@ -42,6 +41,7 @@ __all__ = [
     "collect_garbage_seldom",
     "connect",
     "contain_failures",
+    "left_to_owner",
     "missing_principals",
     "on_signals",
     "open_organization",
@@ -53,7 +53,6 @@ __all__ = [
     "read_targets",
     "read_trail_prerequisites",
     "sweep",
-    "told_by_owner",
     "wait_for_deliveries",
     "with_tags",
 ]

@@ -7,13 +7,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from .._model import Bucket, Key, Organization, Ownership, ReadError, Snapshot, Trail, TrailStatus, next_step
+from .._model import (
+    Bucket,
+    Key,
+    LeftToOwnerError,
+    Organization,
+    Ownership,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailStatus,
+    next_step,
+)
 from .._permissions import iam_action
 from .._scope import Role, Scope
 from ._access import Access, AwsError
@@ -31,8 +42,6 @@ from ._calls import (
 from ._resources import Account, BucketFact, Credential, KeyFact, Shared, first_answer, read_keys_and_buckets
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
-# The code of a fact that stands in the row of another account of the sweep.
-TOLD = "ToldByOwner"
 _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", re.IGNORECASE)
 
 
@@ -161,10 +170,10 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
             _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
         ),
         keys={
-            **{r["KmsKeyId"]: told_by_owner("kms", "DescribeKey", r) for r in elsewhere if r.get("KmsKeyId")},
+            **{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in elsewhere if r.get("KmsKeyId")},
             **keys,
         },
-        buckets={**{r["S3BucketName"]: told_by_owner("s3", "HeadBucket", r) for r in elsewhere}, **buckets},
+        buckets={**{r["S3BucketName"]: left_to_owner("s3", "HeadBucket", r) for r in elsewhere}, **buckets},
         errors=seen.errors,
         regions=seen.regions,
         regions_left_out=seen.left_out,
@@ -189,11 +198,12 @@ def with_ram_policies(
     return replace(snapshot, keys={**snapshot.keys, **found}) if found else snapshot
 
 
-def told_by_owner(service: str, operation: str, record: dict[str, Any]) -> ReadError:
-    """What stands for a fact that is read in the account of the trail's owner."""
+def left_to_owner(service: str, operation: str, record: Mapping[str, Any]) -> LeftToOwnerError:
+    """Return what stands for a fact that is read in the account of the trail's owner."""
     owner = record["TrailARN"].split(":")[4]
     message = f"the account {owner} owns the trail, and its row tells"
-    return ReadError(service, operation, iam_action(service, operation), record["HomeRegion"], TOLD, message)
+    action = iam_action(service, operation)
+    return LeftToOwnerError(service, operation, action, record["HomeRegion"], "ToldByOwner", message)
 
 
 def caller_identity(access: Access) -> str:
@@ -338,7 +348,7 @@ def _trail(
         bucket_name=record["S3BucketName"],
         bucket_prefix=record.get("S3KeyPrefix"),
         kms_key_arn=record.get("KmsKeyId") or None,
-        status=status.result() if status else told_by_owner("cloudtrail", "GetTrailStatus", record),
+        status=status.result() if status else left_to_owner("cloudtrail", "GetTrailStatus", record),
         log_file_validation=record.get("LogFileValidationEnabled", False),
     )
 

@@ -154,6 +154,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         evidence=result.evidence,
         remediation=addressed(result.remediation, "" if trail.ownership == "owned" else trail.account_id),
         frameworks=rule.frameworks,
+        unread=result.unread,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 

@@ -163,6 +163,7 @@ class Result:
     remediation: str = ""
     evidence: Evidence | Mapping[str, ReaderEvidence] = field(default_factory=Evidence)
     advice: bool = False
+    unread: ReadError | None = None
 
 
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")
@@ -178,6 +179,7 @@ def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
         f"{what} could not be read: {error.operation} in {error.region} answered {error.code} ({error.message}).",
         remedy or next_step(error),
         {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
+        unread=error,
     )
 
 

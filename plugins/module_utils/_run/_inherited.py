@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from .._aws import told_by_owner
+from .._aws import left_to_owner
 from .._checks import assess
 from .._model import Change, Key, Snapshot, Trail
 from ._task import Outcome, Run, RunOutcome, Task, open_questions
@@ -71,7 +71,7 @@ def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -
     told = [trail for trail in trails if trail.arn in keys and trail.arn.split(":")[4] != seen.account_id]
     read = {trail.kms_key_arn for trail in trails if trail not in told}
     owners = {
-        trail.kms_key_arn: told_by_owner("kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region})
+        trail.kms_key_arn: left_to_owner("kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region})
         for trail in told
         if trail.kms_key_arn and trail.kms_key_arn not in read
     }

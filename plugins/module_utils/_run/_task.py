@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .._aws import TOLD
 from .._checks import AccountVerdict, Settings, keys_in_doubt
-from .._model import Backup, Change, Snapshot
+from .._model import Backup, Change, LeftToOwnerError, Snapshot
 from .._plan import Wish
 from .._scope import AccountScope, Scope
 
@@ -92,7 +91,7 @@ def open_questions(after: AccountVerdict) -> Iterator[str]:
         f"{found.rule} of {trail.trail.arn}"
         for trail in after.trails
         for found in trail.findings
-        if found.status == "unknown" and found.level == "required" and found.evidence.get("code") != TOLD
+        if found.status == "unknown" and found.level == "required" and not isinstance(found.unread, LeftToOwnerError)
     )
     unread = sorted(f"{error.iam_action} in {error.region}" for error in after.snapshot.errors)
     if unknown or unread:

@@ -9,13 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, ReadError, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Change,
+    LeftToOwnerError,
+    ReadError,
+    Snapshot,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import changed
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._inherited import as_owners_leave_them
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, RunOutcome, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import (
+    Outcome,
+    Run,
+    RunOutcome,
+    Task,
+    open_questions,
+)
 from tests.unit.checks import build
 from tests.unit.plan.build import OTHER, OTHER_ARN
 
@@ -50,8 +63,17 @@ def test_the_key_that_an_account_s_own_trails_leave_is_the_owner_s_to_tell_of() 
         owner=foreseen(of_owner, of_owner),
     )
     left = keys[build.KEY.arn]
-    assert isinstance(left, ReadError)
+    assert isinstance(left, LeftToOwnerError)
     assert (left.code, keys[OTHER_ARN]) == ("ToldByOwner", OTHER)
+
+
+@pytest.mark.parametrize(("kind", "is_open"), [(LeftToOwnerError, False), (ReadError, True)])
+def test_only_what_the_owner_s_row_holds_is_no_open_question(kind: type[ReadError], is_open: bool) -> None:
+    """By its kind, not by its code: no answer of AWS is taken for it."""
+    fact = kind("kms", "DescribeKey", "kms:DescribeKey", "eu-central-1", "ToldByOwner", "its row tells")
+    judged = assess(build.snapshot(key=fact), Settings())
+    assert judged.verdict == "unknown"
+    assert bool([*open_questions(judged)]) is is_open
 
 
 def test_a_key_is_as_the_first_who_uses_it_changes_it_for_all_who_have_it() -> None:
