@@ -52,8 +52,8 @@ def test_a_statement_that_is_lost_is_found(
     assert any(each.startswith("foreign statements of arn:aws:kms:") for each in failures), failures
 
 
-# Four accounts, two of which share a key of the security account, which a third one has only to look at.
-SHARED = "7-32"
+# Two accounts, one of which owns the key that they share, and the bucket of its own trail.
+SHARED = "7-1214"
 
 
 def test_an_organization_is_what_its_name_says() -> None:
