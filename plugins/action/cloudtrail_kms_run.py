@@ -305,7 +305,8 @@ class ActionModule(ActionBase):
                 "changed": False,
                 "ansible_facts": {"cloudtrail_kms": with_unused(None, unused)},
             }
-        told = self._execute(MODULES[own["mode"]], self._asked(own, members, options, task_vars), task_vars)
+        asked = self._asked(own, members, options, task_vars)
+        told = self._execute(MODULES[own["mode"]], asked, task_vars, unread=len(unused))
         if "before" in told:
             missing = with_unused(None, unused) if unused else None
             enforced: dict[str, Any] = with_after(told, missing)
@@ -332,8 +333,13 @@ class ActionModule(ActionBase):
             return {**_of_run(options, own["mode"]), **sweep_options(members, lenders), **play}
         return {**options, **play}
 
-    def _execute(self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Run the module; while it audits many, show how far it is, where it runs on this machine."""
+    def _execute(
+        self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None, *, unread: int = 0
+    ) -> dict[str, Any]:
+        """Run the module; while it audits many, show how far it is, where it runs on this machine.
+
+        `unread` accounts are hosts too, and the module does not count them.
+        """
         # Ansible looks for what the module imports: collecting garbage meanwhile would go through all that this
         # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
         gc.freeze()
@@ -341,7 +347,8 @@ class ActionModule(ActionBase):
             if name == MODULES["audit"] and "accounts" in options and self._connection.transport == "local":
                 with suppress(OSError):
                     path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
-                    stack.enter_context(following(Path(path), self._say))
+                    aside = f" ({unread} not active, not read)" if unread else ""
+                    stack.enter_context(following(Path(path), lambda line: self._say(f"{line}{aside}")))
                     options = {**options, "progress_path": path}
             told: dict[str, Any] = self._execute_module(f"aws_baseline.cloudtrail.{name}", options, task_vars=task_vars)
             return told

@@ -147,7 +147,8 @@ def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> 
 
 def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
     findings = [
-        {**found, "remediation": addressed(found["remediation"], owner["account_id"])} for found in seen["findings"]
+        {**found, "remediation": addressed(found["remediation"], owner["account_id"], found["evidence"])}
+        for found in seen["findings"]
     ]
     return {**seen, "ownership": trail["ownership"], "findings": findings}
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .._model import NOT_IN_USE, Finding, Level, Snapshot, Trail
@@ -152,20 +152,24 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         severity="low" if result.advice else rule.severity,
         message=result.message,
         evidence=result.evidence,
-        remediation=addressed(result.remediation, "" if trail.ownership == "owned" else trail.account_id),
+        remediation=addressed(
+            result.remediation, "" if trail.ownership == "owned" else trail.account_id, result.evidence
+        ),
         frameworks=rule.frameworks,
         unread=result.unread,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 
-def addressed(remediation: str, owner: str) -> str:
-    """Say who has to act, where that is an owner that is not the account itself."""
-    return (
-        f"In account {owner}, which owns this organization trail: {remediation}"
-        if owner and remediation
-        else remediation
-    )
+def addressed(remediation: str, owner: str, evidence: Mapping[str, object]) -> str:
+    """Say who has to act, where that is an owner that is not the account itself.
+
+    Of what could not be read the remedy says itself who lacks the permission, and the key or bucket may be a third
+    account's.
+    """
+    if not owner or not remediation or "iam_action" in evidence:
+        return remediation
+    return f"In account {owner}, which owns this organization trail: {remediation}"
 
 
 def _under_exceptions(finding: Finding, subject: Subject) -> Finding:

@@ -110,7 +110,10 @@ def _grants(
         ) from error
     except MergeRefusedError as error:
         if any(each.fails for each in use.granted):
-            raise RefusedError(str(error)) from error
+            raise RefusedError(
+                f"{error} If it stays, leave the trail out by exceptions or trails, or give it another key by key_id "
+                "and replace_compliant_key."
+            ) from error
         warn(str(error))
         return
     if merged is not present:

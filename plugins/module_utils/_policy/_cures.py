@@ -46,7 +46,7 @@ def cure(denying: Sequence[Statement], request: Request) -> str:
 def exemption(statement: Statement, request: Request) -> str:
     """How the caller is exempted from a statement that denies, or may deny; who decides where it is aimed at it."""
     if _is_aimed(statement, request):
-        return f"{statement.label} is aimed at {request.principal}, and whoever wrote it decides whether that is meant"
+        return f"{statement.label} is aimed at {request.principal}, and its author decides whether that is meant"
     return f"in {statement.label}, {_exempted(statement, request)}"
 
 

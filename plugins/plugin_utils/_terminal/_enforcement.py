@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ...module_utils._facts import replace_accounts
@@ -38,6 +39,10 @@ _STATUS_TONES: Mapping[str, Tone] = {
     "failed": "bad",
     "not_attempted": "quiet",
 }
+
+
+# Trails in one reason, of those that others share.
+_NAMED = 3
 
 
 def with_after(told: Mapping[str, Any], unused: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     changes, alone = enforcement["changes"], _alone(enforcement)
     statuses = Counter(change["status"] for change in changes)
     tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
-    changed = len({change["account_id"] for change in changes}) or len(enforcement["before"]["accounts"])
+    changed = len(_changed_accounts(enforcement)) or len(enforcement["before"]["accounts"])
     whose = f"account {alone}" if alone else count(changed, "account")
     lines = [f"Changes to {printable(whose)}: {tally}", ""]
     if changes:
@@ -94,6 +99,17 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
     lines += detail_lines(f"As variables of the role: {variables}.", width) if variables else ()
     return "\n".join(lines).rstrip()
+
+
+def _changed_accounts(enforcement: Mapping[str, Any]) -> set[str]:
+    """The accounts with changes, without those that have but the key of the trails of others."""
+    changed = {change["account_id"] for change in enforcement["changes"]}
+    trails = {
+        account["account_id"]
+        for account in enforcement["before"]["accounts"]
+        if any(trail["ownership"] != "inherited" for trail in account["trails"])
+    }
+    return changed & trails or changed
 
 
 def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width: int, paint: Paint) -> Iterator[str]:
@@ -136,14 +152,34 @@ def _value(value: object) -> str:
 
 def _reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
     """What was refused and what failed; of many accounts the same is said once, with all that it is about."""
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
         for each in told:
-            alike.setdefault((mark, each["message"]), []).append(each["account_id"])
+            trails, why = ([], each["message"]) if alone else _of_trails(each["message"])
+            alike.setdefault((mark, why), []).append((each["account_id"], trails))
     return [
-        Note(mark=mark, tone="bad", subject="" if alone else named(accounts), text=text, remediation="")
-        for (mark, text), accounts in alike.items()
+        Note(
+            mark=mark,
+            tone="bad",
+            subject="" if alone else named(list(dict.fromkeys(account for account, _trails in about))),
+            text=f"{_trails_named(list(chain.from_iterable(trails for _account, trails in about)))}{why}",
+            remediation="",
+        )
+        for (mark, why), about in alike.items()
     ]
+
+
+def _of_trails(message: str) -> tuple[list[str], str]:
+    """The trails that a message begins with, and what it says of them, which it may say of others as well."""
+    trails, _colon, why = message.partition(": ")
+    arns = trails.removeprefix("The trail ").split(", ")
+    return (arns, why) if why and all(arn.startswith("arn:") and " " not in arn for arn in arns) else ([], message)
+
+
+def _trails_named(arns: Sequence[str]) -> str:
+    """How a reason begins that is about trails, of many of which the first are named."""
+    more = f" and {len(arns) - _NAMED} more" if len(arns) > _NAMED else ""
+    return f"The trail{'s' if len(arns) > 1 else ''} {', '.join(arns[:_NAMED])}{more}: " if arns else ""
 
 
 def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:

@@ -61,7 +61,8 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     for row in rows:
         lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
     asked = as_variables(note.remediation for row in rows for note in row.notes)
-    lines += [*detail_lines(asked, width), ""] if asked else []
+    if asked:
+        lines += [*([""] if lines[-1] else []), *detail_lines(asked, width)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
 
 

@@ -260,7 +260,7 @@ class TestReports:
 
 
 TABLE = dedent("""\
-    Changes to 3 accounts: 2 applied, 1 failed
+    Changes to 2 accounts: 2 applied, 1 failed
 
     ACCOUNT       OPERATION          REGION     RESOURCE                                  STATUS
     555555555555  EnableKeyRotation  us-east-1  key/11111111-2222-3333-4444-555555555555  applied
@@ -284,6 +284,20 @@ AFTER = dedent("""\
     Accounts  1 compliant, 2 non_compliant
     Trails    1 compliant, 2 non_compliant
     CIS 3.5   3 pass (a key is set, whatever its state)""")
+
+
+def test_trails_that_are_refused_for_the_same_reason_are_told_of_once() -> None:
+    """A statement of a shared key that denies is in the way of every account that uses it."""
+    why = "The policy of the key is left as it is."
+    arns = [f"arn:aws:cloudtrail:us-east-1:{each}:trail/main" for each in (ONE, TWO, TWO, THREE)]
+    named = [(ONE, arns[0]), (TWO, f"{arns[1]}, {arns[2]}-2"), (THREE, arns[3])]
+    refusals = [{"account_id": each, "message": f"The trail {arn}: {why}", "options": []} for each, arn in named]
+    refusals.append({"account_id": ONE, "message": "The trail is: not named.", "options": []})
+    shown = render_enforcement(with_after(enforced(refusals=refusals)), width=120, paint=plain)
+    assert " ".join(shown.partition("REFUSED")[2].split()) == (
+        f"accounts {ONE}, {TWO}, {THREE}: The trails {arns[0]}, {arns[1]}, {arns[2]}-2 and 1 more: {why} "
+        f"REFUSED account {ONE}: The trail is: not named."
+    )
 
 
 def test_one_table_tells_of_all_accounts() -> None:

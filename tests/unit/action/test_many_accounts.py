@@ -150,7 +150,10 @@ class TestHosts:
         monkeypatch.setattr(cloudtrail_kms_run, "following", at_once)
         monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", None)
         self.sweep(host(self.ONE), host(self.TWO), transport="local", meanwhile=sweeps)
-        assert "Audited 1 of 2 accounts" in capsys.readouterr().out
+        assert "Audited 1 of 2 accounts\n" in capsys.readouterr().out
+        closed = host("3" * 12, state="SUSPENDED")
+        self.sweep(host(self.ONE), host(self.TWO), closed, transport="local", meanwhile=sweeps)
+        assert "Audited 1 of 2 accounts (1 not active, not read)\n" in capsys.readouterr().out
 
     @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
     def test_are_refused_where_each_would_start_the_run(self, strategy: str) -> None:

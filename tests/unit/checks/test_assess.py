@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, unused_exceptions
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot
 from tests.unit.checks.build import ACCOUNT, NOW, TRAIL_ARN, denied, finding, snapshot
 
 DISABLED: dict[str, Any] = {"state": "Disabled"}
@@ -198,6 +198,18 @@ def test_the_owner_of_an_inherited_trail_is_told_to_act() -> None:
     arn = TRAIL_ARN.replace(ACCOUNT, "999999999999")
     found = finding("trail_has_kms_key", snapshot({**NO_KEY, "arn": arn, "ownership": "inherited"}))
     assert found.remediation.startswith("In account 999999999999, which owns this organization trail: ")
+
+
+def test_who_may_not_read_is_told_to_act_whoever_owns_the_trail() -> None:
+    """The bucket of an organization's trail is mostly a third account's, and the reads are those of the audit."""
+    arn = TRAIL_ARN.replace(ACCOUNT, "999999999999")
+    unread = ReadError("s3", "GetBucketPolicy", "s3:GetBucketPolicy", "us-east-1", "AccessDenied", "No.")
+    trail = {"arn": arn, "ownership": "inherited"}
+    found = finding("bucket_policy_accepts_key", snapshot(trail, bucket={"policy": unread}))
+    assert found.remediation == (
+        "Allow s3:GetBucketPolicy to the principal that asks; where the bucket belongs to another account, audit with "
+        "its credentials, by bucket_assume_role."
+    )
 
 
 def test_frameworks_name_the_control_in_every_version_of_the_benchmark() -> None:

@@ -57,9 +57,7 @@ def deny(folder: str) -> dict[str, Any]:
 EVERYWHERE = allow("*")
 # What lets CloudTrail deliver below the trail's own account, beside the organization's folders.
 MANAGEMENT = allow(f"AWSLogs/{ACCOUNT}/*")
-AIMED = (
-    'Statement "DenyUpload" is aimed at cloudtrail.amazonaws.com, and whoever wrote it decides whether that is meant.'
-)
+AIMED = 'Statement "DenyUpload" is aimed at cloudtrail.amazonaws.com, and its author decides whether that is meant.'
 
 
 def found(

@@ -246,7 +246,8 @@ REFUSED = [
         with_the_trails_own_key,
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey to '
         'cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" is aimed at '
-        "cloudtrail.amazonaws.com, and whoever wrote it decides whether that is meant.",
+        "cloudtrail.amazonaws.com, and its author decides whether that is meant. If it stays, leave the trail out by "
+        "exceptions or trails, or give it another key by key_id and replace_compliant_key.",
     ),
     Bad(
         "bucket policy that denies",

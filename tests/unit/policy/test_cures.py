@@ -50,13 +50,13 @@ TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:tra
         (
             {"StringNotEquals": {"aws:SourceAccount": "1"}, "Bool": {"aws:PrincipalIsAWSService": "true"}},
             {"aws:SourceAccount": "2", "aws:PrincipalIsAWSService": "true"},
-            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant; to let this '
+            f'statement "D" is aimed at {SERVICE}, and its author decides whether that is meant; to let this '
             'call pass, add "2" to the values of aws:SourceAccount.',
         ),
         (
             {"StringEquals": TRAIL_CONTEXT},
             TRAIL_CONTEXT,
-            f'statement "D" is aimed at {SERVICE}, and whoever wrote it decides whether that is meant.',
+            f'statement "D" is aimed at {SERVICE}, and its author decides whether that is meant.',
         ),
     ],
 )

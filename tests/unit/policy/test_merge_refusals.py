@@ -39,7 +39,7 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
             [ROOT, {**DENY, "Action": "kms:Decrypt", "Principal": {"AWS": ROLE}}],
             required(readers=(ROLE,)),
             f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: statement "No" is aimed at '
-            f"{ROLE}, and whoever wrote it decides whether that is meant.",
+            f"{ROLE}, and its author decides whether that is meant.",
         ),
         (
             [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-a"}}}],
