@@ -236,6 +236,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class RequestedKey:
+    """The key to look for: an id or alias of the account `owner`, or an ARN, which says whose it is.
+
+    With `tags`, where the key is missing, those that carry these tags and no alias are looked for.
+    """
+
+    key_id: str
+    owner: str
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class KeyLookup:
     """What stands behind the wished key in one bucket region.
 

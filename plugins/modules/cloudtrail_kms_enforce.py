@@ -510,7 +510,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ..module_utils._aws import AwsError, Limits, Pace, Stop, collect_garbage_seldom, connect, on_signals
+from ..module_utils._aws import AwsError, Pace, Stop, collect_garbage_seldom, connect, on_signals
 from ..module_utils._backup import read_backups
 from ..module_utils._model import BackupError
 from ..module_utils._options import (
@@ -547,9 +547,9 @@ def _enforce_and_end(module: Any, stop: Stop) -> None:
     try:
         run, timeout = _run_of(module), wait_timeout(module.params)
         region, endpoint_url, connection = get_aws_connection_info(module)
-        scope, limits = run.task.scope, Limits(sleep=stop.wait)
+        scope = run.task.scope
         caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
-        outcome = enforce(caller, run, lambda: Pace(timeout, limits=limits, stopped=stop))
+        outcome = enforce(caller, run, Pace.for_each(timeout, stop))
     except (ArgumentError, AwsError, BackupError) as error:
         fail(module, str(error))
     end(module, outcome, run)

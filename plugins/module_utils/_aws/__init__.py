@@ -7,17 +7,13 @@
 from __future__ import annotations
 
 from ._access import Access, AwsError, collect_garbage_seldom, connect
-from ._apply import Applied, apply
-from ._delivery import wait_for_deliveries
-from ._limits import Limits
+from ._apply import Applied, apply, wait_for_deliveries
 from ._organizations import open_organization, read_organization, with_tags
-from ._pace import Pace
+from ._pace import Pace, Stop, on_signals
 from ._resources import Account
 from ._snapshot import left_to_owner
-from ._stop import Stop, on_signals
 from ._sweep import AccountSessions, Reading, contain_failures, read_account_again, sweep
 from ._targets import (
-    RequestedKey,
     missing_principals,
     read_key,
     read_keys,
@@ -32,10 +28,8 @@ __all__ = [
     "AccountSessions",
     "Applied",
     "AwsError",
-    "Limits",
     "Pace",
     "Reading",
-    "RequestedKey",
     "Stop",
     "apply",
     "collect_garbage_seldom",

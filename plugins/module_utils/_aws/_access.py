@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -31,7 +32,6 @@ from ._credentials import (
     static,
 )
 from ._pace import Pace
-from ._shapes import check, whole
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     import botocore.config
@@ -59,6 +59,21 @@ PATIENCE = 60
 # New objects, of those that can refer to each other in a circle, after which Python looks for garbage; it comes with
 # 2,000 or fewer. The clients of one account make some hundred thousand, of which nearly all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+# The types of the Smithy specification, "Simple types", as the SDK's parsers give them.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "timestamp": (datetime,),
+    "blob": (bytes,),
+    "structure": (dict,),
+    "map": (dict,),
+    "list": (list,),
+}
 
 
 class AwsError(Exception):
@@ -251,6 +266,45 @@ def _checked(shape: Any, response: dict[str, Any]) -> dict[str, Any]:
     except TypeError as error:
         raise ResponseParserError(str(error)) from error
     return response
+
+
+def check(shape: Any, value: Any, where: str = "") -> None:
+    """Raise TypeError, naming the member, where a value has not the type that its shape (botocore's) asks for.
+
+    The SDK takes JSON as it comes: where the model has a text, a stand-in for AWS may have sent a list. What is missing
+    in an answer is for its reader to say. Raises UnicodeEncodeError for a text with half a character.
+    """
+    if not _fits(shape.type_name, value):
+        raise TypeError(f"{where or 'the whole'} is {type(value).__name__}, not {shape.type_name}")
+    if isinstance(value, str):
+        value.encode()
+    elif shape.type_name == "structure":
+        for name in shape.members.keys() & value.keys():
+            check(shape.members[name], value[name], f"{where}.{name}".lstrip("."))
+    elif shape.type_name == "map":
+        for each in value.values():
+            check(shape.value, each, f"{where}.*")
+    elif shape.type_name == "list":
+        for each in value:
+            check(shape.member, each, f"{where}[]")
+
+
+def whole(value: Any) -> Any:
+    r"""Return the value with halves of characters as escapes: `\ud800` of six characters.
+
+    JSON can hold half a character (a lone surrogate), which no file, hash or terminal takes.
+    """
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return {name: whole(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _fits(type_name: str, value: object) -> bool:
+    """Return whether the value is of the type; Python takes true for a number, AWS does not."""
+    expected = _TYPES.get(type_name)
+    return expected is None or (isinstance(value, expected) and isinstance(value, bool) is (bool in expected))
 
 
 def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:

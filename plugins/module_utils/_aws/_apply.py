@@ -2,20 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply a plan: one write after the other, each told as applied, failed or not attempted."""
+"""Apply a plan: one write after the other, each reported as applied, failed or not attempted; wait for deliveries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
-from .._model import Change, Prerequisites, ReadError
+from .._model import Change, Prerequisites, ReadError, Trail, TrailStatus
 from .._next_steps import is_transient, step_for
 from .._operations import THROTTLING, UNSEEN_POLICY, WRITES
 from .._permissions import DEPENDENT_ACTIONS, iam_action
+from ._calls import trail_status
 from ._pace import Pace
 from ._resources import Account
 from ._targets import keys_left_behind
@@ -35,6 +38,9 @@ from ._writes import (
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
     from botocore.parsers import ResponseParserError
+
+AT_ONCE = 16
+Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 
 
 @dataclass(frozen=True)
@@ -251,3 +257,33 @@ def _words(error: Exception) -> str:
     if isinstance(error, ClientError):
         return f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": .")
     return str(error).rstrip(".")
+
+
+def wait_for_deliveries(deliveries: Iterable[Delivery], pace: Pace) -> None:
+    """Wait until every trail has delivered without error later than its account's time, or until the time is up.
+
+    The trails of all accounts are asked side by side. A trail that does not log will not deliver and is not waited
+    for, nor is one that AWS refuses to tell of. CloudTrail delivers on average five minutes after an API call
+    (CloudTrail guide, "How CloudTrail works").
+    """
+    waiting = [
+        (account, trail, since)
+        for account, trails, since in deliveries
+        for trail in trails
+        if isinstance(trail.status, TrailStatus) and trail.status.is_logging
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for attempt in count():
+            late = pool.map(lambda each: _is_awaited(*each), waiting)
+            waiting = [each for each, is_late in zip(waiting, late, strict=True) if is_late]
+            if not waiting or not pace.wait(attempt):
+                return
+
+
+def _is_awaited(account: Account, trail: Trail, since: datetime) -> bool:
+    status = trail_status(account.access, trail.home_region, trail.arn)
+    if isinstance(status, ReadError):
+        return is_transient(status.code)
+    if status.latest_delivery_time is None:
+        return True
+    return status.latest_delivery_time <= since or status.latest_delivery_error is not None

@@ -2,37 +2,121 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One deadline for the writes of an account, and how long to wait before asking again.
+"""When to write, when to wait, and when to stop: the deadline of an account, AWS's request rates, an interruption.
 
-It runs from the account's first write, or from the first wait if that comes before. Everything that is waited for while
-a plan is applied counts against it, with this back-off:
+The deadline runs from the account's first write, or from the first wait if that comes before. All waiting counts
+against it while a plan is applied, with this back-off:
 
 - a write that is throttled, in conflict, not answered, or denied by a service that does not see yet what it stands on
   (`_apply`: `_write`, `_send_unless_throttled`);
-- a look at what a write replaces that fails for a while (`_read`);
+- a read of what a write replaces that fails for a while (`Present.read`);
 - a key whose CreateKey was not answered (`_look_for_key`), and a policy that was written and does not show
   (`_verify_policy`);
 - another writer of the same policy, a reading that does not show yet what was done, and each round in which the plan is
   made anew (`_rounds`);
-- the delivery (`_delivery`).
+- the delivery (`wait_for_deliveries`).
 
 No count of attempts ends any of these, but an interruption does. Waiting for other accounts of the run, so that all
-together stay within AWS's request rates (`_limits`), puts the deadline off by as long as it takes: an account must not
+together stay within AWS's request rates (`Limits`), puts the deadline off by as long as it takes: an account must not
 fail for the number of accounts that are enforced with it. It ends all the same, since each request waits once, in turn.
 One read, in an audit as well, is tried as long as the SDK does and `_access` adds (PATIENCE).
 """
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from random import SystemRandom
 
-from ._limits import Limits
-from ._stop import NEVER, Stop
+from .._operations import WRITES
 
 LONGEST_WAIT = 20.0
 _chance = SystemRandom().random
+RATES: Mapping[str, int] = {operation: write.per_second for operation, write in WRITES.items() if write.per_second}
+SECOND = 1.0
+
+
+class Stop:
+    """An event that a signal handler may set: `SimpleQueue.put` is reentrant, `threading.Event.set` may deadlock.
+
+    See the Python library reference, "queue", SimpleQueue.put.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Stop the run, and end every wait."""
+        self._is_set = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        """Tell whether the run is to stop."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the run is to stop, but not longer than that; tell whether it is."""
+        with suppress(Empty):
+            self._wake.get(timeout=seconds)
+            self._wake.put(None)  # for whoever else waits
+        return self._is_set
+
+
+NEVER = Stop()
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def on_signals(stop: Stop) -> Iterator[None]:
+    """Stop on SIGINT and SIGTERM meanwhile, where this is the main thread: Python lets no other handle signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda _number, _frame: stop.set()) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+class Limits:
+    """The requests of the last second, by operation, account and Region; all accounts of a run share one object.
+
+    As many as AWS takes in a second are sent at once, so that one account alone waits for nothing that AWS would take.
+    KMS charges a request to the account of its caller: the key's owner, since each key is written by its owner's role
+    (KMS guide, "Request quotas", "Cross-account requests").
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = NEVER.wait
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._sent: dict[tuple[str, str, str], deque[float]] = {}
+
+    def take(self, operation: str, account_id: str, region: str) -> None:
+        """Wait until one more request may be sent; those who wait are served in the order in which they asked."""
+        if operation in RATES:
+            seconds = self._turn(operation, account_id, region) - self._clock()
+            if seconds > 0:
+                self._sleep(seconds)
+
+    def _turn(self, operation: str, account_id: str, region: str) -> float:
+        """When the request may be sent: a second after the one that is as many before it as AWS takes in a second."""
+        with self._lock:
+            sent = self._sent.setdefault((operation, account_id, region), deque(maxlen=RATES[operation]))
+            turn = self._clock()
+            if len(sent) == sent.maxlen:
+                turn = max(turn, sent[0] + SECOND)
+            sent.append(turn)
+            return turn
 
 
 class Pace:
@@ -55,6 +139,12 @@ class Pace:
         self._seconds, self._limits = seconds, limits
         self._clock, self._sleep, self._jitter = clock, sleep or stopped.wait, jitter
         self._deadline: float | None = None
+
+    @classmethod
+    def for_each(cls, seconds: float, stopped: Stop) -> Callable[[], Pace]:
+        """Return what makes the pace of each account of a run; together they keep within AWS's request rates."""
+        limits = Limits(sleep=stopped.wait)
+        return lambda: cls(seconds, limits=limits, stopped=stopped)
 
     def start(self) -> float:
         """Start the time if it does not run yet, and return the deadline."""

@@ -24,7 +24,7 @@ from typing import TypeVar
 from .._model import Bucket, ReadError, Snapshot, next_step
 from .._permissions import iam_action
 from .._scope import AccountScope, NamedRole, Role, Scope
-from ._access import Access, AwsError
+from ._access import Access, AwsError, whole
 from ._calls import (
     NO_ADMINISTRATOR,
     OrganizationMember,
@@ -34,7 +34,6 @@ from ._calls import (
     enabled_regions,
 )
 from ._resources import Account, Credential, Shared
-from ._shapes import whole
 from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
 
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailPrerequisites
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, RequestedKey, Snapshot, TrailPrerequisites
 from .._operations import WRITES
 from ._access import Access
 from ._calls import (
@@ -23,18 +22,6 @@ from ._calls import (
     trail_tags,
 )
 from ._resources import Account, BucketReads, KeyReads, first_answer
-
-
-@dataclass(frozen=True)
-class RequestedKey:
-    """The key to look for: an id or alias of the account `owner`, or an ARN, which says whose it is.
-
-    With `tags`, where the key is missing, those that carry these tags and no alias are looked for.
-    """
-
-    key_id: str
-    owner: str
-    tags: Mapping[str, str] | None = None
 
 
 def read_targets(

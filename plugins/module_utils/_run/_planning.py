@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 
 from .._aws import (
     Account,
-    RequestedKey,
     missing_principals,
     read_key,
     read_tags,
@@ -20,7 +19,7 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, Key, Missing, Snapshot
+from .._model import Change, Key, Missing, RequestedKey, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     Part,

@@ -15,9 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._limits import RATES, SECOND, Limits
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import Stop
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import (
+    RATES,
+    SECOND,
+    Limits,
+    Pace,
+    Stop,
+)
 
 OPERATIONS = [*RATES, "CreateAlias"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._shapes import check
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import check
 
 SESSION = botocore.session.Session()
 

@@ -19,9 +19,7 @@ from botocore.exceptions import ClientError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._limits import Limits
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import NEVER, Limits, Pace, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff

@@ -17,13 +17,16 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _scope
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _calls,
-    _delivery,
     _resources,
     _snapshot,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import Applied, apply
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import NEVER, Stop
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._apply import (
+    Applied,
+    apply,
+    wait_for_deliveries,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import NEVER, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Change,
     Prerequisites,
@@ -118,6 +121,6 @@ def test_the_trails_of_all_accounts_are_polled_together(
     logging = {name: replace(snapshot.trails[0], arn=name, status=delivered) for name in answers}
     logging["off"] = replace(logging["off"], status=replace(delivered, is_logging=False))
     deliveries = [(account, [trail], since) for trail in logging.values()]
-    _delivery.wait_for_deliveries(deliveries, lab.clock.pace(30))
+    wait_for_deliveries(deliveries, lab.clock.pace(30))
     assert asked == {"early": 1, "later": 3, "denied": 1, "busy": 5, "failing": 5}
     assert lab.clock.now == 1 + 2 + 4 + 8

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._stop import Stop
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _second_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
