@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 
 from ._model import KEY_ARN, PLACEHOLDER, TRAIL_ARN, Backup, BackupError, Change, Replaced, Same
 from ._policy import PolicyError, parse, same_policy
-from ._regular_file import read_regular, user
+from ._regular_file import Room, TooMuchError, user
 from ._version import VERSION
 
 FORMAT = 2
 FORMAT_OF_ONE = 1  # that of a run for one account, before there were runs for many
-# Far more than the policies of all keys that a run may change.
+# Of all backups together: far more than the policies of all keys that a run may change.
 MOST_BYTES = 128 * 1024 * 1024
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
@@ -96,8 +96,9 @@ def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
     It has the rows of all runs, of which a resource may have several. Raises BackupError where a file cannot be used.
     """
     found: dict[str, list[Backup]] = {}
+    room = Room(MOST_BYTES)
     for path in paths:
-        for part in read_parts(path):
+        for part in _parts(path, _read(path, room)):
             found.setdefault(part.account_id, []).append(part)
     return tuple(_together(parts) for _account_id, parts in sorted(found.items()))
 
@@ -125,9 +126,13 @@ def read_parts(path: str, play: str | None = None) -> tuple[Backup, ...]:
     Raises BackupError; of a row that no run would have written the message names the row and the value. With `play`
     also for the file of a run that was of another play, or of none.
     """
-    read = _read(path)
+    read = _read(path, Room(MOST_BYTES))
     if play is not None and read.get("play") != play:
         raise BackupError(f"The backup {path} is of another play.")
+    return _parts(path, read)
+
+
+def _parts(path: str, read: Mapping[str, Any]) -> tuple[Backup, ...]:
     try:
         if read["format"] == FORMAT_OF_ONE:
             return (_part(read, ""),)
@@ -169,16 +174,18 @@ def _part(row: object, place: str) -> Backup:
     )
 
 
-def _read(path: str) -> Mapping[str, Any]:
+def _read(path: str, room: Room) -> Mapping[str, Any]:
     try:
-        content = read_regular(path, MOST_BYTES)
-        if len(content) > MOST_BYTES:
-            raise BackupError(f"The backup {path} cannot be read: it has more than {MOST_BYTES:,} bytes.")
-        read = json.loads(content.decode("utf-8"))
+        read = json.loads(room.read(path).decode("utf-8"))
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
         raise BackupError(f"The backup {path} cannot be read by {user()}: {error.strerror}.") from error
+    except TooMuchError as error:
+        raise BackupError(
+            f"The backup {path} cannot be read: with it the backups have {error}. Give files as runs have written "
+            "them, and fewer at once."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise BackupError(f"The backup {path} is no JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):

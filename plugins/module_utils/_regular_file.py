@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that others may have put there."""
+"""Files that others may have put there, read as far as they fit into memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,43 @@ import os
 import pwd
 import stat
 from contextlib import suppress
+
+# A list of empty objects takes thirty times the memory of its text, so that values have a limit of their own.
+BYTES_OF_A_VALUE = 32
+# How much of a text is taken apart at once.
+PART = 1024 * 1024
+
+
+class TooMuchError(ValueError):
+    """Files hold more than there is room for; the message says of what."""
+
+
+class Room:
+    """What JSON files that are still to be read may hold together: bytes, and values, each of which takes memory."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = {"bytes": most_bytes, "values": most_bytes // BYTES_OF_A_VALUE}
+        self._left = dict(self._most)
+
+    def read(self, path: str) -> bytes:
+        """Return what a regular file holds. Raises TooMuchError before anything is made of it, and OSError."""
+        content = read_regular(path, self._left["bytes"])
+        for of, taken in (("bytes", len), ("values", values_of)):
+            self._left[of] -= taken(content)
+            if self._left[of] < 0:
+                raise TooMuchError(f"more than {self._most[of]:,} {of}")
+        return content
+
+
+def values_of(content: bytes) -> int:
+    """How many values a JSON text begins, whatever its texts hold: a key policy in one is no list of values."""
+    plain = content.replace(rb"\\", b"").replace(rb"\"", b"")
+    found, inside = 0, False
+    for start in range(0, len(plain), PART):
+        parts = plain[start : start + PART].split(b'"')
+        found += sum(map(b"".join(parts[inside::2]).count, (b"{", b"[", b",")))
+        inside ^= len(parts) % 2 == 0
+    return found
 
 
 def user() -> str:

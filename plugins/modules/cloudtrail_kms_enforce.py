@@ -86,6 +86,7 @@ options:
     description:
       - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
         written before the first write to AWS. A file that is there keeps its content under a name with its time.
+      - It may be none of the files of O(restore).
       - A lock beside it keeps other runs out. One that is given the same path meanwhile fails and changes nothing.
       - Nothing is written in check mode, nor where nothing changes.
     type: path
@@ -501,6 +502,12 @@ backup:
           description: ARNs of the trails that were created. A restore leaves them as they are.
           type: list
           elements: str
+earlier_backups:
+  description: The names that files now have which were at O(backup_path) before.
+  returned: always
+  type: list
+  elements: str
+  sample: [/var/backups/cloudtrail-kms.json.20261129T012452344951Z]
 """
 
 from collections.abc import Mapping
@@ -573,7 +580,7 @@ def _run_of(module: Any) -> Run:
         task=task(params),
         tasks=of_accounts(params, task),
         lending=lending(params),
-        backup_path=checked_path(params["backup_path"]),
+        backup_path=checked_path(params["backup_path"], params["restore"] or ()),
         backup_play=params["backup_play"],
         max_failures=max_failures(params),
     )

@@ -146,6 +146,32 @@ def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(options: C
     )
 
 
+@pytest.mark.parametrize(("name", "check_mode"), [("there/../backup.json", False), ("link.json", True)])
+def test_a_restore_whose_backup_is_a_file_to_restore_from_is_refused(
+    options: Callable[..., dict[str, Any]], tmp_path: Path, name: str, *, check_mode: bool
+) -> None:
+    """It would move that aside, and undo itself when it is called once more."""
+    backup = tmp_path / "backup.json"
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.json").symlink_to(backup)
+    part = {"account_id": "222222222222", "taken_at": "", "trail_keys": [], "key_policies": [], "created_keys": []}
+    backup.write_text(json.dumps({"format": 2, "accounts": [part]}), encoding="utf-8")
+    asked = options("healthy", restore=[f"{tmp_path}/{name}"], backup_path=str(backup), _ansible_check_mode=check_mode)
+    assert answer(cloudtrail_kms_enforce, asked)["msg"] == (
+        f"The backup {backup} cannot be written: it is a file to restore from. Give backup_path another name, in the "
+        "role cloudtrail_kms_backup_path, or leave it out."
+    )
+    told = answer(cloudtrail_kms_enforce, {**asked, "backup_path": str(tmp_path / "other.json")})
+    assert told["msg"].startswith("The backup is of account 222222222222, not of 111111111111.")
+    assert told["earlier_backups"] == []
+
+
+def test_the_diff_shows_no_change_that_is_not_made(options: Callable[..., dict[str, Any]]) -> None:
+    told = answer(cloudtrail_kms_enforce, options("mixed"))
+    assert {change["status"] for change in told["changes"]} == {"not_attempted"}
+    assert told["diff"] == []
+
+
 def test_progress_that_cannot_be_told_fails_nothing(options: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     """Such as that of an action that becomes another user: the file is its own."""
     for path in ("/nowhere/progress", str(tmp_path)):
@@ -206,6 +232,7 @@ def test_an_enforcement_of_many_tells_of_each_by_its_account(
         assert result["before"]["summary"]["non_compliant"] == 3
         assert result["after"]["summary"]["compliant"] == 3
     assert json.loads(backup.read_text(encoding="utf-8")) == told["backup"]
+    assert told["earlier_backups"] == []
     again = answer(cloudtrail_kms_enforce, asked)
     assert (again["changed"], again["changes"], again["diff"], again["backup"]) == (False, [], [], None)
     assert (again["after"]["summary"], again["after"]["accounts"]) == (again["before"]["summary"], [])

@@ -30,9 +30,9 @@ def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
 
 
 def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
-    """One entry a change: `{before, after, before_header, after_header}`; policies as sorted, indented JSON.
+    """One entry a change that is planned or applied; policies as sorted, indented JSON.
 
-    It is shown as it is: only its line breaks are no escapes.
+    Each is `{before, after, before_header, after_header}`, and shown as it is: only its line breaks are no escapes.
     """
     return [
         {
@@ -42,6 +42,7 @@ def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
             "after_header": header,
         }
         for change in changes
+        if change.status in ("planned", "applied")
     ]
 
 

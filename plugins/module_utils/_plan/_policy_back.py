@@ -38,6 +38,8 @@ _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/[^"]*')
 NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
+# A restore has written more before than after.
+_WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; else take the file as it was written"
 
 
 def concerned(row: Replaced, seen: Seen) -> frozenset[str]:
@@ -140,7 +142,7 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
     if odd or not same_policy(*map(to_json, rest)):
         return (
             f"before and after differ in the backup in what no enforcement writes{_named(odd)}, so that statements of "
-            "others would go or come. Take the file as it was written, or set the policy by hand."
+            f"others would go or come. {_WHOSE_FILE}, or set the policy by hand."
         )
     others = [each.document for each in present.statements]
     for statement in before.statements:
@@ -149,7 +151,7 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
         if more:
             return (
                 f"as it was, its {statement.label} reaches further than the policy that stands now, to "
-                f"{listing(sorted(more))}. Take the file as it was written; an enforcement adds what is new."
+                f"{listing(sorted(more))}. {_WHOSE_FILE}."
             )
     return None
 

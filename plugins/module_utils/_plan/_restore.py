@@ -128,7 +128,7 @@ class _Restore:
         snapshot = verdict.snapshot
         changes: list[Change] = []
         if not self._asked:
-            refusals.append(f"The backup is of account {listing(sorted(self._backups))}, not of {account}.")
+            refusals.append(self._of_others(account))
         for undo in trails:
             changes += _trail_goes_back(snapshot, undo, self._created, self._keys, refusals)
         moved = {change.resource for change in changes}
@@ -144,6 +144,15 @@ class _Restore:
         refusals += would_go_blind(snapshot, predicted, moved, self._settings[account])
         warnings = plan_warnings(verdict, predicted, changes, wish)
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
+
+    def _of_others(self, account: str) -> str:
+        """Why nothing goes back where a backup holds none of the accounts that are read."""
+        others = sorted(self._backups)
+        how = f"Enter {others[0]} by" if len(others) == 1 else "Enter one of them by"
+        return (
+            f"The backup is of account {listing(others)}, not of {account}. {how} assume_role, in the role "
+            "cloudtrail_kms_assume_role, or name its host by -i and cloudtrail_kms_hosts."
+        )
 
     def _left_out(self, account: str) -> Iterator[str]:
         """What of a backup no restore puts back, and what has not been put back by others either."""

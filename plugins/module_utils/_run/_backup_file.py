@@ -12,7 +12,7 @@ import os
 import stat
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -29,11 +29,20 @@ from .._regular_file import user
 _LAST_SECOND = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 
 
-def checked_path(path: str | None) -> str | None:
-    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well."""
+def checked_path(path: str | None, restored: Iterable[str] = ()) -> str | None:
+    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well.
+
+    `restored` are the files that the run restores from: with its own backup in their place it would undo itself when
+    it is called once more.
+    """
     if path is None:
         return None
     target = Path(path)
+    if target.exists() and any(target.samefile(each) for each in restored):
+        raise BackupError(
+            f"The backup {path} cannot be written: it is a file to restore from. Give backup_path another name, in the "
+            "role cloudtrail_kms_backup_path, or leave it out."
+        )
     if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
         raise BackupError(
             f"The backup {path} cannot be written: what is there is no regular file. "
@@ -65,6 +74,7 @@ class BackupFile:
         self._texts: dict[Backup, str] = {}
         self._asked = self._written = 0
         self._last_seen: tuple[int, ...] | None = None
+        self._kept_aside: list[str] = []
         self._asking, self._writing = threading.Lock(), threading.Lock()
 
     def __enter__(self) -> BackupFile:
@@ -86,6 +96,10 @@ class BackupFile:
         with self._asking:
             parts = [part for _name, part in sorted(self._parts.items())]
         return backup_document(parts, self._play) if parts else None
+
+    def kept_aside(self) -> tuple[str, ...]:
+        """Return where the files are now that were there before, or that somebody wrote there during the run."""
+        return tuple(self._kept_aside)
 
     def save(self, backup: Backup, of: str = "") -> None:
         """Keep the backup in place of what was saved before of its account and `of`, which tells apart what is saved
@@ -117,7 +131,7 @@ class BackupFile:
                 self._lock = _Lock(path)
                 self._join(path)
             if path.exists() and _seen(path) != self._last_seen:
-                path.rename(_kept(path))
+                self._kept_aside.append(str(path.rename(_kept(path))))
             with self._asking:
                 asked, parts = self._asked, [part for _name, part in sorted(self._parts.items())]
             _replace(path, self._text([*self._earlier, *parts]))

@@ -36,6 +36,7 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
         "errors": list(_rows(told, "errors")),
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
+        "earlier_backups": list(outcome.earlier_backups),
         **_audits(outcome, run),
     }
     several = len(outcome.accounts) > 1

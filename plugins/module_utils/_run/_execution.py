@@ -115,7 +115,7 @@ class Execution:
             self._prove(begun)
             outcomes = {each: self._outcome(each, begun) for each in self._accounts}
             keys = tuple((step.owner, step.done) for step in (*self._plan.keys, *self._plan.policies))
-            return RunOutcome(keys, outcomes, backup=self._file.document())
+            return RunOutcome(keys, outcomes, backup=self._file.document(), earlier_backups=self._file.kept_aside())
 
     def _is_to_do(self, account_id: str) -> bool:
         """Whether something is done to the account, by itself or through a key that it shares."""

@@ -75,12 +75,16 @@ class Run:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id."""
+    """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id.
+
+    `earlier_backups` are the names that files in the place of the backup have now.
+    """
 
     keys: tuple[tuple[str, Done], ...]
     accounts: Mapping[str, Outcome]
     warnings: tuple[str, ...] = ()
     backup: Mapping[str, object] | None = None
+    earlier_backups: tuple[str, ...] = ()
 
 
 def open_questions(after: AccountVerdict) -> Iterator[str]:

@@ -89,9 +89,10 @@ def _changes_of_hosts(hosts: Sequence[Member], told: Mapping[str, Any]) -> dict[
     """
     by_account = {str(each.account_id): each.host for each in reversed(hosts)}
     found: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
-    for change, diff in zip(told.get("changes", ()), told.get("diff", ()), strict=True):
+    changes = [change for change in told.get("changes", ()) if change["status"] in _CHANGED]
+    for change, diff in zip(changes, told.get("diff", ()), strict=True):
         of_host = found[by_account.get(change["account_id"], hosts[0].host)]
-        of_host["changed"] = of_host["changed"] or change["status"] in _CHANGED
+        of_host["changed"] = True
         of_host["diff"].append(diff)
     return found
 

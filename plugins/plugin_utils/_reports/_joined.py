@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from ...module_utils._facts import join, judged_again, moment
-from ...module_utils._regular_file import read_regular
+from ...module_utils._regular_file import Room, TooMuchError
 from ...module_utils._version import VERSION
 from ._report_shape import ENTRIES, ShapeError, check_report, named, shown
 
@@ -27,46 +26,13 @@ SAME_RUN = timedelta(hours=12)
 A_LONG_RUN = timedelta(days=1)
 # By so much may the clock of the machine that made a report be ahead of ours.
 AHEAD = timedelta(minutes=5)
-# Of all reports together: those of 40,000 accounts, which take four times as much memory. A list of empty objects takes
-# thirty times as much, so that values have a limit of their own: an account has about 400.
+# Of all reports together: those of 40,000 accounts, which take four times as much memory. An account has about 400
+# values.
 MOST_BYTES = 512 * 1024 * 1024
-MOST_VALUES = MOST_BYTES // 32
-# How much of a report is taken apart at once.
-_PART = 1024 * 1024
 
 
 class JoinError(ValueError):
     """Reports that make no audit; the message names the file, or the account, and what to do."""
-
-
-@dataclass
-class _Room:
-    """What the reports that are still to be read may have: bytes, and values, each of which takes memory."""
-
-    of_bytes: int
-    of_values: int
-
-    def take(self, path: str, content: bytes) -> None:
-        """Raise JoinError where what a file holds, which is not made out yet, goes beyond."""
-        self.of_bytes -= len(content)
-        self.of_values -= values_of(content)
-        for left, most, what in ((self.of_bytes, MOST_BYTES, "bytes"), (self.of_values, MOST_VALUES, "values")):
-            if left < 0:
-                raise JoinError(
-                    f"The report {path} cannot be joined: with it the reports have more than {most:,} {what}. Remove "
-                    "it if no audit of yours has written it, or else join fewer accounts."
-                )
-
-
-def values_of(content: bytes) -> int:
-    """How many values a JSON text begins, whatever its texts hold: a key policy in one is no list of values."""
-    plain = content.replace(rb"\\", b"").replace(rb"\"", b"")
-    found, inside = 0, False
-    for start in range(0, len(plain), _PART):
-        parts = plain[start : start + _PART].split(b'"')
-        found += sum(map(b"".join(parts[inside::2]).count, (b"{", b"[", b",")))
-        inside ^= len(parts) % 2 == 0
-    return found
 
 
 def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
@@ -77,7 +43,7 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     """
     if not paths:
         raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
-    room = _Room(MOST_BYTES, MOST_VALUES)
+    room = Room(MOST_BYTES)
     audits = [_report(path, now, room) for path in paths]
     _refuse_twice(paths, audits)
     _refuse_earlier_runs(paths, [audit["generated_at"] for audit in audits])
@@ -136,7 +102,7 @@ def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
         )
 
 
-def _report(path: str, now: datetime, room: _Room) -> dict[str, Any]:
+def _report(path: str, now: datetime, room: Room) -> dict[str, Any]:
     """The report as its findings imply it. Raises JoinError where it says anything else."""
     report = _read(path, room)
     try:
@@ -187,12 +153,16 @@ def _refuse_what_was_over(account: Mapping[str, Any], trail: Mapping[str, Any], 
             raise ShapeError(f"excepted until {until}, which was over.", *where)
 
 
-def _read(path: str, room: _Room) -> Any:
+def _read(path: str, room: Room) -> Any:
     try:
-        content = read_regular(path, room.of_bytes)
+        content = room.read(path)
     except OSError as error:
         raise JoinError(f"The report {path} cannot be read: {error.strerror}.") from None
-    room.take(path, content)
+    except TooMuchError as error:
+        raise JoinError(
+            f"The report {path} cannot be joined: with it the reports have {error}. Remove it if no audit of yours has "
+            "written it, or else join fewer accounts."
+        ) from None
     try:
         read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
         if b"\\ud" in content.lower():

@@ -63,7 +63,8 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
     `enforcement` is a result of cloudtrail_kms_enforce as `with_after` returns it: `before`, `after`, `changes`,
-    `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced.
+    `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced, and with
+    `earlier_backups`, those that were there before.
     Where nothing was done, or no account could be read again, there is nothing to say of after.
     """
     width = legible(width)
@@ -71,8 +72,17 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
         parts.append(_after(enforcement, width, paint))
     if enforcement.get("backup_path"):
-        parts.append(f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)")
+        parts.append(_backup(enforcement))
     return "\n\n\n".join(parts)
+
+
+def _backup(enforcement: Mapping[str, Any]) -> str:
+    """Where the backup is, and where the one is that was there: an older change is undone with both."""
+    lines = [
+        f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)",
+        *(f"          The earlier backup is now {printable(path)}" for path in enforcement["earlier_backups"]),
+    ]
+    return "\n".join(lines)
 
 
 def _alone(enforcement: Mapping[str, Any]) -> str | None:

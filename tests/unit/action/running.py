@@ -36,8 +36,9 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
         }
         for status in statuses
     ]
-    diff = [{"before": "a", "after": "b"} for _change in changes]
-    told = {"before": RED, "after": GREEN, "changes": changes, "diff": diff, "refusals": [], "errors": [], **fields}
+    diff = [{"before": "a", "after": "b"} for status in statuses if status in ("planned", "applied")]
+    lists: dict[str, Any] = {"changes": changes, "diff": diff, "refusals": [], "errors": [], "earlier_backups": []}
+    told = {"before": RED, "after": GREEN, **lists, **fields}
     # In short: what was refused or failed in the account.
     additions: dict[str, dict[str, Any]] = {"refusals": {"options": []}, "errors": {}}
     for name, more in additions.items():

@@ -277,6 +277,11 @@ class TestFiles:
 
     def test_backup_is_shown(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         path = str(tmp_path / "b.json")
-        told = run(enforcement("applied", backup={"changes": []}), mode="enforce", backup_path=path)
+        moved = f"{path}.20261129T012452344951Z"
+        done = enforcement("applied", backup={"changes": []}, earlier_backups=[moved])
+        told = run(done, mode="enforce", backup_path=path)
         assert told["backup_path"] == path
-        assert f"Backup    {path} (cloudtrail_kms_restore puts it back)" in capsys.readouterr().out
+        assert (
+            f"Backup    {path} (cloudtrail_kms_restore puts it back)\n          The earlier backup is now {moved}\n"
+            in capsys.readouterr().out
+        )

@@ -61,12 +61,17 @@ def enforced(*changes: dict[str, Any], hosts: tuple[str, ...] = (ONE, TWO, THREE
     told = {
         "changed": bool(done),
         "changes": list(changes),
-        "diff": [{"before": each["account_id"], "after": each["operation"]} for each in changes],
+        "diff": [
+            {"before": each["account_id"], "after": each["operation"]}
+            for each in changes
+            if each["status"] in ("planned", "applied")
+        ],
         "before": audit(*map(bare, hosts)),
         "after": audit(*(bare(each, "compliant") for each in hosts if each in done)),
         "refusals": [],
         "errors": [],
         "backup": None,
+        "earlier_backups": [],
     }
     return {**told, **fields}
 

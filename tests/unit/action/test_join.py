@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _regular_file
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join
@@ -108,8 +109,7 @@ def test_reports_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
     monkeypatch.setattr(_joined, "MOST_BYTES", size * 3 // 2)
     assert refusal(first, last).startswith(f"The report {last} cannot be joined: with it the reports have more than")
     (path,) = written(tmp_path, '{"accounts": [' + "{}," * 10_000 + "{}]}")
-    monkeypatch.setattr(_joined, "MOST_BYTES", 1_000_000)
-    monkeypatch.setattr(_joined, "MOST_VALUES", 19_000)
+    monkeypatch.setattr(_joined, "MOST_BYTES", 19_000 * _regular_file.BYTES_OF_A_VALUE)
     assert "with it the reports have more than 19,000 values." in refusal(path)
 
 
@@ -117,15 +117,15 @@ def test_reports_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
 def test_the_reports_of_40_000_accounts_are_joined(key: bool) -> None:
     content = json.dumps(report(key=key), indent=2).encode()
     assert 40_000 * len(content) < _joined.MOST_BYTES * 1.1
-    assert 40_000 * _joined.values_of(content) < _joined.MOST_VALUES
+    assert 40_000 * _regular_file.values_of(content) < _joined.MOST_BYTES // _regular_file.BYTES_OF_A_VALUE
 
 
 def test_a_policy_of_commas_is_one_value() -> None:
     """Whatever stands in a text: quotes, backslashes, and where the text is taken apart."""
-    for text in ('[{",\\', ",", '\\"[' * 5, "a" * (_joined._PART - 6) + '"[,'):
+    for text in ('[{",\\', ",", '\\"[' * 5, "a" * (_regular_file.PART - 6) + '"[,'):
         content = json.dumps({"policy": text, "aliases": ["alias/a", "alias/b"]}).encode()
-        assert _joined.values_of(content) == 4
-    assert _joined.values_of(b'"\\",{{{') == 0
+        assert _regular_file.values_of(content) == 4
+    assert _regular_file.values_of(b'"\\",{{{') == 0
 
 
 IDS = [f"22222222222{digit}" for digit in range(10)]

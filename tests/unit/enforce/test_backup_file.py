@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -273,8 +274,11 @@ def test_batches_and_loops_of_one_play_share_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("before", "after"), [(None, None), (None, "b"), ("a", None), ("a", "b")])
 def test_the_file_of_another_play_is_kept_beside(tmp_path: Path, before: str | None, after: str | None) -> None:
     path = written(tmp_path / "backup.json", ONE, play=before)
-    written(path, OTHER, play=after)
+    with BackupFile(str(path), after) as file:
+        file.save(OTHER)
+        (told,) = file.kept_aside()
     (aside,) = tmp_path.glob("backup.json.*Z")
+    assert told == str(aside)
     assert [read_backups([str(file)]) for file in (aside, path)] == [(ONE,), (OTHER,)]
 
 
@@ -408,8 +412,28 @@ def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.Monkey
             read_backups([str(path)])
     long.write_text("{}" * 100, encoding="utf-8")
     monkeypatch.setattr(_backup, "MOST_BYTES", 100)
-    with pytest.raises(BackupError, match=f"The backup {long} cannot be read: it has more than 100 bytes"):
+    with pytest.raises(BackupError, match=f"The backup {long} cannot be read: with it the backups have more than 100"):
         read_backups([str(long)])
+
+
+def test_backups_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of empty objects takes thirty times its bytes; nothing of it is made before it is refused."""
+    made, path = list[str](), tmp_path / "backup.json"
+    monkeypatch.setattr(_backup, "json", SimpleNamespace(loads=made.append))
+    path.write_text('{"format": 2, "accounts": [' + "{}," * 10_000 + "{}]}", encoding="utf-8")
+    monkeypatch.setattr(_backup, "MOST_BYTES", 19_000 * 32)
+    with pytest.raises(BackupError) as refused:
+        read_backups([str(path)])
+    assert str(refused.value) == (
+        f"The backup {path} cannot be read: with it the backups have more than 19,000 values. Give files as runs have "
+        "written them, and fewer at once."
+    )
+    assert made == []
+    monkeypatch.undo()
+    first, last = (str(written(tmp_path / f"{at}.json", moved(None, KEY))) for at in (1, 2))
+    monkeypatch.setattr(_backup, "MOST_BYTES", os.path.getsize(first) * 3 // 2)
+    with pytest.raises(BackupError, match=f"The backup {last} cannot be read: with it the backups have more than"):
+        read_backups([first, last])
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_a_doctored_backup_writes_nothing(load: Callable[[str], Lab]) -> None:
     lab.aws.clear_calls()
     (refused,) = lab.enforce(RESTORE, restore=replace(done.backup, key_policies=(doctored,))).refusals
     assert 'what no enforcement writes (statement "AwsBaselineCloudTrailReaders")' in refused
+    assert "If a restore wrote the file, run the enforcement instead; else take the file as it was written" in refused
     assert lab.writes() == []
 
 
@@ -149,7 +150,8 @@ def test_a_trail_that_was_changed_since_is_refused(load: Callable[[str], Lab]) -
 def test_a_backup_of_another_account_or_trail_is_refused(load: Callable[[str], Lab]) -> None:
     lab = load("healthy")
     assert lab.enforce(RESTORE, restore=Backup("222222222222", "")).refusals == (
-        "The backup is of account 222222222222, not of 111111111111.",
+        "The backup is of account 222222222222, not of 111111111111. Enter 222222222222 by assume_role, in the role "
+        "cloudtrail_kms_assume_role, or name its host by -i and cloudtrail_kms_hosts.",
     )
     absent = Replaced("arn:aws:cloudtrail:eu-central-1:111111111111:trail/absent", None, "x")
     (refused,) = lab.enforce(RESTORE, restore=Backup("111111111111", "", trail_keys=(absent,))).refusals

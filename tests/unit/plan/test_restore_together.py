@@ -180,7 +180,11 @@ def test_of_accounts_that_are_not_in_the_run_is_told(absent: str) -> None:
 def test_a_backup_of_none_of_the_accounts_is_refused_in_all() -> None:
     planned = restoring({A: WORLD[A], B: WORLD[B]}, {C: moved(C)})
     assert [plan.refusals for plan in planned.plans.values()] == [
-        (f"The backup is of account {C}, not of {each}.",) for each in (A, B)
+        (
+            f"The backup is of account {C}, not of {each}. Enter {C} by assume_role, in the role "
+            "cloudtrail_kms_assume_role, or name its host by -i and cloudtrail_kms_hosts.",
+        )
+        for each in (A, B)
     ]
     assert planned.warnings == ()
 
