@@ -111,6 +111,9 @@ bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an
 permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
 
+architecture: setup ## Draw the packages and their arrows in docs/architecture.md anew
+	@$(run) python -m tools.architecture
+
 bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
 	@$(run) python -m benchmarks.peers
 	@$(run) python -m benchmarks.peers_sweep

@@ -21,9 +21,9 @@ DECLARED = {f"{service}:{operation} {action}" for (service, operation), action i
 def problems(recorded: set[str]) -> Iterator[str]:
     """Every call that is not declared as it was made, every declared one that no test makes, and every bare claim."""
     for kind in sorted(recorded - DECLARED):
-        yield f"{kind.replace(' ', ' needs ')}: made, but not so declared in _permissions.py"
+        yield f"{kind.replace(' ', ' needs ')}: made, but not so declared"
     for kind in sorted(DECLARED - recorded):
-        yield f"{kind.replace(' ', ' needs ')}: declared in _permissions.py, but no test makes the call"
+        yield f"{kind.replace(' ', ' needs ')}: declared, but no test makes the call"
     for call, needed in DEPENDENT_ACTIONS.items():
         yield from (
             f"{action}: needed by {':'.join(call)}, says no page" for action, page in needed.items() if not page

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from tools.architecture import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -25,6 +26,10 @@ CLAIMS = [
 def test_every_rule_has_its_section_with_level_and_severity() -> None:
     sections = re.findall(r"^## (\w+)\n\n(\w+)(?: and|,) (\w+)", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
     assert sections == [(name, rule.level.capitalize(), rule.severity) for name, rule in RULES.items()]
+
+
+def test_picture_of_the_packages_is_drawn_from_the_imports() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize(("claim", "shown", "figure"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
