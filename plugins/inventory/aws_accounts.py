@@ -117,9 +117,12 @@ keyed_groups:
   - key: cloudtrail_kms_account.tags.environment
     prefix: environment
 groups:
-  web: cloudtrail_kms_account.tags.team == "web"
+  web: cloudtrail_kms_account.tags.team | default("") == "web" # not every account has the tag
 compose:
-  cloudtrail_kms_backup_path: "'/srv/backups/' ~ cloudtrail_kms_account.id ~ '.json'"
+  # One account whose role has an external id of its own
+  cloudtrail_kms_assume_role: >-
+    cloudtrail_kms_assume_role | combine({"external_id": "archive-2024"}
+    if cloudtrail_kms_account.id == "444444444444" else {})
 strict: true
 cache: true
 cache_plugin: ansible.builtin.jsonfile

@@ -108,6 +108,20 @@ def test_groups_keyed_groups_and_compose(parse: Parse) -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_the_examples_of_the_documentation_work(parse: Parse, tmp_path: Path) -> None:
+    """In an organization whose accounts have not all the same tags, of which an OU would hide those without."""
+    plain, grouped = ({**each, "plugin": PLUGIN} for each in yaml.safe_load_all(aws_accounts.EXAMPLES))
+    assert len(hosts(parse(**plain))) == 5
+    grouped["cache_connection"] = str(tmp_path / "cache")
+    assert hosts(parse(**grouped)) == ["222222222222"]
+    inventory = parse(**{**grouped, "ous": ["/"]})
+    assert hosts(inventory, "environment_production") == ["222222222222", "444444444444"]
+    assert hosts(inventory, "web") == ["222222222222"]
+    ids = {name: host.vars["cloudtrail_kms_assume_role"]["external_id"] for name, host in inventory.hosts.items()}
+    assert ids == {"222222222222": "audit-2026", "444444444444": "archive-2024"}
+
+
+@pytest.mark.usefixtures("aws")
 def test_strict_groups_fail_where_a_variable_is_missing(parse: Parse) -> None:
     with pytest.raises(AnsibleParserError, match="team"):
         parse(groups={"web": "cloudtrail_kms_account.tags.team == 'web'"}, strict=True)
