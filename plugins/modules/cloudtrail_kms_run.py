@@ -130,7 +130,7 @@ options:
     type: str
   report_prefix:
     description:
-      - Under what in O(report_bucket) the reports of this run go. Each host needs a folder of its own below it.
+      - Under what in O(report_bucket) the reports of this run go. Each run needs a folder of its own below it.
       - Without it, C(cloudtrail-kms/) and the number of the AWX job, or where that is not known the time at which the
         run began, such as C(cloudtrail-kms/20261123T232307Z).
     type: str
