@@ -4,12 +4,13 @@
 
 """The rule that a key is open to nobody but CloudTrail, for the trails it should serve, and to the account's own.
 
-It is tested by asking: for trails of foreign accounts, for CloudTrail as an administrator, and for strangers.
+It passes by proof (`_scope_proof.py`). Where that fails, it is tested by asking: for trails of foreign accounts, for
+CloudTrail as an administrator, and for strangers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, product
 from typing import TypeAlias
@@ -28,11 +29,21 @@ from .._policy import (
     concerning,
     decide,
     has_variable,
+    listing,
     reader_request,
     service_request,
     told_apart,
 )
 from ._policy_rules import key_and_policy
+from ._scope_proof import (
+    Outsiders,
+    Proof,
+    of_administrators,
+    of_any_service,
+    of_cloudtrail,
+    of_cloudtrail_itself,
+    of_others,
+)
 from ._strangers import Context, Strangers
 from ._subject import Result, Subject, unreadable
 
@@ -91,6 +102,33 @@ _ENCRYPTION = ("kms:GenerateDataKey",)
 # To decrypt takes what was encrypted with: the context of a log is CloudTrail's.
 _OF_LOGS = ("kms:Decrypt", "kms:ReEncryptFrom")
 _OF_OTHERS = tuple(action for action in USE + ADMINISTRATION if action not in _OF_LOGS)
+# What is told of a call whoever makes it from outside: anybody, a principal, or a service.
+_OF_ALL = (
+    "aws:SecureTransport",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:RequestedRegion",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "kms:KeySpec",
+    "kms:KeyUsage",
+    "kms:KeyOrigin",
+    "kms:CustomerMasterKeySpec",
+    "kms:CustomerMasterKeyUsage",
+    "kms:MultiRegion",
+    "kms:MultiRegionKeyType",
+)
+_SOURCE = ("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths")
+_NAMES = ("aws:PrincipalServiceName", "aws:PrincipalServiceNamesList")
+_OF_PRINCIPALS = (*_OF_ALL, *_SOURCE, *_NAMES, "aws:PrincipalIsAWSService")
+_OF_SERVICES = (
+    *_OF_ALL,
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalTag/*",
+    "aws:username",
+)
 # What no service needs that may use a key: grants are how many of them use it.
 _OF_OWNERS = tuple(action for action in ADMINISTRATION if not action.endswith("Grant"))
 _Call: TypeAlias = tuple[Request, tuple[str, ...]]
@@ -110,10 +148,9 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    answers, untried = _answers(subject, key, policy)
-    result = _of_answers(key, answers, untried)
-    if result:
-        return result
+    unproven = _unproven(subject, key, policy)
+    if unproven:
+        return _of_answers(key, _answers(subject, key, policy)) or _of_unproven(key, unproven)
     # Where this rule is advice, the second policy is not asked for its sake.
     is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
     if is_required and isinstance(key.ram_policy, ReadError):
@@ -121,7 +158,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 
-def _of_answers(key: Key, answers: Mapping[str, Decision], untried: Sequence[str]) -> Result | None:
+def _of_answers(key: Key, answers: Mapping[str, Decision]) -> Result | None:
     """What is open, or cannot be told; None where nothing is."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
@@ -138,16 +175,17 @@ def _of_answers(key: Key, answers: Mapping[str, Decision], untried: Sequence[str
         decision = next(iter(unclear.values()))
         message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
         return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
-    return _of_untried(key, untried) if untried else None
+    return None
 
 
-def _of_untried(key: Key, untried: Sequence[str]) -> Result:
+def _of_unproven(key: Key, unproven: Mapping[str, str]) -> Result:
+    labels = listing(list(unproven))
     return Result(
         "unknown",
-        f"It cannot be told whether strangers get in: a pattern of the key policy is like {untried[0]}, and "
-        "whoever it is like is named elsewhere in the policy, so that no stranger can be tried.",
-        f"Name in the policy of {key.arn} whom you mean in full, without * and ?.",
-        {"unclear": list(untried)},
+        f"It cannot be told whether strangers get in by {labels} of the key policy: nobody who was tried does, but "
+        "nothing there keeps out all whom it does not name.",
+        f"In {labels} of {key.arn}: {' '.join(dict.fromkeys(unproven.values()))}",
+        {"statements": list(unproven)},
     )
 
 
@@ -165,8 +203,8 @@ def _few(actions: list[str]) -> str:
     return ", ".join(actions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _answers(subject: Subject, key: Key, policy: Policy) -> tuple[dict[str, Decision], list[str]]:
-    """Of everything that should be refused, the worst answer that the policy gives, and whom nobody could try."""
+def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
+    """Of everything that should be refused, the worst answer that the policy gives."""
     budget = subject.budget
     plain = _service_call("kms:GenerateDataKey", subject, key, subject.trail.arn)
     of_service = Strangers(policy, concerning(policy, plain), key.arn, budget)
@@ -185,8 +223,46 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> tuple[dict[str, Deci
         for name, strangers, spare, calls, actions in asked
         for action, decision in _worst(strangers.policy, calls, spare, actions, budget).items()
     }
-    untried = of_service.untried | of_others.untried | of_services.untried
-    return {**answers, **_of_named_services(subject, key, policy, of_service.account)}, sorted(untried)
+    return {**answers, **_of_named_services(subject, key, policy, of_service.account)}
+
+
+def _unproven(subject: Subject, key: Key, policy: Policy) -> dict[str, str]:
+    """The statements that cannot be shown to be closed to all from outside whom they do not name, and how they can.
+
+    Where the budget does not suffice, it is exhausted, and they are those of which it could not be asked any more.
+    """
+    proof = Proof(policy, key.arn)
+    found: dict[str, str] = {}
+    for outsiders in _outsiders(subject, key, policy):
+        is_asked = subject.budget.spend(policy.weight[0] + len(outsiders.actions) * len(policy.statements))
+        open_to = proof.open_to(outsiders) if is_asked else policy.statements
+        found = {**{statement.label: outsiders.remedy for statement in open_to}, **found}
+    return found
+
+
+def _outsiders(subject: Subject, key: Key, policy: Policy) -> Iterator[Outsiders]:
+    """All kinds of callers from outside."""
+    reader = _reader(subject, key, f"arn:{key.arn.split(':')[1]}:iam::000000000000:role/stranger", key.arn)
+    service = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
+    of_principals, of_services = _told(reader, _OF_PRINCIPALS), _told(service, _OF_SERVICES)
+    own = {**of_services, "aws:PrincipalServiceName": SERVICE}
+    logs = [_context_of_log(subject, file) for file in _objects(subject, policy, subject.budget)]
+    contexts: list[tuple[Context, tuple[str, ...], tuple[str, ...]]] = [
+        *((log, _OF_LOGS, _OF_LOGS) for log in logs),
+        ({}, _OF_OTHERS, tuple(action for action in _OF_OTHERS if action not in _OF_OWNERS)),
+    ]
+    for context, actions, uses in contexts:
+        yield of_others(actions, {**of_principals, **context})
+        yield of_any_service(uses, {**of_services, **context})
+    yield of_administrators(_OF_OWNERS, of_services)
+    yield of_cloudtrail(_ENCRYPTION, own)
+    yield of_cloudtrail_itself(ADMINISTRATION, own)
+
+
+def _told(request: Request, names: Iterable[str]) -> Context:
+    """Of what a request carries the keys that every such call carries so, or does not carry."""
+    carried = ((name, request.context.get(name)) for name in names)
+    return {name: value if isinstance(value, str) else tuple(value) for name, value in carried if value is not None}
 
 
 def _worst(

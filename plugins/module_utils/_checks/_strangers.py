@@ -43,8 +43,8 @@ _ONE_ACCOUNT = re.compile(r"()([0-9]{12})\**$")
 _ONE_OF_TRAIL = re.compile(r"(.*:|^)([0-9]{12})(?=$|[:*])")
 _ONE_OF_ARN = re.compile(r"((?:[^:]*:){4})([0-9]{12})(?=$|[:*])")
 _ONE_OF_TEXT = re.compile(r"((?:[^:*]*:){4})([0-9]{12})(?=$|[:*])")
-# What is like one organization, root or organizational unit alone.
-_ONE_OF_ORGANIZATIONS = re.compile(r"(?:^o-[a-z0-9]{10,32}|/r-[a-z0-9]{4,32}|/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})(?=$|/)")
+# What is like one organization alone.
+_ONE_OF_ORGANIZATIONS = re.compile(r"^o-[a-z0-9]{10,32}(?=$|/)")
 _ONE_NAME = re.compile(r"[^*?$]+$")
 _VARIABLE = re.compile(r"\$\{([^},]+)")
 CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
@@ -73,8 +73,6 @@ _IAM_TAILS: tuple[tuple[Form, ...], ...] = (
 _ORGANIZATION = ("o-", Free(_LOWER, 10, 32))
 _ROOT = ("/r-", Free(_LOWER, 4, 32), "/")
 _UNIT = (*_ROOT, "ou-", Free(_LOWER, 4, 32), "-", Free(_LOWER, 8, 32), "/")
-# What conditions say of a text.
-Answers: TypeAlias = "tuple[bool | None, ...]"
 # What a request carries, by condition key.
 Context: TypeAlias = Mapping[str, str | tuple[str, ...]]
 LONGEST_PATH = 511
@@ -84,16 +82,14 @@ FOREIGN_ORGANIZATION = "o-0000000000"
 class Strangers:
     """The strangers to one policy, for a key. Where the budget does not suffice to find all, it is exhausted.
 
-    `account` is one of them, `role` a role of it. `untried` are texts that patterns are like while the policy names all
-    that are like them, so that no stranger can be tried.
+    `account` is one of them, `role` a role of it.
     """
 
     def __init__(self, policy: Policy, concerning: Policy, key_arn: str, budget: Budget) -> None:
         """Look for whom the policy names. Only some of its statements concern strangers."""
         self.policy, self._budget = concerning, budget
-        self.untried: set[str] = set()
-        _arn, self._partition, _service, self._region, self._owner = key_arn.split(":")[:5]
-        self._named = frozenset((self._owner, *_named_accounts(policy)))
+        _arn, self._partition, _service, self._region, owner = key_arn.split(":")[:5]
+        self._named = frozenset((owner, *_named_accounts(policy)))
         self._naming = frozenset(_naming(policy))
         numbers = (f"{number:0{ACCOUNT_LENGTH}}" for number in chain((0, 999_999_999_999), count(1)))
         self.account = next(number for number in numbers if number not in self._named)
@@ -163,9 +159,8 @@ class Strangers:
         keys = "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList"
         patterns = Patterns(self._asking(*keys), {}, decided=self._deciding(_ONE_NAME))
         found = texts((*_SERVICE, ".amazonaws.com"), patterns, {patterns.start: ""}, self._budget)
-        return self._open(
-            ((patterns.open_answers(state),), patterns.is_decided(state), name) for state, name in found.items()
-        )
+        kinds = {patterns.answers(state): name for state, name in found.items() if not patterns.is_decided(state)}
+        return list(kinds.values())
 
     def _texts(self, form: Form, key: str) -> list[str]:
         """Values of a key that anybody may choose."""
@@ -179,7 +174,7 @@ class Strangers:
         return [each for each in conditions if each.folded_key in folded]
 
     def _accounts(self, *keys: str) -> Accounts:
-        return Accounts(self._asking(*keys), self._named, _is_named, self._budget, self._owner, self.untried)
+        return Accounts(self._asking(*keys), self._named, _is_named, self._budget)
 
     def _regions(self) -> Form:
         """The form of Regions' names in the key's partition: `us-east-1`, `us-gov-west-1`; of up to two digits."""
@@ -207,36 +202,26 @@ class Strangers:
                     )
 
     def _paths(self, *keys: str) -> list[str]:
-        """Paths of organizations, such as name neither an organization, nor a root, nor an OU that conditions name."""
+        """Paths of organizations, such as begin with none that conditions name."""
         patterns = Patterns(self._asking(*keys), {}, decided=self._deciding(_ONE_OF_ORGANIZATIONS))
         found = texts(_ORGANIZATION, patterns, {patterns.start: ""}, self._budget)
         kinds = {
-            (patterns.open_answers(state), patterns.is_decided(state), patterns.after(state, "/")): (state, text)
+            (patterns.answers(state), patterns.after(state, "/")): (state, text)
             for state, text in found.items()
+            if not patterns.is_decided(state)
         }
-        return self._open(
-            ((answers, patterns.open_answers(end)), is_decided or patterns.is_decided(end), path)
-            for (answers, is_decided, _after), (state, text) in kinds.items()
+        paths = {
+            (answers, patterns.answers(end)): path
+            for (answers, _after), (state, text) in kinds.items()
             for tail in (("/",), _ROOT, _UNIT)
             for end, path in texts(tail, patterns, {state: text}, self._budget).items()
-            if self._budget.spend(patterns.steps_of_answers)
-        )
+            if self._budget.spend(patterns.steps_of_answers) and not patterns.is_decided(end)
+        }
+        return list(paths.values())
 
     def _deciding(self, one: re.Pattern[str]) -> Which:
         """Which values name somebody whom the policy thereby lets in."""
         return lambda condition, value: condition in self._naming and one.search(value) is not None
-
-    def _open(self, found: Iterable[tuple[tuple[Answers, ...], bool, str]]) -> list[str]:
-        """Of texts by what is said of them, and whether that is somebody's decision, one of each kind that is none."""
-        kinds: tuple[dict[tuple[Answers, ...], str], dict[tuple[Answers, ...], str]] = ({}, {})
-        for answers, is_decided, text in found:
-            kinds[is_decided][answers] = text
-        self.untried.update(
-            text
-            for answers, text in kinds[True].items()
-            if answers not in kinds[False] and set(chain.from_iterable(answers)) != {False}
-        )
-        return list(kinds[False].values())
 
 
 def _named_accounts(policy: Policy) -> Iterator[str]:

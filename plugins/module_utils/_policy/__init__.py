@@ -31,7 +31,7 @@ from ._merge import MergeRefusedError, Required, merge, new_key_policy
 from ._operators import moment_of
 from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
 from ._patterns import Context, has_unknown, has_variable, is_arn, readable
-from ._principals import Caller, account_of
+from ._principals import Caller, Principals, account_of
 from ._request import Outcome, Request
 from ._requests import reader_request, service_request, write_request
 from ._validate import MAX_BYTES, validate
@@ -68,6 +68,7 @@ __all__ = [
     "Patterns",
     "Policy",
     "PolicyError",
+    "Principals",
     "Request",
     "Required",
     "Statement",

@@ -83,6 +83,12 @@ class Principals:
         """How the element covers the caller."""
         return self._all_but(caller) if self.negated else self._listed(caller)
 
+    @property
+    def is_in_full(self) -> bool:
+        """Whether it names principals one by one, and nobody in a way that may mean others, too."""
+        unclear = self.everyone or self.unreadable or self._patterns or self._federated or self._canonical
+        return not unclear
+
     def strangers(self, account: str) -> list[str]:
         """Whom it names, or may name, outside of an account; AWS's own services are none of them."""
         if self.everyone or self.negated:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -157,10 +157,6 @@ class Patterns:
         """Whether the text is like a value that is decided."""
         return bool(state & self._decided)
 
-    def open_answers(self, state: int) -> tuple[bool | None, ...]:
-        """The same answers by the values that are not decided."""
-        return self.answers(state & ~self._decided)
-
 
 def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
     """A text of the form for each state that one can reach, from beginnings by their state.
@@ -216,16 +212,13 @@ _State: TypeAlias = tuple[int, int, int, int]
 class Accounts:
     """Account ids, told apart by the conditions that compare them, and by those that compare an ARN they stand in.
 
-    Values that name one account are left out, as are the accounts that are `named`. Where a kind has no others but the
-    `owner`, the first of it goes to `untried`.
+    Values that name one account are left out, as are the accounts that are `named`.
     """
 
     conditions: Sequence[Condition]
     named: frozenset[str]
     left_out: Which
     budget: Budget
-    owner: str
-    untried: set[str]
 
     @cached_property
     def _own(self) -> Patterns:
@@ -240,16 +233,10 @@ class Accounts:
         own, layers = self._own, self._layers(arns, begun)
         steps = own.steps_of_answers + arns.steps
         kinds: dict[object, str] = {}
-        untried: dict[object, str] = {}
         for state in layers[-1] if self.budget.spend(steps * len(layers[-1])) else ():
             kind = own.answers(state[0]), arns.after(state[1], ":"), state[2:]
-            if kind in kinds:
-                continue
-            if other := self._first(layers, state, self.named):
+            if kind not in kinds and (other := self._first(layers, state)):
                 kinds[kind] = other
-            elif hidden := self._first(layers, state, {self.owner}):
-                untried[kind] = hidden
-        self.untried.update(each for kind, each in untried.items() if kind not in kinds)
         yield from kinds.values()
 
     def _layers(self, arns: Patterns, begun: int) -> list[dict[_State, list[tuple[_State, str]]]]:
@@ -266,12 +253,10 @@ class Accounts:
                     layers[-1].setdefault(then, []).append((state, digit))
         return layers
 
-    def _first(
-        self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State, but: Container[str]
-    ) -> str | None:
-        """The first account that leads to a state, but for some."""
+    def _first(self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> str | None:
+        """The first account that leads to a state, but for those that are named."""
         tried = takewhile(lambda _each: self.budget.spend(1), _members(layers, state))
-        return next((each for each in tried if each not in but), None)
+        return next((each for each in tried if each not in self.named), None)
 
 
 def _members(layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> Iterator[str]:

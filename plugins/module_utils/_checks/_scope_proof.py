@@ -1,0 +1,219 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The proof that a key policy lets nobody in from outside whom it does not name: statement by statement, not by trying.
+
+A statement is closed where one of its conditions holds of nobody but the accounts or organizations that it names in
+full, or where a Deny takes from everybody else what it grants. Of any other nothing is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from .._policy import SERVICE, TRAIL_KEY, Condition, Context, Policy, Principals, Statement, split_operator
+
+# Texts that fix one account, whatever the wildcards in them stand for: an account; an ARN, compared part by part; an
+# ARN compared as a text, where no wildcard may stand before the account, since the last part may hold colons (IAM API
+# reference, CreateRole, Path); the ARN of a trail or an event data store as a text, whose last part holds none.
+_ACCOUNT = re.compile(r"[0-9]{12}\**")
+_ARN = re.compile(r"(?:[^:$]*:){4}[0-9]{12}\**:.*", re.DOTALL)
+_ARN_AS_TEXT = re.compile(r"(?:[^:$*?]*:){4}[0-9]{12}(?:[:*].*)?", re.DOTALL)
+_OF_CLOUDTRAIL = re.compile(r"(?:[^$]*:)?[0-9]{12}(?:[:*].*)?", re.DOTALL)
+# Texts that fix one organization. Of a path that is its first part alone: the ids of roots and organizational units are
+# unique in their organization only (Organizations API reference, Root and OrganizationalUnit, Id).
+_ORGANIZATION = re.compile(r"[A-Za-z0-9-]+")
+_PATH = re.compile(r"[A-Za-z0-9-]+/.*", re.DOTALL)
+_SERVICE_NAME = re.compile(r"[a-z0-9.-]+")
+_OF_ARNS = frozenset((_ARN_AS_TEXT, _OF_CLOUDTRAIL))
+# Variables whose values the owner of the key has, and what stands for them here.
+_OWNERS = re.compile(r"\$\{aws:Resource(?:(Account)|OrgID)\}", re.IGNORECASE)
+_TEXTS = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
+_ARNS = ("ArnEquals", "ArnLike")
+Table: TypeAlias = Mapping[str, re.Pattern[str]]
+# What a call carries, by condition key.
+Keys: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
+# "AWS global condition context keys" and "AWS KMS condition keys": which keys tell whose call it is, and how.
+OF_PRINCIPALS: Table = {
+    "kms:calleraccount": _ACCOUNT,
+    "aws:principalaccount": _ACCOUNT,
+    "aws:principalarn": _ARN_AS_TEXT,
+    "aws:principalorgid": _ORGANIZATION,
+    "aws:principalorgpaths": _PATH,
+}
+OF_SERVICES: Table = {
+    **OF_PRINCIPALS,
+    "aws:sourceaccount": _ACCOUNT,
+    "aws:sourcearn": _ARN_AS_TEXT,
+    "aws:sourceorgid": _ORGANIZATION,
+    "aws:sourceorgpaths": _PATH,
+}
+# A service that a policy names is somebody's decision where it may use the key.
+OF_USERS: Table = {**OF_SERVICES, "aws:principalservicename": _SERVICE_NAME}
+OF_CLOUDTRAIL: Table = {**OF_SERVICES, "aws:sourcearn": _OF_CLOUDTRAIL, TRAIL_KEY.lower(): _OF_CLOUDTRAIL}
+# The same page: they are in every request of a principal.
+ALWAYS = frozenset(("kms:calleraccount", "aws:principalaccount", "aws:principalarn"))
+
+
+@dataclass(frozen=True)
+class Outsiders:
+    """One kind of callers from outside, and what a policy should let none of them do whom it does not name.
+
+    `known` is what every such call of theirs carries, or does not; `binding` are the keys by which a policy can say
+    who of them is meant, and `always` those that all their calls carry. `meant` tells whether an Allow may mean them
+    without naming whom, `denied` whether a Deny means them all. `remedy` is how a statement can be closed.
+    """
+
+    actions: Sequence[str]
+    known: Context
+    binding: Table
+    meant: Callable[[Principals], bool]
+    denied: Callable[[Principals], bool]
+    remedy: str
+    always: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is to be shown of a policy, for a key."""
+
+    policy: Policy
+    key_arn: str
+
+    def open_to(self, outsiders: Outsiders) -> Iterator[Statement]:
+        """The statements that cannot be shown to be closed to them."""
+        denied = self._denied(outsiders)
+        for statement in self.policy.statements:
+            granted = _covered(statement, outsiders) - denied
+            if statement.effect == "Allow" and granted and self._may_apply(statement, outsiders):
+                yield statement
+
+    def _may_apply(self, statement: Statement, outsiders: Outsiders) -> bool:
+        """Whether an Allow may apply to a call of somebody whom it does not name."""
+        principals, resources = statement.principals, statement.resources
+        if principals is None or resources is None or not outsiders.meant(principals):
+            return False
+        if statement.malformed or statement.repeated:
+            return True
+        closing = (self._binds(each, outsiders) or _never_holds(each, outsiders) for each in statement.conditions)
+        return resources.cover(self.key_arn, outsiders.known) is not False and not any(closing)
+
+    def _denied(self, outsiders: Outsiders) -> frozenset[str]:
+        """The actions that are denied to all of them whom no condition names."""
+        return frozenset(
+            action
+            for statement in self.policy.statements
+            if statement.effect == "Deny" and self._surely_applies(statement, outsiders)
+            for action in _covered(statement, outsiders, surely=True)
+        )
+
+    def _surely_applies(self, statement: Statement, outsiders: Outsiders) -> bool:
+        principals, resources = statement.principals, statement.resources
+        if principals is None or resources is None or statement.malformed or statement.repeated:
+            return False
+        if not outsiders.denied(principals) or not resources.cover(self.key_arn, outsiders.known):
+            return False
+        return all(
+            self._binds(each, outsiders, spares=True) or (each.values and each.holds(outsiders.known))
+            for each in statement.conditions
+        )
+
+    def _binds(self, condition: Condition, outsiders: Outsiders, *, spares: bool = False) -> bool:
+        """Whether a condition holds of nobody, or does not hold of anybody (`spares`), but whom it names in full."""
+        base = split_operator(condition.operator)[1].replace("Not", "", 1)
+        text = outsiders.binding.get(condition.folded_key)
+        is_arn_operator = base in _ARNS and text in _OF_ARNS
+        if text is None or not condition.values or not (base in _TEXTS or is_arn_operator):
+            return False
+        # A negated operator holds without the key, so that a Deny of it denies then too.
+        optional = condition.quantifier == "ForAllValues" or (condition.if_exists and not spares)
+        is_present = condition.folded_key in outsiders.always
+        if condition.negated != spares or (spares and condition.quantifier) or (optional and not is_present):
+            return False
+        return _all_fix(condition.values, _ARN if is_arn_operator else text, self.key_arn.split(":")[4])
+
+
+@lru_cache(maxsize=256)
+def _all_fix(values: tuple[str, ...], text: re.Pattern[str], owner: str) -> bool:
+    """Whether each of the values fixes one account or organization, where variables stand for what the owner has."""
+    return all(text.fullmatch(_OWNERS.sub(lambda found: owner if found[1] else "o-owner", each)) for each in values)
+
+
+def _covered(statement: Statement, outsiders: Outsiders, *, surely: bool = False) -> frozenset[str]:
+    """The actions of theirs that a statement covers, or may."""
+    names = statement.actions
+    if names is None:
+        return frozenset()
+    enough = (True,) if surely else (True, None)
+    return frozenset(action for action in outsiders.actions if names.cover(action, outsiders.known) in enough)
+
+
+def _never_holds(condition: Condition, outsiders: Outsiders) -> bool:
+    return bool(condition.values) and condition.holds(outsiders.known) is False
+
+
+_IN_FULL = "in full, without *, ?, IfExists or variables"
+_OF_ACCOUNTS = f"name the accounts {_IN_FULL}, in kms:CallerAccount, or the organization in aws:PrincipalOrgID."
+_FOR_ACCOUNTS = f"name the accounts {_IN_FULL}, in aws:SourceAccount, or the organization in aws:SourceOrgID."
+
+
+def of_others(actions: Sequence[str], known: Keys) -> Outsiders:
+    """Principals of other accounts."""
+    return Outsiders(actions, _only(known), OF_PRINCIPALS, _may_be_any, _is_everybody, _OF_ACCOUNTS, ALWAYS)
+
+
+def of_any_service(actions: Sequence[str], known: Keys) -> Outsiders:
+    """Services that use a key and are not named."""
+    return Outsiders(actions, _only(known), OF_USERS, _may_be_any, _is_every_service, _FOR_ACCOUNTS)
+
+
+def of_administrators(actions: Sequence[str], known: Keys) -> Outsiders:
+    """Services that administer a key, for any account, whether they are named or not."""
+    return Outsiders(actions, _only(known), OF_SERVICES, _may_be_other_service, _is_every_service, _FOR_ACCOUNTS)
+
+
+def of_cloudtrail(actions: Sequence[str], known: Keys) -> Outsiders:
+    """CloudTrail, which encrypts for trails of other accounts."""
+    remedy = f"name the trails, or their accounts {_IN_FULL}, in aws:SourceArn."
+    return Outsiders(actions, _only(known), OF_CLOUDTRAIL, _may_be_cloudtrail, _is_cloudtrail, remedy)
+
+
+def of_cloudtrail_itself(actions: Sequence[str], known: Keys) -> Outsiders:
+    """CloudTrail, which administers a key, for whatever account."""
+    remedy = "allow CloudTrail nothing but kms:GenerateDataKey*, kms:Decrypt and kms:DescribeKey."
+    return Outsiders(actions, _only(known), OF_PRINCIPALS, _may_be_cloudtrail, _is_cloudtrail, remedy)
+
+
+def _only(known: Keys) -> Context:
+    """The context of which nothing else is known."""
+    return Context(known, ("*",))
+
+
+def _may_be_any(principals: Principals) -> bool:
+    return principals.negated or not principals.is_in_full
+
+
+def _may_be_other_service(principals: Principals) -> bool:
+    return _may_be_any(principals) or any(name.lower() != SERVICE for name in principals.services)
+
+
+def _may_be_cloudtrail(principals: Principals) -> bool:
+    return _may_be_any(principals) or any(name.lower() == SERVICE for name in principals.services)
+
+
+def _is_everybody(principals: Principals) -> bool:
+    """Whether a Deny means everybody, or everybody but principals that it names."""
+    return principals.is_in_full if principals.negated else principals.everyone
+
+
+def _is_every_service(principals: Principals) -> bool:
+    return _is_everybody(principals) and not (principals.negated and principals.services)
+
+
+def _is_cloudtrail(principals: Principals) -> bool:
+    return _is_every_service(principals) or (not principals.negated and SERVICE in principals.services)
