@@ -18,13 +18,14 @@ from .._policy import TIME_KEYS, Budget, Policy, moment_of
 from ._policy_rules import parsed
 from ._subject import Result, Subject
 
-# How many moments of a policy are looked at: one that names more is no plan for the future.
-_MOST = 20
 _FOLDED = {key.lower() for key in TIME_KEYS}
 
 
 def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
-    """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names."""
+    """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names.
+
+    All moments are looked at with one budget; where that does not suffice, what comes after is unknown.
+    """
     subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
     result = judge(subject)
     for moment in _moments(subject) if result.status == "pass" else ():
@@ -48,7 +49,7 @@ def _moments(subject: Subject) -> list[datetime]:
     texts = [key.policy, key.ram_policy] if isinstance(key, Key) else []
     texts += [bucket.policy] if isinstance(bucket, Bucket) else []
     named = (moment for text in texts if isinstance(text, str) for moment in _named(text))
-    return sorted({moment for moment in named if moment > subject.read_at})[:_MOST]
+    return sorted({moment for moment in named if moment > subject.read_at})
 
 
 def _named(text: str) -> Iterator[datetime]:

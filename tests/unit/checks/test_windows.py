@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks.build import (
     ACL,
     BUCKET_POLICY,
@@ -18,6 +19,7 @@ from tests.unit.checks.build import (
     DESCRIBE,
     ENCRYPT,
     ROLE_ARN,
+    ROOT,
     SCOPE,
     finding,
     key_policy,
@@ -100,6 +102,36 @@ def test_a_window_of_the_bucket_policy() -> None:
     found = finding("bucket_policy_accepts_key", snapshot(bucket={"policy": closed}))
     assert (found.status, found.level) == ("fail", "advised")
     assert "at 2026-12-31T00:00:00+00:00" in found.message
+
+
+LATER = {"DateGreaterThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}}
+LOST = {"Sid": "Lost", "Effect": "Deny", "Principal": "*", "Resource": "*", "Condition": LATER}
+OPENED = {**LOST, "Sid": "Opened", "Effect": "Allow", "Action": "kms:*"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "statement"),
+    [
+        ("key_policy_is_scoped", OPENED),
+        ("key_policy_allows_encrypt", {**LOST, "Action": "kms:GenerateDataKey"}),
+        ("key_policy_allows_decrypt", {**LOST, "Action": "kms:Decrypt"}),
+        ("bucket_policy_accepts_key", {**LOST, "Action": "s3:PutObject"}),
+    ],
+)
+@pytest.mark.parametrize(("decoys", "status"), [(21, "fail"), (1_000, "unknown")])
+def test_no_number_of_moments_hides_what_comes_after_them(
+    rule: str, statement: dict[str, Any], decoys: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_budget, "STEPS", 100_000)
+    moments = [f"2026-12-01T{n // 60:02}:{n % 60:02}:00Z" for n in range(decoys)]
+    idle = {**LOST, "Sid": "Idle", "Action": "kms:Foo", "Condition": {"DateLessThan": {"aws:CurrentTime": moments}}}
+    of_key = policy(ROOT, ENCRYPT, DESCRIBE, DECRYPT, idle, statement)
+    of_bucket = BUCKET_POLICY[:-2] + ", " + policy(idle, statement).partition("[")[2]
+    read = snapshot(key={"policy": of_key}, bucket={"policy": of_bucket, "bucket_key_enabled": True})
+    found = finding(rule, read)
+    assert (found.status, found.level) == (status, "advised")
+    assert ("at 2027-01-01T00:00:00+00:00" if status == "fail" else "moments to come") in found.message
+    assert finding("trail_has_kms_key", read).status == "pass"
 
 
 def test_that_time_passes_makes_no_trail_stale() -> None:
