@@ -19,13 +19,15 @@ options:
         as the run says.
       - An account is in one entry at most. A list that is empty says that there is none; for C(regions), C(trails) and
         C(approved_keys) it is refused.
-      - A trail of an organization is judged in the account that owns it if that is read as well, by what that account
-        is given.
+      - A trail of an organization is judged by what the account is given that owns it. An entry for an account that is
+        not read may be there for that alone, with C(readers), C(approved_keys), C(rules) or C(exceptions) of it.
+        Without one, the trail is judged in each account by what that is given.
     type: list
     elements: dict
     suboptions:
       accounts:
-        description: The accounts that the entry is for, each of them among O(accounts).
+        description:
+          - The accounts that the entry is for, each of them among O(accounts), or not read and with such options alone.
         type: list
         elements: str
         required: true

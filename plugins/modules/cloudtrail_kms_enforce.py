@@ -202,7 +202,11 @@ options:
     elements: dict
     suboptions:
       accounts:
-        description: The ids of the accounts that the entry is for, of O(accounts) or O(lending_accounts).
+        description:
+          - The ids of the accounts that the entry is for, of O(accounts) or O(lending_accounts).
+          - It may be for an account that is not read, with O(account_options[].readers),
+            O(account_options[].approved_keys), O(account_options[].rules) or O(account_options[].exceptions) alone. By
+            these the trails are judged that accounts inherit from it, as by those of O(lending_accounts).
         type: list
         elements: str
         required: true
@@ -528,6 +532,7 @@ from ..module_utils._options import (
     lending,
     max_failures,
     of_accounts,
+    settings_of_owners,
     to_scope,
     to_settings,
     to_wish,
@@ -570,11 +575,11 @@ def _run_of(module: Any) -> Run:
         wait=params["wait"],
         restore=read_backups(params["restore"]) if params["restore"] else (),
     )
-    accounts = frozenset(params["accounts"] or ())
+    accounts, of_owners = frozenset(params["accounts"] or ()), settings_of_owners(params)
 
     def task(of: Mapping[str, Any]) -> Task:
         wish = replace(to_wish(of), accounts=accounts)
-        return replace(run, settings=to_settings(of), wish=wish)
+        return replace(run, settings=to_settings(of, of_owners), wish=wish)
 
     return Run(
         task=task(params),

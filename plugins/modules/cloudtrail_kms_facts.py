@@ -347,11 +347,13 @@ ansible_facts:
                   type: str
 """
 
+from functools import partial
+
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ..module_utils._aws import AwsError, collect_garbage_seldom, connect
-from ..module_utils._options import ArgumentError, facts_spec, of_accounts, to_scope, to_settings
+from ..module_utils._options import ArgumentError, facts_spec, of_accounts, settings_of_owners, to_scope, to_settings
 from ..module_utils._run import Progress, audit, fail, warn
 
 
@@ -360,8 +362,8 @@ def main() -> None:
     collect_garbage_seldom()
     module = AnsibleAWSModule(argument_spec=facts_spec(), supports_check_mode=True)
     try:
-        scope, settings = to_scope(module.params), to_settings(module.params)
-        own = of_accounts(module.params, to_settings)
+        scope, judging = to_scope(module.params), partial(to_settings, of_owners=settings_of_owners(module.params))
+        settings, own = judging(module.params), of_accounts(module.params, judging)
         progress = Progress(module.params["progress_path"], len(scope.accounts))
         region, endpoint_url, connection = get_aws_connection_info(module)
         caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)

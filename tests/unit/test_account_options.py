@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,8 +55,9 @@ def checked(**given: Any) -> dict[str, Any]:
 
 def read(params: dict[str, Any]) -> tuple[Scope, dict[str, Settings]]:
     """What each account is read and judged by."""
-    scope, settings = _audit_arguments.to_scope(params), _audit_arguments.to_settings(params)
-    own = _arguments.of_accounts(params, _audit_arguments.to_settings)
+    scope, of_owners = _audit_arguments.to_scope(params), _audit_arguments.settings_of_owners(params)
+    judging = partial(_audit_arguments.to_settings, of_owners=of_owners)
+    settings, own = judging(params), _arguments.of_accounts(params, judging)
     return scope, {each.account_id: own.get(each.account_id, settings) for each in scope.accounts}
 
 
@@ -91,6 +93,17 @@ def test_an_entry_that_says_nothing_leaves_what_the_run_says(entries: Any) -> No
     assert read(checked(account_options=entries, readers=[READER])) == read(checked(readers=[READER]))
 
 
+def test_an_entry_for_an_account_that_is_not_read_says_how_its_trails_are_judged() -> None:
+    """In those that inherit them; the tags of keys are read for that as well."""
+    entries = [{"accounts": [ONE], "readers": [READER], "approved_keys": ["tag:use=logs"]}]
+    scope, settings = read(checked(accounts=[TWO, THREE], account_options=entries, rules={"key_is_usable": "off"}))
+    owners = {ONE: Settings({"key_is_usable": "off"}, (READER,), ("tag:use=logs",))}
+    assert set(settings) == {TWO, THREE}
+    for each in settings.values():
+        assert each == Settings({"key_is_usable": "off"}, of_owners=owners)
+    assert [each.key_tags for each in scope.accounts] == [True, True]
+
+
 def test_the_run_needs_no_role_where_each_account_has_its_own() -> None:
     entries = [{"accounts": [TWO], "assume_role": OF_TWO}, {"accounts": [ONE], "assume_role": NAMED}]
     scope = read(checked(accounts=[ONE, TWO], assume_role=None, account_options=entries))[0]
@@ -119,6 +132,10 @@ EMPTY = "the list is empty, which would be no limit. Leave it out for that."
         ),
         (
             {"accounts": ["999999999999"]},
+            "[1].accounts: '999999999999' is not in accounts. Add it there, or leave it out.",
+        ),
+        (
+            {"accounts": ["999999999999"], "readers": [READER], "regions": ["us-east-1"]},
             "[1].accounts: '999999999999' is not in accounts. Add it there, or leave it out.",
         ),
         (

@@ -112,7 +112,7 @@ def test_the_account_name_stands_where_it_is_known() -> None:
 def test_an_audit_is_narrowed_by_what_it_leaves_out(
     regions: tuple[str, ...], trails: tuple[str, ...], levels: dict[str, Level], narrowed: Narrowing
 ) -> None:
-    assert narrowed_by(regions, trails, Settings(levels=levels).rules_off) == narrowed
+    assert narrowed_by(regions, trails, Settings(levels=levels).rules_off(())) == narrowed
 
 
 def test_of_an_account_that_is_not_in_use_nothing_is_left_out() -> None:

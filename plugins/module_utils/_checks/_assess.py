@@ -92,7 +92,7 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     closed_count = settings.closed_regions == "unknown" and bool(snapshot.closed_regions)
     return AccountVerdict(
         snapshot=snapshot,
-        trails=tuple(TrailVerdict(trail, _findings(snapshot, trail, settings)) for trail in snapshot.trails),
+        trails=tuple(TrailVerdict(trail, _findings(snapshot, trail, settings.of(trail))) for trail in snapshot.trails),
         complete=not snapshot.errors and not closed_count,
     )
 
@@ -100,15 +100,16 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
 def unused_exceptions(judged: Iterable[tuple[str, Settings, Collection[Trail]]]) -> tuple[str, ...]:
     """Warnings of exceptions that match no trail of the accounts that have them: a misspelt name is not unnoticed.
 
-    `judged` are the accounts, each with its settings and the trails that are judged by these. An exception that many
+    `judged` are the accounts, each with its settings and the trails that may be judged by these. An exception that many
     have is one, and one that is about other accounts only is not for these to miss.
     """
     holders: dict[TrailException, list[str]] = {}
     used: set[TrailException] = set()
     for account_id, settings, trails in judged:
+        own = [trail for trail in trails if settings.of(trail) is settings]
         for exception in dict.fromkeys(settings.exceptions):
             holders.setdefault(exception, []).append(account_id)
-            if exception not in used and any(map(exception.covers, trails)):
+            if exception not in used and any(map(exception.covers, own)):
                 used.add(exception)
     return tuple(
         f"The exception for {exception.subject} matches no trail that was read in {_named(account_ids)}. "

@@ -25,14 +25,20 @@ _OF_WHO_IS_KEPT_OUT = "key_policy_is_scoped"
 
 def keys_in_doubt(settings: Settings, snapshot: Snapshot) -> frozenset[str]:
     """The keys whose second policy could change a verdict on an account that was read."""
+    owners = {each: _of_second_policy(their) for each, their in settings.of_owners.items()}
+    judged = assess(snapshot, replace(_of_second_policy(settings), of_owners=owners))
+    found = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
+    return frozenset(arn for arn in found if _is_shareable(snapshot, arn))
+
+
+def _of_second_policy(settings: Settings) -> Settings:
+    """The settings with those rules alone that a second policy could change, and without exceptions."""
     names = (*_OF_WHO_IS_LET_IN, _OF_WHO_IS_KEPT_OUT)
     levels: dict[str, Level] = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     asked: dict[str, Level] = {
         name: "required" if name in names and level == "required" else "off" for name, level in levels.items()
     }
-    judged = assess(snapshot, replace(settings, levels=asked, exceptions=()))
-    found = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
-    return frozenset(arn for arn in found if _is_shareable(snapshot, arn))
+    return replace(settings, levels=asked, exceptions=())
 
 
 def _hangs_on_it(finding: Finding) -> bool:

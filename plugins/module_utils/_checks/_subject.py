@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -63,7 +63,10 @@ class TrailException:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asks of the rules; `levels` holds only what differs from a rule's own level."""
+    """What the user asks of the rules; `levels` holds only what differs from a rule's own level.
+
+    `of_owners` are the settings of accounts that the run does not judge: by these, the trails that others inherit.
+    """
 
     levels: Mapping[str, Level] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
@@ -72,11 +75,16 @@ class Settings:
     stale_after_hours: int = 24
     expiry_warning_days: int = 30
     closed_regions: Literal["advise", "unknown"] = "advise"
+    of_owners: Mapping[str, Settings] = field(default_factory=dict)
 
-    @property
-    def rules_off(self) -> tuple[str, ...]:
-        """The rules that nothing is judged by."""
-        return tuple(rule for rule, level in self.levels.items() if level == "off")
+    def of(self, trail: Trail) -> Settings:
+        """Return the settings that the trail is judged by: an inherited one by its owner's, where these are known."""
+        return self.of_owners.get(trail.account_id, self) if trail.ownership == "inherited" else self
+
+    def rules_off(self, trails: Iterable[Trail]) -> frozenset[str]:
+        """Return the rules by which not all of the account is judged, which has these trails."""
+        judging = (self, *map(self.of, trails))
+        return frozenset(rule for each in judging for rule, level in each.levels.items() if level == "off")
 
 
 @dataclass(frozen=True)

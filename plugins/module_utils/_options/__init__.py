@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-from ._audit import audit_spec, facts_spec, lending, to_scope, to_settings
-from ._common import AUDIT_ACCOUNT_OPTIONS, ArgumentError, audit_options, named, of_accounts
+from ._audit import audit_spec, facts_spec, lending, settings_of_owners, to_scope, to_settings
+from ._common import AUDIT_ACCOUNT_OPTIONS, JUDGING, ArgumentError, audit_options, named, of_accounts
 from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_wish, wait_timeout
 
 __all__ = [
     "AUDIT_ACCOUNT_OPTIONS",
     "EITHER",
     "ENFORCE_ACCOUNT_OPTIONS",
+    "JUDGING",
     "ArgumentError",
     "audit_options",
     "audit_spec",
@@ -24,6 +25,7 @@ __all__ = [
     "named",
     "of_accounts",
     "own_spec",
+    "settings_of_owners",
     "to_scope",
     "to_settings",
     "to_wish",

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from .._checks import RULES, TAG, Settings, TrailException
@@ -21,6 +22,7 @@ from .._model import KEY_ARN, TRAIL_ARN
 from .._scope import AccountScope, NamedRole, Role, Scope
 from ._common import (
     ACCOUNT_ID,
+    JUDGING,
     PRINCIPAL_ARN,
     REGION,
     TRAIL_NAME,
@@ -116,10 +118,28 @@ def lending(params: Mapping[str, Any]) -> tuple[AccountScope, ...]:
     return _account_scopes(params, "lending_accounts")
 
 
+def settings_of_owners(params: Mapping[str, Any]) -> dict[str, Settings]:
+    """Return the settings of accounts that are not among `accounts`, by which the trails that these inherit are judged.
+
+    Raises ArgumentError.
+    """
+    others = {*(params.get("lending_accounts") or ())}
+    others |= {each for entry in params.get("account_options") or () for each in entry["accounts"]}
+    own, of_run = of_accounts(params, to_settings), to_settings(params)
+    return {each: own.get(each, of_run) for each in sorted(others - {*(params.get("accounts") or ())})}
+
+
 def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScope, ...]:
     """The accounts of an option, each with what its entry or else the run says."""
     own, of_run = of_accounts(params, _account_scope), _account_scope(params)
-    scopes = [replace(own.get(each, of_run), account_id=each) for each in params.get(option) or ()]
+    # By the tags of a key others may approve it whose trail an account inherits.
+    read = {*(params.get("accounts") or ())}
+    owners_tags = any(scope.key_tags for each, scope in own.items() if each not in read)
+    scopes = [
+        replace(scope, account_id=each, key_tags=scope.key_tags or owners_tags)
+        for each in params.get(option) or ()
+        for scope in (own.get(each, of_run),)
+    ]
     roleless = [each.account_id for each in scopes if each.role is None]
     if roleless:
         raise ArgumentError(
@@ -129,7 +149,7 @@ def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScop
     return tuple(scopes)
 
 
-def to_settings(params: Mapping[str, Any]) -> Settings:
+def to_settings(params: Mapping[str, Any], of_owners: Mapping[str, Settings] = MappingProxyType({})) -> Settings:
     """Return what the rules are told. Raises ArgumentError for unknown rules or levels, malformed ARNs or dates."""
     for reader in params["readers"] or ():
         check("readers", reader, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
@@ -143,6 +163,7 @@ def to_settings(params: Mapping[str, Any]) -> Settings:
         stale_after_hours=between(params, "stale_after_hours", A_YEAR),
         expiry_warning_days=between(params, "expiry_warning_days", A_DECADE),
         closed_regions=params["closed_regions"],
+        of_owners=of_owners,
     )
 
 
@@ -179,8 +200,11 @@ def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str
     if not given:
         raise ArgumentError(f"Option {option}: the list is empty. Name the accounts that the entry is for.")
     _check_ids(option, given)
+    said = {name for name, value in entry.items() if name != "accounts" and value is not None}
+    # An account that is not read may own a trail that others inherit.
+    judges_alone = bool(said) and said <= {*JUDGING}
     for account_id in given:
-        if account_id not in accounts:
+        if account_id not in accounts and not judges_alone:
             raise ArgumentError(f"Option {option}: {account_id!r} is not in accounts. Add it there, or leave it out.")
         if account_id in placed:
             other = f"account_options[{placed[account_id]}]"

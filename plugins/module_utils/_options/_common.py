@@ -28,6 +28,8 @@ PRINCIPAL_ARN = re.compile(
 MOST_NAMED = 3
 # What may differ between the accounts of an audit.
 AUDIT_ACCOUNT_OPTIONS = ("assume_role", "regions", "trails", "readers", "approved_keys", "rules", "exceptions")
+# Those of them that say how its trails are judged.
+JUDGING = ("readers", "approved_keys", "rules", "exceptions")
 # Of these an account has one: what its entry says takes the place of the other.
 _EITHER = (("key", "key_id"), ("create_trail", "trails"))
 

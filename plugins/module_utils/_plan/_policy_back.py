@@ -199,7 +199,7 @@ def _doubts_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
-    plain = replace(settings, levels={}, exceptions=())
+    plain = replace(settings, levels={}, exceptions=(), of_owners={})
     judged = assess(in_all_regions(snapshot), plain)
     return {verdict.trail.arn: _doubts(verdict) for verdict in judged.trails}
 

@@ -57,7 +57,7 @@ def _judged_here(reading: Reading) -> list[Trail]:
 
 def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:
     asked = scope.of(reading.snapshot.account_id)
-    narrowed = narrowed_by(asked.regions, asked.trails, settings.rules_off)
+    narrowed = narrowed_by(asked.regions, asked.trails, settings.rules_off(reading.snapshot.trails))
     return account_row(_judged(reading.snapshot, settings, region), narrowed)
 
 

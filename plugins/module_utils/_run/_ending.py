@@ -77,14 +77,14 @@ def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:
 
 
 def _document(accounts: Mapping[str, AccountVerdict], run: Run) -> dict[str, Any]:
-    rows = [account_row(judged, _narrowed(account_id, run)) for account_id, judged in accounts.items()]
+    rows = [account_row(judged, _narrowed(judged.snapshot, run)) for judged in accounts.values()]
     return document(rows, max(moment(judged.snapshot.read_at) for judged in accounts.values()))
 
 
-def _narrowed(account_id: str, run: Run) -> Any:
-    task = run.of(account_id)
-    scope = run.task.scope.of(account_id)
-    return narrowed_by(scope.regions, scope.trails, task.settings.rules_off)
+def _narrowed(snapshot: Snapshot, run: Run) -> Any:
+    settings = run.of(snapshot.account_id).settings
+    scope = run.task.scope.of(snapshot.account_id)
+    return narrowed_by(scope.regions, scope.trails, settings.rules_off(snapshot.trails))
 
 
 def _not_read(before: AccountVerdict) -> AccountVerdict:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
@@ -30,8 +31,9 @@ def warned(aws: FakeAws, accounts: list[str] | None = None, **options: Any) -> t
     # Where the trails and buckets are; of all regions one test is enough.
     given = {"accounts": accounts or EVERYBODY, "assume_role": MEMBER_ROLE, "regions": ["eu-central-1", "eu-west-1"]}
     given = sweep_params(**{**given, **options})
-    scope, settings = _audit_arguments.to_scope(given), _audit_arguments.to_settings(given)
-    own = _arguments.of_accounts(given, _audit_arguments.to_settings)
+    scope, of_owners = _audit_arguments.to_scope(given), _audit_arguments.settings_of_owners(given)
+    judging = partial(_audit_arguments.to_settings, of_owners=of_owners)
+    settings, own = judging(given), _arguments.of_accounts(given, judging)
     return audit(caller(aws, SECURITY), scope, settings, lambda _done: None, own)
 
 

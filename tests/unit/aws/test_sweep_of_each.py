@@ -128,6 +128,40 @@ def test_each_account_is_read_and_judged_by_its_own_options(load: Load) -> None:
     assert ["key_rotation_enabled" in each for each in statuses] == [False, False, True]
 
 
+OF_KEY, OF_BUCKET = (
+    {"role_arn": f"arn:aws:iam::{owner}:role/CloudTrailKmsAudit", "external_id": "audit-2026", "session_name": "test"}
+    for owner in (SECURITY, LOG_ARCHIVE)
+)
+OF_OWNER: list[dict[str, Any]] = [
+    {"readers": [f"arn:aws:iam::{MANAGEMENT}:role/Nobody"]},
+    {"rules": {"key_rotation_enabled": "required", "key_policy_allows_describe": "off"}},
+    {"approved_keys": ["tag:purpose=cloudtrail"]},
+    {"approved_keys": ["tag:purpose=else"], "exceptions": [{**EXCEPTION, "rules": ["key_is_approved"], "trail": "*"}]},
+]
+
+
+def of_production(document: dict[str, Any]) -> dict[str, Any]:
+    """What an audit finds in the account, but for the time of the last delivery, which passes."""
+    found = row(document, PRODUCTION)
+    for trail in found["trails"]:
+        trail["findings"] = [each for each in trail["findings"] if each["rule"] != "trail_is_delivering"]
+    return {name: found[name] for name in ("verdict", "trails", "narrowed_by", "kms_keys", "buckets")}
+
+
+@pytest.mark.parametrize("of_owner", OF_OWNER)
+def test_an_inherited_trail_is_judged_as_its_owner_asks_though_that_is_not_read(
+    load: Load, of_owner: dict[str, Any]
+) -> None:
+    """As of a batch or a limit: it is found what one sweep of all finds, whatever the member asks itself."""
+    aws, asks = load("organization"), {"readers": [f"arn:aws:iam::{PRODUCTION}:role/Nobody"]}
+    own = entries({"accounts": [MANAGEMENT], "readers": [], **of_owner}, {"accounts": [PRODUCTION], **asks})
+    options = {"key_assume_role": OF_KEY, "bucket_assume_role": OF_BUCKET, "account_options": own}
+    whole, whole_warnings = warned(aws, [MANAGEMENT, PRODUCTION], **options)
+    alone, warnings = warned(aws, [PRODUCTION], **options)
+    assert of_production(alone) == of_production(whole)
+    assert (warnings, whole_warnings) == ((), ())
+
+
 def test_exceptions_are_judged_and_missed_where_they_stand(load: Load) -> None:
     of_run = [{**EXCEPTION, "trail": "staging-trail"}, {**EXCEPTION, "trail": "nobodys-trail"}]
     of_production = [{**EXCEPTION, "trail": name} for name in ("organization-trail", "misspelt", "staging-trail")]
