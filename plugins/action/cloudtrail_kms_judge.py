@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
 
 from ..module_utils._printable import printable
-from ..plugin_utils._hosts import ResultError, part_of
+from ..plugin_utils._hosts import SealError, part_of
 from ..plugin_utils._terminal import display, is_for_people
 
 
@@ -34,8 +34,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 printable(
                     f"Nobody has looked at the account of the host {host}. One run reads those of all hosts, and it "
-                    "was skipped by the `when` of the play's first host. Choose hosts by cloudtrail_kms_hosts, --limit "
-                    "or the hosts of the play instead."
+                    "was skipped by the `when` of the first host. Put the tasks of cloudtrail_kms_host and "
+                    "cloudtrail_kms_run into a file of their own, and let include_tasks have the `when`."
                 )
             )
         part = self._part(host, found.get("results"))
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         """What the run has found of the host. Raises AnsibleActionFail where that cannot be told: it is no pass."""
         try:
             part = part_of(host, where) if where else None
-        except ResultError as error:
+        except SealError as error:
             raise AnsibleActionFail(
                 printable(f"{error} The host {host} does not pass by it. Run the playbook again.")
             ) from None

@@ -12,7 +12,6 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -24,49 +23,37 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
-    ACCOUNT,
     JOIN,
     MODULES,
     OPTIONS,
-    ROLE,
     SPEC,
     Member,
     MembersError,
-    OfTheRun,
-    OptionsOfHosts,
-    TaskVariables,
+    SealError,
     VariablesError,
+    accounts_of_run,
     are_swept,
     by_use,
-    come_to,
-    connection_variables,
     counts,
     failures,
     from_variables,
-    is_plain,
     joined,
     last_read,
     leave,
-    member,
+    lenders,
     module_options,
-    of_account,
     of_accounts,
-    of_hosts,
     own_options,
     parts_of_hosts,
+    passed,
     reasons,
-    refuse_another_role,
-    refuse_disagreement,
     refuse_slice,
-    refuse_strategy,
-    refuse_unknown,
     sweep_options,
-    variables_of,
+    unmark,
     with_names,
     with_unused,
     without_organization_trail,
 )
-from ..plugin_utils._hosts import options as taken
 from ..plugin_utils._reports import (
     JoinError,
     ReportError,
@@ -95,6 +82,8 @@ from ..plugin_utils._terminal import (
     with_after,
 )
 
+_REFUSED = (AnsibleActionFail, AnsibleTemplateError, MembersError, ReservedError, SealError, VariablesError)
+
 
 class ActionModule(ActionBase):
     """Run a module and tell of it: tables for the person who runs it, files for the machines that read it.
@@ -111,7 +100,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             return {**result, **self._run(task_vars or {})}
-        except (AnsibleActionFail, AnsibleTemplateError, MembersError, ReservedError, VariablesError) as error:
+        except _REFUSED as error:
             raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
 
     def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +110,7 @@ class ActionModule(ActionBase):
         if own["mode"] == OPTIONS:
             return {"changed": False, "options": {name: given[name] for name in own["names"] if name in given}}
         refuse_one_place(own, options)
-        members = [] if own["mode"] == JOIN else self._members(own, of_hosts(given, own["mode"]), variables)
+        members = [] if own["mode"] == JOIN else accounts_of_run(self, own, given, variables)
         if own["mode"] == "enforce":
             refuse_slice(options, members, variables)
         play = str(self._task.get_play()._uuid)
@@ -133,6 +122,8 @@ class ActionModule(ActionBase):
             told = self._ask_and_tell(own, members, options, variables)
             if told.get("reports"):
                 keep()
+        if own["hosts"] and not told.get("failed"):
+            unmark(passed(own, variables), [each.host for each in members])
         return told
 
     def _ask_and_tell(
@@ -192,7 +183,7 @@ class ActionModule(ActionBase):
             without_organization_trail(judged) if own["require_organization_trail"] else {},
         )
         if own["mode"] == JOIN:
-            parts = _parts_of_each(own["hosts"] or [task_vars["inventory_hostname"]], judged, failing)
+            parts = _parts_of_each(task_vars["ansible_play_batch"], judged, failing)
             fail_without(parts.values(), judged, task_vars)
         else:
             parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
@@ -234,61 +225,6 @@ class ActionModule(ActionBase):
             **uploads(own, [*going, *filter(None, [backup])], task_vars, self._connection),
         }
 
-    def _members(self, own: Mapping[str, Any], names: frozenset[str], task_vars: Mapping[str, Any]) -> list[Member]:
-        """The accounts of the hosts, each with its own options. Raises MembersError where one run cannot serve them.
-
-        `names` are the options that an account may have of its own.
-        """
-        hosts = own["hosts"]
-        if not hosts:
-            return []
-        if len(hosts) > 1:
-            refuse_strategy(self._task.get_play().strategy)
-        known = TaskVariables(self._task, task_vars)
-        options = self._options_of_hosts(own, names)
-        run = self._of_the_run(own)
-        members = []
-        for host in hosts:
-            variables = known.of(host)
-            refuse_unknown(variables if own["variables"] else (), f" of the host {host}")
-            if len(hosts) > 1:
-                run.compare(host, variables)
-            of_host = module_options(options.of(host, variables), own["mode"], new_bucket=own["new_bucket"])
-            members.append(replace(member(host, self._of_account(host, variables)), options=of_host))
-        refuse_disagreement(members)
-        return members
-
-    def _lenders(self, members: Sequence[Member], task_vars: Mapping[str, Any]) -> list[Member]:
-        """The accounts of the play's other hosts, whose keys and buckets an enforcement may read."""
-        written = {each.host for each in members}
-        others = [host for host in task_vars.get("ansible_play_hosts_all", ()) if host not in written]
-        known = TaskVariables(self._task, task_vars)
-        return [member(host, self._of_account(host, known.of(host))) for host in others]
-
-    def _options_of_hosts(self, own: Mapping[str, Any], names: frozenset[str]) -> OptionsOfHosts:
-        """What reads the options that each account has of its own; without variables those of the task, for all."""
-        given = {name: value for name, value in self._task.args.items() if name in names}
-        return OptionsOfHosts(self._templar, names if own["variables"] else (), given)
-
-    def _of_the_run(self, own: Mapping[str, Any]) -> OfTheRun:
-        names = variables_of(own["mode"]) - of_accounts(own["mode"]) - {"assume_role"}
-        names |= {"mode"} - self._task.args.keys()
-        connection = frozenset() if self._task.delegate_to else connection_variables(self._connection)
-        return OfTheRun(self._task, self._templar, names if own["variables"] else (), connection)
-
-    def _of_account(self, host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """What the variables of a host that say which account it stands for come to.
-
-        Ansible takes longer for the templates of a host than all else here does; an inventory plugin writes none.
-        """
-        said = of_account(variables)
-        if is_plain(said) and not self._templar.is_template(said):
-            return said
-        templar = self._templar.copy_with_new_env(available_variables=variables)
-        whose = f" of the host {host}"
-        role = taken(variables, templar, ["assume_role"], whose).get("assume_role")
-        return {ACCOUNT: come_to(ACCOUNT, variables, templar, whose), ROLE: role}
-
     def _ask(
         self,
         own: Mapping[str, Any],
@@ -327,11 +263,15 @@ class ActionModule(ActionBase):
         """The options of the module: one account is that of the credentials, or of the role, and many are swept."""
         enforces = own["mode"] == "enforce"
         play = {"backup_play": str(self._task.get_play()._uuid)} if enforces and options.get("backup_path") else {}
-        lenders = self._lenders(members, task_vars) if enforces and _all_known(members) else []
-        if members and (are_swept(members) or any(each.account_id for each in lenders)):
-            refuse_another_role(options.get("assume_role"), members, task_vars["inventory_hostname"])
-            return {**_of_run(options, own["mode"]), **sweep_options(members, lenders), **play}
+        lending = self._lending(members, task_vars) if enforces else []
+        if members and (are_swept(members) or any(each.account_id for each in lending)):
+            return {**_of_run(options, own["mode"]), **sweep_options(members, lending), **play}
         return {**options, **play}
+
+    def _lending(self, members: Sequence[Member], task_vars: Mapping[str, Any]) -> list[Member]:
+        """The accounts of the play's other hosts, where each of the run's own is known."""
+        known = members and all(each.account_id for each in members)
+        return lenders(self._task, task_vars, self._templar, [each.host for each in members]) if known else []
 
     def _execute(
         self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None, *, unread: int = 0
@@ -377,11 +317,6 @@ def _parts_of_each(
 def _alone(task_vars: Mapping[str, Any]) -> Member:
     """The host of the task, which is told of all that a run without hosts has found."""
     return Member(host=str(task_vars.get("inventory_hostname")))
-
-
-def _all_known(members: Sequence[Member]) -> bool:
-    """Whether there are hosts, and each is known to stand for an account."""
-    return bool(members) and all(each.account_id for each in members)
 
 
 def _of_run(options: Mapping[str, Any], mode: str) -> dict[str, Any]:

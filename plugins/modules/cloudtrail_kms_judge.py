@@ -43,10 +43,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Audit the accounts of all hosts in one run
+- name: Mark the hosts that the run is about
+  aws_baseline.cloudtrail.cloudtrail_kms_host:
+    variables: cloudtrail_kms_
+  register: host
+
+- name: Audit their accounts in one run
   aws_baseline.cloudtrail.cloudtrail_kms_run:
     variables: cloudtrail_kms_
-    hosts: "{{ ansible_play_hosts_all }}"
+    hosts: host
   run_once: true
   register: audit
 
@@ -70,7 +75,7 @@ changed:
   returned: always
   type: bool
 verdicts:
-  description: The verdict on the account of the host, by its id; of a run without O(ignore:hosts) on every account.
+  description: The verdict on the account of the host, by its id; of a run about no host on every account.
   returned: success and failure
   type: dict
   sample: {"333333333333": non_compliant}

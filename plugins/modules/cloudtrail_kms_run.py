@@ -72,9 +72,11 @@ options:
     default: audit
   hosts:
     description:
-      - The hosts of the play that this run is about. Each stands for the account in which its variable
-        C(cloudtrail_kms_assume_role) names a role.
-      - Of one host the account of C(assume_role), or of the credentials, is read, as without this option.
+      - The name of the variable that M(aws_baseline.cloudtrail.cloudtrail_kms_host) is registered in. The run is about
+        the hosts that it has marked. Each stands for the account in which its variable C(cloudtrail_kms_assume_role)
+        names a role. O(variables) are needed as well.
+      - Without this option, and with O(variables), the run is about this host; without both about the account of
+        C(assume_role), or of the credentials.
       - Of several hosts, and of one with the variable C(cloudtrail_kms_account), which the inventory plugin
         P(aws_baseline.cloudtrail.aws_accounts#inventory) sets, the accounts are read in one sweep, and one that cannot
         be entered is C(unknown).
@@ -83,16 +85,16 @@ options:
         names the account in table and reports.
       - With O(variables) each account is judged by its own C(readers), C(rules), C(exceptions), C(approved_keys),
         C(trails) and C(regions), and enforced by its own C(key), C(key_id), C(statements), C(create_trail),
-        C(replace_compliant_key) and C(allow_) options, as Ansible would give them to this task on its host, whatever
+        C(replace_compliant_key) and C(allow_) options, as Ansible gives them to the task that marks its host, whatever
         level of precedence sets them. It is entered by its own C(assume_role).
       - All else belongs to the run. Hosts between which another option, C(environment), C(module_defaults) or a
-        variable of the connection differs are refused, and so are two hosts of one account that want different things.
-      - With O(mode=enforce) the accounts of these hosts are changed, and no others. The other hosts of the play lend
-        read access to the keys and buckets that they own.
-      - Set C(run_once) where there are several. The strategies C(free) and C(host_pinned) know none, and are refused.
-    type: list
-    elements: str
-    default: []
+        variable of the connection differs are refused, and so are two hosts of one account that want different
+        things, and a task that has another of these than the one that marks the hosts.
+      - With O(mode=enforce) the accounts of these hosts are changed, and no others. The other hosts of the play,
+        also those that a C(when) or a rescue leaves out, lend read access to the keys and buckets that they own.
+      - Where there are several, a task without C(run_once) is refused, since each host would begin the run. So are the
+        strategies C(free) and C(host_pinned), which know no such task.
+    type: str
   audits:
     description:
       - The JSON reports to join with O(mode=join), of this version of the collection, no account in two of them.
@@ -157,6 +159,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_host
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 """

@@ -7,22 +7,21 @@
 from __future__ import annotations
 
 from ._judgement import counts, failures, joined, last_read, parts_of_hosts, reasons, without_organization_trail
+from ._lenders import lenders
+from ._marks import mark, unmark
 from ._members import (
     Member,
     MembersError,
     are_swept,
     by_use,
-    is_plain,
-    member,
-    of_account,
-    refuse_another_role,
     refuse_slice,
     refuse_strategy,
     with_names,
 )
-from ._of_the_run import OfTheRun, connection_variables
-from ._per_account import OptionsOfHosts, refuse_disagreement, sweep_options
-from ._results import ResultError, leave, part_of
+from ._per_account import sweep_options
+from ._reached import accounts_of_run, passed
+from ._request import read_request
+from ._results import leave, part_of
 from ._run_options import (
     JOIN,
     MODULES,
@@ -30,63 +29,52 @@ from ._run_options import (
     from_variables,
     module_options,
     of_accounts,
-    of_hosts,
     own_options,
-    variables_of,
 )
-from ._selection import ACCOUNT, ROLE, Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
-from ._task_variables import TaskVariables
+from ._sealed import SealError
+from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
 from ._unused import with_unused
-from ._variables import SPEC, VariablesError, come_to, options, refuse_unknown
+from ._variables import PREFIX, SPEC, VariablesError
 
 __all__ = [
-    "ACCOUNT",
     "JOIN",
     "MODULES",
     "OPTIONS",
-    "ROLE",
+    "PREFIX",
     "SPEC",
     "Member",
     "MembersError",
-    "OfTheRun",
-    "OptionsOfHosts",
-    "ResultError",
+    "SealError",
     "Selection",
     "SelectionError",
-    "TaskVariables",
     "VariablesError",
+    "accounts_of_run",
     "are_swept",
     "by_use",
-    "come_to",
-    "connection_variables",
     "counts",
     "failures",
     "from_variables",
     "host_variables",
-    "is_plain",
     "joined",
     "kept_accounts",
     "last_read",
     "leave",
-    "member",
+    "lenders",
+    "mark",
     "module_options",
-    "of_account",
     "of_accounts",
-    "of_hosts",
-    "options",
     "own_options",
     "part_of",
     "parts_of_hosts",
+    "passed",
+    "read_request",
     "reasons",
-    "refuse_another_role",
-    "refuse_disagreement",
     "refuse_slice",
     "refuse_strategy",
-    "refuse_unknown",
     "select",
     "select_by_tags",
     "sweep_options",
-    "variables_of",
+    "unmark",
     "with_names",
     "with_unused",
     "without_organization_trail",

@@ -152,16 +152,6 @@ def refuse_strategy(strategy: str) -> None:
         )
 
 
-def refuse_another_role(given: object, members: Iterable[Member], host: str) -> None:
-    """Raise MembersError where the task of a host is given another role than the host's variables name."""
-    for each in members:
-        if each.host == host and (given or {}) != each.role:
-            raise MembersError(
-                f"{ROLE} is set for the task, or the role, and not as the variable that the host {host} has. Each "
-                "account is entered by that of its own host; set it there."
-            )
-
-
 def refuse_slice(options: Mapping[str, Any], members: Iterable[Member], variables: Mapping[str, Any]) -> None:
     """Raise MembersError where a slice of a job of AWX would write a key that its other slices write at the same time.
 

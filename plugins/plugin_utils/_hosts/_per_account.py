@@ -12,31 +12,7 @@ from typing import Any
 
 from ._members import Member, MembersError, by_use
 from ._selection import ROLE
-from ._variables import PREFIX, options
-
-
-class OptionsOfHosts:
-    """Reads options from the variables of one host after the other."""
-
-    def __init__(self, templar: Any, names: Iterable[str], given: Mapping[str, Any]) -> None:
-        """`names` are the options to take from variables, `given` those of the task, for hosts without a variable."""
-        self._templar, self._names, self._given = templar, frozenset(names), given
-        self._last: tuple[dict[str, Any], dict[str, Any]] = ({}, {**given})
-
-    def of(self, host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of a host. Raises VariablesError for a variable that cannot be meant."""
-        found = {name: variables.get(PREFIX + name) for name in self._names}
-        written = {name: value for name, value in found.items() if value is not None}
-        if written.keys() == self._last[0].keys() and all(
-            written[name] is value for name, value in self._last[0].items()
-        ):
-            return self._last[1]  # as most hosts have: templates and checks of types take longer than all else here
-        plain = not self._templar.is_template(written)
-        templar = self._templar.copy_with_new_env(available_variables=variables)
-        taken = {**self._given, **options(variables, templar, written, f" of the host {host}")}
-        if plain:
-            self._last = (written, taken)
-        return taken
+from ._variables import PREFIX
 
 
 def refuse_disagreement(members: Iterable[Member]) -> None:
@@ -45,7 +21,7 @@ def refuse_disagreement(members: Iterable[Member]) -> None:
     for each in members:
         other = first.setdefault(each.account_id, each) if each.account_id else each
         if other.wanted != each.wanted:
-            name = _different(other.wanted, each.wanted)[0]
+            name = different(other.wanted, each.wanted)
             raise MembersError(
                 f"The hosts {other.host} and {each.host} both stand for account {each.account_id}, but their "
                 f"{PREFIX}{name} differ. Make them the same, or leave one of the hosts out."
@@ -85,8 +61,9 @@ def _own(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name not in run or run[name] != value}
 
 
-def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
+def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return the first name under which the two have something else, or None."""
+    return next((name for name in sorted({*one, *other}) if one.get(name) != other.get(name)), None)
 
 
 def _entries(own: Iterable[tuple[Member, Mapping[str, Any]]]) -> list[dict[str, Any]]:

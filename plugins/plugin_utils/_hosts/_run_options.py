@@ -29,11 +29,13 @@ ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
 OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
     "mode": {"type": "str", "choices": [*MODULES, "restore", JOIN, OPTIONS], "default": "audit"},
-    "hosts": {"type": "list", "elements": "str", "default": []},
+    "hosts": {"type": "str"},
     "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
     "new_bucket": {"type": "bool"},
     "variables": {"type": "str", "choices": [PREFIX]},
 }
+# How tasks of the role work together, beside the options that a person gives.
+OF_THE_TASKS = frozenset({"hosts", "names", "new_bucket", "variables"})
 # Which key trails are to have, a backup says.
 NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
 _TEMPLATE = re.compile(r"\{[{%#]")

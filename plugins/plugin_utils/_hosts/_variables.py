@@ -127,11 +127,11 @@ class VariablesError(ValueError):
     """A variable that cannot be meant; the message names it, and what is wrong."""
 
 
-def refuse_unknown(names: Iterable[str], whose: str = "") -> None:
+def refuse_unknown(names: Iterable[str]) -> None:
     """Raise VariablesError where one begins with the prefix and is none of this collection's."""
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in KNOWN)
     if unknown:
-        told = " ".join(f"Unknown variable {name}{whose}{_meant(name)}" for name in unknown)
+        told = " ".join(f"Unknown variable {name}{_meant(name)}" for name in unknown)
         raise VariablesError(f"{told} (The prefix {PREFIX} is reserved.)")
 
 
@@ -168,22 +168,22 @@ def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
     return found
 
 
-def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str], whose: str = "") -> dict[str, Any]:
+def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str]) -> dict[str, Any]:
     """Return those of the options that variables are set for, in their types. One that is null is not set.
 
     Raises VariablesError for one that is undefined, empty, or of no such type, by its name.
     """
     given: dict[str, Any] = {}
     for name in sorted(names):
-        value = come_to(PREFIX + name, variables, templar, whose)
+        value = come_to(PREFIX + name, variables, templar)
         if isinstance(value, str) and not value.strip():
-            raise VariablesError(f"The variable {PREFIX}{name}{whose} is empty. Give it a value, or leave it out.")
+            raise VariablesError(f"The variable {PREFIX}{name} is empty. Give it a value, or leave it out.")
         if value is not None:
             given[name] = value
-    return _checked(given, {name: SPEC[name] for name in given}, PREFIX, whose)
+    return _checked(given, {name: SPEC[name] for name in given}, PREFIX)
 
 
-def come_to(variable: str, variables: Mapping[str, Any], templar: Any, whose: str = "") -> Any:
+def come_to(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
     """Return what a variable comes to, None where it is not set. Raises VariablesError where its template fails."""
     if variables.get(variable) is None:
         return None
@@ -191,9 +191,9 @@ def come_to(variable: str, variables: Mapping[str, Any], templar: Any, whose: st
         # As part of a dictionary, from which newer Ansible takes what is omitted.
         found = templar.template({variable: variables[variable]})
     except AnsibleUndefinedVariable as error:
-        raise VariablesError(f"The variable {variable}{whose} is undefined: {error}") from None
+        raise VariablesError(f"The variable {variable} is undefined: {error}") from None
     except AnsibleError as error:
-        raise VariablesError(f"The template of the variable {variable}{whose} fails: {error}") from None
+        raise VariablesError(f"The template of the variable {variable} fails: {error}") from None
     return _without(found, variables.get("omit")).get(variable)
 
 
@@ -207,7 +207,7 @@ def _without(value: Any, omit: object) -> Any:
 
 
 def _checked(
-    values: Mapping[Any, Any], specs: Mapping[str, Any], prefix: str, whose: str, needs: Sequence[Sequence[str]] = ()
+    values: Mapping[Any, Any], specs: Mapping[str, Any], prefix: str, needs: Sequence[Sequence[str]] = ()
 ) -> dict[str, Any]:
     """The values of options, or suboptions, in their types, so far as they are given: a module fills in the rest.
 
@@ -224,17 +224,17 @@ def _checked(
     one_of = [[prefix + name for name in names] for names in needs]
     checked = ArgumentSpecValidator(plain, required_one_of=one_of).validate(parsed)
     if checked.error_messages:
-        raise VariablesError(" ".join(checked.error_messages) + whose)
+        raise VariablesError(" ".join(checked.error_messages))
     found = {name: checked.validated_parameters[prefix + name] for name in specs if prefix + name in given}
-    return {name: _nested(value, specs[name], f"{prefix}{name}.", whose) for name, value in found.items()}
+    return {name: _nested(value, specs[name], f"{prefix}{name}.") for name, value in found.items()}
 
 
-def _nested(value: Any, spec: Mapping[str, Any], prefix: str, whose: str) -> Any:
+def _nested(value: Any, spec: Mapping[str, Any], prefix: str) -> Any:
     if "options" not in spec:
         return value
     if isinstance(value, list):
-        return [_nested(each, spec, prefix, whose) for each in value]
-    return _checked(value, spec["options"], prefix, whose, spec.get("required_one_of", ()))
+        return [_nested(each, spec, prefix) for each in value]
+    return _checked(value, spec["options"], prefix, spec.get("required_one_of", ()))
 
 
 def _parsed(value: object, kind: str) -> object:

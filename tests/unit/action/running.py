@@ -12,9 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_host, cloudtrail_kms_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._results import part_of
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
@@ -89,18 +90,12 @@ def part(result: dict[str, Any], host: str = "localhost") -> dict[str, Any]:
 def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], list[Any]]:
     """Run the action; return its result, and what it asked the module.
 
-    Beside the arguments of the task: its `no_log` and `environment`, its `play` and the `strategy` of that,
+    Beside the arguments of the task: its `no_log`, `run_once` and `environment`, its `play` and the `strategy` of that,
     `task_vars`, the connection's `transport`, the `templar`, and what happens `meanwhile` the module runs with its
-    options.
+    options. `hosts` are names: each is marked first, as cloudtrail_kms_host does it.
     """
-    no_log, environment = arguments.pop("no_log", False), arguments.pop("environment", None)
-    play = SimpleNamespace(
-        strategy=arguments.pop("strategy", "linear"), _action_groups={}, _uuid=arguments.pop("play", "play-1")
-    )
-    written = arguments.pop("written", {})
     task_vars = {"inventory_hostname": "localhost", **arguments.pop("task_vars", {})}
-    transport = arguments.pop("transport", "ssh")
-    templar = arguments.pop("templar", None) or Templar(DataLoader(), task_vars)
+    task_vars = {"ansible_play_batch": arguments.get("hosts") or [task_vars["inventory_hostname"]], **task_vars}
     meanwhile: Callable[[dict[str, Any]], None] = arguments.pop("meanwhile", lambda _options: None)
     asked: list[Any] = []
 
@@ -110,26 +105,51 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             meanwhile(options)
             return deepcopy(told)
 
-    action = Action(
+    if isinstance(arguments.get("hosts"), list):
+        names, arguments["hosts"] = arguments["hosts"], "marked"
+        here = task_vars["hostvars"][task_vars["inventory_hostname"]]
+        of_play = {name: value for name, value in task_vars.items() if here.get(name) is not value}
+        for host in names:
+            of_host = {**of_play, **task_vars["hostvars"][host], "inventory_hostname": host}
+            marking = {name: value for name, value in arguments.items() if name not in ("hosts", "templar")}
+            task_vars["marked"] = _action(cloudtrail_kms_host.ActionModule, of_host, **marking).run(task_vars=of_host)
+    result: dict[str, Any] = _action(Action, task_vars, **arguments).run(task_vars=task_vars)
+    return result, asked
+
+
+def _action(
+    kind: type[ActionBase],
+    task_vars: dict[str, Any],
+    *,
+    no_log: bool = False,
+    run_once: bool = True,
+    environment: Any = None,
+    play: str = "play-1",
+    strategy: str = "linear",
+    transport: str = "ssh",
+    templar: Any = None,
+    **arguments: Any,
+) -> ActionBase:
+    """An action with the little of a task that it looks at."""
+    of_play = SimpleNamespace(strategy=strategy, _uuid=play)
+    return kind(
         task=SimpleNamespace(
             args=arguments,
             async_val=0,
             check_mode=False,
             environment=environment,
-            get_play=lambda: play,
+            get_play=lambda: of_play,
             no_log=no_log,
-            action="cloudtrail_kms_run",
+            run_once=run_once,
+            action=kind.__module__.rpartition(".")[2],
             delegate_to=None,
-            get_ds=lambda: written,
-            _get_parent_attribute=lambda *_keyword, **_omit: [],
+            _uuid=f"task-of-{play}",
         ),
         connection=SimpleNamespace(
             _shell=SimpleNamespace(tmpdir=""), transport=transport, become=None, _load_name="local"
         ),
         play_context=None,
         loader=None,
-        templar=templar,
+        templar=templar or Templar(DataLoader(), task_vars),
         shared_loader_obj=None,
     )
-    result: dict[str, Any] = action.run(task_vars=task_vars)
-    return result, asked

@@ -17,7 +17,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._me
     by_use,
     host_failures,
     member,
-    refuse_another_role,
     with_names,
 )
 from tests.unit.action.audits import account, audit
@@ -125,13 +124,6 @@ def test_accounts_in_use_come_each_once() -> None:
     ]
     active, unused = by_use(members)
     assert ([each.account_id for each in active], [each.account_id for each in unused]) == ([TWO, ONE], [THREE])
-
-
-def test_the_role_is_that_of_the_host() -> None:
-    refuse_another_role(role(ONE), [host(TWO), host(ONE)], ONE)
-    refuse_another_role(None, [LOCALHOST], "localhost")
-    with pytest.raises(MembersError, match=f"not as the variable that the host {ONE} has"):
-        refuse_another_role(role(ONE, "Other"), [host(ONE)], ONE)
 
 
 def test_names_go_to_their_accounts() -> None:

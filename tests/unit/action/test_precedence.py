@@ -26,11 +26,16 @@ class ActionModule(cloudtrail_kms_run.ActionModule):
             file.write(json.dumps([task_vars["level"], options]) + "\\n")
         return {"failed": True, "msg": "noted"}
 """
-TASK = {
-    "asked": {"variables": "cloudtrail_kms_", "hosts": "{{ ansible_play_hosts_all }}"},
+MARKING: dict[str, Any] = {
+    "aws_baseline.cloudtrail.cloudtrail_kms_host": {"variables": "cloudtrail_kms_"},
+    "register": "marked",
+}
+ASKING: dict[str, Any] = {
+    "asked": {"variables": "cloudtrail_kms_", "hosts": "marked"},
     "run_once": True,
     "ignore_errors": True,
 }
+TASKS = [MARKING, ASKING]
 
 
 def wanted(level: str) -> dict[str, Any]:
@@ -38,35 +43,46 @@ def wanted(level: str) -> dict[str, Any]:
     return {"cloudtrail_kms_trails": [f"{level}-{{{{ mine }}}}"]}
 
 
+def each(**keywords: Any) -> list[dict[str, Any]]:
+    """Both tasks with keywords of their own."""
+    return [{**task, **keywords} for task in TASKS]
+
+
 def include(tasks: str = "main", **keywords: Any) -> dict[str, Any]:
-    return {"ansible.builtin.include_role": {"name": "asking", "tasks_from": tasks}, "run_once": True, **keywords}
+    return {"ansible.builtin.include_role": {"name": "asking", "tasks_from": tasks}, **keywords}
 
 
 # Each level that sets the variable, as the keywords of a play.
 LEVELS: dict[str, dict[str, Any]] = {
-    "group": {"tasks": [TASK]},
-    "play": {"vars": wanted("play"), "tasks": [TASK]},
-    "vars_files": {"vars_files": ["vars_files.yml"], "tasks": [TASK]},
+    "group": {"tasks": TASKS},
+    "play": {"vars": wanted("play"), "tasks": TASKS},
+    "vars_files": {"vars_files": ["vars_files.yml"], "tasks": TASKS},
     "role_vars": {"roles": [{"role": "with_vars"}]},
     "role_params": {"roles": [{"role": "with_vars", **wanted("role_params")}]},
-    "block": {"tasks": [{"block": [TASK], "vars": wanted("block")}]},
-    "task": {"tasks": [{"block": [{**TASK, "vars": wanted("task")}], "vars": wanted("block")}]},
+    "block": {"tasks": [{"block": TASKS, "vars": wanted("block")}]},
+    "task": {"tasks": [{"block": each(vars=wanted("task")), "vars": wanted("block")}]},
     "import_role": {"tasks": [{"ansible.builtin.import_role": {"name": "asking"}, "vars": wanted("import_role")}]},
     "include_role": {"tasks": [include(vars=wanted("include_role"))]},
     "include_tasks": {"tasks": [{"ansible.builtin.include_tasks": "asking.yml", "vars": wanted("include_tasks")}]},
     "loop": {"tasks": [include(vars=wanted("{{ item }}"), loop=["loop"])]},
-    "include_vars": {"tasks": [{"ansible.builtin.include_vars": "{{ mine }}.yml"}, TASK]},
-    "set_fact": {"tasks": [{"ansible.builtin.set_fact": wanted("set_fact")}, TASK]},
+    "include_vars": {"tasks": [{"ansible.builtin.include_vars": "{{ mine }}.yml"}, *TASKS]},
+    "set_fact": {"tasks": [{"ansible.builtin.set_fact": wanted("set_fact")}, *TASKS]},
 }
 PROFILE = {"AWS_PROFILE": "{{ mine }}"}
 DEFAULTS = {"group/aws_baseline.cloudtrail.cloudtrail": {"profile": "{{ mine }}"}}
 # What belongs to the run, and says something else on each host.
 REFUSED: dict[str, dict[str, Any]] = {
-    "environment of the play": {"environment": PROFILE, "tasks": [TASK]},
-    "environment of the task": {"tasks": [{**TASK, "environment": PROFILE}]},
-    "module_defaults of the block": {"tasks": [{"block": [TASK], "module_defaults": DEFAULTS}]},
-    "module_defaults of the task": {"tasks": [{**TASK, "module_defaults": DEFAULTS}]},
-    "cloudtrail_kms_report_prefix": {"vars": {"cloudtrail_kms_report_prefix": "{{ mine }}"}, "tasks": [TASK]},
+    "environment of the play": {"environment": PROFILE, "tasks": TASKS},
+    "environment of the task": {"tasks": each(environment=PROFILE)},
+    "profile of the block": {"tasks": [{"block": TASKS, "module_defaults": DEFAULTS}]},
+    "profile of the task": {"tasks": each(module_defaults=DEFAULTS)},
+    "cloudtrail_kms_report_prefix": {"vars": {"cloudtrail_kms_report_prefix": "{{ mine }}"}, "tasks": TASKS},
+}
+# What the run has and the task before it has not: of other hosts nobody has asked what it comes to.
+APART: dict[str, dict[str, Any]] = {
+    "environment": {"tasks": [MARKING, {**ASKING, "environment": PROFILE}]},
+    "profile": {"tasks": [MARKING, {**ASKING, "module_defaults": {"asked": {"profile": "{{ mine }}"}}}]},
+    "readers": {"tasks": [MARKING, {**ASKING, "vars": {"cloudtrail_kms_readers": ["{{ mine }}"]}}]},
 }
 
 
@@ -94,11 +110,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     files = {
         "hosts.yml": {"aws_accounts": {"hosts": hosts, "vars": common}},
         "vars_files.yml": wanted("vars_files"),
-        "asking.yml": [TASK],
+        "asking.yml": TASKS,
         "one.yml": wanted("include_vars"),
         "two.yml": wanted("include_vars"),
-        "roles/asking/tasks/main.yml": [TASK],
-        "roles/with_vars/tasks/main.yml": [TASK],
+        "roles/asking/tasks/main.yml": TASKS,
+        "roles/with_vars/tasks/main.yml": TASKS,
         "roles/with_vars/vars/main.yml": wanted("role_vars"),
         "roles/asking/defaults/main.yml": {"cloudtrail_kms_approved_keys": ["alias/{{ mine }}"]},
         "play.yml": [
@@ -109,7 +125,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
                 **keywords,
                 "vars": {"level": level, **keywords.get("vars", {})},
             }
-            for level, keywords in {**LEVELS, **REFUSED}.items()
+            for level, keywords in {**LEVELS, **REFUSED, **APART}.items()
         ],
     }
     for name, content in files.items():
@@ -140,3 +156,8 @@ def test_each_host_has_what_its_level_gives_it(played: Played, level: str) -> No
 def test_what_belongs_to_the_run_is_refused_by_name(played: Played) -> None:
     refused = re.findall(r"and (\w+) belongs to the run, but it differs between the hosts 1+ and 2+", played.printed)
     assert refused[::2] == [name.split()[0] for name in REFUSED]
+
+
+def test_so_is_what_the_run_has_and_the_hosts_have_not(played: Played) -> None:
+    refused = re.findall(r"The host 1+ has another (\w+) in the task of cloudtrail_kms_run than", played.printed)
+    assert refused[::2] == [name.split()[0] for name in APART]

@@ -13,6 +13,7 @@ import pytest
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
 from tests.unit.action.audits import account, audit
 from tests.unit.action.running import GREEN, NEVER_ASKED, HostVars, enforcement, facts_of, run, run_and_ask
 from tests.unit.action.test_many_accounts import host
@@ -70,9 +71,8 @@ def test_neither_is_an_audit_of_all_after_that_of_one(given: dict[str, Any]) -> 
     assert run(facts_of(GREEN), assume_role=ONE, **given)["reports"]
     hosts = HostVars({digit * 12: host(digit * 12) for digit in "12"})
     both = facts_of(audit(account("compliant"), account("compliant", account_id="2" * 12)))
-    sweep = {"task_vars": {"hostvars": hosts, "inventory_hostname": "1" * 12}, "hosts": list(hosts)}
-    role = hosts["1" * 12]["cloudtrail_kms_assume_role"]
-    assert run(both, assume_role=role, **sweep, **given)["reports"]
+    task_vars = {"hostvars": hosts, "inventory_hostname": "1" * 12, **hosts["1" * 12]}
+    assert run(both, variables=PREFIX, hosts=list(hosts), task_vars=task_vars, **given)["reports"]
     with pytest.raises(AnsibleActionFail, match=r"is on account 2{12}, and"):
         run_and_ask(NEVER_ASKED, play="play-2", assume_role=ONE, **given)
 

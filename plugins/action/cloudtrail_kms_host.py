@@ -1,0 +1,60 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Marks a host for a run, with the options that Ansible gives it. Its documentation stands in plugins/modules/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleTemplateError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._printable import printable
+from ..plugin_utils._hosts import (
+    PREFIX,
+    MembersError,
+    VariablesError,
+    from_variables,
+    mark,
+    read_request,
+    refuse_strategy,
+)
+
+# The others of a run may come by module_defaults of their group.
+_OPTIONS = {
+    "variables": {"type": "str", "choices": [PREFIX], "required": True},
+    "mode": {"type": "str", "choices": ["audit", "enforce", "restore"]},
+}
+
+
+class ActionModule(ActionBase):
+    """Leave the request of a host: no process is started, for thousands of hosts."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the pass in which the host is marked."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            _check(self._task.args)
+            if len(variables["ansible_play_batch"]) > 1:
+                refuse_strategy(self._task.get_play().strategy)
+            given = from_variables(self._task.args, variables, self._templar)
+            request = read_request(self, given, variables, self._templar)
+            host = str(variables["inventory_hostname"])
+            request.member(host)  # which refuses what contradicts itself
+        except (AnsibleTemplateError, MembersError, VariablesError) as error:
+            raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
+        mark(self._task._uuid, host, request)
+        return {**result, "changed": False, "pass": self._task._uuid}
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    own = {name: value for name, value in given.items() if name in _OPTIONS}
+    if wrong := ArgumentSpecValidator(_OPTIONS).validate(own).error_messages:
+        raise VariablesError(" ".join(wrong))

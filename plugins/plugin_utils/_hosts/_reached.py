@@ -1,0 +1,67 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts of a run: those of the hosts that Ansible lets reach it, or that of the one host it runs for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._marks import marked
+from ._members import Member, MembersError
+from ._per_account import refuse_disagreement
+from ._request import Request, read_request, refuse_another_task, refuse_difference
+
+
+def accounts_of_run(
+    action: Any, own: Mapping[str, Any], given: Mapping[str, Any], variables: Mapping[str, Any]
+) -> list[Member]:
+    """Return the accounts that a run is about, with their options. Raises MembersError where one run cannot serve them.
+
+    `own` are the options of the run, `given` all of the task with those of the variables of the role. Without these
+    the run is about the account of the task's own options, which is no host's: then there is none.
+    """
+    if own["hosts"] and not own["variables"]:
+        raise MembersError("Option hosts: each host has options of its own, so give variables as well.")
+    if not own["variables"]:
+        return []
+    host = str(variables["inventory_hostname"])
+    request = read_request(action, given, variables, action._templar)
+    if not own["hosts"]:
+        return [request.member(host)]
+    requests = marked(passed(own, variables), variables["ansible_play_batch"])
+    _refuse_each_host_for_itself(action, host, requests)
+    refuse_difference(requests)
+    refuse_another_task(host, request, requests[host])
+    members = [each.member(name) for name, each in requests.items()]
+    refuse_disagreement(members)
+    return members
+
+
+def passed(own: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+    """Return the pass in which the hosts of a run are marked. Raises MembersError where this host was not."""
+    registered = variables.get(own["hosts"])
+    found = registered.get("pass") if isinstance(registered, Mapping) else None
+    if not found:
+        raise MembersError(
+            f"Option hosts: {own['hosts']} holds no result of cloudtrail_kms_host on the host "
+            f"{variables['inventory_hostname']}. Let a task of cloudtrail_kms_host, without run_once, go before this "
+            "one, and name the variable that it registers: the run is about the hosts that reach that task."
+        )
+    return str(found)
+
+
+def _refuse_each_host_for_itself(action: Any, host: str, requests: Mapping[str, Request]) -> None:
+    """Raise MembersError where the run would begin anew on each host, or this host is in no pass."""
+    if host not in requests:
+        raise MembersError(
+            f"The host {host} has reached this run, but its mark is gone: a mark of cloudtrail_kms_host counts for one "
+            "run. Let a task of cloudtrail_kms_host go before each run."
+        )
+    if len(requests) > 1 and not action._task.run_once:
+        raise MembersError(
+            f"One run serves {len(requests)} hosts, but its task would begin it on each of them. Set "
+            "run_once: true for the task."
+        )

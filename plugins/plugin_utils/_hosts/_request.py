@@ -1,0 +1,118 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host requests of a run: its account with the options of its own, and what has to be the same for all hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible import constants
+
+from ._members import Member, MembersError, member
+from ._per_account import different
+from ._run_options import OF_THE_TASKS, module_options, of_accounts, of_hosts
+from ._sealed import KEY, as_text
+from ._selection import ACCOUNT, ROLE
+from ._variables import PREFIX, SPEC, come_to, options
+
+_OF_EVERY_CONNECTION = ("ansible_connection", "ansible_python_interpreter", "ansible_become", "ansible_become_user")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the variables of a host come to in a task.
+
+    `said` says which account it stands for, `options` are those of this account. `of_the_run` is all else, by its
+    names: only digests, since there may be secrets among the options and the environment.
+    """
+
+    said: Mapping[str, Any]
+    options: Mapping[str, Any]
+    of_the_run: Mapping[str, str]
+
+    def member(self, host: str) -> Member:
+        """Return the account of the host, with its options. Raises MembersError where its variables contradict."""
+        return replace(member(host, self.said), options=self.options)
+
+
+def read_request(action: Any, given: Mapping[str, Any], variables: Mapping[str, Any], templar: Any) -> Request:
+    """Return the request of the host for which Ansible runs a task.
+
+    `action` is the task's action, `given` are its options with those of the variables of the role. Raises
+    VariablesError for a variable that cannot be meant.
+    """
+    mode = "enforce" if given["mode"] == "restore" else given["mode"]
+    own = of_hosts(given, mode)
+    asked = module_options(given, mode, new_bucket=given.get("new_bucket"))
+    aside = {*of_accounts(mode), *OF_THE_TASKS, "assume_role"}
+    of_the_run = {_name(name): value for name, value in given.items() if name not in aside}
+    of_the_run |= {"environment": action._task.environment or None}
+    of_the_run |= _connection(action, variables, templar)
+    return Request(
+        said=_plain(said_of(variables, templar)),
+        options=_plain({name: value for name, value in asked.items() if name in own}),
+        of_the_run={name: _digest(value) for name, value in of_the_run.items() if value is not None},
+    )
+
+
+def said_of(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
+    """Return what the variables that say which account a host stands for come to. Raises VariablesError."""
+    role = options(variables, templar, ["assume_role"]).get("assume_role")
+    account = come_to(ACCOUNT, variables, templar)
+    return {name: value for name, value in {ACCOUNT: account, ROLE: role}.items() if value is not None}
+
+
+def refuse_difference(requests: Mapping[str, Request]) -> None:
+    """Raise MembersError where something that belongs to the run differs between two hosts, by its name."""
+    first = next(iter(requests), "")
+    for host, request in requests.items():
+        if name := different(requests[first].of_the_run, request.of_the_run):
+            raise MembersError(
+                f"One run serves all its hosts, and {name} belongs to the run, but it differs between the hosts "
+                f"{first} and {host}. Make it the same for both, or run them apart, each with its hosts in "
+                "cloudtrail_kms_hosts. What holds the time differs as well: set it once for all, by -e or set_fact."
+            )
+
+
+def refuse_another_task(host: str, here: Request, marked: Request) -> None:
+    """Raise MembersError where the run has other options than the task that marked its hosts."""
+    if here != marked:
+        name = different(marked.of_the_run, here.of_the_run) or different(marked.options, here.options) or ROLE
+        raise MembersError(
+            f"The host {host} has another {name} in the task of cloudtrail_kms_run than in that of "
+            "cloudtrail_kms_host. Give both the same mode, vars, environment and module_defaults, as a block "
+            "around them does."
+        )
+
+
+def _name(option: str) -> str:
+    return f"{PREFIX}{option}" if option in SPEC else option
+
+
+def _connection(action: Any, variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
+    """The variables that lead to where the module runs, by the connection that Ansible has made."""
+    if action._task.delegate_to:
+        return {}
+    by_plugin = constants.config.get_plugin_vars("connection", action._connection._load_name)
+    names = {*_OF_EVERY_CONNECTION, *by_plugin} - {"inventory_hostname"}
+    found = {name: come_to(name, variables, templar) for name in names & variables.keys()}
+    if "ansible_host" in names:  # a host is reached by its own name where no variable gives another
+        found["ansible_host"] = found.get("ansible_host") or variables["inventory_hostname"]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The value as it comes back from a file."""
+    return json.loads(json.dumps(value, default=as_text))
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, default=as_text, sort_keys=True)
+    return hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
