@@ -22,7 +22,7 @@ from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
 from ._evidence import Evidence, ReaderEvidence
 from ._key_rules import USABLE_STATES
 from ._reader_rule import may_read
-from ._rules import RULES
+from ._rules import RULES, Remedy
 from ._second_policy import keys_in_doubt
 from ._subject import Result, Settings, TrailException
 
@@ -33,6 +33,7 @@ __all__ = [
     "AccountVerdict",
     "Evidence",
     "ReaderEvidence",
+    "Remedy",
     "Result",
     "Settings",
     "TrailException",

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules, each with its metadata: how much it counts, how bad a failure is, which controls ask for it."""
+"""The rules, each in one row: how much it counts, how bad a failure is, what it leads to, which controls ask for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from .._model import Level
 from ._bucket_rule import bucket_policy_accepts_key
@@ -50,14 +51,29 @@ ENCRYPTION_CONTROLS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+class Remedy(Enum):
+    """What an enforcement does about a failed rule."""
+
+    GIVE_KEY = "find or create a key, then UpdateTrail"
+    MERGE = "add the missing grants to the policy of the trail's key; an explicit Deny is refused, not overruled"
+    REVIVE = "enable the trail's key or cancel its deletion, where allowed"
+    ANOTHER_KEY = "find or create another key, then UpdateTrail"
+    REPORT = "nothing: it is for a person to fix"
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One rule: the function that judges, its level where the user sets none, and what it means."""
+    """One rule: the function that judges, its level where the user sets none, what it means, and what is done about it.
+
+    `call` is the call of CloudTrail that a rule on the key's policy is about.
+    """
 
     judge: Callable[[Subject], Result]
     level: Level
     severity: str
+    leads_to: Remedy = Remedy.REPORT
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    call: str = ""
 
     @property
     def name(self) -> str:
@@ -68,18 +84,19 @@ class Rule:
 RULES: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(trail_has_kms_key, "required", "high", ENCRYPTION_CONTROLS),
-        Rule(key_is_customer_managed, "required", "medium", ENCRYPTION_CONTROLS),
-        Rule(key_is_usable, "required", "critical"),
-        Rule(key_in_bucket_region, "required", "critical"),
-        Rule(key_policy_allows_encrypt, "required", "critical"),
-        Rule(key_policy_allows_describe, "advised", "low"),
-        Rule(key_policy_allows_decrypt, "required", "high"),
+        Rule(trail_has_kms_key, "required", "high", Remedy.GIVE_KEY, ENCRYPTION_CONTROLS),
+        Rule(key_is_customer_managed, "required", "medium", Remedy.ANOTHER_KEY, ENCRYPTION_CONTROLS),
+        # A key that is there, but for its state, is revived.
+        Rule(key_is_usable, "required", "critical", Remedy.ANOTHER_KEY),
+        Rule(key_in_bucket_region, "required", "critical", Remedy.ANOTHER_KEY),
+        Rule(key_policy_allows_encrypt, "required", "critical", Remedy.MERGE, call="kms:GenerateDataKey"),
+        Rule(key_policy_allows_describe, "advised", "low", Remedy.MERGE, call="kms:DescribeKey"),
+        Rule(key_policy_allows_decrypt, "required", "high", Remedy.MERGE, call="kms:Decrypt"),
         Rule(bucket_policy_accepts_key, "required", "critical"),
         Rule(trail_is_delivering, "required", "critical"),
-        Rule(readers_can_decrypt, "required", "high"),
-        Rule(key_is_approved, "required", "medium"),
+        Rule(readers_can_decrypt, "required", "high", Remedy.MERGE),
+        Rule(key_is_approved, "required", "medium", Remedy.ANOTHER_KEY),
         Rule(key_policy_is_scoped, "advised", "medium"),
-        Rule(key_rotation_enabled, "advised", "medium", _cis("2.8", "3.8", "3.6", "4.6")),
+        Rule(key_rotation_enabled, "advised", "medium", frameworks=_cis("2.8", "3.8", "3.6", "4.6")),
     )
 }

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .._checks import USABLE_STATES, Settings
+from .._checks import USABLE_STATES, Remedy, Settings
 from .._model import Change, Key, ReadError
 from .._policy import NOTHING_KNOWN, Known, MergeRefusedError, PolicyError, Required, merge, parse
 from ._birth import birth_policy
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
-from ._remedies import Intent, Remedy
+from ._remedies import Intent
 from ._serving import Serving, step_of_owner
 from ._wish import KeyWish, RefusedError, Wish
 from ._writable import why_not_writable

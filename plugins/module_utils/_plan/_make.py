@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import cast
 
-from .._checks import AccountVerdict, Settings, TrailVerdict, assess, subject_of
+from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
 from .._model import Bucket, Change, Key, KeyLookup, Missing, Snapshot, Trail
 from ._birth import why_not_trusted
 from ._changes import sort_changes, update_trail
@@ -20,9 +20,7 @@ from ._plans import Plan
 from ._policy_back import NEEDED_TO_DELIVER
 from ._predict import predict
 from ._remedies import (
-    FAILED_RULE_LEADS_TO,
     Intent,
-    Remedy,
     find_intents,
     is_named,
     may_write,
@@ -176,7 +174,7 @@ class _Planner:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
         if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
             return
-        blind = [each for each in verdict.findings if unread(each) and FAILED_RULE_LEADS_TO[each.rule] in _OF_THE_KEY]
+        blind = [each for each in verdict.findings if unread(each) and RULES[each.rule].leads_to in _OF_THE_KEY]
         if blind:
             raise RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "

@@ -8,45 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from itertools import chain
 
-from .._checks import AccountVerdict, TrailVerdict
+from .._checks import RULES, AccountVerdict, Remedy, TrailVerdict
 from .._model import Finding, Key, Trail
 from ._wish import Wish
 
-
-class Remedy(Enum):
-    """What is done about a failed rule."""
-
-    GIVE_KEY = "find or create a key, then UpdateTrail"
-    MERGE = "add the missing grants to the policy of the trail's key; an explicit Deny is refused, not overruled"
-    REVIVE = "enable the trail's key or cancel its deletion, where allowed"
-    ANOTHER_KEY = "find or create another key, then UpdateTrail"
-    REPORT = "nothing: it is for a person to mend"
-
-
-FAILED_RULE_LEADS_TO: Mapping[str, Remedy] = {
-    "trail_has_kms_key": Remedy.GIVE_KEY,
-    "key_policy_allows_encrypt": Remedy.MERGE,
-    "key_policy_allows_describe": Remedy.MERGE,
-    "key_policy_allows_decrypt": Remedy.MERGE,
-    "readers_can_decrypt": Remedy.MERGE,
-    "key_is_usable": Remedy.ANOTHER_KEY,  # but for the states below
-    "key_is_customer_managed": Remedy.ANOTHER_KEY,
-    "key_in_bucket_region": Remedy.ANOTHER_KEY,
-    "key_is_approved": Remedy.ANOTHER_KEY,
-    "bucket_policy_accepts_key": Remedy.REPORT,
-    "trail_is_delivering": Remedy.REPORT,
-    "key_policy_is_scoped": Remedy.REPORT,
-    "key_rotation_enabled": Remedy.REPORT,
-}
-# The call of CloudTrail that a rule on the key's policy is about.
-ACTION_OF_RULE: Mapping[str, str] = {
-    "key_policy_allows_encrypt": "kms:GenerateDataKey",
-    "key_policy_allows_describe": "kms:DescribeKey",
-    "key_policy_allows_decrypt": "kms:Decrypt",
-}
 # A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
 STATE_LEADS_TO: Mapping[str, Remedy] = {
     "Disabled": Remedy.REVIVE,
@@ -127,7 +94,7 @@ def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:
 
 def _lacked(finding: Finding) -> list[str]:
     """CloudTrail's action that one finding is about, or the readers."""
-    action = ACTION_OF_RULE.get(finding.rule)
+    action = RULES[finding.rule].call
     return [action] if action else [*_denied_readers(finding), *_delegated_readers(finding)]
 
 
@@ -183,7 +150,7 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
     What is unknown leads to nothing, but for one case: a reader whom only the account's own statement covers was asked
     for, and the policy can be made to name it, which replaces nothing.
     """
-    remedy = FAILED_RULE_LEADS_TO[finding.rule]
+    remedy = RULES[finding.rule].leads_to
     if finding.level != "required":
         return Remedy.REPORT
     if finding.status == "unknown":

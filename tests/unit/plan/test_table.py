@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Remedy, Rule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Settings, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._remedies import FAILED_RULE_LEADS_TO
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from tests.unit.checks import build
 from tests.unit.plan.build import (
@@ -48,8 +47,16 @@ APPROVED = Settings(approved_keys=(OTHER_ARN,))
 LACKING = build.policy(build.ROOT, build.DESCRIBE, build.DECRYPT)
 
 
-def test_every_rule_has_its_row() -> None:
-    assert set(FAILED_RULE_LEADS_TO) == set(RULES)
+def new_rule(subject: Subject) -> Result:
+    """Fail with the trail's present key."""
+    return Result("fail" if subject.trail.kms_key_arn == build.KEY_ARN else "pass", "The key is blue.")
+
+
+@pytest.mark.parametrize(("remedy", "expected"), [(Remedy.REPORT, []), (Remedy.ANOTHER_KEY, MOVE)])
+def test_a_rule_is_its_row(remedy: Remedy, expected: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written down of a rule in RULES is all that a plan asks for."""
+    monkeypatch.setitem(cast("dict[str, Rule]", RULES), "new_rule", Rule(new_rule, "required", "high", remedy))
+    assert steps(plan(build.snapshot(), GIVEN, target())) == expected
 
 
 def test_a_compliant_account_needs_nothing() -> None:
