@@ -219,6 +219,8 @@ class ActionModule(ActionBase):
         going = reports
         if in_bucket and audit is not judged:
             going = write(in_bucket[0], passing_directory())[1]
+        if in_bucket:
+            self._say(f"Reports   {in_bucket[0]}/")
         return {
             "reports": reports,
             "added_up": audit is not judged,

@@ -98,6 +98,7 @@ options:
   audits:
     description:
       - The JSON reports to join with O(mode=join), of this version of the collection, no account in two of them.
+      - A relative path starts at the directory that C(ansible-playbook) was called from.
       - A report is refused that says anything else than its findings imply, or that no audit writes.
     type: list
     elements: path
@@ -196,7 +197,7 @@ reports:
   returned: success
   type: list
   elements: str
-  sample: [reports/cloudtrail-kms.json]
+  sample: [/srv/audit/reports/cloudtrail-kms.json]
 uploads:
   description:
     - The files that are to go into O(report_bucket), the reports and the backup of an enforcement that wrote one.
@@ -205,7 +206,7 @@ uploads:
   returned: success
   type: list
   elements: str
-  sample: [reports/cloudtrail-kms.json]
+  sample: [/srv/audit/reports/cloudtrail-kms.json]
 carried:
   description:
     - Whether the reports have to be brought to who puts them into the bucket, on another host or by C(become_user).

@@ -76,6 +76,9 @@ def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
     _refuse_templates(own)
+    # From where ansible-playbook was called: tasks that take these later look elsewhere.
+    own["report_dir"] = own["report_dir"] and _from_here(own["report_dir"])
+    own["audits"] = [*map(_from_here, own["audits"])]
     if own["mode"] == "restore":
         if not given.get("restore"):
             raise AnsibleActionFail(

@@ -270,6 +270,23 @@ class TestFiles:
         path = str(tmp_path / "backups" / "b.json")
         assert asked[-1][1][option] == (path if option == "backup_path" else [path])
 
+    def test_are_so_too_where_a_report_goes_on_to_a_bucket(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The task that puts them there looks beside the playbook. A person is told where they go."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "reports").mkdir()
+        bucket = {"report_bucket": "evidence", "report_prefix": "today"}
+        result = run(facts_of(GREEN), reports=["json"], report_dir="reports", **bucket)
+        path = str(tmp_path / "reports" / "cloudtrail-kms.json")
+        assert (result["uploads"], result["reports"]) == ([path], [path])
+        assert "\nReports   s3://evidence/today/localhost/\n" in capsys.readouterr().out
+
+    def test_of_reports_to_join_are_named_so_too(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(AnsibleActionFail, match=re.escape(str(tmp_path / "slices" / "one.json"))):
+            run(NEVER_ASKED, mode="join", audits=["slices/one.json"])
+
     def test_of_a_backup_is_restored_whatever_key_trails_are_to_have(self) -> None:
         given = {"key": {"alias": "alias/a"}, "key_id": "alias/b", "restore": "/backups/b.json"}
         _result, asked = run_and_ask(enforcement("applied"), mode="enforce", **given)
