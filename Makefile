@@ -19,7 +19,7 @@ help: ## List the targets
 setup: ## Make .venv with all that is needed; a second call does nothing
 	@tools/setup.sh
 
-demo: setup ## Audit a small fake AWS, see the plan that mends it, do it, and audit again
+demo: setup ## Audit a small fake AWS, see the plan that fixes it, do it, and audit again
 	@$(run) python -m tools.demo
 
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
@@ -27,12 +27,13 @@ test: setup ## lint, types, ansible-lint, sanity, unit, integration, docs-lint, 
 	@rm -rf .cache/recorded
 	@$(run) python -m tools.steps unit,integration,sanity,ansible-lint,docs-lint,lint,types recorded
 
-lint: setup ## ruff, the import contracts, yamllint, shellcheck, the changelog's form, licences
+lint: setup ## ruff, the import contracts, yamllint, shellcheck, wording, the changelog's form, licences
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
 	$(run) yamllint --strict .
 	$(run) shellcheck tools/*.sh .ci/run
+	$(run) python -m tools.wording
 	$(run) antsibull-changelog lint
 	$(run) reuse lint --quiet
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Audits a fake AWS account that has good and bad trails, shows the plan that mends them, does it, and audits again."""
+"""Audits a fake AWS account that has good and bad trails, shows the plan that fixes them, does it, and audits again."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REPORTS = "build/demo"
 REPORT = ["-e", json.dumps({"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": REPORTS})]
 STEPS = {
     "1. What is wrong?": [AUDIT, *REPORT_ONLY, *REPORT],
-    "2. What would mend it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
-    "3. Mend it, and wait until every changed trail has delivered.": [
+    "2. What would fix it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
+    "3. Fix it, and wait until every changed trail has delivered.": [
         ENFORCE,
         *ALLOWED,
         "-e",
         "cloudtrail_kms_wait=true",
     ],
-    "4. Is it mended? An audit that fails where it is not.": [AUDIT],
+    "4. Is it fixed? An audit that fails where it is not.": [AUDIT],
 }
 NEXT = f"""
 The report of what was wrong, for a browser:

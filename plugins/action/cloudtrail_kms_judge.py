@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         if found.get("skipped"):
             raise AnsibleActionFail(
                 printable(
-                    f"Nobody has looked at the account of the host {host}. One run reads those of all hosts, and it "
+                    f"Nobody has audited the account of the host {host}. One run reads those of all hosts, and it "
                     "was skipped by the `when` of the first host. Put the tasks of cloudtrail_kms_host and "
                     "cloudtrail_kms_run into a file of their own, and let include_tasks have the `when`."
                 )
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         if part is None:
             raise AnsibleActionFail(
                 printable(
-                    f"Nobody has looked at the account of the host {host}, so it does not pass. Let a run of "
+                    f"Nobody has audited the account of the host {host}, so it does not pass. Let a run of "
                     "cloudtrail_kms_run have it among its hosts, and judge by what that registers."
                 )
             )

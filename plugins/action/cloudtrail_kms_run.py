@@ -327,7 +327,7 @@ def _of_run(options: Mapping[str, Any], mode: str) -> dict[str, Any]:
 
 
 def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
-    """The audit that the reports come to. Raises AnsibleActionFail where they come to none."""
+    """The audit that the reports come to. Raises AnsibleActionFail where they make none."""
     try:
         audit: dict[str, Any] = joined_reports(paths, now := datetime.now(timezone.utc))
     except JoinError as error:

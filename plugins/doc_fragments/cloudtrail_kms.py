@@ -52,7 +52,7 @@ options:
       - What is excepted fails nothing, is shown with the decision, and nothing is enforced because of it, which an
         enforcement says in a warning. One that matches no trail is warned of.
       - After its day it covers nothing. An audit fails then as without it, and says until when it was excepted; an
-        enforcement refuses to change what it covered until it is renewed or taken off.
+        enforcement refuses to change what it covered until it is renewed or removed.
       - Each names O(exceptions[].trail) or O(exceptions[].account) or both.
     type: list
     elements: dict

@@ -26,7 +26,7 @@ Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
 # The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
-# somebody says of an account, or AWS one day, it is looked at.
+# somebody says of an account, or AWS one day, it is audited.
 NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
 TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}")
 # Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….

@@ -104,11 +104,11 @@ options:
     description:
       - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
         validation, and logs. Nothing else is enforced than what it needs.
-      - A trail of that name in its home region is adopted. Its key is mended as ever, and multi-Region, log-file
+      - A trail of that name in its home region is adopted. Its key is fixed as ever, and multi-Region, log-file
         validation and logging are turned on; one that differs in anything else is refused.
       - To the bucket's policy is added what it lacks to take the trail's logs, and the denial of all requests without
         TLS; nothing of it is rewritten or removed. A bucket of another account needs O(bucket_assume_role), and is only
-        looked at.
+        read.
       - Mutually exclusive with O(trails) and O(restore).
     type: dict
     suboptions: &create_trail
@@ -166,7 +166,7 @@ options:
       - The trails get their keys back, and the keys their policies where nobody else has changed them since.
       - Refused are keys that do not work for certain, whatever O(rules) and O(exceptions) say, the removal of
         statements that a trail needs, or may need in a region that cannot be read, and the removal of encryption.
-      - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions); what is to stay is taken off the file.
+      - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions); remove what is to stay from the file.
     type: list
     elements: path
   wait:

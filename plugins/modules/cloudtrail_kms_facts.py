@@ -193,7 +193,7 @@ ansible_facts:
               type: dict
               contains:
                 regions:
-                  description: O(regions), sorted; empty where all were looked at.
+                  description: O(regions), sorted; empty where all were audited.
                   type: list
                   elements: str
                 trails:

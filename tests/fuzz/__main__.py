@@ -4,7 +4,7 @@
 
 """Try every target with new input for its share of the time: python -m tests.fuzz [SECONDS].
 
-What fails is printed at its smallest, with the seed that finds it again, and belongs into the unit tests once mended.
+What fails is printed at its smallest, with the seed that finds it again, and belongs into the unit tests once fixed.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def test_no_host_is_no_success(scenario: str, hosts: str, limit: str, organizati
     account = organization.aws.scenario["account"]
     played = organization.play(AUDIT, "--limit", limit, caller=account, cloudtrail_kms_hosts=hosts)
     assert played.code != 0
-    assert "so no account would be looked at" in " ".join(played.printed.split())
+    assert "so no account would be audited" in " ".join(played.printed.split())
     assert "DescribeTrails" not in {call["action"] for call in played.calls}
 
 

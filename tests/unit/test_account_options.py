@@ -247,7 +247,7 @@ def test_an_entry_has_none_of_the_defaults_and_excludes_what_the_run_cannot_have
 
 def test_an_entry_that_does_not_go_with_an_option_of_the_run_is_refused_with_both_names() -> None:
     given = enforcing(restore="backup.json", account_options=[{"accounts": [TWO], "trails": ["main"]}])
-    told = f"Options restore and trails of account_options[0] (account {TWO}): a restore looks at all trails"
+    told = f"Options restore and trails of account_options[0] (account {TWO}): a restore reads all trails"
     with pytest.raises(_arguments.ArgumentError, match=re.escape(told)):
         _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_wish)
 

@@ -92,7 +92,7 @@ class Clients:
 
     A session costs twenty times a client. Making a client is not thread-safe (boto3 guide, "Multithreading or
     multiprocessing with clients"), hence the lock; using one is. Each request is signed with the credentials of
-    whoever asks, see _credentials.py.
+    every caller, see _credentials.py.
     """
 
     def __init__(self, session: botocore.session.Session, settings: dict[str, Any]) -> None:
@@ -338,7 +338,7 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
     """
     if connection.get("verify") is False:
         raise AwsError(
-            "validate_certs=false is refused: whoever sits between could forge the evidence. "
+            "validate_certs=false is refused: anyone in between could forge the evidence. "
             "For a private certificate authority set aws_ca_bundle."
         )
     session = botocore.session.Session(profile=connection.get("profile_name"))

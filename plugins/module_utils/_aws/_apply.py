@@ -146,7 +146,7 @@ class _Run:
         return False
 
     def _take_turn(self, change: Change) -> None:
-        """Wait until AWS takes one more such write; the look at what it replaces comes after, right before it."""
+        """Wait until AWS takes one more such write; the reading of what it replaces comes after, right before it."""
         self._pace.take(change.operation, change.resource.split(":")[4], change.region)
 
     def _heed_stop(self, attempt: int) -> None:
@@ -215,7 +215,7 @@ class _Run:
             if not self._pace.wait(attempt):
                 raise FailedError(
                     f"The policy of {change.resource} was written, but does not show what was written. "
-                    "Look who else writes it, and run again."
+                    "Find out who else writes it, and run again."
                 )
 
 

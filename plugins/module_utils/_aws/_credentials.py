@@ -7,7 +7,7 @@
 A client costs 3 to 6 ms of CPU, a request 1 to 2: with a client for each account and region, making clients would be
 most of the work. But botocore signs each attempt of a request, retries too, in the thread that sends it, and asks
 the client's credentials object for the keys each time (botocore/signers.py, RequestSigner.get_auth_instance:
-`credentials.get_frozen_credentials()`). The object that all clients here are given answers for whoever is asking in
+`credentials.get_frozen_credentials()`). The object that all clients here are given answers for the one who is asking in
 this thread. Connections carry no credentials, so they are shared as well.
 """
 
@@ -112,7 +112,7 @@ class SignedByAsker:
         return self
 
     def get_frozen_credentials(self) -> Any:
-        """The keys of whoever is asking in this thread."""
+        """The keys of the one who is asking in this thread."""
         return _asking.get().frozen()
 
     def get_deferred_property(self, _name: str) -> Callable[[], None]:

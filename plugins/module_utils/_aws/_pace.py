@@ -64,7 +64,7 @@ class Stop:
         """Wait until the run is to stop, but not longer than that; tell whether it is."""
         with suppress(Empty):
             self._wake.get(timeout=seconds)
-            self._wake.put(None)  # for whoever else waits
+            self._wake.put(None)  # for others that wait
         return self._is_set
 
 

@@ -30,7 +30,7 @@ class TrailVerdict:
 
     @property
     def cis_3_5(self) -> str:
-        """Whether a KmsKeyId is present: all that CIS AWS Foundations 3.0, control 3.5, looks at."""
+        """Whether a KmsKeyId is present: all that CIS AWS Foundations 3.0, control 3.5, asks for."""
         return literal_verdict(self.trail.kms_key_arn)
 
     @property

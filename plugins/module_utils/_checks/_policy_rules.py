@@ -149,4 +149,4 @@ def parsed(text: str) -> Policy | Result:
     try:
         return parse(text)
     except PolicyError as error:
-        return Result("unknown", f"The policy cannot be understood: {error}", "Look at the policy in AWS.")
+        return Result("unknown", f"The policy cannot be understood: {error}", "Read the policy in AWS.")

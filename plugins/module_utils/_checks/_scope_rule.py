@@ -102,7 +102,7 @@ _ENCRYPTION = ("kms:GenerateDataKey",)
 # To decrypt takes what was encrypted with: the context of a log is CloudTrail's.
 _OF_LOGS = ("kms:Decrypt", "kms:ReEncryptFrom")
 _OF_OTHERS = tuple(action for action in USE + ADMINISTRATION if action not in _OF_LOGS)
-# What is told of a call whoever makes it from outside: anybody, a principal, or a service.
+# What is told of every call from outside, by anybody, a principal or a service.
 _OF_ALL = (
     "aws:SecureTransport",
     "aws:CurrentTime",

@@ -21,7 +21,7 @@ def trail_has_kms_key(subject: Subject) -> Result:
     region = subject.bucket.region if isinstance(subject.bucket, Bucket) else "the bucket's region"
     return Result(
         "fail",
-        "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and whoever may read the bucket "
+        "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and anyone who may read the bucket "
         "may read them.",
         "Run the enforce playbook, or by hand: create a customer managed key in "
         f"{region} whose policy allows CloudTrail, then set it (existing log files keep their encryption): "

@@ -24,7 +24,7 @@ _FOLDED = {key.lower() for key in TIME_KEYS}
 def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
     """What a rule says now, or, where it passes, as advice that it will not after a moment that a policy names.
 
-    All moments are looked at with one budget; where that does not suffice, what comes after is unknown.
+    All moments are tried with one budget; where that does not suffice, what comes after is unknown.
     """
     subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
     result = judge(subject)

@@ -142,7 +142,7 @@ def to_wish(params: Mapping[str, Any]) -> Wish:
 
 
 def _refuse_aws_s_own(key_id: str) -> None:
-    """To look at an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
+    """To describe an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
     if re.search(r"(^|:)alias/aws/", key_id):
         raise ArgumentError(
             f"Option key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
@@ -172,12 +172,12 @@ def _check_tags(option: str, tags: Mapping[str, Any]) -> None:
 
 
 def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
-    """Who looks at some trails alone cannot see that another one needs what a key policy would lose."""
+    """A run that reads some trails alone cannot see that another one needs what a key policy would lose."""
     for option in ("trails", "regions"):
         if params["restore"] and params[option]:
             raise ArgumentError(
-                f"Options restore and {option}: a restore looks at all trails of the account, since any of them may "
-                f"need what a key policy would lose. Leave out {option}, and take off the backup what is to stay."
+                f"Options restore and {option}: a restore reads all trails of the account, since any of them may "
+                f"need what a key policy would lose. Leave out {option}, and remove what is to stay from the backup."
             )
 
 

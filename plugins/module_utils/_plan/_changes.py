@@ -94,7 +94,7 @@ def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
     return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
 
 
-# What may be mended of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
+# What may be corrected of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
 # trail "must include global service events" (CloudTrail API reference, InvalidParameterCombinationException).
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "multi_region": ("IsMultiRegionTrail", "IncludeGlobalServiceEvents"),

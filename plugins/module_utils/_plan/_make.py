@@ -33,7 +33,7 @@ from ._warnings import plan_warnings
 from ._wish import RefusedError, Targets, Wish
 from ._wished_trail import WishedTrail, wished_changes
 
-# Beside these a change of key can only make things better, or it is nothing that a key could mend.
+# Beside these a change of key can only make things better, or it is nothing that a key could fix.
 NO_WORSE = ("trail_is_delivering",)
 _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
@@ -104,17 +104,17 @@ class _Planner:
             if trail.ownership == "inherited" and is_named(trail, self._wish):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or take it off trails. Where "
+                    "cannot change it. Run this with the credentials of that account, or remove it from trails. Where "
                     "this account administers CloudTrail for the organization, allow the caller "
                     "organizations:ListDelegatedServicesForAccount, which tells so."
                 )
 
     def _expired_exceptions(self) -> Iterator[str]:
-        """Whoever listed the exception meant the trail to stay as it is: its day decides nothing for them."""
+        """The author of the exception meant the trail to stay as it is: its day decides nothing for them."""
         for leave in no_longer_excepted(self._account, self._wish):
             yield (
                 f"An exception has expired, and what it covered would be changed now: {leave} "
-                "Renew it, or take it off exceptions."
+                "Renew it, or remove it from exceptions."
             )
 
     def _absent_key(self) -> Iterator[str]:
@@ -158,14 +158,14 @@ class _Planner:
         return serving_key(self._snapshot, bucket.region, lookup, self._wish, self._settings)
 
     def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
-        """Say whom a key that is found by its alias lets in: whoever may create keys could have given it the alias."""
+        """Say whom a key found by its alias lets in: anyone who may create keys could have given it the alias."""
         key, wish = serving.key, self._wish.key
         if wish is None or serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == key.arn:
             return
         reason = why_not_trusted(key, self._settings.readers, wish.administrators)
         warning = (
             f"The key {key.arn}, to which {wish.alias} leads, is given to trails that have not used it, and {reason}. "
-            "If nobody decided that, look who created the key, and give another by key_id."
+            "If nobody decided that, find out who created the key, and give another by key_id."
         )
         if reason and warning not in self._warnings:
             self._warnings.append(warning)

@@ -162,12 +162,12 @@ class _Restore:
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
                 yield (
                     f"The policy of {undo.row.arn}: a restore leaves it, since logs may come that need it. Set it by "
-                    "hand, or take it off the backup."
+                    "hand, or remove it from the backup."
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
             if arn in present:
-                yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or take it off the backup."
+                yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or remove it from the backup."
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
         """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
@@ -249,7 +249,7 @@ def _trail_goes_back(
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
-        refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Take it off the backup.")
+        refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Remove it from the backup.")
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
         reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
@@ -276,22 +276,24 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
 def _somebody_elses(trail: Trail) -> str:
     return (
         f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
-        "Set its key by hand, or take it off the backup."
+        "Set its key by hand, or remove it from the backup."
     )
 
 
 def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> str | None:
     if row.before is None:
         return (
-            "it had no key before the backup, and encryption is never removed from here. To restore the rest, take the "
-            "trail off the backup. To remove its encryption all the same: "
+            "it had no key before the backup, and this collection never removes encryption. To restore the rest, "
+            "delete this trail's entry from trail_keys in the backup file. To remove its encryption all the same: "
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
     if isinstance(key, Key):
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
-    return f"its key {row.before} cannot be found ({why}). Take the trail off the backup: it stays on the key it has."
+    return (
+        f"its key {row.before} cannot be found ({why}). Remove the trail from the backup: it stays on the key it has."
+    )
 
 
 def _policy_goes_back(undo: Undo, key: KeyFact, seen: Seen, wish: Wish, refusals: list[str]) -> Iterator[Change]:

@@ -172,7 +172,7 @@ def _without_bucket(
             yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
     elif prerequisites.bucket_owner is None:
         yield (
-            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: whoever "
+            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: anyone who "
             "owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, or "
             "allow s3:GetBucketPolicy to the principal that asks."
         )
@@ -242,7 +242,7 @@ def _full(snapshot: Snapshot, region: str) -> bool:
 
 
 def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
-    """What the trail needs beside its key's own changes: a bucket that takes its logs, to be born or mended, to log.
+    """What the trail needs beside its key's own changes: a bucket that takes its logs, to be created or fixed, to log.
 
     Raises RefusedError where the bucket does not take the logs, and cannot be made to.
     """

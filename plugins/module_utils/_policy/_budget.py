@@ -5,7 +5,7 @@
 """How much work a question about policies may be: lists that multiply each other must not stall an audit.
 
 Work is counted in steps, the same on every machine, and before it is done: a step is a statement, a condition, or a
-pattern to look at, which takes about a microsecond.
+pattern to match, which takes about a microsecond.
 """
 
 from __future__ import annotations

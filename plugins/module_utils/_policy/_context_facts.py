@@ -76,7 +76,7 @@ _ROLE_KEYS = (
     "lambda:SourceFunctionArn",
     "ssm:SourceInstanceArn",
 )
-# Temporary credentials have them, whoever got these.
+# Temporary credentials have them, no matter who got these.
 _SESSION_KEYS = (
     "aws:AssumedRoot",
     "aws:TokenIssueTime",

@@ -68,7 +68,7 @@ def use_statement(trails: Sequence[str], form: Form) -> dict[str, Any]:
 
 
 def describe_statement() -> dict[str, Any]:
-    """CloudTrail looks at the key."""
+    """CloudTrail describes the key."""
     return _allow(DESCRIBE, {"Service": SERVICE}, "kms:DescribeKey")
 
 

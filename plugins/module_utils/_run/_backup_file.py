@@ -158,7 +158,7 @@ class BackupFile:
 
 def _kept(path: Path) -> Path:
     """Return an empty file beside the backup, made for what stands in it: named by its time, which others may share."""
-    # Whoever copies a file gives it any time, also one that is no year of ours.
+    # A copy of a file has any time, also one that is no year of ours.
     seconds = min(max(path.stat().st_mtime, 0), _LAST_SECOND)
     name = f"{path.name}.{datetime.fromtimestamp(seconds, timezone.utc):%Y%m%dT%H%M%S%fZ}"
     for number in count(1):

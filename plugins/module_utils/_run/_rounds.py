@@ -23,7 +23,7 @@ from .._policy import same_policy
 from ._task import Done
 
 MOST_NAMED = 10  # trails in one message
-# A whole document in a place that others write as well: who looked at it before may still overwrite it after.
+# A whole document in a place that others write as well: a run that read it before may still overwrite it after.
 DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
 
 
@@ -154,7 +154,7 @@ class Rounds:
     def _not_shown(self, change: Change) -> str:
         return (
             f"{change.operation} of {change.resource} in {change.region} was done, AWS still shows what was before, "
-            f"and {self._why_at_an_end()}. Look who else changes it, and run again."
+            f"and {self._why_at_an_end()}. Find out who else changes it, and run again."
         )
 
     def _saved_at_the_end(self) -> Backup:

@@ -87,7 +87,7 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
     """Return what a host's variables say of its account. Raises MembersError where they contradict themselves.
 
     The state is believed only beside the ARN that the organization gave the account: the inventory plugin reads both
-    together, and an account that is not in use is not looked at.
+    together, and an account that is not in use is not audited.
     """
     account: Any = variables.get(ACCOUNT)
     if account is None:

@@ -92,7 +92,7 @@ def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> 
 
 
 def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
-    """Raise JoinError where one of the reports says how things were when another run looked, and not how they are."""
+    """Raise JoinError where one of the reports is of another run, and says how things were then."""
     (first, old), (last, new) = min(zip(times, paths, strict=True)), max(zip(times, paths, strict=True))
     if datetime.fromisoformat(last) - datetime.fromisoformat(first) > SAME_RUN:
         hours = SAME_RUN // timedelta(hours=1)

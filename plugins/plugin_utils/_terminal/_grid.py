@@ -113,7 +113,7 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
-    """Say once what is to be done: one cause makes several rules fail, and one deed mends them."""
+    """Say once what is to be done: one cause makes several rules fail, and one fix cures them."""
     told: dict[str, str] = {}
     for note in notes:
         subject = told.setdefault(note.remediation, note.subject)

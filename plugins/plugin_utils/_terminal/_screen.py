@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Show tables where the person who runs a playbook looks."""
+"""Show tables where the person who runs a playbook reads."""
 
 from __future__ import annotations
 

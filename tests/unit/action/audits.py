@@ -23,7 +23,7 @@ def finding(rule: str, status: str = "fail", level: str = "required", **fields: 
         "severity": "high",
         "message": f"What {rule} found.",
         "evidence": {"exception": EXCEPTION} if status == "excepted" else {},
-        "remediation": f"What mends {rule}.",
+        "remediation": f"What fixes {rule}.",
         "frameworks": {},
         **fields,
     }

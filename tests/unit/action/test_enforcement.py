@@ -163,7 +163,7 @@ AFTER_FAILURE = dedent("""\
     REGION     TRAIL  KEY   BEFORE         AFTER
     us-east-1  main   none  non_compliant  non_compliant
         FAIL      trail_has_kms_key: What trail_has_kms_key found.
-        ->        To do: What mends trail_has_kms_key.
+        ->        To do: What fixes trail_has_kms_key.
 
     -          -      -     non_compliant  unknown
         not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.

@@ -210,7 +210,7 @@ class TestJudge:
         assert capsys.readouterr().out == ""
 
     def test_a_host_that_the_run_was_not_about_does_not_pass(self) -> None:
-        with pytest.raises(AnsibleActionFail, match="Nobody has looked at the account of the host z, so it does not"):
+        with pytest.raises(AnsibleActionFail, match="Nobody has audited the account of the host z, so it does not"):
             self.judge(inventory_hostname="z", audit=self.left("", ""))
 
     @pytest.mark.parametrize("harm", ["gone", "changed", "swapped", "folder", "pipe"])
@@ -234,7 +234,7 @@ class TestJudge:
     @pytest.mark.parametrize("found", [{}, {"audit": None}, {"audit": {}}])
     def test_a_host_that_was_not_looked_at_does_not_pass(self, found: dict[str, Any]) -> None:
         with pytest.raises(
-            AnsibleActionFail, match="Nobody has looked at the account of the host a, so it does not pass"
+            AnsibleActionFail, match="Nobody has audited the account of the host a, so it does not pass"
         ):
             self.judge(**found)
 

@@ -68,11 +68,11 @@ EVERYTHING_SHOWN = dedent("""\
      Payments
     111111111111  eu-central-1  second  none         non_compliant
         FAIL      trail_has_kms_key: What trail_has_kms_key found.
-        ->        To do: What mends trail_has_kms_key.
+        ->        To do: What fixes trail_has_kms_key.
         UNKNOWN   key_is_usable: What key_is_usable found.
-        ->        To do: What mends key_is_usable.
+        ->        To do: What fixes key_is_usable.
         advice    key_rotation_enabled: What key_rotation_enabled found.
-        ->        To do: What mends key_rotation_enabled.
+        ->        To do: What fixes key_rotation_enabled.
 
     111111111111  us-east-1     third   alias/trail  compliant
         excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
@@ -169,7 +169,7 @@ def test_what_mends_several_findings_is_said_once() -> None:
         "    FAIL      b: What b found.",
         "    ->        To do: as for a.",
         "    FAIL      c: What c found.",
-        "    ->        To do: What mends c.",
+        "    ->        To do: What fixes c.",
         "    FAIL      d: What d found.",
     ]
 
@@ -294,7 +294,7 @@ def test_colour_is_painted_on_what_is_laid_out_already() -> None:
         "<strong>ACCOUNT       REGION     TRAIL  KEY          VERDICT</>",
         "111111111111  us-east-1  main   alias/trail  <doubt>unknown</>",
         "    <doubt>UNKNOWN </>  key_is_usable: What key_is_usable found.",
-        "    ->        To do: What mends key_is_usable.",
+        "    ->        To do: What fixes key_is_usable.",
         "    <quiet>advice  </>  x: What x found.",
     ]
 

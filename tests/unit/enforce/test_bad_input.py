@@ -229,8 +229,8 @@ REFUSED = [
         "organization",
         asking(Task(Scope(trails=("organization-trail",)), wish=Wish(trails=("organization-trail",))), STAGING),
         f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/organization-trail belongs to account 111111111111, "
-        "and a member of its organization cannot change it. Run this with the credentials of that account, or take it "
-        "off trails. Where this account administers CloudTrail for the organization, allow the caller "
+        "and a member of its organization cannot change it. Run this with the credentials of that account, or "
+        "remove it from trails. Where this account administers CloudTrail for the organization, allow the caller "
         "organizations:ListDelegatedServicesForAccount, which tells so.",
     ),
     Bad(
@@ -271,7 +271,7 @@ REFUSED = [
             )
         ),
         f"An exception has expired, and what it covered would be changed now: trail_has_kms_key of {TRAIL[10:]}, "
-        "excepted until 2020-01-01 by ops (migration). Renew it, or take it off exceptions.",
+        "excepted until 2020-01-01 by ops (migration). Renew it, or remove it from exceptions.",
     ),
 ]
 

@@ -237,7 +237,7 @@ def test_what_an_expired_exception_covered_is_refused_to_be_changed() -> None:
     planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
     assert planned.refusals == (
         f"An exception has expired, and what it covered would be changed now: {DECISION.format('2026-11-22')} "
-        "Renew it, or take it off exceptions.",
+        "Renew it, or remove it from exceptions.",
     )
 
 

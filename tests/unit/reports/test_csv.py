@@ -79,7 +79,7 @@ ROW = {
     "level": "required",
     "severity": "high",
     "message": "What key_is_usable found.",
-    "remediation": "What mends key_is_usable.",
+    "remediation": "What fixes key_is_usable.",
     "exception_reason": "The archive moves.",
     "exception_owner": "security",
     "exception_expires": "2027-03-31",

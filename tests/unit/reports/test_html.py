@@ -178,7 +178,7 @@ def test_a_problem_has_its_evidence_and_what_to_do() -> None:
         "key_is_usable", evidence={"state": "Disabled", "usage": None, "enabled": False, "keys": ["a", "b"]}
     )
     assert problems(audit(account("non_compliant", trail("main", "non_compliant", found)))) == [
-        "fail key_is_usable high What key_is_usable found. To do What mends key_is_usable. "
+        "fail key_is_usable high What key_is_usable found. To do What fixes key_is_usable. "
         "enabled no keys a, b state Disabled"
     ]
 

@@ -49,8 +49,8 @@ def test_failures_and_errors_say_what_to_do() -> None:
     found = [finding("key_is_usable"), finding("trail_is_delivering", "unknown")]
     ((_own, *cases),) = read(audit(account("non_compliant", trail("main", "non_compliant", *found))))
     assert [(case.result[0].type, case.result[0].text) for case in cases] == [
-        ("high", "What mends key_is_usable."),
-        ("high", "What mends trail_is_delivering."),
+        ("high", "What fixes key_is_usable."),
+        ("high", "What fixes trail_is_delivering."),
     ]
 
 
