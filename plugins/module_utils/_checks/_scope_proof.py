@@ -54,7 +54,11 @@ OF_SERVICES: Table = {
     "aws:sourceorgpaths": _PATH,
 }
 # A service that a policy names is somebody's decision where it may use the key.
-OF_USERS: Table = {**OF_SERVICES, "aws:principalservicename": _SERVICE_NAME}
+OF_USERS: Table = {
+    **OF_SERVICES,
+    "aws:principalservicename": _SERVICE_NAME,
+    "aws:principalservicenameslist": _SERVICE_NAME,
+}
 OF_CLOUDTRAIL: Table = {**OF_SERVICES, "aws:sourcearn": _OF_CLOUDTRAIL, TRAIL_KEY.lower(): _OF_CLOUDTRAIL}
 # The same page: they are in every request of a principal.
 ALWAYS = frozenset(("kms:calleraccount", "aws:principalaccount", "aws:principalarn"))

@@ -144,6 +144,12 @@ PAIRS: list[tuple[object, str, Conditions, Conditions]] = [
         },
     ),
     (
+        "*",
+        "kms:Decrypt",
+        {"ForAnyValue:StringLike": {"aws:PrincipalServiceNamesList": "*.logs.amazonaws.com"}},
+        {"ForAnyValue:StringLike": {"aws:PrincipalServiceNamesList": "delivery.logs.amazonaws.com"}},
+    ),
+    (
         CLOUDTRAIL,
         "kms:GenerateDataKey*",
         of_sources("arn:aws:cloudtrail:*:*:eventdatastore/*"),
@@ -224,6 +230,92 @@ def test_only_conditions_that_name_whom_they_mean_in_full_close_a_statement(
 ) -> None:
     assert status(allow(principal, action, loose)) in ("fail", "unknown")
     assert status(allow(principal, action, tight)) == "pass"
+
+
+ROLE = {"AWS": f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"}
+USES = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+OF_ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}
+# What pages of AWS have in key policies.
+RECOMMENDED: dict[str, list[dict[str, Any]]] = {
+    "CloudTrail guide, Configure AWS KMS key policies: decrypt, and from other accounts": [
+        allow(
+            ANYBODY,
+            ["kms:Decrypt", "kms:ReEncryptFrom"],
+            {"StringEquals": {"kms:CallerAccount": account}, "StringLike": {CONTEXT: OWN_TRAILS}},
+        )
+        for account in (ACCOUNT, "222222222222")
+    ],
+    "the same: alias creation during setup": [
+        allow(
+            ANYBODY,
+            "kms:CreateAlias",
+            {"StringEquals": {"kms:CallerAccount": ACCOUNT, "kms:ViaService": "ec2.us-east-1.amazonaws.com"}},
+        )
+    ],
+    "the same: an organization trail, by its ARN alone": [
+        allow(
+            CLOUDTRAIL,
+            "kms:GenerateDataKey*",
+            {
+                "StringEquals": {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:222222222222:trail/all"},
+                "StringLike": {CONTEXT: "arn:aws:cloudtrail:*:*:trail/*"},
+            },
+        )
+    ],
+    "CloudTrail guide, event data stores": [
+        allow(
+            CLOUDTRAIL,
+            ["kms:GenerateDataKey", "kms:Decrypt"],
+            of_sources(f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/*"),
+        )
+    ],
+    "KMS guide, AWS managed keys": [
+        allow(
+            ANYBODY,
+            [*USES, "kms:CreateGrant"],
+            {"StringEquals": {"kms:CallerAccount": ACCOUNT, "kms:ViaService": "ebs.us-east-1.amazonaws.com"}},
+        )
+    ],
+    "KMS guide, grants for AWS resources": [
+        allow(ROLE, USES),
+        allow(ROLE, "kms:CreateGrant", {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
+    ],
+    "CloudWatch Logs guide": [
+        allow(
+            {"Service": "logs.us-east-1.amazonaws.com"},
+            USES,
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:*"}},
+        )
+    ],
+    "Control Tower guide": [
+        allow({"Service": ["config.amazonaws.com"]}, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        allow(CLOUDTRAIL, ["kms:GenerateDataKey*", "kms:Decrypt"], of_trails(OWN_TRAILS)),
+    ],
+    "IAM guide, aws:PrincipalOrgID, for use and for all": [
+        allow("*", [*USES, "kms:CreateGrant"], OF_ORGANIZATION),
+        allow(ANYBODY, "kms:*", OF_ORGANIZATION),
+    ],
+    "data perimeters": [
+        allow(ANYBODY, "kms:*", {"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}),
+        allow("*", "kms:Decrypt", {**IS_SERVICE, "StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}),
+        {
+            **allow(
+                "*",
+                "kms:*",
+                {
+                    "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-abcdefghij"},
+                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+                },
+            ),
+            "Effect": "Deny",
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("page", RECOMMENDED)
+def test_what_aws_recommends_is_never_a_finding(page: str) -> None:
+    assert status(*RECOMMENDED[page]) == "pass"
 
 
 OPEN = allow(ANYBODY)
