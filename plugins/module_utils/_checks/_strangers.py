@@ -57,9 +57,8 @@ _TRAIL = ("trail/", Free(ascii_letters + digits, 1, 1), Free(ascii_letters + dig
 # ASCII prints.
 _IAM_NAME = ascii_letters + digits + "_+=,.@-"
 _NAME = Free(_IAM_NAME, 1, 64)
-_PRINTED = frozenset(map(chr, range(0x21, 0x7F)))
-# Without colons: see `_paths_with_colons`.
-_PATH = (Free("".join(sorted(_PRINTED - {":"})), 1, 510), "/")
+# Without colons, which patterns take for those of the ARN.
+_PATH = (Free("".join(map(chr, range(0x21, 0x7F))).replace(":", ""), 1, 510), "/")
 _SERVICE = (Free(_LOWER + ".-", 2, 60),)
 # STS API reference, GetFederationToken, Name.
 _FEDERATED = ("federated-user/", Free(_IAM_NAME, 2, 32))
@@ -75,7 +74,6 @@ _ROOT = ("/r-", Free(_LOWER, 4, 32), "/")
 _UNIT = (*_ROOT, "ou-", Free(_LOWER, 4, 32), "-", Free(_LOWER, 8, 32), "/")
 # What a request carries, by condition key.
 Context: TypeAlias = Mapping[str, str | tuple[str, ...]]
-LONGEST_PATH = 511
 FOREIGN_ORGANIZATION = "o-0000000000"
 
 
@@ -136,9 +134,7 @@ class Strangers:
         head = f"arn:{self._partition}:iam::"
         yield self.role
         asking, accounts = self._asking("aws:PrincipalArn"), self._accounts(*CALLERS)
-        roles, *others = _IAM_TAILS
-        with_colons: list[Form] = [("role/", path, _NAME) for path in _paths_with_colons(asking)]
-        yield from self._arns(asking, accounts, ((head,),), ((*with_colons, *roles), *others))
+        yield from self._arns(asking, accounts, ((head,),), _IAM_TAILS)
         yield from self._arns(asking, accounts, ((f"arn:{self._partition}:sts::",),), ((_FEDERATED,),))
         users = product(self.accounts(), self._texts((_NAME,), "aws:username"))
         yield from (f"{head}{account}:user/{name}" for account, name in users)
@@ -247,19 +243,6 @@ def _one_account(condition: Condition, value: str) -> str | None:
     )
     found = one.match(value) if one else None
     return found[2] if found else None
-
-
-def _paths_with_colons(asking: Iterable[Condition]) -> list[str]:
-    """Paths that hold what patterns have behind their first asterisk: each of it, and all of it one after the other.
-
-    An asterisk of StringLike stands for colons too, so that each pattern may be met in the path, and any set of them
-    may be: all sets would be too many to try.
-    """
-    values = (value for each in asking if "Like" in each.operator for value in each.values)
-    behind = ("".join(each for each in value.partition("*")[2] if each not in "*?") for value in values)
-    paths = dict.fromkeys(f"{each.rpartition('/')[0] or each}/" for each in behind if ":" in each)
-    found = [path for path in paths if _PRINTED.issuperset(path)]
-    return [path for path in (*found, "".join(found)) if path and len(path) < LONGEST_PATH]
 
 
 def _is_named(condition: Condition, value: str) -> bool:
