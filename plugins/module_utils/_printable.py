@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 
 # The character without which a text commands nothing. Ansible begins its own lines by [WARNING]: and the like. GitHub
 # Actions obeys `::name key=value::text` at the start of a line, after spaces too, and ##[name] anywhere
@@ -20,6 +21,7 @@ _COMMANDING = re.compile(
     | :(?<=::)(?: (?<!\S..) | (?=[A-Za-z-]+::) | (?<=\S{60}::)(?=[A-Za-z-]+(?:\s|$)) )""",
     re.VERBOSE,
 )
+MOST_CHARACTERS = 500  # of the message of an exception that nobody foresaw
 
 
 def printable(text: str) -> str:
@@ -46,3 +48,11 @@ def in_quotes(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """Return `1 trail`, `2 trails`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def unforeseen(error: Exception) -> str:
+    """Return an exception that nobody foresaw in words: its type, its message, and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}, in {place.name}"
+    text = f"{type(error).__name__}: {str(error)[:MOST_CHARACTERS]} ({where})"
+    return text.encode(errors="backslashreplace").decode()

@@ -18,9 +18,11 @@ from .._model import Change, Prerequisites, ReadError, Trail, TrailStatus
 from .._next_steps import is_transient, step_for
 from .._operations import THROTTLING, UNSEEN_POLICY, WRITES
 from .._permissions import DEPENDENT_ACTIONS, iam_action
+from .._printable import unforeseen
 from ._calls import trail_status
 from ._pace import Pace
 from ._resources import Account
+from ._sweep import contain_failures
 from ._targets import keys_left_behind
 from ._writes import (
     FailedError,
@@ -47,12 +49,14 @@ Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 class Applied:
     """What became of a plan: its changes, with keys that were created under their ARN.
 
-    `errors` say why changes failed, or that the run was interrupted. `stale` says what somebody else changed meanwhile;
-    then `changes` are those that were tried before, and `rest` the others, which are to be planned anew.
+    `errors` say why changes failed, or that the run was interrupted; `rotation_errors` are those of rotations, which no
+    trail waits for. `stale` says what somebody else changed meanwhile; then `changes` are those that were tried before,
+    and `rest` the others, which are to be planned anew.
     """
 
     changes: tuple[Change, ...]
     errors: tuple[str, ...] = ()
+    rotation_errors: tuple[str, ...] = ()
     stale: str | None = None
     rest: tuple[Change, ...] = ()
 
@@ -87,34 +91,44 @@ class _Run:
 
     def apply(self, changes: Sequence[Change]) -> Applied:
         done: list[Change] = []
-        errors: list[str] = []
+        unrotated: list[str] = []
         for number, planned in enumerate(changes):
             change = planned.with_arns(self._created)
+            rest = changes[number + 1 :]
             try:
-                self._do(change)
+                self._do_or_fail(change)
             except _InterruptedError:
-                return self._ended(done, [*errors, _interrupted(change)], changes[number:])
+                return self._ended(done, unrotated, changes[number:], _interrupted(change))
             except StaleError as stale:
-                if stale.applied:
-                    done.append(replace(change, status="applied"))
-                rest = [] if stale.applied else [replace(change, status="failed")]
-                rest += self._not_attempted(changes[number + 1 :])
-                return Applied(tuple(done), tuple(errors), str(stale), tuple(rest))
+                tried = replace(change, status="applied" if stale.applied else "failed")
+                (done, left) = ([*done, tried], []) if stale.applied else (done, [tried])
+                left += self._not_attempted(rest)
+                return Applied(tuple(done), (), tuple(unrotated), str(stale), tuple(left))
             except FailedError as error:
-                errors.append(f"{error} The run was interrupted." if self._pace.stopped.is_set() else str(error))
+                message = f"{error} The run was interrupted." if self._pace.stopped.is_set() else str(error)
                 done.append(replace(change, status="failed"))
                 if not WRITES[change.operation].is_optional:
-                    return self._ended(done, errors, changes[number + 1 :])
+                    return self._ended(done, unrotated, rest, message)
+                unrotated.append(message)
                 continue
             done.append(replace(change.with_arns(self._created), status="applied"))
-        return self._ended(done, errors, ())
+        return self._ended(done, unrotated, ())
 
-    def _ended(self, done: Sequence[Change], errors: Sequence[str], rest: Sequence[Change]) -> Applied:
-        changes = (*done, *self._not_attempted(rest))
-        return Applied(changes, tuple(errors))
+    def _ended(self, done: Sequence[Change], unrotated: Sequence[str], rest: Sequence[Change], *errors: str) -> Applied:
+        return Applied((*done, *self._not_attempted(rest)), errors, tuple(unrotated))
 
     def _not_attempted(self, rest: Sequence[Change]) -> list[Change]:
         return [replace(change.with_arns(self._created), status="not_attempted") for change in rest]
+
+    def _do_or_fail(self, change: Change) -> None:
+        """Do the change. Whatever nobody foresaw fails this change alone: what was done before is told."""
+        try:
+            self._do(change)
+        except (_InterruptedError, StaleError, FailedError):
+            raise
+        except Exception as error:
+            what = f"{change.operation} of {change.resource} in {change.region}"
+            raise FailedError(f"{what} failed: {unforeseen(error)}") from error
 
     def _do(self, change: Change) -> None:
         if change.operation == "CreateKey":
@@ -281,7 +295,9 @@ def wait_for_deliveries(deliveries: Iterable[Delivery], pace: Pace) -> None:
 
 
 def _is_awaited(account: Account, trail: Trail, since: datetime) -> bool:
-    status = trail_status(account.access, trail.home_region, trail.arn)
+    region = trail.home_region
+    # Every account is read again afterwards, which tells what stands in the way.
+    status = contain_failures(lambda: trail_status(account.access, region, trail.arn), lambda error: error, region)
     if isinstance(status, ReadError):
         return is_transient(status.code)
     if status.latest_delivery_time is None:

@@ -12,7 +12,6 @@ been seen; no account waits for anything else.
 from __future__ import annotations
 
 import threading
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +22,9 @@ from typing import TypeVar
 
 from .._model import Bucket, ReadError, Snapshot, next_step
 from .._permissions import iam_action
+from .._printable import unforeseen
 from .._scope import AccountScope, NamedRole, Role, Scope
-from ._access import Access, AwsError, whole
+from ._access import Access, AwsError
 from ._calls import (
     NO_ADMINISTRATOR,
     OrganizationMember,
@@ -39,8 +39,6 @@ from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare
 # So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
 # those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.
 MOST_SEARCHED = 10
-# Of the message of an exception that nobody foresaw.
-MOST_CHARACTERS = 500
 Result = TypeVar("Result")
 
 
@@ -59,11 +57,8 @@ def contain_failures(work: Callable[[], Result], instead: Callable[..., Result],
 
 
 def _unexpected(error: Exception, region: str) -> ReadError:
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}, in {place.name}"
     action = iam_action("cloudtrail", "DescribeTrails")
-    message = whole(f"{type(error).__name__}: {str(error)[:MOST_CHARACTERS]} ({where})")
-    return ReadError("cloudtrail", "DescribeTrails", action, region, "UnexpectedError", message)
+    return ReadError("cloudtrail", "DescribeTrails", action, region, "UnexpectedError", unforeseen(error))
 
 
 @dataclass(frozen=True)

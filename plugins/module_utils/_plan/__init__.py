@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from ._diff import change_rows, diff
-from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key, with_created, without
+from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key_anew, with_created, without
 from ._make import make_plan, regions_in_need
 from ._plans import Plan
-from ._predict import changed_trails, delivered_since, predicted_prerequisites, without_old_errors
+from ._predict import changed_trails, delivered_since, key_of, predicted_prerequisites, without_old_errors
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
 from ._serving import Serving, serving_key
 from ._undo import undos_of
@@ -39,6 +39,7 @@ __all__ = [
     "delivered_since",
     "diff",
     "join",
+    "key_of",
     "keys_changed",
     "keys_of_backup",
     "make_plan",
@@ -47,7 +48,7 @@ __all__ = [
     "new_principals",
     "of_another_partition",
     "owner_warning",
-    "plan_key",
+    "plan_key_anew",
     "plan_policy",
     "predicted_prerequisites",
     "regions_in_need",

@@ -15,16 +15,18 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeAlias
 
-from .._checks import Settings
-from .._model import PLACEHOLDER, Change, Key, Snapshot, Trail
+from .._checks import TAG, Settings
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Snapshot, Trail
 from .._operations import WRITES
 from .._policy import Known
+from .._printable import unforeseen
 from ._changes import sort_changes
 from ._key_changes import KeyUse, key_changes, rotation
+from ._make import prove_moves
 from ._plans import Plan
-from ._predict import changed
-from ._serving import Serving, key_account
-from ._warnings import size_warnings
+from ._predict import changed, key_of
+from ._serving import Serving, key_account, serving_key
+from ._warnings import size_warnings, stranger_warnings
 from ._wish import RefusedError, Wish
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
@@ -43,22 +45,56 @@ class Part:
     wish: Wish
     settings: Settings
 
+    def refused(self, refusals: tuple[str, ...]) -> Part:
+        """The part with more that stands in the way of the account."""
+        return replace(self, plan=replace(self.plan, refusals=(*self.plan.refusals, *refusals)))
+
+    def moves_to(self, key_arn: str) -> dict[str, bool]:
+        """The trails that get the key, each with whether it has one now."""
+        return {
+            change.resource: bool((change.before or {}).get("kms_key_arn"))
+            for change in self.plan.changes
+            if change.operation in ("CreateTrail", "UpdateTrail") and change.after["kms_key_arn"] == key_arn
+        }
+
 
 @dataclass(frozen=True)
 class SharedKey:
-    """A key that several accounts of the run change: `plan` is the one change for all of them."""
+    """A key that several accounts of the run change, with their parts: `plan` is the one change for all of them."""
 
     name: KeyName
-    accounts: tuple[str, ...]
-    use: KeyUse
-    wish: Wish
-    settings: Settings
+    parts: Mapping[str, Part]
     plan: Plan
 
     @property
     def owner(self) -> str:
         """The account of the key."""
         return self.name[0].split(":")[4]
+
+    @property
+    def region(self) -> str:
+        """The region of the key."""
+        return self.name[0].split(":")[3]
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that share the key."""
+        return tuple(self.parts)
+
+    @property
+    def wish(self) -> Wish:
+        """What all of them ask for."""
+        return next(iter(self.parts.values())).wish
+
+    @property
+    def is_approved_by_tag(self) -> bool:
+        """Whether one of the accounts approves keys by their tags, which have to be read for that."""
+        return any(each.startswith(TAG) for part in self.parts.values() for each in part.settings.approved_keys)
+
+    @property
+    def needs_alias(self) -> bool:
+        """Whether the key still has to get the alias by which it is found."""
+        return self.plan.uses[self.name[0]].serving.needs_alias
 
 
 @dataclass(frozen=True)
@@ -80,13 +116,13 @@ def join(parts: Mapping[str, Part]) -> Joint:
     while True:
         going = {each: part for each, part in parts.items() if not part.plan.refusals and each not in refused}
         keys = [_shared_key(name, members) for name, members in _sharing(going).items()]
-        failing = [key for key in keys if key.plan.refusals]
+        plans = {each: _own_or_refused(each, part, keys, refused.get(each, ())) for each, part in parts.items()}
+        failing = [(account, key.plan.refusals) for key in keys for account in key.accounts if key.plan.refusals]
+        failing = failing or [(account, plans[account].refusals) for account in going if plans[account].refusals]
         if not failing:
-            break
-        for key in failing:
-            for account in key.accounts:
-                refused[account] = (*refused.get(account, ()), *key.plan.refusals)
-    return Joint(tuple(keys), {each: _own(each, part, keys, refused.get(each, ())) for each, part in parts.items()})
+            return Joint(tuple(keys), plans)
+        for account, refusals in failing:
+            refused[account] = (*refused.get(account, ()), *refusals)
 
 
 def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
@@ -106,23 +142,32 @@ def keys_changed(changes: Iterable[Change], wish: Wish) -> set[KeyName]:
 
 def key_name(change: Change, wish: Wish) -> KeyName:
     """Return the key that a change of a key is about."""
-    arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
+    arn = key_of(change)
     is_new = arn.endswith(PLACEHOLDER)
     return arn, wish.key.alias if is_new and wish.key else None
 
 
-def _shared_key(name: KeyName, members: Mapping[str, Part]) -> SharedKey:
-    parts = list(members.values())
-    readers = tuple(dict.fromkeys(chain.from_iterable(part.settings.readers for part in parts)))
-    settings = replace(parts[0].settings, readers=readers, approved_keys=(), exceptions=())
-    use = _joined_use(name, parts)
-    differing = _difference(name, members)
-    plan = (
-        Plan((), (differing,), (), parts[0].plan.predicted)
-        if differing
-        else plan_key(use, parts[0].wish, settings, parts[0].plan.predicted)
-    )
-    return SharedKey(name, tuple(members), use, parts[0].wish, settings, plan)
+def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
+    first = next(iter(parts.values()))
+    why = _difference(name, parts)
+    plan = Plan((), (why,) if why else (), (), first.plan.predicted)
+    try:
+        if not why:
+            plan = plan_key(_joined_use(name, list(parts.values())), first.wish, _joined(parts), first.plan.predicted)
+    except Exception as error:
+        plan = replace(plan, refusals=(_not_planned(f"the key {name[0]}", error),))
+    return SharedKey(name, parts, plan)
+
+
+def _not_planned(what: str, error: Exception) -> str:
+    return f"No plan could be made for {what}: {unforeseen(error)}"
+
+
+def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> Settings:
+    """The settings for the key of these accounts: the readers of all."""
+    readers = tuple(dict.fromkeys(chain.from_iterable(part.settings.readers for part in parts.values())))
+    first = next(iter(parts.values()))
+    return replace(first.settings, readers=readers, approved_keys=approved_keys, exceptions=())
 
 
 def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
@@ -193,6 +238,51 @@ def plan_key(use: KeyUse, wish: Wish, settings: Settings, seen: Snapshot) -> Pla
     warnings += size_warnings(changes)
     predicted = replace(snapshot, keys={key.arn: key})
     return Plan(sort_changes(changes), (), tuple(warnings), predicted, {key.arn: use})
+
+
+def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Plan:
+    """Plan a shared key for what it is now; it is held to what each account asks of a key that its trails move to."""
+    planned_as = shared.name[0]
+    try:
+        serving = _serving_all(shared, lookup, snapshot)
+    except RefusedError as error:
+        return Plan((), (str(error),), (), snapshot)
+    settings = _joined(shared.parts)
+    plan = plan_key(replace(shared.plan.uses[planned_as], serving=serving), shared.wish, settings, snapshot)
+    key = serving.key
+    refusals, warnings = list(plan.refusals), list(plan.warnings)
+    for part in shared.parts.values():
+        moved = part.moves_to(planned_as)
+        then = with_created(part.plan, {planned_as: key.arn}).predicted
+        proof = prove_moves(replace(then, keys={**then.keys, **plan.predicted.keys}), part.settings, moved)
+        refusals += proof.refusals
+        warnings += proof.warnings
+        if moved and not serving.is_new:
+            warnings += stranger_warnings(key, shared.wish, settings.readers)
+    return replace(plan, refusals=tuple(refusals), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _serving_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Serving:
+    """The key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
+    key = lookup.key
+    if not shared.needs_alias and not isinstance(key, Key):
+        raise RefusedError(f"The key {shared.name[0]} cannot be read any more ({key.message}). Run again.")
+    movers = [part for part in shared.parts.values() if part.moves_to(shared.name[0])]
+    if isinstance(key, Key) and not movers:
+        return Serving(key)
+    approved = dict.fromkeys(part.settings.approved_keys for part in movers)
+    servings = [
+        serving_key(snapshot, shared.region, lookup, shared.wish, _joined(shared.parts, each)) for each in approved
+    ]
+    return servings[0]
+
+
+def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
+    try:
+        return _own(account, part, keys, refusals)
+    except Exception as error:
+        why = refusals or (_not_planned(f"account {account}", error),)
+        return Plan((), (*part.plan.refusals, *why), (), part.plan.predicted)
 
 
 def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:

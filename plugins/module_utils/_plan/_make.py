@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
 from .._model import Bucket, Change, Key, KeyLookup, Missing, Snapshot, Trail
-from ._birth import why_not_trusted
 from ._changes import sort_changes, update_trail
 from ._key_changes import KeyUse, key_changes, rotation
 from ._plans import Plan
@@ -29,7 +28,7 @@ from ._remedies import (
 )
 from ._serving import Serving, key_account, serving_key
 from ._unseen import blind_moves, bucket_policy_error, in_all_regions
-from ._warnings import plan_warnings
+from ._warnings import plan_warnings, stranger_warnings
 from ._wish import RefusedError, Targets, Wish
 from ._wished_trail import WishedTrail, wished_changes
 
@@ -158,17 +157,11 @@ class _Planner:
         return serving_key(self._snapshot, bucket.region, lookup, self._wish, self._settings)
 
     def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
-        """Say whom a key found by its alias lets in: anyone who may create keys could have given it the alias."""
-        key, wish = serving.key, self._wish.key
-        if wish is None or serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == key.arn:
+        """Say whom a key lets in that the trail has not used."""
+        if serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == serving.key.arn:
             return
-        reason = why_not_trusted(key, self._settings.readers, wish.administrators)
-        warning = (
-            f"The key {key.arn}, to which {wish.alias} leads, is given to trails that have not used it, and {reason}. "
-            "If nobody decided that, find out who created the key, and give another by key_id."
-        )
-        if reason and warning not in self._warnings:
-            self._warnings.append(warning)
+        warnings = stranger_warnings(serving.key, self._wish, self._settings.readers)
+        self._warnings += (warning for warning in warnings if warning not in self._warnings)
 
     def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
@@ -225,27 +218,44 @@ class _Planner:
         for blind in blind_moves(self._snapshot, predicted, moves, self._wish):
             if blind.trail_arn not in self._refused:
                 (self._refusals if blind.is_refused else self._warnings).append(blind.message)
-        moved = had_key.keys() - self._refused
-        if not moved:
-            return
-        judged = assess(in_all_regions(predicted), _without_leave(self._settings))
-        for verdict in judged.trails:
-            if verdict.trail.arn in moved:
-                self._prove_trail(verdict, predicted, had_key=had_key[verdict.trail.arn])
+        moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}
+        proof = prove_moves(predicted, self._settings, moved)
+        self._refusals += proof.refusals
+        self._warnings += proof.warnings
 
-    def _prove_trail(self, verdict: TrailVerdict, predicted: Snapshot, *, had_key: bool) -> None:
-        trail = verdict.trail
-        # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
-        aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if bucket_policy_error(predicted, trail) else []))
-        for finding in verdict.findings:
-            if finding.level != "required" or finding.rule in aside:
-                continue
-            words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
-            unseen = had_key and finding.rule in NEEDED_TO_DELIVER and unread(finding)
-            if finding.status == "fail" or unseen:
-                self._refusals.append(words.strip())
-            elif finding.status == "unknown":
-                self._warnings.append(words.strip())
+
+@dataclass(frozen=True)
+class Proof:
+    """What is against moving trails to a key, and what nobody can tell."""
+
+    refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, bool]) -> Proof:
+    """Judge trails with the keys that they move to by all required rules; `moved` tells which had one before."""
+    if not moved:
+        return Proof()
+    judged = assess(in_all_regions(predicted), _without_leave(settings))
+    verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
+    found = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
+    return Proof(
+        tuple(words for is_refused, words in found if is_refused),
+        tuple(words for is_refused, words in found if not is_refused),
+    )
+
+
+def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool]) -> Iterator[tuple[bool, str]]:
+    """Yield what a trail fails with its key, or may fail, and whether it is refused for that."""
+    trail = verdict.trail
+    # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
+    aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if bucket_policy_error(predicted, trail) else []))
+    for finding in verdict.findings:
+        if finding.level != "required" or finding.rule in aside or finding.status not in ("fail", "unknown"):
+            continue
+        words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
+        unseen = moved[trail.arn] and finding.rule in NEEDED_TO_DELIVER and unread(finding)
+        yield finding.status == "fail" or unseen, words.strip()
 
 
 def _without_leave(settings: Settings) -> Settings:

@@ -33,7 +33,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
             name = str(change.parameters["Bucket"])
             buckets[name] = _with_policy(buckets[name], change)
         else:
-            arn = str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
+            arn = key_of(change)
             key = known[arn]
             known[arn] = changed(key, change) if isinstance(key, Key) else key
     used = {trail.kms_key_arn for trail in trails.values()}
@@ -60,6 +60,11 @@ def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
         usable=frozenset(found) | {trail.arn for trail in predicted.trails},
         policies={arn: policy for arn, policy in found.items() if not isinstance(policy, ReadError)},
     )
+
+
+def key_of(change: Change) -> str:
+    """Return the ARN of the key that a change of a key is about; of any other change that of its resource."""
+    return str(change.after["key_arn"]) if change.operation == "CreateAlias" else change.resource
 
 
 def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
@@ -118,7 +123,7 @@ def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
 
 def changed_trails(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
     """The ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
-    resources = {change.resource for change in changes if change.operation != "EnableKeyRotation"}
+    resources = {change.resource for change in changes if not WRITES[change.operation].is_optional}
     return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from .._checks import AccountVerdict, Settings, bucket_policy_accepts_key, may_read, refused_spare_folder, subject_of
 from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
+from ._birth import why_not_trusted
 from ._remedies import left_alone, may_write
 from ._unseen import in_all_regions
 from ._wish import Wish
@@ -72,6 +73,16 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
                 f"The policy of {change.resource} will have {size} of the {MAX_BYTES} bytes that KMS takes. "
                 "Before it is full, give further accounts another key, or let statements=cis allow whole accounts."
             )
+
+
+def stranger_warnings(key: Key, wish: Wish, readers: Collection[str]) -> Iterator[str]:
+    """Yield whom a key found by its alias lets in: anyone who may create keys could have given it the alias."""
+    reason = why_not_trusted(key, readers, wish.key.administrators) if wish.key else None
+    if wish.key and reason:
+        yield (
+            f"The key {key.arn}, to which {wish.key.alias} leads, is given to trails that have not used it, and "
+            f"{reason}. If nobody decided that, find out who created the key, and give another by key_id."
+        )
 
 
 def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:

@@ -13,8 +13,9 @@ from datetime import datetime, timezone
 from .._aws import Account, AwsError, Pace
 from .._checks import AccountVerdict, assess
 from .._model import Backup, Change, Snapshot, Trail, TrailStatus
+from .._operations import WRITES
 from .._plan import KeyName, Plan, changed_trails, delivered_since, keys_changed, without, without_old_errors
-from ._rounds import Rounds
+from ._rounds import Rounds, Written
 from ._task import Done, Task
 
 
@@ -30,7 +31,7 @@ class Shared:
     own: tuple[Change, ...] = ()
 
 
-class Application:
+class Application(Written):
     """The plan of one account being applied, and the account judged anew afterwards.
 
     `read_again` reads the account as it is then, and raises AwsError where it cannot be read.
@@ -47,7 +48,6 @@ class Application:
         self._read_again = read_again
         self._read_at = before.snapshot.read_at
         self._read: AccountVerdict | None = None
-        self._rounds: Rounds | None = None
         self._shared = Shared()
         self.done = Done()
         self.after: AccountVerdict | None = None
@@ -60,32 +60,39 @@ class Application:
         shared: Shared,
         planned: Callable[[AccountVerdict], Plan],
     ) -> None:
-        """Apply the plan, and read the account again; `planned` makes the plan for the account as it is then.
-
-        Raises BackupError where the backup cannot be written, before anything of the account is changed.
-        """
+        """Apply the plan, and read the account again; `planned` makes the plan for the account as it is then."""
 
         def closed(plan: Plan) -> Plan:
             return _without_shared(plan, shared, self.task)
 
-        rounds = self._rounds = Rounds(
+        rounds = Rounds(
             self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
         )
         self._read_at, self._shared = datetime.now(timezone.utc), shared
-        self.done = rounds.run(plan, plan.warnings, "The account")
-        self.after = self._read if self._read and not rounds.errors else self._judged_at_last()
+        self.write(rounds, plan, "The account")
+        if self._read is None and plan.changes and not self.is_touched:
+            self.after = self.before
+        else:
+            self.after = self._read if self._read and not self.done.errors else self._judged_at_last()
 
-    def leave(self, changes: tuple[Change, ...], reason: str) -> None:
-        """Note that the account was not begun, and why."""
-        self.done, self.after = Done(changes=changes, errors=(reason,)), self.before
+    def leave(self, done: Done, after: AccountVerdict | None) -> None:
+        """Note that nothing is done to the account, why, and how it stands."""
+        self.done, self.after = done, after
 
-    def fail(self, plan: Plan, reason: str) -> None:
-        """Note that something nobody foresaw has ended the plan, and what was done until then."""
-        tried = tuple(self._rounds.changes) if self._rounds else ()
-        known = {(change.operation, change.resource) for change in tried}
-        rest = (each for each in plan.changes if (each.operation, each.resource) not in known)
-        left = tuple(replace(change, status="not_attempted") for change in rest)
-        self.done, self.after = Done(changes=(*tried, *left), errors=(reason,)), None
+    def fail(self, reason: str) -> None:
+        """Note that something nobody foresaw has ended what was done to the account; how it is now is not known."""
+        super().fail(reason)
+        self.after = None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether something of its own was changed, or tried."""
+        return any(change.status != "not_attempted" for change in self.done.changes)
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether the account was read since the run began."""
+        return self._read is not None
 
     def _judged(self) -> AccountVerdict:
         """The account, read again."""
@@ -142,12 +149,11 @@ class Application:
 
 
 def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
-    """The plan, refused where it still asks something of a key that nobody writes again in this run."""
-    unready = sorted(keys_changed(plan.changes, task.wish) & shared.names)
-    if not unready:
-        return plan
+    """The plan, refused where it still needs something of a key that nobody writes again in this run."""
+    needed = (change for change in plan.changes if not WRITES[change.operation].is_optional)
+    unready = sorted(keys_changed(needed, task.wish) & shared.names)
     refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))
-    return replace(plan, changes=tuple(without(plan.changes, unready, task.wish)), refusals=refusals)
+    return replace(plan, changes=tuple(without(plan.changes, shared.names, task.wish)), refusals=refusals)
 
 
 def _not_ready(key_arn: str) -> str:

@@ -18,7 +18,7 @@ from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
 from ._application import Application
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
-from ._planning import key_planned_anew, owner_warnings, plan_part, planned
+from ._planning import key_planned_anew, owner_warnings, planned, with_writers
 from ._restoring import Restoring
 from ._task import Outcome, Run, RunOutcome
 
@@ -26,8 +26,8 @@ from ._task import Outcome, Run, RunOutcome
 def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcome:
     """Bring the accounts to compliance, or in check mode say what that would take.
 
-    `new_pace` gives the time of one account, or of one shared key. Raises AwsError where nothing can be read, and of a
-    single account BackupError where its backup cannot be written; then nothing was changed.
+    `new_pace` gives the time of one account, or of one shared key. Raises AwsError where nothing can be read; then
+    nothing was changed.
     """
     accounts, unread = _read(caller, run)
     plan = _restored(accounts, run) if run.task.restore else _planned(accounts, run)
@@ -80,29 +80,40 @@ def _not_lent(accounts: Mapping[str, Application], run: Run) -> tuple[str, ...]:
 
 
 def _planned(accounts: Mapping[str, Application], run: Run) -> JointPlan:
-    """The plan of all accounts, with what the tags of the resources say of who else manages them."""
-    part = _guarded_part if run.task.scope.accounts else _part
+    """The plan of all accounts, with what the tags of the resources say of who else manages them.
+
+    What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
+    """
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        parts = dict(zip(accounts, pool.map(part, accounts.values()), strict=True))
-        joint = join(parts)
-        keys = list(pool.map(partial(_step, accounts), joint.keys))
-    return JointPlan(
-        accounts=accounts,
-        plans=_all_warned(accounts, joint.plans),
-        planned_anew=lambda each, judged: planned(accounts[each].account, judged, accounts[each].task),
-        keys=keys,
-    )
+        parts = dict(zip(accounts, pool.map(partial(_part, run), accounts.values()), strict=True))
+        refused: Mapping[str, tuple[str, ...]] = {}
+        while True:
+            joint = join({each: part.refused(refused.get(each, ())) for each, part in parts.items()})
+            keys = list(pool.map(partial(_step, accounts, run), joint.keys))
+            plans = _all_warned(accounts, joint.plans, run)
+            failed = {each: plan.refusals for each, plan in plans.items() if not joint.plans[each].refusals}
+            failed |= {each: step.plan.refusals for step in keys for each in step.accounts if step.plan.refusals}
+            failed = {each: refusals for each, refusals in failed.items() if refusals}
+            if not failed:
+                break
+            refused = {**refused, **failed}
+    return JointPlan(accounts=accounts, plans=plans, planned_anew=partial(_planned_anew, accounts), keys=keys)
 
 
-def _step(accounts: Mapping[str, Application], key: SharedKey) -> KeyStep:
+def _planned_anew(accounts: Mapping[str, Application], account_id: str, judged: AccountVerdict) -> Plan:
+    each = accounts[account_id]
+    return _warned(each.account, planned(each.account, judged, each.task))
+
+
+def _step(accounts: Mapping[str, Application], run: Run, key: SharedKey) -> KeyStep:
     """The change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
     account = (accounts.get(key.owner) or accounts[key.accounts[0]]).account
     return KeyStep(
         name=key.name,
         accounts=key.accounts,
         account=account,
-        plan=_warned(account, key.plan),
-        planned_anew=lambda: key_planned_anew(account, key),
+        plan=_contained(run, account, key.plan, lambda: _warned(account, key.plan)),
+        planned_anew=lambda: _warned(account, key_planned_anew(account, key)),
     )
 
 
@@ -126,8 +137,8 @@ def _restored(accounts: Mapping[str, Application], run: Run) -> JointPlan:
 
     return JointPlan(
         accounts=accounts,
-        plans=_all_warned(accounts, _as_foreseen(found) if run.task.check_mode else found.plans),
-        planned_anew=restoring.planned_anew,
+        plans=_all_warned(accounts, _as_foreseen(found) if run.task.check_mode else found.plans, run),
+        planned_anew=lambda each, judged: _warned(accounts[each].account, restoring.planned_anew(each, judged)),
         policies=[step(policy) for policy in found.policies],
         warnings=found.warnings,
     )
@@ -138,25 +149,30 @@ def _as_foreseen(found: RestorePlans) -> dict[str, Plan]:
     return {each: replace(plan, predicted=found.predicted[each]) for each, plan in found.plans.items()}
 
 
-def _all_warned(accounts: Mapping[str, Application], plans: Mapping[str, Plan]) -> dict[str, Plan]:
+def _all_warned(accounts: Mapping[str, Application], plans: Mapping[str, Plan], run: Run) -> dict[str, Plan]:
+    def warned(account_id: str) -> Plan:
+        account, plan = accounts[account_id].account, plans[account_id]
+        return _contained(run, account, plan, lambda: _warned(account, plan))
+
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        warned = pool.map(lambda each: _warned(accounts[each].account, plans[each]), accounts)
-        return dict(zip(accounts, warned, strict=True))
+        return dict(zip(accounts, pool.map(warned, accounts), strict=True))
 
 
-def _part(each: Application) -> Part:
-    return plan_part(each.account, each.before, each.task)
+def _part(run: Run, each: Application) -> Part:
+    """The account's part in the plan."""
+    nothing = Plan((), (), (), each.before.snapshot)
+    plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
+    return Part(plan, with_writers(each.account, each.task.wish), each.task.settings)
 
 
-def _guarded_part(each: Application) -> Part:
-    """The account's part in the plan; what stands in its way stops it alone."""
+def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:
+    """The plan of one of many accounts, or of a key that they share; `instead`, refused, where none could be made."""
 
-    def refused(*errors: ReadError) -> Part:
+    def refused(*errors: ReadError) -> Plan:
         why = "; ".join(dict.fromkeys(error.message for error in errors))
-        plan = Plan((), (f"No plan could be made: {why}",), (), each.before.snapshot)
-        return Part(plan, each.task.wish, each.task.settings)
+        return replace(instead, refusals=(*instead.refusals, f"No plan could be made: {why}"))
 
-    return contain_failures(lambda: _part(each), refused, each.account.access.region)
+    return contain_failures(plan, refused, account.access.region) if run.task.scope.accounts else plan()
 
 
 def _warned(account: Account, plan: Plan) -> Plan:

@@ -11,29 +11,30 @@ what was changed is judged anew. Of a restore, the policies that accounts share 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 
 from .._aws import Account, Pace, contain_failures, wait_for_deliveries
 from .._backup import backup_of
 from .._checks import AccountVerdict, assess
-from .._model import Backup, BackupError, Change, ReadError
-from .._plan import KeyName, Plan, with_created
+from .._model import PLACEHOLDER, Backup, Change, ReadError
+from .._plan import KeyName, Plan, key_of, with_created
 from ._application import Application, Shared
 from ._backup_file import BackupFile
-from ._rounds import Rounds
+from ._rounds import Rounds, Written, not_attempted
 from ._task import Done, Outcome, Run, RunOutcome
 
 SIDE_BY_SIDE = 16  # accounts that are written at once, after one has been written alone
 
 
 @dataclass(kw_only=True)
-class KeyStep:
+class KeyStep(Written):
     """The change of a key for several accounts; `account` opens the key, `planned_anew` plans for what it is by then.
 
-    `arn` is that of the key once it has one, and `done` what came of its change.
+    `arn` is that of the key once it has one.
     """
 
     name: KeyName
@@ -81,12 +82,8 @@ def _foreseen(each: Application, plan: Plan) -> Outcome:
 
 
 def _told(plan: Plan) -> Done:
-    changes = _not_attempted(plan.changes) if plan.refusals else plan.changes
+    changes = not_attempted(plan.changes) if plan.refusals else plan.changes
     return Done(changes=changes, refusals=plan.refusals, warnings=plan.warnings)
-
-
-def _not_attempted(changes: Iterable[Change]) -> tuple[Change, ...]:
-    return tuple(replace(change, status="not_attempted") for change in changes)
 
 
 class Execution:
@@ -97,25 +94,85 @@ class Execution:
         self._accounts = plan.accounts
         self._file = BackupFile(run.backup_path, run.backup_play)
         self._lock = threading.Lock()
-        self._failed = 0
+        self._failed: set[str] = set()
         self._is_proven = False
 
     def run(self) -> RunOutcome:
-        """Apply it all, and return what came of it.
-
-        Raises BackupError where the backup of a single account cannot be written, before anything is changed.
-        """
+        """Apply it all, and return what came of it: whatever ends the work on an account or key, the others go on."""
         with self._file:
             for step in self._plan.keys:
-                self._change(step)
-            begun = [each for each in self._accounts if self._is_to_do(each)]
-            self._apply_all(begun)
+                if self._work_on(step, self._change) and not step.done.is_enough:
+                    self._failed |= set(step.accounts)
+            self._apply_all()
             for step in self._plan.policies:
-                self._put_back(step)
-            self._prove(begun)
-            outcomes = {each: self._outcome(each, begun) for each in self._accounts}
+                self._work_on(step, self._put_back)
+            self._read_again(self._read_too_early())
+            self._prove()
+            outcomes = {
+                account_id: Outcome(before=each.before, after=each.after, **vars(each.done))
+                for account_id, each in self._accounts.items()
+            }
             keys = tuple((step.owner, step.done) for step in (*self._plan.keys, *self._plan.policies))
             return RunOutcome(keys, outcomes, backup=self._file.document(), earlier_backups=self._file.kept_aside())
+
+    @staticmethod
+    def _contain(subject: Written, work: Callable[[], None]) -> None:
+        """Do some work on an account or a shared key; whatever ends it is an error of that one."""
+
+        def failed(*errors: ReadError) -> None:
+            subject.fail("; ".join(error.message for error in errors))
+
+        contain_failures(work, failed, subject.account.access.region)
+
+    def _work_on(self, step: KeyStep, work: Callable[[KeyStep, Pace], None]) -> bool:
+        """Do some work on a shared key, unless nothing is to be begun any more; return whether it was begun."""
+        pace = self._new_pace()
+        reason = self._why_stopped(pace)
+        step.done = Done(changes=not_attempted(step.plan.changes), errors=(reason,) if reason else ())
+        if not reason:
+            self._contain(step, partial(work, step, pace))
+        return not reason
+
+    def _change(self, step: KeyStep, pace: Pace) -> None:
+        """Change a key for all that share it."""
+        save = _Saving(self._file, step.owner, str(step.name))
+        rounds = Rounds(step.account, pace, save, step.planned_anew)
+        step.write(rounds, step.plan, "The key")
+        created = (change.resource for change in _applied(step) if change.operation == "CreateKey")
+        known = [*(rounds.plan.predicted.keys if rounds.plan else ()), *created, step.name[0]]
+        step.arn = next((arn for arn in known if not arn.endswith(PLACEHOLDER)), step.name[0])
+
+    def _put_back(self, step: KeyStep, pace: Pace) -> None:
+        """Put the policy of a key back, unless a trail needs what would go: it may not have moved after all."""
+        sharing = [self._accounts[account] for account in step.accounts if account in self._accounts]
+        self._read_again(each for each in sharing if not each.is_read_again)
+        unseen = [each.account.account_id for each in sharing if each.after is None]
+        step.plan = replace(step.plan, refusals=(_unseen(step.name[0], unseen),)) if unseen else step.planned_anew()
+        if step.plan.refusals or not step.plan.changes:
+            step.done = _told(step.plan)
+            return
+        self._change(step, pace)
+        self._read_again(sharing)
+
+    def _read_again(self, accounts: Iterable[Application]) -> None:
+        """Judge accounts as they are now, before or after a change that is none of their own."""
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(lambda each: self._contain(each, each.read_once_more), accounts))
+
+    def _apply_all(self) -> None:
+        """Apply the plans of the accounts: of those that write one after the other until one has come through."""
+        writing: list[str] = []
+        others: list[str] = []
+        for account_id, each in self._accounts.items():
+            plan = self._plan.plans[account_id]
+            if not self._is_to_do(account_id):
+                self._contain(each, partial(self._leave, each, plan))
+            else:
+                (writing if plan.changes else others).append(account_id)
+        while writing and not self._is_proven:
+            self._apply(writing.pop(0))
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(self._apply, [*writing, *others]))
 
     def _is_to_do(self, account_id: str) -> bool:
         """Whether something is done to the account, by itself or through a key that it shares."""
@@ -123,110 +180,94 @@ class Execution:
         shares = any(account_id in step.accounts for step in (*self._plan.keys, *self._plan.policies))
         return not plan.refusals and bool(plan.changes or shares)
 
-    def _change(self, step: KeyStep) -> None:
-        """Change a key for all that share it."""
-        pace = self._new_pace()
-        if pace.stopped.is_set():
-            step.done = Done(changes=_not_attempted(step.plan.changes), errors=(INTERRUPTED,))
-            return
-        save = _Saving(self._file, step.owner, str(step.name))
-        rounds = Rounds(step.account, pace, save, step.planned_anew)
-        try:
-            step.done = rounds.run(step.plan, step.plan.warnings, "The key")
-        except BackupError as error:
-            step.done = Done(changes=_not_attempted(step.plan.changes), errors=(str(error),))
-        step.arn = next(iter((rounds.plan or step.plan).predicted.keys))
-
-    def _put_back(self, step: KeyStep) -> None:
-        """Put the policy of a key back, unless a trail needs what would go: it may not have moved after all."""
-        step.plan = step.planned_anew()
-        if step.plan.refusals or not step.plan.changes:
-            step.done = _told(step.plan)
-            return
-        self._change(step)
-        for each in (self._accounts[account] for account in step.accounts if account in self._accounts):
-            each.read_once_more()
-
-    def _apply_all(self, begun: Iterable[str]) -> None:
-        """Apply the plans of the accounts, one after the other until one has come through."""
-        waiting = list(begun)
-        while waiting and not self._is_proven:
-            self._apply(waiting.pop(0))
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(self._apply, waiting))
+    @staticmethod
+    def _leave(each: Application, plan: Plan) -> None:
+        """Leave an account that is refused, or of which nothing is to do."""
+        each.leave(_told(plan), _foreseen(each, plan).after)
 
     def _apply(self, account_id: str) -> None:
-        """Apply what is left to the account, unless it is not to be begun."""
+        """Apply what is left to the account, unless it is not to be begun; who wrote and came through has proven it."""
         each, plan = self._accounts[account_id], self._plan.plans[account_id]
-        keys = [step for step in self._plan.keys if account_id in step.accounts]
         pace = self._new_pace()
-        reason = self._why_not_begun(keys, pace)
+        reason = self._why_not_begun(account_id, pace)
+        each.leave(Done(changes=not_attempted(plan.changes), errors=(reason,) if reason else ()), each.before)
         if reason:
-            each.leave(_not_attempted(plan.changes), reason)
             return
-        created = {step.name[0]: step.arn for step in keys if step.name[1]}
-
-        def apply() -> None:
-            self._begin(each, with_created(plan, created), pace)
-
-        def failed(*errors: ReadError) -> None:
-            each.fail(plan, "; ".join(error.message for error in errors))
-
-        if self._run.task.scope.accounts:
-            contain_failures(apply, failed, each.account.access.region)
-        else:
-            apply()
+        self._contain(each, partial(self._begin, account_id, pace))
         with self._lock:
-            self._failed += bool(each.done.errors)
-            self._is_proven = self._is_proven or not each.done.errors
+            self._failed |= {account_id} if each.done.errors else set()
+            self._is_proven = self._is_proven or (each.is_touched and not each.done.errors)
 
-    def _begin(self, each: Application, plan: Plan, pace: Pace) -> None:
-        """Apply the plan of an account; one of many whose backup cannot be written is left as it is."""
-        account_id = each.account.account_id
+    def _begin(self, account_id: str, pace: Pace) -> None:
+        """Apply the plan of an account, with the keys that it shares as they are now."""
+        keys = self._keys_of(account_id)
+        plan = with_created(self._plan.plans[account_id], {step.name[0]: step.arn for step in keys if step.name[1]})
         shared = Shared(
             names=frozenset(name for step in self._plan.keys for name in (step.name, (step.arn, None))),
-            changes=tuple(change for step in self._plan.keys for change in step.done.changes),
-            own=tuple(
-                change for step in self._plan.keys if account_id in step.accounts for change in step.done.changes
-            ),
+            changes=tuple(change for step in self._plan.keys for change in _applied(step)),
+            own=tuple(change for step in keys for change in _applied(step)),
         )
         save = _Saving(self._file, account_id)
-        try:
-            each.apply(plan, pace, save, shared, lambda judged: self._plan.planned_anew(account_id, judged))
-        except BackupError as error:
-            if not self._run.task.scope.accounts:
-                raise
-            each.leave(_not_attempted(plan.changes), str(error))
+        planned = partial(self._plan.planned_anew, account_id)
+        self._accounts[account_id].apply(plan, pace, save, shared, planned)
 
-    def _why_not_begun(self, keys: Sequence[KeyStep], pace: Pace) -> str | None:
+    def _keys_of(self, account_id: str) -> list[KeyStep]:
+        return [step for step in self._plan.keys if account_id in step.accounts]
+
+    def _why_not_begun(self, account_id: str, pace: Pace) -> str | None:
+        for step in () if pace.stopped.is_set() else self._keys_of(account_id):
+            if not step.done.is_enough:
+                return f"Nothing was done here, since the key {step.arn or step.name[0]} could not be changed for it."
+        writes = self._plan.plans[account_id].changes or pace.stopped.is_set()
+        return self._why_stopped(pace) if writes else None
+
+    def _why_stopped(self, pace: Pace) -> str | None:
+        """Why nothing is begun any more, if it is not."""
         if pace.stopped.is_set():
             return INTERRUPTED
-        for step in keys:
-            if step.done.errors:
-                return f"Nothing was done here, since the key {step.arn or step.name[0]} could not be changed for it."
         with self._lock:
-            if self._failed >= self._run.max_failures:
-                return (
-                    f"Not attempted, since {self._failed} accounts have failed, and max_failures is "
-                    f"{self._run.max_failures}. Correct what failed there, and run again."
-                )
-        return None
+            failed = len(self._failed)
+        if failed < self._run.max_failures:
+            return None
+        return (
+            f"Not attempted, since {failed} accounts have failed, and max_failures is {self._run.max_failures}. "
+            "Correct what failed there, and run again."
+        )
 
-    def _prove(self, begun: Iterable[str]) -> None:
+    def _read_too_early(self) -> list[Application]:
+        """The accounts that use a key which somebody else has changed since they were read."""
+        shared = {key_of(change) for step in self._plan.keys for change in _applied(step)}
+        of_one: dict[str | None, set[str]] = {}
+        for account_id, each in self._accounts.items():
+            for change in _applied(each):
+                of_one.setdefault(key_of(change), set()).add(account_id)
+
+        def is_too_early(account_id: str, each: Application) -> bool:
+            used = each.after.snapshot.keys.keys() if each.after else set()
+            others = any(of_one.get(arn, set()) - {account_id} for arn in used)
+            return others or (not each.is_read_again and not shared.isdisjoint(used))
+
+        return [each for account_id, each in self._accounts.items() if is_too_early(account_id, each)]
+
+    def _prove(self) -> None:
         """Judge what was changed, after its deliveries where these are to be waited for."""
-        changed = [self._accounts[each] for each in begun]
-        wait = self._run.task.wait
+        accounts, wait = self._accounts.values(), self._run.task.wait
         if wait:
-            reached = [(each.account, each.reached, each.changed_at) for each in changed if each.reached]
+            reached = [(each.account, each.reached, each.changed_at) for each in accounts if each.reached]
             wait_for_deliveries(reached, self._new_pace())
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(lambda each: each.prove(waited=wait), changed))
+            list(pool.map(lambda each: self._contain(each, partial(each.prove, waited=wait)), accounts))
 
-    def _outcome(self, account_id: str, begun: Iterable[str]) -> Outcome:
-        each = self._accounts[account_id]
-        if account_id not in begun:
-            return _foreseen(each, self._plan.plans[account_id])
-        return Outcome(before=each.before, after=each.after, **vars(each.done))
+
+def _applied(subject: Written) -> Iterator[Change]:
+    return (change for change in subject.done.changes if change.status == "applied")
+
+
+def _unseen(key_arn: str, accounts: Iterable[str]) -> str:
+    return (
+        f"The policy of {key_arn} stays as it is, since account {', '.join(accounts)} could not be read again, whose "
+        "trails may need what the policy allows now. Correct what stands in the way of reading it, and run again."
+    )
 
 
 INTERRUPTED = "Not attempted, since the run was interrupted. The next run carries on."

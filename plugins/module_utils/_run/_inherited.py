@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
-from .._aws import left_to_owner
+from .._aws import contain_failures, left_to_owner
 from .._checks import assess
-from .._model import Change, Key, Snapshot, Trail
+from .._model import Change, Key, ReadError, Snapshot, Trail
 from ._task import Outcome, Run, RunOutcome, Task, open_questions
 
 
@@ -30,7 +31,17 @@ def as_owners_leave_them(done: RunOutcome, run: Run) -> dict[str, Outcome]:
     told = (*(each for _owner, each in done.keys), *outcomes.values())
     changes = [change for each in told for change in each.changes if change.status in ("planned", "applied")]
     changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome, changes)}
-    return {each: _with_keys(outcome, owned, changed, run.of(each)) for each, outcome in outcomes.items()}
+
+    def left(account_id: str) -> Outcome:
+        outcome = outcomes[account_id]
+
+        def failed(*errors: ReadError) -> Outcome:
+            return replace(outcome, after=None, errors=(*outcome.errors, *(error.message for error in errors)))
+
+        work = partial(_with_keys, outcome, owned, changed, run.of(account_id))
+        return contain_failures(work, failed, run.task.scope.first_region or "")
+
+    return {each: left(each) for each in outcomes}
 
 
 def _changed_keys(outcome: Outcome, changes: Iterable[Change]) -> Iterator[tuple[str, Key]]:
@@ -53,7 +64,7 @@ def _with_keys(
     changed: Mapping[str, Key],
     task: Task,
 ) -> Outcome:
-    if outcome.after is None or outcome.refusals:
+    if outcome.after is None:
         return outcome
     seen = outcome.after.snapshot
     moved = [trail for trail in seen.trails if owned.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
@@ -62,7 +73,8 @@ def _with_keys(
     late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == old.get(arn, key)}
     known = replace(known, keys={**known.keys, **late})
     after = outcome.after if known == seen else assess(known, task.settings)
-    return replace(outcome, after=after, warnings=(*outcome.warnings, *open_questions(after)))
+    questions = () if outcome.refusals else open_questions(after)
+    return replace(outcome, after=after, warnings=(*outcome.warnings, *questions))
 
 
 def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -> Snapshot:

@@ -19,13 +19,10 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, Key, Missing, RequestedKey, Snapshot
+from .._model import Change, KeyLookup, Missing, RequestedKey, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
-    Part,
     Plan,
-    RefusedError,
-    Serving,
     SharedKey,
     Targets,
     TrailWish,
@@ -35,9 +32,8 @@ from .._plan import (
     new_principals,
     of_another_partition,
     owner_warning,
-    plan_key,
+    plan_key_anew,
     regions_in_need,
-    serving_key,
     wished_trail,
     with_wished_trail,
 )
@@ -54,33 +50,19 @@ def planned(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     return with_principals(account, _enforcing(account, judged, task))
 
 
-def plan_part(account: Account, judged: AccountVerdict, task: Task) -> Part:
-    """Return the account's part in the plan of all."""
-    return Part(planned(account, judged, task), with_writers(account, task.wish), task.settings)
-
-
 def key_planned_anew(account: Account, key: SharedKey) -> Plan:
     """Return the plan of a shared key for what it is now; `account` opens the key's account."""
+    account = replace(account, key_tags=account.key_tags or key.is_approved_by_tag)
     snapshot = Snapshot(key.owner, account.partition, datetime.now(timezone.utc))
-    try:
-        serving = _serving_again(account, key, snapshot)
-    except RefusedError as error:
-        return Plan((), (str(error),), (), snapshot)
-    use = replace(key.use, serving=serving)
-    return with_principals(account, plan_key(use, key.wish, key.settings, snapshot))
+    return with_principals(account, plan_key_anew(key, _lookup(account, key, snapshot), snapshot))
 
 
-def _serving_again(account: Account, key: SharedKey, snapshot: Snapshot) -> Serving:
+def _lookup(account: Account, key: SharedKey, snapshot: Snapshot) -> KeyLookup:
     """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
-    arn, region = key.name[0], key.name[0].split(":")[3]
-    if key.use.serving.needs_alias:
-        requested = replace(requested_key(account, key.wish), owner=key.owner)
-        lookup = read_targets(account, snapshot, [region], requested)[region]
-        return serving_key(snapshot, region, lookup, key.wish, key.settings)
-    found = read_key(account, arn)
-    if not isinstance(found, Key):
-        raise RefusedError(f"The key {arn} cannot be read any more ({found.message}). Run again.")
-    return Serving(found)
+    if not key.needs_alias:
+        return KeyLookup(read_key(account, key.name[0]))
+    requested = replace(requested_key(account, key.wish), owner=key.owner)
+    return read_targets(account, snapshot, [key.region], requested)[key.region]
 
 
 def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:

@@ -10,16 +10,17 @@ PutBucketPolicy know no condition (KMS and S3 API reference), so what one run wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import count
 
 from .._aws import Account, Applied, AwsError, Pace, apply
 from .._backup import backup_of
-from .._model import Backup, BackupError, Change
+from .._model import PLACEHOLDER, Backup, BackupError, Change
 from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
+from .._printable import unforeseen
 from ._task import Done
 
 MOST_NAMED = 10  # trails in one message
@@ -28,7 +29,7 @@ DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
 
 
 class Rounds:
-    """A plan being applied to an account; `changes`, `errors` and `warnings` tell what became of it.
+    """A plan being applied to an account or a shared key; `done` tells what became of it, however it ended.
 
     `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read. Before it,
     the run has applied `earlier` to keys that accounts share. What a plan still asks of these is made a refusal by
@@ -50,64 +51,87 @@ class Rounds:
         self.plan: Plan | None = None
         self.changes: list[Change] = []
         self.errors: list[str] = []
-        self.warnings: list[str] = []
+        self._rotation_errors: list[str] = []
+        self._warnings: list[str] = []
+        self._rest: Sequence[Change] = ()
 
-    def run(self, plan: Plan, warnings: Sequence[str], of: str) -> Done:
-        """Apply the plan; `warnings` were told before, `of` names what is changed.
-
-        Raises BackupError where the backup cannot be written, before anything is changed.
-        """
-        self.warnings += warnings
+    def run(self, plan: Plan, of: str) -> None:
+        """Apply the plan, whose backup is written before anything is changed; `of` names what that is."""
+        self._warnings += plan.warnings
+        self._rest = not_attempted(plan.changes)
         try:
+            self._save(plan.changes)
             self._apply_plan(plan)
         except AwsError as error:
             self.errors.append(f"{of} could not be read again. {error}")
+        except BackupError as error:
+            self.errors.append(str(error))
+
+    def done(self) -> Done:
+        """Return what became of the plan; what was not reached is told as not attempted."""
+        self.changes += self._rest
+        self._rest = ()
         backup = self._saved_at_the_end()
         return Done(
-            changes=tuple(self.changes), errors=tuple(self.errors), warnings=tuple(self.warnings), backup=backup
+            changes=tuple(self.changes),
+            errors=(*self.errors, *self._rotation_errors),
+            rotation_errors=tuple(self._rotation_errors),
+            warnings=tuple(self._warnings),
+            backup=backup,
         )
 
     def _apply_plan(self, plan: Plan) -> None:
-        """Apply the plan, whose backup is written first, and what is to do after it, until nothing is.
-
-        Raises BackupError where it cannot be, before anything is changed; AwsError where planning anew fails.
-        """
-        self._save(plan.changes)
+        """Apply the plan, and what is to do after it, until nothing is. Raises AwsError where planning anew fails."""
         for attempt in count():
             prerequisites = predicted_prerequisites(plan.predicted)
             applied = apply(self._account, plan.changes, prerequisites, self._pace, same_policy)
             self.changes += applied.changes
+            self._rest = applied.rest
             self.errors += applied.errors
-            if applied.errors and applied.stale is None:
+            self._rotation_errors += applied.rotation_errors
+            if (applied.errors or applied.rotation_errors) and applied.stale is None:
                 return
             in_time = self._pace.wait(attempt) if attempt or applied.stale or _is_disputed(applied.changes) else True
             plan = self._plan_anew(applied)
+            self._rest = not_attempted(plan.changes)
             if plan.changes and not in_time:
                 plan = replace(plan, refusals=(*plan.refusals, self._given_up(plan)))
             if plan.refusals or not plan.changes:
                 break
         self.errors += plan.refusals
-        self.changes += [replace(change, status="not_attempted") for change in plan.changes]
 
     def _plan_anew(self, applied: Applied) -> Plan:
         """The plan for what the account is now, with the backup of what it will replace; refused without that."""
         try:
             plan = self._plan_of_what_shows()
-        except AwsError:
+        except Exception:
             self.errors += [applied.stale] if applied.stale else []
-            self.changes += applied.rest
             raise
         if applied.stale:
-            self.warnings.append(f"{applied.stale} The rest was planned anew.")
+            self._warnings.append(f"{applied.stale} The rest was planned anew.")
         elif plan.changes:
-            self.warnings.append(f"Read again after the last write, {_in_words(plan)} was still to do.")
-        if plan.refusals or not plan.changes:
+            self._warnings.append(f"Read again after the last write, {_in_words(plan)} was still to do.")
+        if not plan.changes:
+            return plan
+        self._warn_anew(plan)
+        if plan.refusals:
             return plan
         try:
             self._save([*self.changes, *plan.changes])
         except BackupError as error:
             return replace(plan, refusals=(str(error),))
         return plan
+
+    def _warn_anew(self, plan: Plan) -> None:
+        """Warn of what the plan warns of, and nobody was told before: of a new key it may have been by no ARN yet."""
+        told = set(map(self._as_planned, self._warnings))
+        self._warnings += [each for each in plan.warnings if self._as_planned(each) not in told]
+
+    def _as_planned(self, warning: str) -> str:
+        created = {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}
+        for arn in created:
+            warning = warning.replace(arn, f"{arn.rpartition(':')[0]}:{PLACEHOLDER}")
+        return warning
 
     def _plan_of_what_shows(self) -> Plan:
         """The plan for what the account is now, once that shows what was done; refused where it does not in time.
@@ -162,9 +186,33 @@ class Rounds:
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
             return self._save(tried)
-        except BackupError as error:
-            self.warnings.append(f"{error} What it held before the first write is still there.")
+        except Exception as error:
+            message = str(error) if isinstance(error, BackupError) else unforeseen(error)
+            self._warnings.append(f"{message} What it held before the first write is still there.")
             return backup_of(self._account.account_id, tried, datetime.now(timezone.utc))
+
+
+class Written:
+    """An account or a shared key that a run writes to: `account` opens it, `done` is what came of it."""
+
+    account: Account
+    done: Done
+
+    def write(self, rounds: Rounds, plan: Plan, of: str) -> None:
+        """Apply the plan. However that ends, what was done until then is known."""
+        try:
+            rounds.run(plan, of)
+        finally:
+            self.done = rounds.done()
+
+    def fail(self, reason: str) -> None:
+        """Note that something nobody foresaw has ended what was done to it."""
+        self.done = replace(self.done, errors=(*self.done.errors, reason))
+
+
+def not_attempted(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return the changes as those that nobody has begun."""
+    return tuple(replace(change, status="not_attempted") for change in changes)
 
 
 def _is_disputed(changes: Sequence[Change]) -> bool:

@@ -32,13 +32,22 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed."""
+    """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed.
+
+    `rotation_errors` are those of `errors` that say why a rotation failed.
+    """
 
     changes: tuple[Change, ...] = ()
     refusals: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     backup: Backup | None = None
+    rotation_errors: tuple[str, ...] = ()
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether what trails need was done: no log waits for the rotation of a key."""
+        return not self.refusals and set(self.errors) <= set(self.rotation_errors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from tests.unit.enforce.lab import Lab
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._execution import Execution
+from tests.unit.enforce.lab import Lab, meanwhile
 from tests.unit.enforce.many import TRAILS, WISH, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN
-from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
+from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
 
 
 def shown(lab: Lab) -> tuple[Any, ...]:
@@ -95,3 +99,56 @@ def test_what_another_account_wrote_between_two_of_one_goes_back(load: Callable[
     assert shown(lab) != before
     done = lab.run(everywhere(restore=read_backups([path])))
     assert (troubles(done), shown(lab)) == ({}, before)
+
+
+def backups_that_move_one_back(lab: Lab, tmp_path: Path) -> tuple[Any, ...]:
+    """Two backups: of the key's policy without the two trails that it got, and of one of these trails on that key."""
+    served(lab, SANDBOX)
+    served(lab, PRODUCTION, STAGING, wish=OWN)
+    paths = [tmp_path / "policy.json", tmp_path / "trail.json"]
+    moved = lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=str(paths[0])))
+    away = replace(OWN, replace_compliant_key=True)
+    back = lab.run(run_of(PRODUCTION, STAGING, wish=away, backup_path=str(paths[1])))
+    assert (troubles(moved), troubles(back)) == ({}, {})
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    for part in rows[0]["accounts"]:
+        part["trail_keys"] = []
+    rows[1]["accounts"] = [part for part in rows[1]["accounts"] if part["account_id"] == STAGING]
+    for path, document in zip(paths, rows, strict=True):
+        path.write_text(json.dumps(document), encoding="utf-8")
+    lab.aws.clear_calls()
+    return read_backups([str(path) for path in paths])
+
+
+def test_a_shared_policy_stays_where_an_account_cannot_be_read_again(
+    load: Callable[[str], Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    backups = backups_that_move_one_back(lab, tmp_path)
+    denied = {"code": "AccessDeniedException", "status": 400, "message": "No.", "account": STAGING}
+    meanwhile(monkeypatch, "UpdateTrail", lambda: lab.aws.add_fault("cloudtrail:DescribeTrails", times=-1, **denied))
+    done = lab.run(everywhere(restore=backups))
+    assert lab.writes() == ["UpdateTrail"]
+    assert list(troubles(done)) == [STAGING, KEY]
+    assert f"account {STAGING} could not be read again" in troubles(done)[KEY][0]
+
+
+def test_a_refused_account_is_read_once_more_before_the_policy_goes_back(
+    load: Callable[[str], Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    backups = backups_that_move_one_back(lab, tmp_path)
+    (arn,) = of_security(lab)
+    refused = (Replaced(TRAILS[PRODUCTION], arn, arn),)
+    backups = tuple(replace(each, trail_keys=refused if each.account_id == PRODUCTION else ()) for each in backups)
+    cloudtrail, original = lab.of(PRODUCTION).client("cloudtrail", HOME), Execution._put_back
+
+    def put_back(*given: Any) -> None:
+        cloudtrail.update_trail(Name=TRAILS[PRODUCTION], KmsKeyId=arn)
+        original(*given)
+
+    monkeypatch.setattr(Execution, "_put_back", put_back)
+    done = lab.run(everywhere(restore=backups))
+    assert "which somebody else decided" in troubles(done)[PRODUCTION][0]
+    assert TRAILS[PRODUCTION] in " ".join(troubles(done)[KEY])
+    assert "PutKeyPolicy" not in lab.writes()

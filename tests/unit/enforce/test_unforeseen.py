@@ -1,0 +1,218 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever nobody foresaw of one account or one shared key ends that alone, and after a write there is a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _sweep
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict
+from tests.unit.enforce.lab import Lab, meanwhile, statuses
+from tests.unit.enforce.many import OF_THE_KEY, TRAILS, operations, served, troubles, verdicts
+from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN, stripped
+from tests.unit.enforce.test_other_accounts import (
+    ALIAS,
+    HOME,
+    PRODUCTION,
+    SANDBOX,
+    SECURITY,
+    STAGING,
+    central,
+    of_security,
+)
+from tests.unit.modules import replace_everywhere
+
+UNFORESEEN = "ZeroDivisionError: nobody foresaw this"
+TWO = (PRODUCTION, STAGING)
+
+
+def failing_send(monkeypatch: pytest.MonkeyPatch, operation: str, **wanted: str) -> None:
+    """Let a write of this kind, with these parameters, end with an exception that nobody foresaw."""
+    original = Access.send_once
+
+    def send_once(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        if called == operation and wanted.items() <= parameters.items():
+            raise ZeroDivisionError("nobody foresaw this")
+        return original(self, service, region, called, **parameters)
+
+    monkeypatch.setattr(Access, "send_once", send_once)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], concerns: Callable[..., bool]) -> None:
+    """Let a function of ours end so where its arguments are of concern."""
+
+    def other(*given: Any, **named: Any) -> Any:
+        if concerns(*given):
+            raise ZeroDivisionError("nobody foresaw this")
+        return function(*given, **named)
+
+    other.__name__ = function.__name__
+    replace_everywhere(monkeypatch, function, other)
+
+
+@pytest.mark.parametrize("earlier", ["CreateKey", "CreateAlias"])
+def test_a_shared_key_that_is_refused_when_it_is_planned_anew_stops_its_sharers(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, earlier: str
+) -> None:
+    lab = load("central-key")
+    kms = lab.of(SECURITY).client("kms", HOME)
+    other = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
+    lab.aws.clear_calls()
+    meanwhile(monkeypatch, earlier, lambda: kms.create_alias(AliasName=ALIAS, TargetKeyId=other))
+    done = served(lab, wishes={SANDBOX: OWN})
+    assert "RSA_2048" in troubles(done)[KEY][0]
+    assert list(troubles(done)) == [*TWO, KEY]
+    assert verdicts(done)[SANDBOX] == "compliant"
+    assert statuses(done.keys[0][1])[0] == ("CreateKey", "applied")
+
+
+def test_a_shared_key_that_cannot_be_read_again_stops_its_sharers(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    denied = {"code": "AccessDeniedException", "status": 400, "message": "No."}
+    meanwhile(monkeypatch, "PutKeyPolicy", lambda: lab.aws.add_fault("kms:DescribeKey", times=-1, **denied))
+    done = served(lab, *TWO)
+    assert "cannot be read any more" in troubles(done)[KEY][0]
+    assert statuses(done.keys[0][1]) == [("PutKeyPolicy", "applied")]
+    assert all("could not be changed for it" in troubles(done)[each][0] for each in TWO)
+
+
+def test_a_write_of_a_shared_key_stops_its_sharers(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing_send(monkeypatch, "CreateAlias")
+    done = served(lab, *TWO)
+    assert UNFORESEEN in troubles(done)[KEY][0]
+    assert statuses(done.keys[0][1]) == [
+        ("CreateKey", "applied"),
+        ("CreateAlias", "failed"),
+        ("EnableKeyRotation", "not_attempted"),
+    ]
+    assert all("could not be changed for it" in troubles(done)[each][0] for each in TWO)
+    (key,) = of_security(lab)
+    assert done.backup is not None
+    assert key in str(done.backup)
+
+
+def test_a_write_of_the_only_account_leaves_a_result(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing_send(monkeypatch, "UpdateTrail")
+    done = lab.enforce(central())
+    assert UNFORESEEN in done.errors[0]
+    assert statuses(done)[:3] == [("CreateKey", "applied"), ("CreateAlias", "applied"), ("UpdateTrail", "failed")]
+    assert done.after is not None
+    assert done.after.verdict == "non_compliant"
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_reading_an_account_again_ends_that_one(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, *, wait: bool
+) -> None:
+    lab, times = load("central-key"), []
+
+    def concerned(reading: Any, _scope: Any) -> bool:
+        times.extend([1] if reading.snapshot.account_id == STAGING else [])
+        return reading.snapshot.account_id == STAGING and len(times) > wait
+
+    failing(monkeypatch, _sweep.read_account_again, concerned)
+    done = served(lab, wait=wait)
+    assert list(troubles(done)) == [STAGING]
+    assert UNFORESEEN in troubles(done)[STAGING][0]
+    assert verdicts(done) == {**COMPLIANT, STAGING: None}
+    assert operations(done)[STAGING] == ["UpdateTrail"]
+
+
+def test_reading_the_only_account_again_leaves_a_result(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _sweep.read_account_again, lambda *_given: True)
+    done = lab.enforce(central())
+    assert UNFORESEEN in done.errors[0]
+    assert {status for _operation, status in statuses(done)} == {"applied"}
+    assert done.after is None
+
+
+def test_a_status_that_is_waited_for_ends_nothing(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+
+    def trail_status(*_given: Any) -> Any:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr(_apply, "trail_status", trail_status)
+    done = served(lab, wait=True)
+    assert (troubles(done), verdicts(done)) == ({}, COMPLIANT)
+
+
+def test_proving_an_account_ends_that_one(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing(
+        monkeypatch,
+        _predict.without_old_errors,
+        lambda snapshot, changes, _since: (
+            snapshot.account_id == STAGING and any(c.status == "applied" for c in changes)
+        ),
+    )
+    done = served(lab)
+    assert list(troubles(done)) == [STAGING]
+    assert UNFORESEEN in troubles(done)[STAGING][0]
+    assert operations(done)[STAGING] == ["UpdateTrail"]
+
+
+def test_the_tags_of_a_trail_end_the_planning_of_its_account(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _calls.trail_tags, lambda _access, _region, arn: arn == TRAILS[STAGING])
+    done = served(lab)
+    assert list(troubles(done)) == [STAGING]
+    assert UNFORESEEN in troubles(done)[STAGING][0]
+    (key,) = of_security(lab).values()
+    assert TRAILS[STAGING] not in str(key["policy"])
+    assert verdicts(done) == {**COMPLIANT, STAGING: "non_compliant"}
+
+
+def test_the_tags_of_a_shared_key_end_the_planning_of_its_sharers(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab, *TWO)
+    arn = stripped(lab)
+    lab.aws.clear_calls()
+    failing(monkeypatch, _calls.list_key_tags, lambda _access, _region, key: key == arn)
+    done = served(lab, wishes={SANDBOX: OWN})
+    assert list(troubles(done)) == list(TWO)
+    assert all(UNFORESEEN in troubles(done)[each][0] for each in TWO)
+    assert "PutKeyPolicy" not in lab.writes()
+    assert verdicts(done)[SANDBOX] == "compliant"
+
+
+def test_the_joint_plan_of_a_shared_key_ends_the_planning_of_its_sharers(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _joint.plan_key, lambda *_given: True)
+    done = served(lab, wishes={SANDBOX: OWN})
+    assert list(troubles(done)) == list(TWO)
+    assert all(UNFORESEEN in troubles(done)[each][0] for each in TWO)
+    assert lab.writes() == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
+
+
+def test_what_is_left_of_a_joint_plan_to_one_account_ends_that_one(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _joint._own, lambda account, *_given: account == STAGING)
+    done = served(lab)
+    assert list(troubles(done)) == [STAGING]
+    assert operations(done)[KEY] == OF_THE_KEY
