@@ -108,7 +108,7 @@ options:
     default: 24
   closed_regions:
     description:
-      - What a region says that a service control policy closes, so that its trails cannot be listed.
+      - How to report a region that a service control policy blocks, so that its trails cannot be listed.
       - V(advise) lists it among the errors, V(unknown) makes the account V(unknown) as well.
     type: str
     choices: [advise, unknown]

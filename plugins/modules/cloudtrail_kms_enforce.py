@@ -128,7 +128,7 @@ options:
         type: str
       new_bucket:
         description:
-          - Whether check mode takes a bucket that does not exist to be created before the run, without a policy, in
+          - In check mode, plan as if the bucket will be created before the run, without a policy, in
             O(create_trail.bucket_region) or else in O(create_trail.home_region).
           - A run refuses it all the same.
         type: bool

@@ -37,8 +37,8 @@ options:
       - Without it, one account is read, that of the credentials or of O(assume_role.role_arn).
       - An account that cannot be entered is V(unknown), with the reason, and the others are read all the same. If the
         caller may ask C(organizations:DescribeAccount) and the account is not active, it is V(not_applicable).
-      - A trail that another account of the list owns has the owner's findings everywhere. Of a key, and of a bucket,
-        each read once, the owner's account tells if it is in the list or is that of the credentials, else
+      - A trail that another account of the list owns has the owner's findings everywhere. Keys and buckets are read
+        once, in the account that owns them if it is in the list or is that of the credentials, otherwise with
         O(key_assume_role) and O(bucket_assume_role).
     type: list
     elements: str

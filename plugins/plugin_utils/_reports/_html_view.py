@@ -162,8 +162,9 @@ def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[st
     if not clauses and unseen:
         clauses.append(f"{count(unseen, 'account')} could not be read in full")
     if not clauses and trails:
-        kept = "keeps the rules asked for" if narrowed else "can deliver logs under a customer managed key"
-        clauses.append(f"Every one of {count(len(trails), 'trail')} {kept}")
+        who, keep = ("The only trail", "keeps") if len(trails) == 1 else (f"All {len(trails)} trails", "keep")
+        can = f"{keep} the rules asked for" if narrowed else "can deliver logs under a customer managed key"
+        clauses.append(f"{who} {can}")
     return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
 
 

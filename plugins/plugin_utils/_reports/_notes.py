@@ -49,7 +49,7 @@ def as_variables(texts: Iterable[str]) -> str:
     """Return a sentence that names the role's variables for the options that the texts ask for, or an empty text."""
     options = dict.fromkeys(option for text in texts for option in _OPTION.findall(text))
     variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
-    return f"As variables of the role: {variables}." if variables else ""
+    return f"Role variables for the options named above: {variables}." if variables else ""
 
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:

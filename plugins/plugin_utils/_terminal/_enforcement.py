@@ -107,7 +107,7 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     lines += note_lines(_reasons(enforcement, alone), width, paint)
     options = dict.fromkeys(option for each in enforcement["refusals"] for option in each["options"])
     variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
-    lines += detail_lines(f"As variables of the role: {variables}.", width) if variables else ()
+    lines += detail_lines(f"Role variables for the options named above: {variables}.", width) if variables else ()
     return "\n".join(lines).rstrip()
 
 

@@ -279,7 +279,7 @@ TABLE = dedent("""\
         REFUSED   account 333333333333: The key is disabled.
         FAILED    account 222222222222: UpdateTrail failed.
 
-        As variables of the role: cloudtrail_kms_key_id, cloudtrail_kms_allow_enable_key.""")
+        Role variables for the options named above: cloudtrail_kms_key_id, cloudtrail_kms_allow_enable_key.""")
 AFTER = dedent("""\
     CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 1 account of 3, 3 trails in all
 

@@ -152,7 +152,7 @@ def test_a_command_is_shown_so_that_it_can_be_pasted() -> None:
 def test_an_option_that_is_asked_for_is_told_as_a_variable_of_the_role(others: list[dict[str, Any]]) -> None:
     unread = finding("a", remediation="Read it by key_assume_role.")
     lines = shown(audit(account("unknown", trail("main", "unknown", unread), *others))).splitlines()
-    told = lines.index("    As variables of the role: cloudtrail_kms_key_assume_role.")
+    told = lines.index("    Role variables for the options named above: cloudtrail_kms_key_assume_role.")
     assert lines[told - 1] == lines[told + 1] == ""
     assert lines[told + 2].startswith("Accounts")
 

@@ -110,7 +110,8 @@ def test_the_report_is_the_users() -> None:
     ("accounts", "verdict", "headline"),
     [
         ([], "Not applicable", "There was nothing to judge."),
-        ([account("compliant", trail())], "Compliant", "Every one of 1 trail can deliver logs under"),
+        ([account("compliant", trail())], "Compliant", "The only trail can deliver logs under"),
+        ([account("compliant", trail(), trail("other"))], "Compliant", "All 2 trails can deliver logs under"),
         ([account("non_compliant", trail("a", "non_compliant"), trail())], "Non-compliant", "1 of 2 trails break"),
         ([account("unknown", trail("a", "unknown"))], "Unknown", "1 of 1 trail could not be judged."),
         ([account("no_trails"), account("compliant", trail())], "No trails", "1 account without a trail."),
@@ -134,7 +135,7 @@ def test_says_the_verdict_and_what_it_rests_on(accounts: list[Any], verdict: str
 def test_says_what_it_was_narrowed_by_and_promises_no_more() -> None:
     report = page(audit(account("compliant", trail(), narrowed_by=NARROWED)))
     verdict, _literally, narrowed = report.one("div", class_="verdict pass").all("p")
-    assert words(verdict) == "Compliant Every one of 1 trail keeps the rules asked for."
+    assert words(verdict) == "Compliant The only trail keeps the rules asked for."
     assert words(narrowed) == "Narrowed only regions us-east-1; rules off: key_is_usable"
 
 
