@@ -40,6 +40,7 @@ from ..plugin_utils._hosts import (
     joined,
     last_read,
     leave,
+    left_out,
     lenders,
     module_options,
     of_accounts,
@@ -265,15 +266,19 @@ class ActionModule(ActionBase):
         """The options of the module: one account is that of the credentials, or of the role, and many are swept."""
         enforces = own["mode"] == "enforce"
         play = {"backup_play": str(self._task.get_play()._uuid)} if enforces and options.get("backup_path") else {}
-        lending = self._lending(members, task_vars) if enforces else []
-        if members and (are_swept(members) or any(each.account_id for each in lending)):
-            return {**_of_run(options, own["mode"]), **sweep_options(members, lending), **play}
+        others, unread = self._others(members, task_vars)
+        lending, owners = (others, unread) if enforces else ([], [*others, *unread])
+        if members and (are_swept(members) or any(each.account_id for each in (*lending, *owners))):
+            return {**_of_run(options, own["mode"]), **sweep_options(members, lending, owners), **play}
         return {**options, **play}
 
-    def _lending(self, members: Sequence[Member], task_vars: Mapping[str, Any]) -> list[Member]:
-        """The accounts of the play's other hosts, where each of the run's own is known."""
-        known = members and all(each.account_id for each in members)
-        return lenders(self._task, task_vars, self._templar, [each.host for each in members]) if known else []
+    def _others(self, members: Sequence[Member], task_vars: Mapping[str, Any]) -> tuple[list[Member], list[Member]]:
+        """The accounts of the play's other hosts, and of those that a limit leaves out, where each of ours is known."""
+        if not members or not all(each.account_id for each in members):
+            return [], []
+        hosts = [each.host for each in members]
+        others = lenders(self._task, task_vars, self._templar, hosts)
+        return others, left_out(self._task, task_vars, self._templar)
 
     def _execute(
         self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None, *, unread: int = 0

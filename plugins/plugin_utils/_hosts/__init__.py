@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ._judgement import counts, failures, joined, last_read, parts_of_hosts, reasons, without_organization_trail
-from ._lenders import lenders
+from ._lenders import left_out, lenders
 from ._marks import mark, unmark
 from ._members import (
     Member,
@@ -59,6 +59,7 @@ __all__ = [
     "kept_accounts",
     "last_read",
     "leave",
+    "left_out",
     "lenders",
     "mark",
     "module_options",

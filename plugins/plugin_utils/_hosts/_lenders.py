@@ -2,17 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The play's hosts that a run is not about: an enforcement may read the keys and buckets that their accounts own."""
+"""The play's hosts that a run is not about.
+
+An enforcement may read the keys and buckets that their accounts own, and the trails that others inherit from these are
+judged by what they ask.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from ...module_utils._options import JUDGING
 from ._members import Member, MembersError, is_plain, member, of_account
 from ._request import said_of
-from ._variables import VariablesError
+from ._variables import PREFIX, VariablesError, options
 
 
 def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iterable[str]) -> list[Member]:
@@ -22,11 +28,32 @@ def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iter
     a loop, makes a host that lends nothing: what is not read is unknown, and is told.
     """
     others = [host for host in variables.get("ansible_play_hosts_all", ()) if host not in {*written}]
+    return _accounts(task, variables, templar, others)
+
+
+def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[Member]:
+    """Return the accounts of the hosts that would be of the play if no limit left them out."""
+    inventory, limited = variables["hostvars"]._inventory, {*variables.get("ansible_play_hosts_all", ())}
+    if inventory._subset is None:
+        return []
+    pattern = templar.template(task.get_play().hosts)
+    whole = inventory.get_hosts(pattern, ignore_limits=True, ignore_restrictions=True)
+    return _accounts(task, variables, templar, [host.name for host in whole if host.name not in limited])
+
+
+def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[Member]:
     found = []
-    for host in others:
+    for host in hosts:
         with suppress(MembersError, VariablesError):
-            found.append(member(host, _said(_variables(task, variables, host), templar)))
+            of_host = _variables(task, variables, host)
+            asked = options(of_host, templar.copy_with_new_env(available_variables=of_host), _judging(of_host))
+            found.append(replace(member(host, _said(of_host, templar)), options=asked))
     return found
+
+
+def _judging(variables: Mapping[str, Any]) -> list[str]:
+    """The options that the variables set of how trails are judged."""
+    return [name for name in JUDGING if variables.get(PREFIX + name) is not None]
 
 
 def _said(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:

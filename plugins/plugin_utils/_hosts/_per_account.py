@@ -10,9 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._options import JUDGING
 from ._members import Member, MembersError, by_use
 from ._selection import ROLE
 from ._variables import PREFIX
+
+# What an account asks that asks nothing; an entry for it says so.
+_NOTHING_ASKED: Mapping[str, Any] = {"readers": [], "rules": {}, "exceptions": []}
 
 
 def refuse_disagreement(members: Iterable[Member]) -> None:
@@ -28,12 +32,15 @@ def refuse_disagreement(members: Iterable[Member]) -> None:
             )
 
 
-def sweep_options(members: Sequence[Member], lenders: Iterable[Member] = ()) -> dict[str, Any]:
+def sweep_options(
+    members: Sequence[Member], lenders: Iterable[Member] = (), owners: Iterable[Member] = ()
+) -> dict[str, Any]:
     """Return the options with which one sweep reads all accounts in use, each once, and each by its own options.
 
     What all accounts set is said once, for the run, as the first account has it; what an account has otherwise stands
-    in an entry for it. `lenders` are entered only to read the keys and buckets that they own. Raises MembersError for a
-    host that names no account.
+    in an entry for it. `lenders` are entered only to read the keys and buckets that they own, `owners` are not entered:
+    they only say how the trails are judged that others inherit from them. Raises MembersError for a host that names no
+    account.
     """
     nameless = [each.host for each in members if each.account_id is None]
     if nameless:
@@ -42,12 +49,15 @@ def sweep_options(members: Sequence[Member], lenders: Iterable[Member] = ()) -> 
             "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
         )
     swept = by_use(members)[0]
-    written = {each.account_id for each in members}
-    lending = [each for each in by_use(lenders)[0] if each.account_id and each.account_id not in written]
+    lending = _beside(lenders, members)
+    unread = _beside(owners, [*members, *lending])
     wanted = [each.wanted for each in swept]
     run = {name: value for name, value in wanted[0].items() if all(name in each for each in wanted)}
-    own = [(each, _own(run, each.wanted)) for each in swept]
-    own += [(each, _own(run, {"assume_role": each.entrance})) for each in lending]
+    # What one of them does not ask the run cannot say either: an entry takes nothing back.
+    asked = [each.options for each in (*lending, *unread)]
+    run = {name: value for name, value in run.items() if name not in JUDGING or all(name in each for each in asked)}
+    own = [(each, _own(run, each.wanted)) for each in (*swept, *lending)]
+    own += [(each, {**_NOTHING_ASKED, **each.options}) for each in unread]
     entries = _entries(own)
     return {
         **run,
@@ -55,6 +65,12 @@ def sweep_options(members: Sequence[Member], lenders: Iterable[Member] = ()) -> 
         **({"account_options": entries} if entries else {}),
         **({"lending_accounts": [each.account_id for each in lending]} if lending else {}),
     }
+
+
+def _beside(others: Iterable[Member], members: Iterable[Member]) -> list[Member]:
+    """The accounts in use that are not those of the members."""
+    known = {each.account_id for each in members}
+    return [each for each in by_use(others)[0] if each.account_id and each.account_id not in known]
 
 
 def _own(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

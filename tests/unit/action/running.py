@@ -55,12 +55,16 @@ class HostVars(dict[str, Any]):
     def __init__(self, hosts: dict[str, Any] | None = None) -> None:
         super().__init__(hosts or {})
         self._inventory = self._variable_manager = self
+        self._subset: list[str] | None = None
 
     def raw_get(self, host: str) -> Any:
         return self[host]
 
     def get_host(self, host: str) -> str | None:
         return host if host in self else None
+
+    def get_hosts(self, _pattern: str, **_others: Any) -> list[Any]:
+        return [SimpleNamespace(name=host) for host in self]
 
     def get_vars(self, host: str, **_others: Any) -> dict[str, Any]:
         return {"inventory_hostname": host, **self[host]}
@@ -131,7 +135,7 @@ def _action(
     **arguments: Any,
 ) -> ActionBase:
     """An action with the little of a task that it looks at."""
-    of_play = SimpleNamespace(strategy=strategy, _uuid=play)
+    of_play = SimpleNamespace(strategy=strategy, _uuid=play, hosts="all")
     return kind(
         task=SimpleNamespace(
             args=arguments,

@@ -24,6 +24,7 @@ from tests.unit.action.audits import KEY, account, audit, trail
 from tests.unit.action.running import NEVER_ASKED, HostVars, part, run_and_ask
 from tests.unit.action.test_enforcement import plain
 from tests.unit.action.test_many_accounts import host
+from tests.unit.action.test_per_account import READER
 
 ONE, TWO, THREE, CENTRAL = "1" * 12, "2" * 12, "3" * 12, "5" * 12
 ROLE = {"role_arn": f"arn:aws:iam::{CENTRAL}:role/Enforce"}
@@ -124,6 +125,22 @@ class TestTheModule:
         _result, asked = enforce(enforced(hosts=(ONE, TWO)), *hosts, batch=[ONE, TWO])
         assert (asked[0][1]["accounts"], asked[0][1]["lending_accounts"]) == ([ONE, TWO], [THREE])
         assert asked[0][1]["account_options"] == [{"accounts": [THREE], "assume_role": {"role_name": "Other"}}]
+
+    @pytest.mark.parametrize("mode", ["audit", "enforce"])
+    def test_is_told_how_trails_are_judged_of_hosts_that_a_limit_leaves_out(self, mode: str) -> None:
+        """They are not entered, and an audit enters no other batch."""
+        asks: dict[str, Any] = {"cloudtrail_kms_readers": [READER], "cloudtrail_kms_key": {"alias": "alias/x"}}
+        found = HostVars({each: host(each, **asks) for each in (ONE, TWO, THREE)})
+        found._subset = [ONE, TWO]
+        there = {"hostvars": found, "ansible_play_hosts_all": [ONE, TWO], "ansible_play_batch": [ONE]}
+        task_vars = {**found[ONE], **there, "inventory_hostname": ONE}
+        told = enforced(hosts=(ONE,)) if mode == "enforce" else NEVER_ASKED
+        _result, asked = run_and_ask(told, mode=mode, hosts=[ONE], variables=PREFIX, task_vars=task_vars)
+        options = asked[0][1]
+        assert (options["accounts"], options["readers"]) == ([ONE], [READER])
+        assert options.get("lending_accounts") == ([TWO] if mode == "enforce" else None)
+        unread = [THREE] if mode == "enforce" else [TWO, THREE]
+        assert options["account_options"] == [{"accounts": unread, "readers": [READER], "rules": {}, "exceptions": []}]
 
     def test_reads_them_for_a_host_without_an_id_too(self) -> None:
         found = HostVars({"a": {"cloudtrail_kms_assume_role": host(ONE)["cloudtrail_kms_assume_role"]}, TWO: host(TWO)})

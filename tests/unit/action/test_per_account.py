@@ -73,7 +73,22 @@ class TestSweepOptions:
         lenders = [host(TWO), other, LOCALHOST, host("4" * 12, "CLOSED")]
         found = sweep_options([host(ONE), host(TWO)], lenders)
         assert (found["accounts"], found["lending_accounts"]) == ([ONE, TWO], [THREE])
-        assert found["account_options"] == [{"accounts": [THREE], "assume_role": {"role_name": "Other"}}]
+        assert found["account_options"] == [
+            {"accounts": [THREE], "assume_role": {"role_name": "Other"}, "readers": [READER]}
+        ]
+
+    def test_say_of_others_how_the_trails_are_judged_that_members_inherit(self) -> None:
+        """What one of them does not ask is said for no account by the run."""
+        members = [wants(host(each), readers=[READER], approved_keys=["alias/x"]) for each in (ONE, TWO)]
+        asks = {"readers": [READER], "approved_keys": ["alias/x"]}
+        found = sweep_options(members, [wants(host(THREE), readers=[READER])], [host("4" * 12), members[0]])
+        assert (found["accounts"], found["lending_accounts"]) == ([ONE, TWO], [THREE])
+        assert found["account_options"] == [
+            {"accounts": [ONE, TWO], **asks},
+            {"accounts": [THREE], "readers": [READER]},
+            {"accounts": ["4" * 12], "readers": [], "rules": {}, "exceptions": []},
+        ]
+        assert "readers" not in found
 
     def test_need_an_account_for_each_host(self) -> None:
         with pytest.raises(MembersError, match="which account the host localhost stands for"):
