@@ -103,6 +103,13 @@ def test_a_path_may_hold_the_colons_of_a_pattern(pattern: str) -> None:
     assert (found.status, found.evidence) == ("unknown", {"statements": ['statement "More"']})
 
 
+@pytest.mark.parametrize("name", ["${aws:username}", "${aws:userid}", "${aws:PrincipalTag/key}"])
+def test_a_resource_that_the_caller_fills_keeps_nobody_out(name: str) -> None:
+    open_to_all = json.loads(to("*", "kms:*")["policy"])["Statement"][-1]
+    some = {**open_to_all, "Resource": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{name}"}
+    assert finding("key_policy_is_scoped", snapshot(key=key_policy(some))).status == "unknown"
+
+
 @pytest.mark.parametrize(("fields", "words"), OPEN)
 def test_a_key_that_is_open_to_others_is_not_scoped(fields: dict[str, str], words: str) -> None:
     found = finding("key_policy_is_scoped", snapshot(key=fields))
