@@ -143,7 +143,7 @@ OF_THE_CALLER = frozenset({("sts", "AssumeRole"), ("organizations", "DescribeAcc
 
 
 def actions(purpose: str) -> list[str]:
-    """The IAM actions of one of PURPOSES, sorted; those of an enforcement hold those of its audits."""
+    """Return the IAM actions of one of PURPOSES, sorted; those of an enforcement include those of an audit."""
     calls = PURPOSES[purpose]
     granted = {action for call, action in calls.items() if call not in ANSWERED_TO_EVERYBODY | OF_THE_CALLER}
     dependent = {action for call, needed in DEPENDENT_ACTIONS.items() if call in calls for action in needed}
@@ -151,7 +151,7 @@ def actions(purpose: str) -> list[str]:
 
 
 def policy(names: Iterable[str], partition: str) -> dict[str, Any]:
-    """The IAM policy that grants these actions. Raises KeyError for one that has no grant in the table."""
+    """Return the IAM policy that grants these actions. Raises KeyError for an action without a grant."""
     statements: dict[str, dict[str, Any]] = {}
     for name in names:
         grant = GRANTS[name]
@@ -165,7 +165,7 @@ def policy(names: Iterable[str], partition: str) -> dict[str, Any]:
 
 
 def template() -> dict[str, Any]:
-    """The CloudFormation template of the roles in each member account, for a stack set."""
+    """Return the CloudFormation template of the roles in each member account, for a stack set."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "The roles with which aws_baseline.cloudtrail audits and enforces the encryption of trails",
@@ -213,7 +213,7 @@ def _role(purpose: str) -> dict[str, Any]:
 
 
 def _with_partition(value: Any) -> Any:
-    """The value with Fn::Sub where CloudFormation is to fill in the partition; IAM's own variables stay."""
+    """Return the value with Fn::Sub where CloudFormation is to fill in the partition; IAM's own variables stay."""
     if isinstance(value, dict):
         return {name: _with_partition(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -232,7 +232,7 @@ class _Plain(yaml.SafeDumper):
 
 
 def files() -> dict[str, str]:
-    """The text of every generated file, by its name."""
+    """Return the text of every generated file, by its name."""
     policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words of this collection: what was read (Snapshot), what was judged (Finding), what is to be done (Change).
+"""The words of this collection: what was read (Snapshot), what was judged (Finding), what is to change (Change).
 
 Everything here is frozen data. A fact that could not be read holds the ReadError that says
 why, in place of its value, so that no check can mistake "denied" for "absent".
@@ -25,8 +25,8 @@ Level: TypeAlias = Literal["required", "advised", "off"]
 Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
 
-# The states of an account in which it need not comply (Organizations API reference, Account, State). Whatever else
-# somebody says of an account, or AWS one day, it is audited.
+# The states of an account in which it need not comply (Organizations API reference, Account, State). An account in any
+# other state is read, also in one that AWS may add.
 NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
 TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}")
 # Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….
@@ -71,7 +71,7 @@ class OrganizationAccount:
 
     @property
     def management(self) -> bool:
-        """Whether it is the management account, whose id every ARN of an organization holds."""
+        """Return whether it is the management account, whose id every ARN of an organization holds."""
         return self.arn.split(":")[4] == self.account_id
 
 
@@ -125,12 +125,12 @@ class Trail:
 
     @property
     def account_id(self) -> str:
-        """The owner: for an organization trail the management account."""
+        """Return the owner: for an organization trail the management account."""
         return self.arn.split(":")[4]
 
     @property
     def may_deliver(self) -> bool:
-        """Whether a change could end a delivery: none can where it is off, has never delivered, or failed last."""
+        """Return whether a change could end a delivery: the trail logs, has delivered, and did not fail last."""
         status = self.status
         if isinstance(status, ReadError):
             return True
@@ -141,9 +141,9 @@ class Trail:
 class Key:
     """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined.
 
-    Its tags are read where an approval hangs on them, and empty else. `valid_to` is when the first of its imported key
-    material expires (KMS shape KeyMetadata, ValidTo). `ram_policy` is the policy that RAM gives a key which is shared
-    through it, asked for where a verdict hangs on it.
+    Its tags are read where an approval depends on them, and are empty otherwise. `valid_to` is when the first of its
+    imported key material expires (KMS shape KeyMetadata, ValidTo). `ram_policy` is the policy that RAM gives a key that
+    is shared through it; it is read where a verdict depends on it.
     """
 
     arn: str
@@ -164,7 +164,7 @@ class Key:
 
     @property
     def region(self) -> str:
-        """The region of the key's ARN."""
+        """Return the region of the key's ARN."""
         return self.arn.split(":")[3]
 
 
@@ -186,13 +186,12 @@ class Bucket:
 class Snapshot:
     """All that was read of one account.
 
-    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that were asked,
+    `keys` is indexed by the trail's `kms_key_arn`, `buckets` by `bucket_name`. `regions` are all that were read,
     `errors` the reads that failed for the account as a whole (regions, trails), and `closed_regions` those of them that
-    a service control policy denies. `disabled_regions` were to be asked, but the account has not enabled them. Errors
-    of one key, bucket or trail stand in the fact they concern. `state` is that of an account which could not be
-    entered, as its organization knows it (Organizations API reference, Account, State); None where that was not asked
-    or not told. `organization` is asked for where a trail of an organization is judged, or a policy names a condition
-    key on organizations.
+    a service control policy denies. `disabled_regions` were to be read, but the account has not enabled them. An error
+    of one key, bucket or trail stands in place of its fact. `state` is that of an account which could not be entered,
+    as its organization knows it (Organizations API reference, Account, State), or else None. `organization` is read
+    where a trail of an organization is judged, or a policy has a condition on organizations.
     """
 
     account_id: str
@@ -212,16 +211,16 @@ class Snapshot:
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:
-        """The regions for which a multi-Region trail of the account delivers."""
+        """Return the regions for which a multi-Region trail of the account delivers."""
         left_out = self.regions_left_out
         return left_out if isinstance(left_out, ReadError) else tuple(sorted({*self.regions, *left_out}))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule judged for one trail. `level` tells whether the trail's verdict hangs on it.
+    """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
 
-    `unread` is the fact that was not read, where the rule could not be judged for that.
+    `unread` is the fact that could not be read, where the rule was not judged for that reason.
     """
 
     rule: str
@@ -237,9 +236,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class RequestedKey:
-    """The key to look for: an id or alias of the account `owner`, or an ARN, which says whose it is.
+    """A key that an option names: an id or alias of the account `owner`, or an ARN, which names its own account.
 
-    With `tags`, where the key is missing, those that carry these tags and no alias are looked for.
+    Where the key is missing and `tags` are set, the keys with these tags and without an alias are looked up.
     """
 
     key_id: str
@@ -249,10 +248,10 @@ class RequestedKey:
 
 @dataclass(frozen=True)
 class KeyLookup:
-    """What stands behind the wished key in one bucket region.
+    """What was found for the requested key in one bucket region.
 
-    Where it is an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and
-    no alias: what a run leaves behind that ended between CreateKey and CreateAlias.
+    For an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and no alias: a run
+    leaves such a key behind that ends between CreateKey and CreateAlias.
     """
 
     key: Key | Missing | ReadError
@@ -269,10 +268,10 @@ class Organization:
 
 @dataclass(frozen=True)
 class TrailPrerequisites:
-    """What a trail that is wished for will stand on, as far as it could be read.
+    """What a requested trail needs in place, as far as it could be read.
 
-    `bucket_owner` is the account that S3 confirms as the bucket's owner; None where the account and the one of
-    bucket_assume_role are not. `organization` is asked for of organization trails only.
+    `bucket_owner` is the account that S3 confirms as the bucket's owner: the trail's or that of bucket_assume_role, or
+    None. `organization` is read for organization trails only.
     """
 
     bucket: Bucket | Missing | ReadError
@@ -297,7 +296,7 @@ class Change:
     status: ChangeStatus = "planned"
 
     def with_arns(self, created: Mapping[str, str]) -> Change:
-        """The change with the ARNs that created keys have got in place of their placeholders."""
+        """Return the change with the ARNs of created keys in place of their placeholders."""
 
         def real(value: Any) -> Any:
             return created.get(value, value) if isinstance(value, str) else value
@@ -313,9 +312,9 @@ PLACEHOLDER = "key/to-be-created"
 
 @dataclass(frozen=True)
 class Prerequisites:
-    """What changes stand on, by ARN, as it was read: an AWS service that denies it does not see it yet.
+    """What changes need in place, by ARN, as it was read: a service that denies it does not see it yet.
 
-    `usable` are the trails, the buckets, and the keys that work or are about to; `policies` are those of the keys and
+    `usable` are the trails, the buckets, and the keys that work or will work. `policies` are those of the keys and
     buckets, as the changes leave them, where they could be read.
     """
 

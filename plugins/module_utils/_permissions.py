@@ -27,7 +27,7 @@ def _write_actions(purpose: str) -> dict[tuple[str, str], str]:
     }
 
 
-# Most operations share their name with their action; S3 names two of its own differently.
+# Most operations share the name of their action; two of S3 do not.
 AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
@@ -36,33 +36,33 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
         ("cloudtrail", "GetTrailStatus"): "cloudtrail:GetTrailStatus",
         ("organizations", "ListDelegatedServicesForAccount"): "organizations:ListDelegatedServicesForAccount",
-        # Of organization trails only.
+        # For organization trails only.
         ("organizations", "DescribeOrganization"): "organizations:DescribeOrganization",
-        # Of the caller of a sweep, for accounts that it cannot enter.
+        # By the caller of a sweep, for accounts that it cannot enter.
         ("organizations", "DescribeAccount"): "organizations:DescribeAccount",
         ("kms", "DescribeKey"): "kms:DescribeKey",
         ("kms", "GetKeyPolicy"): "kms:GetKeyPolicy",
         ("kms", "GetKeyRotationStatus"): "kms:GetKeyRotationStatus",
         ("kms", "ListAliases"): "kms:ListAliases",
-        # Where keys are approved by their tags; an enforcement asks always.
+        # For keys that are approved by their tags; an enforcement reads all tags.
         ("kms", "ListResourceTags"): "kms:ListResourceTags",
         ("s3", "HeadBucket"): "s3:ListBucket",
         ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
     }
 )
-# What an enforcement asks for beside that.
+# What an enforcement needs beside that.
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("kms", "ListKeys"): "kms:ListKeys",
-        # Of readers and administrators that a key policy is about to name; refused, the run goes on.
+        # For readers and administrators that a key policy is about to name; the run goes on where this is refused.
         ("iam", "GetRole"): "iam:GetRole",
         ("iam", "GetUser"): "iam:GetUser",
         ("cloudtrail", "ListTags"): "cloudtrail:ListTags",
         **_write_actions("enforce"),
     }
 )
-# What the inventory of an organization's accounts asks for, in the management account or a delegated administrator.
+# What the inventory of an organization's accounts needs, in the management account or a delegated administrator.
 INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("organizations", "ListAccounts"): "organizations:ListAccounts",
@@ -73,7 +73,7 @@ INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("organizations", "ListTagsForResource"): "organizations:ListTagsForResource",
     }
 )
-# What the creation of a trail asks for beside that.
+# What the creation of a trail needs beside that.
 PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(_write_actions("provision"))
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
@@ -82,7 +82,7 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 # region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and
 # s3:ListBucket would open the names of all objects.
 ANSWERED_TO_EVERYBODY = frozenset({("sts", "GetCallerIdentity"), ("s3", "HeadBucket")})
-# Actions that a call needs beside its own, with the page that says so: no call of ours bears their names.
+# Actions that a call needs beside its own, with the page that says so: this collection sends no call of that name.
 DEPENDENT_ACTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
         (write.service, operation): write.dependent_actions

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to read: accounts, regions and trails, and the roles that open each account."""
+"""What to read: accounts, regions and trails, and the role of each account."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ class Role:
 
     @property
     def account_id(self) -> str:
-        """The account that the role lives in."""
+        """Return the account of the role."""
         return self.role_arn.split(":")[4]
 
     @property
     def partition(self) -> str:
-        """The partition that the role lives in."""
+        """Return the partition of the role."""
         return self.role_arn.split(":")[1]
 
 
 @dataclass(frozen=True)
 class NamedRole:
-    """The role of one name that accounts of a sweep have; `role_name` may start with its path."""
+    """A role that has the same name in many accounts of a sweep; `role_name` may start with its path."""
 
     role_name: str
     external_id: str | None = None
     session_name: str = "aws-baseline-cloudtrail"
 
     def of(self, partition: str, account_id: str) -> Role:
-        """The role of one account."""
+        """Return the role of one account."""
         arn = f"arn:{partition}:iam::{account_id}:role/{self.role_name}"
         return Role(arn, self.external_id, self.session_name)
 
 
 @dataclass(frozen=True)
 class AccountScope:
-    """What to read of one account of a sweep, and the role that opens it: its own, or one of a name that many have.
+    """What to read of one account of a sweep, and the role to assume there.
 
     The caller's own account is read with the caller's own credentials, and needs no role.
     """
@@ -62,11 +62,11 @@ class AccountScope:
 
 @dataclass(frozen=True)
 class Scope:
-    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles that open each owner's door.
+    """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles in the accounts of the owners.
 
     A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
-    `key_tags`: the tags of keys too. `in_doubt` names the keys of an account that was read whose second policy, which
-    RAM makes, could change what is said of it.
+    `key_tags`: the tags of keys too. `in_doubt` returns the keys of a snapshot whose second policy, which RAM makes,
+    could change a verdict.
     """
 
     regions: tuple[str, ...] = ()
@@ -81,16 +81,16 @@ class Scope:
 
     @property
     def first_region(self) -> str | None:
-        """The first region that is named, where to ask if the credentials come with none."""
+        """Return the first region that an option names, to ask in where the credentials come with none."""
         return next(iter((*self.regions, *(region for each in self.accounts for region in each.regions))), None)
 
     @property
     def key_writers(self) -> dict[str, str]:
-        """The ARN of the role that writes to the keys of another account, by that account's id."""
+        """Return the ARN of the role that writes to the keys of another account, by that account's id."""
         return {self.key_role.account_id: self.key_role.role_arn} if self.key_role else {}
 
     def of(self, account_id: str) -> Scope:
-        """What to read of an account: of one of a sweep, what its own entry in `accounts` says."""
+        """Return what to read of an account: for one of a sweep, what its entry in `accounts` says."""
         each: Scope | AccountScope = self._own.get(account_id, self)
         return replace(self, regions=each.regions, trails=each.trails, key_tags=each.key_tags)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only door to AWS: sessions, clients, reads, writes. Everything else of the collection is pure."""
+"""Reach AWS: sessions, clients, reads, writes. No other package of the collection does."""
 
 from __future__ import annotations
 

@@ -77,9 +77,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class AwsError(Exception):
-    """AWS cannot be asked what was asked for; the message says why and what to do, and is meant for the user.
+    """AWS cannot be asked; the message tells the user why and what to do.
 
-    `errors` are the reads behind it.
+    `errors` are the failed reads behind it.
     """
 
     def __init__(self, message: str, *errors: ReadError) -> None:
@@ -129,7 +129,7 @@ class Access:
         self._credentials = credentials
 
     def prepare(self, service: str) -> None:
-        """Make the client of a service ready; what is wrong with it shows when it is used."""
+        """Make the client of a service; an error shows when the client is used."""
         with suppress(AwsError, BotoCoreError):
             self.clients.client(service, self.region)
 
@@ -146,7 +146,7 @@ class Access:
         raise AssertionError  # count() has no end
 
     def _worth_another(self, error: ClientError, attempt: int, asked_at: float, pace: Pace) -> bool:
-        """Renew a session that is over, once; wait where the SDK would have, had others not used up its retries.
+        """Renew an expired session, once; wait where the SDK would have waited if others had not used up its retries.
 
         The SDK grants a client 500 units of retries at a time (botocore/retries/quota.py) and says when they are
         out (RetryQuotaReached in ResponseMetadata). Here all accounts share the client, and one that is throttled
@@ -158,7 +158,7 @@ class Access:
         return bool(detail.get("ResponseMetadata", {}).get("RetryQuotaReached")) and pace.wait(attempt)
 
     def send_once(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Send one request once, whatever becomes of it; raises botocore's ClientError and BotoCoreError.
+        """Send one request once, whatever its outcome; raises botocore's ClientError and BotoCoreError.
 
         For writes: the SDK cannot know which of them must not be sent twice.
         """
@@ -188,10 +188,10 @@ class Access:
         telling: tuple[str, ...] = (),
         **parameters: Any,
     ) -> Fact | ReadError:
-        """Send one request and make a fact of its answer, or of what went wrong the ReadError that says so.
+        """Send one request; return the fact that `fact` makes of the answer, or the ReadError that says why not.
 
-        `telling` are error codes whose answer may hold the fact all the same. An answer that `fact` cannot be made
-        of is not AWS's: a proxy, a portal, or a stand-in spoke in its place.
+        `telling` are error codes whose answer may hold the fact all the same. An answer of which `fact` makes nothing
+        is not AWS's: a proxy, a portal, or a stand-in answered in its place.
         """
         try:
             return fact(self.send(service, region, operation, **parameters))
@@ -214,7 +214,7 @@ class Access:
         token: str,
         **parameters: Any,
     ) -> list[Row] | ReadError:
-        """All rows of a list, page after page: `page` makes rows of one, and says where the next starts, or None.
+        """Return all rows of a list, page by page: `page` makes rows of one, and says where the next starts, or None.
 
         `token` is the parameter that asks for the next. A list that would not end is not AWS's.
         """
@@ -326,7 +326,7 @@ def read_error(service: str, operation: str, region: str, error: ClientError | B
 
 
 def collect_garbage_seldom() -> None:
-    """Have this process, which must be a module's own, look for garbage seldom: it takes a tenth of a short run."""
+    """Collect garbage seldom, in a process that is a module's own: collecting takes a tenth of a short run."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
@@ -355,7 +355,7 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
 
 
 def _read_configuration(session: botocore.session.Session) -> None:
-    """Raise AwsError where the profile is not configured, or the file of profiles cannot be read: AWS is not asked."""
+    """Raise AwsError, before AWS is asked, where the profile is not configured or its file cannot be read."""
     try:
         session.get_scoped_config()
     except ProfileNotFound as error:

@@ -47,11 +47,11 @@ Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a plan: its changes, with keys that were created under their ARN.
+    """The outcome of a plan: its changes, in which created keys have their ARN.
 
     `errors` say why changes failed, or that the run was interrupted; `rotation_errors` are those of rotations, which no
     trail waits for. `stale` says what somebody else changed meanwhile; then `changes` are those that were tried before,
-    and `rest` the others, which are to be planned anew.
+    and `rest` are the others, to be planned again.
     """
 
     changes: tuple[Change, ...]
@@ -72,10 +72,10 @@ def apply(
     pace: Pace,
     same_policy: SamePolicy,
 ) -> Applied:
-    """Apply the changes in their order, and stop at the first that fails; `prerequisites` is what they stand on.
+    """Apply the changes in their order, and stop at the first that fails; `prerequisites` are what they need in place.
 
-    `same_policy` tells whether two policies say the same. Only rotation may fail by itself: no log waits for it.
-    Where `pace.stopped` is set, no other change is begun.
+    `same_policy` returns whether two policies mean the same. The plan goes on after an optional change that fails.
+    No change is begun once `pace.stopped` is set.
     """
     return _Run(account, prerequisites, pace, same_policy).apply(changes)
 
@@ -160,11 +160,11 @@ class _Run:
         return False
 
     def _take_turn(self, change: Change) -> None:
-        """Wait until AWS takes one more such write; the reading of what it replaces comes after, right before it."""
+        """Wait until AWS takes one more such write. What it replaces is read after that, right before the write."""
         self._pace.take(change.operation, change.resource.split(":")[4], change.region)
 
     def _heed_stop(self, attempt: int) -> None:
-        """Raise _InterruptedError where the run is to stop before the first attempt; what was begun is finished."""
+        """Raise _InterruptedError where the run is to stop before the first attempt; a write in hand is finished."""
         if attempt == 0 and self._pace.stopped.is_set():
             raise _InterruptedError
 
@@ -195,7 +195,7 @@ class _Run:
         return found
 
     def _send_unless_throttled(self, change: Change) -> dict[str, Any] | Exception:
-        """Send the change again while it is refused for being too fast, and there is time."""
+        """Send the change again while AWS throttles it and there is time."""
         for attempt in count():
             self._take_turn(change)
             self._heed_stop(attempt)
@@ -206,7 +206,7 @@ class _Run:
         raise AssertionError  # count() has no end
 
     def _look_for_key(self, change: Change) -> str | None:
-        """The one key with the tags and the policy that were asked for; the list of keys may lag behind."""
+        """Return the one key with the requested tags and policy. KMS may list a new key late."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in count():
             found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
@@ -234,7 +234,7 @@ class _Run:
 
 
 def _interrupted(change: Change) -> str:
-    """That the run was interrupted before this change."""
+    """Return the message that the run was interrupted before this change."""
     return (
         f"The run was interrupted before {change.operation} of {change.resource} in {change.region}. "
         "Nothing was begun after that; the next run carries on."
@@ -249,14 +249,14 @@ def _needed_arns(change: Change) -> set[str]:
 
 
 def _failed(change: Change, error: Exception) -> FailedError:
-    """The failure in words: what was asked of AWS, its answer, and the next step."""
+    """Return the failure in words: the request, AWS's answer, and the next step."""
     lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
     return FailedError(f"{what} failed: {_words(error)}.{lost} {_step(change, code_of(error))}")
 
 
 def _step(change: Change, code: str) -> str:
-    """What to do before the next run, by the code of AWS's answer."""
+    """Return what to do before the next run, by the code of AWS's answer."""
     operation = (WRITES[change.operation].service, change.operation)
     action = iam_action(*operation)
     if "Denied" in code:
@@ -267,7 +267,7 @@ def _step(change: Change, code: str) -> str:
 
 
 def _words(error: Exception) -> str:
-    """AWS's code and message, without the SDK's frame."""
+    """Return AWS's code and message, without the SDK's frame."""
     if isinstance(error, ClientError):
         return f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": .")
     return str(error).rstrip(".")
@@ -276,8 +276,8 @@ def _words(error: Exception) -> str:
 def wait_for_deliveries(deliveries: Iterable[Delivery], pace: Pace) -> None:
     """Wait until every trail has delivered without error later than its account's time, or until the time is up.
 
-    The trails of all accounts are asked side by side. A trail that does not log will not deliver and is not waited
-    for, nor is one that AWS refuses to tell of. CloudTrail delivers on average five minutes after an API call
+    The trails of all accounts are polled side by side. The wait leaves out trails that do not log, and trails whose
+    status AWS refuses. CloudTrail delivers on average five minutes after an API call
     (CloudTrail guide, "How CloudTrail works").
     """
     waiting = [

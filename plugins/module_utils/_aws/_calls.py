@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One AWS read a function: what is asked, and how its answer becomes a fact of the model."""
+"""The reads of AWS, one function each: the request, and how its answer becomes a fact of the model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_ADMINISTRATOR = ("AccessDeniedException", "AWSOrganizationsNotInUseException"
 
 
 def caller_arn(access: Access, region: str) -> str | ReadError:
-    """The ARN of the principal that asks, such as `arn:aws:sts::111111111111:assumed-role/Audit/x`."""
+    """Return the ARN of the principal that asks, such as `arn:aws:sts::111111111111:assumed-role/Audit/x`."""
     return access.ask("sts", region, "GetCallerIdentity", lambda answer: _arn(answer["Arn"]))
 
 
@@ -47,10 +47,10 @@ class Regions:
 
 
 def enabled_regions(access: Access, region: str) -> Regions | ReadError:
-    """The Regions of the account (EC2 API reference, DescribeRegions; Region, OptInStatus).
+    """Return the Regions of the account (EC2 API reference, DescribeRegions; Region, OptInStatus).
 
-    The Region that asks is the caller's, which another account may not have enabled, or a service control policy
-    close: then a Region is asked that every account of the partition has.
+    The first request goes to the caller's Region. Where the account has not enabled it, or a service control policy
+    closes it, the second goes to a Region that every account of the partition has.
     """
 
     def ask(where: str) -> Regions | ReadError:
@@ -68,8 +68,9 @@ def _is_shut(error: ReadError) -> bool:
 
 
 def _everybodys(region: str) -> str | None:
-    """A Region of the same partition that cannot be disabled (AWS Account Management guide, "Enable or disable AWS
-    Regions"); None in partitions of which no public page tells.
+    """Return a Region of the same partition that cannot be disabled; None in partitions that no public page describes.
+
+    AWS Account Management guide, "Enable or disable AWS Regions".
     """
     if "-iso" in region:
         return None
@@ -77,7 +78,7 @@ def _everybodys(region: str) -> str | None:
 
 
 def _regions(answer: dict[str, Any]) -> Regions:
-    """The names; raises ValueError where none is enabled, since some Regions cannot be disabled."""
+    """Return the names. Raises ValueError where none is enabled, since some Regions cannot be disabled."""
     rows = {_region(row["RegionName"]): row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
     enabled = tuple(sorted(name for name, is_enabled in rows.items() if is_enabled))
     if not enabled:
@@ -86,7 +87,7 @@ def _regions(answer: dict[str, Any]) -> Regions:
 
 
 def principal_exists(access: Access, region: str, arn: str) -> bool | ReadError:
-    """Whether there is a role or user of this ARN in the account that asks (IAM API reference, GetRole and GetUser)."""
+    """Return whether the account that asks has the role or user (IAM API reference, GetRole and GetUser)."""
     kind = arn.split(":", 5)[5].partition("/")[0].title()
     named: dict[str, Any] = {f"{kind}Name": arn.rpartition("/")[2]}
     answer = access.ask("iam", region, f"Get{kind}", lambda answer: str(answer[kind]["Arn"]), **named)
@@ -96,7 +97,7 @@ def principal_exists(access: Access, region: str, arn: str) -> bool | ReadError:
 
 
 def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadError:
-    """Every trail that is seen in a region, shadows included, as DescribeTrails shows it.
+    """Return every trail that shows in a region, shadows included, as DescribeTrails shows it.
 
     With shadows, because without them a member account does not see the organization's trail (CloudTrail
     API reference, DescribeTrails, includeShadowTrails). The operation is not paginated.
@@ -111,7 +112,7 @@ def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadEr
 
 
 def _arn(text: str) -> str:
-    """The text if it has the six parts of an ARN, of which one is a region or none; raises ValueError otherwise."""
+    """Return the text if it is an ARN of six parts, with a valid region or none. Raises ValueError otherwise."""
     parts = text.split(":", 5)
     if len(parts) < ARN_PARTS or not parts[5]:
         raise ValueError(f"{text!r} is no ARN")
@@ -121,14 +122,14 @@ def _arn(text: str) -> str:
 
 
 def _region(text: str) -> str:
-    """The text if it may be the name of a region, which is asked next; raises ValueError otherwise."""
+    """Return the text if it may be the name of a region, which is asked next. Raises ValueError otherwise."""
     if not REGION.fullmatch(text):
         raise ValueError(f"{text!r} is no region")
     return text
 
 
 def _trail(row: dict[str, Any]) -> dict[str, Any]:
-    """A trail with the members that are always there (CloudTrail API reference, Trail); raises KeyError otherwise."""
+    """Return the trail. Raises KeyError where a member is missing (CloudTrail API reference, Trail)."""
     _arn(row["TrailARN"])
     _region(row["HomeRegion"])
     if row.get("KmsKeyId"):
@@ -138,7 +139,7 @@ def _trail(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | ReadError:
-    """The trail's delivery status in a region; by ARN, as shadow and organization trails require."""
+    """Return the trail's delivery status in a region; by ARN, as shadow and organization trails require."""
 
     def status(answer: dict[str, Any]) -> TrailStatus:
         return TrailStatus(
@@ -155,12 +156,12 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    """The same moment in UTC: botocore gives the time zone of the machine."""
+    """Return the same moment in UTC: botocore gives the time zone of the machine."""
     return moment and moment.astimezone(timezone.utc)
 
 
 def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool | ReadError:
-    """Whether the account is the organization's delegated administrator for CloudTrail."""
+    """Return whether the account is the organization's delegated administrator for CloudTrail."""
     services = access.ask_pages(
         "organizations",
         region,
@@ -175,20 +176,20 @@ def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool
 
 
 def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
-    """The services of one page, and the token of the next."""
+    """Return the services of one page, and the token of the next."""
     return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken") or None
 
 
 @dataclass(frozen=True)
 class OrganizationMember:
-    """What an organization says of an account (Organizations API reference, Account); an old SDK knows no State."""
+    """An account as its organization knows it (Organizations API reference, Account); an old SDK knows no State."""
 
     state: str | None
     name: str | None
 
 
 def describe_account(access: Access, region: str, account_id: str) -> OrganizationMember | ReadError:
-    """The account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
+    """Return the account as the organization knows it; its `Status` is retired in favour of `State` (same page)."""
 
     def known(answer: dict[str, Any]) -> OrganizationMember:
         return OrganizationMember(answer["Account"].get("State"), answer["Account"].get("Name"))
@@ -197,7 +198,7 @@ def describe_account(access: Access, region: str, account_id: str) -> Organizati
 
 
 def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | Missing | ReadError:
-    """The KeyMetadata of DescribeKey; it works across accounts where the key policy allows it."""
+    """Return the KeyMetadata of DescribeKey, which works across accounts where the key policy allows it."""
     answer = access.ask("kms", region, "DescribeKey", _metadata, KeyId=key_id)
     if isinstance(answer, ReadError) and answer.code == "NotFoundException":
         return Missing(answer.message)
@@ -205,7 +206,7 @@ def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | M
 
 
 def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
-    """The metadata, if it has the members that are always there (KMS API reference, KeyMetadata); else a KeyError."""
+    """Return the metadata. Raises KeyError where a member is missing (KMS API reference, KeyMetadata)."""
     metadata: dict[str, Any] = answer["KeyMetadata"]
     _arn(metadata["Arn"])
     configuration = metadata.get("MultiRegionConfiguration", {})
@@ -218,12 +219,12 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_policy(access: Access, region: str, key_arn: str) -> str | ReadError:
-    """The key policy that its owner writes, as KMS holds it (KMS API reference, GetKeyPolicy)."""
+    """Return the key policy that its owner writes, as KMS holds it (KMS API reference, GetKeyPolicy)."""
     return _policy_named("default", access, region, key_arn)
 
 
 def ram_policy(access: Access, region: str, key_arn: str) -> str | ReadError | None:
-    """The second policy of a key that is shared through RAM, which nobody writes; None where it is not (same page)."""
+    """Return the second policy of a key that is shared through RAM; None where the key is not shared (same page)."""
     answer = _policy_named("AWS_RAM", access, region, key_arn)
     return None if isinstance(answer, ReadError) and answer.code == "NotFoundException" else answer
 
@@ -235,7 +236,7 @@ def _policy_named(name: str, access: Access, region: str, key_arn: str) -> str |
 
 
 def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | ReadError:
-    """The key's alias names, sorted; their quota is 50, and adjustable (KMS guide, "Resource quotas")."""
+    """Return the key's alias names, sorted; their quota is 50, and adjustable (KMS guide, "Resource quotas")."""
     names = _pages(
         access, region, "ListAliases", "Aliases", lambda row: str(row["AliasName"]), KeyId=key_arn, Limit=100
     )
@@ -243,14 +244,14 @@ def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | 
 
 
 def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
-    """Whether automatic rotation is on."""
+    """Return whether automatic rotation is on."""
     return access.ask(
         "kms", region, "GetKeyRotationStatus", lambda answer: bool(answer["KeyRotationEnabled"]), KeyId=key_arn
     )
 
 
 def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
-    """The key's tags."""
+    """Return the key's tags."""
     rows = _pages(
         access, region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
     )
@@ -258,7 +259,7 @@ def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] |
 
 
 def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadError:
-    """The ARNs of the account's keys in a region that no alias leads to, sorted."""
+    """Return the ARNs of the account's keys in a region that have no alias, sorted."""
     keys = _pages(access, region, "ListKeys", "Keys", lambda row: (row["KeyId"], row["KeyArn"]), Limit=1000)
     named = _pages(access, region, "ListAliases", "Aliases", lambda row: row.get("TargetKeyId"), Limit=100)
     if isinstance(keys, ReadError):
@@ -270,13 +271,13 @@ def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadErr
 
 
 def alias_target(access: Access, region: str, alias: str) -> str | Missing | ReadError:
-    """The ARN of the key that an alias leads to."""
+    """Return the ARN of the key that an alias points to."""
     metadata = key_metadata(access, region, alias)
     return str(metadata["Arn"]) if isinstance(metadata, dict) else metadata
 
 
 def trail_tags(access: Access, region: str, trail_arn: str) -> dict[str, str] | ReadError:
-    """The trail's tags; up to 50 come in one answer, and that is the quota (CloudTrail API reference, ListTags)."""
+    """Return the trail's tags; one answer holds up to 50, which is the quota (CloudTrail API reference, ListTags)."""
     return access.ask(
         "cloudtrail",
         region,
@@ -289,7 +290,7 @@ def trail_tags(access: Access, region: str, trail_arn: str) -> dict[str, str] | 
 
 
 def trail_settings(access: Access, region: str, trail_arn: str) -> dict[str, Any] | ReadError | None:
-    """A trail as its home region shows it; None where it is not there, which DescribeTrails does not call an error."""
+    """Return a trail as its home region shows it; None where it does not exist, which is no error of DescribeTrails."""
 
     def settings(answer: dict[str, Any]) -> dict[str, Any] | None:
         return next((_trail(row) for row in answer["trailList"] if row["TrailARN"] == trail_arn), None)
@@ -298,7 +299,7 @@ def trail_settings(access: Access, region: str, trail_arn: str) -> dict[str, Any
 
 
 def describe_organization(access: Access, region: str) -> Organization | ReadError:
-    """The account's organization (Organizations API reference, DescribeOrganization)."""
+    """Return the account's organization (Organizations API reference, DescribeOrganization)."""
     return access.ask(
         "organizations",
         region,
@@ -310,7 +311,7 @@ def describe_organization(access: Access, region: str) -> Organization | ReadErr
 def _pages(
     access: Access, region: str, operation: str, field: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
 ) -> list[Row] | ReadError:
-    """What `take` makes of every row of a KMS list, page after page (KMS API reference: Truncated, NextMarker)."""
+    """Return what `take` makes of every row of a KMS list, page by page (KMS API reference: Truncated, NextMarker)."""
 
     def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
         return [take(row) for row in answer[field]], answer["NextMarker"] if answer.get("Truncated") else None
@@ -319,7 +320,7 @@ def _pages(
 
 
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:
-    """The bucket's region, from the header that HeadBucket sends even where it refuses (S3 API reference)."""
+    """Return the bucket's region, from the header that HeadBucket sends even where it refuses (S3 API reference)."""
     answer = access.ask("s3", region, "HeadBucket", _region_header, telling=("301", "400", "403"), Bucket=bucket)
     if isinstance(answer, ReadError) and answer.code in ("404", "NoSuchBucket"):
         return Missing(f"the bucket {bucket} does not exist")
@@ -331,7 +332,7 @@ def _region_header(answer: dict[str, Any]) -> str:
 
 
 def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:
-    """Whether S3 confirms the account as the bucket's owner; a caller who may not ask gets no confirmation.
+    """Return whether S3 confirms the account as the bucket's owner; it confirms nothing to a caller who may not ask.
 
     GetBucketPolicy is for the owner alone, and ExpectedBucketOwner answers 403 where it is another (S3 API reference,
     GetBucketPolicy; S3 user guide, "Verifying bucket ownership").
@@ -341,13 +342,13 @@ def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str)
 
 
 def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError | None:
-    """The bucket policy; None where the bucket has none."""
+    """Return the bucket policy; None where the bucket has none."""
     answer = access.ask("s3", region, "GetBucketPolicy", lambda answer: str(answer["Policy"]), Bucket=bucket)
     return None if isinstance(answer, ReadError) and answer.code == "NoSuchBucketPolicy" else answer
 
 
 def bucket_key_enabled(access: Access, region: str, bucket: str) -> bool | ReadError:
-    """Whether default encryption uses an S3 Bucket Key (S3 API reference, ServerSideEncryptionRule)."""
+    """Return whether default encryption uses an S3 Bucket Key (S3 API reference, ServerSideEncryptionRule)."""
     answer = access.ask("s3", region, "GetBucketEncryption", _bucket_key, Bucket=bucket)
     if isinstance(answer, ReadError) and answer.code == "ServerSideEncryptionConfigurationNotFoundError":
         return False

@@ -44,14 +44,14 @@ class Credentials(Protocol):
     """What signs a request."""
 
     def frozen(self) -> Any:
-        """botocore's frozen credentials, or None where there are none; may raise BotoCoreError."""
+        """Return botocore's frozen credentials, or None where there are none; may raise BotoCoreError."""
 
     def renew(self, asked_at: float, /) -> bool:
-        """Whether there are newer credentials than at that time (epoch seconds), now that AWS calls those expired."""
+        """Return whether there are newer credentials than at that time (epoch seconds), which AWS calls expired."""
 
 
 class CallerCredentials:
-    """Those of the module's caller, looked for at the first request; botocore renews its own."""
+    """The credentials of the module's caller, looked up at the first request; botocore renews its own."""
 
     def __init__(self, load: Callable[[], Any]) -> None:
         self._load, self._lock = load, threading.Lock()
@@ -65,18 +65,18 @@ class CallerCredentials:
         return found and found.get_frozen_credentials()
 
     def renew(self, _asked_at: float) -> bool:
-        """What the caller was given is the caller's to renew."""
+        """Return False: only the caller can renew the caller's credentials."""
         return False
 
 
 class RoleCredentials:
-    """Those of an assumed role, assumed again before its session ends. `issue` asks STS."""
+    """The credentials of a role, which is assumed again before its session ends. `issue` asks STS."""
 
     def __init__(self, session: Session, issue: Callable[[], Session | ReadError]) -> None:
         self._session, self._issue, self._lock = session, issue, threading.Lock()
 
     def frozen(self) -> Any:
-        """Raises CredentialRetrievalError, a BotoCoreError, where the session is over and STS refuses another."""
+        """Return the credentials. Raises CredentialRetrievalError where the session is over and STS refuses another."""
         with self._lock:
             left = self._session.expires - time.time()
             if left < MARGIN:
@@ -108,21 +108,21 @@ class SignedByAsker:
     method = "asker"
 
     def load_credentials(self) -> SignedByAsker:
-        """What botocore's credential resolver answers."""
+        """Return what botocore's credential resolver returns."""
         return self
 
     def get_frozen_credentials(self) -> Any:
-        """The keys of the one who is asking in this thread."""
+        """Return the keys of the access that asks in this thread."""
         return _asking.get().frozen()
 
     def get_deferred_property(self, _name: str) -> Callable[[], None]:
-        """No endpoint of ours depends on the account (botocore/args.py, the endpoint parameter AccountId)."""
+        """Return None by a call: no endpoint here depends on the account (botocore/args.py, parameter AccountId)."""
         return lambda: None
 
 
 @contextmanager
 def signed_with(credentials: Credentials) -> Iterator[None]:
-    """Let the requests of this thread be signed with these."""
+    """Sign the requests of this thread with these credentials."""
     token = _asking.set(credentials)
     try:
         yield
@@ -134,12 +134,12 @@ _asking: ContextVar[Credentials] = ContextVar("asking")
 
 
 def static(access_key: str, secret_key: str, session_token: str | None) -> Any:
-    """botocore's credentials object of these keys."""
+    """Return botocore's credentials object of these keys."""
     return botocore.credentials.Credentials(access_key, secret_key, session_token)
 
 
 def issued(answer: dict[str, Any]) -> Session:
-    """The session of an AssumeRole; raises KeyError or AttributeError where the answer is not STS's."""
+    """Return the session of an AssumeRole; raises KeyError or AttributeError where the answer is not STS's."""
     given = answer["Credentials"]
     keys = static(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
     return Session(keys.get_frozen_credentials(), given["Expiration"].timestamp(), time.time())

@@ -35,7 +35,7 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 @dataclass(frozen=True)
 class _Unit:
-    """The root (of no ids), or an OU with the ids and names from below the root down to itself."""
+    """The root, which has no ids here, or an OU with the ids and names from below the root down to itself."""
 
     parent_id: str
     ids: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ def with_tags(access: Access, accounts: Iterable[OrganizationAccount]) -> tuple[
 
 
 def _account(row: dict[str, Any]) -> OrganizationAccount:
-    """An account as ListAccounts shows it. Its name may be withheld; an SDK of before 2025-09 does not know `State`.
+    """Return an account as ListAccounts shows it. Its name may be withheld; an SDK before 2025-09 knows no `State`.
 
     Its id becomes the name of a host, and its ARN part of a role's: what is neither is refused (shape Account).
     """
@@ -113,7 +113,7 @@ def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], d
 
 
 def _refuse_what_has_no_end(units: Mapping[str, _Unit], level: Sequence[_Unit]) -> None:
-    """A tree has no circle and a bottom; an endpoint that tells of another would be asked for ever."""
+    """Raise AwsError for a tree with a circle or without a bottom: its endpoint would be asked for ever."""
     if len(units) > MOST_UNITS:
         raise AwsError(
             f"The organization cannot be read: it has more than {MOST_UNITS:,} OUs, which AWS never answers. "
@@ -139,7 +139,7 @@ def _accounts_in(access: Access, unit: _Unit) -> list[str]:
 
 
 def _unit_of(access: Access, account: OrganizationAccount, units: Mapping[str, _Unit]) -> _Unit:
-    """Where an account stands that the walk did not meet, since it was moved meanwhile."""
+    """Return the OU of an account that was moved while the tree was read."""
     parents = _list(access, "ListParents", "Parents", lambda row: str(row["Id"]), ChildId=account.account_id)
     if len(parents) != 1 or parents[0] not in units:
         raise AwsError(

@@ -57,11 +57,11 @@ class Stop:
         self._wake.put(None)
 
     def is_set(self) -> bool:
-        """Tell whether the run is to stop."""
+        """Return whether the run is to stop."""
         return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the run is to stop, but not longer than that; tell whether it is."""
+        """Wait until the run is to stop, or the time is over; return whether it is to stop."""
         with suppress(Empty):
             self._wake.get(timeout=seconds)
             self._wake.put(None)  # for others that wait
@@ -74,7 +74,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def on_signals(stop: Stop) -> Iterator[None]:
-    """Stop on SIGINT and SIGTERM meanwhile, where this is the main thread: Python lets no other handle signals."""
+    """Stop on SIGINT and SIGTERM while this is open, in the main thread: Python lets no other handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -89,7 +89,7 @@ def on_signals(stop: Stop) -> Iterator[None]:
 class Limits:
     """The requests of the last second, by operation, account and Region; all accounts of a run share one object.
 
-    As many as AWS takes in a second are sent at once, so that one account alone waits for nothing that AWS would take.
+    As many as AWS takes in a second are sent at once, so that a single account never waits without need.
     KMS charges a request to the account of its caller: the key's owner, since each key is written by its owner's role
     (KMS guide, "Request quotas", "Cross-account requests").
     """
@@ -102,14 +102,14 @@ class Limits:
         self._sent: dict[tuple[str, str, str], deque[float]] = {}
 
     def take(self, operation: str, account_id: str, region: str) -> None:
-        """Wait until one more request may be sent; those who wait are served in the order in which they asked."""
+        """Wait until one more request may be sent; those that wait are served in order."""
         if operation in RATES:
             seconds = self._turn(operation, account_id, region) - self._clock()
             if seconds > 0:
                 self._sleep(seconds)
 
     def _turn(self, operation: str, account_id: str, region: str) -> float:
-        """When the request may be sent: a second after the one that is as many before it as AWS takes in a second."""
+        """Return when the request may be sent: a second after the request that lies one second's rate before it."""
         with self._lock:
             sent = self._sent.setdefault((operation, account_id, region), deque(maxlen=RATES[operation]))
             turn = self._clock()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read keys and buckets, each with the credentials of its owner where there are any, and then once for everybody."""
+"""Read keys and buckets, each once for all accounts, with the credentials of its owner where there are any."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BucketFact: TypeAlias = Bucket | Missing | ReadError
 
 
 class Credential:
-    """One principal's way to AWS and the id of its account, which is asked once where it was not given."""
+    """A principal's way to AWS and the id of its account, which AWS is asked for once where it was not given."""
 
     def __init__(self, access: Access, account_id: str | None = None) -> None:
         self.access = access
@@ -43,7 +43,7 @@ class Credential:
 
     @property
     def account_id(self) -> str:
-        """The account of the principal; empty where AWS does not tell."""
+        """Return the account of the principal; empty where AWS does not say."""
         with self._lock:
             if self._account_id is None:
                 arn = caller_arn(self.access, self.access.region)
@@ -55,10 +55,10 @@ class Credential:
 class Account:
     """The account being read, and all credentials at hand for keys and buckets that belong to other accounts.
 
-    `key_accesses` holds owners of keys by account id, and is what writes to keys are signed with. `key_role`,
-    `bucket_role` and `caller` only read; the caller is asked for what belongs to other accounts than the one being
-    read, whose own role was chosen for it. `writers` are the ARNs of those who sign writes, by the account of what they
-    write to; `bucket_owners` the accounts that were found to own buckets, which are asked for them first.
+    `key_accesses` holds the owners of keys by account id; they sign the writes to keys. `key_role`, `bucket_role` and
+    `caller` only read. The caller reads what belongs to other accounts than this one, for which a role was chosen.
+    `writers` are the ARNs that sign writes, by the account that is written to. `bucket_owners` are the accounts that
+    were found to own buckets; they are asked first.
     """
 
     account_id: str
@@ -73,11 +73,11 @@ class Account:
     bucket_owners: Mapping[str, str] = field(default_factory=dict)
 
     def key_access(self, key_account: str) -> Access:
-        """The access of the key's owner where there is one: key policies are never read across accounts."""
+        """Return the access of the key's owner, or else this account's: key policies are never read across accounts."""
         return self.key_accesses.get(key_account) or self.access
 
     def speaks_for(self, owner: str) -> bool:
-        """Whether the first that is asked for a key is its owner."""
+        """Return whether the owner of a key is the first to be asked for it."""
         return any(self._roles_of(owner))
 
     def _roles_of(self, owner: str) -> Iterator[Access]:
@@ -90,21 +90,21 @@ class Account:
             yield self.bucket_role.access
 
     def owners(self, owner: str) -> Iterator[Access]:
-        """The accesses that speak for an account, in the order in which they are asked."""
+        """Yield the accesses of an account, in the order in which they are asked."""
         yield from self._roles_of(owner)
         if owner != self.account_id and self.caller and self.caller.account_id == owner:
             yield self.caller.access
 
     def key_readers(self, owner: str) -> Iterator[Access]:
-        """The accesses to ask for a key: its owner's, and this account's, which the key policy may let describe it."""
+        """Yield the accesses to ask for a key: its owner's, and this account's, which the key policy may allow."""
         yield from self.owners(owner)
         yield self.access
 
     def bucket_readers(self, bucket: str, key_arns: set[str]) -> Iterator[Access]:
-        """The accesses to ask for a bucket, whose owner AWS does not tell, the likeliest first.
+        """Yield the accesses to ask for a bucket, the likeliest owner first: AWS does not say who owns a bucket.
 
-        Guesses are the owner that was found before, the accounts in its name, and those of the keys under which logs go
-        there.
+        The guesses are the owner that was found before, the accounts in the bucket's name, and the owners of the keys
+        that encrypt the logs in it.
         """
         yield from (access for access in [self.key_accesses.get(self.bucket_owners.get(bucket, ""))] if access)
         yield self.access
@@ -113,7 +113,7 @@ class Account:
         yield from (credential.access for credential in self.others())
 
     def account_of(self, reader: Access, bucket: str, key_arns: set[str]) -> str | None:
-        """The account of one of the bucket's readers; None where AWS does not tell."""
+        """Return the account of one of the bucket's readers; None where AWS does not say."""
         if reader is self.access:
             return self.account_id
         guessed = (account for account, access in self._guesses(bucket, key_arns) if access is reader)
@@ -129,7 +129,7 @@ class Account:
                 yield guess, access
 
     def others(self) -> Iterator[Credential]:
-        """The credentials of other accounts, each asked where those before it were refused."""
+        """Yield the credentials of other accounts; each is asked where those before it were refused."""
         yield from (role for role in (self.bucket_role, self.key_role) if role)
         if self.caller and self.caller.account_id not in ("", self.account_id):
             yield self.caller
@@ -142,9 +142,9 @@ def first_answer(
     name: str,
     spokesman: Access | None = None,
 ) -> Fact:
-    """Ask one access after the other until one is answered.
+    """Ask one access after the other until AWS answers one.
 
-    Where none is, return the refusal of the `spokesman`, who is among them, or else the first.
+    Where all are refused, return the refusal of the `spokesman`, which is among them, or else the first refusal.
     """
     refusals: dict[Access, Fact] = {}
     for access in accesses:
@@ -175,7 +175,7 @@ class KeyReads:
         self._key: KeyFact | None = None
 
     def key(self) -> KeyFact:
-        """Wait for the reads and join them; what is no longer needed for that is let go."""
+        """Wait for the reads, join them, and release what is no longer needed."""
         reads = self._reads
         if self._key is None:
             self._key = _joined(*(read.result() for read in reads))
@@ -213,7 +213,7 @@ def _joined(
 def _described(
     account: Account, region: str, arn: str
 ) -> tuple[dict[str, Any] | Missing | ReadError, bool | ReadError | None]:
-    """The metadata of a key, and its rotation where KMS can rotate it; of a replica, that of its primary.
+    """Read the metadata of a key, and its rotation where KMS can rotate it; for a replica, that of its primary.
 
     KMS rotates symmetric keys of its own material (KMS guide, "Rotate AWS KMS keys"), and a replica
     follows its primary (KMS guide, "Rotating multi-Region keys").
@@ -230,14 +230,14 @@ def _described(
 
 
 def _primary_arn(metadata: dict[str, Any]) -> str | None:
-    """The ARN of a replica's primary key; None for every other key (KMS shape MultiRegionConfiguration)."""
+    """Return the ARN of a replica's primary key; None for every other key (KMS shape MultiRegionConfiguration)."""
     configuration = metadata.get("MultiRegionConfiguration", {})
     return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """The policy of a bucket, and to whom it was shown: to nobody but its owner (S3 API reference, GetBucketPolicy)."""
+    """The policy of a bucket, and who read it: only the owner may (S3 API reference, GetBucketPolicy)."""
 
     policy: str | None
     to: Access
@@ -251,7 +251,7 @@ def _shown_policy(access: Access, region: str, bucket: str) -> _Shown | ReadErro
 class BucketReads:
     """The reads of one bucket under way; `home` is where to ask for its region.
 
-    With `alone` only the account itself is asked, since the credentials that all share were refused before.
+    `alone` asks only the account itself: the credentials that all accounts share were refused before.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class BucketReads:
         self._parts: tuple[Future[_Shown | ReadError], Future[bool | ReadError]] | None = None
 
     def go_on(self) -> None:
-        """Wait for the region, and ask there for the rest."""
+        """Wait for the region, and start the other reads there."""
         region = self._region.result()
         if isinstance(region, str):
             self._parts = (
@@ -292,7 +292,7 @@ class BucketReads:
         return Bucket(self._name, region, shown.policy, enabled, owner)
 
     def _answer(self, read: Callable[[Access, str, str], Fact], region: str) -> Fact:
-        """Ask who may own the bucket; the refusal is that of the bucket's role, or else of the trail's account."""
+        """Ask each possible owner; return the refusal of the bucket's role, or else of the trail's account."""
         account = self._account
         if self._alone:
             return read(account.access, region, self._name)
@@ -303,14 +303,14 @@ class BucketReads:
 
 
 def is_read(bucket: BucketFact) -> bool:
-    """Whether nothing of the bucket was refused."""
+    """Return whether all of the bucket was read."""
     if isinstance(bucket, Bucket):
         return not isinstance(bucket.policy, ReadError) and not isinstance(bucket.bucket_key_enabled, ReadError)
     return isinstance(bucket, Missing)
 
 
 class Shared:
-    """The keys and buckets that were read for one account of a sweep, for the others to take."""
+    """The keys and buckets of a sweep: what was read for one account serves the others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -318,9 +318,9 @@ class Shared:
         self._buckets: dict[str, Future[BucketFact]] = {}
 
     def key_reads(self, pool: ThreadPoolExecutor, account: Account, arn: str) -> KeyReads:
-        """The reads of a key: what its owner was answered serves everybody, what another was told only him.
+        """Return the reads of a key: the answers to its owner serve all accounts, others only their own.
 
-        Who asks for its tags is not served by what was read without them.
+        Reads with the tags and reads without them are kept apart.
         """
         if not account.speaks_for(arn.split(":")[4]):
             return KeyReads(pool, account, arn)
@@ -331,7 +331,7 @@ class Shared:
             return self._keys[name]
 
     def claim(self, name: str) -> tuple[Future[BucketFact], bool]:
-        """The fact of a bucket, and whether the one who asks has to read it for all."""
+        """Return the fact of a bucket, and whether the caller has to read it for all."""
         with self._lock:
             mine = name not in self._buckets
             if mine:
@@ -354,7 +354,7 @@ def read_keys_and_buckets(
 
 
 class _Buckets:
-    """The buckets of an account's trails: those that it reads for all, and those that another is reading."""
+    """The buckets of an account's trails: some it reads for all accounts, some another account is reading."""
 
     def __init__(
         self, pool: ThreadPoolExecutor, account: Account, records: list[dict[str, Any]], shared: Shared

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read one account: regions, trails, and the key and the bucket behind every trail, each fact once."""
+"""Read one account: regions, trails, and the key and the bucket of every trail, each fact once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the regions of an account show: its trails as DescribeTrails gives them, each with a region to ask in."""
+    """What the regions of an account show: the trails as DescribeTrails returns them, each with a region to ask in."""
 
     account: Account
     regions: tuple[str, ...]
@@ -59,16 +59,16 @@ class Seen:
     closed_regions: tuple[ReadError, ...]
 
     def arns(self, *, owned: bool) -> frozenset[str]:
-        """The ARNs of the trails that the account owns, or of those that it only sees."""
+        """Return the ARNs of the trails that the account owns, or of those that it only sees."""
         arns = {record["TrailARN"] for _region, record in self.records}
         return frozenset(arn for arn in arns if (arn.split(":")[4] == self.account.account_id) is owned)
 
 
 def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
-    """Read the account of the caller, or of `scope.role`; return it with what opens it, for more reads and for writes.
+    """Read the account of the caller, or of `scope.role`; return it with its access, for more reads and for writes.
 
-    Reads run in up to `scope.concurrency` threads. Raises AwsError where nothing can be said about the account:
-    credentials or roles refused, no region readable, a region or trail in `scope` that is not there.
+    Reads run in up to `scope.concurrency` threads. Raises AwsError where nothing of the account can be read:
+    credentials or roles refused, no region readable, a region or trail in `scope` that does not exist.
     """
     with ThreadPoolExecutor(max_workers=scope.concurrency) as pool:
         access = caller.assume(scope.role) if scope.role else caller
@@ -80,13 +80,13 @@ def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
 
 
 def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
-    """Make the first client of each service, which loads its model: time that the first answers take anyway."""
+    """Make the first client of each service, which loads its model, while the first answers are on their way."""
     for service in ("cloudtrail", "kms", "s3"):
         pool.submit(access.prepare, service)
 
 
 def _open_account(pool: ThreadPoolExecutor, caller: Access, access: Access, scope: Scope) -> Account:
-    """Learn whose account this is, and assume the owners' roles at the same time."""
+    """Read whose account this is, and assume the owners' roles at the same time."""
     owners = OwnerRoles(pool, caller, scope)
     arn = scope.role.role_arn if scope.role else caller_identity(access)
     return Account(
@@ -110,15 +110,15 @@ class OwnerRoles:
         self._bucket = _being_assumed(pool, caller, scope.bucket_role)
 
     def key_role(self) -> Credential | None:
-        """The role of the keys' owner. Raises AwsError where STS refuses it."""
+        """Return the role of the keys' owner. Raises AwsError where STS refuses it."""
         return self._key.result() if self._key else None
 
     def bucket_role(self) -> Credential | None:
-        """The role of the buckets' owner. Raises AwsError where STS refuses it."""
+        """Return the role of the buckets' owner. Raises AwsError where STS refuses it."""
         return self._bucket.result() if self._bucket else None
 
     def of_keys(self) -> dict[str, Access]:
-        """The access of the keys' owner, by its account id. Raises AwsError where STS refuses."""
+        """Return the access of the keys' owner, by its account id. Raises AwsError where STS refuses."""
         role = self.key_role()
         return {role.account_id: role.access} if role else {}
 
@@ -149,7 +149,7 @@ def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future
 
 
 def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: frozenset[str] = frozenset()) -> Snapshot:
-    """Read what stands behind the trails that were seen.
+    """Read the keys, buckets and statuses of the trails that were seen.
 
     `read_by_owner` are trails whose owner is read in the same sweep; their keys and buckets are read there.
     """
@@ -186,7 +186,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
 def with_ram_policies(
     pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, in_doubt: Callable[[Snapshot], Iterable[str]]
 ) -> Snapshot:
-    """The snapshot with the second policy of the keys that are in doubt."""
+    """Return the snapshot with the RAM policy of each key whose verdict may depend on it."""
 
     def ask(arn: str) -> Future[str | ReadError | None]:
         region, owner = arn.split(":")[3:5]
@@ -225,13 +225,13 @@ def _refusal(error: ReadError) -> str:
 def _regions(
     known: Regions | ReadError, scope: Scope, account: Account
 ) -> tuple[tuple[str, ...], tuple[ReadError, ...]]:
-    """Return the regions to read, and the error where they are not all that the account has.
+    """Return the regions to read, and the error where the account may have more.
 
-    In a sweep one account need not have enabled what another has: it is read in the others. Raises AwsError for a
-    region that is not there, or that an account read by itself has not enabled: somebody named it for this account.
+    In a sweep an account is read in the regions that it has enabled. Raises AwsError for a region that does not exist,
+    or that an account read by itself has not enabled: somebody named it for this account.
     """
     if isinstance(known, ReadError):
-        # With the regions given there is nothing to miss; without them one region is all we know of.
+        # Named regions are all that is to be read; without them only one region is known.
         return (scope.regions, ()) if scope.regions else ((account.access.region,), (known,))
     chosen = tuple(region for region in scope.regions if region in known.enabled)
     passed_over = known.disabled if scope.accounts and chosen else ()
@@ -282,7 +282,7 @@ def _see_trails(
 def _selected(
     seen: dict[str, tuple[str, dict[str, Any]]], wanted: tuple[str, ...], account: Account, failed: list[ReadError]
 ) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """Return the trails asked for, sorted by ARN; a trail that is not there is the caller's mistake."""
+    """Return the requested trails, sorted by ARN. Raises AwsError for a trail that does not exist."""
     present = {name for _region, record in seen.values() for name in (record["TrailARN"], record["Name"])}
     absent = [trail for trail in wanted if trail not in present]
     if absent:
@@ -298,14 +298,14 @@ def _selected(
 
 
 def _no_such(service: str, operation: str, region: str, code: str, why: str) -> ReadError:
-    """An answer that does not hold what was asked for."""
+    """Return the error for an answer that lacks what was requested."""
     return ReadError(service, operation, iam_action(service, operation), region, code, why)
 
 
 def _foreign_ownership(
     pool: ThreadPoolExecutor, account: Account, records: tuple[tuple[str, dict[str, Any]], ...]
 ) -> tuple[Ownership, tuple[ReadError, ...]]:
-    """What the account is to trails of others, and the error where AWS did not say."""
+    """Return how the account relates to trails of others, and the error where AWS did not say."""
     if all(record["TrailARN"].split(":")[4] == account.account_id for _region, record in records):
         return "inherited", ()
     region = account.access.region
@@ -329,7 +329,7 @@ def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Orga
 
 
 def _name_organizations(keys: Iterable[KeyFact], buckets: Iterable[BucketFact]) -> bool:
-    """Whether one of their policies names a condition key that holds the organization of an account."""
+    """Return whether one of their policies has a condition on the organization of an account."""
     read = (fact.policy for fact in (*keys, *buckets) if isinstance(fact, (Key, Bucket)))
     return any(isinstance(policy, str) and _ORGANIZATION_KEY.search(policy) for policy in read)
 

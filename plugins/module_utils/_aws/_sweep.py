@@ -4,9 +4,9 @@
 
 """Read many accounts at once: their reads side by side in one pool, each account by itself.
 
-An account is seen first (its regions and trails), then read (what stands behind the trails). A trail that belongs to
-another account of the sweep is left to its owner, so an account that sees such a trail is read when the owner has
-been seen; no account waits for anything else.
+An account is seen first (its regions and trails), then read (the keys and buckets of the trails). A trail of another
+account of the sweep is left to its owner, so an account that sees such a trail is read when the owner has been seen.
+No account waits for anything else.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from ._calls import (
 from ._resources import Account, Credential, Shared
 from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
 
-# So many central buckets whose owner neither a role nor a name tells are looked for in all accounts of the sweep,
-# those that most trails deliver to first. An organization has few; the bound is for one whose roles may read none.
+# The most central buckets whose owner is searched for in all accounts of the sweep, the busiest first. An organization
+# has few; the bound is for one whose roles may read none.
 MOST_SEARCHED = 10
 Result = TypeVar("Result")
 
 
 def contain_failures(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
-    """The result of work on one account of many; where it ends with an exception, that of `instead` with its errors.
+    """Return the result of work on one account of many; where it raises, that of `instead` with the errors.
 
-    This is the one place where an exception that nobody foresaw ends one account and not all. The error names its type
+    This is the one place where an unforeseen exception ends one account and not all. The error names its type
     and where it was raised.
     """
     try:
@@ -63,7 +63,7 @@ def _unexpected(error: Exception, region: str) -> ReadError:
 
 @dataclass(frozen=True)
 class Reading:
-    """An account of a sweep as it was read, and what opens it, for more reads and for writes.
+    """An account of a sweep as it was read, with its access for more reads and for writes.
 
     `account` is None where it could not be entered or seen. `read_by_owner` are the trails of other accounts of the
     sweep, which are read there.
@@ -77,10 +77,10 @@ class Reading:
 def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) -> Iterator[Reading]:
     """Read every account of `scope.accounts`, or else the one that is open, and yield each once, as it is done.
 
-    An account that cannot be entered or read, or that has gone, is a Snapshot of nothing but its errors. The caller's
-    own account is read with the caller's own credentials. The accounts that are `lending` are not read: they are
-    entered where a key or a bucket of theirs stands behind a trail. Raises AwsError where AWS does not know the
-    caller, or refuses the roles of the keys' and buckets' owners, and where nothing can be said about a single account.
+    An account that cannot be entered or read, or that is gone, is a Snapshot that holds only its errors. The caller's
+    own account is read with the caller's own credentials. The accounts that are `lending` are not read: their
+    sessions are opened where a trail uses a key or a bucket of theirs. Raises AwsError where AWS does not know the
+    caller, or refuses the roles of the keys' and buckets' owners, and where nothing of a single account can be read.
     """
     if not scope.accounts:
         account, snapshot = open_and_read(caller, scope)
@@ -95,9 +95,9 @@ def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) ->
 
 
 def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
-    """Read an account of a sweep as it is now: its owners still tell of their trails, and found ones of their buckets.
+    """Read an account of a sweep as it is now; trails of other accounts stay theirs to read.
 
-    One that could not be entered or seen is as it was. Raises AwsError where nothing can be said about the account.
+    An account that could not be entered or seen stays as it was. Raises AwsError where nothing of it can be read.
     """
     account = reading.account
     if account is None:
@@ -110,10 +110,10 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
 
 
 class AccountSessions(Mapping[str, Access]):
-    """The accesses to the accounts of `roles`, by account id, each opened when it is first needed.
+    """Account sessions by account id, opened on first use.
 
-    As a mapping it holds the accounts that can be entered, the owner of keys that has a role of its own, and the
-    caller's account, whether it has a role or not.
+    The mapping holds the accounts whose roles can be assumed, the owner of keys that has a role of its own, and the
+    caller's account, with a role or without.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class AccountSessions(Mapping[str, Access]):
         self._closed_book: list[ReadError] = []
 
     def open(self, account_id: str) -> Access:
-        """The access to an account. Raises AwsError where its role cannot be assumed."""
+        """Return the access to an account. Raises AwsError where its role cannot be assumed."""
         with self._locks[account_id]:
             if account_id not in self._opened:
                 self._opened[account_id] = self._try(account_id)
@@ -153,11 +153,11 @@ class AccountSessions(Mapping[str, Access]):
             return error
 
     def closed(self) -> dict[str, AwsError]:
-        """The accounts that were to be entered and could not be, with the reason."""
+        """Return the accounts whose role could not be assumed, with the reason."""
         return {each: opened for each, opened in sorted(self._opened.items()) if isinstance(opened, AwsError)}
 
     def _role(self, account_id: str) -> Role | None:
-        """The role to assume in an account; None for that of the caller."""
+        """Return the role to assume in an account; None for that of the caller."""
         role = self._roles[account_id]
         if account_id == self._own_id:
             return None
@@ -172,12 +172,12 @@ class AccountSessions(Mapping[str, Access]):
         return AwsError(f"{why} {next_step(error)}", error)
 
     def writer(self, account_id: str) -> str:
-        """The ARN of who enters an account: its role, or the caller."""
+        """Return the ARN of the principal that works in an account: its role, or the caller."""
         role = self._role(account_id)
         return role.role_arn if role else self._identity
 
     def organization_says(self, account_id: str) -> OrganizationMember | ReadError:
-        """What the organization says of an account. Where it refuses the caller to ask, it is not asked again."""
+        """Return the account as the organization knows it, which is not asked again once it refuses the caller."""
         if self._closed_book:
             return self._closed_book[0]
         answer = describe_account(self._caller, self._caller.region, account_id)
@@ -205,7 +205,7 @@ class AccountSessions(Mapping[str, Access]):
 
 
 class _Sweep:
-    """A sweep under way: which accounts are still to be seen, which to be read, and which wait for an owner."""
+    """A sweep under way: the accounts that are still to be seen, to be read, or waiting for an owner."""
 
     def __init__(
         self,
@@ -230,7 +230,7 @@ class _Sweep:
         self._held: list[Reading] = []
 
     def run(self) -> Iterator[Reading]:
-        """Yield each account as it is done; those with a central bucket that none could read, at the end."""
+        """Yield each account when it is done; those with an unread central bucket come last."""
         while self._unseen or self._ready or self._under_way:
             self._fill()
             account_id, job = self._done.get()
@@ -248,7 +248,7 @@ class _Sweep:
         yield from self._with_central_buckets()
 
     def _fill(self) -> None:
-        """Start as many accounts as there are threads, and finish what was begun before beginning more."""
+        """Start as many accounts as there are threads; finish accounts that were begun before beginning more."""
         while self._under_way < self._scope.concurrency and (self._ready or self._unseen):
             if self._ready:
                 seen = self._ready.popleft()
@@ -263,7 +263,7 @@ class _Sweep:
         guarded.add_done_callback(lambda done: self._done.put((account_id, done)))
 
     def _guarded(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> Seen | Reading:
-        """The job's result; an account that ends it in a way that nobody foresaw is unknown."""
+        """Return the job's result; an account that ends the job with an unforeseen exception is unknown."""
         region = self._sessions.caller.access.region
         return contain_failures(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
 
@@ -293,7 +293,7 @@ class _Sweep:
         )
 
     def _not_entered(self, account_id: str, error: AwsError) -> Reading:
-        """An account that is closed, or suspended, need not comply; of any other nothing is known."""
+        """Return a reading without facts: a closed or suspended account need not comply, any other is unknown."""
         member = self._pool.submit(self._sessions.organization_says, account_id).result()
         if isinstance(member, ReadError):
             return self._unread(account_id, (*error.errors, member))
@@ -304,7 +304,7 @@ class _Sweep:
         return Reading(Snapshot(account_id, self._sessions.partition, datetime.now(timezone.utc), errors=errors))
 
     def _take(self, seen: Seen) -> None:
-        """Note what an account owns, which those wait for that see it; then it is read, or waits in its turn."""
+        """Note what an account owns, release the accounts that wait for it, and queue the account itself."""
         for _region, record in seen.records:
             if record["TrailARN"] in seen.arns(owned=True):
                 # An organization trail delivers for many.
@@ -334,7 +334,7 @@ class _Sweep:
         return Reading(snapshot, _knowing_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:
-        """The accounts that were held back, with the buckets whose owner is found among all accounts of the sweep."""
+        """Yield the accounts that were held back, with the buckets whose owner was found in the sweep."""
         refused = {name: bucket for held in self._held for name, bucket in _refused(held.snapshot)}
         central = [name for name in refused if self._deliveries[name] > 1]
         central.sort(key=lambda name: (-self._deliveries[name], name))
@@ -345,7 +345,7 @@ class _Sweep:
             yield replace(held, snapshot=snapshot, account=held.account and _knowing_owners(held.account, snapshot))
 
     def _search(self, bucket: Bucket) -> Bucket:
-        """Ask every account for the policy, as many at once as there are threads, until the owner answers."""
+        """Ask every account for the policy until the owner answers, as many at once as there are threads."""
         owners = list(self._sessions)
         for start in range(0, len(owners), self._scope.concurrency):
             asked = owners[start : start + self._scope.concurrency]
@@ -355,7 +355,7 @@ class _Sweep:
         return bucket
 
     def _as_owner(self, owner: str, bucket: Bucket) -> Bucket | None:
-        """The bucket as an account shows it that owns it; None where it does not, or cannot be entered."""
+        """Return the bucket as its owner sees it; None where the account is not the owner or has no access."""
         access = self._sessions.get(owner)
         policy = bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
         if access is None or isinstance(policy, ReadError):
@@ -365,17 +365,17 @@ class _Sweep:
 
 
 def _knowing_owners(account: Account, snapshot: Snapshot) -> Account:
-    """The account with the owners of its buckets that were found, for them to be asked first from now on."""
+    """Return the account with the owners of its buckets, which are asked first from now on."""
     buckets = [bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)]
     return replace(account, bucket_owners={bucket.name: bucket.owner for bucket in buckets if bucket.owner})
 
 
 def _owners(seen: Seen) -> Iterator[str]:
-    """The accounts that own the trails which this one only sees."""
+    """Yield the accounts that own the trails which this account only sees."""
     return (arn.split(":")[4] for arn in sorted(seen.arns(owned=False)))
 
 
 def _refused(snapshot: Snapshot) -> list[tuple[str, Bucket]]:
-    """The buckets whose policy nobody was shown."""
+    """Return the buckets whose policy no account could read."""
     buckets = [(name, bucket) for name, bucket in snapshot.buckets.items() if isinstance(bucket, Bucket)]
     return [(name, bucket) for name, bucket in buckets if isinstance(bucket.policy, ReadError)]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The reads that only an enforcement needs: the wished key in each bucket region, keys left behind, tags."""
+"""The reads that only an enforcement needs: the requested key in each bucket region, keys left behind, tags."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._resources import Account, BucketReads, KeyReads, first_answer
 def read_targets(
     account: Account, snapshot: Snapshot, regions: Iterable[str], requested: RequestedKey
 ) -> dict[str, KeyLookup]:
-    """What stands behind the key in each region; an ARN is looked up where it says.
+    """Look up the requested key in each region; an ARN names its own region.
 
     A key that the snapshot holds is not read again.
     """
@@ -40,7 +40,7 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
     owner = requested.owner
     if requested.key_id.startswith("arn:"):
         region, owner = requested.key_id.split(":")[3:5]
-    # A name without an ARN leads to a key of the account that asks, so that nobody else may.
+    # A name without an ARN means a key of the account that asks, so only the owner may ask.
     asked = account.key_readers(owner) if requested.key_id.startswith("arn:") else account.owners(owner)
     metadata = first_answer(key_metadata, asked, region, requested.key_id)
     if isinstance(metadata, dict):
@@ -54,7 +54,7 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
 def read_trail_prerequisites(
     account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
 ) -> TrailPrerequisites:
-    """What a trail in a region would stand on: its bucket and who owns that; the organization, where it is one's trail.
+    """Read what a new trail needs in place: its bucket, the bucket's owner, and where `organization` its organization.
 
     A bucket that the snapshot holds is not read again.
     """
@@ -67,7 +67,7 @@ def read_trail_prerequisites(
 
 
 def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
-    """The account, or one of the other credentials', where S3 confirms it as the bucket's owner."""
+    """Return the bucket's owner where S3 confirms one of the accounts whose credentials are at hand; else None."""
     if bucket_belongs_to(account.access, region, bucket_name, account.account_id):
         return account.account_id
     for other in account.others():
@@ -77,20 +77,20 @@ def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None
 
 
 def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict[str, Key | Missing | ReadError]:
-    """The keys of these ARNs; one that the snapshot holds is not read again."""
+    """Read the keys of these ARNs; a key that the snapshot holds is not read again."""
     with ThreadPoolExecutor() as pool:
         reads = {arn: pool.submit(read_key, account, arn) for arn in arns if arn not in snapshot.keys}
         return {arn: reads[arn].result() if arn in reads else snapshot.keys[arn] for arn in arns}
 
 
 def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
-    """All that is to be known of one key."""
+    """Read one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return KeyReads(pool, account, key_arn).key()
 
 
 def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
-    """The enabled keys of the account `owner` that carry these tags and no alias; an error where that is not told."""
+    """Read the enabled keys of the account `owner` that carry these tags and no alias, or return the error."""
 
     def listed(access: Access, region: str, _owner: str) -> tuple[str, ...] | ReadError:
         return keys_without_alias(access, region)

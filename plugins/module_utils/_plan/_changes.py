@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each write as a change: what it is done to, what it changes, and the request as AWS takes it."""
+"""Each write as a change: its resource, what it changes, and the request as AWS takes it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ORDER = tuple(WRITES)
 
 
 def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The changes in the order in which they are applied, the same for the same changes."""
+    """Return the changes in the order in which they are applied; resources of one operation are sorted."""
     return tuple(sorted(changes, key=lambda change: (_ORDER.index(change.operation), change.resource)))
 
 
 def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
-    """The new key, complete from birth. `key.arn` is a placeholder."""
+    """Create a key with its policy and tags. `key.arn` is a placeholder."""
     tags = birth_tags(wish)
     settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
     request = {
@@ -38,7 +38,7 @@ def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
 
 
 def create_alias(key: Key, alias: str) -> Change:
-    """The alias of a key that has none."""
+    """Give an alias to a key that has none."""
     arn = f"{key.arn.rpartition(':')[0]}:{alias}"
     return Change(
         "CreateAlias", arn, key.region, None, {"key_arn": key.arn}, {"AliasName": alias, "TargetKeyId": key.arn}
@@ -46,31 +46,31 @@ def create_alias(key: Key, alias: str) -> Change:
 
 
 def put_key_policy(key: Key, policy: str) -> Change:
-    """The key's policy with more in it; never with BypassPolicyLockoutSafetyCheck."""
+    """Add to the key's policy; never with BypassPolicyLockoutSafetyCheck."""
     request = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
     return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
 
 
 def cancel_key_deletion(key: Key) -> Change:
-    """The key is kept; it is then Disabled (KMS API reference, CancelKeyDeletion)."""
+    """Keep the key, which is Disabled then (KMS API reference, CancelKeyDeletion)."""
     return Change(
         "CancelKeyDeletion", key.arn, key.region, {"state": key.state}, {"state": "Disabled"}, {"KeyId": key.arn}
     )
 
 
 def enable_key(key: Key) -> Change:
-    """The key works again."""
+    """Enable the key."""
     return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
 
 
 def put_bucket_policy(bucket: Bucket, bucket_arn: str, policy: str) -> Change:
-    """The bucket's policy with more in it."""
+    """Add to the bucket's policy."""
     request = {"Bucket": bucket.name, "Policy": policy}
     return Change("PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request)
 
 
 def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
-    """The new trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
+    """Create a trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
     settings = {
         "bucket_name": trail.bucket_name,
         "bucket_prefix": trail.bucket_prefix,
@@ -94,7 +94,7 @@ def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
     return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
 
 
-# What may be corrected of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
+# What may be fixed of a trail beside its key: the field of Trail, and the parameters of UpdateTrail. A multi-Region
 # trail "must include global service events" (CloudTrail API reference, InvalidParameterCombinationException).
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "multi_region": ("IsMultiRegionTrail", "IncludeGlobalServiceEvents"),
@@ -103,7 +103,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 
 
 def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
-    """The trail's key and what of its settings is turned `on`, in the home region.
+    """Set the trail's key, and turn the settings in `on` on, in the home region.
 
     What is not sent is kept (CloudTrail API reference, UpdateTrail).
     """
@@ -119,14 +119,14 @@ def update_trail(trail: Trail, key_arn: str, on: Iterable[str] = ()) -> Change:
 
 
 def start_logging(trail: Trail) -> Change:
-    """The trail logs (CloudTrail API reference, StartLogging)."""
+    """Start logging (CloudTrail API reference, StartLogging)."""
     return Change(
         "StartLogging", trail.arn, trail.home_region, {"is_logging": False}, {"is_logging": True}, {"Name": trail.arn}
     )
 
 
 def enable_key_rotation(key: Key, wish: KeyWish) -> Change:
-    """Automatic rotation, with its period where one is wished (KMS's own is 365 days)."""
+    """Turn automatic rotation on, with its period where one is requested (the default of KMS is 365 days)."""
     request: dict[str, Any] = {"KeyId": key.arn}
     after: dict[str, object] = {"rotation_enabled": True}
     if wish.rotation_period_in_days:
