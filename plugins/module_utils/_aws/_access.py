@@ -168,7 +168,7 @@ class Access:
         try:
             response = self._call(client, operation, parameters)
         except ClientError as error:
-            error.response = whole(error.response)
+            error.response = escape_halves(error.response)
             raise
         shape = client.meta.service_model.operation_model(operation).output_shape
         return response if shape is None else _checked(shape, response)
@@ -254,15 +254,19 @@ class Access:
 
 
 def _malformed(service: str, operation: str, region: str, why: str) -> ReadError:
-    message = f"the answer is not one that AWS gives ({why})"
-    return ReadError(service, operation, iam_action(service, operation), region, MALFORMED, message)
+    return failed_read(service, operation, region, MALFORMED, f"the answer is not one that AWS gives ({why})")
+
+
+def failed_read(service: str, operation: str, region: str, code: str, message: str) -> ReadError:
+    """Return the error of a read, with the IAM action that the read needs."""
+    return ReadError(service, operation, iam_action(service, operation), region, code, message)
 
 
 def _checked(shape: Any, response: dict[str, Any]) -> dict[str, Any]:
     try:
         check(shape, response)
     except UnicodeEncodeError:
-        return _checked(shape, whole(response))
+        return _checked(shape, escape_halves(response))
     except TypeError as error:
         raise ResponseParserError(str(error)) from error
     return response
@@ -289,7 +293,7 @@ def check(shape: Any, value: Any, where: str = "") -> None:
             check(shape.member, each, f"{where}[]")
 
 
-def whole(value: Any) -> Any:
+def escape_halves(value: Any) -> Any:
     r"""Return the value with halves of characters as escapes: `\ud800` of six characters.
 
     JSON can hold half a character (a lone surrogate), which no file, hash or terminal takes.
@@ -297,8 +301,8 @@ def whole(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, list):
-        return [whole(each) for each in value]
-    return {name: whole(each) for name, each in value.items()} if isinstance(value, dict) else value
+        return [escape_halves(each) for each in value]
+    return {name: escape_halves(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _fits(type_name: str, value: object) -> bool:
@@ -322,7 +326,7 @@ def read_error(service: str, operation: str, region: str, error: ClientError | B
         code, message = str(detail.get("Code", "Unknown")), str(detail.get("Message", error))
     else:
         code, message = type(error).__name__, str(error)
-    return ReadError(service, operation, iam_action(service, operation), region, code, message)
+    return failed_read(service, operation, region, code, message)
 
 
 def collect_garbage_seldom() -> None:

@@ -56,7 +56,7 @@ def enabled_regions(access: Access, region: str) -> Regions | ReadError:
     def ask(where: str) -> Regions | ReadError:
         return access.ask("ec2", where, "DescribeRegions", _regions, AllRegions=True)
 
-    answer, other = ask(region), _everybodys(region)
+    answer, other = ask(region), _region_of_every_account(region)
     if other in (None, region) or not isinstance(answer, ReadError) or not _is_shut(answer):
         return answer
     second = ask(str(other))
@@ -67,7 +67,7 @@ def _is_shut(error: ReadError) -> bool:
     return error.code in _NOT_ENABLED or SCP_DENIAL in error.message
 
 
-def _everybodys(region: str) -> str | None:
+def _region_of_every_account(region: str) -> str | None:
     """Return a Region of the same partition that cannot be disabled; None in partitions that no public page describes.
 
     AWS Account Management guide, "Enable or disable AWS Regions".

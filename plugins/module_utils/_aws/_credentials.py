@@ -140,6 +140,6 @@ def static(access_key: str, secret_key: str, session_token: str | None) -> Any:
 
 def issued(answer: dict[str, Any]) -> Session:
     """Return the session of an AssumeRole; raises KeyError or AttributeError where the answer is not STS's."""
-    given = answer["Credentials"]
-    keys = static(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    return Session(keys.get_frozen_credentials(), given["Expiration"].timestamp(), time.time())
+    credentials = answer["Credentials"]
+    keys = static(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+    return Session(keys.get_frozen_credentials(), credentials["Expiration"].timestamp(), time.time())

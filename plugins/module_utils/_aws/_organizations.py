@@ -49,8 +49,8 @@ def open_organization(region: str | None, endpoint_url: str | None, connection: 
     of tags here, at rates that the whole organization shares.
     """
     patient = botocore.config.Config(retries={"mode": "adaptive", "total_max_attempts": 10})
-    given = connection.get("aws_config")
-    config = patient.merge(given) if given else patient
+    settings = connection.get("aws_config")
+    config = patient.merge(settings) if settings else patient
     return connect(region or DEFAULT_REGION, endpoint_url, {**connection, "aws_config": config}, READS_AT_ONCE)
 
 

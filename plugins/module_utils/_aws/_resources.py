@@ -14,8 +14,7 @@ from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 from .._model import ACCOUNT_IN_NAME, Bucket, Key, Missing, ReadError
-from .._permissions import iam_action
-from ._access import Access
+from ._access import Access, failed_read
 from ._calls import (
     bucket_key_enabled,
     bucket_policy,
@@ -76,7 +75,7 @@ class Account:
         """Return the access of the key's owner, or else this account's: key policies are never read across accounts."""
         return self.key_accesses.get(key_account) or self.access
 
-    def speaks_for(self, owner: str) -> bool:
+    def has_access_of(self, owner: str) -> bool:
         """Return whether the owner of a key is the first to be asked for it."""
         return any(self._roles_of(owner))
 
@@ -140,11 +139,11 @@ def first_answer(
     accesses: Iterable[Access],
     region: str,
     name: str,
-    spokesman: Access | None = None,
+    preferred: Access | None = None,
 ) -> Fact:
     """Ask one access after the other until AWS answers one.
 
-    Where all are refused, return the refusal of the `spokesman`, which is among them, or else the first refusal.
+    Where all are refused, return the refusal of `preferred`, which is one of them, or else the first refusal.
     """
     refusals: dict[Access, Fact] = {}
     for access in accesses:
@@ -154,7 +153,7 @@ def first_answer(
         if not isinstance(answer, ReadError):
             return answer
         refusals[access] = answer
-    return refusals[spokesman or next(iter(refusals))]
+    return refusals[preferred or next(iter(refusals))]
 
 
 class KeyReads:
@@ -268,7 +267,7 @@ class BucketReads:
         self._region = pool.submit(bucket_region, account.access, home, name)
         self._parts: tuple[Future[_Shown | ReadError], Future[bool | ReadError]] | None = None
 
-    def go_on(self) -> None:
+    def start_parts(self) -> None:
         """Wait for the region, and start the other reads there."""
         region = self._region.result()
         if isinstance(region, str):
@@ -283,7 +282,7 @@ class BucketReads:
         if not isinstance(region, str):
             return region
         if self._parts is None:
-            self.go_on()
+            self.start_parts()
             return self.bucket()
         shown, enabled = self._parts[0].result(), self._parts[1].result()
         if isinstance(shown, ReadError):
@@ -296,9 +295,9 @@ class BucketReads:
         account = self._account
         if self._alone:
             return read(account.access, region, self._name)
-        spokesman = account.bucket_role.access if account.bucket_role else account.access
+        preferred = account.bucket_role.access if account.bucket_role else account.access
         return first_answer(
-            read, account.bucket_readers(self._name, self._key_arns), region, self._name, spokesman=spokesman
+            read, account.bucket_readers(self._name, self._key_arns), region, self._name, preferred=preferred
         )
 
 
@@ -322,7 +321,7 @@ class Shared:
 
         Reads with the tags and reads without them are kept apart.
         """
-        if not account.speaks_for(arn.split(":")[4]):
+        if not account.has_access_of(arn.split(":")[4]):
             return KeyReads(pool, account, arn)
         name = (arn, account.key_tags)
         with self._lock:
@@ -379,7 +378,7 @@ class _Buckets:
         """
         found: dict[str, BucketFact] = {}
         for reads in self._mine.values():
-            reads.go_on()
+            reads.start_parts()
         for name, reads in self._mine.items():
             found[name] = reads.bucket()
             self._claims[name][0].set_result(found[name])
@@ -393,6 +392,4 @@ class _Buckets:
         for name in self._mine:
             if not self._claims[name][0].done():
                 why = "the account that was to read the bucket could not be read"
-                self._claims[name][0].set_result(
-                    ReadError("s3", "HeadBucket", iam_action("s3", "HeadBucket"), self._homes[name], "NotRead", why)
-                )
+                self._claims[name][0].set_result(failed_read("s3", "HeadBucket", self._homes[name], "NotRead", why))

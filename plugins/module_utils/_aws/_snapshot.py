@@ -27,7 +27,7 @@ from .._model import (
 )
 from .._permissions import iam_action
 from .._scope import Role, Scope
-from ._access import Access, AwsError
+from ._access import Access, AwsError, failed_read
 from ._calls import (
     SCP_DENIAL,
     Regions,
@@ -154,14 +154,14 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
     `read_by_owner` are trails whose owner is read in the same sweep; their keys and buckets are read there.
     """
     account = seen.account
-    own = [(region, record) for region, record in seen.records if record["TrailARN"] not in read_by_owner]
-    statuses = _ask_statuses(pool, account, own)
-    is_organizations = any(record["IsOrganizationTrail"] for _region, record in own)
+    read_here = [(region, record) for region, record in seen.records if record["TrailARN"] not in read_by_owner]
+    statuses = _ask_statuses(pool, account, read_here)
+    is_organizations = any(record["IsOrganizationTrail"] for _region, record in read_here)
     organization = _ask_organization(pool, account) if is_organizations else None
-    keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in own], shared)
+    keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in read_here], shared)
     if organization is None and _name_organizations(keys.values(), buckets.values()):
         organization = _ask_organization(pool, account)
-    elsewhere = [record for _region, record in seen.records if record["TrailARN"] in read_by_owner]
+    left = [record for _region, record in seen.records if record["TrailARN"] in read_by_owner]
     return Snapshot(
         account_id=account.account_id,
         partition=account.partition,
@@ -170,10 +170,10 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
             _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
         ),
         keys={
-            **{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in elsewhere if r.get("KmsKeyId")},
+            **{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in left if r.get("KmsKeyId")},
             **keys,
         },
-        buckets={**{r["S3BucketName"]: left_to_owner("s3", "HeadBucket", r) for r in elsewhere}, **buckets},
+        buckets={**{r["S3BucketName"]: left_to_owner("s3", "HeadBucket", r) for r in left}, **buckets},
         errors=seen.errors,
         regions=seen.regions,
         regions_left_out=seen.left_out,
@@ -241,7 +241,7 @@ def _regions(
             f"Account {account.account_id} has no enabled region {', '.join(absent)}; enabled are: "
             f"{', '.join(known.enabled)}. Correct the option regions, or enable the region in the account."
         )
-        raise AwsError(why, _no_such("ec2", "DescribeRegions", absent[0], "RegionNotEnabled", why))
+        raise AwsError(why, failed_read("ec2", "DescribeRegions", absent[0], "RegionNotEnabled", why))
     return chosen or known.enabled, ()
 
 
@@ -250,7 +250,7 @@ def _disabled(known: Regions | ReadError, scope: Scope, account_id: str) -> tupl
     disabled = () if isinstance(known, ReadError) else known.disabled
     message = f"account {account_id} has not enabled this region, so that nothing of it is there"
     return tuple(
-        _no_such("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
+        failed_read("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
         for region in scope.regions
         if region in disabled
     )
@@ -291,15 +291,10 @@ def _selected(
             f"Account {account.account_id} has no trail {', '.join(absent)} in the regions read; "
             f"it has: {', '.join(sorted(seen)) or 'none'}.{blind} Correct the option trails."
         )
-        no_trail = _no_such("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
+        no_trail = failed_read("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
         raise AwsError(why, *failed, no_trail)
     rows = (seen[arn] for arn in sorted(seen))
     return tuple(row for row in rows if not wanted or row[1]["TrailARN"] in wanted or row[1]["Name"] in wanted)
-
-
-def _no_such(service: str, operation: str, region: str, code: str, why: str) -> ReadError:
-    """Return the error for an answer that lacks what was requested."""
-    return ReadError(service, operation, iam_action(service, operation), region, code, why)
 
 
 def _foreign_ownership(
@@ -319,8 +314,8 @@ def _ask_statuses(
     pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
 ) -> dict[str, Future[TrailStatus | ReadError]]:
     """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
-    asked = {record["TrailARN"]: region for region, record in records}
-    return {arn: pool.submit(trail_status, account.access, region, arn) for arn, region in asked.items()}
+    regions = {record["TrailARN"]: region for region, record in records}
+    return {arn: pool.submit(trail_status, account.access, region, arn) for arn, region in regions.items()}
 
 
 def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Organization | ReadError]:

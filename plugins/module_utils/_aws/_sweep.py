@@ -21,10 +21,9 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from .._model import Bucket, ReadError, Snapshot, next_step
-from .._permissions import iam_action
 from .._printable import unforeseen
 from .._scope import AccountScope, NamedRole, Role, Scope
-from ._access import Access, AwsError
+from ._access import Access, AwsError, failed_read
 from ._calls import (
     NO_ADMINISTRATOR,
     OrganizationMember,
@@ -57,8 +56,7 @@ def contain_failures(work: Callable[[], Result], instead: Callable[..., Result],
 
 
 def _unexpected(error: Exception, region: str) -> ReadError:
-    action = iam_action("cloudtrail", "DescribeTrails")
-    return ReadError("cloudtrail", "DescribeTrails", action, region, "UnexpectedError", unforeseen(error))
+    return failed_read("cloudtrail", "DescribeTrails", region, "UnexpectedError", unforeseen(error))
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) ->
     """
     if not scope.accounts:
         account, snapshot = open_and_read(caller, scope)
-        yield Reading(snapshot, _knowing_owners(account, snapshot))
+        yield Reading(snapshot, _with_bucket_owners(account, snapshot))
         return
     with ThreadPoolExecutor(scope.concurrency) as pool, ThreadPoolExecutor(scope.concurrency) as accounts:
         prepare(pool, caller)
@@ -129,7 +127,7 @@ class AccountSessions(Mapping[str, Access]):
         self._roles = roles
         self._opened: dict[str, Access | AwsError] = {}
         self._locks = {account_id: threading.Lock() for account_id in roles}
-        self._closed_book: list[ReadError] = []
+        self._refusals: list[ReadError] = []
 
     def open(self, account_id: str) -> Access:
         """Return the access to an account. Raises AwsError where its role cannot be assumed."""
@@ -152,7 +150,7 @@ class AccountSessions(Mapping[str, Access]):
         except AwsError as error:
             return error
 
-    def closed(self) -> dict[str, AwsError]:
+    def refused(self) -> dict[str, AwsError]:
         """Return the accounts whose role could not be assumed, with the reason."""
         return {each: opened for each, opened in sorted(self._opened.items()) if isinstance(opened, AwsError)}
 
@@ -166,9 +164,8 @@ class AccountSessions(Mapping[str, Access]):
         return role.of(self.partition, account_id) if isinstance(role, NamedRole) else role
 
     def _other_partition(self, role: Role) -> AwsError:
-        action, region = iam_action("sts", "AssumeRole"), self._caller.region
         why = f"The role {role.role_arn} is of another partition than the credentials, which are of {self.partition}."
-        error = ReadError("sts", "AssumeRole", action, region, "OtherPartition", why)
+        error = failed_read("sts", "AssumeRole", self._caller.region, "OtherPartition", why)
         return AwsError(f"{why} {next_step(error)}", error)
 
     def writer(self, account_id: str) -> str:
@@ -176,13 +173,13 @@ class AccountSessions(Mapping[str, Access]):
         role = self._role(account_id)
         return role.role_arn if role else self._identity
 
-    def organization_says(self, account_id: str) -> OrganizationMember | ReadError:
+    def describe(self, account_id: str) -> OrganizationMember | ReadError:
         """Return the account as the organization knows it, which is not asked again once it refuses the caller."""
-        if self._closed_book:
-            return self._closed_book[0]
+        if self._refusals:
+            return self._refusals[0]
         answer = describe_account(self._caller, self._caller.region, account_id)
         if isinstance(answer, ReadError) and answer.code in NO_ADMINISTRATOR:
-            self._closed_book.append(answer)
+            self._refusals.append(answer)
         return answer
 
     def __getitem__(self, account_id: str) -> Access:
@@ -294,7 +291,7 @@ class _Sweep:
 
     def _not_entered(self, account_id: str, error: AwsError) -> Reading:
         """Return a reading without facts: a closed or suspended account need not comply, any other is unknown."""
-        member = self._pool.submit(self._sessions.organization_says, account_id).result()
+        member = self._pool.submit(self._sessions.describe, account_id).result()
         if isinstance(member, ReadError):
             return self._unread(account_id, (*error.errors, member))
         unread = self._unread(account_id, error.errors).snapshot
@@ -331,7 +328,7 @@ class _Sweep:
         )
         snapshot = read(self._pool, seen, self._shared, read_by_owner)
         snapshot = with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
-        return Reading(snapshot, _knowing_owners(seen.account, snapshot), read_by_owner)
+        return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:
         """Yield the accounts that were held back, with the buckets whose owner was found in the sweep."""
@@ -342,14 +339,14 @@ class _Sweep:
         for held in self._held:
             better = {name: found[name] for name, _bucket in _refused(held.snapshot) if name in found}
             snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
-            yield replace(held, snapshot=snapshot, account=held.account and _knowing_owners(held.account, snapshot))
+            yield replace(held, snapshot=snapshot, account=held.account and _with_bucket_owners(held.account, snapshot))
 
     def _search(self, bucket: Bucket) -> Bucket:
         """Ask every account for the policy until the owner answers, as many at once as there are threads."""
         owners = list(self._sessions)
         for start in range(0, len(owners), self._scope.concurrency):
-            asked = owners[start : start + self._scope.concurrency]
-            for answer in self._pool.map(lambda owner: self._as_owner(owner, bucket), asked):
+            batch = owners[start : start + self._scope.concurrency]
+            for answer in self._pool.map(lambda owner: self._as_owner(owner, bucket), batch):
                 if answer is not None:
                     return answer
         return bucket
@@ -364,7 +361,7 @@ class _Sweep:
         return replace(bucket, policy=policy, bucket_key_enabled=enabled, owner=owner)
 
 
-def _knowing_owners(account: Account, snapshot: Snapshot) -> Account:
+def _with_bucket_owners(account: Account, snapshot: Snapshot) -> Account:
     """Return the account with the owners of its buckets, which are asked first from now on."""
     buckets = [bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)]
     return replace(account, bucket_owners={bucket.name: bucket.owner for bucket in buckets if bucket.owner})

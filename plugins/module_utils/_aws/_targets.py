@@ -41,8 +41,8 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
     if requested.key_id.startswith("arn:"):
         region, owner = requested.key_id.split(":")[3:5]
     # A name without an ARN means a key of the account that asks, so only the owner may ask.
-    asked = account.key_readers(owner) if requested.key_id.startswith("arn:") else account.owners(owner)
-    metadata = first_answer(key_metadata, asked, region, requested.key_id)
+    accesses = account.key_readers(owner) if requested.key_id.startswith("arn:") else account.owners(owner)
+    metadata = first_answer(key_metadata, accesses, region, requested.key_id)
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
         return KeyLookup(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
@@ -59,11 +59,11 @@ def read_trail_prerequisites(
     A bucket that the snapshot holds is not read again.
     """
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(describe_organization, account.access, region) if organization else None
+        its_organization = pool.submit(describe_organization, account.access, region) if organization else None
         owner = pool.submit(_bucket_owner, account, region, bucket_name)
         known = snapshot.buckets.get(bucket_name)
         bucket = known or BucketReads(pool, account, bucket_name, region, set()).bucket()
-        return TrailPrerequisites(bucket, owner.result(), asked.result() if asked else None)
+        return TrailPrerequisites(bucket, owner.result(), its_organization.result() if its_organization else None)
 
 
 def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
@@ -136,8 +136,8 @@ def missing_principals(account: Account, arns: Iterable[str]) -> list[str]:
     """Return those of the roles and users (IAM ARNs) that do not exist, so far as a credential at hand may ask."""
 
     def is_missing(arn: str) -> bool:
-        asked = (principal_exists(access, access.region, arn) for access in account.owners(arn.split(":")[4]))
-        return next((answer is False for answer in asked if isinstance(answer, bool)), False)
+        answers = (principal_exists(access, access.region, arn) for access in account.owners(arn.split(":")[4]))
+        return next((answer is False for answer in answers if isinstance(answer, bool)), False)
 
     with ThreadPoolExecutor() as pool:
         listed = list(arns)

@@ -105,16 +105,16 @@ class Present:
     pace: Pace
     same_policy: SamePolicy
 
-    def read(self, what: str, look: Callable[[], Fact | ReadError]) -> Fact:
+    def read(self, what: str, ask: Callable[[], Fact | ReadError]) -> Fact:
         """Return the fact. Raises FailedError where it cannot be read: nothing is overwritten unseen."""
         for attempt in count():
-            found = look()
-            if not isinstance(found, ReadError):
-                return found
-            if not is_transient(found.code) or not self.pace.wait(attempt):
+            fact = ask()
+            if not isinstance(fact, ReadError):
+                return fact
+            if not is_transient(fact.code) or not self.pace.wait(attempt):
                 raise FailedError(
-                    f"{what} could not be read while it was being written: {found.code}: {found.message}. "
-                    f"{next_step(found)} The next run carries on."
+                    f"{what} could not be read while it was being written: {fact.code}: {fact.message}. "
+                    f"{next_step(fact)} The next run carries on."
                 )
         raise AssertionError  # count() has no end
 
@@ -122,12 +122,12 @@ class Present:
         """Return the policy of a key or a bucket; a bucket may have none, and its ARN has no region."""
         _arn, _partition, service, key_region, owner, name = arn.split(":", 5)
 
-        def look() -> str | ReadError | None:
+        def ask() -> str | ReadError | None:
             if service == "s3":
                 return bucket_policy(self.account.access, region, name)
             return key_policy(self.account.key_access(owner), key_region, arn)
 
-        return self.read(f"The policy of {arn}", look)
+        return self.read(f"The policy of {arn}", ask)
 
     def has_policy(self, present: object, policy: object) -> bool:
         """Return whether two policies say the same; a bucket may have none."""

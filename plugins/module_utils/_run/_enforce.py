@@ -70,7 +70,7 @@ def _not_lent(accounts: Mapping[str, Application], run: Run) -> tuple[str, ...]:
         account_id: error
         for each in accounts.values()
         if isinstance(each.account.key_accesses, AccountSessions)
-        for account_id, error in each.account.key_accesses.closed().items()
+        for account_id, error in each.account.key_accesses.refused().items()
     }
     return tuple(
         f"Of the keys and buckets of account {each} nothing more could be read: {error}"
