@@ -40,14 +40,15 @@ lint: setup ## ruff, the import contracts, yamllint, shellcheck, wording, the ch
 types: setup ## mypy, strict
 	$(run) mypy
 
-ansible-lint: setup ## ansible-lint, production profile, offline
-	$(run) ansible-lint --offline --profile production
+ansible-lint: setup ## ansible-lint, production profile, offline, on what is shipped
+	$(run) ansible-lint --offline --profile production roles playbooks
 
 sanity: setup ## ansible-test sanity, all its tests, on what is shipped
 	$(run) python -m tools.sanity
 
-sanity-all: setup ## ansible-test sanity on the tests, the tools and the benchmarks too; minutes
+sanity-all: setup ## ansible-test sanity and ansible-lint on the tests, the tools and the benchmarks too; minutes
 	$(run) python -m tools.sanity --all
+	$(run) ansible-lint --offline --profile production
 
 unit: setup ## The unit tests, and how much of plugins/ they cover
 	$(run) coverage run -m pytest tests/unit
