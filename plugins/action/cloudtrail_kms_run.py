@@ -7,12 +7,9 @@
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,16 +20,13 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
-    JOIN,
     MODULES,
     OPTIONS,
-    SPEC,
     Member,
     MembersError,
     SealError,
     VariablesError,
     accounts_of_run,
-    are_swept,
     by_use,
     counts,
     failures,
@@ -40,36 +34,26 @@ from ..plugin_utils._hosts import (
     joined,
     last_read,
     leave,
-    left_out,
-    lenders,
     module_options,
-    of_accounts,
+    options_of_module,
     own_options,
     parts_of_hosts,
     passed,
     reasons,
     refuse_slice,
-    sweep_options,
+    reported_on,
     unmark,
     with_names,
     with_unused,
     without_organization_trail,
 )
 from ..plugin_utils._reports import (
-    JoinError,
-    ReportError,
     ReservedError,
-    added_up,
-    age,
-    fail_without,
     folders,
-    joined_reports,
-    passing_directory,
     places,
+    publish,
     refuse_one_place,
     reserved,
-    uploads,
-    write_reports,
 )
 from ..plugin_utils._terminal import (
     Table,
@@ -111,14 +95,14 @@ class ActionModule(ActionBase):
         if own["mode"] == OPTIONS:
             return {"changed": False, "options": {name: given[name] for name in own["names"] if name in given}}
         refuse_one_place(own, options)
-        members = [] if own["mode"] == JOIN else accounts_of_run(self, own, given, variables)
+        members = accounts_of_run(self, own, given, variables)
         if own["mode"] == "enforce":
             refuse_slice(options, members, variables)
         play = str(self._task.get_play()._uuid)
         with ExitStack() as stack:
             writes = own["mode"] == "enforce" and self._connection.transport == "local"
             self._interrupted = stack.enter_context(shielded(needed=writes))
-            whose = self._whose(own, members, options, variables)
+            whose = reported_on(members, options, self._task.environment, variables)
             keep = stack.enter_context(reserved(places(own, variables), whose, play))
             told = self._ask_and_tell(own, members, options, variables)
             if told.get("reports"):
@@ -145,22 +129,6 @@ class ActionModule(ActionBase):
         small: dict[str, Any] = {name: told[name] for name in ("changed", "backup_path") if name in told}
         return {**small, **self._outcome(own, members, facts, told, variables)}
 
-    def _whose(
-        self, own: Mapping[str, Any], members: list[Member], options: Mapping[str, Any], variables: Mapping[str, Any]
-    ) -> list[str]:
-        """The accounts that the reports will be on, by their ids, or what stands for that of the credentials."""
-        if own["mode"] == JOIN:
-            return []
-        if members and are_swept(members):
-            return [f"account {each.account_id}" for each in members]
-        entered = Member(host="", role=options.get("assume_role") or {}).account_id
-        if entered:
-            return [f"account {entered}"]
-        given = {name: value for name, value in options.items() if name not in SPEC and not name.endswith("region")}
-        asked = json.dumps([given, self._task.environment], sort_keys=True, default=str)
-        found = hashlib.sha256(asked.encode()).hexdigest()[:8]
-        return [f"the account of the credentials of the host {variables.get('inventory_hostname')} ({found})"]
-
     def _given(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """The options of the task, with those that it takes from the variables of the role."""
         given: dict[str, Any] = self._task.args
@@ -183,50 +151,18 @@ class ActionModule(ActionBase):
             failures(judged, own["fail_on"], {} if facts else reasons(told)),
             without_organization_trail(judged) if own["require_organization_trail"] else {},
         )
-        if own["mode"] == JOIN:
-            parts = _parts_of_each(task_vars["ansible_play_batch"], judged, failing)
-            fail_without(parts.values(), judged, task_vars)
-        else:
-            parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
+        parts = parts_of_hosts(members or [_alone(task_vars)], judged, failing, told)
         found = {
             "summary": judged["summary"],
             "failing": len(failing),
             **({} if facts else {"counts": counts(told)}),
             "results": leave(parts),
         }
-        try:
-            return {**found, **self._report(own, judged, told.get("backup_path"), task_vars)}
-        except ReportError as error:
-            return {**found, "failed": True, "msg": printable(str(error))}
-
-    def _report(
-        self, own: Mapping[str, Any], judged: Mapping[str, Any], backup: str | None, task_vars: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Write the reports, on all that the play has found so far. Raises ReportError where one cannot be written."""
-        play = str(self._task.get_play()._uuid) if own["mode"] != JOIN else ""
-
-        def write(folder: str, directory: str) -> tuple[Mapping[str, Any], list[str]]:
-            with added_up(folder, judged, play) as audit:
-                return audit, write_reports(audit, own["reports"], Path(directory), own["cis_version"])
-
-        if not own["reports"]:
-            return {
-                "reports": [],
-                "added_up": False,
-                **uploads(own, [*filter(None, [backup])], task_vars, self._connection),
-            }
-        folder, *in_bucket = folders(own, task_vars)
-        audit, reports = write(folder, own["report_dir"])
-        going = reports
-        if in_bucket and audit is not judged:
-            going = write(in_bucket[0], passing_directory())[1]
-        if in_bucket:
-            self._say(f"Reports   {in_bucket[0]}/")
-        return {
-            "reports": reports,
-            "added_up": audit is not judged,
-            **uploads(own, [*going, *filter(None, [backup])], task_vars, self._connection),
-        }
+        play = str(self._task.get_play()._uuid)
+        found |= publish(own, judged, task_vars, self._connection, play=play, backup=told.get("backup_path"))
+        for folder in folders(own, task_vars)[1:]:
+            self._say(f"Reports   {folder}/")
+        return found
 
     def _ask(
         self,
@@ -235,16 +171,14 @@ class ActionModule(ActionBase):
         options: dict[str, Any],
         task_vars: dict[str, Any],
     ) -> dict[str, Any]:
-        """What the module answers; of accounts that are not in use nothing is asked, and to join asks nobody."""
-        if own["mode"] == JOIN:
-            return _audited(_of_reports(own["audits"]))
+        """What the module answers; of accounts that are not in use nothing is asked."""
         active, unused = by_use(members)
         if members and not active:
             return {
                 "changed": False,
                 "ansible_facts": {"cloudtrail_kms": with_unused(None, unused)},
             }
-        asked = self._asked(own, members, options, task_vars)
+        asked = options_of_module(self, own["mode"], members, options, task_vars)
         told = self._execute(MODULES[own["mode"]], asked, task_vars, unread=len(unused))
         if "before" in told:
             missing = with_unused(None, unused) if unused else None
@@ -255,30 +189,6 @@ class ActionModule(ActionBase):
             audit = with_unused(told["ansible_facts"]["cloudtrail_kms"], unused)
             return {**told, "ansible_facts": {"cloudtrail_kms": audit}}
         return told
-
-    def _asked(
-        self,
-        own: Mapping[str, Any],
-        members: Sequence[Member],
-        options: dict[str, Any],
-        task_vars: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """The options of the module: one account is that of the credentials, or of the role, and many are swept."""
-        enforces = own["mode"] == "enforce"
-        play = {"backup_play": str(self._task.get_play()._uuid)} if enforces and options.get("backup_path") else {}
-        others, unread = self._others(members, task_vars)
-        lending, owners = (others, unread) if enforces else ([], [*others, *unread])
-        if members and (are_swept(members) or any(each.account_id for each in (*lending, *owners))):
-            return {**_of_run(options, own["mode"]), **sweep_options(members, lending, owners), **play}
-        return {**options, **play}
-
-    def _others(self, members: Sequence[Member], task_vars: Mapping[str, Any]) -> tuple[list[Member], list[Member]]:
-        """The accounts of the play's other hosts, and of those that a limit leaves out, where each of ours is known."""
-        if not members or not all(each.account_id for each in members):
-            return [], []
-        hosts = [each.host for each in members]
-        others = lenders(self._task, task_vars, self._templar, hosts)
-        return others, left_out(self._task, task_vars, self._templar)
 
     def _execute(
         self, name: str, options: dict[str, Any], task_vars: dict[str, Any] | None, *, unread: int = 0
@@ -309,34 +219,6 @@ class ActionModule(ActionBase):
             display.display(printable(text))
 
 
-def _audited(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """What cloudtrail_kms_facts would answer."""
-    return {"changed": False, "ansible_facts": {"cloudtrail_kms": audit}}
-
-
-def _parts_of_each(
-    hosts: Sequence[str], audit: Mapping[str, Any], failing: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
-    """What several runs have found is no host's own: each host is told of all of it."""
-    return {host: parts_of_hosts([Member(host=host)], audit, failing, {})[host] for host in hosts}
-
-
 def _alone(task_vars: Mapping[str, Any]) -> Member:
     """The host of the task, which is told of all that a run without hosts has found."""
     return Member(host=str(task_vars.get("inventory_hostname")))
-
-
-def _of_run(options: Mapping[str, Any], mode: str) -> dict[str, Any]:
-    """The options that belong to the run, and to no account."""
-    return {name: value for name, value in options.items() if name not in of_accounts(mode)}
-
-
-def _of_reports(paths: Sequence[str]) -> dict[str, Any]:
-    """The audit that the reports come to. Raises AnsibleActionFail where they make none."""
-    try:
-        audit: dict[str, Any] = joined_reports(paths, now := datetime.now(timezone.utc))
-    except JoinError as error:
-        raise AnsibleActionFail(str(error)) from None
-    if old := age(audit, now):
-        display.warning(old)
-    return audit

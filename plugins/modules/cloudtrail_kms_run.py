@@ -25,6 +25,7 @@ author:
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.flow
+  - aws_baseline.cloudtrail.reporting
 attributes:
   action:
     support: full
@@ -62,13 +63,12 @@ options:
     type: bool
   mode:
     description:
-      - V(audit) reads and judges, V(enforce) changes what does not comply as well, V(join) makes one audit of the JSON
-        reports in O(audits) and asks nothing of AWS.
+      - V(audit) reads and judges, V(enforce) changes what does not comply as well.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
       - V(restore) enforces what the files in C(restore) hold, and fails without one.
       - V(options) runs nothing, and returns what the variables of O(names) come to.
     type: str
-    choices: [audit, enforce, restore, join, options]
+    choices: [audit, enforce, restore, options]
     default: audit
   hosts:
     description:
@@ -95,72 +95,9 @@ options:
       - Where there are several, a task without C(run_once) is refused, since each host would begin the run. So are the
         strategies C(free) and C(host_pinned), which know no such task.
     type: str
-  audits:
-    description:
-      - The JSON reports to join with O(mode=join), of this version of the collection, no account in two of them.
-      - A relative path starts at the directory that C(ansible-playbook) was called from.
-      - A report is refused that says anything else than its findings imply, or that no audit writes.
-    type: list
-    elements: path
-    default: []
-  reports:
-    description:
-      - The reports to write to O(report_dir).
-      - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
-        accounts after the changes, or before them where they are only planned.
-      - V(html) is the file C(cloudtrail-kms.html), a page for people; V(csv) C(cloudtrail-kms.csv), for spreadsheets;
-        V(junit) C(cloudtrail-kms-junit.xml), for CI; V(ocsf) C(cloudtrail-kms-ocsf.json), Compliance Findings of the
-        Open Cybersecurity Schema Framework 1.5.0; V(asff) C(cloudtrail-kms-asff.json), for AWS Security Hub.
-    type: list
-    elements: str
-    choices: [html, json, csv, junit, ocsf, asff]
-    default: []
-  report_dir:
-    description:
-      - An existing directory on the control node, needed when O(reports) is not empty and there is no O(report_bucket).
-      - A relative path starts at the directory that C(ansible-playbook) was called from.
-      - A report that is there already is replaced as a whole. Its mode is 0640.
-      - One that another play of the same C(ansible-playbook) has made on another account is not replaced, here and in
-        O(report_bucket). The run that would do so is refused before it reads. To one of the same play it is added.
-      - A run is refused as well whose backup, or a file that it restores or joins, has the name of a report there, such
-        as C(cloudtrail-kms.json), whether that is in O(reports) or not.
-    type: path
-  report_bucket:
-    description:
-      - The S3 bucket that tasks after this one put the reports into, as those of the role do. The action itself writes
-        nothing there.
-      - Without O(report_dir) the reports lie in a directory that Ansible removes when it ends.
-    type: str
-  report_prefix:
-    description:
-      - Under what in O(report_bucket) the reports of this run go. Each run needs a folder of its own below it.
-      - Without it, C(cloudtrail-kms/) and the number of the AWX job, or where that is not known the time at which the
-        run began, such as C(cloudtrail-kms/20261123T232307Z).
-    type: str
-  cis_version:
-    description:
-      - The version of the CIS AWS Foundations Benchmark whose numbers the reports give, beside those of the other
-        frameworks. The JSON holds all of them.
-    type: str
-    choices: ["1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
-    default: "3.0"
-  fail_on:
-    description:
-      - The verdicts that fail an account. What an enforcement was refused or failed to do fails it in any case.
-    type: str
-    choices:
-      unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), since what could not be judged is no pass.
-      non_compliant: The verdicts C(non_compliant) and C(no_trails).
-      never: No verdict.
-    default: unknown
-  require_organization_trail:
-    description:
-      - Whether every account fails that no multi-Region trail of its organization covers, or one that is switched off,
-        whatever O(fail_on) says.
-    type: bool
-    default: false
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_host
+  - module: aws_baseline.cloudtrail.cloudtrail_kms_join
   - module: aws_baseline.cloudtrail.cloudtrail_kms_enforce
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 """
@@ -177,13 +114,6 @@ EXAMPLES = r"""
 - name: Fail where a trail is known to fall short, but not where a key could not be read
   ansible.builtin.assert:
     that: audit.failing == 0
-
-- name: Make one report of those of two slices
-  aws_baseline.cloudtrail.cloudtrail_kms_run:
-    mode: join
-    audits: [slice-1/cloudtrail-kms.json, slice-2/cloudtrail-kms.json]
-    reports: [json]
-    report_dir: reports
 
 - name: Plan what it takes to bring the account to compliance, and show the plan
   aws_baseline.cloudtrail.cloudtrail_kms_run:

@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from tests import PATIENCE
 from tests.unit.checks.build import snapshot
 
-RUN, ROLE = "aws_baseline.cloudtrail.cloudtrail_kms_run", "aws_baseline.cloudtrail.cloudtrail_kms"
+JOIN, ROLE = "aws_baseline.cloudtrail.cloudtrail_kms_join", "aws_baseline.cloudtrail.cloudtrail_kms"
 
 
 def report(folder: Path) -> str:
@@ -45,7 +45,7 @@ def run(folder: Path, *plays: dict[str, Any], inventory: str = os.devnull, **env
 
 
 def join(folder: Path, **task: Any) -> dict[str, Any]:
-    return {RUN: {"mode": "join", "audits": [report(folder)]}, **task}
+    return {JOIN: {"audits": [report(folder)]}, **task}
 
 
 # As small as the callbacks whose output programs read can be, since none comes with ansible-core.

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ._judgement import counts, failures, joined, last_read, parts_of_hosts, reasons, without_organization_trail
-from ._lenders import left_out, lenders
 from ._marks import mark, unmark
 from ._members import (
     Member,
@@ -18,7 +17,7 @@ from ._members import (
     refuse_strategy,
     with_names,
 )
-from ._per_account import sweep_options
+from ._of_module import options_of_module, reported_on
 from ._reached import accounts_of_run, passed
 from ._request import read_request
 from ._results import leave, part_of
@@ -28,20 +27,18 @@ from ._run_options import (
     OPTIONS,
     from_variables,
     module_options,
-    of_accounts,
     own_options,
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
 from ._unused import with_unused
-from ._variables import PREFIX, SPEC, VariablesError
+from ._variables import PREFIX, VariablesError
 
 __all__ = [
     "JOIN",
     "MODULES",
     "OPTIONS",
     "PREFIX",
-    "SPEC",
     "Member",
     "MembersError",
     "SealError",
@@ -59,11 +56,9 @@ __all__ = [
     "kept_accounts",
     "last_read",
     "leave",
-    "left_out",
-    "lenders",
     "mark",
     "module_options",
-    "of_accounts",
+    "options_of_module",
     "own_options",
     "part_of",
     "parts_of_hosts",
@@ -72,9 +67,9 @@ __all__ = [
     "reasons",
     "refuse_slice",
     "refuse_strategy",
+    "reported_on",
     "select",
     "select_by_tags",
-    "sweep_options",
     "unmark",
     "with_names",
     "with_unused",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -28,7 +28,6 @@ AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
 ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
 OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
-    "mode": {"type": "str", "choices": [*MODULES, "restore", JOIN, OPTIONS], "default": "audit"},
     "hosts": {"type": "str"},
     "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
     "new_bucket": {"type": "bool"},
@@ -66,12 +65,13 @@ def of_accounts(mode: str) -> frozenset[str]:
     return of_both - {"assume_role"}
 
 
-def own_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of the run itself; the module checks the others.
+def own_options(given: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "restore", OPTIONS)) -> dict[str, Any]:
+    """Return the options of the run itself, in one of these modes; the module checks the others.
 
     Raises AnsibleActionFail for what cannot be meant, and for a directory that takes no reports.
     """
-    checked = ArgumentSpecValidator(OWN_OPTIONS).validate({n: v for n, v in given.items() if n in OWN_OPTIONS})
+    spec = {**OWN_OPTIONS, "mode": {**OWN_OPTIONS["mode"], "choices": [*modes]}}
+    checked = ArgumentSpecValidator(spec).validate({n: v for n, v in given.items() if n in spec})
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     own: dict[str, Any] = checked.validated_parameters
@@ -123,7 +123,7 @@ def module_options(given: Mapping[str, Any], mode: str, *, new_bucket: bool | No
 
     So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
-    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode in ("audit", JOIN) else OWN_OPTIONS.keys()
+    aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode == "audit" else OWN_OPTIONS.keys()
     aside |= NOT_RESTORED if given.get("restore") else set()
     kept = {name: value for name, value in given.items() if name not in aside}
     if new_bucket is not None and "create_trail" in kept:

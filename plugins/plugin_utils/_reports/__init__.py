@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from ._destination import passing_directory, refuse_one_place, uploads
-from ._files import ReportError, write_reports
+from ._destination import passing_directory, refuse_one_place
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._joined import JoinError, age, fail_without, joined_reports
 from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, as_variables, finding_notes
-from ._reserved import ReservedError, added_up, folders, places, reserved
+from ._publish import publish
+from ._reserved import ReservedError, folders, places, reserved
 
 __all__ = [
     "CIS_VERSIONS",
@@ -20,11 +20,9 @@ __all__ = [
     "FORMATS",
     "JoinError",
     "Note",
-    "ReportError",
     "ReservedError",
     "Tone",
     "account_notes",
-    "added_up",
     "age",
     "as_variables",
     "fail_without",
@@ -34,8 +32,7 @@ __all__ = [
     "narrowings",
     "passing_directory",
     "places",
+    "publish",
     "refuse_one_place",
     "reserved",
-    "uploads",
-    "write_reports",
 ]

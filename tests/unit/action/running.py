@@ -15,7 +15,11 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_host, cloudtrail_kms_run
+from ansible_collections.aws_baseline.cloudtrail.plugins.action import (
+    cloudtrail_kms_host,
+    cloudtrail_kms_join,
+    cloudtrail_kms_run,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._results import part_of
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
@@ -117,6 +121,9 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             of_host = {**of_play, **task_vars["hostvars"][host], "inventory_hostname": host}
             marking = {name: value for name, value in arguments.items() if name not in ("hosts", "templar")}
             task_vars["marked"] = _action(cloudtrail_kms_host.ActionModule, of_host, **marking).run(task_vars=of_host)
+    if arguments.get("mode") == "join":  # which has an action of its own
+        joining = {name: value for name, value in arguments.items() if name != "mode"}
+        return _action(cloudtrail_kms_join.ActionModule, task_vars, **joining).run(task_vars=task_vars), asked
     result: dict[str, Any] = _action(Action, task_vars, **arguments).run(task_vars=task_vars)
     return result, asked
 

@@ -1,0 +1,91 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes one audit of the reports of several runs. Its documentation stands in plugins/modules/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleTemplateError
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._printable import printable
+from ..plugin_utils._hosts import (
+    JOIN,
+    Member,
+    VariablesError,
+    failures,
+    from_variables,
+    joined,
+    leave,
+    own_options,
+    parts_of_hosts,
+    without_organization_trail,
+)
+from ..plugin_utils._reports import (
+    JoinError,
+    ReservedError,
+    age,
+    fail_without,
+    folders,
+    joined_reports,
+    places,
+    publish,
+    refuse_one_place,
+    reserved,
+)
+from ..plugin_utils._terminal import display, is_for_people, render, show
+
+_REFUSED = (AnsibleActionFail, AnsibleTemplateError, JoinError, ReservedError, VariablesError)
+
+
+class ActionModule(ActionBase):
+    """Read the reports, and tell of what they come to as a run does: nothing is asked of AWS."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the counts, the reports, and where what was found lies for each host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return {**result, "changed": False, **self._join(task_vars or {})}
+        except _REFUSED as error:
+            raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
+
+    def _join(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        given = {**self._task.args, "mode": JOIN}
+        if given.get("variables"):
+            given = from_variables(given, variables, self._templar)
+        own = own_options(given, [JOIN])
+        refuse_one_place(own, {})
+        with reserved(places(own, variables), [], str(self._task.get_play()._uuid)) as keep:
+            audit = joined_reports(own["audits"], now := datetime.now(timezone.utc))
+            if old := age(audit, now):
+                display.warning(old)
+            result = self._tell(own, audit, variables)
+            if result.get("reports"):
+                keep()
+        return result
+
+    def _tell(self, own: Mapping[str, Any], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
+        if is_for_people(no_log=self._task.no_log):
+            show(partial(render, audit))
+        failing = joined(
+            failures(audit, own["fail_on"]),
+            without_organization_trail(audit) if own["require_organization_trail"] else {},
+        )
+        hosts = variables["ansible_play_batch"]
+        parts = {host: parts_of_hosts([Member(host=host)], audit, failing, {})[host] for host in hosts}
+        fail_without(parts.values(), audit, variables)
+        result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
+        result |= publish(own, audit, variables, self._connection)
+        for folder in folders(own, variables)[1:]:
+            if is_for_people(no_log=self._task.no_log):
+                display.display(printable(f"Reports   {folder}/"))
+        return result

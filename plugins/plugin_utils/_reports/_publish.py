@@ -1,0 +1,67 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reports of a run, on all that its play has found so far, and which files are to go into the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...module_utils._printable import printable
+from ._destination import passing_directory, uploads
+from ._files import ReportError, write_reports
+from ._reserved import added_up, folders
+
+
+def publish(
+    own: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    connection: Any,
+    *,
+    play: str = "",
+    backup: str | None = None,
+) -> dict[str, Any]:
+    """Write the reports that the options of a run ask for, and return what the run tells of them.
+
+    A `play` has one report for all its batches and loops; without one the reports are on this audit alone. Where one
+    cannot be written, the run fails, and what it has changed and its backup are told all the same.
+    """
+    try:
+        return _publish(own, audit, variables, connection, play=play, backup=backup)
+    except ReportError as error:
+        return {"failed": True, "msg": printable(str(error))}
+
+
+def _publish(
+    own: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    connection: Any,
+    *,
+    play: str,
+    backup: str | None,
+) -> dict[str, Any]:
+    more = [backup] if backup else []
+    if not own["reports"]:
+        return {"reports": [], "added_up": False, **uploads(own, more, variables, connection)}
+    folder, *in_bucket = folders(own, variables)
+    written, reports = _write(own, audit, play, folder, own["report_dir"])
+    going = reports
+    if in_bucket and written is not audit:
+        going = _write(own, audit, play, in_bucket[0], passing_directory())[1]
+    return {
+        "reports": reports,
+        "added_up": written is not audit,
+        **uploads(own, [*going, *more], variables, connection),
+    }
+
+
+def _write(
+    own: Mapping[str, Any], audit: Mapping[str, Any], play: str, folder: str, directory: str
+) -> tuple[Mapping[str, Any], list[str]]:
+    with added_up(folder, audit, play) as whole:
+        return whole, write_reports(whole, own["reports"], Path(directory), own["cis_version"])
