@@ -35,9 +35,7 @@ def options_of_module(
     return {**options, **play}
 
 
-def _others(
-    action: Any, members: Sequence[Member], variables: Mapping[str, Any]
-) -> tuple[list[Member], list[Member]]:
+def _others(action: Any, members: Sequence[Member], variables: Mapping[str, Any]) -> tuple[list[Member], list[Member]]:
     """The accounts of the play's other hosts, and of those that a limit leaves out, where each of ours is known."""
     if not members or not all(each.account_id for each in members):
         return [], []
