@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an enforcement replaces, as it is kept in a file, so that it can be put back."""
+"""Read and write backups: what enforcements replace, kept in files so that it can be restored."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def backup_document(backups: Iterable[Backup], play: str | None = None) -> dict[
 
 
 def backup_of(account_id: str, changes: Sequence[Change], now: datetime, earlier: Backup | None = None) -> Backup:
-    """The backup of what the changes replace; `earlier` is what the same run has kept of them before.
+    """Return the backup of what the changes replace; `earlier` is what the same run has kept of them before.
 
     The first change of a resource has its `before`, the last its `after`. Where somebody else wrote in between, what
     they wrote is the `before`: an older one would take it away.
@@ -68,14 +68,14 @@ def backup_of(account_id: str, changes: Sequence[Change], now: datetime, earlier
 
 
 def _since(kept: Replaced | None, row: Replaced) -> Replaced:
-    """The row with the time of when it was first kept, by which a key that is created has no ARN yet."""
+    """Return the row with the time when it was first kept; a key that is created had no ARN yet by then."""
     if kept is None or kept.before != row.before:
         return row
     return replace(row, taken_at=kept.taken_at) if kept.after == row.after or kept.after.endswith(PLACEHOLDER) else row
 
 
 def _replaced(changes: Sequence[Change], operation: str, field: str, same: Same) -> tuple[Replaced, ...]:
-    """One row a resource; `same` compares two values, for KMS lays out a policy anew."""
+    """Return one row for each resource; `same` compares two values, since KMS lays out a policy anew."""
     found: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
@@ -100,11 +100,11 @@ def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
     for path in paths:
         for part in _parts(path, _read(path, room)):
             found.setdefault(part.account_id, []).append(part)
-    return tuple(_together(parts) for _account_id, parts in sorted(found.items()))
+    return tuple(_merge_parts(parts) for _account_id, parts in sorted(found.items()))
 
 
-def _together(parts: Sequence[Backup]) -> Backup:
-    """One backup with what all of these of one account hold."""
+def _merge_parts(parts: Sequence[Backup]) -> Backup:
+    """Return one backup with what all of these of one account hold."""
 
     def all_of(name: str) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(row for part in parts for row in getattr(part, name)))
@@ -147,7 +147,7 @@ def _parts(path: str, read: Mapping[str, Any]) -> tuple[Backup, ...]:
 
 
 def _part(row: object, place: str) -> Backup:
-    """The backup of one account; `place` begins the names of its fields in messages."""
+    """Return the backup of one account; `place` begins the names of its fields in messages."""
     if not isinstance(row, Mapping):
         raise TypeError(f"{place.removesuffix('.')} is {_shown(row)}, not the backup of an account.")
     missing = next((name for name in _NEEDED if name not in row), None)
@@ -156,15 +156,15 @@ def _part(row: object, place: str) -> Backup:
 
     def each(name: str, fits: Callable[[object], bool], meaning: str) -> tuple[str, ...]:
         rows = _each(f"{place}{name}", row.get(name, []))
-        return tuple(_fitting(where, value, fits, meaning) for where, value in rows)
+        return tuple(_validated(where, value, fits, meaning) for where, value in rows)
 
-    taken_at = _fitting(f"{place}taken_at", row["taken_at"], _is_time, "a time")
+    taken_at = _validated(f"{place}taken_at", row["taken_at"], _is_time, "a time")
 
     def rows(name: str, shape: _Shape) -> tuple[Replaced, ...]:
         return tuple(_rows(f"{place}{name}", row.get(name, []), shape, taken_at))
 
     return Backup(
-        account_id=_fitting(f"{place}account_id", row["account_id"], _is_account, "an account id in quotes"),
+        account_id=_validated(f"{place}account_id", row["account_id"], _is_account, "an account id in quotes"),
         taken_at=taken_at,
         trail_keys=rows("trail_keys", _TRAIL_KEY),
         key_policies=rows("key_policies", _KEY_POLICY),
@@ -206,17 +206,17 @@ def _rows(name: str, rows: object, shape: _Shape, taken_at: str) -> Iterator[Rep
             raise ValueError(f"{where} does not have just the fields {', '.join(shape)} and taken_at.")
         values = {"taken_at": taken_at, **row}
         expected = {**shape, "taken_at": (_is_time, "a time")}
-        yield Replaced(**{field: _fitting(f"{where}.{field}", values[field], *expected[field]) for field in expected})
+        yield Replaced(**{field: _validated(f"{where}.{field}", values[field], *expected[field]) for field in expected})
 
 
-def _fitting(where: str, value: Any, fits: Callable[[object], bool], meaning: str) -> Any:
+def _validated(where: str, value: Any, fits: Callable[[object], bool], meaning: str) -> Any:
     if not fits(value):
         raise ValueError(f"{where} is {_shown(value)}, not {meaning}.")
     return value
 
 
 def _shown(value: object) -> str:
-    """A value of the file as a message shows it: no more of it than makes it known again."""
+    """Return a value of the file for a message, cut to a length at which it is still recognized."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 

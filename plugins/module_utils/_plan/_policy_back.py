@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the policy that a key had before an enforcement goes back: it is still ours, and no trail needs more."""
+"""Decide whether a key gets its earlier policy back: the present one is still ours, and no trail needs it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ _WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; else ta
 
 
 def concerned(row: Replaced, seen: Seen) -> frozenset[str]:
-    """The accounts whose trails may need what goes: the key's own, those of the trails that are named no more, and
-    those of the trails that have the key.
+    """Return the accounts whose trails may need what is removed.
+
+    These are the key's own, those of the trails that are named no more, and those of the trails that have the key.
     """
     gone = _trails(row.after) - _trails(str(row.before))
     using = {account for account, trail in trails_of(seen) if trail.kms_key_arn == row.arn}
@@ -79,7 +80,7 @@ def is_back(row: Replaced, key: KeyFact) -> bool:
 
 
 def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) -> str | None:
-    """Why the policy is left as it is; None where nothing but what the trails need can be against its return.
+    """Say why the policy stays; None where only what trails need can still speak against its return.
 
     `writer` is the principal that would write it, where that is known.
     """
@@ -166,7 +167,7 @@ def _named(labels: Collection[str]) -> str:
 
 
 def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, Finding]]:
-    """The trails that have the key and need what would go, or may need it, each with what they would fail."""
+    """Yield the trails on the key that need, or may need, what would be removed, each with what it would fail."""
     policies = (key, replace(key, policy=str(row.before)))
     using = [(account, trail) for account, trail in trails_of(seen) if trail.kms_key_arn == row.arn]
     for account, trail in using:
@@ -181,7 +182,7 @@ def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, F
 def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[str]:
-    """What is needed to deliver and gets lost by an old key or an old policy, or may be."""
+    """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
     before, after = (_doubts_of_all(each, settings) for each in (snapshot, predicted))
     for trail in predicted.trails:
         for rule, finding in after[trail.arn].items():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Put back what an enforcement replaced: the keys of trails, and the policies of keys that nobody else has changed.
+"""Plan a restore: trails get their keys back, and keys the policies that nobody else has changed since.
 
 The accounts of a run are restored together. Each gets its trails' keys back, in any order of accounts; the policy of a
 key that serves several of them comes last, when no trail needs what goes with it.
@@ -90,7 +90,7 @@ def make_restore_plans(
 
 
 class _Restore:
-    """Backups on their way back."""
+    """Plans the restore of backups."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class _Restore:
         self._created = {arn for backup in backups.values() for arn in backup.created_keys}
 
     def plans(self) -> RestorePlans:
-        """The plans of all accounts, and of the policies that they share."""
+        """Return the plans of all accounts, and of the policies that they share."""
         trails: dict[str, list[Undo]] = {account: [] for account in self._judged}
         for undo in self._undos.trail_keys:
             owner = undo.row.arn.split(":")[4]
@@ -123,7 +123,7 @@ class _Restore:
         return self._with_shared(plans, shared)
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
-        """The plan of what is put back in one account by itself."""
+        """Plan what is restored in one account by itself."""
         verdict, wish, refusals = self._judged[account], self._wishes[account], list[str]()
         snapshot = verdict.snapshot
         changes: list[Change] = []
@@ -146,7 +146,7 @@ class _Restore:
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
     def _of_others(self, account: str) -> str:
-        """Why nothing goes back where a backup holds none of the accounts that are read."""
+        """Say why nothing is restored where a backup holds none of the accounts that are read."""
         others = sorted(self._backups)
         how = f"Enter {others[0]} by" if len(others) == 1 else "Enter one of them by"
         return (
@@ -155,7 +155,7 @@ class _Restore:
         )
 
     def _left_out(self, account: str) -> Iterator[str]:
-        """What of a backup no restore puts back, and what has not been put back by others either."""
+        """Yield what of a backup no restore changes, where nobody else has restored it either."""
         snapshot = self._seen[account]
         for undo in self._undos.bucket_policies:
             bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
@@ -188,7 +188,7 @@ class _Restore:
         return RestorePlans(plans, tuple(policies), predicted, self._warnings())
 
     def _warnings(self) -> tuple[str, ...]:
-        """What the backups hold and nobody here puts back."""
+        """Name the accounts of the backups that this run does not read."""
         left = sorted(self._backups.keys() - self._judged.keys()) if self._asked else []
         if not left:
             return ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one file that keeps what a run replaces: written by many threads of one process, and by no other process."""
+"""Write the backup file of a run: many threads of one process write it, and no other process does."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def checked_path(path: str | None, restored: Iterable[str] = ()) -> str | None:
             "Give backup_path the name of a file, not of a directory, a link or a device."
         )
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise BackupError(f"The backup {path} cannot be written. {_needed()}")
+        raise BackupError(f"The backup {path} cannot be written. {_requirement()}")
     return path
 
 
-def _needed() -> str:
+def _requirement() -> str:
     return f"Its directory must exist and be writable by {user()}."
 
 
@@ -72,10 +72,10 @@ class BackupFile:
         self._earlier: tuple[Backup, ...] = ()
         self._parts: dict[tuple[str, str], Backup] = {}
         self._texts: dict[Backup, str] = {}
-        self._asked = self._written = 0
+        self._requested = self._written = 0
         self._last_seen: tuple[int, ...] | None = None
         self._kept_aside: list[str] = []
-        self._asking, self._writing = threading.Lock(), threading.Lock()
+        self._state_lock, self._file_lock = threading.Lock(), threading.Lock()
 
     def __enter__(self) -> BackupFile:
         return self
@@ -93,7 +93,7 @@ class BackupFile:
 
     def document(self) -> dict[str, Any] | None:
         """Return what this run has saved, in the format of the file; None where it has saved nothing."""
-        with self._asking:
+        with self._state_lock:
             parts = [part for _name, part in sorted(self._parts.items())]
         return backup_document(parts, self._play) if parts else None
 
@@ -108,18 +108,18 @@ class BackupFile:
         Raises BackupError where it cannot be written: what was saved before stands then.
         """
         name = (backup.account_id, of)
-        with self._asking:
+        with self._state_lock:
             before = self._parts.get(name)
             self._parts[name] = backup
-            self._asked += 1
-            asked = self._asked
-        with self._writing:
-            if self._path is None or self._written >= asked:
+            self._requested += 1
+            requested = self._requested
+        with self._file_lock:
+            if self._path is None or self._written >= requested:
                 return
             try:
                 self._write(self._path)
             except BackupError:
-                with self._asking:
+                with self._state_lock:
                     self._parts = {**self._parts, name: before} if before else _without(self._parts, name)
                 raise
 
@@ -130,33 +130,33 @@ class BackupFile:
             if self._lock is None:
                 self._lock = _Lock(path)
                 self._join(path)
-            if path.exists() and _seen(path) != self._last_seen:
-                self._kept_aside.append(str(path.rename(_kept(path))))
-            with self._asking:
-                asked, parts = self._asked, [part for _name, part in sorted(self._parts.items())]
+            if path.exists() and _identity(path) != self._last_seen:
+                self._kept_aside.append(str(path.rename(_reserve_name(path))))
+            with self._state_lock:
+                requested, parts = self._requested, [part for _name, part in sorted(self._parts.items())]
             _replace(path, self._text([*self._earlier, *parts]))
-            self._last_seen, self._written = _seen(path), asked
+            self._last_seen, self._written = _identity(path), requested
         except OSError as error:
-            raise BackupError(f"The backup {path} cannot be written: {error.strerror}. {_needed()}") from error
+            raise BackupError(f"The backup {path} cannot be written: {error.strerror}. {_requirement()}") from error
 
     def _join(self, path: Path) -> None:
         """Go on with the file of an earlier batch or loop of the same play."""
         if self._play is None or not path.exists():
             return
-        seen = _seen(path)
+        seen = _identity(path)
         with suppress(BackupError):
             self._earlier = read_parts(str(path), self._play)
             self._last_seen = seen
 
     def _text(self, parts: list[Backup]) -> str:
-        """What stands in the file; of many accounts only the text of those that changed is made anew."""
-        self._texts = {part: self._texts.get(part) or _text_of(asdict(part)) for part in parts}
-        head = _text_of({**backup_document(parts, self._play), "accounts": []})
+        """Return the content of the file. Only the text of accounts that changed is made anew."""
+        self._texts = {part: self._texts.get(part) or _to_json(asdict(part)) for part in parts}
+        head = _to_json({**backup_document(parts, self._play), "accounts": []})
         rows = indent(",\n".join(self._texts[part] for part in parts), "    ")
         return head.replace('"accounts": []', f'"accounts": [\n{rows}\n  ]', 1) + "\n"
 
 
-def _kept(path: Path) -> Path:
+def _reserve_name(path: Path) -> Path:
     """Return an empty file beside the backup, made for what stands in it: named by its time, which others may share."""
     # A copy of a file has any time, also one that is no year of ours.
     seconds = min(max(path.stat().st_mtime, 0), _LAST_SECOND)
@@ -173,12 +173,12 @@ def _without(parts: Mapping[tuple[str, str], Backup], name: tuple[str, str]) -> 
     return {other: part for other, part in parts.items() if other != name}
 
 
-def _text_of(document: object) -> str:
+def _to_json(document: object) -> str:
     return json.dumps(document, indent=2, sort_keys=True)
 
 
-def _seen(path: Path) -> tuple[int, ...]:
-    """What tells a file from the one that was written last: another one, or the same with something else in it."""
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what identifies a file and its content, to notice that somebody else has written there."""
     found = path.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -194,11 +194,11 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-    _keep_name(path.parent)
+    _sync_folder(path.parent)
 
 
-def _keep_name(folder: Path) -> None:
-    """Have the directory on the disk as well, so that the new file outlives a loss of power; not all systems can."""
+def _sync_folder(folder: Path) -> None:
+    """Write the directory to the disk too, so that the new file outlives a loss of power; not all systems can."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):
@@ -222,7 +222,7 @@ class _Lock:
             self._descriptor = self._locked(path)
 
     def release(self) -> None:
-        """Take the lock file away while it is locked, so that nobody's lock but ours is on it."""
+        """Remove the lock file while it is locked, so that nobody's lock but ours is on it."""
         with suppress(OSError):
             os.unlink(self._path)
         os.close(self._descriptor)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups on their way back: what their plans need to know is read here, and they are made for all accounts at once."""
+"""Restore backups: read what their plans need, and make these plans for all accounts at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._task import Run
 
 
 class Restoring:
-    """The backups that a run puts back in its accounts; `judged` are these as they were before, by account id."""
+    """Plans the restore of a run's backups; `judged` are the accounts as they were before, by account id."""
 
     def __init__(
         self,
