@@ -31,7 +31,7 @@ class Shared:
     own: tuple[Change, ...] = ()
 
 
-class Application(Written):
+class AccountRun(Written):
     """The plan of one account being applied, and the account judged anew afterwards.
 
     `read_again` reads the account as it is then, and raises AwsError where it cannot be read.

@@ -23,17 +23,17 @@ from ._task import Run, RunOutcome
 
 def end(module: Any, outcome: RunOutcome, run: Run) -> None:
     """Leave the module with the result of the run."""
-    told = [*outcome.keys, *outcome.accounts.items()]
-    for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in told for warning in done.warnings)]):
+    results = [*outcome.keys, *outcome.accounts.items()]
+    for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]):
         warn(warning)
-    changes = [(account_id, change) for account_id, done in told for change in done.changes]
+    changes = [(account_id, change) for account_id, done in results for change in done.changes]
     result = {
         "changed": any(change.status in ("planned", "applied") for _id, change in changes),
         "changes": [
             {"account_id": account_id, **row} for account_id, change in changes for row in change_rows([change])
         ],
-        "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(told, "refusals")],
-        "errors": list(_rows(told, "errors")),
+        "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(results, "refusals")],
+        "errors": list(_rows(results, "errors")),
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
         "earlier_backups": list(outcome.earlier_backups),
@@ -49,8 +49,8 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
     module.exit_json(**result)
 
 
-def _rows(told: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
-    for account_id, done in told:
+def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
+    for account_id, done in results:
         for message in getattr(done, of):
             yield {"account_id": account_id, "message": printable(message)}
 

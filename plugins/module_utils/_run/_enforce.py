@@ -15,7 +15,7 @@ from .._aws import Access, Account, AccountSessions, Pace, contain_failures, rea
 from .._checks import AccountVerdict, assess, unused_exceptions
 from .._model import ReadError, Snapshot
 from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
-from ._application import Application
+from ._application import AccountRun
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
 from ._planning import key_planned_anew, owner_warnings, planned, with_writers
@@ -39,7 +39,7 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     )
 
 
-def _read(caller: Access, run: Run) -> tuple[dict[str, Application], dict[str, Outcome]]:
+def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:
     """The accounts that could be read, and what is to be said of the others."""
     scope = replace(run.task.scope, in_doubt=run.in_doubt)
     accounts, unread = {}, {}
@@ -51,7 +51,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, Application], dict[str, O
             unread[account_id] = _untouched(before)
         else:
             read_again = partial(read_account_again, reading, scope)
-            accounts[account_id] = Application(reading.account, task, before, read_again)
+            accounts[account_id] = AccountRun(reading.account, task, before, read_again)
     return dict(sorted(accounts.items())), unread
 
 
@@ -63,7 +63,7 @@ def _untouched(before: AccountVerdict) -> Outcome:
     return Outcome(before=before, after=before, errors=errors)
 
 
-def _not_lent(accounts: Mapping[str, Application], run: Run) -> tuple[str, ...]:
+def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
     """Warnings of the accounts that were to lend access to their keys and buckets and could not be entered."""
     lending = {each.account_id for each in run.lending}
     closed = {
@@ -79,7 +79,7 @@ def _not_lent(accounts: Mapping[str, Application], run: Run) -> tuple[str, ...]:
     )
 
 
-def _planned(accounts: Mapping[str, Application], run: Run) -> JointPlan:
+def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
     """The plan of all accounts, with what the tags of the resources say of who else manages them.
 
     What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
@@ -100,12 +100,12 @@ def _planned(accounts: Mapping[str, Application], run: Run) -> JointPlan:
     return JointPlan(accounts=accounts, plans=plans, planned_anew=partial(_planned_anew, accounts), keys=keys)
 
 
-def _planned_anew(accounts: Mapping[str, Application], account_id: str, judged: AccountVerdict) -> Plan:
+def _planned_anew(accounts: Mapping[str, AccountRun], account_id: str, judged: AccountVerdict) -> Plan:
     each = accounts[account_id]
     return _warned(each.account, planned(each.account, judged, each.task))
 
 
-def _step(accounts: Mapping[str, Application], run: Run, key: SharedKey) -> KeyStep:
+def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeyStep:
     """The change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
     account = (accounts.get(key.owner) or accounts[key.accounts[0]]).account
     return KeyStep(
@@ -117,11 +117,11 @@ def _step(accounts: Mapping[str, Application], run: Run, key: SharedKey) -> KeyS
     )
 
 
-def _restored(accounts: Mapping[str, Application], run: Run) -> JointPlan:
+def _restored(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
     """The plan that puts backups back: in each account by itself, and then the policies that accounts share."""
     judged = {each: application.before for each, application in accounts.items()}
     restoring = Restoring({each: accounts[each].account for each in accounts}, judged, run)
-    found = restoring.plans()
+    restore = restoring.plans()
 
     def seen() -> dict[str, Snapshot]:
         return {each: (one.after or one.before).snapshot for each, one in accounts.items()}
@@ -137,19 +137,19 @@ def _restored(accounts: Mapping[str, Application], run: Run) -> JointPlan:
 
     return JointPlan(
         accounts=accounts,
-        plans=_all_warned(accounts, _as_foreseen(found) if run.task.check_mode else found.plans, run),
+        plans=_all_warned(accounts, _as_foreseen(restore) if run.task.check_mode else restore.plans, run),
         planned_anew=lambda each, judged: _warned(accounts[each].account, restoring.planned_anew(each, judged)),
-        policies=[step(policy) for policy in found.policies],
-        warnings=found.warnings,
+        policies=[step(policy) for policy in restore.policies],
+        warnings=restore.warnings,
     )
 
 
-def _as_foreseen(found: RestorePlans) -> dict[str, Plan]:
+def _as_foreseen(restore: RestorePlans) -> dict[str, Plan]:
     """The plans of the accounts as these will be once the policies that they share are back as well."""
-    return {each: replace(plan, predicted=found.predicted[each]) for each, plan in found.plans.items()}
+    return {each: replace(plan, predicted=restore.predicted[each]) for each, plan in restore.plans.items()}
 
 
-def _all_warned(accounts: Mapping[str, Application], plans: Mapping[str, Plan], run: Run) -> dict[str, Plan]:
+def _all_warned(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], run: Run) -> dict[str, Plan]:
     def warned(account_id: str) -> Plan:
         account, plan = accounts[account_id].account, plans[account_id]
         return _contained(run, account, plan, lambda: _warned(account, plan))
@@ -158,7 +158,7 @@ def _all_warned(accounts: Mapping[str, Application], plans: Mapping[str, Plan], 
         return dict(zip(accounts, pool.map(warned, accounts), strict=True))
 
 
-def _part(run: Run, each: Application) -> Part:
+def _part(run: Run, each: AccountRun) -> Part:
     """The account's part in the plan."""
     nothing = Plan((), (), (), each.before.snapshot)
     plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
@@ -179,7 +179,7 @@ def _warned(account: Account, plan: Plan) -> Plan:
     return replace(plan, warnings=(*plan.warnings, *owner_warnings(account, plan.changes)))
 
 
-def _unused(accounts: Mapping[str, Application]) -> tuple[str, ...]:
+def _unused(accounts: Mapping[str, AccountRun]) -> tuple[str, ...]:
     """Warnings of exceptions that match no trail of the accounts they are for."""
     return unused_exceptions(
         (account_id, each.task.settings, each.before.snapshot.trails) for account_id, each in accounts.items()

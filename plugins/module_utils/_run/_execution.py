@@ -22,7 +22,7 @@ from .._backup import backup_of
 from .._checks import AccountVerdict, assess
 from .._model import PLACEHOLDER, Backup, Change, ReadError
 from .._plan import KeyName, Plan, key_of, with_created
-from ._application import Application, Shared
+from ._application import AccountRun, Shared
 from ._backup_file import BackupFile
 from ._rounds import Rounds, Written, not_attempted
 from ._task import Done, Outcome, Run, RunOutcome
@@ -53,12 +53,12 @@ class KeyStep(Written):
 
 @dataclass(frozen=True, kw_only=True)
 class JointPlan:
-    """The plan of all accounts, by their ids: of the `keys` that they share before, of `policies` after them.
+    """Hold the plans of all accounts by id, those of the `keys` they share, and of `policies` that go back last.
 
     `planned_anew` plans for what an account is by then.
     """
 
-    accounts: Mapping[str, Application]
+    accounts: Mapping[str, AccountRun]
     plans: Mapping[str, Plan]
     planned_anew: Callable[[str, AccountVerdict], Plan]
     keys: Sequence[KeyStep] = ()
@@ -67,27 +67,27 @@ class JointPlan:
 
 
 def foreseen(plan: JointPlan) -> RunOutcome:
-    """Return what the plan will come to."""
-    keys = tuple((step.owner, _told(step.plan)) for step in (*plan.keys, *plan.policies))
+    """Predict the outcome of the plan."""
+    keys = tuple((step.owner, _result(step.plan)) for step in (*plan.keys, *plan.policies))
     return RunOutcome(keys, {each: _foreseen(plan.accounts[each], plan.plans[each]) for each in plan.accounts})
 
 
-def _foreseen(each: Application, plan: Plan) -> Outcome:
-    """What a plan comes to that is not applied: refused, in check mode, or without anything to do."""
+def _foreseen(each: AccountRun, plan: Plan) -> Outcome:
+    """Return the outcome of a plan that is not applied: refused, in check mode, or without anything to do."""
     if plan.refusals:
-        return Outcome(before=each.before, after=each.before, **vars(_told(plan)))
+        return Outcome(before=each.before, after=each.before, **vars(_result(plan)))
     stays = plan.predicted == each.before.snapshot
     after = each.before if stays else assess(plan.predicted, each.task.settings)
-    return Outcome(before=each.before, after=after, **vars(_told(plan)))
+    return Outcome(before=each.before, after=after, **vars(_result(plan)))
 
 
-def _told(plan: Plan) -> Done:
+def _result(plan: Plan) -> Done:
     changes = not_attempted(plan.changes) if plan.refusals else plan.changes
     return Done(changes=changes, refusals=plan.refusals, warnings=plan.warnings)
 
 
 class Execution:
-    """A joint plan being applied."""
+    """Apply a joint plan."""
 
     def __init__(self, plan: JointPlan, run: Run, new_pace: Callable[[], Pace]) -> None:
         self._plan, self._run, self._new_pace = plan, run, new_pace
@@ -149,12 +149,12 @@ class Execution:
         unseen = [each.account.account_id for each in sharing if each.after is None]
         step.plan = replace(step.plan, refusals=(_unseen(step.name[0], unseen),)) if unseen else step.planned_anew()
         if step.plan.refusals or not step.plan.changes:
-            step.done = _told(step.plan)
+            step.done = _result(step.plan)
             return
         self._change(step, pace)
         self._read_again(sharing)
 
-    def _read_again(self, accounts: Iterable[Application]) -> None:
+    def _read_again(self, accounts: Iterable[AccountRun]) -> None:
         """Judge accounts as they are now, before or after a change that is none of their own."""
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(lambda each: self._contain(each, each.read_once_more), accounts))
@@ -181,9 +181,9 @@ class Execution:
         return not plan.refusals and bool(plan.changes or shares)
 
     @staticmethod
-    def _leave(each: Application, plan: Plan) -> None:
+    def _leave(each: AccountRun, plan: Plan) -> None:
         """Leave an account that is refused, or of which nothing is to do."""
-        each.leave(_told(plan), _foreseen(each, plan).after)
+        each.leave(_result(plan), _foreseen(each, plan).after)
 
     def _apply(self, account_id: str) -> None:
         """Apply what is left to the account, unless it is not to be begun; who wrote and came through has proven it."""
@@ -222,7 +222,7 @@ class Execution:
         return self._why_stopped(pace) if writes else None
 
     def _why_stopped(self, pace: Pace) -> str | None:
-        """Why nothing is begun any more, if it is not."""
+        """Return why nothing is begun any more; None where work may begin."""
         if pace.stopped.is_set():
             return INTERRUPTED
         with self._lock:
@@ -234,15 +234,15 @@ class Execution:
             "Correct what failed there, and run again."
         )
 
-    def _read_too_early(self) -> list[Application]:
-        """The accounts that use a key which somebody else has changed since they were read."""
+    def _read_too_early(self) -> list[AccountRun]:
+        """Return the accounts that use a key which somebody else has changed since they were read."""
         shared = {key_of(change) for step in self._plan.keys for change in _applied(step)}
         of_one: dict[str | None, set[str]] = {}
         for account_id, each in self._accounts.items():
             for change in _applied(each):
                 of_one.setdefault(key_of(change), set()).add(account_id)
 
-        def is_too_early(account_id: str, each: Application) -> bool:
+        def is_too_early(account_id: str, each: AccountRun) -> bool:
             used = each.after.snapshot.keys.keys() if each.after else set()
             others = any(of_one.get(arn, set()) - {account_id} for arn in used)
             return others or (not each.is_read_again and not shared.isdisjoint(used))
@@ -274,7 +274,7 @@ INTERRUPTED = "Not attempted, since the run was interrupted. The next run carrie
 
 
 class _Saving:
-    """Keeps what rounds replace, in the file's part of the account that they are told under."""
+    """Keep what rounds replace, in the part of the backup that belongs to the account."""
 
     def __init__(self, file: BackupFile, account_id: str, of: str = "") -> None:
         self._file, self._account_id, self._of = file, account_id, of

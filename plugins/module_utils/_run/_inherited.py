@@ -4,7 +4,8 @@
 
 """What an account of a run says of things that another account of it changes: trails that it inherits, and keys.
 
-An account is read again after its own changes, and not after those of another, which may come later.
+A run reads accounts again whose keys others have changed. Check mode predicts these keys, and of a trail that an
+account inherits both take what its owner's row says.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def as_owners_leave_them(done: RunOutcome, run: Run) -> dict[str, Outcome]:
         for trail in (outcome.after.snapshot.trails if outcome.after else ())
         if trail.arn.split(":")[4] == account_id
     }
-    told = (*(each for _owner, each in done.keys), *outcomes.values())
-    changes = [change for each in told for change in each.changes if change.status in ("planned", "applied")]
+    results = (*(each for _owner, each in done.keys), *outcomes.values())
+    changes = [change for each in results for change in each.changes if change.status in ("planned", "applied")]
     changed = {arn: key for outcome in outcomes.values() for arn, key in _changed_keys(outcome, changes)}
 
     def left(account_id: str) -> Outcome:
@@ -80,11 +81,11 @@ def _with_keys(
 def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -> Snapshot:
     """The account with these trails on their keys, of which the owner's row tells, as of those that it alone uses."""
     trails = tuple(replace(trail, kms_key_arn=keys[trail.arn]) if trail in moved else trail for trail in seen.trails)
-    told = [trail for trail in trails if trail.arn in keys and trail.arn.split(":")[4] != seen.account_id]
-    read = {trail.kms_key_arn for trail in trails if trail not in told}
+    of_others = [trail for trail in trails if trail.arn in keys and trail.arn.split(":")[4] != seen.account_id]
+    read = {trail.kms_key_arn for trail in trails if trail not in of_others}
     owners = {
         trail.kms_key_arn: left_to_owner("kms", "DescribeKey", {"TrailARN": trail.arn, "HomeRegion": trail.home_region})
-        for trail in told
+        for trail in of_others
         if trail.kms_key_arn and trail.kms_key_arn not in read
     }
     kept = {arn: key for arn, key in seen.keys.items() if arn in read}

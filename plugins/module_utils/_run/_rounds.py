@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all that writes goes through: a plan applied with its backup, and what came of it told.
+"""Apply a plan: write the backup first, then each change, and report what became of it.
 
 A plan is made anew where somebody else changes what it was made from, and after the last write: PutKeyPolicy and
 PutBucketPolicy know no condition (KMS and S3 API reference), so what one run wrote another may have overwritten.
@@ -68,7 +68,7 @@ class Rounds:
             self.errors.append(str(error))
 
     def done(self) -> Done:
-        """Return what became of the plan; what was not reached is told as not attempted."""
+        """Return what became of the plan; report what was not reached as not attempted."""
         self.changes += self._rest
         self._rest = ()
         backup = self._saved_at_the_end()
@@ -101,7 +101,7 @@ class Rounds:
         self.errors += plan.refusals
 
     def _plan_anew(self, applied: Applied) -> Plan:
-        """The plan for what the account is now, with the backup of what it will replace; refused without that."""
+        """Make the plan for what the account is now, and write its backup; refuse it where that fails."""
         try:
             plan = self._plan_of_what_shows()
         except Exception:
@@ -123,9 +123,9 @@ class Rounds:
         return plan
 
     def _warn_anew(self, plan: Plan) -> None:
-        """Warn of what the plan warns of, and nobody was told before: of a new key it may have been by no ARN yet."""
-        told = set(map(self._as_planned, self._warnings))
-        self._warnings += [each for each in plan.warnings if self._as_planned(each) not in told]
+        """Add the warnings of a plan made anew, each once: the first plan may have named a new key by no ARN yet."""
+        known = set(map(self._as_planned, self._warnings))
+        self._warnings += [each for each in plan.warnings if self._as_planned(each) not in known]
 
     def _as_planned(self, warning: str) -> str:
         created = {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}
@@ -149,7 +149,7 @@ class Rounds:
         return self._closed(plan)
 
     def _was_done(self, change: Change) -> bool:
-        """Whether the very same was done before; a key that was created has its ARN since."""
+        """Tell whether the very same was done before; a key that was created has its ARN since."""
         return any(
             done.status == "applied"
             and (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
