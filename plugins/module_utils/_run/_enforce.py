@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -124,12 +124,12 @@ def _restored(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
     restore = restoring.plans()
 
     def seen() -> dict[str, Snapshot]:
-        return {each: (one.after or one.before).snapshot for each, one in accounts.items()}
+        return {each: one.after.snapshot for each, one in accounts.items() if one.after}
 
     def step(policy: SharedPolicy) -> KeyStep:
         return KeyStep(
             name=(policy.undo.row.arn, None),
-            accounts=policy.accounts,
+            accounts=tuple(sorted({*policy.accounts, *_moving_to(policy.undo.row.arn, restore.plans)})),
             account=restoring.opening(policy),
             plan=policy.plan,
             planned_anew=lambda: restoring.policy_planned_anew(policy, seen()),
@@ -142,6 +142,11 @@ def _restored(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
         policies=[step(policy) for policy in restore.policies],
         warnings=restore.warnings,
     )
+
+
+def _moving_to(key_arn: str, plans: Mapping[str, Plan]) -> Iterator[str]:
+    """Yield the accounts that will have a trail on the key."""
+    return (each for each, plan in plans.items() if key_arn in {trail.kms_key_arn for trail in plan.predicted.trails})
 
 
 def _as_foreseen(restore: RestorePlans) -> dict[str, Plan]:
