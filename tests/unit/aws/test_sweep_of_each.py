@@ -272,6 +272,7 @@ def test_an_account_that_could_not_be_entered_is_not_read_again(load: Load) -> N
 
 def test_a_single_account_is_a_sweep_of_one(load: Load) -> None:
     aws = load("organization")
+    aws.set(delivery_interval=3600)  # so that nothing is delivered between the two
     (reading,) = sweep(caller(aws, SECURITY), Scope(regions=("eu-central-1",)))
     assert reading.account is not None
     again = read_account_again(reading, Scope(regions=("eu-central-1",)))
