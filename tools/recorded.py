@@ -19,7 +19,7 @@ DECLARED = {f"{service}:{operation} {action}" for (service, operation), action i
 
 
 def problems(recorded: set[str]) -> Iterator[str]:
-    """Every call that is not declared as it was made, every declared one that no test makes, and every bare claim."""
+    """Yield calls that differ from their declaration, declared calls that no test makes, and claims without a page."""
     for kind in sorted(recorded - DECLARED):
         yield f"{kind.replace(' ', ' needs ')}: made, but not so declared"
     for kind in sorted(DECLARED - recorded):

@@ -121,7 +121,7 @@ class _Run:
         return [replace(change.with_arns(self._created), status="not_attempted") for change in rest]
 
     def _do_or_fail(self, change: Change) -> None:
-        """Do the change. Whatever nobody foresaw fails this change alone: what was done before is told."""
+        """Apply one change. An unforeseen exception fails this change alone: those before it are still reported."""
         try:
             self._do(change)
         except (_InterruptedError, StaleError, FailedError):
