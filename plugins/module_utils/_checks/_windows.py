@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from .._model import Bucket, Key
 from .._policy import TIME_KEYS, Budget, Policy, moment_of
@@ -19,6 +19,8 @@ from ._policy_rules import parsed
 from ._subject import Result, Subject
 
 _FOLDED = {key.lower() for key in TIME_KEYS}
+# What policies write for "never"; a moment later, and the clock of Python ends.
+_NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
 def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
@@ -49,7 +51,7 @@ def _moments(subject: Subject) -> list[datetime]:
     texts = [key.policy, key.ram_policy] if isinstance(key, Key) else []
     texts += [bucket.policy] if isinstance(bucket, Bucket) else []
     named = (moment for text in texts if isinstance(text, str) for moment in _named(text))
-    return sorted({moment for moment in named if moment > subject.read_at})
+    return sorted({moment for moment in named if subject.read_at < moment < _NEVER})
 
 
 def _named(text: str) -> Iterator[datetime]:

@@ -58,6 +58,44 @@ def test_a_window_of_the_key_policy(times: dict[str, Any], status: str, level: s
     assert says in found.message
 
 
+@pytest.mark.parametrize(
+    ("operator", "key", "forever"),
+    [
+        ("DateLessThan", "aws:CurrentTime", "9999-12-31"),
+        ("DateLessThan", "aws:CurrentTime", "9999-12-31T23:59:59Z"),
+        ("DateLessThan", "aws:CurrentTime", "9999-12-31T23:59:59.999Z"),
+        ("DateLessThan", "aws:EpochTime", "253402300799"),
+        ("NumericLessThan", "aws:EpochTime", "253402300799"),
+        ("NumericLessThan", "aws:EpochTime", "253402300800"),
+        ("NumericLessThan", "aws:EpochTime", "9" * 400),
+        ("NumericGreaterThan", "aws:EpochTime", "-" + "9" * 400),
+        ("DateGreaterThan", "aws:EpochTime", "-62135596800"),
+        ("DateGreaterThan", "aws:CurrentTime", "0001-01-01T00:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize(
+    "rule", ["key_policy_allows_encrypt", "key_policy_is_scoped", "bucket_policy_accepts_key", "readers_can_decrypt"]
+)
+def test_what_ends_beyond_the_last_moment_or_began_before_the_first_never_changes(
+    rule: str, operator: str, key: str, forever: str
+) -> None:
+    times = {operator: {key: forever}}
+    reader = service("R", "kms:Decrypt", Principal={"AWS": ROLE_ARN}, Condition=times)
+    closed = {**ACL, "Sid": "Idle", "Action": "s3:Foo", "Condition": times}
+    of_key = policy(service("Encrypt", "kms:GenerateDataKey*", Condition={**SCOPE, **times}), DESCRIBE, DECRYPT, reader)
+    of_bucket = BUCKET_POLICY[:-2] + ", " + policy(closed).partition("[")[2]
+    read = snapshot(key={"policy": of_key}, bucket={"policy": of_bucket})
+    assert finding(rule, read, Settings(readers=(ROLE_ARN,))).status == "pass"
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00", "9" * 400, "-" + "9" * 400]
+)
+def test_a_moment_that_no_calendar_has_tells_nothing(moment: str) -> None:
+    times = {"DateLessThan": {"aws:CurrentTime": moment}}
+    assert finding("key_policy_allows_encrypt", snapshot(key=encrypt(**times))).status == "unknown"
+
+
 def test_the_first_of_several_moments_is_told_and_what_to_do_before() -> None:
     deny = {
         **ENCRYPT,
