@@ -150,7 +150,8 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     key, policy = found
     unproven = _unproven(subject, key, policy)
     if unproven:
-        return _of_answers(key, _answers(subject, key, policy)) or _of_unproven(key, unproven)
+        answers, open_ = _answers(subject, key, policy), _of_unproven(key, unproven)
+        return _of_answers(key, answers, "" if subject.budget.is_exhausted else open_.remediation) or open_
     # Where this rule is advice, the second policy is not asked for its sake.
     is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
     if is_required and isinstance(key.ram_policy, ReadError):
@@ -158,8 +159,8 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 
-def _of_answers(key: Key, answers: Mapping[str, Decision]) -> Result | None:
-    """What is open, or cannot be told; None where nothing is."""
+def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Result | None:
+    """What is open, or cannot be told; None where nothing is. What decisions advise would open it, or shorten it."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:
@@ -174,7 +175,7 @@ def _of_answers(key: Key, answers: Mapping[str, Decision]) -> Result | None:
     if unclear:
         decision = next(iter(unclear.values()))
         message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
-        return Result("unknown", message, decision.advice, {"unclear": list(unclear)})
+        return Result("unknown", message, remedy or decision.advice, {"unclear": list(unclear)})
     return None
 
 

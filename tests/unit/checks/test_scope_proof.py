@@ -383,13 +383,6 @@ def test_what_is_not_shown_is_named_with_how_it_can_be(more: list[dict[str, Any]
     assert remedy in found.remediation
 
 
-def test_whatever_a_name_stands_for_twice_closes_nothing() -> None:
-    """Of an element that stands twice the last is read here, and nobody says what AWS makes of the others."""
-    text = key_policy(allow(ANYBODY, "kms:Foo", {"StringEquals": {"kms:CallerAccount": ACCOUNT}}))["policy"]
-    twice = text.replace('"Action": "kms:Foo"', '"Action": "kms:*", "Condition": {}')
-    assert finding("key_policy_is_scoped", snapshot(key={"policy": twice})).status == "unknown"
-
-
 # Nobody names it, nor its organization, nor its services' resources.
 OUTSIDER, FOREIGN_ORGANIZATION = "555555555555", "o-5555555555"
 CALLERS = ["role/x", "role/a:111111111111:b/x", "user/team/admin", "root"]
