@@ -60,8 +60,8 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
 
 
 def remedy_for(decision: Decision, grant: str) -> str:
-    """What to do where the outcome is open: what a Deny leaves open, or the length of the policy, no grant settles."""
-    allows = {statement.effect for statement in decision.statements} == {"Allow"}
+    """What to do where the outcome is open: no grant settles a Deny, what stands twice, or the length."""
+    allows = {(statement.effect, statement.doubted) for statement in decision.statements} == {("Allow", ())}
     return grant if allows else decision.advice
 
 
@@ -140,7 +140,8 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
 def _together(policy: Policy, ram_policy: Policy) -> Policy:
     """Both policies of a key as one, which is how KMS weighs them (KMS guide, "Determining access to AWS KMS keys")."""
     others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
-    return replace(policy, statements=(*policy.statements, *others))
+    repeated = (*policy.repeated, *ram_policy.repeated)
+    return replace(policy, statements=(*policy.statements, *others), repeated=repeated)
 
 
 @lru_cache(maxsize=256)

@@ -92,7 +92,7 @@ class Proof:
     def open_to(self, outsiders: Outsiders) -> Iterator[Statement]:
         """The statements that cannot be shown to be closed to them."""
         denied = self._denied(outsiders)
-        for statement in self.policy.statements:
+        for statement in self.policy.readings:
             granted = _covered(statement, outsiders) - denied
             if statement.effect == "Allow" and granted and self._may_apply(statement, outsiders):
                 yield statement
@@ -102,7 +102,7 @@ class Proof:
         principals, resources = statement.principals, statement.resources
         if principals is None or resources is None or not outsiders.meant(principals):
             return False
-        if statement.malformed or statement.repeated:
+        if statement.malformed:
             return True
         closing = (self._binds(each, outsiders) or _never_holds(each, outsiders) for each in statement.conditions)
         return resources.cover(self.key_arn, outsiders.known) is not False and not any(closing)
@@ -111,14 +111,14 @@ class Proof:
         """The actions that are denied to all of them whom no condition names."""
         return frozenset(
             action
-            for statement in self.policy.statements
+            for statement in self.policy.readings
             if statement.effect == "Deny" and self._surely_applies(statement, outsiders)
             for action in _covered(statement, outsiders, surely=True)
         )
 
     def _surely_applies(self, statement: Statement, outsiders: Outsiders) -> bool:
         principals, resources = statement.principals, statement.resources
-        if principals is None or resources is None or statement.malformed or statement.repeated:
+        if principals is None or resources is None or statement.malformed:
             return False
         if not outsiders.denied(principals) or not resources.cover(self.key_arn, outsiders.known):
             return False

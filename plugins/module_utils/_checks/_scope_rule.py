@@ -160,7 +160,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
 
 
 def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Result | None:
-    """What is open, or cannot be told; None where nothing is. What decisions advise would open it, or shorten it."""
+    """What is open, or cannot be told; None where nothing is. Decisions advise how to get in."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:

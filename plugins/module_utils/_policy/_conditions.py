@@ -198,12 +198,12 @@ def split_operator(operator: str) -> tuple[str, str, bool]:
 def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, ...], list[str]]:
     """The conditions of one statement, and what is odd about them."""
     if not isinstance(block, Mapping):
-        return (_unreadable("Condition"),), ["its Condition is not an object"]
+        return (unreadable("Condition"),), ["its Condition is not an object"]
     conditions: list[Condition] = []
     oddities: list[str] = []
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
-            conditions.append(_unreadable(operator))
+            conditions.append(unreadable(operator))
             oddities.append(f"its condition operator {operator} holds no keys")
             continue
         found = [Condition(operator, key, texts(value), variables=variables) for key, value in keys.items()]
@@ -213,7 +213,7 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
     return tuple(conditions), oddities
 
 
-def _unreadable(what: str) -> Condition:
+def unreadable(what: str) -> Condition:
     """A condition of which nothing can be told, since no operator has this name."""
     return Condition("?", what, (), variables=False)
 

@@ -66,7 +66,7 @@ def decide(policy: Policy, request: Request, budget: Budget | None = None) -> De
     steps, sought = policy.weight
     if not budget.spend(steps + sought * request.longest // CHARACTERS):
         return Decision(Outcome.INDETERMINATE, partial(explain_exhaustion, request))
-    applied = [each for statement in policy.statements if (each := apply(statement, request)) is not None]
+    applied = [each for statement in policy.readings if (each := apply(statement, request)) is not None]
     outcome = settle(applied, request, budget)
     if outcome is Outcome.INDETERMINATE and budget.is_exhausted:
         return Decision(outcome, partial(explain_exhaustion, request))
@@ -79,7 +79,7 @@ def concerning(policy: Policy, request: Request) -> Policy:
     It decides every request of this principal as the whole policy does, only faster where there are many.
     """
     kept = (
-        each for each in policy.statements if each.principals and each.principals.cover(request.caller) is not Covers.NO
+        each for each in policy.readings if each.principals and each.principals.cover(request.caller) is not Covers.NO
     )
     return replace(policy, statements=tuple(kept))
 

@@ -14,13 +14,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from .._printable import in_quotes
 from ._budget import CHARACTERS, STEPS_OF_A_REQUEST, STEPS_OF_A_VARIABLE
-from ._conditions import Condition, parse_conditions
+from ._conditions import Condition, parse_conditions, unreadable
 from ._patterns import (
     Context,
     Pieces,
@@ -37,7 +37,7 @@ from ._patterns import (
     shortest,
     sought,
 )
-from ._principals import Principals
+from ._principals import KINDS, Principals
 
 ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -79,6 +79,12 @@ class Number:
         return self.text
 
 
+# What says which part of a statement, beside the names of a condition.
+_PARTS = {
+    **{name: name for name in ("Sid", "Effect")},
+    **{name: name.removeprefix("Not") for name in ELEMENTS if name not in ("Sid", "Effect")},
+    **dict.fromkeys(KINDS, "Principal"),
+}
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_float=Number, parse_int=Number, parse_constant=Number)
 # A text in quotes, or the layout between two of them.
 _LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
@@ -156,7 +162,8 @@ class Statement:
     """One statement. An element that is missing is None; `document` is the statement as it was read.
 
     `label` is how messages name it: by its Sid, or by its place counted from 1. `repeated` are the names that stood
-    more than once in one of its objects, so that `document` does not hold all that was read.
+    more than once in one of its objects, so that `document` does not hold all that was read, and `doubted` those of
+    them for which this statement allows or denies anything.
     """
 
     label: str
@@ -169,6 +176,7 @@ class Statement:
     document: Any
     malformed: bool = False
     repeated: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The label."""
@@ -179,6 +187,26 @@ class Statement:
         """The steps that a request costs to compare, and the characters that its texts are searched for."""
         parts = [each for each in (self.principals, self.actions, self.resources, *self.conditions) if each]
         return 1 + sum(each.steps for each in parts), sum(each.sought for each in parts)
+
+    @cached_property
+    def readings(self) -> tuple[Statement, ...]:
+        """The statement; where something stands twice in it, what it may say, since AWS documents nothing of that."""
+        parts = {_PARTS.get(name, "Condition") for name in self.repeated} - {"Sid"}
+        if not parts:
+            return (self,)
+        anything = Names(("*",), negated=False, actions=True, variables=False)
+        reading = replace(
+            self,
+            principals=Principals("?", negated=False) if "Principal" in parts else self.principals,
+            actions=anything if "Action" in parts else self.actions,
+            resources=anything if "Resource" in parts else self.resources,
+            conditions=(unreadable("Condition"),) if "Condition" in parts else self.conditions,
+            malformed=True,
+            repeated=(),
+            doubted=self.repeated,
+        )
+        effects = ("Allow", "Deny") if "Effect" in parts else (self.effect,)
+        return tuple(replace(reading, effect=effect) for effect in effects)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +229,15 @@ class Policy:
         """The same of all statements together, and of preparing the request."""
         weights = [each.weight for each in self.statements]
         return STEPS_OF_A_REQUEST + sum(weight[0] for weight in weights), sum(weight[1] for weight in weights)
+
+    @cached_property
+    def readings(self) -> tuple[Statement, ...]:
+        """The statements as they are judged: where all of them, or what their variables mean, stand twice, anything."""
+        if {"Statement", "Version"} & set(self.repeated):
+            names = (*self.repeated, "Effect", "Principal", "Action", "Resource")
+            anything = Statement("the policy", None, None, None, None, None, (), {}, repeated=names)
+            return tuple(replace(each, doubted=self.repeated) for each in anything.readings)
+        return tuple(reading for each in self.statements for reading in each.readings)
 
     def to_json(self) -> str:
         """The policy as it is sent: without layout, and else as it was written, to the digits and escapes."""
@@ -285,7 +322,9 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     variables = document.get("Version") == VERSIONS[0]
     statements: list[Statement] = []
     repeated = tuple(document.repeated)
-    warnings = [f"The element {name} of the policy stands twice; the last one counts." for name in repeated]
+    warnings = [
+        f"The element {name} of the policy stands twice, and AWS does not document which counts." for name in repeated
+    ]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         statement, oddities = _statement(each, number, variables=variables)
         statements.append(statement)
@@ -372,7 +411,7 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
 
 
 def _statement_oddities(statement: Statement, document: Mapping[str, Any]) -> list[str]:
-    found = [f"{name} stands twice in it; the last one counts" for name in statement.repeated]
+    found = [f"{name} stands twice in it, and AWS does not document which counts" for name in statement.repeated]
     found += [f"AWS documents no element {name}" for name in document if name not in ELEMENTS]
     parts = {
         "Effect": statement.effect,

@@ -88,6 +88,12 @@ def _leaving_open(applied: Sequence[Application], request: Request) -> Deciding:
 def _open(first: Application, request: Request) -> Words:
     verb = "denies" if first.statement.effect == "Deny" else "allows"
     whether = f"Whether {first.statement.label} {verb} {call(request)}"
+    if first.statement.doubted:
+        names = listing(first.statement.doubted)
+        return (
+            f"{whether} cannot be told: {names} stands twice in it, and AWS does not document which counts.",
+            f"Write every name in {first.statement.label} once.",
+        )
     exempted = exemption(first.statement, request) if verb == "denies" else None
     if first.open:
         condition = first.open[0]

@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 
-from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, KEY_ARN, finding, key_policy, snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from tests.unit.checks.build import (
+    ACCOUNT,
+    BUCKET_POLICY,
+    DECRYPT,
+    DESCRIBE,
+    ENCRYPT,
+    KEY_ARN,
+    ROLE_ARN,
+    finding,
+    key_policy,
+    snapshot,
+)
 from tests.unit.checks.test_scope_proof import ANYBODY, CLOUDTRAIL, LAMBDA, allow
 
 
@@ -42,8 +54,101 @@ def test_what_cannot_be_told_is_never_to_be_opened(more: list[dict[str, Any]]) -
     assert not any(word in found.remediation for word in ("stranger", "exempt", "replace"))
 
 
-def test_whatever_a_name_stands_for_twice_closes_nothing() -> None:
-    """Of an element that stands twice the last is read here, and nobody says what AWS makes of the others."""
-    text = key_policy(allow(ANYBODY, "kms:Foo", {"StringEquals": {"kms:CallerAccount": ACCOUNT}}))["policy"]
-    twice = text.replace('"Action": "kms:Foo"', '"Action": "kms:*", "Condition": {}')
-    assert finding("key_policy_is_scoped", snapshot(key={"policy": twice})).status == "unknown"
+ALLOWED, DENIED = allow(ANYBODY), {**allow(ANYBODY), "Effect": "Deny"}
+FOR_OWN = {"StringEquals": {"kms:CallerAccount": ACCOUNT}}
+# Of an element that stands twice the last is read, and nobody says what AWS makes of the others.
+TWICE = [
+    (
+        "key_policy_is_scoped",
+        allow(ANYBODY, "kms:Foo"),
+        '"Action": "kms:Foo"',
+        '"Action": "kms:*", "Action": "kms:Foo"',
+    ),
+    (
+        "key_policy_is_scoped",
+        allow(ANYBODY, "kms:Foo"),
+        '"Action": "kms:Foo"',
+        '"Action": "kms:*", "NotAction": 1, "NotAction": 2',
+    ),
+    ("key_policy_is_scoped", allow({"AWS": ACCOUNT}), '"Principal"', '"Principal": "*", "Principal"'),
+    ("key_policy_is_scoped", allow({"AWS": ACCOUNT}), '"AWS"', '"AWS": "*", "AWS"'),
+    ("key_policy_is_scoped", DENIED, '"Effect": "Deny"', '"Effect": "Allow", "Effect": "Deny"'),
+    ("key_policy_is_scoped", DENIED, '"Effect": "Deny"', '"Effect": "Allow", "Effect": "deny"'),
+    ("key_policy_is_scoped", allow(ANYBODY, conditions=FOR_OWN), '"Condition"', '"Condition": {}, "Condition"'),
+    ("key_policy_is_scoped", allow(ANYBODY, conditions=FOR_OWN), '"kms:C', '"kms:CallerAccount": "*", "kms:C'),
+    ("key_policy_is_scoped", allow(ANYBODY, Resource="x"), '"Resource": "x"', '"Resource": "*", "Resource": "x"'),
+    ("key_policy_is_scoped", allow({"AWS": ACCOUNT}), '"Statement"', '"Statement": [], "Statement"'),
+    ("key_policy_is_scoped", allow({"AWS": ACCOUNT}), '"Version"', '"Version": "2008-10-17", "Version"'),
+    ("key_policy_allows_encrypt", ALLOWED, '"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"'),
+    (
+        "key_policy_allows_encrypt",
+        {**DENIED, "Action": "kms:Foo"},
+        '"Action": "kms:Foo"',
+        '"Action": "*", "Action": "kms:Foo"',
+    ),
+    (
+        "key_policy_allows_encrypt",
+        {**DENIED, "Principal": LAMBDA},
+        '"Service": "lambda',
+        '"Service": "cloudtrail.amazonaws.com", "Service": "lambda',
+    ),
+    ("key_policy_allows_encrypt", {**DENIED, "Resource": "x"}, '"Resource": "x"', '"Resource": "*", "Resource": "x"'),
+    (
+        "key_policy_allows_encrypt",
+        {**DENIED, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        '"Bool"',
+        '"Bool": {}, "Bool"',
+    ),
+    ("key_policy_allows_decrypt", ALLOWED, '"Statement"', '"Statement": [], "Statement"'),
+    ("readers_can_decrypt", allow({"AWS": ROLE_ARN}), '"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"'),
+]
+
+
+@pytest.mark.parametrize(("rule", "more", "once", "twice"), TWICE)
+def test_whatever_stands_twice_may_say_either(rule: str, more: dict[str, Any], once: str, twice: str) -> None:
+    text = key_policy(ENCRYPT, DESCRIBE, DECRYPT, more)["policy"]
+    begin, _once, end = text.rpartition(once)
+    found = finding(rule, snapshot(key={"policy": begin + twice + end}), Settings(readers=(ROLE_ARN,)))
+    assert found.status == "unknown"
+    if rule.startswith("key_policy_allows"):
+        assert "twice in it" in found.message
+        assert "once" in found.remediation
+
+
+@pytest.mark.parametrize(
+    ("more", "once", "twice"),
+    [
+        (allow({"AWS": ACCOUNT}), '"Sid": "More"', '"Sid": "Less", "Sid": "More"'),
+        (allow({"AWS": ACCOUNT}), '"Action": "kms:*"', '"Action": "kms:Foo", "Action": "kms:*"'),
+        (allow({"AWS": ACCOUNT}), '"Statement"', '"Id": "1", "Id": "2", "Statement"'),
+        ({**DENIED, "Action": "kms:Foo"}, '"Principal"', '"Principal": 1, "Principal"'),
+    ],
+)
+def test_what_stands_twice_matters_only_where_it_could_change_something(
+    more: dict[str, Any], once: str, twice: str
+) -> None:
+    text = key_policy(ENCRYPT, DESCRIBE, DECRYPT, more)["policy"]
+    begin, _once, end = text.rpartition(once)
+    read = snapshot(key={"policy": begin + twice + end})
+    found = [finding(rule, read).status for rule in ("key_policy_is_scoped", "key_policy_allows_encrypt")]
+    assert found == ["pass", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"'),
+        ('"Action": "s3:PutObject"', '"Action": "s3:Foo", "Action": "s3:PutObject"'),
+        ('"Statement"', '"Statement": [], "Statement"'),
+    ],
+)
+def test_what_stands_twice_in_a_bucket_policy_may_say_either(once: str, twice: str) -> None:
+    assert once in BUCKET_POLICY
+    begin, _once, end = BUCKET_POLICY.rpartition(once)
+    found = finding("bucket_policy_accepts_key", snapshot(bucket={"policy": begin + twice + end}))
+    assert (found.status, "twice in it" in found.message) == ("unknown", True)
+
+
+def test_what_stands_twice_in_the_second_policy_of_a_key_may_say_either() -> None:
+    both = {**key_policy(ENCRYPT, DESCRIBE, DECRYPT), "ram_policy": '{"Statement": [{}], "Statement": []}'}
+    assert finding("key_policy_is_scoped", snapshot(key=both)).status == "unknown"

@@ -150,17 +150,17 @@ def test_oddities_become_warnings(policy: dict[str, Any], warnings: list[str]) -
 
 
 def test_elements_that_stand_twice_are_named() -> None:
-    """JSON leaves open which of them counts; the audit goes on with the last, as most readers do."""
+    """JSON leaves open which of them counts; the last is read, as most readers do."""
     text = (
         '{"Id": "x", "Id": "y", "Statement": [{"Effect": "Deny", "Sid": "a", "Effect": "Allow", "Principal": "*", '
         '"Action": "kms:*", "Resource": "*", "Condition": {"Bool": {"k": "true"}, "Bool": {"l": "true", "l": "a"}}}]}'
     )
     policy = parse(text)
     assert policy.warnings == (
-        "The element Id of the policy stands twice; the last one counts.",
-        'statement "a": Effect stands twice in it; the last one counts.',
-        'statement "a": Bool stands twice in it; the last one counts.',
-        'statement "a": l stands twice in it; the last one counts.',
+        "The element Id of the policy stands twice, and AWS does not document which counts.",
+        'statement "a": Effect stands twice in it, and AWS does not document which counts.',
+        'statement "a": Bool stands twice in it, and AWS does not document which counts.',
+        'statement "a": l stands twice in it, and AWS does not document which counts.',
     )
     assert (policy.statements[0].effect, [each.key for each in policy.statements[0].conditions]) == ("Allow", ["l"])
     assert (policy.repeated, policy.statements[0].repeated) == (("Id",), ("Effect", "Bool", "l"))

@@ -65,16 +65,16 @@ def test_refusals_name_the_statement(before: list[Any], wanted: Required, why: s
     assert str(raised.value) == f"The policy of {KEY} is left as it is: {why}"
 
 
-@pytest.mark.parametrize(
-    ("written", "repeated", "owner", "element"),
-    [
-        ('"Effect":"Allow"', '"Effect":"Deny","Effect":"Allow"', 'statement "Enable IAM User Permissions"', "Effect"),
-        ('{"AWS":', '{"AWS":"111122223333","AWS":', 'statement "Enable IAM User Permissions"', "AWS"),
-        ('"Statement":', '"Statement":[],"Statement":', "the policy", "Statement"),
-    ],
-)
+TWICE = [
+    ('"Effect":"Allow"', '"Effect":"Deny","Effect":"Allow"', 'statement "Enable IAM User Permissions"', "Effect"),
+    ('{"AWS":', '{"AWS":"111122223333","AWS":', 'statement "Enable IAM User Permissions"', "AWS"),
+    ('"Statement":', '"Statement":[],"Statement":', "the policy", "Statement"),
+]
+
+
+@pytest.mark.parametrize(("written", "repeated", "owner", "element"), TWICE)
 def test_what_stands_twice_is_not_written_back(written: str, repeated: str, owner: str, element: str) -> None:
-    """Only the last was read, and the others would be lost; while nothing is missing there is nothing to write."""
+    """Only the last was read, and the others would be lost."""
     text = parse(document(ROOT)).to_json().replace(written, repeated)
     with pytest.raises(MergeRefusedError) as raised:
         merge(parse(text), required())
@@ -82,6 +82,12 @@ def test_what_stands_twice_is_not_written_back(written: str, repeated: str, owne
         f"The policy of {KEY} is left as it is: in {owner} the element {element} stands twice, and only the last of "
         f"them could be written back. Write it once in {owner}, with all that it is to hold."
     )
+
+
+@pytest.mark.parametrize(("written", "repeated"), [each[:2] for each in TWICE[:2]])
+def test_where_nothing_is_missing_whatever_stands_twice_says_there_is_nothing_to_write(
+    written: str, repeated: str
+) -> None:
     complete = parse(parse(document(ROOT, USE, DESCRIBE)).to_json().replace(written, repeated, 1))
     assert merge(complete, required()) is complete
 
