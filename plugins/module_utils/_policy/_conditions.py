@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ._budget import CHARACTERS, STEPS_OF_A_VARIABLE
+from ._context_facts import TIME_KEYS
 from ._operators import OPERATORS, Matcher
 from ._patterns import (
     Context,
@@ -47,7 +48,9 @@ class Condition:
         kind = OPERATORS.get(base)
         self.is_null = operator == "Null"
         wanted = {value.lower() for value in values}
-        self.is_documented = bool(wanted) and wanted <= {"true", "false"} if self.is_null else kind is not None
+        # The page of the condition keys names these operators for times; how others spell a time, no page says.
+        is_fit = kind is not None and (self.folded_key not in TIME_KEYS or base.startswith(("Date", "Numeric")))
+        self.is_documented = bool(wanted) and wanted <= {"true", "false"} if self.is_null else is_fit
         self._wants_absence, self._wants_presence = "true" in wanted, "false" in wanted
         self.negated = kind is not None and kind.negated
         # Two tests that differ in their negation alone hang on one and the same comparison.

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 SERVICE = "cloudtrail.amazonaws.com"
 TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
-TIME_KEYS = ("aws:CurrentTime", "aws:EpochTime")
+# In lower case.
+TIME_KEYS = frozenset(("aws:currenttime", "aws:epochtime"))
 
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None

@@ -38,7 +38,7 @@ class Known:
         at, key = self.at and self.at.astimezone(timezone.utc), self.key
         replica = "REPLICA" if key and key.primary_arn else "PRIMARY"
         return {
-            "time": at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None,
+            "time": at.isoformat().replace("+00:00", "Z") if at else None,
             "epoch": str(int(at.timestamp())) if at else None,
             "key_spec": key.spec if key else None,
             "key_usage": key.usage if key else None,

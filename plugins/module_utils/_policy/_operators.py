@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from ._patterns import Pieces, UndocumentedError, arn_glob, glob, is_arn
@@ -98,6 +98,7 @@ def _number(text: str) -> float:
     return float(text)
 
 
+@lru_cache(maxsize=1024)
 def _moment(text: str) -> datetime:
     """A point in time, from a date or from epoch seconds."""
     date = _DATE.fullmatch(text)

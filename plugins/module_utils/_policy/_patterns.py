@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from ._context_facts import TIME_KEYS
+
 # A text, and whether its wildcards are wildcards (False: they came out of a variable).
 Pieces: TypeAlias = tuple[tuple[str, bool], ...]
 
@@ -113,7 +115,7 @@ def _value(body: str, context: Context) -> str | None:
         raise UndocumentedError
     key, default = written.groups()
     values = context.get(key.lower())
-    if values is None:
+    if values is None or key.lower() in TIME_KEYS:  # how a time is spelt there, no page says
         raise UnknownKeyError
     if len(values) > 1:  # multivalued keys "cannot" be used as variables
         raise UndocumentedError

@@ -43,12 +43,22 @@ def encrypt(**times: Any) -> dict[str, str]:
         ({"DateLessThan": {"aws:CurrentTime": BEFORE}}, "fail", "required", "DateLessThan aws:CurrentTime"),
         ({"DateGreaterThan": {"aws:CurrentTime": AFTER}}, "fail", "required", "DateGreaterThan aws:CurrentTime"),
         ({"DateGreaterThan": {"aws:CurrentTime": BEFORE}}, "pass", "required", "may encrypt"),
-        ({"DateLessThan": {"aws:CurrentTime": AFTER}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00. From then on"),
+        ({"DateLessThan": {"aws:CurrentTime": AFTER}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00. Then: "),
         ({"NumericLessThan": {"aws:EpochTime": "1798675200"}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00"),
         ({"DateLessThan": {"AWS:currenttime": AFTER}}, "fail", "advised", "at 2026-12-31T00:00:00+00:00"),
-        ({"DateNotEquals": {"aws:CurrentTime": AFTER}}, "pass", "required", "may encrypt"),
+        (
+            {"DateNotEquals": {"aws:CurrentTime": AFTER}},
+            "fail",
+            "advised",
+            "at 2026-12-31T00:00:00+00:00. Then: ",
+        ),
         ({"DateLessThan": {"aws:TokenIssueTime": AFTER}}, "fail", "required", "no such key"),
-        ({"DateLessThanEquals": {"aws:CurrentTime": NOON}}, "pass", "required", "may encrypt"),
+        (
+            {"DateLessThanEquals": {"aws:CurrentTime": NOON}},
+            "fail",
+            "advised",
+            "at 2026-11-23T12:00:00+00:00. Then: ",
+        ),
         ({"DateLessThan": {"aws:CurrentTime": "soon"}}, "unknown", "required", "cannot be told"),
     ],
 )
@@ -177,3 +187,74 @@ def test_that_time_passes_makes_no_trail_stale() -> None:
     read = snapshot(key=encrypt(DateLessThan={"aws:CurrentTime": AFTER}))
     assert finding("trail_is_delivering", read).status == "pass"
     assert finding("key_is_usable", read).status == "pass"
+
+
+T = "2027-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("times", "status"),
+    [
+        ({"DateEquals": {"aws:CurrentTime": T}}, "fail"),
+        ({"NumericEquals": {"aws:EpochTime": "1800000000"}}, "fail"),
+        (
+            {
+                "DateGreaterThan": {"aws:CurrentTime": "2027-01-01T00:00:00.1Z"},
+                "DateLessThan": {"aws:CurrentTime": "2027-01-01T00:00:01Z"},
+            },
+            "fail",
+        ),
+        (
+            {
+                "NumericGreaterThanEquals": {"aws:EpochTime": "1800000000"},
+                "NumericLessThan": {"aws:EpochTime": "1800000001"},
+            },
+            "fail",
+        ),
+        (
+            {
+                "NumericGreaterThan": {"aws:EpochTime": "1800000000"},
+                "NumericLessThanEquals": {"aws:EpochTime": "1800000001"},
+            },
+            "fail",
+        ),
+        ({"DateGreaterThan": {"aws:CurrentTime": T}, "DateLessThan": {"aws:CurrentTime": T}}, "pass"),
+        ({"StringLike": {"aws:CurrentTime": "2027-*"}}, "unknown"),
+        ({"StringNotLike": {"aws:CurrentTime": "2026-*"}}, "unknown"),
+        ({"StringLike": {"aws:EpochTime": "18*"}}, "unknown"),
+        ({"StringEquals": {"aws:CurrentTime": T}}, "unknown"),
+        ({"BinaryEquals": {"aws:EpochTime": "eHg="}}, "unknown"),
+        ({"ForAnyValue:StringLikeIfExists": {"AWS:EpochTime": "18*"}}, "unknown"),
+        ({"StringNotEquals": {"aws:ResourceAccount": "${aws:EpochTime}"}}, "unknown"),
+        ({"StringEquals": {"aws:ResourceAccount": "${AWS:CURRENTTIME}"}}, "unknown"),
+    ],
+)
+def test_a_key_that_opens_at_any_time_is_found_or_unknown(times: dict[str, Any], status: str) -> None:
+    opened = {**OPENED, "Condition": times}
+    read = snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, opened))
+    assert finding("key_policy_is_scoped", read).status == status
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_time_that_is_compared_as_text_tells_nothing(effect: str) -> None:
+    by = {"StringLike": {"aws:CurrentTime": "2026*" if effect == "Allow" else "2027*"}}
+    other = {**ENCRYPT, "Sid": "Timed", "Effect": effect, "Condition": {**SCOPE, **by}}
+    others = [ENCRYPT, other] if effect == "Deny" else [other]
+    assert finding("key_policy_allows_encrypt", snapshot(key=key_policy(*others, DESCRIBE))).status == "unknown"
+
+
+def test_a_deny_by_the_time_as_text_closes_nothing_and_shuts_nothing_for_sure() -> None:
+    closed = {**LOST, "Action": ["kms:*"], "Condition": {"StringLike": {"aws:CurrentTime": "2026-*"}}}
+    always = {name: value for name, value in OPENED.items() if name != "Condition"}
+    read = snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, always, closed))
+    assert finding("key_policy_is_scoped", read).status == "unknown"
+    ended = {**LOST, "Action": "s3:PutObject", "Condition": {"StringNotLike": {"aws:CurrentTime": "2026*"}}}
+    of_bucket = BUCKET_POLICY[:-2] + ", " + policy(ended).partition("[")[2]
+    assert finding("bucket_policy_accepts_key", snapshot(bucket={"policy": of_bucket})).status == "unknown"
+
+
+@pytest.mark.parametrize("milliseconds", [0, 200, 999])
+def test_a_window_that_ends_within_the_second_of_reading(milliseconds: int) -> None:
+    until = f"2026-11-23T12:00:00.{milliseconds:03}Z"
+    read = snapshot(key=encrypt(DateLessThanEquals={"aws:CurrentTime": until}))
+    assert finding("key_policy_allows_encrypt", read).status == "fail"
