@@ -23,12 +23,11 @@ from .._policy import (
     Locations,
     Outcome,
     Policy,
-    Request,
     acl_calls,
     answer,
     digest_calls,
     folder_of,
-    has_unknown,
+    hangs_on_ids,
     log_calls,
     naming_accounts,
     of_accounts_alone,
@@ -195,7 +194,7 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         accounts = of_accounts_alone(policy, request)
         if accounts:
             return _not_of_this_region(subject, call, ", ".join(each.label for each in accounts))
-    if decision.outcome is Outcome.INDETERMINATE and _hangs_on_ids(decision, request):
+    if decision.outcome is Outcome.INDETERMINATE and any(hangs_on_ids(each, request) for each in decision.statements):
         return _of_unknown_ids(subject, decision, _above(folder).rpartition("/")[0].removeprefix(f"{name}/"))
     return as_result(
         policy,
@@ -230,14 +229,6 @@ def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
         f"In {labels}, name the service cloudtrail.amazonaws.com in the place of these accounts, which works for every "
         f"region, with the condition that aws:SourceArn is {subject.trail.arn}.",
         {"outcome": Outcome.IMPLICIT_DENY.name.lower(), "statements": [], "reason": reason},
-    )
-
-
-def _hangs_on_ids(decision: Decision, request: Request) -> bool:
-    """Whether a statement leaves it open because nobody knows which ids the request's resource has."""
-    resources = [each.resources for each in decision.statements if each.resources]
-    return has_unknown(request.resource) and any(
-        each.cover(request.resource, request.keys) is None for each in resources
     )
 
 

@@ -131,6 +131,7 @@ _OF_SERVICES = (
 )
 # What no service needs that may use a key: grants are how many of them use it.
 _OF_OWNERS = tuple(action for action in ADMINISTRATION if not action.endswith("Grant"))
+_OF_USERS = tuple(action for action in USE + ADMINISTRATION if action not in _OF_OWNERS)
 _Call: TypeAlias = tuple[Request, tuple[str, ...]]
 # Nearest to an allow first.
 SEVERITY = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
@@ -234,27 +235,21 @@ def _unproven(subject: Subject, key: Key, policy: Policy) -> dict[str, str]:
     """
     proof = Proof(policy, key.arn)
     found: dict[str, str] = {}
-    for outsiders in _outsiders(subject, key, policy):
+    for outsiders in _outsiders(subject, key):
         is_asked = subject.budget.spend(policy.weight[0] + len(outsiders.actions) * len(policy.statements))
         open_to = proof.open_to(outsiders) if is_asked else policy.statements
         found = {**{statement.label: outsiders.remedy for statement in open_to}, **found}
     return found
 
 
-def _outsiders(subject: Subject, key: Key, policy: Policy) -> Iterator[Outsiders]:
-    """All kinds of callers from outside."""
+def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
+    """All kinds of callers from outside, with any encryption context: not only logs are under a key."""
     reader = _reader(subject, key, f"arn:{key.arn.split(':')[1]}:iam::000000000000:role/stranger", key.arn)
     service = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
     of_principals, of_services = _told(reader, _OF_PRINCIPALS), _told(service, _OF_SERVICES)
     own = {**of_services, "aws:PrincipalServiceName": SERVICE}
-    logs = [_context_of_log(subject, file) for file in _objects(subject, policy, subject.budget)]
-    contexts: list[tuple[Context, tuple[str, ...], tuple[str, ...]]] = [
-        *((log, _OF_LOGS, _OF_LOGS) for log in logs),
-        ({}, _OF_OTHERS, tuple(action for action in _OF_OTHERS if action not in _OF_OWNERS)),
-    ]
-    for context, actions, uses in contexts:
-        yield of_others(actions, {**of_principals, **context})
-        yield of_any_service(uses, {**of_services, **context})
+    yield of_others(USE + ADMINISTRATION, of_principals)
+    yield of_any_service(_OF_USERS, of_services)
     yield of_administrators(_OF_OWNERS, of_services)
     yield of_cloudtrail(_ENCRYPTION, own)
     yield of_cloudtrail_itself(ADMINISTRATION, own)
@@ -412,16 +407,17 @@ def _foreign_callers(subject: Subject, key: Key, strangers: Strangers, budget: B
         other = _choosing(readers[0], _OF_ANY_CALL)
         for organization, way in product(organizations, ways):
             carried = {**organization, **way}
-            yield from ((_carrying(reader, carried), _OF_LOGS) for reader in readers)
+            of_logs = readers if way is not _WITHOUT_LOGS else ()
+            yield from ((_carrying(reader, carried), _OF_LOGS) for reader in of_logs)
             yield _carrying(other, carried), _OF_OTHERS
 
 
 def _objects(subject: Subject, policy: Policy, budget: Budget) -> list[str]:
-    """What logs are encrypted with, as far as the policy tells it apart.
+    """What logs and digests are encrypted with, as far as the policy tells it apart.
 
     Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
     """
-    files = [file for each in subject.locations for file in each.encryption_contexts(bucket_key=False)]
+    files = [folder.file for each in subject.locations for folder in chain(each.logs(), each.digests())]
     groups = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
     return [group[0] for group in groups]
 

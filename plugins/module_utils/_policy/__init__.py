@@ -25,12 +25,13 @@ from ._delivery import (
     spare_calls,
 )
 from ._document import Policy, PolicyError, Statement, parse, to_json
+from ._explain import hangs_on_ids
 from ._known import NOTHING_KNOWN, Known
 from ._locations import ANY_ORGANIZATION, Locations, folder_of
 from ._merge import MergeRefusedError, Required, merge, new_key_policy
 from ._operators import moment_of
 from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
-from ._patterns import Context, has_unknown, has_variable, is_arn, readable
+from ._patterns import Context, has_variable, is_arn, readable
 from ._principals import Caller, Principals, account_of
 from ._request import Outcome, Request
 from ._requests import reader_request, service_request, write_request
@@ -83,7 +84,7 @@ __all__ = [
     "digest_calls",
     "distinct",
     "folder_of",
-    "has_unknown",
+    "hangs_on_ids",
     "has_variable",
     "is_administrators",
     "is_arn",

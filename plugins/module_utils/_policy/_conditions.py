@@ -19,6 +19,7 @@ from ._context_facts import TIME_KEYS
 from ._operators import OPERATORS, Matcher
 from ._patterns import (
     Context,
+    Pieces,
     UndocumentedError,
     UnknownKeyError,
     any_of,
@@ -61,8 +62,8 @@ class Condition:
         # What has the very characters that stand for unknown ones is like no name that is known.
         known = [value for value in values if not has_unknown(value)]
         self._templates = [value for value in known if filled and has_variable(value)]
-        plain = [value for value in known if not (filled and has_variable(value))]
-        self._is_clear = len(plain) == len(values)
+        self._plain = plain = [value for value in known if not (filled and has_variable(value))]
+        self._is_clear = len(known) == len(values)
         self._exact, self._matchers = _compile(self._make, plain)
         self._fold = kind is not None and kind.ignores_case
         # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
@@ -172,8 +173,7 @@ class Condition:
         """Whether a value in which some characters are unknown may be like one of the policy's values."""
         if not self._is_clear:
             return lambda _value: True
-        texts = (value.lower() if self._fold else value for value in self.values)
-        return any_of((perhaps_glob(((text, self._has_wildcards),)) for text in texts), ignores_case=self._fold)
+        return self._like_one(*(pieces_of(value.lower() if self._fold else value) for value in self._plain))
 
     def _filled(self, template: str, context: Context) -> Matcher:
         return lambda value: self._template_matches(template, value, context)
@@ -184,9 +184,17 @@ class Condition:
         if pieces is None or self._make is None or shortest(pieces) > len(value.lower()):
             return False
         compared = self._make(pieces)
-        if isinstance(compared, str):
-            return compared == (value.lower() if self._fold else value)
-        return compared(value)
+        folded = value.lower() if self._fold else value
+        if compared == folded if isinstance(compared, str) else compared(value):
+            return True
+        if has_unknown(value) and self._like_one(pieces)(folded):
+            raise UndocumentedError
+        return False
+
+    def _like_one(self, *texts: Pieces) -> Callable[[str], bool]:
+        """Whether a value in which some characters are unknown may be like one of these texts."""
+        compared = (tuple((text, wild and self._has_wildcards) for text, wild in pieces) for pieces in texts)
+        return any_of(map(perhaps_glob, compared), ignores_case=self._fold)
 
 
 def split_operator(operator: str) -> tuple[str, str, bool]:

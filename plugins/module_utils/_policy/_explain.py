@@ -15,11 +15,13 @@ from ._cures import cure, exemption, settling
 from ._document import Policy, Statement
 from ._evaluate import Application, outcome_of
 from ._near_miss import failures, nearest
-from ._patterns import has_unknown, readable
+from ._patterns import Context, as_if_named, has_unknown, readable
 from ._principals import Covers
 from ._request import Outcome, Request
 from ._words import call, carried, listing, quoted, written
 
+# The parts of a file's ARN that nobody knows.
+_IDS, _NAMES = "ids", "dates, times and unique strings"
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]
 Deciding: TypeAlias = tuple[list[Application], Words]
@@ -106,9 +108,10 @@ def _open(first: Application, request: Request) -> Words:
             _sentence(settling(first.statement, condition, request) if exempted else replaced),
         )
     if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR and not first.statement.malformed:
+        parts = _IDS if hangs_on_ids(first.statement, request) else _NAMES
         return (
-            f"{whether} hangs on which ids stand in {readable(request.resource)}, and that is not known.",
-            _sentence(exempted or f"in {first.statement.label}, {_without_ids(first.statement)}"),
+            f"{whether} hangs on which {parts} stand in {readable(request.resource)}, and that is not known.",
+            _sentence(exempted or f"in {first.statement.label}, {_without(parts, first.statement)}"),
         )
     return (
         f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
@@ -116,10 +119,16 @@ def _open(first: Application, request: Request) -> Words:
     )
 
 
-def _without_ids(statement: Statement) -> str:
-    """How a statement is made to allow the same of every id."""
+def hangs_on_ids(statement: Statement, request: Request) -> bool:
+    """Whether it stays open what the statement says for want of ids, as of a file whose name is known."""
+    name, resources = as_if_named(request.resource), statement.resources
+    return has_unknown(name) and resources is not None and resources.cover(name, request.keys) is None
+
+
+def _without(parts: str, statement: Statement) -> str:
+    """How a statement is made to allow the same whatever stands in these parts of a name."""
     is_negated = "NotResource" in statement.document
-    return "take the ids out of its NotResource" if is_negated else "replace the ids in its Resource by *"
+    return f"take the {parts} out of its NotResource" if is_negated else f"replace the {parts} in its Resource by *"
 
 
 def _identity_open(applied: Sequence[Application], request: Request) -> Words:
@@ -181,8 +190,11 @@ def _ignorance(condition: Condition, request: Request) -> str:
         return f"nothing tells whether the request carries that key; its value is {quoted(perhaps)} if it does"
     if request.keys.get(condition.folded_key) is None:
         return "nothing tells whether the request carries that key, and with what value"
-    if any(map(has_unknown, request.keys.get(condition.folded_key) or ())):
-        return f"which ids stand in {carried(condition, request)} is not known"
+    values = request.keys.get(condition.folded_key) or ()
+    if any(map(has_unknown, values)):
+        named = [*map(as_if_named, values)]
+        is_of_ids = any(map(has_unknown, named)) and condition.holds(Context({condition.key: named}, ("*",))) is None
+        return f"which {_IDS if is_of_ids else _NAMES} stand in {carried(condition, request)} is not known"
     return f"AWS does not document how that compares with {carried(condition, request)}"
 
 

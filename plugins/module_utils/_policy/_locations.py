@@ -14,19 +14,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ._known import NOTHING_KNOWN, Known
-from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT
+from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT, ANY_OF_TIME, ANY_OF_UNIQUE
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
 ANY_MEMBER = ANY_DIGIT * 12
 # They stand for every organization, by how long its id is (Organizations API reference, Organization, Id).
 ANY_ORGANIZATION = tuple(f"o-{ANY_LETTER_OR_DIGIT * length}" for length in range(10, 33))
 
+# When a file is written, and what makes its name unique, no trail tells: they stand for every file of a folder. A log
+# file is of a minute, a digest file of a second; the unique string has 16 characters (the pages named above).
+_DAY, _MINUTE, _SECOND = (
+    text.replace("-", ANY_OF_TIME) for text in ("20--/--/--", "20------T----Z", "20------T------Z")
+)
+_UNIQUE = ANY_OF_UNIQUE * 16
 _LOGS, _DIGESTS = "CloudTrail", "CloudTrail-Digest"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """One folder of a trail: its path below the bucket, the ARN of a file in it, and the region the file is of."""
+    """One folder of a trail: its path below the bucket, the ARN of any file in it, and the region the file is of."""
 
     path: str
     file: str
@@ -101,16 +107,16 @@ class Locations:
         return [(self.organization_id, self.account), (self.organization_id, ANY_MEMBER)]
 
     def _logs_of(self, organization: str | None, account: str, region: str) -> Folder:
-        name = f"{account}_{_LOGS}_{region}_20260101T0000Z_0123456789abcdef.json.gz"
+        name = f"{account}_{_LOGS}_{region}_{_MINUTE}_{_UNIQUE}.json.gz"
         return self._folder(self._path(organization, account, _LOGS, region), name, region)
 
     def _digests_of(self, organization: str | None, account: str, region: str) -> Folder:
         _arn, _partition, _service, home, _account, trail = self.trail_arn.split(":", 5)
-        name = f"{account}_{_DIGESTS}_{region}_{trail.removeprefix('trail/')}_{home}_20260101T000000Z.json.gz"
+        name = f"{account}_{_DIGESTS}_{region}_{trail.removeprefix('trail/')}_{home}_{_SECOND}.json.gz"
         return self._folder(self._path(organization, account, _DIGESTS, region), name, region)
 
     def _folder(self, path: str, name: str, region: str) -> Folder:
-        return Folder(path, f"{self.bucket_arn}/{path}/2026/01/01/{name}", region)
+        return Folder(path, f"{self.bucket_arn}/{path}/{_DAY}/{name}", region)
 
     def _path(self, *parts: str | None) -> str:
         return "/".join(part for part in (self.bucket_prefix, "AWSLogs", *parts) if part)

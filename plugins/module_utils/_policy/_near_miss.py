@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from .._printable import in_quotes
 from ._conditions import Condition
 from ._document import Policy, Statement
-from ._patterns import readable
+from ._patterns import as_if_named, readable
 from ._principals import Covers, Principals
 from ._request import Request
 from ._words import carried, quoted, written
@@ -174,7 +174,13 @@ def _of_resource(statement: Statement, request: Request) -> Failure | None:
         return _mistake("Resource", swapped, meant, right)
     element = "NotResource" if "NotResource" in statement.document else "Resource"
     why = f"its {element} does not cover {resource}, but {quoted(resources.values)}"
-    return Failure(why, f"add {resource} to its Resource")
+    return Failure(why, f"add {_to_add(request.resource)} to its Resource")
+
+
+def _to_add(resource: str) -> str:
+    """What a Resource should name: where it is any file of a folder, all of them."""
+    is_any_file = as_if_named(resource) != resource
+    return readable(f"{resource.rpartition('/20')[0]}/*" if is_any_file else resource)
 
 
 def _of_condition(condition: Condition, request: Request) -> Failure:

@@ -23,7 +23,20 @@ _SPECIAL = ("*", "?", "$")
 # They stand in a name for characters that nobody knows: a digit, and a lower-case letter or digit. No policy should
 # hold them (they are of Unicode's private use area), so that what is like them is like all that they stand for.
 ANY_DIGIT, ANY_LETTER_OR_DIGIT = "\ue000", "\ue001"
-_READABLE = {re.compile(f"o-{ANY_LETTER_OR_DIGIT}+"): "ORGANIZATION_ID", re.compile(f"{ANY_DIGIT}+"): "ACCOUNT_ID"}
+# The same in the name of a file: a digit of its date or time, and a letter of either case or digit of the string that
+# makes it unique.
+ANY_OF_TIME, ANY_OF_UNIQUE = "\ue002", "\ue003"
+_UNKNOWN = re.compile(f"[{ANY_DIGIT}{ANY_LETTER_OR_DIGIT}{ANY_OF_TIME}{ANY_OF_UNIQUE}]")
+_OF_FILES = re.compile(f"[{ANY_OF_TIME}{ANY_OF_UNIQUE}]")
+# The words for files are those of the CloudTrail user guide, "CloudTrail log file name format".
+_READABLE = {
+    re.compile(f"o-{ANY_LETTER_OR_DIGIT}+"): "ORGANIZATION_ID",
+    re.compile(f"{ANY_DIGIT}+"): "ACCOUNT_ID",
+    re.compile("20--/--/--".replace("-", ANY_OF_TIME)): "YYYY/MM/DD",
+    re.compile("20------T----Z".replace("-", ANY_OF_TIME)): "YYYYMMDDTHHmmZ",
+    re.compile("20------T------Z".replace("-", ANY_OF_TIME)): "YYYYMMDDTHHmmssZ",
+    re.compile(f"{ANY_OF_UNIQUE}+"): "UniqueString",
+}
 ARN_PARTS = 6
 _groups = itertools.count()
 
@@ -146,22 +159,28 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
 
 def perhaps_glob(pieces: Pieces) -> re.Pattern[str]:
     """A pattern for every name that may be like the text, whatever stands where the name has ANY_... characters."""
-    tokens = (re.sub("[a-z0-9]", _or_unknown, token) for token in _tokens(pieces))
+    tokens = (re.sub("[A-Za-z0-9]", _or_unknown, token) for token in _tokens(pieces))
     return re.compile(_expression(tokens, "."), re.DOTALL)
 
 
 def _or_unknown(character: re.Match[str]) -> str:
-    unknown = ANY_LETTER_OR_DIGIT + ANY_DIGIT if character[0].isdigit() else ANY_LETTER_OR_DIGIT
-    return f"[{character[0]}{unknown}]"
+    digit = ANY_DIGIT + ANY_OF_TIME if character[0].isdigit() else ""
+    letter_or_digit = "" if character[0].isupper() else ANY_LETTER_OR_DIGIT
+    return f"[{character[0]}{digit}{letter_or_digit}{ANY_OF_UNIQUE}]"
 
 
 def has_unknown(name: str) -> bool:
     """Whether the name has ANY_... characters."""
-    return ANY_DIGIT in name or ANY_LETTER_OR_DIGIT in name
+    return not name.isascii() and _UNKNOWN.search(name) is not None
+
+
+def as_if_named(name: str) -> str:
+    """The name of some file, of which nothing but ids is unknown."""
+    return _OF_FILES.sub("0", name)
 
 
 def readable(name: str) -> str:
-    """The name with words in place of the ids that nobody knows."""
+    """The name with words in place of what nobody knows."""
     for pattern, words in _READABLE.items():
         name = pattern.sub(words, name)
     return name

@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._l
     Locations,
     folder_of,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import has_unknown, readable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     acl_request,
@@ -35,8 +35,8 @@ UNKNOWN = None
 ABSENT = ()
 ROLE = "arn:aws:iam::444455556666:role/path/reader"
 LOG_FILE = (
-    "arn:aws:s3:::logs/audit/AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/01/"
-    "111122223333_CloudTrail_us-east-1_20260101T0000Z_0123456789abcdef.json.gz"
+    "arn:aws:s3:::logs/audit/AWSLogs/111122223333/CloudTrail/us-east-1/YYYY/MM/DD/"
+    "111122223333_CloudTrail_us-east-1_YYYYMMDDTHHmmZ_UniqueString.json.gz"
 )
 TABLES = [
     table.SERVICE_FACTS,
@@ -217,7 +217,7 @@ def test_who_asks_for_what(
     """Principal, action, resource and its owner."""
     request_ = make()
     assert (request_.principal, request_.action) == (principal, action)
-    assert (request_.resource, request_.account) == (resource, account)
+    assert (readable(request_.resource), request_.account) == (resource, account)
     assert request_.identity_allows is None
 
 

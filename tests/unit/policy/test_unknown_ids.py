@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Names, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
@@ -22,6 +23,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._l
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import (
     ANY_DIGIT,
     ANY_LETTER_OR_DIGIT,
+    ANY_OF_TIME,
+    ANY_OF_UNIQUE,
     Context,
     has_unknown,
     readable,
@@ -39,8 +42,8 @@ def _without_resource(**elements: str) -> dict[str, Any]:
 
 
 OF_ANY_ACCOUNT = (
-    f"{BUCKET}/AWSLogs/ORGANIZATION_ID/ACCOUNT_ID/CloudTrail/us-east-1/2026/01/01/"
-    "ACCOUNT_ID_CloudTrail_us-east-1_20260101T0000Z_0123456789abcdef.json.gz"
+    f"{BUCKET}/AWSLogs/ORGANIZATION_ID/ACCOUNT_ID/CloudTrail/us-east-1/YYYY/MM/DD/"
+    "ACCOUNT_ID_CloudTrail_us-east-1_YYYYMMDDTHHmmZ_UniqueString.json.gz"
 )
 
 
@@ -69,7 +72,7 @@ OF_ANY_ACCOUNT = (
             ALLOW | {"Resource": f"{BUCKET}/AWSLogs/{OWNER}/*"},
             f'No statement allows s3:PutObject to {SERVICE}. The closest is statement "A": its Resource does not '
             f'cover {OF_ANY_ACCOUNT}, but "{BUCKET}/AWSLogs/{OWNER}/*".',
-            f'In statement "A", add {OF_ANY_ACCOUNT} to its Resource.',
+            f'In statement "A", add {OF_ANY_ACCOUNT.partition("/YYYY")[0]}/* to its Resource.',
         ),
     ],
 )
@@ -117,6 +120,11 @@ def covers(pattern: str, name: str, *, negated: bool = False) -> bool | None:
         ("0", ANY_LETTER_OR_DIGIT, None),
         ("a", ANY_LETTER_OR_DIGIT, None),
         ("A", ANY_LETTER_OR_DIGIT, False),
+        ("0", ANY_OF_TIME, None),
+        ("a", ANY_OF_TIME, False),
+        ("a", ANY_OF_UNIQUE, None),
+        ("A", ANY_OF_UNIQUE, None),
+        ("-", ANY_OF_UNIQUE, False),
         ("/", ANY_LETTER_OR_DIGIT, False),
         ("a*", ANY_LETTER_OR_DIGIT, None),
         ("*.*", ANY_LETTER_OR_DIGIT, False),
@@ -155,3 +163,32 @@ def test_what_is_said_of_them_holds_for_each(pattern: str, name: str, letters: l
         for place, each in enumerate(name)
     )
     assert covers(pattern, name) in (None, covers(pattern, filled))
+
+
+@given(
+    operator=st.sampled_from(["StringLike", "StringNotLike", "StringEquals", "StringEqualsIgnoreCase", "ArnLike"]),
+    patterns=st.lists(st.text("aA0*?", max_size=4) | st.sampled_from(["${aws:username}", "*${aws:username}"])),
+    name=st.text(["a", "A", "0", ANY_OF_TIME, ANY_OF_UNIQUE], max_size=4),
+    digits=st.lists(st.sampled_from("01"), min_size=4, max_size=4),
+    letters=st.lists(st.sampled_from("aAb0"), min_size=4, max_size=4),
+)
+def test_what_a_condition_says_of_them_holds_for_each(
+    operator: str, patterns: list[str], name: str, digits: list[str], letters: list[str]
+) -> None:
+    prefix = "arn:aws:s3:::"
+    filled = "".join(
+        letters[place] if each == ANY_OF_UNIQUE else digits[place] if each == ANY_OF_TIME else each
+        for place, each in enumerate(name)
+    )
+    condition = Condition(operator, "k", tuple(prefix + each for each in patterns), variables=True)
+    said, of_one = (condition.holds(Context({"k": prefix + each, "aws:username": "a0"}, ())) for each in (name, filled))
+    assert said in (None, of_one)
+
+
+def test_a_variable_that_is_filled_tells_them_apart() -> None:
+    condition = Condition("StringLike", "k", ("${aws:username}/*", "x"), variables=True)
+    found = [
+        condition.holds(Context({"k": value, "aws:username": "a0"}, ()))
+        for value in (f"a0/{ANY_OF_TIME}", f"a{ANY_OF_TIME}/", f"b{ANY_OF_TIME}/")
+    ]
+    assert found == [True, None, False]
