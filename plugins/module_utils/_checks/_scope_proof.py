@@ -33,6 +33,9 @@ _SERVICE_NAME = re.compile(r"[a-z0-9.-]+")
 _OF_ARNS = frozenset((_ARN_AS_TEXT, _OF_CLOUDTRAIL))
 # Variables whose values the owner of the key has, and what stands for them here.
 _OWNERS = re.compile(r"\$\{aws:Resource(?:(Account)|OrgID)\}", re.IGNORECASE)
+# The same turned round: what the owner has is compared with what the caller has.
+_OWNED = {"aws:resourceaccount": _ACCOUNT, "aws:resourceorgid": _ORGANIZATION}
+_CALLERS = re.compile(r"\$\{([^},\s]+)\}")
 _TEXTS = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 _ARNS = ("ArnEquals", "ArnLike")
 Table: TypeAlias = Mapping[str, re.Pattern[str]]
@@ -132,14 +135,24 @@ class Proof:
         base = split_operator(condition.operator)[1].replace("Not", "", 1)
         text = outsiders.binding.get(condition.folded_key)
         is_arn_operator = base in _ARNS and text in _OF_ARNS
-        if text is None or not condition.values or not (base in _TEXTS or is_arn_operator):
+        is_turned = base in _TEXTS and _is_turned(condition, outsiders.binding)
+        if not is_turned and (text is None or not condition.values or not (base in _TEXTS or is_arn_operator)):
             return False
         # A negated operator holds without the key, so that a Deny of it denies then too.
         optional = condition.quantifier == "ForAllValues" or (condition.if_exists and not spares)
-        is_present = condition.folded_key in outsiders.always
+        is_present = condition.folded_key in outsiders.always or condition.folded_key == "aws:resourceaccount"
         if condition.negated != spares or (spares and condition.quantifier) or (optional and not is_present):
             return False
+        if is_turned or text is None:
+            return is_turned
         return _all_fix(condition.values, _ARN if is_arn_operator else text, self.key_arn.split(":")[4])
+
+
+def _is_turned(condition: Condition, binding: Table) -> bool:
+    """Whether it compares what the owner of the key has with nothing but variables for what the caller has."""
+    owned = _OWNED.get(condition.folded_key)
+    named = [_CALLERS.fullmatch(value) for value in condition.values]
+    return owned is not None and bool(named) and all(each and binding.get(each[1].lower()) is owned for each in named)
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What cannot be told of a policy: how it is said, and what is to be done."""
+"""What is open, and what is told and advised of it, where a policy is written in a way that few are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.checks.build import (
     key_policy,
     snapshot,
 )
-from tests.unit.checks.test_scope_proof import ANYBODY, CLOUDTRAIL, LAMBDA, allow
+from tests.unit.checks.test_scope_proof import ANYBODY, CLOUDTRAIL, LAMBDA, allow, status
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,54 @@ def test_what_stands_twice_in_a_bucket_policy_may_say_either(once: str, twice: s
 def test_what_stands_twice_in_the_second_policy_of_a_key_may_say_either() -> None:
     both = {**key_policy(ENCRYPT, DESCRIBE, DECRYPT), "ram_policy": '{"Statement": [{}], "Statement": []}'}
     assert finding("key_policy_is_scoped", snapshot(key=both)).status == "unknown"
+
+
+ITSELF = "${aws:PrincipalAccount}"
+
+
+@pytest.mark.parametrize("by", ["StringEquals", "StringLike", "ForAnyValue:StringEqualsIgnoreCase"])
+@pytest.mark.parametrize(
+    ("who", "owned", "key", "loose"),
+    [
+        (ANYBODY, "aws:ResourceAccount", "aws:PrincipalAccount", ACCOUNT),
+        (ANYBODY, "aws:ResourceAccount", "kms:CallerAccount", "${aws:ResourceAccount}"),
+        (ANYBODY, "aws:ResourceOrgID", "AWS:PrincipalOrgId", "${aws:ResourceOrgID}"),
+        (LAMBDA, "aws:ResourceAccount", "aws:SourceAccount", "${aws:SourceArn}"),
+        (LAMBDA, "aws:ResourceOrgID", "aws:SourceOrgID", "${aws:SourceOrgID,'o-abcdefghij'}"),
+    ],
+)
+def test_the_owner_compared_with_the_caller_closes_and_with_anything_else_does_not(
+    who: object, by: str, owned: str, key: str, loose: str
+) -> None:
+    caller = f"${{{key}}}"
+    assert status(allow(who, "kms:*", {by: {owned: caller}})) == "pass"
+    assert status(allow(who, "kms:*", {by: {owned: [caller, loose]}})) in ("fail", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "closes"),
+    [
+        ({"StringEqualsIfExists": {"aws:ResourceAccount": ITSELF}}, True),
+        ({"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount,'" + ACCOUNT + "'}"}}, False),
+        ({"StringEquals": {"aws:ResourceOrgID": ITSELF}}, False),
+        ({"StringLike": {"aws:ResourceAccount": f"{ITSELF}*"}}, False),
+        ({"StringNotEquals": {"aws:ResourceAccount": ITSELF}}, False),
+        ({"StringEqualsIfExists": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}, False),
+        ({"ForAllValues:StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}, False),
+        ({"StringEquals": {"aws:ResourceOrgPaths": "${aws:PrincipalOrgPaths}"}}, False),
+    ],
+)
+def test_the_owner_compared_with_the_caller_closes_only_where_both_are_sure_to_be_compared(
+    conditions: dict[str, Any], *, closes: bool
+) -> None:
+    assert (status(allow(ANYBODY, "kms:*", conditions)) == "pass") is closes
+
+
+@pytest.mark.parametrize(
+    ("values", "closes"), [(ITSELF, True), ([ITSELF, "${kms:CallerAccount}"], True), ([ITSELF, ACCOUNT], False)]
+)
+def test_a_deny_of_all_whose_account_is_not_the_owners_closes(values: object, *, closes: bool) -> None:
+    by = {"StringNotEquals": {"aws:ResourceAccount": values}}
+    less = {**DENIED, "Sid": "Less", "Principal": "*", "Condition": by}
+    read = snapshot(key=key_policy(DESCRIBE, allow(ANYBODY, "kms:Decrypt"), less))
+    assert (finding("key_policy_is_scoped", read).status == "pass") is closes
