@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task
 from tests.random.accounts import ACCOUNT, Case
 from tests.random.organizations import reordered
 from tests.random.trial import ORDERLESS, differences, first_difference, losses, orderless, state_of
-from tests.unit.enforce.lab import Lab, born_in
+from tests.unit.enforce.lab import Lab, born_in, kept_in
 
 
 class OrganizationTrial:
@@ -174,8 +174,9 @@ def _differing(planned: RunOutcome | str, done: RunOutcome | str) -> Iterator[st
     if [owner for owner, _key in planned.keys] != [owner for owner, _key in done.keys]:
         yield f"shared keys of check mode: {planned.keys}, of the run: {done.keys}"
     ones, others = _of_accounts(planned), _of_accounts(done)
-    born = {arn for each in others.values() for arn in born_in(each.changes)}
+    changes = [change for each in others.values() for change in each.changes]
+    keys = {"born": born_in(changes), "kept": kept_in(changes)}
     for account, planned_one in ones.items():
         if planned_one.errors and planned_one.errors == others[account].errors:
             continue  # it could not be read, neither time
-        yield from (f"in {account}: {each}" for each in differences(planned_one, others[account], born))
+        yield from (f"in {account}: {each}" for each in differences(planned_one, others[account], **keys))

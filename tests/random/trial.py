@@ -235,8 +235,8 @@ def task_of(options: Mapping[str, Any]) -> Task:
     )
 
 
-def differences(planned: Outcome | str, done: Outcome | str, born: Collection[str] = ()) -> Iterator[str]:
-    """Where check mode and run do not agree; `born` are keys that were created for other accounts."""
+def differences(planned: Outcome | str, done: Outcome | str, **others: Collection[str]) -> Iterator[str]:
+    """Where check mode and run do not agree; `others` names keys that other accounts changed."""
     if isinstance(planned, str) or isinstance(done, str):
         if planned != done:
             yield f"check mode says {planned}, the run {done}"
@@ -247,7 +247,7 @@ def differences(planned: Outcome | str, done: Outcome | str, born: Collection[st
     for name in ("refusals", "warnings"):
         if sorted(getattr(planned, name)) != sorted(getattr(done, name)):
             yield f"{name} of check mode: {getattr(planned, name)}, of the run: {getattr(done, name)}"
-    one, other = comparable(planned), comparable(done, *born)
+    one, other = comparable(planned, **others), comparable(done, **others)
     for name in one:
         if one[name] != other[name]:
             yield f"{name} of check mode and run differ: {first_difference(one[name], other[name])}"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
@@ -173,16 +173,16 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep))
 
 
-def comparable(outcome: Outcome, *born: str) -> dict[str, Any]:
+def comparable(outcome: Outcome, *, born: Collection[str] = (), kept: Collection[str] = ()) -> dict[str, Any]:
     """What check mode and run must agree on: changes, diff and the account afterwards.
 
-    Delivery stands aside, the status of the changes does, and the ARN of a new key is its placeholder; `born` are new
-    keys that another run has created.
+    Delivery stands aside, the status of the changes does, and the ARN of a new key is its placeholder. `born` are new
+    keys that another account or run has created, `kept` those whose deletion another account of the run cancels.
     """
     assert outcome.after is not None
     after = facts([outcome.after])
     del after["generated_at"]
-    kept = {change.resource for change in outcome.changes if change.operation == "CancelKeyDeletion"}
+    kept = kept_in(outcome.changes) | {*kept}
     for trail in after["accounts"][0]["trails"]:
         aside = {"trail_is_delivering", *(["key_rotation_enabled"] if trail["kms_key_arn"] in kept else [])}
         trail["findings"] = [found for found in trail["findings"] if found["rule"] not in aside]
@@ -206,6 +206,11 @@ def comparable_changes(changes: Iterable[Change]) -> dict[str, Any]:
 def born_in(changes: Iterable[Change]) -> set[str]:
     """The ARNs of the keys that are created."""
     return {change.resource for change in changes if change.operation == "CreateKey"}
+
+
+def kept_in(changes: Iterable[Change]) -> set[str]:
+    """The ARNs of the keys whose deletion is cancelled."""
+    return {change.resource for change in changes if change.operation == "CancelKeyDeletion"}
 
 
 def _unborn(told: object, keys: set[str]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def test_check_mode_is_the_run_and_a_second_run_writes_nothing(load: Callable[[s
     (arn,) = of_security(lab)
     assert comparable_changes(told.keys[0][1].changes) == comparable_changes(done.keys[0][1].changes)
     for account in TRAILS:
-        assert comparable(told.accounts[account]) == comparable(done.accounts[account], arn)
+        assert comparable(told.accounts[account]) == comparable(done.accounts[account], born=[arn])
         assert_works(aws_cli, lab.of(account), done.accounts[account])
     assert (verdicts(done), named(lab)) == (COMPLIANT, sorted(TRAILS.values()))
 
