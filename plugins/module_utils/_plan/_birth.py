@@ -56,7 +56,8 @@ def birth_tags(wish: KeyWish) -> dict[str, str]:
 def is_born_here(key: Key) -> bool:
     """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
     policy = _policy(key)
-    if policy is None or not policy.statements:
+    # What stands twice in a policy may say more than the document that was read.
+    if policy is None or not policy.statements or policy.readings != policy.statements:
         return False
     root, *others = policy.statements
     return _is_root(root, key) and bool(others) and all(_is_born_with(each.document) for each in others)
@@ -69,7 +70,10 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
     `readers` and these `administrators`, which a run has from its user, and else the account's own.
     """
     policy = _policy(key)
-    for statement in policy.statements if policy else ():
+    for statement in policy.readings if policy else ():
+        if statement.doubted and statement.effect == "Allow":
+            where = f"{listing(statement.doubted)} stands twice in its {statement.label.removeprefix('the ')}"
+            return f"{where}, so that nobody can tell whom that lets in"
         of_readers, of_administrators = (is_it(statement.document) for is_it in (is_readers, is_administrators))
         trusted = readers if of_readers else administrators if of_administrators else ()
         account = key.arn.split(":")[4]

@@ -158,8 +158,8 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
 
 
 def _is_odd(statement: Statement, known: Collection[Hashable]) -> bool:
-    """Whether a statement is somebody else's and not among those known."""
-    return not is_ours(statement.document) and meaning(statement.document) not in known
+    """Whether a statement is somebody else's and not among those known; of what stands twice in it nothing is known."""
+    return bool(statement.repeated) or not (is_ours(statement.document) or meaning(statement.document) in known)
 
 
 def _named(labels: Collection[str]) -> str:

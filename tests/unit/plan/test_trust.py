@@ -101,6 +101,48 @@ def test_whom_this_run_would_let_in_itself_is_trusted(statement: Any, settings: 
     assert planned.changes[0].operation == "CreateAlias"
 
 
+# What a key says twice, the last of which is harmless.
+TWICE = [
+    (
+        '"Principal": {"AWS": ["a',
+        '"Principal": "*", "Principal": {"AWS": ["a',
+        "Principal stands twice in its statement",
+    ),
+    ('"AWS": ["arn', '"AWS": "*", "AWS": ["arn', 'AWS stands twice in its statement "AwsBaselineCloudTrailReaders"'),
+    ('"Action": "kms:Decrypt"', '"Action": "kms:*", "Action": "kms:Decrypt"', "Action stands twice in its statement"),
+    ('"Condition": {"Null"', '"Condition": {}, "Condition": {"Null"', "Condition stands twice in its statement"),
+    ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', "Effect stands twice in its statement"),
+    ('"Statement": [', '"Statement": [{}], "Statement": [', "Statement stands twice in its policy"),
+]
+
+
+@pytest.mark.parametrize(("once", "twice", "says"), TWICE)
+def test_a_key_that_says_something_twice_is_neither_adopted_nor_taken_without_a_word(
+    once: str, twice: str, says: str
+) -> None:
+    begin, _once, end = build.policy(*BORN, _ours.readers_statement([build.ROLE_ARN])).rpartition(once)
+    left = replace(NOTHING, unaliased=(orphan(1, policy=begin + twice + end),))
+    planned = plan(build.snapshot(trail=BARE), Wish(key=KeyWish()), left)
+    assert says in str(planned.refusals)
+    assert "so that nobody can tell whom that lets in" in str(planned.refusals)
+    aliased = replace(orphan(1, policy=begin + twice + end), aliases=(KeyWish().alias,))
+    moved = plan(build.snapshot(trail=BARE), Wish(), KeyLookup(aliased))
+    assert says in str(moved.warnings)
+
+
+def test_a_deny_that_says_something_twice_lets_nobody_in_and_is_not_ours() -> None:
+    text = build.policy(*BORN, {**EVERYBODY, "Effect": "Deny"})
+    begin, once, end = text.rpartition('"Action"')
+    left = replace(NOTHING, unaliased=(orphan(1, policy=f'{begin}"Action": "x", {once}{end}'),))
+    assert plan(build.snapshot(trail=BARE), Wish(key=KeyWish()), left).changes[0].operation == "CreateKey"
+
+
+def test_what_a_statement_of_ours_says_twice_does_not_go() -> None:
+    present = PRESENT.replace('"Action": "kms:Decrypt"', '"Action": "kms:Foo", "Action": "kms:Decrypt"')
+    refused = str(restoring(build.policy(*WHOLE), present, present).refusals)
+    assert 'no enforcement writes (statement "AwsBaselineCloudTrailReaders")' in refused
+
+
 def test_of_many_strangers_the_message_names_some() -> None:
     many = [f"arn:aws:iam::{number:012}:root" for number in range(500)]
     (refused,) = adopting(_ours.readers_statement(many)).refusals
