@@ -16,18 +16,22 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
     PREFIX,
+    SPEC,
     MembersError,
     VariablesError,
     from_variables,
     mark,
+    options,
     read_request,
     refuse_strategy,
+    refuse_unknown,
 )
 
 # The others of a run may come by module_defaults of their group.
 _OPTIONS = {
     "variables": {"type": "str", "choices": [PREFIX], "required": True},
     "mode": {"type": "str", "choices": ["audit", "enforce", "restore"]},
+    "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
 }
 
 
@@ -37,11 +41,14 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the pass in which the host is marked."""
+        """Return the pass in which the host is marked, or the options that are asked for by their names."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            _check(self._task.args)
+            names = _checked(self._task.args)["names"]
+            if names:
+                refuse_unknown(variables)
+                return {**result, "changed": False, "options": options(variables, self._templar, names)}
             if len(variables["ansible_play_batch"]) > 1:
                 refuse_strategy(self._task.get_play().strategy)
             given = from_variables(self._task.args, variables, self._templar)
@@ -54,7 +61,10 @@ class ActionModule(ActionBase):
         return {**result, "changed": False, "pass": self._task._uuid}
 
 
-def _check(given: Mapping[str, Any]) -> None:
-    own = {name: value for name, value in given.items() if name in _OPTIONS}
-    if wrong := ArgumentSpecValidator(_OPTIONS).validate(own).error_messages:
-        raise VariablesError(" ".join(wrong))
+def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in arguments.items() if name in _OPTIONS}
+    checked = ArgumentSpecValidator(_OPTIONS).validate(own)
+    if checked.error_messages:
+        raise VariablesError(" ".join(checked.error_messages))
+    validated: dict[str, Any] = checked.validated_parameters
+    return validated

@@ -19,13 +19,11 @@ from ..plugin_utils._hosts import (
     JOIN,
     Member,
     VariablesError,
-    failures,
+    failing_accounts,
     from_variables,
-    joined,
     leave,
     own_options,
     parts_of_hosts,
-    without_organization_trail,
 )
 from ..plugin_utils._reports import (
     JoinError,
@@ -39,7 +37,7 @@ from ..plugin_utils._reports import (
     refuse_one_place,
     reserved,
 )
-from ..plugin_utils._terminal import display, is_for_people, render, show
+from ..plugin_utils._terminal import Screen, display, render
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, JoinError, ReservedError, VariablesError)
 
@@ -58,10 +56,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
 
     def _join(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        given = {**self._task.args, "mode": JOIN}
-        if given.get("variables"):
-            given = from_variables(given, variables, self._templar)
-        own = own_options(given, [JOIN])
+        arguments = from_variables({**self._task.args, "mode": JOIN}, variables, self._templar)
+        own = own_options(arguments, [JOIN])
         refuse_one_place(own, {})
         with reserved(places(own, variables), [], str(self._task.get_play()._uuid)) as keep:
             audit = joined_reports(own["audits"], now := datetime.now(timezone.utc))
@@ -74,18 +70,14 @@ class ActionModule(ActionBase):
 
     def _tell(self, own: Mapping[str, Any], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
-        if is_for_people(no_log=self._task.no_log):
-            show(partial(render, audit))
-        failing = joined(
-            failures(audit, own["fail_on"]),
-            without_organization_trail(audit) if own["require_organization_trail"] else {},
-        )
+        screen = Screen(no_log=self._task.no_log)
+        screen.show(partial(render, audit))
+        failing = failing_accounts(own, audit)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([Member(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
         result |= publish(own, audit, variables, self._connection)
         for folder in folders(own, variables)[1:]:
-            if is_for_people(no_log=self._task.no_log):
-                display.display(printable(f"Reports   {folder}/"))
+            screen.say(f"Reports   {folder}/")
         return result

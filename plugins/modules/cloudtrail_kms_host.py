@@ -51,6 +51,12 @@ options:
     type: str
     choices: [audit, enforce, restore]
     default: audit
+  names:
+    description:
+      - The options that are returned in RV(options), so far as their O(variables) are set. With it no host is marked.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_run
 """
@@ -78,7 +84,12 @@ pass:
   description:
     - What tells this include, iteration of a loop or use of the role from every other, by which
       M(aws_baseline.cloudtrail.cloudtrail_kms_run) finds the marks.
-  returned: success
+  returned: when O(names) is empty
   type: str
   sample: 02420a00-0002-2c1c-1b1e-0000000000aa
+options:
+  description: The options of O(names) for which variables are set, in their types.
+  returned: when O(names) is not empty
+  type: dict
+  sample: {"require_organization_trail": false}
 """

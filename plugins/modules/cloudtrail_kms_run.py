@@ -51,11 +51,6 @@ options:
       - Any other variable under the prefix, of any of O(hosts), is refused with the names that it may be meant for.
     type: str
     choices: [cloudtrail_kms_]
-  names:
-    description: The options that O(mode=options) is to return, so far as their O(variables) are set.
-    type: list
-    elements: str
-    default: []
   new_bucket:
     description:
       - The role's own. Whether the bucket of C(create_trail) is created between check mode and run, see
@@ -66,9 +61,8 @@ options:
       - V(audit) reads and judges, V(enforce) changes what does not comply as well.
       - In an audit the options that only an enforcement knows are left aside, so that one set of them serves both.
       - V(restore) enforces what the files in C(restore) hold, and fails without one.
-      - V(options) runs nothing, and returns what the variables of O(names) come to.
     type: str
-    choices: [audit, enforce, restore, options]
+    choices: [audit, enforce, restore]
     default: audit
   hosts:
     description:
@@ -199,9 +193,4 @@ added_up:
   returned: success
   type: bool
   sample: false
-options:
-  description: The options of O(names) for which variables are set, in their types.
-  returned: when O(mode=options)
-  type: dict
-  sample: {"require_organization_trail": false}
 """

@@ -6,39 +6,35 @@
 
 from __future__ import annotations
 
-from ._judgement import counts, failures, joined, last_read, parts_of_hosts, reasons, without_organization_trail
+from ._judgement import failing_accounts, judge, last_read, parts_of_hosts
 from ._marks import mark, unmark
 from ._members import (
     Member,
     MembersError,
-    are_swept,
     by_use,
     refuse_slice,
     refuse_strategy,
-    with_names,
 )
-from ._of_module import options_of_module, reported_on
+from ._of_module import audit_of_unused, complete, options_of_module, reported_on
 from ._reached import accounts_of_run, passed
 from ._request import read_request
 from ._results import leave, part_of
 from ._run_options import (
     JOIN,
     MODULES,
-    OPTIONS,
     from_variables,
     module_options,
     own_options,
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
-from ._unused import with_unused
-from ._variables import PREFIX, VariablesError
+from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown
 
 __all__ = [
     "JOIN",
     "MODULES",
-    "OPTIONS",
     "PREFIX",
+    "SPEC",
     "Member",
     "MembersError",
     "SealError",
@@ -46,32 +42,30 @@ __all__ = [
     "SelectionError",
     "VariablesError",
     "accounts_of_run",
-    "are_swept",
+    "audit_of_unused",
     "by_use",
-    "counts",
-    "failures",
+    "complete",
+    "failing_accounts",
     "from_variables",
     "host_variables",
-    "joined",
+    "judge",
     "kept_accounts",
     "last_read",
     "leave",
     "mark",
     "module_options",
+    "options",
     "options_of_module",
     "own_options",
     "part_of",
     "parts_of_hosts",
     "passed",
     "read_request",
-    "reasons",
     "refuse_slice",
     "refuse_strategy",
+    "refuse_unknown",
     "reported_on",
     "select",
     "select_by_tags",
     "unmark",
-    "with_names",
-    "with_unused",
-    "without_organization_trail",
 ]

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ...module_utils._printable import printable
 from ._members import Member, are_swept, host_failures
+from ._results import leave
 
 # The verdicts of an account that fail its host, for each value of fail_on.
 FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -29,6 +30,31 @@ _NAMED = 10
 _NEXT_STEP = (
     "The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
 )
+
+
+def judge(
+    own: Mapping[str, Any], hosts: Sequence[Member], audit: Mapping[str, Any], result: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
+
+    `own` are the options of the run, `audit` says how the accounts are, `result` is that of the module.
+    """
+    enforced = "before" in result
+    failing = failing_accounts(own, audit, reasons(result) if enforced else {})
+    return {
+        "summary": audit["summary"],
+        "failing": len(failing),
+        **({"counts": counts(result)} if enforced else {}),
+        "results": leave(parts_of_hosts(hosts, audit, failing, result)),
+    }
+
+
+def failing_accounts(
+    own: Mapping[str, Any], audit: Mapping[str, Any], reasons: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return, by account id, the message that the host of a failing account ends with; `own` are the run's options."""
+    missing = without_organization_trail(audit) if own["require_organization_trail"] else {}
+    return joined(failures(audit, own["fail_on"], reasons), missing)
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:

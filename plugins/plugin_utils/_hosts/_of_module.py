@@ -2,17 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module of a run is asked, and on whom that makes its reports."""
+"""The options with which a run calls its module, the accounts that are reported on, and the whole result of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
+from ...module_utils._checks import Settings, assess
+from ...module_utils._facts import facts, join, replace_accounts
+from ...module_utils._model import Snapshot
 from ._lenders import left_out, lenders
-from ._members import Member, are_swept
+from ._members import Member, are_swept, with_names
 from ._per_account import sweep_options
 from ._run_options import of_accounts
 from ._variables import SPEC
@@ -56,3 +60,53 @@ def reported_on(
     text = json.dumps([credentials, environment], sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return [f"the account of the credentials of the host {variables.get('inventory_hostname')} ({digest})"]
+
+
+def complete(result: dict[str, Any], hosts: Sequence[Member], unused: Sequence[Member]) -> dict[str, Any]:
+    """Return the result of a module with the accounts that are not in use, and with the names that hosts have for them.
+
+    An enforcement that was refused or has failed is no failure of the run: it is shown first, and fails its hosts.
+    """
+    result = {name: value for name, value in result.items() if name != "invocation"}
+    audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
+    if "before" in result:
+        result = {**with_after(result, _not_in_use(unused) if unused else None), "failed": False}
+    elif audit and unused:
+        audit = join([audit, _not_in_use(unused)])
+        result["ansible_facts"] = {"cloudtrail_kms": audit}
+    for each in (audit, result.get("before"), result.get("after")):
+        with_names(each, hosts)
+    return result
+
+
+def audit_of_unused(hosts: Sequence[Member], unused: Sequence[Member]) -> dict[str, Any]:
+    """Return the result of an audit in which no account is in use."""
+    return complete({"changed": False, "ansible_facts": {"cloudtrail_kms": _not_in_use(unused)}}, hosts, ())
+
+
+def with_after(result: Mapping[str, Any], unused: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the result of cloudtrail_kms_enforce with an `after` of all accounts, and with those not in use.
+
+    Of many accounts the module repeats only those that differ from `before`: they are the `changed_accounts`.
+    """
+    before = replace_accounts(unused, result["before"]) if unused else result["before"]
+    if result["after"] is None:
+        return {**result, "before": before, "changed_accounts": []}
+    changed = [row["account_id"] for row in result["after"]["accounts"]]
+    whole = len(changed) == len(before["accounts"])
+    after = result["after"] if whole else replace_accounts(before, result["after"])
+    return {**result, "before": before, "after": after, "changed_accounts": changed}
+
+
+def _not_in_use(unused: Sequence[Member]) -> dict[str, Any]:
+    """The audit of accounts of which nothing is asked, each `not_applicable`."""
+    now = datetime.now(timezone.utc)
+    return facts(
+        [
+            assess(
+                Snapshot(str(each.account_id), each.partition, now, state=each.state, account_name=each.name),
+                Settings(),
+            )
+            for each in unused
+        ]
+    )

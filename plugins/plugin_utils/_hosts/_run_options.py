@@ -21,20 +21,17 @@ from ._variables import AUDIT_SPEC, ENFORCE_SPEC, OF_A_RUN, PREFIX, SPEC, option
 
 MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
 JOIN = "join"
-# Runs nothing, and tells what variables come to.
-OPTIONS = "options"
 AUDIT_OPTIONS = frozenset(AUDIT_SPEC)
 # Left aside in an audit, so that one set of options, and of variables of the role, serves both modes.
 ENFORCE_OPTIONS = frozenset(ENFORCE_SPEC)
 OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
     "hosts": {"type": "str"},
-    "names": {"type": "list", "elements": "str", "choices": sorted(SPEC.keys() - {"mode"}), "default": []},
     "new_bucket": {"type": "bool"},
     "variables": {"type": "str", "choices": [PREFIX]},
 }
 # How tasks of the role work together, beside the options that a person gives.
-OF_THE_TASKS = frozenset({"hosts", "names", "new_bucket", "variables"})
+OF_THE_TASKS = frozenset({"hosts", "new_bucket", "variables"})
 # Which key trails are to have, a backup says.
 NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
 _TEMPLATE = re.compile(r"\{[{%#]")
@@ -48,15 +45,16 @@ def variables_of(mode: str) -> frozenset[str]:
 
 
 def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
-    """Return the options of a task that takes them from the variables of the role. They go before its own.
+    """Return the options of a task; where it takes `variables` of the role, these go before its own.
 
     Only the mode is that of the task, where it has one: an entry point of the role is for one thing. Raises
     VariablesError for a variable that cannot be meant.
     """
+    if not given.get("variables"):
+        return {**given}
     mode = given.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
     refuse_unknown(task_vars)
-    taken = options(task_vars, templar, variables_of(mode) if mode != OPTIONS else SPEC.keys() & given.get("names", ()))
-    return {**given, **taken, "mode": mode}
+    return {**given, **options(task_vars, templar, variables_of(mode)), "mode": mode}
 
 
 def of_accounts(mode: str) -> frozenset[str]:
@@ -65,7 +63,7 @@ def of_accounts(mode: str) -> frozenset[str]:
     return of_both - {"assume_role"}
 
 
-def own_options(given: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "restore", OPTIONS)) -> dict[str, Any]:
+def own_options(given: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "restore")) -> dict[str, Any]:
     """Return the options of the run itself, in one of these modes; the module checks the others.
 
     Raises AnsibleActionFail for what cannot be meant, and for a directory that takes no reports.
@@ -85,8 +83,6 @@ def own_options(given: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "res
                 "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
             )
         own["mode"] = "enforce"
-    if own["mode"] == OPTIONS:
-        return own  # nothing is reported
     if own["reports"] and own["report_bucket"] and not own["report_dir"]:
         own["report_dir"] = passing_directory()
     if own["reports"] and not own["report_dir"]:

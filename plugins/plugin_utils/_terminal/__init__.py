@@ -6,20 +6,18 @@
 
 from __future__ import annotations
 
-from ._enforcement import render_enforcement, with_after
-from ._follow import following
-from ._screen import Table, display, is_for_people, show
+from ._enforcement import render_enforcement
+from ._follow import progress
+from ._screen import Screen, display, is_for_people
 from ._shield import shielded
 from ._table import render
 
 __all__ = [
-    "Table",
+    "Screen",
     "display",
-    "following",
     "is_for_people",
+    "progress",
     "render",
     "render_enforcement",
     "shielded",
-    "show",
-    "with_after",
 ]

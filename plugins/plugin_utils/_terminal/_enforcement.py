@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ...module_utils._facts import replace_accounts
 from ...module_utils._options import named
 from ...module_utils._printable import count, printable
 from .._reports import Note, Tone
@@ -45,24 +44,10 @@ _STATUS_TONES: Mapping[str, Tone] = {
 _NAMED = 3
 
 
-def with_after(told: Mapping[str, Any], unused: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the result of cloudtrail_kms_enforce with an `after` of all accounts, and with those not in use.
-
-    Of many accounts the module repeats those alone of which it has something else to say: `changed_accounts`.
-    """
-    before = replace_accounts(unused, told["before"]) if unused else told["before"]
-    if told["after"] is None:
-        return {**told, "before": before, "changed_accounts": []}
-    changed = [row["account_id"] for row in told["after"]["accounts"]]
-    whole = len(changed) == len(before["accounts"])
-    after = told["after"] if whole else replace_accounts(before, told["after"])
-    return {**told, "before": before, "after": after, "changed_accounts": changed}
-
-
 def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
-    `enforcement` is a result of cloudtrail_kms_enforce as `with_after` returns it: `before`, `after`, `changes`,
+    `enforcement` is a result of cloudtrail_kms_enforce that is complete: `before`, `after`, `changes`,
     `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced, and with
     `earlier_backups`, those that were there before.
     Where nothing was done, or no account could be read again, there is nothing to say of after.

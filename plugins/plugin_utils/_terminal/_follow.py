@@ -2,17 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell the lines of a file while another process writes them."""
+"""Tell how far a module is: the lines of a file while another process writes them."""
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-# Who waits no longer than this wants no news of how far it is.
+from ansible import constants
+
+# No progress is shown during the first seconds.
 PATIENCE = 5.0
+
+
+@contextmanager
+def progress(tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Give the option that lets a module on this machine write its progress, and tell each line until the block ends.
+
+    Without a file there is no progress: it fails nothing.
+    """
+    with ExitStack() as stack:
+        options = {}
+        with suppress(OSError):
+            path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
+            stack.enter_context(following(Path(path), tell))
+            options["progress_path"] = path
+        yield options
 
 
 @contextmanager

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ansible import constants
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
+from ...module_utils._printable import printable
 from .._reports import Tone
 from ._grid import Paint
 
@@ -38,7 +40,29 @@ class Table(Protocol):
     def __call__(self, *, width: int, paint: Paint) -> str: ...
 
 
-def show(table: Table) -> None:
+class Screen:
+    """Show what a task has to say to a person: nothing under `no_log`, nor once the screen `is_closed`."""
+
+    def __init__(self, *, no_log: bool, is_closed: Callable[[], bool] = lambda: False) -> None:
+        self._no_log, self._is_closed = no_log, is_closed
+
+    def show(self, table: Table) -> None:
+        """Show a table."""
+        if is_for_people(no_log=self._no_log) and not self._is_closed():
+            _show(table)
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        if is_for_people(no_log=self._no_log) and not self._is_closed():
+            display.display(printable(line))
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Show warnings, which programs read as well."""
+        for warning in () if self._no_log or self._is_closed() else warnings:
+            display.warning(printable(warning))
+
+
+def _show(table: Table) -> None:
     """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
     tones = {
         "strong": constants.COLOR_HIGHLIGHT,

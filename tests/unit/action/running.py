@@ -121,6 +121,8 @@ def run_and_ask(told: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any],
             of_host = {**of_play, **task_vars["hostvars"][host], "inventory_hostname": host}
             marking = {name: value for name, value in arguments.items() if name not in ("hosts", "templar")}
             task_vars["marked"] = _action(cloudtrail_kms_host.ActionModule, of_host, **marking).run(task_vars=of_host)
+    if "names" in arguments:  # which asks for options alone
+        return _action(cloudtrail_kms_host.ActionModule, task_vars, **arguments).run(task_vars=task_vars), asked
     if arguments.get("mode") == "join":  # which has an action of its own
         joining = {name: value for name, value in arguments.items() if name != "mode"}
         return _action(cloudtrail_kms_join.ActionModule, task_vars, **joining).run(task_vars=task_vars), asked

@@ -15,11 +15,9 @@ import pytest
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_module import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import (
-    render_enforcement,
-    with_after,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import render_enforcement
 from tests.unit.action.audits import KEY, account, audit, trail
 from tests.unit.action.running import NEVER_ASKED, HostVars, part, run_and_ask
 from tests.unit.action.test_enforcement import plain

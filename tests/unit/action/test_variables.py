@@ -96,8 +96,17 @@ def ask(task_vars: dict[str, Any], told: dict[str, Any] | None = None, **argumen
 
 def options_of(name: str, value: Any, **others: Any) -> dict[str, Any]:
     """What the variable comes to, beside other variables."""
-    found: dict[str, Any] = ask({f"{PREFIX}{name}": value, **others}, mode="options", names=[name])[0]["options"]
+    found: dict[str, Any] = ask({f"{PREFIX}{name}": value, **others}, names=[name])[0]["options"]
     return found
+
+
+def test_options_that_are_asked_for_by_name_mark_no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    given = {f"{PREFIX}wait": "no", f"{PREFIX}trails": ["main"]}
+    result, asked = ask(given, NEVER_ASKED, names=["key", "wait"])
+    assert (result, asked, [*tmp_path.iterdir()]) == ({"changed": False, "options": {"wait": False}}, [], [])
+    with pytest.raises(AnsibleActionFail, match=r"value of names must be one or more of: .* Got no match for: mode"):
+        ask(given, NEVER_ASKED, names=["mode"])
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
@@ -229,9 +238,10 @@ class TestUnknownVariables:
         ],
     )
     def test_are_refused_with_the_nearest_real_ones(self, name: str, meant: str | None) -> None:
-        for mode in ("audit", "enforce", "restore", "join", "options"):
+        tasks: list[dict[str, Any]] = [{"mode": mode} for mode in ("audit", "enforce", "restore", "join")]
+        for task in ({"names": ["trails"]}, *tasks):
             with pytest.raises(AnsibleActionFail) as failed:
-                ask({f"{PREFIX}{name}": "x"}, NEVER_ASKED, mode=mode)
+                ask({f"{PREFIX}{name}": "x"}, NEVER_ASKED, **task)
         told = str(failed.value)
         assert told.startswith(f"Unknown variable {PREFIX}{name}")
         assert told.endswith(" (The prefix cloudtrail_kms_ is reserved.)")
