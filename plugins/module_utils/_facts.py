@@ -17,7 +17,7 @@ from ._model import Bucket, Finding, Key, ReadError, Snapshot
 from ._version import VERSION
 
 Fact = TypeVar("Fact")
-# What `narrowed_by` of an account holds: by `regions`, `trails` and `rules_off` what was asked for, None for all.
+# What `narrowed_by` of an account holds: by `regions`, `trails`, `rules_off` and `rules_lowered` what was requested.
 Narrowing: TypeAlias = "dict[str, list[str]] | None"
 
 VERDICTS = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
@@ -29,9 +29,20 @@ def facts(accounts: Sequence[AccountVerdict], narrowed: Narrowing = None) -> dic
     return document([account_row(account, narrowed) for account in accounts], moment(read_at))
 
 
-def narrowed_by(regions: Iterable[str], trails: Iterable[str], rules_off: Iterable[str]) -> Narrowing:
-    """Return what an audit was narrowed by, each list sorted; None where these are empty, and nothing was left out."""
-    asked = {"regions": sorted({*regions}), "trails": sorted({*trails}), "rules_off": sorted({*rules_off})}
+def narrowed_by(
+    regions: Iterable[str], trails: Iterable[str], rules_off: Iterable[str], rules_advised: Iterable[str] = ()
+) -> Narrowing:
+    """Return what an audit was narrowed by, each list sorted; None where these are empty, and nothing was left out.
+
+    `rules_advised` are the rules that were set to advised. Those that are required by themselves were lowered by that:
+    no verdict hangs on them any more.
+    """
+    asked = {
+        "regions": sorted({*regions}),
+        "trails": sorted({*trails}),
+        "rules_off": sorted({*rules_off}),
+        "rules_lowered": sorted({rule for rule in rules_advised if RULES[rule].level == "required"}),
+    }
     return asked if any(asked.values()) else None
 
 
@@ -134,15 +145,17 @@ def _told_by(
 
 
 def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
-    """The account, narrowed by the rules too that were off where the findings of its owners' trails come from.
+    """The account, narrowed also by the rules that were off or lowered where the findings of its trails come from.
 
     A report that was written before reports told it leaves that unknown, which the absence of the field says.
     """
     if any("narrowed_by" not in each for each in (row, *owners)):
         return {field: value for field, value in row.items() if field != "narrowed_by"}
     own, *others = ({} if each["narrowed_by"] is None else each["narrowed_by"] for each in (row, *owners))
-    rules_off = (rule for each in (own, *others) for rule in each.get("rules_off", ()))
-    return {**row, "narrowed_by": narrowed_by(own.get("regions", ()), own.get("trails", ()), rules_off)}
+    off, lowered = (
+        [rule for each in (own, *others) for rule in each.get(name, ())] for name in ("rules_off", "rules_lowered")
+    )
+    return {**row, "narrowed_by": narrowed_by(own.get("regions", ()), own.get("trails", ()), off, lowered)}
 
 
 def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:

@@ -204,6 +204,11 @@ ansible_facts:
                   description: The rules that O(rules) sets to V(off), sorted. No trail has a finding of them.
                   type: list
                   elements: str
+                rules_lowered:
+                  description: The rules that are required by default and that O(rules) sets to V(advised), sorted. No
+                    verdict depends on them.
+                  type: list
+                  elements: str
             trails:
               description: The trails, sorted by ARN.
               type: list

@@ -102,7 +102,7 @@ def _report() -> dict[str, Any]:
         replace(healthy, account_id="5" * 12, trails=()),
     ]
     settings = Settings(exceptions=(exception,), levels={"key_rotation_enabled": "off"})
-    told = facts([assess(each, settings) for each in read], narrowed_by((), (), settings.rules_off(())))
+    told = facts([assess(each, settings) for each in read], narrowed_by((), (), settings.rules_set_to("off", ())))
     report: dict[str, Any] = json.loads(json.dumps(told))
     return report
 

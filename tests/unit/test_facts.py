@@ -94,25 +94,32 @@ def test_the_account_name_stands_where_it_is_known() -> None:
     assert account["account_name"] == "logs"
 
 
+NOTHING: dict[str, list[str]] = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": []}
+LEVELS: tuple[Level, ...] = ("off", "advised")
+
+
 @pytest.mark.parametrize(
     ("regions", "trails", "levels", "narrowed"),
     [
         ((), (), {}, None),
-        ((), (), {"key_is_usable": "advised"}, None),
-        (("us-east-1", "eu-west-1"), (), {}, {"regions": ["eu-west-1", "us-east-1"], "trails": [], "rules_off": []}),
-        ((), ("main", "main"), {}, {"regions": [], "trails": ["main"], "rules_off": []}),
+        (("us-east-1", "eu-west-1"), (), {}, {**NOTHING, "regions": ["eu-west-1", "us-east-1"]}),
+        ((), ("main", "main"), {}, {**NOTHING, "trails": ["main"]}),
         (
             (),
             (),
             {"key_is_usable": "off", "key_is_approved": "off", "trail_has_kms_key": "required"},
-            {"regions": [], "trails": [], "rules_off": ["key_is_approved", "key_is_usable"]},
+            {**NOTHING, "rules_off": ["key_is_approved", "key_is_usable"]},
         ),
+        # What is advised by itself is not lowered by saying so.
+        ((), (), {"key_rotation_enabled": "advised"}, None),
+        ((), (), {"key_is_usable": "advised"}, {**NOTHING, "rules_lowered": ["key_is_usable"]}),
     ],
 )
 def test_an_audit_is_narrowed_by_what_it_leaves_out(
     regions: tuple[str, ...], trails: tuple[str, ...], levels: dict[str, Level], narrowed: Narrowing
 ) -> None:
-    assert narrowed_by(regions, trails, Settings(levels=levels).rules_off(())) == narrowed
+    off, advised = (Settings(levels=levels).rules_set_to(level, ()) for level in LEVELS)
+    assert narrowed_by(regions, trails, off, advised) == narrowed
 
 
 def test_of_an_account_that_is_not_in_use_nothing_is_left_out() -> None:
@@ -123,8 +130,9 @@ def test_of_an_account_that_is_not_in_use_nothing_is_left_out() -> None:
 
 
 OWNER, MEMBER = "1" * 12, "2" * 12
-NO_KEY_RULE = {"regions": [], "trails": [], "rules_off": ["key_is_usable"]}
-ONE_REGION = {"regions": ["us-east-1"], "trails": [], "rules_off": ["key_is_approved"]}
+NO_KEY_RULE = {**NOTHING, "rules_off": ["key_is_usable"]}
+ADVISED = {**NOTHING, "rules_lowered": ["trail_has_kms_key"]}
+ONE_REGION = {**NOTHING, "regions": ["us-east-1"], "rules_off": ["key_is_approved"]}
 UNTOLD = "not told"
 
 
@@ -136,6 +144,7 @@ UNTOLD = "not told"
         (NO_KEY_RULE, None, NO_KEY_RULE),
         # The member's trail has the owner's findings: what was not judged there is not judged here.
         (NO_KEY_RULE, ONE_REGION, {**ONE_REGION, "rules_off": ["key_is_approved", "key_is_usable"]}),
+        (ADVISED, ONE_REGION, {**ONE_REGION, "rules_lowered": ["trail_has_kms_key"]}),
         # Regions and trails of the owner's are its own.
         ({**NO_KEY_RULE, "regions": ["eu-west-1"], "trails": ["main"]}, None, NO_KEY_RULE),
         (UNTOLD, None, UNTOLD),

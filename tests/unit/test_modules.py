@@ -122,17 +122,23 @@ def test_an_audit(options: Callable[..., dict[str, Any]], monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("options_of", [{}, {"accounts": ["1" * 12], "assume_role": {"role_name": "Audit"}}])
 def test_a_narrowed_audit_says_so(options_of: dict[str, Any], options: Callable[..., dict[str, Any]]) -> None:
-    asked = {"regions": ["us-east-1"], "trails": ["main"], "rules": {"key_is_usable": False}}
+    rules = {"key_is_usable": False, "key_is_approved": "advised"}
+    asked = {"regions": ["us-east-1"], "trails": ["main"], "rules": rules}
     told = answer(cloudtrail_kms_facts, options("healthy", **asked, **options_of))
     (account,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
     assert (account["verdict"], account["complete"]) == ("compliant", True)
-    assert account["narrowed_by"] == {"regions": ["us-east-1"], "trails": ["main"], "rules_off": ["key_is_usable"]}
+    assert account["narrowed_by"] == {
+        "regions": ["us-east-1"],
+        "trails": ["main"],
+        "rules_off": ["key_is_usable"],
+        "rules_lowered": ["key_is_approved"],
+    }
     assert "key_is_usable" not in [found["rule"] for found in account["trails"][0]["findings"]]
 
 
 def test_a_narrowed_enforcement_says_so_before_and_after(options: Callable[..., dict[str, Any]]) -> None:
     told = answer(cloudtrail_kms_enforce, options("fresh", trails=["main"]))
-    narrowed = {"regions": [], "trails": ["main"], "rules_off": []}
+    narrowed = {"regions": [], "trails": ["main"], "rules_off": [], "rules_lowered": []}
     assert [told[when]["accounts"][0]["narrowed_by"] for when in ("before", "after")] == [narrowed, narrowed]
 
 

@@ -65,15 +65,19 @@ class Remedy(Enum):
 class Rule:
     """One rule: the function that judges, its level where the user sets none, what it means, and what is done about it.
 
-    `call` is the call of CloudTrail that a rule on the key's policy is about.
+    `title` says what passes, in words for people. `call` is the call of CloudTrail that a rule on the key's policy is
+    about. `delivers`: where the rule is required and does not pass, the trail may deliver no logs under a customer
+    managed key.
     """
 
     judge: Callable[[Subject], Result]
+    title: str
     level: Level
     severity: str
     leads_to: Remedy = Remedy.REPORT
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     call: str = ""
+    delivers: bool = False
 
     @property
     def name(self) -> str:
@@ -84,19 +88,84 @@ class Rule:
 RULES: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(trail_has_kms_key, "required", "high", Remedy.GIVE_KEY, ENCRYPTION_CONTROLS),
-        Rule(key_is_customer_managed, "required", "medium", Remedy.ANOTHER_KEY, ENCRYPTION_CONTROLS),
+        Rule(
+            trail_has_kms_key,
+            "The trail has a KMS key",
+            "required",
+            "high",
+            Remedy.GIVE_KEY,
+            ENCRYPTION_CONTROLS,
+            delivers=True,
+        ),
+        Rule(
+            key_is_customer_managed,
+            "The key is customer managed",
+            "required",
+            "medium",
+            Remedy.ANOTHER_KEY,
+            ENCRYPTION_CONTROLS,
+            delivers=True,
+        ),
         # A key that is there, but for its state, is revived.
-        Rule(key_is_usable, "required", "critical", Remedy.ANOTHER_KEY),
-        Rule(key_in_bucket_region, "required", "critical", Remedy.ANOTHER_KEY),
-        Rule(key_policy_allows_encrypt, "required", "critical", Remedy.MERGE, call="kms:GenerateDataKey"),
-        Rule(key_policy_allows_describe, "advised", "low", Remedy.MERGE, call="kms:DescribeKey"),
-        Rule(key_policy_allows_decrypt, "required", "high", Remedy.MERGE, call="kms:Decrypt"),
-        Rule(bucket_policy_accepts_key, "required", "critical"),
-        Rule(trail_is_delivering, "required", "critical"),
-        Rule(readers_can_decrypt, "required", "high", Remedy.MERGE),
-        Rule(key_is_approved, "required", "medium", Remedy.ANOTHER_KEY),
-        Rule(key_policy_is_scoped, "advised", "medium"),
-        Rule(key_rotation_enabled, "advised", "medium", frameworks=_cis("2.8", "3.8", "3.6", "4.6")),
+        Rule(
+            key_is_usable,
+            "The key is enabled and can encrypt",
+            "required",
+            "critical",
+            Remedy.ANOTHER_KEY,
+            delivers=True,
+        ),
+        Rule(
+            key_in_bucket_region,
+            "The key is in the Region of the bucket",
+            "required",
+            "critical",
+            Remedy.ANOTHER_KEY,
+            delivers=True,
+        ),
+        Rule(
+            key_policy_allows_encrypt,
+            "CloudTrail may encrypt with the key",
+            "required",
+            "critical",
+            Remedy.MERGE,
+            call="kms:GenerateDataKey",
+            delivers=True,
+        ),
+        Rule(
+            key_policy_allows_describe,
+            "CloudTrail may describe the key",
+            "advised",
+            "low",
+            Remedy.MERGE,
+            call="kms:DescribeKey",
+        ),
+        Rule(
+            key_policy_allows_decrypt,
+            "CloudTrail may decrypt with the key",
+            "required",
+            "high",
+            Remedy.MERGE,
+            call="kms:Decrypt",
+            delivers=True,
+        ),
+        Rule(
+            bucket_policy_accepts_key,
+            "The bucket accepts logs encrypted under the key",
+            "required",
+            "critical",
+            delivers=True,
+        ),
+        Rule(trail_is_delivering, "The trail delivers its logs", "required", "critical", delivers=True),
+        Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),
+        Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
+        Rule(key_policy_is_scoped, "The key policy admits nobody else", "advised", "medium"),
+        Rule(
+            key_rotation_enabled,
+            "The key is rotated automatically",
+            "advised",
+            "medium",
+            frameworks=_cis("2.8", "3.8", "3.6", "4.6"),
+        ),
     )
 }

@@ -81,10 +81,10 @@ class Settings:
         """Return the settings that the trail is judged by: an inherited one by its owner's, where these are known."""
         return self.of_owners.get(trail.account_id, self) if trail.ownership == "inherited" else self
 
-    def rules_off(self, trails: Iterable[Trail]) -> frozenset[str]:
-        """Return the rules by which not all of the account is judged, which has these trails."""
+    def rules_set_to(self, level: Level, trails: Iterable[Trail]) -> frozenset[str]:
+        """Return the rules that are set to a level for the account, which has these trails, or for some of them."""
         judging = (self, *map(self.of, trails))
-        return frozenset(rule for each in judging for rule, level in each.levels.items() if level == "off")
+        return frozenset(rule for each in judging for rule, own in each.levels.items() if own == level)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from typing import Any
 
 from .._aws import Access, Reading, contain_failures, sweep
 from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, unused_exceptions
-from .._facts import account_row, document, moment, narrowed_by
-from .._model import ReadError, Snapshot, Trail
+from .._facts import Narrowing, account_row, document, moment, narrowed_by
+from .._model import Level, ReadError, Snapshot, Trail
 from .._scope import Scope
+
+_NARROWING: tuple[Level, ...] = ("off", "advised")
 
 
 def audit(
@@ -56,9 +58,15 @@ def _judged_here(reading: Reading) -> list[Trail]:
 
 
 def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:
-    asked = scope.of(reading.snapshot.account_id)
-    narrowed = narrowed_by(asked.regions, asked.trails, settings.rules_off(reading.snapshot.trails))
+    narrowed = narrowing(reading.snapshot, scope, settings)
     return account_row(_judged(reading.snapshot, settings, region), narrowed)
+
+
+def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing:
+    """Return what the audit of an account is narrowed by, in a run with this scope."""
+    asked = scope.of(snapshot.account_id)
+    off, advised = (settings.rules_set_to(level, snapshot.trails) for level in _NARROWING)
+    return narrowed_by(asked.regions, asked.trails, off, advised)
 
 
 def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:

@@ -13,10 +13,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._checks import AccountVerdict
-from .._facts import account_row, document, moment, narrowed_by
+from .._facts import Narrowing, account_row, document, moment
 from .._model import ReadError, Snapshot
 from .._plan import change_rows, diff
 from .._printable import printable
+from ._audit import narrowing
 from ._shown import fail, warn
 from ._task import Run, RunOutcome
 
@@ -81,10 +82,8 @@ def _document(accounts: Mapping[str, AccountVerdict], run: Run) -> dict[str, Any
     return document(rows, max(moment(judged.snapshot.read_at) for judged in accounts.values()))
 
 
-def _narrowed(snapshot: Snapshot, run: Run) -> Any:
-    settings = run.of(snapshot.account_id).settings
-    scope = run.task.scope.of(snapshot.account_id)
-    return narrowed_by(scope.regions, scope.trails, settings.rules_off(snapshot.trails))
+def _narrowed(snapshot: Snapshot, run: Run) -> Narrowing:
+    return narrowing(snapshot, run.task.scope, run.of(snapshot.account_id).settings)
 
 
 def _not_read(before: AccountVerdict) -> AccountVerdict:

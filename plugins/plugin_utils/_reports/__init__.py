@@ -13,6 +13,7 @@ from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, as_variables, finding_notes
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
+from ._verdicts import verdict_words
 
 __all__ = [
     "CIS_VERSIONS",
@@ -35,4 +36,5 @@ __all__ = [
     "publish",
     "refuse_one_place",
     "reserved",
+    "verdict_words",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from ._entries import Entry, entries, read_at
 from ._frameworks import requirements
+from ._verdicts import exceptions
 
 COLUMNS = (
     "generated_at",
@@ -41,6 +42,8 @@ COLUMNS = (
     "frameworks",
     "evidence",
     "narrowed_by",
+    "account_exceptions",
+    "trail_exceptions",
 )
 # Where a cell begins with what a spreadsheet takes for a formula (OWASP, "CSV Injection"), some in their wide form too,
 # and some after blanks. Where the list separator of the locale is a semicolon, a cell begins after each, and a pair of
@@ -80,6 +83,8 @@ def _row(entry: Entry) -> dict[str, Any]:
         "frameworks": "; ".join(requirements(finding["frameworks"])),
         "evidence": json.dumps(finding["evidence"], sort_keys=True),
         "narrowed_by": entry.narrowed_by,
+        "account_exceptions": exceptions(account["trails"]),
+        "trail_exceptions": exceptions([entry.trail]) if entry.trail else None,
     }
 
 

@@ -19,6 +19,7 @@ from ...module_utils._printable import printable
 from ._frameworks import chosen
 from ._narrowed import narrowing
 from ._notes import ACCOUNT_RULE, NO_TRAIL, account_notes, excepted_until
+from ._verdicts import exceptions, is_excepted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,12 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
         "level": "required",
         "severity": "high",
         "message": " ".join([said, *narrowed, *told]),
-        "evidence": {"verdict": account["verdict"], "cis_3_5": account["cis_3_5"], "errors": account["errors"]},
+        "evidence": {
+            "verdict": account["verdict"],
+            "exceptions": exceptions(account["trails"]),
+            "cis_3_5": account["cis_3_5"],
+            "errors": account["errors"],
+        },
         "remediation": " ".join(dict.fromkeys(note.remediation for note in notes)),
         "frameworks": {},
     }
@@ -121,4 +127,6 @@ def _account_status(account: Mapping[str, Any]) -> tuple[str, str]:
         return "unknown", "Not all trails of the account could be seen."
     if account["verdict"] == "no_trails":
         return "fail", NO_TRAIL
-    return "pass", f"Trails that were found: {len(account['trails'])}."
+    excepted = sum(trail["verdict"] == "compliant" and is_excepted(trail) for trail in account["trails"])
+    more = f", {excepted} of them compliant by exception" if excepted else ""
+    return "pass", f"Trails that were found: {len(account['trails'])}{more}."

@@ -18,6 +18,7 @@ from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_trail import KINDS, TrailView, kind_of, trail_view
 from ._narrowed import narrowings
 from ._notes import Note, account_notes
+from ._verdicts import Delivery, delivery, is_excepted, verdict_words
 
 # Worst first: the order of the bars and of the entries.
 VERDICTS: Mapping[str, str] = {
@@ -34,6 +35,16 @@ TONES: Mapping[str, str] = {
     "unknown": "unknown",
     "compliant": "pass",
     "not_applicable": "not_applicable",
+}
+# What is said of one trail, and of many, that deliver or do not.
+_DELIVERIES: Mapping[Delivery, tuple[str, str]] = {
+    "can": ("can deliver logs under a customer managed key",) * 2,
+    "excepted": ("is compliant only by exception", "are compliant only by exception"),
+    "lowered": (
+        "is compliant only because rules were lowered to advised",
+        "are compliant only because rules were lowered to advised",
+    ),
+    "not_judged": ("was not judged by every rule on delivery", "were not judged by every rule on delivery"),
 }
 _ORDER = {verdict: place for place, verdict in enumerate(VERDICTS)}
 # So many trails with a problem are shown open; more would bury the list.
@@ -83,6 +94,7 @@ class Entry:
     account_id: str
     account_name: str
     verdict: str
+    verdict_words: str
     trail: TrailView | None = None
     notes: tuple[Note, ...] = ()
     opened: bool = False
@@ -108,6 +120,7 @@ class Page:
     collection_version: str
     benchmark: str
     verdict: str
+    verdict_words: str
     headline: str
     literally: str
     narrowed: tuple[str, ...]
@@ -125,18 +138,19 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     accounts = audit["accounts"]
     trails = [trail for account in accounts for trail in account["trails"]]
     entries = _entries(accounts)
+    verdict = min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable")
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
     control = cis_controls(RULES["trail_has_kms_key"].frameworks, cis_version)
     rules = tuple(_rule_lines(trails))
-    narrowed = tuple(narrowings(audit))
     return Page(
         generated_at=generated_at,
         collection_version=audit["collection_version"],
         benchmark=f"{benchmark(cis_version)}, control {control}",
-        verdict=min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable"),
-        headline=_headline(accounts, trails, narrowed=bool(narrowed)),
+        verdict=verdict,
+        verdict_words=verdict_words({"verdict": verdict, "trails": trails}, VERDICTS[verdict]),
+        headline=_headline(accounts, trails),
         literally=_literally(trails, control),
-        narrowed=narrowed,
+        narrowed=tuple(narrowings(audit)),
         totals=tuple(_totals(accounts, trails, control)),
         columns=tuple(rule.name for rule in rules),
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
@@ -147,8 +161,8 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     )
 
 
-def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]], *, narrowed: bool) -> str:
-    """Say in a sentence what the verdict rests on; of a narrowed audit that is what was asked for, and no more."""
+def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> str:
+    """Say in a sentence what the verdict rests on; what trails can do is counted from the findings on each."""
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
     unseen = sum(account["verdict"] == "unknown" for account in accounts)
@@ -161,11 +175,23 @@ def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[st
         clauses.append(f"{count(empty, 'account')} without a trail")
     if not clauses and unseen:
         clauses.append(f"{count(unseen, 'account')} could not be read in full")
-    if not clauses and trails:
-        who, keep = ("The only trail", "keeps") if len(trails) == 1 else (f"All {len(trails)} trails", "keep")
-        can = f"{keep} the rules asked for" if narrowed else "can deliver logs under a customer managed key"
-        clauses.append(f"{who} {can}")
+    if not clauses:
+        clauses += _deliveries(accounts)
     return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
+
+
+def _deliveries(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say how many of the trails, which are all compliant, can deliver, and what the others pass by."""
+    found = Counter(delivery(trail, account) for account in accounts for trail in account["trails"])
+    for kind, (of_one, of_many) in _DELIVERIES.items():
+        if found[kind]:
+            yield f"{_some(found[kind], found.total())} {of_one if found[kind] == 1 else of_many}"
+
+
+def _some(number: int, whole: int) -> str:
+    if number == whole:
+        return "The only trail in scope" if whole == 1 else f"All {whole} trails in scope"
+    return f"{number} of {count(whole, 'trail')}"
 
 
 def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
@@ -180,8 +206,12 @@ def _totals(
 ) -> Iterator[Total]:
     for label, judged in (("Compliant accounts", accounts), ("Compliant trails", trails)):
         verdicts = Counter(one["verdict"] for one in judged)
-        parts = _parts([(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()])
-        yield Total(label=label, number=verdicts["compliant"], whole=len(judged), parts=parts)
+        excepted = sum(one["verdict"] == "compliant" and is_excepted(one) for one in judged)
+        counts = [(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()]
+        place = list(VERDICTS).index("compliant")
+        plain = ("pass", VERDICTS["compliant"].lower(), verdicts["compliant"] - excepted)
+        counts[place : place + 1] = [plain, ("excepted", "compliant by exception", excepted)]
+        yield Total(label=label, number=verdicts["compliant"], whole=len(judged), parts=_parts(counts))
     literal = Counter(trail["cis_3_5"] for trail in trails)
     parts = _parts([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
     yield Total(label=f"Pass CIS {control} to the letter", number=literal["pass"], whole=len(trails), parts=parts)
@@ -230,6 +260,7 @@ def _entries(accounts: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
             account_id=account["account_id"],
             account_name=account.get("account_name", ""),
             verdict=(trail or account)["verdict"],
+            verdict_words=verdict_words(trail or account, VERDICTS[(trail or account)["verdict"]]),
             trail=trail_view(trail, account) if trail else None,
             notes=() if trail else tuple(account_notes(account)),
             opened=number <= bad <= _OPEN,

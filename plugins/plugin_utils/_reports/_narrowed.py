@@ -11,7 +11,12 @@ from typing import Any
 
 from ...module_utils._printable import count, printable
 
-_WORDS = {"regions": "only regions ", "trails": "only trails ", "rules_off": "rules off: "}
+_WORDS = {
+    "regions": "only regions ",
+    "trails": "only trails ",
+    "rules_off": "rules off: ",
+    "rules_lowered": "rules lowered to advised: ",
+}
 _NOT_KNOWN = "not known, as the audit is from before reports told it"
 # The JSON names every account; a line that a person reads names so many of them.
 _NAMED = 3

@@ -15,6 +15,7 @@ from typing import Any
 
 from ._entries import Entry, entries, read_at
 from ._frameworks import requirements, title
+from ._verdicts import exceptions
 
 OCSF_VERSION = "1.5.0"
 _SEVERITIES = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "critical": (5, "Critical")}
@@ -118,7 +119,7 @@ def _resource(entry: Entry) -> dict[str, Any]:
     shown = ("bucket_name", "kms_key_arn", "multi_region", "organization_trail", "ownership", "verdict", "cis_3_5")
     return {
         **partition,
-        "data": {name: entry.trail[name] for name in shown},
+        "data": {**{name: entry.trail[name] for name in shown}, "exceptions": exceptions([entry.trail])},
         "name": entry.trail["name"],
         "region": entry.trail["home_region"],
         "type": "AWS::CloudTrail::Trail",

@@ -294,7 +294,10 @@ _account = _object(
         "buckets": _entries("buckets", _bucket),
         "errors": _list(_error),
         "narrowed_by": _or_null(
-            _object({"regions": _texts, "trails": _texts, "rules_off": _list(_rule)}, more=_narrowing_agrees)
+            _object(
+                {"regions": _texts, "trails": _texts, **dict.fromkeys(("rules_off", "rules_lowered"), _list(_rule))},
+                more=_narrowing_agrees,
+            )
         ),
     },
     {"account_name": _text},

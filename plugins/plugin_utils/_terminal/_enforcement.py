@@ -14,7 +14,7 @@ from typing import Any
 
 from ...module_utils._options import named
 from ...module_utils._printable import count, printable
-from .._reports import Note, Tone
+from .._reports import Note, Tone, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
 from ._statements import policy_words
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
@@ -186,14 +186,14 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
     lines = [_title(enforcement), "", grid.heading(paint)]
     for (row, _verdict), cells in zip(found, rows, strict=True):
-        lines += [*grid.lines(cells, VERDICT_TONES[cells[-1]], paint), *note_lines(row.notes, width, paint)]
+        lines += [*grid.lines(cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
 
 
 def _was(row: Row, account: Mapping[str, Any]) -> str:
     """The verdict on a trail, or on what is no trail of its account, before the changes."""
-    verdicts = {trail["arn"]: trail["verdict"] for trail in account["trails"]}
-    return str(verdicts.get(row.arn, account["verdict"]))
+    trails = {trail["arn"]: trail for trail in account["trails"]}
+    return verdict_words(trails.get(row.arn, account))
 
 
 def _title(enforcement: Mapping[str, Any]) -> str:

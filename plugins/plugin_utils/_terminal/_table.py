@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...module_utils._printable import count, printable
-from .._reports import Note, Tone, account_notes, as_variables, finding_notes, narrowings
+from .._reports import Note, Tone, account_notes, as_variables, finding_notes, narrowings, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
 from ._text import wrap
 
@@ -37,9 +37,10 @@ _TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row: account, region, trail, key and verdict. `arn` is the trail's, None for what is of the account."""
+    """One row: account, region, trail, key and verdict in words. `arn` is the trail's, None for the account's own."""
 
     cells: tuple[str, str, str, str, str]
+    verdict: str
     arn: str | None = None
     notes: tuple[Note, ...] = ()
 
@@ -59,7 +60,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
         grid.heading(paint),
     ]
     for row in rows:
-        lines += [*grid.lines(row.cells, VERDICT_TONES[row.cells[-1]], paint), *note_lines(row.notes, width, paint)]
+        lines += [*grid.lines(row.cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     asked = as_variables(note.remediation for row in rows for note in row.notes)
     if asked:
         lines += [*([""] if lines[-1] else []), *detail_lines(asked, width)]
@@ -73,7 +74,8 @@ def account_rows(account: Mapping[str, Any]) -> list[Row]:
     rows = [_trail_row(account_id, trail, aliases) for trail in account["trails"]]
     notes = tuple(account_notes(account))
     if notes or not rows:
-        rows.append(Row(cells=(account_id, "-", "-", "-", account["verdict"]), notes=notes))
+        verdict = account["verdict"]
+        rows.append(Row(cells=(account_id, "-", "-", "-", verdict_words(account)), verdict=verdict, notes=notes))
     if name:
         # It stands once, so that rows of one line stay rows of one line.
         rows[0] = replace(rows[0], cells=(f"{account_id} {name}", *rows[0].cells[1:]))
@@ -87,8 +89,9 @@ def _trail_row(account_id: str, trail: Mapping[str, Any], aliases: Mapping[str, 
             trail["home_region"],
             _trail_cell(trail),
             _key_cell(trail["kms_key_arn"], aliases),
-            trail["verdict"],
+            verdict_words(trail),
         ),
+        verdict=trail["verdict"],
         arn=trail["arn"],
         notes=tuple(finding_notes(trail["findings"])),
     )

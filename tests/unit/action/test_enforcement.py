@@ -294,6 +294,15 @@ def test_no_line_is_wider_than_asked(name: str, value: str, region: str, width: 
     assert max(columns(line) for line in lines) <= max(79, min(width, 120))
 
 
+def test_verdicts_before_and_after_are_told_apart_by_their_exceptions() -> None:
+    excepted = finding("key_is_approved", "excepted")
+    before, after = (
+        audit(account(verdict, trail("main", verdict, excepted))) for verdict in ("non_compliant", "compliant")
+    )
+    told = parts(enforcement(update_trail(), before=before, after=after))[-1]
+    assert "alias/trail  non_compliant  compliant, 1 exception\n" in told
+
+
 def test_both_tables_of_a_narrowed_enforcement_say_so() -> None:
     before, after = ({**each, "accounts": [{**each["accounts"][0], "narrowed_by": NARROWED}]} for each in (RED, GREEN))
     told = parts(enforcement(update_trail(), before=before, after=after))

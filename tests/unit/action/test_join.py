@@ -220,7 +220,7 @@ IN_TRAIL = f"{IN_ACCOUNT}, trail {TRAIL_ARN}"
 IN_FINDING = f"{IN_TRAIL}, finding key_is_usable"
 HIDDEN = "\u202e\x1b[31m"
 GONE: Any = object()
-NOTHING: dict[str, Any] = {"regions": [], "trails": [], "rules_off": []}
+NOTHING: dict[str, Any] = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": []}
 # The parts of a report that are changed, and how a message begins that is about one.
 PARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "report": ("", lambda it: it),
@@ -266,6 +266,7 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("account", {"narrowed_by": NOTHING}, "narrowed_by: null says that nothing was left out."),
     ("account", {"narrowed_by": {**NOTHING, "rules_off": ["all"]}}, "narrowed_by, rules_off: 'all' is not one of"),
     ("account", {"narrowed_by": {**NOTHING, "trails": None}}, "narrowed_by, trails: None is no list."),
+    ("account", {"narrowed_by": {**NOTHING, "rules_lowered": [1]}}, "narrowed_by, rules_lowered: 1 is not one of"),
     ("account", {"errors": ["none"]}, "errors: 'none' is no object."),
     ("bucket", {"region": GONE}, "logs, region: is missing."),
     ("key", {"arn": ""}, "number 1, arn: '' is not a text with something in it."),

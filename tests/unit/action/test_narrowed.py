@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._narrowed import narrowing, narrowings
 from tests.unit.action.audits import NARROWED, account, audit
 
+NOTHING: dict[str, list[str]] = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": []}
 WORDS = "only regions us-east-1; rules off: key_is_usable"
 NOT_KNOWN = "not known, as the audit is from before reports told it"
 
@@ -30,9 +31,10 @@ def accounts(verdict: str, *narrowed: Any) -> dict[str, Any]:
     [
         (None, ""),
         (NARROWED, WORDS),
-        ({"regions": ["a", "b"], "trails": ["main"], "rules_off": []}, "only regions a, b; only trails main"),
-        ({"regions": [], "trails": ["a\n", "b"], "rules_off": []}, r"only trails a\n, b"),
-        ({"regions": [], "trails": [], "rules_off": ["a", "b"]}, "rules off: a, b"),
+        ({**NOTHING, "regions": ["a", "b"], "trails": ["main"]}, "only regions a, b; only trails main"),
+        ({**NOTHING, "trails": ["a\n", "b"]}, r"only trails a\n, b"),
+        ({**NOTHING, "rules_off": ["a", "b"]}, "rules off: a, b"),
+        ({**NOTHING, "rules_off": ["a"], "rules_lowered": ["b"]}, "rules off: a; rules lowered to advised: b"),
         ("", NOT_KNOWN),
     ],
 )

@@ -74,7 +74,7 @@ EVERYTHING_SHOWN = dedent("""\
         advice    key_rotation_enabled: What key_rotation_enabled found.
         ->        To do: What fixes key_rotation_enabled.
 
-    111111111111  us-east-1     third   alias/trail  compliant
+    111111111111  us-east-1     third   alias/trail  compliant, 1 exception
         excepted  key_in_bucket_region: What key_in_bucket_region found. Excepted until 2027-03-31 by
                   security: The archive moves.
 

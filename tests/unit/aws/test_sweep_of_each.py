@@ -108,7 +108,7 @@ def test_each_account_is_read_and_judged_by_its_own_options(load: Load) -> None:
         },
     )
     document = swept(aws, account_options=own, rules={"key_rotation_enabled": "off"}, regions=["eu-central-1"])
-    off = {"trails": [], "rules_off": ["key_rotation_enabled"], "regions": ["eu-central-1"]}
+    off = {"trails": [], "rules_off": ["key_rotation_enabled"], "rules_lowered": [], "regions": ["eu-central-1"]}
     assert row(document, MANAGEMENT)["narrowed_by"] == row(document, SECURITY)["narrowed_by"] == off
     # The organization's trail is judged by its owner, which leaves a rule out.
     assert row(document, PRODUCTION)["narrowed_by"] == off
@@ -116,6 +116,7 @@ def test_each_account_is_read_and_judged_by_its_own_options(load: Load) -> None:
         "regions": ["eu-west-1"],
         "trails": ["staging-trail"],
         "rules_off": [],
+        "rules_lowered": [],
     }
     seen = [call for call in called(aws, "DescribeTrails") if call["account"] == STAGING]
     assert {call["region"] for call in seen} == {"eu-west-1"}

@@ -55,7 +55,8 @@ def new_rule(subject: Subject) -> Result:
 @pytest.mark.parametrize(("remedy", "expected"), [(Remedy.REPORT, []), (Remedy.ANOTHER_KEY, MOVE)])
 def test_a_rule_is_its_row(remedy: Remedy, expected: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written down of a rule in RULES is all that a plan asks for."""
-    monkeypatch.setitem(cast("dict[str, Rule]", RULES), "new_rule", Rule(new_rule, "required", "high", remedy))
+    rule = Rule(new_rule, "The key is not blue", "required", "high", remedy)
+    monkeypatch.setitem(cast("dict[str, Rule]", RULES), "new_rule", rule)
     assert steps(plan(build.snapshot(), GIVEN, target())) == expected
 
 

@@ -79,5 +79,6 @@ def hostile() -> dict[str, Any]:
             one["evidence"] = {**evidence, "exception": exception} if one["status"] == "excepted" else evidence
         trails.append(trail(text, "non_compliant", *findings, bucket_name=text, kms_key_arn=text))
     errors = [{**error("us-east-1", text), "message": text} for text in HOSTILE]
-    names = {"account_name": HOSTILE[1], "narrowed_by": {"regions": HOSTILE, "trails": HOSTILE, "rules_off": HOSTILE}}
+    narrowed = dict.fromkeys(("regions", "trails", "rules_off", "rules_lowered"), HOSTILE)
+    names = {"account_name": HOSTILE[1], "narrowed_by": narrowed}
     return audit(account("non_compliant", *trails, errors=errors, **names), account("no_trails"))

@@ -87,6 +87,8 @@ ROW = {
     "evidence": '{"exception": {"expires": "2027-03-31", "owner": "security", "reason": "The archive moves.", '
     '"status": "fail"}}',
     "narrowed_by": "",
+    "account_exceptions": "1",
+    "trail_exceptions": "1",
 }
 
 

@@ -21,7 +21,7 @@ from moto.server import ThreadedMotoServer
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
-from tests.unit.action.audits import account, audit, trail
+from tests.unit.action.audits import NARROWED, account, audit, trail
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
 SECTIONS = {section.partition("\n")[0]: section for section in PAGE.split("\n## ")[1:]}
@@ -59,9 +59,9 @@ def test_the_excerpt_was_written(name: str, language: str, audits: dict[str, dic
 
 def test_the_table_ends_as_the_page_says() -> None:
     (line,) = re.findall(r"^```text\n(Narrowed .*)\n```$", PAGE, re.M)
-    narrowed = {"regions": ["eu-central-1"], "trails": [], "rules_off": ["key_is_usable"]}
+    narrowed = {**NARROWED, "regions": ["eu-central-1"], "rules_lowered": ["key_is_approved"]}
     document = audit(account("compliant", trail(), narrowed_by=narrowed))
-    assert render(document, width=100, paint=lambda text, _tone: text).splitlines()[-1] == line
+    assert render(document, width=120, paint=lambda text, _tone: text).splitlines()[-1] == line
 
 
 @pytest.fixture

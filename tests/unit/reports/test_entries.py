@@ -23,6 +23,11 @@ KEY_READ = {**error("us-east-1"), "service": "kms", "operation": "ListAliases", 
     [
         (account("compliant", trail()), "pass", "Trails that were found: 1."),
         (
+            account("compliant", trail("a", "compliant", finding("key_is_usable", "excepted")), trail("b")),
+            "pass",
+            "Trails that were found: 2, 1 of them compliant by exception.",
+        ),
+        (
             account("compliant", trail(), errors=[error("eu-west-3")]),
             "pass",
             "Trails that were found: 1. cloudtrail:DescribeTrails in eu-west-3: AccessDeniedException: No.",

@@ -17,12 +17,34 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
-from tests.unit.action.audits import EXAMPLE, KEY, NARROWED, account, audit, error, finding, trail
+from tests.unit.action.audits import (
+    EXAMPLE,
+    KEY,
+    LOWERED,
+    NARROWED,
+    account,
+    audit,
+    delivering,
+    error,
+    finding,
+    trail,
+)
 from tests.unit.reports.organization import organization
 from tests.unit.reports.pages import Element, page, read, words
 
 ROOT = Path(__file__).parents[3]
 ORGANIZATION = organization(100)
+
+
+def advised(rule: str, name: str = "main") -> dict[str, Any]:
+    """A trail that delivers, but that one rule fails as advice."""
+    one = delivering(name)
+    one["findings"] = [finding(rule, level="advised") if each["rule"] == rule else each for each in one["findings"]]
+    return one
+
+
+def lowered(name: str) -> dict[str, Any]:
+    return advised("trail_has_kms_key", name)
 
 
 def judged(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -110,8 +132,30 @@ def test_the_report_is_the_users() -> None:
     ("accounts", "verdict", "headline"),
     [
         ([], "Not applicable", "There was nothing to judge."),
-        ([account("compliant", trail())], "Compliant", "The only trail can deliver logs under"),
-        ([account("compliant", trail(), trail("other"))], "Compliant", "All 2 trails can deliver logs under"),
+        ([account("compliant", delivering())], "Compliant", "The only trail in scope can deliver logs under"),
+        (
+            [account("compliant", delivering(), delivering("other"))],
+            "Compliant",
+            "All 2 trails in scope can deliver logs under a customer managed key.",
+        ),
+        ([account("compliant", trail())], "Compliant", "The only trail in scope was not judged by every rule"),
+        (
+            [account("compliant", delivering(trail_has_kms_key="excepted"))],
+            "Compliant, 1 exception",
+            "The only trail in scope is compliant only by exception.",
+        ),
+        (
+            [account("compliant", delivering(), delivering("b", key_is_usable="excepted"), trail("c"))],
+            "Compliant, 1 exception",
+            "1 of 3 trails can deliver logs under a customer managed key; 1 of 3 trails is compliant only by "
+            "exception; 1 of 3 trails was not judged by every rule on delivery.",
+        ),
+        (
+            [account("compliant", lowered("a"), lowered("b"), narrowed_by=LOWERED)],
+            "Compliant",
+            "All 2 trails in scope are compliant only because rules were lowered to advised.",
+        ),
+        ([account("compliant", advised("trail_is_delivering"))], "Compliant", "The only trail in scope can deliver"),
         ([account("non_compliant", trail("a", "non_compliant"), trail())], "Non-compliant", "1 of 2 trails break"),
         ([account("unknown", trail("a", "unknown"))], "Unknown", "1 of 1 trail could not be judged."),
         ([account("no_trails"), account("compliant", trail())], "No trails", "1 account without a trail."),
@@ -126,17 +170,37 @@ def test_the_report_is_the_users() -> None:
 )
 def test_says_the_verdict_and_what_it_rests_on(accounts: list[Any], verdict: str, headline: str) -> None:
     report = page(audit(*accounts))
-    assert words(report.one("header").all("p")[-2 if judged(audit(*accounts)) else -1]).startswith(
-        f"{verdict} {headline}"
-    )
+    assert words(report.one("strong")) == verdict
+    assert f"{verdict} {headline}" in words(report.one("header"))
     assert words(report.one("title")) == f"CloudTrail encryption: {verdict.lower()}, 2026-11-23"
 
 
+def test_of_a_report_from_before_they_were_told_any_rule_may_have_been_lowered() -> None:
+    old = account("compliant", advised("key_policy_allows_decrypt"))
+    del old["narrowed_by"]
+    assert "is compliant only because rules were lowered" in words(page(audit(old)).one("header"))
+
+
 def test_says_what_it_was_narrowed_by_and_promises_no_more() -> None:
-    report = page(audit(account("compliant", trail(), narrowed_by=NARROWED)))
+    report = page(
+        audit(account("compliant", trail(), narrowed_by={**NARROWED, "rules_lowered": ["trail_has_kms_key"]}))
+    )
     verdict, _literally, narrowed = report.one("div", class_="verdict pass").all("p")
-    assert words(verdict) == "Compliant The only trail keeps the rules asked for."
-    assert words(narrowed) == "Narrowed only regions us-east-1; rules off: key_is_usable"
+    assert words(verdict) == "Compliant The only trail in scope was not judged by every rule on delivery."
+    assert words(narrowed) == (
+        "Narrowed only regions us-east-1; rules off: key_is_usable; rules lowered to advised: trail_has_kms_key"
+    )
+
+
+def test_exceptions_are_told_apart_in_every_verdict() -> None:
+    one = delivering("a", key_is_usable="excepted", key_in_bucket_region="excepted")
+    report = page(audit(account("compliant", one, delivering("b"))))
+    verdicts = [words(badge) for badge in report.all("span", class_="badge pass")]
+    assert verdicts == ["Compliant, 1 exception", "Compliant"] * 2
+    assert [words(card) for card in report.all("div", class_="card")][:2] == [
+        "Compliant accounts 1 of 1 1 compliant by exception",
+        "Compliant trails 2 of 2 1 compliant 1 compliant by exception",
+    ]
 
 
 def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:
@@ -145,7 +209,7 @@ def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:
     report = page(audit(account("non_compliant", keyless, excepted, trail("c"))), "7.0")
     assert [words(card) for card in report.all("div", class_="card")] == [
         "Compliant accounts 0 of 1 1 non-compliant",
-        "Compliant trails 2 of 3 1 non-compliant 2 compliant",
+        "Compliant trails 2 of 3 1 non-compliant 1 compliant 1 compliant by exception",
         "Pass CIS 4.5 to the letter 2 of 3 1 without a key 2 with a key",
         "Trails under an exception 1 of 3 1 excepted 2 without",
     ]

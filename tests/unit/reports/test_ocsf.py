@@ -93,6 +93,8 @@ def test_an_event_says_of_what_by_whom_and_when() -> None:
         "version": "1.5.0",
     }
     assert event["unmapped"]["exception"]["owner"] == "security"
+    assert event["resources"][0]["data"]["exceptions"] == 1
+    assert own["unmapped"]["evidence"]["exceptions"] == 1
     assert own["resources"] == [
         {"cloud_partition": "aws", "name": "logs", "type": "AWS::Organizations::Account", "uid": "111111111111"}
     ]

@@ -1,0 +1,69 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a verdict rests on: exceptions, and whether trails can deliver. All of it is counted from findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+from ...module_utils._checks import RULES
+from ...module_utils._printable import count
+
+# Whether a trail can deliver logs under a customer managed key: it can, or why that is not shown.
+Delivery: TypeAlias = Literal["can", "excepted", "lowered", "not_judged"]
+_DELIVERS = frozenset(rule.name for rule in RULES.values() if rule.delivers)
+_IN_ORDER = ("pass", "not_applicable")
+
+
+def exceptions(trails: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many exceptions cover findings of these trails."""
+    covering = (finding["evidence"]["exception"] for trail in trails for finding in _excepted(trail))
+    return len({(each["owner"], each["reason"], each["expires"]) for each in covering})
+
+
+def verdict_words(judged: Mapping[str, Any], words: str | None = None) -> str:
+    """Return the verdict on a trail or an account; one that is compliant is told apart by its exceptions.
+
+    `words` stand for the verdict. Such as `compliant, 1 exception`.
+    """
+    verdict = words or str(judged["verdict"])
+    number = exceptions(judged.get("trails", [judged])) if judged["verdict"] == "compliant" else 0
+    return f"{verdict}, {count(number, 'exception')}" if number else verdict
+
+
+def is_excepted(judged: Mapping[str, Any]) -> bool:
+    """Return whether an exception covers a finding of a trail, or of any trail of an account."""
+    return any(any(_excepted(trail)) for trail in judged.get("trails", [judged]))
+
+
+def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:
+    """Return whether the findings on a compliant trail of the account show that it can deliver, or why they do not.
+
+    What a rule itself calls advice does not stand in the way; what the audit lowered to advice does.
+    """
+    findings = [finding for finding in trail["findings"] if finding["rule"] in _DELIVERS]
+    lowered = _lowered(account)
+    in_the_way = [
+        finding
+        for finding in findings
+        if finding["status"] not in _IN_ORDER and (finding["level"] == "required" or finding["rule"] in lowered)
+    ]
+    if any(finding["status"] == "excepted" for finding in in_the_way):
+        return "excepted"
+    if in_the_way:
+        return "lowered"
+    return "can" if len(findings) == len(_DELIVERS) else "not_judged"
+
+
+def _lowered(account: Mapping[str, Any]) -> frozenset[str]:
+    """Return the rules that may have been lowered: of a report from before reports told it, any."""
+    if "narrowed_by" not in account:
+        return _DELIVERS
+    return frozenset((account["narrowed_by"] or {}).get("rules_lowered", ()))
+
+
+def _excepted(trail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (finding for finding in trail["findings"] if finding["status"] == "excepted")
