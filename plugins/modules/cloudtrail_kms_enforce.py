@@ -533,9 +533,9 @@ from ..module_utils._options import (
     max_failures,
     of_accounts,
     settings_of_owners,
+    to_request,
     to_scope,
     to_settings,
-    to_wish,
     wait_timeout,
 )
 from ..module_utils._run import Run, Task, checked_path, end, enforce, fail
@@ -578,8 +578,8 @@ def _run_of(module: Any) -> Run:
     accounts, of_owners = frozenset(params["accounts"] or ()), settings_of_owners(params)
 
     def task(of: Mapping[str, Any]) -> Task:
-        wish = replace(to_wish(of), accounts=accounts)
-        return replace(run, settings=to_settings(of, of_owners), wish=wish)
+        request = replace(to_request(of), accounts=accounts)
+        return replace(run, settings=to_settings(of, of_owners), request=request)
 
     return Run(
         task=task(params),

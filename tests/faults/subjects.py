@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.unit.enforce.many import TRAILS, run_of
@@ -56,11 +56,13 @@ SUBJECTS = (
     _alone("fresh", Task(HERE)),
     _alone("policy-lacking", Task(HERE)),
     _alone("reader-missing", Task(HERE, Settings(readers=(READER,)))),
-    _alone("pending-deletion", Task(HERE, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))),
+    _alone("pending-deletion", Task(HERE, request=EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True))),
     _alone("wrong-region", Task(HERE), "eu-west-1"),
-    _alone("healthy", Task(HERE, wish=Wish(replace_compliant_key=True))),
-    _alone("new-bucket", Task(HERE, wish=Wish(create_trail=TrailWish("main", "logs-111111111111", HOME)))),
+    _alone("healthy", Task(HERE, request=EnforceRequest(replace_compliant_key=True))),
+    _alone(
+        "new-bucket", Task(HERE, request=EnforceRequest(create_trail=TrailRequest("main", "logs-111111111111", HOME)))
+    ),
     _many("many-one-key", run_of(), STAGING),
     # What each reads of its own is what a single account reads.
-    _many("many-own-keys", run_of(wish=Wish()), ""),
+    _many("many-own-keys", run_of(request=EnforceRequest()), ""),
 )

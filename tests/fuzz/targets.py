@@ -37,12 +37,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     ReadError,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
     keys_of_backup,
     make_restore_plans,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
@@ -206,10 +206,10 @@ def doctored_backups(doctored: tuple[str, Any], request: Request) -> None:
     keys = {arn: snapshot.keys.get(arn, Missing("no such key")) for arn in named}
     other = replace(snapshot, account_id="222222222222", trails=())
     judged = {read.account_id: assess(read, SETTINGS) for read in (snapshot, other)}
-    wishes, levels = dict.fromkeys(judged, Wish(key=None)), dict.fromkeys(judged, SETTINGS)
+    requests, levels = dict.fromkeys(judged, EnforceRequest(key=None)), dict.fromkeys(judged, SETTINGS)
     asked = {backup.account_id: backup for backup in backups}
     for seen in (judged, {build.ACCOUNT: judged[build.ACCOUNT]}):
-        together = make_restore_plans(seen, undos_of(asked, seen), keys, wishes, levels)
+        together = make_restore_plans(seen, undos_of(asked, seen), keys, requests, levels)
         _show(facts([assess(predicted, SETTINGS) for predicted in together.predicted.values()]))
         for planned in (*together.plans.values(), *(policy.plan for policy in together.policies)):
             for change in () if planned.refusals else planned.changes:

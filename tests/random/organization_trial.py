@@ -105,7 +105,7 @@ def run_of(options: Mapping[str, Any], *, check_mode: bool = False, backup_path:
         return Task(
             scope=_audit_arguments.to_scope(params),
             settings=_audit_arguments.to_settings(of),
-            wish=replace(_enforce_arguments.to_wish(of), accounts=accounts),
+            request=replace(_enforce_arguments.to_request(of), accounts=accounts),
             check_mode=check_mode,
         )
 

@@ -231,7 +231,7 @@ def task_of(options: Mapping[str, Any]) -> Task:
     return Task(
         scope=_audit_arguments.to_scope(params),
         settings=_audit_arguments.to_settings(params),
-        wish=_enforce_arguments.to_wish(params),
+        request=_enforce_arguments.to_request(params),
     )
 
 

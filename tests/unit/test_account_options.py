@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,
@@ -236,11 +236,11 @@ def test_an_entry_has_none_of_the_defaults_and_excludes_what_the_run_cannot_have
     entries = [{"accounts": [ONE], "key_id": KEY}, {"accounts": [TWO], "trails": ["main"], "statements": "strict"}]
     trail = {"name": "main", "bucket_name": "logs"}
     given = enforcing(statements="cis", key={"alias": "alias/x"}, create_trail=trail, account_options=entries)
-    wishes = _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_wish)
-    assert (wishes[ONE].key, wishes[ONE].key_id, wishes[ONE].statements) == (None, KEY, "cis")
-    assert wishes[ONE].create_trail is not None
-    assert (wishes[TWO].create_trail, wishes[TWO].trails, wishes[TWO].statements) == (None, ("main",), "strict")
-    assert wishes[TWO].key == KeyWish(alias="alias/x")
+    requests = _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_request)
+    assert (requests[ONE].key, requests[ONE].key_id, requests[ONE].statements) == (None, KEY, "cis")
+    assert requests[ONE].create_trail is not None
+    assert (requests[TWO].create_trail, requests[TWO].trails, requests[TWO].statements) == (None, ("main",), "strict")
+    assert requests[TWO].key == KeyRequest(alias="alias/x")
     both = enforcing(account_options=[{"accounts": [ONE], "key_id": KEY, "key": {}}])
     assert both.error_messages == ["parameters are mutually exclusive: key|key_id found in account_options"]
 
@@ -249,7 +249,7 @@ def test_an_entry_that_does_not_go_with_an_option_of_the_run_is_refused_with_bot
     given = enforcing(restore="backup.json", account_options=[{"accounts": [TWO], "trails": ["main"]}])
     told = f"Options restore and trails of account_options[0] (account {TWO}): a restore reads all trails"
     with pytest.raises(_arguments.ArgumentError, match=re.escape(told)):
-        _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_wish)
+        _arguments.of_accounts(given.validated_parameters, _enforce_arguments.to_request)
 
 
 def test_lending_accounts_have_roles_as_the_others_have() -> None:

@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,
@@ -235,22 +235,22 @@ def test_documented_choices_are_the_rules() -> None:
         assert documented["exceptions"]["suboptions"]["rules"]["choices"] == list(RULES)
 
 
-def wishes(**given: Any) -> dict[str, Any]:
+def requests(**given: Any) -> dict[str, Any]:
     """The parameters of an enforcement as Ansible fills them in."""
     own = {name: spec.get("default") for name, spec in _enforce_arguments.own_spec().items()}
     return params(**{**own, **given})
 
 
-def test_without_options_the_key_of_our_alias_is_wished() -> None:
-    assert _enforce_arguments.to_wish(wishes()) == Wish()
-    assert _enforce_arguments.wait_timeout(wishes()) == 300
+def test_without_options_the_key_of_our_alias_is_requested() -> None:
+    assert _enforce_arguments.to_request(requests()) == EnforceRequest()
+    assert _enforce_arguments.wait_timeout(requests()) == 300
 
 
-def test_a_wish_holds_what_was_asked() -> None:
+def test_a_request_holds_what_was_asked() -> None:
     key = {"alias": "alias/x", "tags": {"level": 1}, "administrators": ["arn:aws:iam::111111111111:role/A"]}
-    wish = _enforce_arguments.to_wish(wishes(key=key, trails=["main"], statements="cis", allow_enable_key=True))
-    assert wish == Wish(
-        key=KeyWish(alias="alias/x", tags={"level": "1"}, administrators=("arn:aws:iam::111111111111:role/A",)),
+    request = _enforce_arguments.to_request(requests(key=key, trails=["main"], statements="cis", allow_enable_key=True))
+    assert request == EnforceRequest(
+        key=KeyRequest(alias="alias/x", tags={"level": "1"}, administrators=("arn:aws:iam::111111111111:role/A",)),
         trails=("main",),
         statements="cis",
         allow_enable_key=True,
@@ -259,7 +259,7 @@ def test_a_wish_holds_what_was_asked() -> None:
 
 @pytest.mark.parametrize("key_id", [KEY, KEY.rpartition("/")[2], "alias/x", KEY.rpartition(":")[0] + ":alias/x"])
 def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
-    assert _enforce_arguments.to_wish(wishes(key_id=key_id)) == Wish(key=None, key_id=key_id)
+    assert _enforce_arguments.to_request(requests(key_id=key_id)) == EnforceRequest(key=None, key_id=key_id)
 
 
 @pytest.mark.parametrize(
@@ -278,13 +278,13 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
         ({"key": {"rotation_period_in_days": 2561}}, "key.rotation_period_in_days: 2561"),
     ],
 )
-def test_a_wish_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
+def test_a_request_that_cannot_be_meant_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=re.escape(named)):
-        _enforce_arguments.to_wish(wishes(**given))
+        _enforce_arguments.to_request(requests(**given))
 
 
 @pytest.mark.parametrize("option", ["trails", "regions"])
 def test_a_restore_of_less_than_the_account_is_refused(option: str) -> None:
     with pytest.raises(_arguments.ArgumentError, match=f"Options restore and {option}: "):
-        _enforce_arguments.to_wish(wishes(restore="backup.json", **{option: ["main"]}))
-    assert _enforce_arguments.to_wish(wishes(restore="backup.json")) == Wish()
+        _enforce_arguments.to_request(requests(restore="backup.json", **{option: ["main"]}))
+    assert _enforce_arguments.to_request(requests(restore="backup.json")) == EnforceRequest()

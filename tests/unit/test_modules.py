@@ -186,8 +186,13 @@ def test_progress_that_cannot_be_told_fails_nothing(options: Callable[..., dict[
 
 
 def test_an_enforcement_that_creates_a_trail_and_a_second_one(options: Callable[..., dict[str, Any]]) -> None:
-    wished = {"name": "main", "bucket_name": "logs-111111111111", "home_region": "eu-central-1", "tags": {"team": "a"}}
-    asked = options("new-bucket", create_trail=wished)
+    requested = {
+        "name": "main",
+        "bucket_name": "logs-111111111111",
+        "home_region": "eu-central-1",
+        "tags": {"team": "a"},
+    }
+    asked = options("new-bucket", create_trail=requested)
     told = answer(cloudtrail_kms_enforce, asked)
     assert [row["status"] for row in told["changes"]] == ["applied"] * len(told["changes"])
     assert (told["changed"], told["after"]["summary"]["compliant"]) == (True, 1)

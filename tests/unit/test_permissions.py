@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.fakeaws.client import FakeAws
@@ -29,7 +29,7 @@ from tools.permissions import FOLDER, ROLE_NAMES, actions, files, policy
 
 SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
 EXTERNAL_ID = "audit-2026"
-REVIVING = Wish(allow_enable_key=True, allow_cancel_deletion=True)
+REVIVING = EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True)
 # AWS refuses it to members and to those who lack it alike: an audit takes the account for a member, which writes less.
 OF_ADMINISTRATORS = "organizations:ListDelegatedServicesForAccount"
 ADMINISTRATOR = "555555555555"
@@ -40,7 +40,7 @@ OF_ORGANIZATION_TRAILS = "organizations:DescribeOrganization"
 ENFORCEMENTS: Mapping[str, Task] = {
     "fresh": Task(),
     "policy-lacking": Task(),
-    "pending-deletion": Task(wish=REVIVING),
+    "pending-deletion": Task(request=REVIVING),
     "wrong-region": Task(),
 }
 # Where an action is missed: the scenario, and the account that is audited or enforced.
@@ -53,7 +53,9 @@ MISSED_IN: Mapping[str, str] = {
     ),
     **dict.fromkeys(("cloudtrail:ListTags", "cloudtrail:UpdateTrail"), "fresh"),
 }
-PROVISIONING = Task(wish=Wish(create_trail=TrailWish("main", "logs-111111111111", "eu-central-1", tags={"team": "a"})))
+PROVISIONING = Task(
+    request=EnforceRequest(create_trail=TrailRequest("main", "logs-111111111111", "eu-central-1", tags={"team": "a"}))
+)
 # AWS asks for these behind UpdateTrail and CreateKey, of organization trails and multi-Region keys; the fake does not.
 BEHIND_OTHER_CALLS = {
     "organizations:ListAWSServiceAccessForOrganization",
@@ -158,7 +160,7 @@ def test_audit_of_an_organization_trail_misses_what_tells_the_organization_by_na
 def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) -> None:
     lacking = policy([name for name in actions("enforce") if name != OF_ADMINISTRATORS], "aws")
     scope = replace(limited.load("organization", lacking, ADMINISTRATOR), trails=("organization-trail",))
-    assert OF_ADMINISTRATORS in limited.told(Task(scope=scope, wish=Wish(trails=scope.trails)))
+    assert OF_ADMINISTRATORS in limited.told(Task(scope=scope, request=EnforceRequest(trails=scope.trails)))
 
 
 @pytest.mark.parametrize(

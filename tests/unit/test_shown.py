@@ -22,7 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _shown, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import failures
@@ -54,8 +54,8 @@ SNAPSHOTS: dict[str, Snapshot] = {
         account_name="production",
     ),
 }
-WISHES = {
-    "a key of its own": (Wish(), NOTHING),
+REQUESTS = {
+    "a key of its own": (EnforceRequest(), NOTHING),
     "a given key": (GIVEN, target(policy=build.policy(build.ROOT, DENY, READER))),
     "a key that cannot be read": (GIVEN, target(policy=UNREAD)),
 }
@@ -110,11 +110,11 @@ class Module:
     fail_json = exit_json
 
 
-def ended(snapshot: Snapshot, wish: Wish, lookup: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def ended(snapshot: Snapshot, request: EnforceRequest, lookup: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a module tells that enforces in such an account in check mode, its warnings among it."""
     warnings: list[str] = []
     monkeypatch.setattr(_shown, "_warn", warnings.append)
-    planned = plan(snapshot, wish, lookup)
+    planned = plan(snapshot, request, lookup)
     before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
     warned = (*planned.warnings, *_task.open_questions(after))
     done = _task.Outcome(
@@ -127,7 +127,7 @@ def ended(snapshot: Snapshot, wish: Wish, lookup: Any, monkeypatch: pytest.Monke
     )
     module = Module()
     outcome = _task.RunOutcome((), {snapshot.account_id: done})
-    _ending.end(module, outcome, _task.Run(_task.Task(wish=wish)))
+    _ending.end(module, outcome, _task.Run(_task.Task(request=request)))
     return {"msg": "", **module.told, "warnings": warnings}
 
 
@@ -136,7 +136,7 @@ def test_whatever_a_string_of_an_account_holds(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for snapshot in map(consistent, hostile(SNAPSHOTS[name])):
-        told = ended(snapshot, Wish(), NOTHING, monkeypatch)
+        told = ended(snapshot, EnforceRequest(), NOTHING, monkeypatch)
         shows(*failures(told["before"], "unknown").values())
         shows(told["msg"], *told["warnings"], *(row["message"] for row in (*told["refusals"], *told["errors"])))
         shows(*(text for each in told["diff"] for text in each.values()))
@@ -144,13 +144,13 @@ def test_whatever_a_string_of_an_account_holds(
         shows(part(result)["reason"], capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("name", WISHES)
-def test_whatever_a_string_of_a_wished_key_holds(
+@pytest.mark.parametrize("name", REQUESTS)
+def test_whatever_a_string_of_a_requested_key_holds(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wish, lookup = WISHES[name]
+    request, lookup = REQUESTS[name]
     for found in hostile(lookup):
-        told = ended(SNAPSHOTS["no key"], wish, found, monkeypatch)
+        told = ended(SNAPSHOTS["no key"], request, found, monkeypatch)
         shows(told["msg"], *told["warnings"], *(row["message"] for row in (*told["refusals"], *told["errors"])))
         shows(*(text for each in told["diff"] for text in each.values()))
         result = run(told, mode="enforce")
@@ -159,7 +159,7 @@ def test_whatever_a_string_of_a_wished_key_holds(
 
 def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above sees refusals, and one text with a line for each."""
-    told = ended(SNAPSHOTS["no key"], *WISHES["a given key"], monkeypatch)
+    told = ended(SNAPSHOTS["no key"], *REQUESTS["a given key"], monkeypatch)
     assert "Deny it" in told["msg"]
     module = Module()
     _shown.fail(module, f"One{HOSTILE}", "Two")

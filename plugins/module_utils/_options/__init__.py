@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._audit import audit_spec, facts_spec, lending, settings_of_owners, to_scope, to_settings
 from ._common import AUDIT_ACCOUNT_OPTIONS, JUDGING, ArgumentError, audit_options, named, of_accounts
-from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_wish, wait_timeout
+from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_request, wait_timeout
 
 __all__ = [
     "AUDIT_ACCOUNT_OPTIONS",
@@ -26,8 +26,8 @@ __all__ = [
     "of_accounts",
     "own_spec",
     "settings_of_owners",
+    "to_request",
     "to_scope",
     "to_settings",
-    "to_wish",
     "wait_timeout",
 ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (Wish).
+"""The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (EnforceRequest).
 
 They stand apart from those of an audit, so that a control node can check them without the rules.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .._plan import KeyWish, TrailWish, Wish
+from .._plan import EnforceRequest, KeyRequest, TrailRequest
 from ._common import (
     ACCOUNT_ID,
     AUDIT_ACCOUNT_OPTIONS,
@@ -93,13 +93,13 @@ def enforce_spec(audit: Mapping[str, Any]) -> dict[str, Any]:
 def _key_spec() -> dict[str, Any]:
     return {
         "account": {"type": "str"},
-        "alias": {"type": "str", "default": KeyWish.alias},
-        "description": {"type": "str", "default": KeyWish.description},
+        "alias": {"type": "str", "default": KeyRequest.alias},
+        "description": {"type": "str", "default": KeyRequest.description},
         "tags": {"type": "dict"},
         "administrators": {"type": "list", "elements": "str"},
-        "rotation": {"type": "bool", "default": KeyWish.rotation},
+        "rotation": {"type": "bool", "default": KeyRequest.rotation},
         "rotation_period_in_days": {"type": "int"},
-        "multi_region": {"type": "bool", "default": KeyWish.multi_region},
+        "multi_region": {"type": "bool", "default": KeyRequest.multi_region},
     }
 
 
@@ -109,15 +109,15 @@ def _trail_spec() -> dict[str, Any]:
         "bucket_name": {"type": "str", "required": True},
         "bucket_prefix": {"type": "str"},
         "bucket_region": {"type": "str"},
-        "new_bucket": {"type": "bool", "default": TrailWish.new_bucket},
+        "new_bucket": {"type": "bool", "default": TrailRequest.new_bucket},
         "home_region": {"type": "str"},
-        "multi_region": {"type": "bool", "default": TrailWish.multi_region},
-        "organization_trail": {"type": "bool", "default": TrailWish.organization_trail},
+        "multi_region": {"type": "bool", "default": TrailRequest.multi_region},
+        "organization_trail": {"type": "bool", "default": TrailRequest.organization_trail},
         "tags": {"type": "dict"},
     }
 
 
-def to_wish(params: Mapping[str, Any]) -> Wish:
+def to_request(params: Mapping[str, Any]) -> EnforceRequest:
     """Return what an enforcement may do.
 
     Raises ArgumentError for a malformed key, alias, tag, ARN or period, and for a restore of less than the account.
@@ -127,8 +127,8 @@ def to_wish(params: Mapping[str, Any]) -> Wish:
     if key_id is not None:
         check("key_id", key_id, _KEY_ID, "a key id, key ARN, alias name (alias/...) or alias ARN")
         _refuse_aws_s_own(key_id)
-    return Wish(
-        key=None if key_id is not None else _key_wish(params["key"] or {}),
+    return EnforceRequest(
+        key=None if key_id is not None else _key_request(params["key"] or {}),
         key_id=key_id,
         key_account_id=(params["key"] or {}).get("account"),
         trails=tuple(params["trails"] or ()),
@@ -137,7 +137,7 @@ def to_wish(params: Mapping[str, Any]) -> Wish:
         allow_enable_key=params["allow_enable_key"],
         allow_cancel_deletion=params["allow_cancel_deletion"],
         allow_unread_bucket_policy=params["allow_unread_bucket_policy"],
-        create_trail=_trail_wish(params["create_trail"]) if params["create_trail"] else None,
+        create_trail=_trail_request(params["create_trail"]) if params["create_trail"] else None,
     )
 
 
@@ -150,19 +150,19 @@ def _refuse_aws_s_own(key_id: str) -> None:
         )
 
 
-def _trail_wish(given: Mapping[str, Any]) -> TrailWish:
+def _trail_request(given: Mapping[str, Any]) -> TrailRequest:
     fields = {name: value for name, value in given.items() if value is not None}
     # The home region is that of the connection, where none is given.
-    wished = TrailWish(**{"home_region": "", **fields})
-    check("create_trail.name", wished.name, TRAIL_NAME, "a trail name")
-    check("create_trail.bucket_name", wished.bucket_name, _BUCKET_NAME, "a bucket name")
-    if wished.bucket_prefix is not None:
-        check("create_trail.bucket_prefix", wished.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters")
+    requested = TrailRequest(**{"home_region": "", **fields})
+    check("create_trail.name", requested.name, TRAIL_NAME, "a trail name")
+    check("create_trail.bucket_name", requested.bucket_name, _BUCKET_NAME, "a bucket name")
+    if requested.bucket_prefix is not None:
+        check("create_trail.bucket_prefix", requested.bucket_prefix, _PREFIX, "a key prefix of at most 200 characters")
     for option in ("bucket_region", "home_region"):
         if fields.get(option):
             check(f"create_trail.{option}", fields[option], REGION, "a region name such as eu-central-1")
-    _check_tags("create_trail.tags", wished.tags)
-    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
+    _check_tags("create_trail.tags", requested.tags)
+    return replace(requested, tags={name: str(value) for name, value in requested.tags.items()})
 
 
 def _check_tags(option: str, tags: Mapping[str, Any]) -> None:
@@ -191,26 +191,26 @@ def max_failures(params: Mapping[str, Any]) -> int:
     return between(params, "max_failures", MOST_ACCOUNTS)
 
 
-def _key_wish(given: Mapping[str, Any]) -> KeyWish:
+def _key_request(given: Mapping[str, Any]) -> KeyRequest:
     fields = {name: value for name, value in given.items() if value is not None and name != "account"}
     if given.get("account") is not None:
         check("key.account", given["account"], ACCOUNT_ID, "an account id of 12 digits, in quotes")
-    wished = KeyWish(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
+    requested = KeyRequest(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
     check(
         "key.alias",
-        wished.alias,
+        requested.alias,
         _ALIAS,
         "an alias name: alias/ with letters, digits, /, _ and - after it, and not alias/aws/, which is AWS's own",
     )
-    for administrator in wished.administrators:
+    for administrator in requested.administrators:
         check(
             "key.administrators",
             administrator,
             PRINCIPAL_ARN,
             "the ARN of an IAM role, user or account root",
         )
-    _check_tags("key.tags", wished.tags)
-    period = wished.rotation_period_in_days
+    _check_tags("key.tags", requested.tags)
+    period = requested.rotation_period_in_days
     if period is not None and period not in _ROTATION_PERIODS:
         raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
-    return replace(wished, tags={name: str(value) for name, value in wished.tags.items()})
+    return replace(requested, tags={name: str(value) for name, value in requested.tags.items()})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan once, purely: from a judged account and a wish to an ordered list of changes."""
+"""Plan once, purely: from a judged account and a request to an ordered list of changes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key_anew,
 from ._make import make_plan, regions_in_need
 from ._plans import Plan
 from ._predict import changed_trails, delivered_since, key_of, predicted_prerequisites, without_old_errors
+from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError, Targets, TrailRequest
+from ._requested_trail import new_bucket_region, requested_trail, with_requested_trail
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
 from ._serving import Serving, serving_key
 from ._undo import undos_of
 from ._warnings import owner_warning
-from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Targets, TrailWish, Wish
-from ._wished_trail import new_bucket_region, wished_trail, with_wished_trail
 from ._writable import new_principals, of_another_partition
 
 __all__ = [
     "CREATED_FOR_TAG",
+    "EnforceRequest",
     "KeyName",
-    "KeyWish",
+    "KeyRequest",
     "Part",
     "Plan",
     "RefusedError",
@@ -31,8 +32,7 @@ __all__ = [
     "SharedKey",
     "SharedPolicy",
     "Targets",
-    "TrailWish",
-    "Wish",
+    "TrailRequest",
     "best_known",
     "change_rows",
     "changed_trails",
@@ -52,11 +52,11 @@ __all__ = [
     "plan_policy",
     "predicted_prerequisites",
     "regions_in_need",
+    "requested_trail",
     "serving_key",
     "undos_of",
-    "wished_trail",
     "with_created",
-    "with_wished_trail",
+    "with_requested_trail",
     "without",
     "without_old_errors",
 ]

@@ -28,7 +28,7 @@ from .._policy import (
     parse,
     root_statement,
 )
-from ._wish import CREATED_FOR_TAG, KeyWish
+from ._request import CREATED_FOR_TAG, KeyRequest
 
 # Of one of these accounts a caller certainly is, or a service calls for it, where a statement demands it (KMS guide,
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
@@ -36,21 +36,21 @@ _CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
 _NOTHING_KNOWN = Context({}, ("*",))
 
 
-def birth_policy(required: Required, wish: KeyWish) -> Policy:
+def birth_policy(required: Required, request: KeyRequest) -> Policy:
     """The whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
     Raises MergeRefusedError where it would not be taken by KMS.
     """
     policy = new_key_policy(required)
-    if not wish.administrators:
+    if not request.administrators:
         return policy
     present = [each.document for each in policy.statements]
-    return policy.with_statements([*present, administrators_statement(wish.administrators)])
+    return policy.with_statements([*present, administrators_statement(request.administrators)])
 
 
-def birth_tags(wish: KeyWish) -> dict[str, str]:
+def birth_tags(request: KeyRequest) -> dict[str, str]:
     """The tags of a new key: the user's, and ours."""
-    return {**wish.tags, CREATED_FOR_TAG: wish.alias}
+    return {**request.tags, CREATED_FOR_TAG: request.alias}
 
 
 def is_born_here(key: Key) -> bool:

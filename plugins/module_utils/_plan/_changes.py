@@ -12,7 +12,7 @@ from typing import Any
 from .._model import Bucket, Change, Key, Trail
 from .._operations import WRITES
 from ._birth import birth_tags
-from ._wish import KeyWish, TrailWish
+from ._request import KeyRequest, TrailRequest
 
 _ORDER = tuple(WRITES)
 
@@ -22,19 +22,24 @@ def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: (_ORDER.index(change.operation), change.resource)))
 
 
-def create_key(key: Key, policy: str, wish: KeyWish) -> Change:
+def create_key(key: Key, policy: str, request: KeyRequest) -> Change:
     """Create a key with its policy and tags. `key.arn` is a placeholder."""
-    tags = birth_tags(wish)
-    settings = {"description": wish.description, "multi_region": wish.multi_region, "tags": tags, "policy": policy}
-    request = {
-        "Description": wish.description,
+    tags = birth_tags(request)
+    settings = {
+        "description": request.description,
+        "multi_region": request.multi_region,
+        "tags": tags,
+        "policy": policy,
+    }
+    parameters = {
+        "Description": request.description,
         "KeyUsage": "ENCRYPT_DECRYPT",
         "KeySpec": "SYMMETRIC_DEFAULT",
-        "MultiRegion": wish.multi_region,
+        "MultiRegion": request.multi_region,
         "Tags": [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())],
         "Policy": policy,
     }
-    return Change("CreateKey", key.arn, key.region, None, settings, request)
+    return Change("CreateKey", key.arn, key.region, None, settings, parameters)
 
 
 def create_alias(key: Key, alias: str) -> Change:
@@ -47,8 +52,8 @@ def create_alias(key: Key, alias: str) -> Change:
 
 def put_key_policy(key: Key, policy: str) -> Change:
     """Add to the key's policy; never with BypassPolicyLockoutSafetyCheck."""
-    request = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
-    return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, request)
+    parameters = {"KeyId": key.arn, "PolicyName": "default", "Policy": policy}
+    return Change("PutKeyPolicy", key.arn, key.region, {"policy": key.policy}, {"policy": policy}, parameters)
 
 
 def cancel_key_deletion(key: Key) -> Change:
@@ -65,11 +70,13 @@ def enable_key(key: Key) -> Change:
 
 def put_bucket_policy(bucket: Bucket, bucket_arn: str, policy: str) -> Change:
     """Add to the bucket's policy."""
-    request = {"Bucket": bucket.name, "Policy": policy}
-    return Change("PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, request)
+    parameters = {"Bucket": bucket.name, "Policy": policy}
+    return Change(
+        "PutBucketPolicy", bucket_arn, bucket.region, {"policy": bucket.policy}, {"policy": policy}, parameters
+    )
 
 
-def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
+def create_trail(trail: Trail, key_arn: str, request: TrailRequest) -> Change:
     """Create a trail, encrypted from its first log, with log-file validation; it does not log yet (CreateTrail)."""
     settings = {
         "bucket_name": trail.bucket_name,
@@ -78,9 +85,9 @@ def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
         "organization_trail": trail.organization_trail,
         "log_file_validation": True,
         "kms_key_arn": key_arn,
-        "tags": dict(wish.tags),
+        "tags": dict(request.tags),
     }
-    request = {
+    parameters = {
         "Name": trail.name,
         "S3BucketName": trail.bucket_name,
         "S3KeyPrefix": trail.bucket_prefix,
@@ -88,9 +95,9 @@ def create_trail(trail: Trail, key_arn: str, wish: TrailWish) -> Change:
         "IsOrganizationTrail": trail.organization_trail,
         "EnableLogFileValidation": True,
         "KmsKeyId": key_arn,
-        "TagsList": [{"Key": name, "Value": value} for name, value in sorted(wish.tags.items())],
+        "TagsList": [{"Key": name, "Value": value} for name, value in sorted(request.tags.items())],
     }
-    sent = {name: value for name, value in request.items() if value not in (None, [])}
+    sent = {name: value for name, value in parameters.items() if value not in (None, [])}
     return Change("CreateTrail", trail.arn, trail.home_region, None, settings, sent)
 
 
@@ -125,11 +132,11 @@ def start_logging(trail: Trail) -> Change:
     )
 
 
-def enable_key_rotation(key: Key, wish: KeyWish) -> Change:
+def enable_key_rotation(key: Key, request: KeyRequest) -> Change:
     """Turn automatic rotation on, with its period where one is requested (the default of KMS is 365 days)."""
-    request: dict[str, Any] = {"KeyId": key.arn}
+    parameters: dict[str, Any] = {"KeyId": key.arn}
     after: dict[str, object] = {"rotation_enabled": True}
-    if wish.rotation_period_in_days:
-        request["RotationPeriodInDays"] = wish.rotation_period_in_days
-        after["rotation_period_in_days"] = wish.rotation_period_in_days
-    return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, request)
+    if request.rotation_period_in_days:
+        parameters["RotationPeriodInDays"] = request.rotation_period_in_days
+        after["rotation_period_in_days"] = request.rotation_period_in_days
+    return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, parameters)

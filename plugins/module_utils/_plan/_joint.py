@@ -25,9 +25,9 @@ from ._key_changes import KeyUse, key_changes, rotation
 from ._make import prove_moves
 from ._plans import Plan
 from ._predict import changed, key_of
+from ._request import EnforceRequest, RefusedError
 from ._serving import Serving, key_account, serving_key
 from ._warnings import size_warnings, stranger_warnings
-from ._wish import RefusedError, Wish
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
 KeyName: TypeAlias = tuple[str, "str | None"]
@@ -42,7 +42,7 @@ class Part:
     """The plan of one account by itself, and what it was made from."""
 
     plan: Plan
-    wish: Wish
+    request: EnforceRequest
     settings: Settings
 
     def refused(self, refusals: tuple[str, ...]) -> Part:
@@ -82,9 +82,9 @@ class SharedKey:
         return tuple(self.parts)
 
     @property
-    def wish(self) -> Wish:
+    def request(self) -> EnforceRequest:
         """What all of them ask for."""
-        return next(iter(self.parts.values())).wish
+        return next(iter(self.parts.values())).request
 
     @property
     def is_approved_by_tag(self) -> bool:
@@ -129,22 +129,22 @@ def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
     """The keys that more than one account changes, with these accounts."""
     found: dict[KeyName, dict[str, Part]] = {}
     for account, part in parts.items():
-        for name in keys_changed(part.plan.changes, part.wish):
+        for name in keys_changed(part.plan.changes, part.request):
             found.setdefault(name, {})[account] = part
     shared = {name: members for name, members in found.items() if len(members) > 1}
     return dict(sorted(shared.items(), key=lambda item: (item[0][0], item[0][1] or "")))
 
 
-def keys_changed(changes: Iterable[Change], wish: Wish) -> set[KeyName]:
+def keys_changed(changes: Iterable[Change], request: EnforceRequest) -> set[KeyName]:
     """Return the keys that the changes are about."""
-    return {key_name(change, wish) for change in changes if change.operation in OF_A_KEY}
+    return {key_name(change, request) for change in changes if change.operation in OF_A_KEY}
 
 
-def key_name(change: Change, wish: Wish) -> KeyName:
+def key_name(change: Change, request: EnforceRequest) -> KeyName:
     """Return the key that a change of a key is about."""
     arn = key_of(change)
     is_new = arn.endswith(PLACEHOLDER)
-    return arn, wish.key.alias if is_new and wish.key else None
+    return arn, request.key.alias if is_new and request.key else None
 
 
 def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
@@ -153,7 +153,9 @@ def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
     plan = Plan((), (why,) if why else (), (), first.plan.predicted)
     try:
         if not why:
-            plan = plan_key(_joined_use(name, list(parts.values())), first.wish, _joined(parts), first.plan.predicted)
+            plan = plan_key(
+                _joined_use(name, list(parts.values())), first.request, _joined(parts), first.plan.predicted
+            )
     except Exception as error:
         plan = replace(plan, refusals=(_not_planned(f"the key {name[0]}", error),))
     return SharedKey(name, parts, plan)
@@ -175,7 +177,7 @@ def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
     first, *others = members
     for other in others:
         for option in AGREED:
-            if getattr(members[first].wish, option) != getattr(members[other].wish, option):
+            if getattr(members[first].request, option) != getattr(members[other].request, option):
                 return (
                     f"The accounts {first} and {other} share the key {name[0]}, and differ in {option}. Give both the "
                     "same, or keys of their own."
@@ -216,7 +218,7 @@ def _joined_known(known: Sequence[Known]) -> Known:
     )
 
 
-def plan_key(use: KeyUse, wish: Wish, settings: Settings, seen: Snapshot) -> Plan:
+def plan_key(use: KeyUse, request: EnforceRequest, settings: Settings, seen: Snapshot) -> Plan:
     """Plan what lets a key serve the trails of several accounts; `seen` lends partition and time.
 
     `predicted` holds the key, and the trails that it will serve.
@@ -226,13 +228,13 @@ def plan_key(use: KeyUse, wish: Wish, settings: Settings, seen: Snapshot) -> Pla
     snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={use.key.arn: use.key})
     warnings: list[str] = []
     try:
-        changes = list(key_changes(use, owner, wish, settings, warnings.append))
+        changes = list(key_changes(use, owner, request, settings, warnings.append))
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
     key = use.key
     for change in sort_changes(changes):
         key = changed(key, change)
-    rotated = rotation(key, key_account(snapshot, wish), wish)
+    rotated = rotation(key, key_account(snapshot, request), request)
     changes += [rotated] if rotated else []
     key = changed(key, rotated) if rotated else key
     warnings += size_warnings(changes)
@@ -248,7 +250,7 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
     settings = _joined(shared.parts)
-    plan = plan_key(replace(shared.plan.uses[planned_as], serving=serving), shared.wish, settings, snapshot)
+    plan = plan_key(replace(shared.plan.uses[planned_as], serving=serving), shared.request, settings, snapshot)
     key = serving.key
     refusals, warnings = list(plan.refusals), list(plan.warnings)
     for part in shared.parts.values():
@@ -258,7 +260,7 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
         refusals += proof.refusals
         warnings += proof.warnings
         if moved and not serving.is_new:
-            warnings += stranger_warnings(key, shared.wish, settings.readers)
+            warnings += stranger_warnings(key, shared.request, settings.readers)
     return replace(plan, refusals=tuple(refusals), warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -272,7 +274,7 @@ def _serving_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Se
         return Serving(key)
     approved = dict.fromkeys(part.settings.approved_keys for part in movers)
     servings = [
-        serving_key(snapshot, shared.region, lookup, shared.wish, _joined(shared.parts, each)) for each in approved
+        serving_key(snapshot, shared.region, lookup, shared.request, _joined(shared.parts, each)) for each in approved
     ]
     return servings[0]
 
@@ -288,7 +290,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
 def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
     """The plan of what is left to the account, which will find the shared keys as their plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
-    left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.wish) in mine]
+    left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.request) in mine]
     aside = set(size_warnings(left))
     shared = {arn: key for each in mine.values() for arn, key in each.plan.predicted.keys.items()}
     predicted = part.plan.predicted
@@ -326,6 +328,6 @@ def _renamed(key: Any, arn: str) -> Any:
     return replace(key, arn=arn) if isinstance(key, Key) else key
 
 
-def without(changes: Iterable[Change], names: Collection[KeyName], wish: Wish) -> Iterator[Change]:
+def without(changes: Iterable[Change], names: Collection[KeyName], request: EnforceRequest) -> Iterator[Change]:
     """Yield the changes that are not about one of these keys."""
-    return (each for each in changes if each.operation not in OF_A_KEY or key_name(each, wish) not in names)
+    return (each for each in changes if each.operation not in OF_A_KEY or key_name(each, request) not in names)

@@ -15,8 +15,8 @@ from .._policy import NOTHING_KNOWN, Known, MergeRefusedError, PolicyError, Requ
 from ._birth import birth_policy
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
 from ._remedies import Intent
+from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._serving import Serving, step_of_owner
-from ._wish import KeyWish, RefusedError, Wish
 from ._writable import why_not_writable
 
 
@@ -42,54 +42,54 @@ class KeyUse:
         """The trails that the key's policy must allow CloudTrail to encrypt for."""
         return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
 
-    def required(self, wish: Wish, settings: Settings) -> Required:
+    def required(self, request: EnforceRequest, settings: Settings) -> Required:
         """What the key's policy must allow."""
         trails = tuple(sorted(each.trail.arn for each in self.granted))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
         needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
         known = replace(self.known, key=self.key)
-        return Required(self.key.arn, trails, settings.readers, wish.statements, self.log_contexts, needed, known)
+        return Required(self.key.arn, trails, settings.readers, request.statements, self.log_contexts, needed, known)
 
 
 def key_changes(
-    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     owner = use.key.arn.split(":")[4]
-    for change in _needed(use, account_id, wish, settings, warn):
-        if owner != account_id and owner not in wish.writers:
+    for change in _needed(use, account_id, request, settings, warn):
+        if owner != account_id and owner not in request.writers:
             raise RefusedError(
                 f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
                 "account by key_assume_role."
             )
-        reason = None if use.serving.is_new else why_not_writable(use.key, change.operation, wish.writers.get(owner))
+        reason = None if use.serving.is_new else why_not_writable(use.key, change.operation, request.writers.get(owner))
         if reason:
             raise RefusedError(f"The key {use.key.arn} cannot be changed: {reason}")
         yield change
 
 
 def _needed(
-    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    if use.serving.is_new and wish.key:
-        yield create_key(use.key, _policy_at_birth(use.required(wish, settings), wish.key), wish.key)
+    if use.serving.is_new and request.key:
+        yield create_key(use.key, _policy_at_birth(use.required(request, settings), request.key), request.key)
     elif use.granted:
-        yield from _grants(use, account_id, wish, settings, warn)
-    if use.serving.needs_alias and wish.key:
-        yield create_alias(use.key, wish.key.alias)
+        yield from _grants(use, account_id, request, settings, warn)
+    if use.serving.needs_alias and request.key:
+        yield create_alias(use.key, request.key.alias)
     if any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
-        yield from _revival(use.key, account_id, wish, warn)
+        yield from _revival(use.key, account_id, request, warn)
 
 
-def _policy_at_birth(required: Required, wish: KeyWish) -> str:
+def _policy_at_birth(required: Required, request: KeyRequest) -> str:
     try:
-        return birth_policy(required, wish).to_json()
+        return birth_policy(required, request).to_json()
     except MergeRefusedError as error:
         raise RefusedError(f"The new key cannot be given its policy. {error}") from error
 
 
 def _grants(
-    use: KeyUse, account_id: str, wish: Wish, settings: Settings, warn: Callable[[str], None]
+    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
     """The policy with what is missing in it, if anything is.
 
@@ -99,11 +99,11 @@ def _grants(
     if isinstance(key.policy, ReadError):
         raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"{step_of_owner(account_id, key.arn, key.policy, wish)}"
+            f"{step_of_owner(account_id, key.arn, key.policy, request)}"
         )
     try:
         present = parse(key.policy)
-        merged = merge(present, use.required(wish, settings))
+        merged = merge(present, use.required(request, settings))
     except PolicyError as error:
         raise RefusedError(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
@@ -120,16 +120,16 @@ def _grants(
         yield put_key_policy(key, merged.to_json())
 
 
-def _revival(key: Key, account_id: str, wish: Wish, warn: Callable[[str], None]) -> Iterator[Change]:
+def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[[str], None]) -> Iterator[Change]:
     """What lets the key work again, where the user allows it."""
     if key.state in USABLE_STATES:
         return
-    if key.state == "PendingDeletion" and wish.allow_cancel_deletion and wish.allow_enable_key:
-        if rotation(replace(key, state="Enabled"), wish.key_account_id or account_id, wish):
+    if key.state == "PendingDeletion" and request.allow_cancel_deletion and request.allow_enable_key:
+        if rotation(replace(key, state="Enabled"), request.key_account_id or account_id, request):
             warn(_rotation_untold(key))
         yield cancel_key_deletion(key)
         yield enable_key(key)
-    elif key.state == "Disabled" and wish.allow_enable_key:
+    elif key.state == "Disabled" and request.allow_enable_key:
         yield enable_key(key)
     else:
         raise RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
@@ -152,15 +152,15 @@ def _way_out(key: Key) -> str:
     return f"Bring it back to the state Enabled, {another}."
 
 
-def rotation(key: Key, account_id: str, wish: Wish) -> Change | None:
+def rotation(key: Key, account_id: str, request: EnforceRequest) -> Change | None:
     """Automatic rotation, for the key of our alias where KMS can rotate it and does not.
 
     A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not looked after from here.
     """
-    if wish.key is None or not wish.key.rotation or key.rotation_enabled is not False:
+    if request.key is None or not request.key.rotation or key.rotation_enabled is not False:
         return None
     aliases = () if isinstance(key.aliases, ReadError) else key.aliases
-    ours = wish.key.alias in aliases and key.arn.split(":")[4] == account_id
+    ours = request.key.alias in aliases and key.arn.split(":")[4] == account_id
     if not ours or key.primary_arn or key.state not in USABLE_STATES:
         return None
-    return enable_key_rotation(key, wish.key)
+    return enable_key_rotation(key, request.key)

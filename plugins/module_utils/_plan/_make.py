@@ -26,23 +26,23 @@ from ._remedies import (
     no_longer_excepted,
     unread,
 )
+from ._request import EnforceRequest, RefusedError, Targets
+from ._requested_trail import RequestedTrail, requested_changes
 from ._serving import Serving, key_account, serving_key
 from ._unseen import blind_moves, bucket_policy_error, in_all_regions
 from ._warnings import plan_warnings, stranger_warnings
-from ._wish import RefusedError, Targets, Wish
-from ._wished_trail import WishedTrail, wished_changes
 
 # Beside these a change of key can only make things better, or it is nothing that a key could fix.
 NO_WORSE = ("trail_is_delivering",)
 _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
 
-def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
+def regions_in_need(account: AccountVerdict, request: EnforceRequest) -> tuple[str, ...]:
     """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
-    if wish.key_id:
-        trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, wish)]
+    if request.key_id:
+        trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, request)]
     else:
-        trails = [intent.trail for intent in find_intents(account, wish) if intent.needs_key]
+        trails = [intent.trail for intent in find_intents(account, request) if intent.needs_key]
     buckets = (account.snapshot.buckets[trail.bucket_name] for trail in trails)
     return tuple(sorted({bucket.region for bucket in buckets if isinstance(bucket, Bucket)}))
 
@@ -50,16 +50,16 @@ def regions_in_need(account: AccountVerdict, wish: Wish) -> tuple[str, ...]:
 def make_plan(
     account: AccountVerdict,
     targets: Targets,
-    wish: Wish,
+    request: EnforceRequest,
     settings: Settings,
-    wished: WishedTrail | None = None,
+    requested: RequestedTrail | None = None,
 ) -> Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
-    With `wished` only what that trail needs; `account` has it already, see `with_wished_trail`. Pure: the same in, the
-    same out. Every refusal is listed, not only the first.
+    With `requested` only what that trail needs; `account` has it already, see `with_requested_trail`. Pure: the same
+    in, the same out. Every refusal is listed, not only the first.
     """
-    return _Planner(account, targets, wish, settings, wished).plan()
+    return _Planner(account, targets, request, settings, requested).plan()
 
 
 class _Planner:
@@ -69,12 +69,12 @@ class _Planner:
         self,
         account: AccountVerdict,
         targets: Targets,
-        wish: Wish,
+        request: EnforceRequest,
         settings: Settings,
-        wished: WishedTrail | None,
+        requested: RequestedTrail | None,
     ) -> None:
-        self._account, self._targets, self._wish, self._settings = account, targets, wish, settings
-        self._wished = wished
+        self._account, self._targets, self._request, self._settings = account, targets, request, settings
+        self._requested = requested
         self._snapshot: Snapshot = account.snapshot
         self._refusals: list[str] = []
         self._refused: set[str] = set()
@@ -83,24 +83,24 @@ class _Planner:
 
     def plan(self) -> Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
-        for intent in find_intents(self._account, self._wish):
+        for intent in find_intents(self._account, self._request):
             self._choose(intent)
         keys = {use.key.arn: use.key for use in self._uses.values()}
         changes = [change for use in self._uses.values() for change in self._of_use(use)]
-        changes += self._of_wished()
+        changes += self._of_requested_trail()
         predicted = predict(self._snapshot, sort_changes(changes), keys)
         changes += self._rotations(predicted)
         predicted = predict(self._snapshot, sort_changes(changes), keys)
         self._prove(predicted, changes)
         in_order = sort_changes(changes)
-        self._warnings += plan_warnings(self._account, predicted, in_order, self._wish)
+        self._warnings += plan_warnings(self._account, predicted, in_order, self._request)
         return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._uses)
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""
         for verdict in self._account.trails:
             trail = verdict.trail
-            if trail.ownership == "inherited" and is_named(trail, self._wish):
+            if trail.ownership == "inherited" and is_named(trail, self._request):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
                     "cannot change it. Run this with the credentials of that account, or remove it from trails. Where "
@@ -110,7 +110,7 @@ class _Planner:
 
     def _expired_exceptions(self) -> Iterator[str]:
         """The author of the exception meant the trail to stay as it is: its day decides nothing for them."""
-        for leave in no_longer_excepted(self._account, self._wish):
+        for leave in no_longer_excepted(self._account, self._request):
             yield (
                 f"An exception has expired, and what it covered would be changed now: {leave} "
                 "Renew it, or remove it from exceptions."
@@ -119,10 +119,10 @@ class _Planner:
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         found = [lookup.key for lookup in self._targets.values()]
-        is_needed = any(intent.needs_key for intent in find_intents(self._account, self._wish))
-        if self._wish.key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
+        is_needed = any(intent.needs_key for intent in find_intents(self._account, self._request))
+        if self._request.key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
             yield (
-                f"There is no key {self._wish.key_in(*self._targets)} for the buckets of account "
+                f"There is no key {self._request.key_in(*self._targets)} for the buckets of account "
                 f"{self._snapshot.account_id}. Correct key_id."
             )
 
@@ -154,18 +154,18 @@ class _Planner:
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
         lookup: KeyLookup = self._targets[bucket.region]
-        return serving_key(self._snapshot, bucket.region, lookup, self._wish, self._settings)
+        return serving_key(self._snapshot, bucket.region, lookup, self._request, self._settings)
 
     def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
         """Say whom a key lets in that the trail has not used."""
         if serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == serving.key.arn:
             return
-        warnings = stranger_warnings(serving.key, self._wish, self._settings.readers)
+        warnings = stranger_warnings(serving.key, self._request, self._settings.readers)
         self._warnings += (warning for warning in warnings if warning not in self._warnings)
 
     def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
         """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
-        if verdict.trail.kms_key_arn is None or self._wish.replace_compliant_key:
+        if verdict.trail.kms_key_arn is None or self._request.replace_compliant_key:
             return
         blind = [each for each in verdict.findings if unread(each) and RULES[each.rule].leads_to in _OF_THE_KEY]
         if blind:
@@ -182,30 +182,30 @@ class _Planner:
     def _of_use(self, use: KeyUse) -> Iterator[Change]:
         """The changes of one key and of the trails that move to it."""
         try:
-            yield from key_changes(use, self._snapshot.account_id, self._wish, self._settings, self._warnings.append)
+            yield from key_changes(use, self._snapshot.account_id, self._request, self._settings, self._warnings.append)
         except RefusedError as error:
             self._refuse([intent.trail for intent in use.intents], error)
-        for intent in use.intents if self._wished is None else ():
+        for intent in use.intents if self._requested is None else ():
             if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
                 yield update_trail(intent.trail, use.key.arn)
 
-    def _of_wished(self) -> list[Change]:
-        """The changes of the trail that is wished for, and of its bucket, where it has got its key."""
-        wished = self._wished
-        if wished is None or wished.trail.arn in self._refused:
+    def _of_requested_trail(self) -> list[Change]:
+        """The changes of the trail that is requested, and of its bucket, where it has got its key."""
+        requested = self._requested
+        if requested is None or requested.trail.arn in self._refused:
             return []
         given = (use.key.arn for use in self._uses.values() for intent in use.intents if intent.needs_key)
-        key_arn = next(given, wished.trail.kms_key_arn) or ""
+        key_arn = next(given, requested.trail.kms_key_arn) or ""
         try:
-            return list(wished_changes(self._snapshot, wished, key_arn))
+            return list(requested_changes(self._snapshot, requested, key_arn))
         except RefusedError as error:
-            self._refuse([wished.trail], error)
+            self._refuse([requested.trail], error)
             return []
 
     def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
-        found = (rotation(key, key_account(self._snapshot, self._wish), self._wish) for key in keys)
+        found = (rotation(key, key_account(self._snapshot, self._request), self._request) for key in keys)
         return [change for change in found if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
@@ -215,7 +215,7 @@ class _Planner:
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
-        for blind in blind_moves(self._snapshot, predicted, moves, self._wish):
+        for blind in blind_moves(self._snapshot, predicted, moves, self._request):
             if blind.trail_arn not in self._refused:
                 (self._refusals if blind.is_refused else self._warnings).append(blind.message)
         moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}

@@ -12,7 +12,7 @@ from itertools import chain
 
 from .._checks import RULES, AccountVerdict, Remedy, TrailVerdict
 from .._model import Finding, Key, Trail
-from ._wish import Wish
+from ._request import EnforceRequest
 
 # A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
 STATE_LEADS_TO: Mapping[str, Remedy] = {
@@ -52,36 +52,36 @@ class Intent:
         return self.needs_key or self.verdict.verdict == "non_compliant"
 
 
-def find_intents(account: AccountVerdict, wish: Wish) -> tuple[Intent, ...]:
+def find_intents(account: AccountVerdict, request: EnforceRequest) -> tuple[Intent, ...]:
     """What each trail of the account that may be written needs; trails that need nothing are left out."""
-    writable = (verdict for verdict in account.trails if may_write(verdict.trail, wish))
-    found = (Intent(each, _remedies(account, each, wish), _lacking(account, each)) for each in writable)
+    writable = (verdict for verdict in account.trails if may_write(verdict.trail, request))
+    found = (Intent(each, _remedies(account, each, request), _lacking(account, each)) for each in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
-def may_write(trail: Trail, wish: Wish) -> bool:
+def may_write(trail: Trail, request: EnforceRequest) -> bool:
     """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
-    Where the run enforces in the owner's account as well, that one writes it. Who wishes for a trail asks for nothing
-    to be done to any other.
+    Where the run enforces in the owner's account as well, that one writes it. A run that is to create a trail changes
+    no other.
     """
-    wished = wish.create_trail
-    if wished:
-        return (trail.ownership, trail.name, trail.home_region) == ("owned", wished.name, wished.home_region)
-    delegated = trail.ownership == "delegated" and trail.account_id not in wish.accounts
-    return trail.ownership == "owned" or (delegated and is_named(trail, wish))
+    requested = request.create_trail
+    if requested:
+        return (trail.ownership, trail.name, trail.home_region) == ("owned", requested.name, requested.home_region)
+    delegated = trail.ownership == "delegated" and trail.account_id not in request.accounts
+    return trail.ownership == "owned" or (delegated and is_named(trail, request))
 
 
-def is_named(trail: Trail, wish: Wish) -> bool:
+def is_named(trail: Trail, request: EnforceRequest) -> bool:
     """Whether the user asks for this very trail."""
-    return trail.arn in wish.trails or trail.name in wish.trails
+    return trail.arn in request.trails or trail.name in request.trails
 
 
-def _remedies(account: AccountVerdict, verdict: TrailVerdict, wish: Wish) -> frozenset[Remedy]:
+def _remedies(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRequest) -> frozenset[Remedy]:
     """What the trail's findings lead to. What replaces the key leaves the present one alone."""
-    if wish.create_trail and not verdict.trail.kms_key_arn:
+    if request.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
-    if wish.replace_compliant_key and verdict.trail.kms_key_arn:
+    if request.replace_compliant_key and verdict.trail.kms_key_arn:
         return frozenset({Remedy.ANOTHER_KEY})
     found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
     return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
@@ -124,19 +124,19 @@ class Leave:
         return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
-def left_alone(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def left_alone(account: AccountVerdict, request: EnforceRequest) -> Iterator[Leave]:
     """What exceptions keep from being changed, on trails that may be written."""
-    yield from _leaves(account, wish, "exception")
+    yield from _leaves(account, request, "exception")
 
 
-def no_longer_excepted(account: AccountVerdict, wish: Wish) -> Iterator[Leave]:
+def no_longer_excepted(account: AccountVerdict, request: EnforceRequest) -> Iterator[Leave]:
     """What expired exceptions kept from being changed, on trails that may be written."""
-    yield from _leaves(account, wish, "expired_exception")
+    yield from _leaves(account, request, "expired_exception")
 
 
-def _leaves(account: AccountVerdict, wish: Wish, kind: str) -> Iterator[Leave]:
+def _leaves(account: AccountVerdict, request: EnforceRequest, kind: str) -> Iterator[Leave]:
     for verdict in account.trails:
-        for finding in verdict.findings if may_write(verdict.trail, wish) else ():
+        for finding in verdict.findings if may_write(verdict.trail, request) else ():
             exception = finding.evidence.get(kind)
             if isinstance(exception, Mapping):
                 bare = replace(finding, status=exception.get("status", finding.status))

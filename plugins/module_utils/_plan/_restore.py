@@ -21,10 +21,10 @@ from ._changes import put_key_policy, update_trail
 from ._plans import Plan
 from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
 from ._predict import changed, predict
+from ._request import EnforceRequest
 from ._undo import Undo, Undos
 from ._unseen import blind_moves
 from ._warnings import plan_warnings
-from ._wish import Wish
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def make_restore_plans(
     judged: Mapping[str, AccountVerdict],
     undos: Undos,
     keys: Mapping[str, KeyFact],
-    wishes: Mapping[str, Wish],
+    requests: Mapping[str, EnforceRequest],
     settings: Mapping[str, Settings],
 ) -> RestorePlans:
     """Plan what puts backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
@@ -86,7 +86,7 @@ def make_restore_plans(
     in the way of one account stops that one alone, and what is against a shared policy stops that; of a single account
     all stops. Pure, and every refusal is listed.
     """
-    return _Restore(judged, undos, keys, wishes, settings).plans()
+    return _Restore(judged, undos, keys, requests, settings).plans()
 
 
 class _Restore:
@@ -97,10 +97,10 @@ class _Restore:
         judged: Mapping[str, AccountVerdict],
         undos: Undos,
         keys: Mapping[str, KeyFact],
-        wishes: Mapping[str, Wish],
+        requests: Mapping[str, EnforceRequest],
         settings: Mapping[str, Settings],
     ) -> None:
-        self._judged, self._undos, self._keys, self._wishes, self._settings = judged, undos, keys, wishes, settings
+        self._judged, self._undos, self._keys, self._requests, self._settings = judged, undos, keys, requests, settings
         self._backups = backups = undos.backups
         self._seen = {account: verdict.snapshot for account, verdict in judged.items()}
         self._asked = {account: backup for account, backup in sorted(backups.items()) if account in judged}
@@ -124,7 +124,7 @@ class _Restore:
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
         """Plan what is restored in one account by itself."""
-        verdict, wish, refusals = self._judged[account], self._wishes[account], list[str]()
+        verdict, request, refusals = self._judged[account], self._requests[account], list[str]()
         snapshot = verdict.snapshot
         changes: list[Change] = []
         if not self._asked:
@@ -133,16 +133,16 @@ class _Restore:
             changes += _trail_goes_back(snapshot, undo, self._created, self._keys, refusals)
         moved = {change.resource for change in changes}
         for undo in policies:
-            changes += _policy_goes_back(undo, self._keys[undo.row.arn], {account: snapshot}, wish, refusals)
+            changes += _policy_goes_back(undo, self._keys[undo.row.arn], {account: snapshot}, request, refusals)
         if account not in self._asked and not changes:
             return Plan((), tuple(refusals), (), snapshot)
         refusals += self._left_out(account)
         known = {arn: key for arn, key in self._keys.items() if isinstance(key, Key)}
         predicted = predict(snapshot, changes, known)
-        blind = blind_moves(snapshot, predicted, changes, wish)
+        blind = blind_moves(snapshot, predicted, changes, request)
         refusals += (move.message for move in blind if move.is_refused)
         refusals += would_go_blind(snapshot, predicted, moved, self._settings[account])
-        warnings = plan_warnings(verdict, predicted, changes, wish)
+        warnings = plan_warnings(verdict, predicted, changes, request)
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
     def _of_others(self, account: str) -> str:
@@ -175,7 +175,7 @@ class _Restore:
         policies = []
         for undo in shared:
             accounts = tuple(sorted(concerned(undo.row, self._seen)))
-            plan = plan_policy(undo, predicted, self._keys[undo.row.arn], self._wishes[undo.account_id])
+            plan = plan_policy(undo, predicted, self._keys[undo.row.arn], self._requests[undo.account_id])
             policies.append(SharedPolicy(undo, accounts, plan))
         if len(plans) == 1:
             ((account, plan),) = plans.items()
@@ -198,10 +198,10 @@ class _Restore:
         )
 
 
-def plan_policy(undo: Undo, seen: Seen, key: KeyFact, wish: Wish) -> Plan:
+def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -> Plan:
     """Plan what puts the policy of a shared key back.
 
-    `seen` are the accounts with their trails as they are once those have moved, `wish` knows who would write.
+    `seen` are the accounts with their trails as they are once those have moved, `request` knows who would write.
     `predicted` holds the key, and the trails that stay on it.
     """
     row = undo.row
@@ -212,7 +212,7 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, wish: Wish) -> Plan:
     )
     if is_back(row, key):
         return Plan((), (), (), ground)
-    reason = undo.reason or why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
     if reason or not isinstance(key, Key):
         return Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
@@ -296,12 +296,14 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
     )
 
 
-def _policy_goes_back(undo: Undo, key: KeyFact, seen: Seen, wish: Wish, refusals: list[str]) -> Iterator[Change]:
+def _policy_goes_back(
+    undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[str]
+) -> Iterator[Change]:
     """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
     row = undo.row
     if is_back(row, key):
         return
-    reason = undo.reason or why_it_stays(row, key, seen, wish.writers.get(row.arn.split(":")[4]))
+    reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
     if reason is None and isinstance(key, Key):
         yield _policy_change(row, key)
     else:

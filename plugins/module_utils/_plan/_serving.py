@@ -13,7 +13,7 @@ from .._checks import Result, Settings, is_approved
 from .._model import PLACEHOLDER, Key, KeyLookup, ReadError, Snapshot, next_step
 from ._birth import birth_tags, is_born_here, why_not_trusted
 from ._remedies import is_right_kind
-from ._wish import CREATED_FOR_TAG, KeyWish, RefusedError, Wish
+from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Serving:
     needs_alias: bool = False
 
 
-def key_account(snapshot: Snapshot, wish: Wish) -> str:
+def key_account(snapshot: Snapshot, request: EnforceRequest) -> str:
     """The account in which keys are found by their alias, or created."""
-    return wish.key_account_id or snapshot.account_id
+    return request.key_account_id or snapshot.account_id
 
 
-def serving_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wish, settings: Settings) -> Serving:
+def serving_key(
+    snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
+) -> Serving:
     """The key that serves the buckets of a region: found, adopted, or to be created.
 
     Raises RefusedError where no key can serve.
@@ -38,27 +40,27 @@ def serving_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wish, 
     key = lookup.key
     if isinstance(key, ReadError):
         raise RefusedError(
-            f"The key {wish.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
-            f"({key.message}). {step_of_owner(snapshot.account_id, wish.key_name, key, wish)}"
+            f"The key {request.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
+            f"({key.message}). {step_of_owner(snapshot.account_id, request.key_name, key, request)}"
         )
     if isinstance(key, Key):
-        _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, wish))
+        _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, request))
         return Serving(key)
-    if wish.key is None:
-        raise RefusedError(f"There is no key {wish.key_in(region)} ({key.message}). Correct key_id.")
-    orphan = _unaliased_key(snapshot, region, lookup, wish, settings)
-    key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, wish)}", wish.key)
-    named = replace(key, aliases=(wish.key.alias,))
+    if request.key is None:
+        raise RefusedError(f"There is no key {request.key_in(region)} ({key.message}). Correct key_id.")
+    orphan = _unaliased_key(snapshot, region, lookup, request, settings)
+    key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, request)}", request.key)
+    named = replace(key, aliases=(request.key.alias,))
     if orphan is None:
         _refuse_creation(snapshot, named, region, settings)
     _refuse_what_cannot_serve(snapshot, named, region, settings, key.arn)
     return Serving(key, is_new=orphan is None, needs_alias=True)
 
 
-def step_of_owner(account_id: str, key_id: str, error: ReadError, wish: Wish) -> str:
+def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> str:
     """What to do about a read of a key that failed: one of another account shows itself to that account's roles."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
-    if "Denied" not in error.code or owner in (account_id, wish.key_account_id):
+    if "Denied" not in error.code or owner in (account_id, request.key_account_id):
         return next_step(error)
     return (
         f"The key belongs to account {owner}: give a role of that account by key_assume_role, "
@@ -66,12 +68,12 @@ def step_of_owner(account_id: str, key_id: str, error: ReadError, wish: Wish) ->
     )
 
 
-def _as_found(key: Key, wish: Wish) -> str:
-    """The key's ARN, with the alias that leads to it where it is wished for by one."""
-    return f"{key.arn}, to which {wish.key_name} leads," if "alias/" in wish.key_name else key.arn
+def _as_found(key: Key, request: EnforceRequest) -> str:
+    """The key's ARN, with the alias that leads to it where it is requested by one."""
+    return f"{key.arn}, to which {request.key_name} leads," if "alias/" in request.key_name else key.arn
 
 
-def _unborn_key(place: str, wish: KeyWish) -> Key:
+def _unborn_key(place: str, request: KeyRequest) -> Key:
     """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
     return Key(
         arn=f"{place}:{PLACEHOLDER}",
@@ -80,12 +82,12 @@ def _unborn_key(place: str, wish: KeyWish) -> Key:
         spec="SYMMETRIC_DEFAULT",
         usage="ENCRYPT_DECRYPT",
         origin="AWS_KMS",
-        multi_region=wish.multi_region,
+        multi_region=request.multi_region,
         primary_arn=None,
         aliases=(),
         policy="",
         rotation_enabled=False,
-        tags=birth_tags(wish),
+        tags=birth_tags(request),
     )
 
 
@@ -97,7 +99,9 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
         )
 
 
-def _unaliased_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wish, settings: Settings) -> Key | None:
+def _unaliased_key(
+    snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
+) -> Key | None:
     """The one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
@@ -106,24 +110,24 @@ def _unaliased_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wis
     found = lookup.unaliased
     if isinstance(found, ReadError):
         raise RefusedError(
-            f"There is no {wish.key_name} in {region}, and whether an earlier run left its key behind cannot be read: "
-            f"{found.operation} answered {found.code} ({found.message}). {next_step(found)} "
+            f"There is no {request.key_name} in {region}, and whether an earlier run left its key behind cannot be "
+            f"read: {found.operation} answered {found.code} ({found.message}). {next_step(found)} "
             "Or give the key by key_id."
         )
     unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
-            f"There is no {wish.key_name} in {region}, and the policy of a key that an earlier run may have left "
+            f"There is no {request.key_name} in {region}, and the policy of a key that an earlier run may have left "
             f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
             "Or give the key by key_id."
         )
-    trusted = (settings.readers, wish.key.administrators if wish.key else ())
-    owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, wish)]
-    _refuse_what_reaches_beyond(owned, trusted, wish, region)
+    trusted = (settings.readers, request.key.administrators if request.key else ())
+    owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, request)]
+    _refuse_what_reaches_beyond(owned, trusted, request, region)
     ours = [key for key in owned if is_born_here(key)]
     if len(ours) > 1:
         raise RefusedError(
-            f"There is no {wish.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
+            f"There is no {request.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
             f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
             "key_id."
         )
@@ -131,15 +135,15 @@ def _unaliased_key(snapshot: Snapshot, region: str, lookup: KeyLookup, wish: Wis
 
 
 def _refuse_what_reaches_beyond(
-    keys: Iterable[Key], trusted: tuple[Collection[str], Collection[str]], wish: Wish, region: str
+    keys: Iterable[Key], trusted: tuple[Collection[str], Collection[str]], request: EnforceRequest, region: str
 ) -> None:
     for key in keys:
         reason = why_not_trusted(key, *trusted)
         if reason:
             raise RefusedError(
-                f"There is no {wish.key_name} in {region}, and the key {key.arn}, which carries our tag and no alias, "
-                f"is not taken for one that an earlier run left behind: {reason}. Take that out of its policy if the "
-                f"key is yours, or the tag {CREATED_FOR_TAG} off the key; or give a key by key_id."
+                f"There is no {request.key_name} in {region}, and the key {key.arn}, which carries our tag and no "
+                f"alias, is not taken for one that an earlier run left behind: {reason}. Take that out of its policy "
+                f"if the key is yours, or the tag {CREATED_FOR_TAG} off the key; or give a key by key_id."
             )
 
 

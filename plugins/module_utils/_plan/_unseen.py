@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .._model import ACCOUNT_IN_NAME, Bucket, Change, ReadError, Snapshot, Trail, next_step
-from ._wish import Wish
+from ._request import EnforceRequest
 
 # What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
 # GetBucketPolicy).
@@ -40,7 +40,9 @@ def bucket_policy_error(snapshot: Snapshot, trail: Trail) -> ReadError | None:
     return policy if isinstance(policy, ReadError) else None
 
 
-def blind_moves(before: Snapshot, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> Iterator[BlindMove]:
+def blind_moves(
+    before: Snapshot, predicted: Snapshot, changes: Iterable[Change], request: EnforceRequest
+) -> Iterator[BlindMove]:
     """The moves of which nobody can tell whether the trail delivers afterwards; refused where it may deliver now."""
     present = {trail.arn: trail for trail in before.trails}
     moved = {change.resource for change in changes if _is_move(change)}
@@ -50,7 +52,7 @@ def blind_moves(before: Snapshot, predicted: Snapshot, changes: Iterable[Change]
         delivers = present[trail.arn].may_deliver
         unread, left_out = bucket_policy_error(predicted, trail), before.regions_left_out
         if unread:
-            is_refused = delivers and not wish.allow_unread_bucket_policy
+            is_refused = delivers and not request.allow_unread_bucket_policy
             message = _unread_bucket(before.account_id, trail, unread, _LEAVE if is_refused else "")
             yield BlindMove(trail.arn, message, is_refused)
         elif trail.multi_region and isinstance(left_out, ReadError):

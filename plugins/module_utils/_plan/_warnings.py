@@ -14,8 +14,8 @@ from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
 from ._birth import why_not_trusted
 from ._remedies import left_alone, may_write
+from ._request import EnforceRequest
 from ._unseen import in_all_regions
-from ._wish import Wish
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
 # guide, "Resource tags"); for Terraform it is a habit of its users.
@@ -29,11 +29,17 @@ OWNER_TAGS: Mapping[str, str] = {
 NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
 
-def plan_warnings(account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], wish: Wish) -> list[str]:
+def plan_warnings(
+    account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], request: EnforceRequest
+) -> list[str]:
     """Trails that are left to others, keys that must outlive their logs, what readers and buckets will not take."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
-    warnings = [*_left_to_others(account, wish), *_left_by_exceptions(account, wish, moved), *size_warnings(changes)]
+    warnings = [
+        *_left_to_others(account, request),
+        *_left_by_exceptions(account, request, moved),
+        *size_warnings(changes),
+    ]
     before = {trail.arn: trail for trail in account.snapshot.trails}
     for change in changes:
         if change.operation in ("CreateTrail", "UpdateTrail"):
@@ -75,12 +81,12 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
             )
 
 
-def stranger_warnings(key: Key, wish: Wish, readers: Collection[str]) -> Iterator[str]:
+def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str]) -> Iterator[str]:
     """Yield whom a key found by its alias lets in: anyone who may create keys could have given it the alias."""
-    reason = why_not_trusted(key, readers, wish.key.administrators) if wish.key else None
-    if wish.key and reason:
+    reason = why_not_trusted(key, readers, request.key.administrators) if request.key else None
+    if request.key and reason:
         yield (
-            f"The key {key.arn}, to which {wish.key.alias} leads, is given to trails that have not used it, and "
+            f"The key {key.arn}, to which {request.key.alias} leads, is given to trails that have not used it, and "
             f"{reason}. If nobody decided that, find out who created the key, and give another by key_id."
         )
 
@@ -104,10 +110,10 @@ def _owners(name: str, value: str) -> Iterator[str]:
             yield owner
 
 
-def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
+def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterator[str]:
     for verdict in account.trails:
         trail = verdict.trail
-        if trail.ownership != "owned" and not may_write(trail, wish) and verdict.verdict == "non_compliant":
+        if trail.ownership != "owned" and not may_write(trail, request) and verdict.verdict == "non_compliant":
             yield (
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it"
@@ -115,9 +121,9 @@ def _left_to_others(account: AccountVerdict, wish: Wish) -> Iterator[str]:
             )
 
 
-def _left_by_exceptions(account: AccountVerdict, wish: Wish, moved: Collection[str]) -> Iterator[str]:
+def _left_by_exceptions(account: AccountVerdict, request: EnforceRequest, moved: Collection[str]) -> Iterator[str]:
     """No exception keeps a trail as it is without a word."""
-    for leave in left_alone(account, wish):
+    for leave in left_alone(account, request):
         if leave.trail.arn not in moved:
             yield f"Left as it is, under an exception: {leave}"
 

@@ -14,7 +14,7 @@ from .._model import Change, Key, Snapshot
 from .._operations import Operation
 from .._permissions import iam_action
 from .._policy import Outcome, Policy, PolicyError, Request, Statement, decide, parse, write_request
-from ._wish import Wish
+from ._request import EnforceRequest
 
 _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
 
@@ -55,10 +55,10 @@ def _named(statement: Statement) -> Iterator[str]:
     yield from (str(name) for name in (listed if isinstance(listed, list) else [listed]))
 
 
-def of_another_partition(wish: Wish, readers: Iterable[str], snapshot: Snapshot) -> Iterator[str]:
+def of_another_partition(request: EnforceRequest, readers: Iterable[str], snapshot: Snapshot) -> Iterator[str]:
     """Yield a refusal for each reader and administrator that no policy of the account's partition can name."""
     account_id, partition = snapshot.account_id, snapshot.partition
-    named = {**dict.fromkeys(wish.key.administrators if wish.key else (), "key.administrators")}
+    named = {**dict.fromkeys(request.key.administrators if request.key else (), "key.administrators")}
     named.update(dict.fromkeys(readers, "readers"))
     for arn, option in sorted(named.items()):
         if arn.startswith("arn:") and arn.split(":")[1] != partition:

@@ -151,9 +151,9 @@ class AccountRun(Written):
 def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
     """The plan, refused where it still needs something of a key that nobody writes again in this run."""
     needed = (change for change in plan.changes if not WRITES[change.operation].is_optional)
-    unready = sorted(keys_changed(needed, task.wish) & shared.names)
+    unready = sorted(keys_changed(needed, task.request) & shared.names)
     refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))
-    return replace(plan, changes=tuple(without(plan.changes, shared.names, task.wish)), refusals=refusals)
+    return replace(plan, changes=tuple(without(plan.changes, shared.names, task.request)), refusals=refusals)
 
 
 def _not_ready(key_arn: str) -> str:

@@ -167,7 +167,7 @@ def _part(run: Run, each: AccountRun) -> Part:
     """The account's part in the plan."""
     nothing = Plan((), (), (), each.before.snapshot)
     plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
-    return Part(plan, with_writers(each.account, each.task.wish), each.task.settings)
+    return Part(plan, with_writers(each.account, each.task.request), each.task.settings)
 
 
 def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:

@@ -22,11 +22,11 @@ from .._checks import AccountVerdict, assess
 from .._model import Change, KeyLookup, Missing, RequestedKey, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
+    EnforceRequest,
     Plan,
     SharedKey,
     Targets,
-    TrailWish,
-    Wish,
+    TrailRequest,
     make_plan,
     new_bucket_region,
     new_principals,
@@ -34,17 +34,17 @@ from .._plan import (
     owner_warning,
     plan_key_anew,
     regions_in_need,
-    wished_trail,
-    with_wished_trail,
+    requested_trail,
+    with_requested_trail,
 )
 from ._task import Task
 
 
 def planned(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     """Return the plan of the account by itself; raises AwsError as reading does."""
-    task = replace(task, wish=with_writers(account, task.wish))
-    refusals = (*of_another_partition(task.wish, task.settings.readers, judged.snapshot),)
-    refusals += tuple(_without_way_to_the_key(account, task.wish))
+    task = replace(task, request=with_writers(account, task.request))
+    refusals = (*of_another_partition(task.request, task.settings.readers, judged.snapshot),)
+    refusals += tuple(_without_way_to_the_key(account, task.request))
     if refusals:
         return Plan((), refusals, (), judged.snapshot)
     return with_principals(account, _enforcing(account, judged, task))
@@ -61,18 +61,18 @@ def _lookup(account: Account, key: SharedKey, snapshot: Snapshot) -> KeyLookup:
     """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
     if not key.needs_alias:
         return KeyLookup(read_key(account, key.name[0]))
-    requested = replace(requested_key(account, key.wish), owner=key.owner)
+    requested = replace(requested_key(account, key.request), owner=key.owner)
     return read_targets(account, snapshot, [key.region], requested)[key.region]
 
 
 def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
-    wish = task.wish
-    if wish.create_trail:
-        return _provisioning(account, judged, wish.create_trail, task)
-    return make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings)
+    request = task.request
+    if request.create_trail:
+        return _provisioning(account, judged, request.create_trail, task)
+    return make_plan(judged, _targets_of(account, judged, request), request, task.settings)
 
 
-def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, task: Task) -> Plan:
+def _provisioning(account: Account, judged: AccountVerdict, trail: TrailRequest, task: Task) -> Plan:
     """The plan for one trail, which is judged as if it were there already."""
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
@@ -80,32 +80,32 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailWish, ta
     prerequisites = read_trail_prerequisites(
         account, snapshot, home, trail.bucket_name, organization=trail.organization_trail
     )
-    wish = replace(task.wish, create_trail=trail)
-    wished, refusals = wished_trail(snapshot, prerequisites, trail, check_mode=task.check_mode)
-    if wished is None:
+    request = replace(task.request, create_trail=trail)
+    requested, refusals = requested_trail(snapshot, prerequisites, trail, check_mode=task.check_mode)
+    if requested is None:
         return Plan((), refusals, (), snapshot)
-    judged = assess(with_wished_trail(snapshot, prerequisites, wished), task.settings)
-    plan = make_plan(judged, _wished_targets(account, judged, wish), wish, task.settings, wished)
+    judged = assess(with_requested_trail(snapshot, prerequisites, requested), task.settings)
+    plan = make_plan(judged, _targets_of(account, judged, request), request, task.settings, requested)
     if isinstance(prerequisites.bucket, Missing):
         plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
     return plan
 
 
-def _to_be_made(trail: TrailWish) -> str:
+def _to_be_made(trail: TrailRequest) -> str:
     return (
         f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in "
         f"{new_bucket_region(trail)}, without a policy."
     )
 
 
-def _wished_targets(account: Account, judged: AccountVerdict, wish: Wish) -> Targets:
-    """What stands behind the wished key in each bucket region that needs one."""
-    return read_targets(account, judged.snapshot, regions_in_need(judged, wish), requested_key(account, wish))
+def _targets_of(account: Account, judged: AccountVerdict, request: EnforceRequest) -> Targets:
+    """What stands behind the requested key in each bucket region that needs one."""
+    return read_targets(account, judged.snapshot, regions_in_need(judged, request), requested_key(account, request))
 
 
-def _without_way_to_the_key(account: Account, wish: Wish) -> Iterator[str]:
+def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[str]:
     """A key in an account of which there are no credentials could be neither found nor created."""
-    owner = wish.key_account_id
+    owner = request.key_account_id
     if owner and next(account.owners(owner), None) is None:
         yield (
             f"The key of account {account.account_id} is to be in account {owner} (key.account), of which there are no "
@@ -131,16 +131,16 @@ def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[
         )
 
 
-def with_writers(account: Account, wish: Wish) -> Wish:
-    """Return the wish with the principals that would write, so that a plan can tell whether they may."""
-    return replace(wish, writers=account.writers)
+def with_writers(account: Account, request: EnforceRequest) -> EnforceRequest:
+    """Return the request with the principals that would write, so that a plan can tell whether they may."""
+    return replace(request, writers=account.writers)
 
 
-def requested_key(account: Account, wish: Wish) -> RequestedKey:
-    """Return what the wished key is looked for by, in its own account where that is another one."""
-    tags = {CREATED_FOR_TAG: wish.key.alias} if wish.key else None
-    name = wish.key_id or (wish.key.alias if wish.key else "")
-    return RequestedKey(name, wish.key_account_id or account.account_id, tags)
+def requested_key(account: Account, request: EnforceRequest) -> RequestedKey:
+    """Return what the requested key is looked for by, in its own account where that is another one."""
+    tags = {CREATED_FOR_TAG: request.key.alias} if request.key else None
+    name = request.key_id or (request.key.alias if request.key else "")
+    return RequestedKey(name, request.key_account_id or account.account_id, tags)
 
 
 def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:

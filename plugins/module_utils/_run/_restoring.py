@@ -39,7 +39,7 @@ class Restoring:
         self._backups = {backup.account_id: backup for backup in run.task.restore}
         self._undos = undos_of(self._backups, accounts)
         self._settings = {each: run.of(each).settings for each in accounts}
-        self._wishes = {each: with_writers(accounts[each], run.of(each).wish) for each in accounts}
+        self._requests = {each: with_writers(accounts[each], run.of(each).request) for each in accounts}
 
     def plans(self) -> RestorePlans:
         """Return the plans of all accounts, and of the policies that they share. Raises AwsError as reading does."""
@@ -55,7 +55,7 @@ class Restoring:
         """Return the plan of a shared policy for what it is now, of accounts that were `seen` since they moved."""
         account = self.opening(shared)
         key = read_key(account, shared.undo.row.arn)
-        return with_principals(account, plan_policy(shared.undo, seen, key, self._wishes[shared.undo.account_id]))
+        return with_principals(account, plan_policy(shared.undo, seen, key, self._requests[shared.undo.account_id]))
 
     def opening(self, shared: SharedPolicy) -> Account:
         """Return the account that opens the key: its owner, or else the one whose backup has the policy."""
@@ -68,4 +68,4 @@ class Restoring:
             if each in self._accounts
         ]
         keys = best_known(readings)
-        return make_restore_plans(judged, self._undos, keys, self._wishes, self._settings)
+        return make_restore_plans(judged, self._undos, keys, self._requests, self._settings)

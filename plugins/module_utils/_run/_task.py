@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._checks import AccountVerdict, Settings, keys_in_doubt
 from .._model import Backup, Change, LeftToOwnerError, Snapshot
-from .._plan import Wish
+from .._plan import EnforceRequest
 from .._scope import AccountScope, Scope
 
 
@@ -24,7 +24,7 @@ class Task:
 
     scope: Scope = field(default_factory=Scope)
     settings: Settings = field(default_factory=Settings)
-    wish: Wish = field(default_factory=Wish)
+    request: EnforceRequest = field(default_factory=EnforceRequest)
     check_mode: bool = False
     wait: bool = False
     restore: tuple[Backup, ...] = ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of a trail that is wished for share: the wish, its bucket, and what becomes of it."""
+"""What the tests of a trail that is requested share: the request, its bucket, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 import boto3
 from botocore import xform_name
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab
 
 HOME = "eu-central-1"
 ACCOUNT, PRODUCTION, LOG_ARCHIVE = "111111111111", "222222222222", "444444444444"
 BUCKET = "logs-111111111111"
-TRAIL = TrailWish("main", BUCKET, HOME)
+TRAIL = TrailRequest("main", BUCKET, HOME)
 TRAIL_ARN = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/main"
 ALL = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
 FOREIGN = {
@@ -32,9 +32,9 @@ FOREIGN = {
 }
 
 
-def create(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> Outcome:
+def create(lab: Lab, trail: TrailRequest = TRAIL, **fields: Any) -> Outcome:
     """One run that makes sure of the trail."""
-    return lab.enforce(fields.pop("task", Task()), wish=Wish(create_trail=trail), **fields)
+    return lab.enforce(fields.pop("task", Task()), request=EnforceRequest(create_trail=trail), **fields)
 
 
 def with_bucket(lab: Lab, *statements: Mapping[str, Any], region: str = HOME, name: str = BUCKET) -> Lab:
@@ -53,7 +53,7 @@ def bucket_statements(lab: Lab, name: str = BUCKET) -> list[Any]:
     return found
 
 
-def refusal(lab: Lab, trail: TrailWish = TRAIL, **fields: Any) -> str:
+def refusal(lab: Lab, trail: TrailRequest = TRAIL, **fields: Any) -> str:
     """The one refusal, in check mode the same; it names trail and account, and nothing is written."""
     refusals = [create(lab, trail, check_mode=check_mode, **fields).refusals for check_mode in (True, False)]
     assert refusals[0] == refusals[1]

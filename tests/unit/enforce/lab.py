@@ -23,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import (
     Done,
@@ -287,7 +287,7 @@ def once_before_the_trail_is_looked_at(monkeypatch: pytest.MonkeyPatch, act: Cal
 
 def given(key_id: str, **fields: Any) -> Task:
     """The task to use a key for trails that have none."""
-    return Task(wish=Wish(key=None, key_id=key_id, **fields))
+    return Task(request=EnforceRequest(key=None, key_id=key_id, **fields))
 
 
 def new_key(lab: Lab, region: str = HOME, **fields: Any) -> str:

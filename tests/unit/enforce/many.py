@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, RunOutcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole, Scope
 from tests.unit.enforce.lab import Lab
@@ -22,21 +22,26 @@ TRAILS = {
     SANDBOX: f"arn:aws:cloudtrail:us-east-1:{SANDBOX}:trail/sandbox-trail",
 }
 ENTER = NamedRole("CloudTrailKmsEnforce", "audit-2026")
-WISH = Wish(key_account_id=SECURITY)
+REQUEST = EnforceRequest(key_account_id=SECURITY)
 OF_THE_KEY = ["CreateKey", "CreateAlias", "EnableKeyRotation"]
 
 
 def run_of(
-    *accounts: str, wishes: Mapping[str, Wish] | None = None, lending: tuple[str, ...] = (SECURITY,), **fields: Any
+    *accounts: str,
+    requests: Mapping[str, EnforceRequest] | None = None,
+    lending: tuple[str, ...] = (SECURITY,),
+    **fields: Any,
 ) -> Run:
     """A run of accounts, by default the three that have trails; `fields` are those of the task and of the run."""
     swept = tuple(AccountScope(account, ENTER) for account in accounts or TRAILS)
     scope = Scope(accounts=swept, key_role=role(SECURITY), bucket_role=role(LOG_ARCHIVE, "audit"))
     of_run = {name: fields.pop(name) for name in ("max_failures", "backup_path", "backup_play") if name in fields}
     ids = frozenset(each.account_id for each in swept)
-    task = Task(**{"scope": scope, "wish": WISH, **fields})
-    task = replace(task, wish=replace(task.wish, accounts=ids))
-    tasks = {account: replace(task, wish=replace(wish, accounts=ids)) for account, wish in (wishes or {}).items()}
+    task = Task(**{"scope": scope, "request": REQUEST, **fields})
+    task = replace(task, request=replace(task.request, accounts=ids))
+    tasks = {
+        account: replace(task, request=replace(request, accounts=ids)) for account, request in (requests or {}).items()
+    }
     return Run(task, tasks, tuple(AccountScope(each, ENTER) for each in lending if each not in ids), **of_run)
 
 

@@ -28,14 +28,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Change,
     Replaced,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import Lab, meanwhile
 
 HOME = "eu-central-1"
-REPLACE = Task(wish=Wish(replace_compliant_key=True))
+REPLACE = Task(request=EnforceRequest(replace_compliant_key=True))
 TRAIL = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/main"
 KEY = "arn:aws:kms:eu-central-1:111111111111:key/11111111-2222-3333-4444-555555555555"
 KEYS = [KEY.replace("1111-", f"{number}111-") for number in range(4)]

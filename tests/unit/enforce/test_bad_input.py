@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.unit.enforce.lab import Lab, alone, given, new_key
@@ -53,14 +53,18 @@ BY_ALIAS = CANNOT_SERVE.replace("{key}", "{key}, to which {alias} leads,")
 NO_POLICY = f"{TRAIL}: To the policy of {{key}} nothing can be added: The policy is no JSON: "
 
 
-def with_key(region: str = HOME, *, alias: str | None = None, wish: Wish | None = None, **fields: Any) -> Any:
+def with_key(
+    region: str = HOME, *, alias: str | None = None, request: EnforceRequest | None = None, **fields: Any
+) -> Any:
     """Somebody's key is given for a trail that has none: by its alias, where it gets one, else by its ARN."""
 
     def ask(lab: Lab) -> Asked:
         arn = new_key(lab, region, **fields)
         if alias:
             lab.client("kms", region).create_alias(AliasName=alias, TargetKeyId=arn)
-        return Asked(Task(wish=wish or Wish(key=None, key_id=alias or arn)), {"key": arn, "alias": alias or ""})
+        return Asked(
+            Task(request=request or EnforceRequest(key=None, key_id=alias or arn)), {"key": arn, "alias": alias or ""}
+        )
 
     return ask
 
@@ -78,7 +82,7 @@ def with_a_strangers_key(lab: Lab, *, alias: bool = False) -> Asked:
     kms.create_alias(AliasName="alias/central", TargetKeyId=arn)
     name = f"arn:aws:kms:{HOME}:{SECURITY}:alias/central" if alias else arn
     scope = Scope(trails=("staging-trail",))
-    return Asked(Task(scope, wish=Wish(key=None, key_id=name)), {"key": arn, "name": name}, STAGING)
+    return Asked(Task(scope, request=EnforceRequest(key=None, key_id=name)), {"key": arn, "name": name}, STAGING)
 
 
 def with_a_key_whose_policy_is_a_strangers(lab: Lab) -> Asked:
@@ -88,7 +92,7 @@ def with_a_key_whose_policy_is_a_strangers(lab: Lab) -> Asked:
     own = {**show, "Sid": "Own", "Principal": {"AWS": f"arn:aws:iam::{SECURITY}:root"}, "Action": "kms:*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [own, show]})
     lab.of(SECURITY).client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
-    task = Task(Scope(trails=("staging-trail",)), wish=Wish(key=None, key_id=arn))
+    task = Task(Scope(trails=("staging-trail",)), request=EnforceRequest(key=None, key_id=arn))
     return Asked(task, {"key": arn}, STAGING)
 
 
@@ -199,7 +203,7 @@ REFUSED = [
     Bad(
         "alias to create a key by that points elsewhere",
         "fresh",
-        with_key(alias=KeyWish.alias, wish=Wish(), KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
+        with_key(alias=KeyRequest.alias, request=EnforceRequest(), KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
         BY_ALIAS + "it is RSA_2048 for SIGN_VERIFY. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, "
         f"since {SERVING}",
     ),
@@ -227,7 +231,9 @@ REFUSED = [
     Bad(
         "inherited organization trail",
         "organization",
-        asking(Task(Scope(trails=("organization-trail",)), wish=Wish(trails=("organization-trail",))), STAGING),
+        asking(
+            Task(Scope(trails=("organization-trail",)), request=EnforceRequest(trails=("organization-trail",))), STAGING
+        ),
         f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/organization-trail belongs to account 111111111111, "
         "and a member of its organization cannot change it. Run this with the credentials of that account, or "
         "remove it from trails. Where this account administers CloudTrail for the organization, allow the caller "

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A trail that is wished for: created encrypted from its first log, adopted where it is there, or refused."""
+"""A trail that is requested: created encrypted from its first log, adopted where it is there, or refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     IAM_ACTIONS,
     PROVISIONING_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.unit.access import caller
@@ -64,15 +64,15 @@ def test_a_trail_is_created_as_check_mode_tells_though_not_even_its_bucket_is_th
     assert (again.changes, again.refusals, lab.writes()) == ((), (), [])
 
 
-def test_every_setting_of_the_wish_is_sent(load: Callable[[str], Lab]) -> None:
+def test_every_setting_of_the_request_is_sent(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
-    wish = replace(TRAIL, bucket_prefix="a/b", multi_region=False, tags={"team": "security"})
-    assert create(lab, wish).errors == ()
+    request = replace(TRAIL, bucket_prefix="a/b", multi_region=False, tags={"team": "security"})
+    assert create(lab, request).errors == ()
     (trail,) = lab.trails().values()
     assert (trail["S3KeyPrefix"], trail["IsMultiRegionTrail"]) == ("a/b", False)
     assert trail["Tags"][0]["TagsList"] == [{"Key": "team", "Value": "security"}]
     assert bucket_statements(lab)[1]["Resource"] == [f"arn:aws:s3:::{BUCKET}/a/b/AWSLogs/{ACCOUNT}/*"]
-    assert create(lab, wish).changes == ()
+    assert create(lab, request).changes == ()
 
 
 def test_a_second_trail_shares_bucket_and_key(load: Callable[[str], Lab]) -> None:
@@ -92,7 +92,7 @@ def test_the_key_may_be_given(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     lab.aws.clear_calls()
-    done = lab.enforce(wish=Wish(key=None, key_id=arn, create_trail=TRAIL))
+    done = lab.enforce(request=EnforceRequest(key=None, key_id=arn, create_trail=TRAIL))
     assert (done.refusals, lab.writes()) == ((), ["PutKeyPolicy", "PutBucketPolicy", "CreateTrail", "StartLogging"])
     assert lab.trails()[TRAIL_ARN]["KmsKeyId"] == arn
 
@@ -145,17 +145,17 @@ def test_what_a_tool_owns_is_adopted_with_a_warning(load: Callable[[str], Lab]) 
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("requested", "words"),
     [
         ({"bucket_prefix": "audit"}, "bucket_prefix is none and not audit"),
         ({"multi_region": False}, "multi_region is true and not false"),
     ],
 )
-def test_a_trail_that_differs_is_refused(load: Callable[[str], Lab], wish: dict[str, Any], words: str) -> None:
+def test_a_trail_that_differs_is_refused(load: Callable[[str], Lab], requested: dict[str, Any], words: str) -> None:
     lab = with_bucket(load("no-trails"))
     create(lab)
     lab.aws.clear_calls()
-    assert words in refusal(lab, replace(TRAIL, **wish))
+    assert words in refusal(lab, replace(TRAIL, **requested))
 
 
 def test_a_trail_on_another_bucket_is_refused(load: Callable[[str], Lab]) -> None:
@@ -278,9 +278,9 @@ def test_other_trails_are_left_alone(load: Callable[[str], Lab]) -> None:
 
 def test_an_organization_trail_is_created_by_the_management_account(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("organization"))
-    wish = replace(TRAIL, name="all-accounts", organization_trail=True)
-    told = create(lab, wish, check_mode=True)
-    done = create(lab, wish)
+    request = replace(TRAIL, name="all-accounts", organization_trail=True)
+    told = create(lab, request, check_mode=True)
+    done = create(lab, request)
     assert done.errors == ()
     assert comparable(done) == comparable(told)
     assert bucket_statements(lab)[1]["Resource"] == [
@@ -290,7 +290,7 @@ def test_an_organization_trail_is_created_by_the_management_account(load: Callab
     recorded = {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}
     assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
     assert set(PROVISIONING_ACTIONS) <= set(recorded)
-    assert create(lab, wish).changes == ()
+    assert create(lab, request).changes == ()
 
 
 def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]) -> None:
@@ -302,8 +302,10 @@ def test_a_member_cannot_create_an_organization_trail(load: Callable[[str], Lab]
         "x-all": "the management account, 111111111111",
         "organization-trail": "already, inherited from account 111111111111",
     }.items():
-        wish = TrailWish(name, "own-222222222222", HOME, organization_trail=name == "x-all")
-        outcome = alone(caller(lab.aws, PRODUCTION), Task(wish=Wish(create_trail=wish)), lab.clock.pace())
+        request = TrailRequest(name, "own-222222222222", HOME, organization_trail=name == "x-all")
+        outcome = alone(
+            caller(lab.aws, PRODUCTION), Task(request=EnforceRequest(create_trail=request)), lab.clock.pace()
+        )
         (refused,) = outcome.refusals
         assert words in refused
     assert lab.writes() == []
@@ -320,8 +322,8 @@ def test_without_an_organization_there_is_no_trail_of_one(load: Callable[[str], 
 def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("organization"))
     lab.aws.add_fault("organizations:DescribeOrganization", code="AccessDeniedException", times=-1)
-    wish = replace(TRAIL, organization_trail=True)
-    assert "Allow organizations:DescribeOrganization to the principal" in refusal(lab, wish)
+    request = replace(TRAIL, organization_trail=True)
+    assert "Allow organizations:DescribeOrganization to the principal" in refusal(lab, request)
 
 
 @pytest.mark.parametrize("granted", [True, False])
@@ -339,14 +341,14 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
     statements = [of_others, grant] if granted else [of_others]
     s3("PutBucketPolicy", Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
     lab.aws.clear_calls()
-    wish = replace(TRAIL, bucket_name=name)
-    assert "give the role of its owner by bucket_assume_role" in refusal(lab, wish)
+    request = replace(TRAIL, bucket_name=name)
+    assert "give the role of its owner by bucket_assume_role" in refusal(lab, request)
     scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"))
     if granted:
-        assert create(lab, wish, scope=scope).errors == ()
+        assert create(lab, request, scope=scope).errors == ()
         assert lab.writes() == [operation for operation in ALL if operation != "PutBucketPolicy"]
     else:
-        refused = refusal(lab, wish, scope=scope)
+        refused = refusal(lab, request, scope=scope)
         added = json.loads(refused.partition("Have its owner add ")[2].partition("}]")[0] + "}]")
         assert [each["Sid"] for each in added] == ["AwsBaselineCloudTrailAcl", "AwsBaselineCloudTrailWrite"]
         assert "AwsBaselineCloudTrailTlsOnly" not in refused

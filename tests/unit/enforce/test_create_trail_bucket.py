@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The bucket of a trail that is wished for: whose and where it is, and what its policy gets."""
+"""The bucket of a trail that is requested: whose and where it is, and what its policy gets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _calls
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from tests.unit.enforce.creating import (
     ALL,
     BUCKET,
@@ -54,8 +54,8 @@ def test_the_key_follows_the_bucket(load: Callable[[str], Lab]) -> None:
     assert create(lab, elsewhere, check_mode=True).changes[0].region == "eu-west-1"
     assert create(with_bucket(lab, region="eu-west-1"), elsewhere).changes[0].region == "eu-west-1"
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
-    given = Wish(key=None, key_id=arn, create_trail=replace(TRAIL, name="other"))
-    assert "Give a key in eu-west-1" in lab.enforce(wish=given).refusals[0]
+    given = EnforceRequest(key=None, key_id=arn, create_trail=replace(TRAIL, name="other"))
+    assert "Give a key in eu-west-1" in lab.enforce(request=given).refusals[0]
 
 
 def test_a_strangers_bucket_is_refused(load: Callable[[str], Lab]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.unit.access import caller
@@ -23,12 +23,12 @@ SECURITY = "555555555555"
 def test_no_alias_is_pointed_to_another_key(load: Callable[[str], Lab]) -> None:
     lab = load("healthy")
     arn = new_key(lab)
-    lab.client("kms", HOME).create_alias(AliasName=KeyWish.alias, TargetKeyId=arn)
+    lab.client("kms", HOME).create_alias(AliasName=KeyRequest.alias, TargetKeyId=arn)
     lab.aws.clear_calls()
     assert (lab.enforce().changes, lab.writes()) == ((), [])
-    lab.enforce(Task(wish=Wish(replace_compliant_key=True)))
+    lab.enforce(Task(request=EnforceRequest(replace_compliant_key=True)))
     assert lab.writes() == ["PutKeyPolicy", "UpdateTrail", "EnableKeyRotation"]
-    assert lab.client("kms", HOME).describe_key(KeyId=KeyWish.alias)["KeyMetadata"]["Arn"] == arn
+    assert lab.client("kms", HOME).describe_key(KeyId=KeyRequest.alias)["KeyMetadata"]["Arn"] == arn
 
 
 @pytest.mark.parametrize("form", ["{arn}", "{id}", "alias/mine", "{head}:alias/mine"])
@@ -49,7 +49,7 @@ def test_the_owner_of_a_central_key_opens_it(load: Callable[[str], Lab]) -> None
     role = Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsAudit", "audit-2026")
     task = Task(
         Scope(trails=("organization-trail",), key_role=role, regions=(HOME,)),
-        wish=Wish(key=None, key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),
+        request=EnforceRequest(key=None, key_id=arn, replace_compliant_key=True, trails=("organization-trail",)),
     )
     outcome = lab.enforce(task)
     assert (outcome.refusals, outcome.changes) == ((), ())

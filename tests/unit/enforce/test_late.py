@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.unit.enforce.creating import TRAIL
@@ -32,8 +32,8 @@ READS = (
     "ListKeys",
 )
 PLAIN = Task(Scope(regions=(HOME,)))
-COME_BACK = replace(PLAIN, wish=Wish(allow_enable_key=True, allow_cancel_deletion=True))
-PROVISION = replace(PLAIN, wish=Wish(create_trail=TRAIL))
+COME_BACK = replace(PLAIN, request=EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True))
+PROVISION = replace(PLAIN, request=EnforceRequest(create_trail=TRAIL))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def given_key(lab: Lab) -> Task:
     other = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     lab.client("kms", HOME).put_key_policy(KeyId=other, PolicyName="default", Policy=policy)
     lab.aws.clear_calls()
-    return replace(PLAIN, wish=Wish(key=None, key_id=other, replace_compliant_key=True))
+    return replace(PLAIN, request=EnforceRequest(key=None, key_id=other, replace_compliant_key=True))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_trail_is_created_on_a_key_that_was_made_a_moment_ago(load: Callable[[
     lab = load("vending")
     (arn,) = lab.keys(HOME)
     lab.aws.add_fault(action="cloudtrail:CreateTrail", code="KmsKeyNotFoundException", times=2)
-    task = replace(PLAIN, wish=Wish(create_trail=TRAIL, key=None, key_id=arn))
+    task = replace(PLAIN, request=EnforceRequest(create_trail=TRAIL, key=None, key_id=arn))
     assert lab.enforce(task).errors == ()
 
 

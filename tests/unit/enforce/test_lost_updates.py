@@ -19,8 +19,8 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from tests import PATIENCE
 from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
+from tests.unit.enforce.many import REQUEST, operations, served, troubles, verdicts
 from tests.unit.enforce.many import TRAILS as OF_ACCOUNTS
-from tests.unit.enforce.many import WISH, operations, served, troubles, verdicts
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
 
 TRAILS = tuple(OF_ACCOUNTS.values())
@@ -131,11 +131,11 @@ def test_trails_that_another_run_of_many_overwrote_are_served_again(
     served(lab, SANDBOX)
     stripped = {PRODUCTION: (PRODUCTION, SANDBOX), STAGING: (STAGING, SANDBOX)}
     ours, theirs = Lab(lab.aws, interleaved), Lab(lab.aws, Clock())
-    wish = replace(WISH, statements="strict")
+    request = replace(REQUEST, statements="strict")
     done, other = both(
         interleaved,
-        lambda: served(ours, *stripped[PRODUCTION], wish=wish),
-        lambda: served(theirs, *stripped[STAGING], wish=wish),
+        lambda: served(ours, *stripped[PRODUCTION], request=request),
+        lambda: served(theirs, *stripped[STAGING], request=request),
     )
     assert (troubles(done), troubles(other), named(lab)) == ({}, {}, sorted(TRAILS))
     lab.aws.clear_calls()

@@ -21,13 +21,13 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole
 from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable, comparable_changes, lagging, meanwhile
-from tests.unit.enforce.many import OF_THE_KEY, TRAILS, WISH, operations, run_of, served, troubles, verdicts
+from tests.unit.enforce.many import OF_THE_KEY, REQUEST, TRAILS, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.seen import assert_works
 from tests.unit.enforce.test_other_accounts import (
     ALIAS,
@@ -45,7 +45,7 @@ KEY = f"key of {SECURITY}"
 THREE = {account: ["UpdateTrail"] for account in TRAILS}
 NOTHING: dict[str, list[str]] = {account: [] for account in TRAILS}
 COMPLIANT = dict.fromkeys(TRAILS, "compliant")
-OWN = Wish()
+OWN = EnforceRequest()
 
 
 def named(lab: Lab) -> list[str]:
@@ -128,7 +128,7 @@ def test_who_was_to_lend_and_cannot_be_entered_is_told(load: Callable[[str], Lab
 
 def test_keys_of_their_own_are_made_side_by_side(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    done = served(lab, wish=OWN)
+    done = served(lab, request=OWN)
     new = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
     assert (troubles(done), operations(done)) == ({}, dict.fromkeys(TRAILS, new))
     assert verdicts(done) == COMPLIANT
@@ -137,7 +137,7 @@ def test_keys_of_their_own_are_made_side_by_side(load: Callable[[str], Lab]) -> 
 
 def test_a_key_that_two_share_and_one_of_its_own(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    done = served(lab, wishes={SANDBOX: OWN})
+    done = served(lab, requests={SANDBOX: OWN})
     assert troubles(done) == {}
     assert named(lab) == sorted([TRAILS[PRODUCTION], TRAILS[STAGING]])
     assert operations(done)[SANDBOX] == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
@@ -145,9 +145,9 @@ def test_a_key_that_two_share_and_one_of_its_own(load: Callable[[str], Lab]) -> 
 
 def test_two_aliases_in_one_account_are_two_keys(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    other = replace(WISH, key=KeyWish(alias="alias/other"))
+    other = replace(REQUEST, key=KeyRequest(alias="alias/other"))
     four = {PRODUCTION: other, STAGING: other}
-    done = served(lab, PRODUCTION, STAGING, SANDBOX, wishes=four)
+    done = served(lab, PRODUCTION, STAGING, SANDBOX, requests=four)
     assert (troubles(done), verdicts(done)) == ({}, COMPLIANT)
     assert len(of_security(lab)) == 2
     keys = {account: next(iter(lab.of(account).trails().values()))["KmsKeyId"] for account in TRAILS}
@@ -202,7 +202,7 @@ def test_readers_of_all_are_joined(load: Callable[[str], Lab]) -> None:
 
 def test_an_account_that_is_refused_leaves_the_others_to_their_key(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    done = served(lab, wishes={STAGING: replace(WISH, key=None, key_id="alias/none")})
+    done = served(lab, requests={STAGING: replace(REQUEST, key=None, key_id="alias/none")})
     assert list(troubles(done)) == [STAGING]
     assert verdicts(done) == {**COMPLIANT, STAGING: "non_compliant"}
     assert TRAILS[STAGING] not in named(lab)
@@ -210,7 +210,7 @@ def test_an_account_that_is_refused_leaves_the_others_to_their_key(load: Callabl
 
 def test_accounts_that_differ_about_their_key_are_refused(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
-    done = served(lab, wishes={STAGING: replace(WISH, statements="cis")})
+    done = served(lab, requests={STAGING: replace(REQUEST, statements="cis")})
     assert list(troubles(done)) == list(TRAILS)
     assert all("differ in statements" in words for (words,) in troubles(done).values())
     assert lab.writes() == []
@@ -219,7 +219,7 @@ def test_accounts_that_differ_about_their_key_are_refused(load: Callable[[str], 
 def test_a_key_that_cannot_be_changed_stops_all_that_need_it(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     lab.aws.add_fault("kms:CreateAlias", code="AccessDeniedException", status=400, message="No.")
-    done = served(lab, wishes={SANDBOX: OWN})
+    done = served(lab, requests={SANDBOX: OWN})
     assert "CreateAlias" in troubles(done)[KEY][0]
     assert operations(done)[SANDBOX] == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
     for account in (PRODUCTION, STAGING):
@@ -338,7 +338,7 @@ def test_a_key_left_without_alias_is_taken_up(load: Callable[[str], Lab]) -> Non
 def test_an_organization_s_trail_is_written_by_its_owner_alone(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
     account, delegated = lab.account, SECURITY
-    run = run_of(account, delegated, lending=(), wish=replace(OWN, replace_compliant_key=True))
+    run = run_of(account, delegated, lending=(), request=replace(OWN, replace_compliant_key=True))
     run = replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None, bucket_role=None)))
     told = lab.run(replace(run, task=replace(run.task, check_mode=True)))
     moved = {each: [change.resource for change in done.changes] for each, done in told.accounts.items()}
@@ -349,7 +349,7 @@ def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[
     lab = load("organization")
     audit = NamedRole("CloudTrailKmsAudit", "audit-2026")
     swept = tuple(AccountScope(each, audit) for each in (PRODUCTION, STAGING, SANDBOX))
-    task = run_of(wish=OWN).task
+    task = run_of(request=OWN).task
     told = lab.run(Run(replace(task, scope=replace(task.scope, accounts=swept, key_role=None), check_mode=True)))
     owner, member = (told.accounts[each] for each in (PRODUCTION, STAGING))
     assert [judged.trail.ownership for judged in member.before.trails] == ["inherited"]
@@ -360,9 +360,9 @@ def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[
 def test_a_trail_that_others_see_has_in_their_rows_the_key_that_its_owner_gives_it(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
     owner, other = lab.account, SECURITY
-    wishes = {owner: replace(WISH, replace_compliant_key=True)}
+    requests = {owner: replace(REQUEST, replace_compliant_key=True)}
     for check_mode in (True, False):
-        done = lab.run(run_of(owner, other, lending=(), wish=OWN, wishes=wishes, check_mode=check_mode))
+        done = lab.run(run_of(owner, other, lending=(), request=OWN, requests=requests, check_mode=check_mode))
         assert (troubles(done), operations(done)[other]) == ({}, [])
         rows = {account: each.after.trails for account, each in done.accounts.items() if each.after}
         keys = {account: {each.trail.arn: each.trail.kms_key_arn for each in rows[account]} for account in rows}
@@ -381,13 +381,13 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
     replace_everywhere(monkeypatch, original, assess)
     # Which keys have a second policy in doubt is another question.
     monkeypatch.setattr(_second_policy, "assess", original)
-    served(lab, wish=OWN)
+    served(lab, request=OWN)
     # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
     # it says anything.
     assert set(judged) == set(TRAILS)
     assert max(Counter(judged).values()) <= 4
     judged.clear()
-    served(lab, wish=OWN)
+    served(lab, request=OWN)
     assert sorted(judged) == sorted(TRAILS)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.unit.enforce.lab import Lab, alone
@@ -27,7 +27,7 @@ SCOPE = Scope(
     key_role=Role(f"arn:aws:iam::{SECURITY}:role/CloudTrailKmsEnforce", "audit-2026"),
     bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"),
 )
-MOVE = Wish(key=KeyWish(alias="alias/new"), key_account_id=SECURITY, replace_compliant_key=True)
+MOVE = EnforceRequest(key=KeyRequest(alias="alias/new"), key_account_id=SECURITY, replace_compliant_key=True)
 
 
 def enforced(lab: Lab, account: str, task: Task) -> Outcome:
@@ -55,15 +55,15 @@ def assert_management_s(lab: Lab, key_arn: str) -> None:
 
 def test_the_management_account_moves_it_and_members_inherit_it(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
-    assert enforced(lab, MANAGEMENT, Task(SCOPE, wish=replace(MOVE, replace_compliant_key=False))).changes == ()
-    done = enforced(lab, MANAGEMENT, Task(SCOPE, wish=MOVE))
+    assert enforced(lab, MANAGEMENT, Task(SCOPE, request=replace(MOVE, replace_compliant_key=False))).changes == ()
+    done = enforced(lab, MANAGEMENT, Task(SCOPE, request=MOVE))
     assert (done.refusals, done.errors, lab.writes()) == ((), (), NEW)
     assert verdicts(done) == {NAME: ("owned", "compliant")}
     key_arn = next(change.resource for change in done.changes if change.operation == "CreateKey")
     assert_management_s(lab, key_arn)
 
     lab.aws.clear_calls()
-    member = enforced(lab, PRODUCTION, Task(SCOPE, wish=Wish(key_account_id=SECURITY)))
+    member = enforced(lab, PRODUCTION, Task(SCOPE, request=EnforceRequest(key_account_id=SECURITY)))
     assert (verdicts(member), lab.writes()) == ({NAME: ("inherited", "compliant")}, [])
     assert member.after is not None
     assert [judged.trail.kms_key_arn for judged in member.after.trails] == [key_arn]
@@ -71,24 +71,24 @@ def test_the_management_account_moves_it_and_members_inherit_it(load: Callable[[
 
 def test_a_delegated_administrator_moves_it_where_it_is_named(load: Callable[[str], Lab]) -> None:
     lab = load("organization")
-    wish = replace(MOVE, key_account_id=None)
+    request = replace(MOVE, key_account_id=None)
     scope = replace(SCOPE, key_role=None)
-    left = enforced(lab, SECURITY, Task(scope, wish=wish))
+    left = enforced(lab, SECURITY, Task(scope, request=request))
     assert (left.changes, lab.writes()) == ((), [])
-    named = Task(replace(scope, trails=(NAME,)), wish=replace(wish, trails=(NAME,)))
+    named = Task(replace(scope, trails=(NAME,)), request=replace(request, trails=(NAME,)))
     done = enforced(lab, SECURITY, named)
     assert (done.refusals, done.errors, lab.writes()) == ((), (), NEW)
     assert verdicts(done) == {NAME: ("delegated", "compliant")}
     assert_management_s(lab, next(change.resource for change in done.changes if change.operation == "CreateKey"))
     lab.aws.clear_calls()
-    again = replace(named, wish=replace(named.wish, replace_compliant_key=False))
+    again = replace(named, request=replace(named.request, replace_compliant_key=False))
     assert (enforced(lab, SECURITY, again).changes, lab.writes()) == ((), [])
 
 
 @pytest.mark.parametrize("name", [NAME, TRAIL])
 def test_a_member_is_refused_what_it_names(load: Callable[[str], Lab], name: str) -> None:
     lab = load("organization")
-    task = Task(replace(SCOPE, trails=(name,)), wish=replace(MOVE, trails=(name,)))
+    task = Task(replace(SCOPE, trails=(name,)), request=replace(MOVE, trails=(name,)))
     (refused,) = enforced(lab, PRODUCTION, task).refusals
     assert f"The trail {TRAIL} belongs to account {MANAGEMENT}, and a member of its organization cannot" in refused
     assert lab.writes() == []
@@ -103,7 +103,7 @@ def test_the_trails_own_folder_is_warned_of_and_left_to_aws(load: Callable[[str]
     policy = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
     kept = [each for each in policy["Statement"] if f"AWSLogs/{MANAGEMENT}/" not in str(each["Resource"])]
     client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": kept}))
-    done = enforced(lab, MANAGEMENT, Task(SCOPE, wish=MOVE))
+    done = enforced(lab, MANAGEMENT, Task(SCOPE, request=MOVE))
     assert f"UpdateTrail may refuse the trail {TRAIL}" in str(done.warnings)
     assert done.refusals == ()
     assert bool(done.errors) is needed

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.unit.enforce.lab import Lab, comparable
@@ -33,12 +33,12 @@ def role(account: str, purpose: str = "enforce") -> Role:
 
 
 SCOPE = Scope(key_role=role(SECURITY), bucket_role=role(LOG_ARCHIVE, "audit"))
-WISH = Wish(key_account_id=SECURITY)
+REQUEST = EnforceRequest(key_account_id=SECURITY)
 
 
 def central(account: str = PRODUCTION, **fields: Any) -> Task:
     """The task to give an account's trails the key of the security account."""
-    return Task(**{"scope": replace(SCOPE, role=role(account)), "wish": WISH, **fields})
+    return Task(**{"scope": replace(SCOPE, role=role(account)), "request": REQUEST, **fields})
 
 
 def of_security(lab: Lab, region: str = HOME) -> dict[str, dict[str, Any]]:
@@ -105,7 +105,7 @@ def test_a_key_that_is_given_is_looked_for_in_its_account(load: Callable[[str], 
     names = {"alias": "alias/central", "id": key["KeyId"], "ARN": key["Arn"]}
     names["alias ARN"] = f"arn:aws:kms:{HOME}:{SECURITY}:alias/central"
     lab.aws.clear_calls()
-    assert_done(lab.enforce(central(wish=replace(WISH, key=None, key_id=names[form]))))
+    assert_done(lab.enforce(central(request=replace(REQUEST, key=None, key_id=names[form]))))
     assert lab.writes() == ["PutKeyPolicy", "UpdateTrail"]
 
 
@@ -153,7 +153,7 @@ def test_refusals_name_the_key_s_account(load: Callable[[str], Lab], key_id: str
     sandbox = lab.of(SANDBOX).client("kms", HOME)
     sandbox.create_alias(AliasName="alias/central", TargetKeyId=sandbox.create_key()["KeyMetadata"]["Arn"])
     lab.aws.clear_calls()
-    outcome = lab.enforce(central(wish=replace(WISH, key=None, key_id=key_id)))
+    outcome = lab.enforce(central(request=replace(REQUEST, key=None, key_id=key_id)))
     assert words in outcome.refusals[0]
     assert lab.writes() == []
 
@@ -185,5 +185,5 @@ def test_a_central_key_s_policy_is_not_restored_blind(load: Callable[[str], Lab]
 def test_another_alias_is_another_key_of_the_same_account(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     lab.enforce(central(PRODUCTION))
-    assert_done(lab.enforce(central(STAGING, wish=replace(WISH, key=KeyWish(alias="alias/staging")))))
+    assert_done(lab.enforce(central(STAGING, request=replace(REQUEST, key=KeyRequest(alias="alias/staging")))))
     assert len(of_security(lab)) == 2

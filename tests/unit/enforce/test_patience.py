@@ -13,7 +13,7 @@ import pytest
 from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
 from tests.unit.enforce.lab import Lab, statuses
 
 HOME = "eu-central-1"

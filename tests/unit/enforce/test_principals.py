@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab
 
@@ -35,7 +35,7 @@ def refused(lab: Lab, task: Task) -> str:
     [
         ("fresh", Task(settings=Settings(readers=(NOBODY,)))),
         ("healthy", Task(settings=Settings(readers=(NOBODY,)))),
-        ("fresh", Task(wish=Wish(key=KeyWish(administrators=(NOBODY,))))),
+        ("fresh", Task(request=EnforceRequest(key=KeyRequest(administrators=(NOBODY,))))),
         ("fresh", Task(settings=Settings(readers=(NOBODY.replace("role", "user"),)))),
     ],
 )

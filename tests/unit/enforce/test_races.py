@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, meanwhile, once_before_the_trail_is_looked_at, statuses
 
@@ -110,26 +110,26 @@ def make_key(lab: Lab, *more: object) -> str:
     return str(lab.client("kms", HOME).create_key(Policy=policy)["KeyMetadata"]["Arn"])
 
 
-@pytest.mark.parametrize("to_the_wished", [False, True])
+@pytest.mark.parametrize("to_the_requested", [False, True])
 def test_a_key_given_to_the_trail_meanwhile_is_not_overwritten_unseen(
-    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, to_the_wished: bool
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, to_the_requested: bool
 ) -> None:
     lab = load("healthy")
     ((arn, trail),) = lab.trails().items()
     use = next(iter(lab.keys(HOME).values()))["policy"]["Statement"]
-    wished, other = make_key(lab, *use), make_key(lab, *use)
-    given = wished if to_the_wished else other
+    requested, other = make_key(lab, *use), make_key(lab, *use)
+    given = requested if to_the_requested else other
     cloudtrail = lab.client("cloudtrail", HOME)
     once_before_the_trail_is_looked_at(monkeypatch, lambda: cloudtrail.update_trail(Name=arn, KmsKeyId=given))
     lab.aws.clear_calls()
-    outcome = lab.enforce(Task(wish=Wish(key=None, key_id=wished, replace_compliant_key=True)))
+    outcome = lab.enforce(Task(request=EnforceRequest(key=None, key_id=requested, replace_compliant_key=True)))
     assert (outcome.errors, statuses(outcome)[-1]) == ((), ("UpdateTrail", "applied"))
     assert outcome.backup is not None
     (row,) = outcome.backup.trail_keys
-    assert (row.before, row.after) == (trail["KmsKeyId"] if to_the_wished else other, wished)
+    assert (row.before, row.after) == (trail["KmsKeyId"] if to_the_requested else other, requested)
     told = f"Somebody else has changed the key of {arn} to {other}. The rest was planned anew."
-    assert (told in outcome.warnings) is not to_the_wished
-    assert lab.writes().count("UpdateTrail") == (1 if to_the_wished else 2)  # with somebody else's
+    assert (told in outcome.warnings) is not to_the_requested
+    assert lab.writes().count("UpdateTrail") == (1 if to_the_requested else 2)  # with somebody else's
 
 
 def test_a_key_that_a_bare_trail_got_meanwhile_stays(

@@ -15,15 +15,15 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Replaced
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import readers_statement
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.lab import Lab, comparable
 
 HOME = "eu-central-1"
 READER = Task(settings=Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",)))
-REPLACE = Task(wish=Wish(replace_compliant_key=True))
-RESTORE = Task(wish=Wish(key=None))
+REPLACE = Task(request=EnforceRequest(replace_compliant_key=True))
+RESTORE = Task(request=EnforceRequest(key=None))
 
 
 def restored(lab: Lab, done: Outcome) -> Outcome:

@@ -19,7 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._execution import Execution
 from tests.unit.enforce.lab import Lab, meanwhile
-from tests.unit.enforce.many import TRAILS, WISH, operations, run_of, served, troubles, verdicts
+from tests.unit.enforce.many import REQUEST, TRAILS, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
 
@@ -38,11 +38,11 @@ def everywhere(**fields: Any) -> Any:
 
 def test_what_a_run_of_many_has_replaced_goes_back(load: Callable[[str], Lab], tmp_path: Path) -> None:
     lab = load("central-key")
-    assert troubles(lab.run(everywhere(wish=OWN))) == {}
+    assert troubles(lab.run(everywhere(request=OWN))) == {}
     before = shown(lab)
     path = str(tmp_path / "backup.json")
-    moving = replace(WISH, replace_compliant_key=True)
-    assert troubles(lab.run(everywhere(wish=moving, backup_path=path))) == {}
+    moving = replace(REQUEST, replace_compliant_key=True)
+    assert troubles(lab.run(everywhere(request=moving, backup_path=path))) == {}
     assert shown(lab) != before
     lab.aws.clear_calls()
     backups = read_backups([path])
@@ -58,10 +58,10 @@ def test_what_a_run_of_many_has_replaced_goes_back(load: Callable[[str], Lab], t
 def test_a_shared_policy_goes_back_after_all_trails_that_need_it(load: Callable[[str], Lab], tmp_path: Path) -> None:
     lab = load("central-key")
     served(lab, SANDBOX)
-    served(lab, PRODUCTION, STAGING, wish=OWN)
+    served(lab, PRODUCTION, STAGING, request=OWN)
     before = shown(lab)
     path = str(tmp_path / "backup.json")
-    assert troubles(lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=path))) == {}
+    assert troubles(lab.run(everywhere(request=replace(REQUEST, replace_compliant_key=True), backup_path=path))) == {}
     lab.aws.clear_calls()
     done = lab.run(everywhere(restore=read_backups([path])))
     assert (troubles(done), shown(lab)) == ({}, before)
@@ -72,9 +72,9 @@ def test_a_shared_policy_goes_back_after_all_trails_that_need_it(load: Callable[
 def test_a_shared_policy_stays_where_a_trail_did_not_move(load: Callable[[str], Lab], tmp_path: Path) -> None:
     lab = load("central-key")
     served(lab, SANDBOX)
-    served(lab, PRODUCTION, STAGING, wish=OWN)
+    served(lab, PRODUCTION, STAGING, request=OWN)
     path = str(tmp_path / "backup.json")
-    assert troubles(lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=path))) == {}
+    assert troubles(lab.run(everywhere(request=replace(REQUEST, replace_compliant_key=True), backup_path=path))) == {}
     lab.aws.add_fault("cloudtrail:UpdateTrail", code="AccessDeniedException", status=400, message="No.")
     lab.aws.clear_calls()
     done = lab.run(everywhere(restore=read_backups([path])))
@@ -88,12 +88,12 @@ def test_what_another_account_wrote_between_two_of_one_goes_back(load: Callable[
     """As the batches and loops of one play write a key that the account of none of them owns."""
     lab, path = load("central-key"), str(tmp_path / "backup.json")
     served(lab, SANDBOX)
-    served(lab, PRODUCTION, STAGING, wish=OWN)
+    served(lab, PRODUCTION, STAGING, request=OWN)
     before = shown(lab)
-    moving = replace(WISH, replace_compliant_key=True)
+    moving = replace(REQUEST, replace_compliant_key=True)
     reading = Settings(readers=(f"arn:aws:iam::{PRODUCTION}:root",))
     for account, settings in ((PRODUCTION, Settings()), (STAGING, Settings()), (PRODUCTION, reading)):
-        run = run_of(account, wish=moving, settings=settings, backup_path=path, backup_play="play")
+        run = run_of(account, request=moving, settings=settings, backup_path=path, backup_play="play")
         assert troubles(lab.run(run)) == {}
     assert len(json.loads(Path(path).read_text(encoding="utf-8"))["accounts"]) == 3
     assert shown(lab) != before
@@ -104,11 +104,11 @@ def test_what_another_account_wrote_between_two_of_one_goes_back(load: Callable[
 def backups_that_move_one_back(lab: Lab, tmp_path: Path) -> tuple[Any, ...]:
     """Two backups: of the key's policy without the two trails that it got, and of one of these trails on that key."""
     served(lab, SANDBOX)
-    served(lab, PRODUCTION, STAGING, wish=OWN)
+    served(lab, PRODUCTION, STAGING, request=OWN)
     paths = [tmp_path / "policy.json", tmp_path / "trail.json"]
-    moved = lab.run(everywhere(wish=replace(WISH, replace_compliant_key=True), backup_path=str(paths[0])))
+    moved = lab.run(everywhere(request=replace(REQUEST, replace_compliant_key=True), backup_path=str(paths[0])))
     away = replace(OWN, replace_compliant_key=True)
-    back = lab.run(run_of(PRODUCTION, STAGING, wish=away, backup_path=str(paths[1])))
+    back = lab.run(run_of(PRODUCTION, STAGING, request=away, backup_path=str(paths[1])))
     assert (troubles(moved), troubles(back)) == ({}, {})
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     for part in rows[0]["accounts"]:

@@ -12,13 +12,15 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab, comparable, comparable_changes, statuses
-from tests.unit.enforce.many import WISH, served, troubles
+from tests.unit.enforce.many import REQUEST, served, troubles
 from tests.unit.enforce.test_other_accounts import SECURITY, of_security
 
-OURS = Task(wish=Wish(key=KeyWish(alias="alias/cloudtrail"), allow_enable_key=True, allow_cancel_deletion=True))
+OURS = Task(
+    request=EnforceRequest(key=KeyRequest(alias="alias/cloudtrail"), allow_enable_key=True, allow_cancel_deletion=True)
+)
 KEPT = ["CancelKeyDeletion", "EnableKey"]
 
 
@@ -59,7 +61,7 @@ def test_rotation_comes_back_as_it_was_and_is_turned_on_only_if_it_was_off(
 def test_the_rotation_of_somebody_else_s_key_is_no_matter_of_ours(load: Callable[[str], Lab]) -> None:
     lab = load("healthy")
     arn = scheduled(lab, rotating=False)
-    task = replace(OURS, wish=replace(OURS.wish, key=KeyWish()))
+    task = replace(OURS, request=replace(OURS.request, key=KeyRequest()))
     told, done = lab.enforce(task, check_mode=True), lab.enforce(task)
     assert [warning for warning in told.warnings if "rotates" in warning] == []
     assert (statuses(done), lab.writes()) == ([(operation, "applied") for operation in KEPT], KEPT)
@@ -82,13 +84,13 @@ def test_a_key_of_many_accounts_that_comes_back_needs_no_second_run(
     else:
         kms.disable_key(KeyId=arn)
     lab.aws.clear_calls()
-    told, done = (served(lab, wish=OURS_CENTRAL, check_mode=check_mode) for check_mode in (True, False))
+    told, done = (served(lab, request=OURS_CENTRAL, check_mode=check_mode) for check_mode in (True, False))
     assert (troubles(done), lab.writes()) == ({}, expected)
     ((_owner, key),) = done.keys
     assert [change.status for change in key.changes] == ["applied"] * len(expected)
     if not scheduled:
         assert comparable_changes(told.keys[0][1].changes) == comparable_changes(key.changes)
-    assert (served(lab, wish=OURS_CENTRAL).keys, lab.writes()) == ((), expected)
+    assert (served(lab, request=OURS_CENTRAL).keys, lab.writes()) == ((), expected)
 
 
-OURS_CENTRAL = replace(WISH, allow_enable_key=True, allow_cancel_deletion=True)
+OURS_CENTRAL = replace(REQUEST, allow_enable_key=True, allow_cancel_deletion=True)

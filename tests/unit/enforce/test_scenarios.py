@@ -19,7 +19,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     ENFORCEMENT_ACTIONS,
     IAM_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+    EnforceRequest,
+    KeyRequest,
+    TrailRequest,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.aws_cli import AwsCli
@@ -29,7 +33,7 @@ from tests.unit.enforce.seen import assert_works
 ACCOUNT, STAGING, NEWCOMER = "111111111111", "333333333333", "777777777777"
 HOME = "eu-central-1"
 READER = f"arn:aws:iam::{ACCOUNT}:role/LogAuditor"
-COME_BACK = Wish(allow_enable_key=True, allow_cancel_deletion=True)
+COME_BACK = EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True)
 NEW = ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
 NEW_SECOND = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
 BORN = ["CreateKey", "CreateAlias", "PutBucketPolicy", "CreateTrail", "StartLogging", "EnableKeyRotation"]
@@ -39,7 +43,7 @@ CENTRAL = Task(
         key_role=Role("arn:aws:iam::555555555555:role/CloudTrailKmsEnforce", "audit-2026"),
         bucket_role=Role("arn:aws:iam::444444444444:role/CloudTrailKmsAudit", "audit-2026"),
     ),
-    wish=Wish(key_account_id="555555555555"),
+    request=EnforceRequest(key_account_id="555555555555"),
 )
 
 
@@ -56,7 +60,7 @@ class Case(NamedTuple):
 
 def provisioning(trail: str, bucket: str, **fields: Any) -> Task:
     """The task to make sure of a trail."""
-    return Task(wish=Wish(create_trail=TrailWish(trail, bucket, HOME)), **fields)
+    return Task(request=EnforceRequest(create_trail=TrailRequest(trail, bucket, HOME)), **fields)
 
 
 CASES = [
@@ -69,20 +73,20 @@ CASES = [
     Case("deleted-key", Task(), NEW, "non_compliant", "compliant"),
     Case("delivery-error", Task(), [], "non_compliant", "non_compliant"),
     Case("denied-region", Task(), [], "unknown", "unknown"),
-    Case("disabled-key", Task(wish=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
-    Case("disabled-key-silent", Task(wish=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
+    Case("disabled-key", Task(request=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
+    Case("disabled-key-silent", Task(request=COME_BACK), ["EnableKey"], "non_compliant", "compliant"),
     Case("forms-of-accounts", Task(), [], "compliant", "compliant"),
     Case("forms-of-organizations", Task(), [], "compliant", "compliant"),
     Case("fresh", Task(), NEW, "non_compliant", "compliant"),
-    Case("fresh", Task(wish=Wish(statements="cis")), NEW, "non_compliant", "compliant"),
-    Case("fresh", Task(wish=Wish(key=KeyWish(multi_region=True))), NEW, "non_compliant", "compliant"),
-    Case("fresh", Task(wish=Wish(key=KeyWish(rotation=False))), NEW[:3], "non_compliant", "compliant"),
+    Case("fresh", Task(request=EnforceRequest(statements="cis")), NEW, "non_compliant", "compliant"),
+    Case("fresh", Task(request=EnforceRequest(key=KeyRequest(multi_region=True))), NEW, "non_compliant", "compliant"),
+    Case("fresh", Task(request=EnforceRequest(key=KeyRequest(rotation=False))), NEW[:3], "non_compliant", "compliant"),
     Case("govcloud", Task(), NEW, "non_compliant", "compliant"),
     Case("healthy", Task(), [], "compliant", "compliant"),
-    Case("healthy", Task(wish=Wish(replace_compliant_key=True)), NEW, "compliant", "compliant"),
+    Case("healthy", Task(request=EnforceRequest(replace_compliant_key=True)), NEW, "compliant", "compliant"),
     Case(
         "mixed",
-        Task(wish=COME_BACK),
+        Task(request=COME_BACK),
         [
             "CreateKey",
             "CreateKey",
@@ -106,7 +110,7 @@ CASES = [
     Case("organization", Task(), NEW, "non_compliant", "unknown", STAGING),
     Case(
         "pending-deletion",
-        Task(wish=COME_BACK),
+        Task(request=COME_BACK),
         ["CancelKeyDeletion", "EnableKey"],
         "non_compliant",
         "compliant",
@@ -233,7 +237,10 @@ SETTINGS = {
 
 @pytest.mark.parametrize(
     ("scenario", "name", "task"),
-    [("fresh", "main", Task()), ("vending", "organization-trail", Task(wish=Wish(replace_compliant_key=True)))],
+    [
+        ("fresh", "main", Task()),
+        ("vending", "organization-trail", Task(request=EnforceRequest(replace_compliant_key=True))),
+    ],
     ids=["of an account", "of an organization"],
 )
 def test_every_other_attribute_of_a_trail_stays(
@@ -258,7 +265,7 @@ def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable
     recorded: dict[tuple[str, str], str] = {}
     for scenario in ("fresh", "policy-lacking", "pending-deletion"):
         lab = load(scenario)
-        lab.enforce(wish=COME_BACK)
+        lab.enforce(request=COME_BACK)
         lab.enforce(settings=Settings(readers=PRINCIPALS), check_mode=True)
         recorded |= {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}
     assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
@@ -291,7 +298,9 @@ def test_a_first_key_may_stop_digests_and_is_warned_of(load: Callable[[str], Lab
     deny = {"Sid": "Only", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": only}
     statements = [*policy["Statement"], {**deny, "Resource": f"arn:aws:s3:::{bucket}/*"}]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": statements}))
-    done = lab.enforce(Task(scope=Scope(regions=(HOME,)), wish=Wish(key=KeyWish(alias="alias/cloudtrail"))))
+    done = lab.enforce(
+        Task(scope=Scope(regions=(HOME,)), request=EnforceRequest(key=KeyRequest(alias="alias/cloudtrail")))
+    )
     (warning,) = (each for each in done.warnings if "with its first key" in each)
     assert 'Statement "Only" denies s3:PutObject' in warning
     assert (done.refusals, done.errors) == ((), ())

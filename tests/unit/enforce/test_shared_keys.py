@@ -16,17 +16,17 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import RunOutcome
 from tests import fakeaws
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
-from tests.unit.enforce.many import TRAILS, WISH, operations, run_of, served, troubles, verdicts
+from tests.unit.enforce.many import REQUEST, TRAILS, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN, stripped
 from tests.unit.enforce.test_other_accounts import ALIAS, HOME, PRODUCTION, SANDBOX, SECURITY, STAGING
 
 SCENARIOS = Path(fakeaws.__file__).parent / "scenarios"
 STRANGER = "arn:aws:iam::999999999999:root"
-TAGGED = replace(WISH, key=KeyWish(tags={"team": "x"}))
+TAGGED = replace(REQUEST, key=KeyRequest(tags={"team": "x"}))
 DENIED = {"code": "AccessDeniedException", "status": 400, "message": "No."}
 
 
@@ -67,7 +67,7 @@ def test_a_key_that_comes_instead_of_the_planned_one_is_held_to_what_each_accoun
 ) -> None:
     lab = load("central-key")
     with_alias(lab, monkeypatch, planted(lab, "*"))
-    run = run_of(wish=TAGGED)
+    run = run_of(request=TAGGED)
     run = replace(run, tasks={STAGING: replace(run.task, settings=settings)})
     done = lab.run(run)
     assert words in troubles(done)[KEY][0]
@@ -80,7 +80,7 @@ def test_a_key_that_is_approved_no_longer_is_not_given_to_those_who_ask_for_that
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = load("central-key")
-    served(lab, SANDBOX, wish=TAGGED)
+    served(lab, SANDBOX, request=TAGGED)
     kms = lab.of(SECURITY).client("kms", HOME)
     arn = stripped(lab)
     lab.aws.clear_calls()
@@ -92,7 +92,7 @@ def test_a_key_that_is_approved_no_longer_is_not_given_to_those_who_ask_for_that
         kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
 
     meanwhile(monkeypatch, "PutKeyPolicy", meddle)
-    run = run_of(PRODUCTION, STAGING, wish=TAGGED, settings=Settings(approved_keys=("tag:team=x",)))
+    run = run_of(PRODUCTION, STAGING, request=TAGGED, settings=Settings(approved_keys=("tag:team=x",)))
     swept = tuple(replace(each, key_tags=True) for each in run.task.scope.accounts)
     done = lab.run(replace(run, task=replace(run.task, scope=replace(run.task.scope, accounts=swept))))
     assert "it is not on the list of approved keys" in troubles(done)[KEY][0]
@@ -136,9 +136,9 @@ def test_a_rotation_that_fails_leaves_nobody_unencrypted(load: Callable[[str], L
 def test_who_shares_a_key_that_fails_has_failed(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     lab.aws.add_fault("kms:CreateKey", times=-1, **DENIED)
-    other = replace(WISH, key=KeyWish(alias="alias/other"))
-    wishes = {SANDBOX: OWN, STAGING: other, PRODUCTION: other}
-    done = served(lab, max_failures=2, wishes=wishes)
+    other = replace(REQUEST, key=KeyRequest(alias="alias/other"))
+    requests = {SANDBOX: OWN, STAGING: other, PRODUCTION: other}
+    done = served(lab, max_failures=2, requests=requests)
     assert lab.writes() == ["CreateKey"]
     assert "Not attempted, since 2 accounts have failed" in troubles(done)[SANDBOX][0]
 
@@ -155,8 +155,8 @@ def with_trails(tmp_path: Path, **accounts: str) -> str:
 def test_after_so_many_failures_no_shared_key_is_begun(load: Callable[[str], Lab], tmp_path: Path) -> None:
     lab = load(with_trails(tmp_path, security_trail="security"))
     lab.aws.add_fault("kms:CreateKey", times=-1, **DENIED)
-    other = replace(WISH, key=KeyWish(alias="alias/other"))
-    done = served(lab, *TRAILS, SECURITY, lending=(), wishes={SANDBOX: other, SECURITY: other}, max_failures=1)
+    other = replace(REQUEST, key=KeyRequest(alias="alias/other"))
+    done = served(lab, *TRAILS, SECURITY, lending=(), requests={SANDBOX: other, SECURITY: other}, max_failures=1)
     assert lab.writes() == ["CreateKey"]
     first, second = (each for _owner, each in done.keys)
     assert "CreateKey" in first.errors[0]
@@ -178,25 +178,25 @@ def test_who_writes_nothing_of_its_own_does_not_prove_the_way(load: Callable[[st
 
 
 @pytest.mark.parametrize(
-    ("wish", "operations_there"),
+    ("requested", "operations_there"),
     [
         (OWN, ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]),
         (OWN, []),
-        (replace(WISH, key=None, key_id="alias/none"), []),
+        (replace(REQUEST, key=None, key_id="alias/none"), []),
     ],
     ids=["with changes of its own", "without any", "refused"],
 )
 def test_what_others_change_of_a_key_is_told_of_all_who_use_it(
-    load: Callable[[str], Lab], tmp_path: Path, wish: Wish, operations_there: list[str]
+    load: Callable[[str], Lab], tmp_path: Path, requested: EnforceRequest, operations_there: list[str]
 ) -> None:
     lab = load(with_trails(tmp_path, sandbox_two="sandbox"))
-    served(lab, SANDBOX, wish=replace(WISH, key=KeyWish(rotation=False)))
+    served(lab, SANDBOX, request=replace(REQUEST, key=KeyRequest(rotation=False)))
     if operations_there:
         lab.of(SANDBOX).client("cloudtrail", HOME).update_trail(Name="sandbox_two", KmsKeyId="")
     levels: dict[str, Any] = {"key_rotation_enabled": "required"}
     verdict: dict[bool, Any] = {}
     for check_mode in (True, False):
-        run = run_of(wishes={SANDBOX: wish}, check_mode=check_mode)
+        run = run_of(requests={SANDBOX: requested}, check_mode=check_mode)
         task = replace(run.tasks[SANDBOX], settings=Settings(levels=levels))
         done = lab.run(replace(run, tasks={SANDBOX: task}))
         assert operations(done)[SANDBOX] == operations_there

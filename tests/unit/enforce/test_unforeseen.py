@@ -66,7 +66,7 @@ def test_a_shared_key_that_is_refused_when_it_is_planned_anew_stops_its_sharers(
     other = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
     lab.aws.clear_calls()
     meanwhile(monkeypatch, earlier, lambda: kms.create_alias(AliasName=ALIAS, TargetKeyId=other))
-    done = served(lab, wishes={SANDBOX: OWN})
+    done = served(lab, requests={SANDBOX: OWN})
     assert "RSA_2048" in troubles(done)[KEY][0]
     assert list(troubles(done)) == [*TWO, KEY]
     assert verdicts(done)[SANDBOX] == "compliant"
@@ -190,7 +190,7 @@ def test_the_tags_of_a_shared_key_end_the_planning_of_its_sharers(
     arn = stripped(lab)
     lab.aws.clear_calls()
     failing(monkeypatch, _calls.list_key_tags, lambda _access, _region, key: key == arn)
-    done = served(lab, wishes={SANDBOX: OWN})
+    done = served(lab, requests={SANDBOX: OWN})
     assert list(troubles(done)) == list(TWO)
     assert all(UNFORESEEN in troubles(done)[each][0] for each in TWO)
     assert "PutKeyPolicy" not in lab.writes()
@@ -202,7 +202,7 @@ def test_the_joint_plan_of_a_shared_key_ends_the_planning_of_its_sharers(
 ) -> None:
     lab = load("central-key")
     failing(monkeypatch, _joint.plan_key, lambda *_given: True)
-    done = served(lab, wishes={SANDBOX: OWN})
+    done = served(lab, requests={SANDBOX: OWN})
     assert list(troubles(done)) == list(TWO)
     assert all(UNFORESEEN in troubles(done)[each][0] for each in TWO)
     assert lab.writes() == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import TrailWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.unit.enforce.lab import Lab, comparable
@@ -25,15 +25,15 @@ from tests.unit.enforce.test_other_accounts import (
     LOG_ARCHIVE,
     NEW,
     PRODUCTION,
+    REQUEST,
     SECURITY,
-    WISH,
     role,
 )
 
 SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{PRODUCTION}:trail/production-trail"
-KEY_ROLE_ALONE = Task(Scope(role=role(PRODUCTION), key_role=role(SECURITY), regions=(HOME,)), wish=WISH)
-ALLOWED = replace(WISH, allow_unread_bucket_policy=True)
+KEY_ROLE_ALONE = Task(Scope(role=role(PRODUCTION), key_role=role(SECURITY), regions=(HOME,)), request=REQUEST)
+ALLOWED = replace(REQUEST, allow_unread_bucket_policy=True)
 DENIED = {"code": "UnauthorizedOperation", "status": 403, "times": -1}
 Change = Callable[[dict[str, Any]], None]
 Changed = Callable[[str, Change], Lab]
@@ -128,7 +128,7 @@ def test_a_delivering_trail_is_moved_past_an_unread_policy_only_where_that_is_al
     assert refusal.startswith(f"The trail {TRAIL} with the key ")
     assert f"Give a role of account {LOG_ARCHIVE}, which its name holds, by bucket_assume_role" in refusal
     assert refusal.endswith("to move it all the same, set allow_unread_bucket_policy.")
-    done = twice(lab, replace(KEY_ROLE_ALONE, wish=ALLOWED))
+    done = twice(lab, replace(KEY_ROLE_ALONE, request=ALLOWED))
     assert [change.operation for change in done.changes] == NEW
     assert sum("the policy of its bucket" in warning for warning in done.warnings) == 1
 
@@ -151,21 +151,21 @@ def test_a_restore_moves_no_delivering_trail_past_an_unread_policy(load: Callabl
     lab = load("central-key")
     scope = replace(KEY_ROLE_ALONE.scope, bucket_role=role(LOG_ARCHIVE, "audit"))
     lab.enforce(replace(KEY_ROLE_ALONE, scope=scope))
-    another = replace(WISH, key=None, key_id=new_security_key(lab), replace_compliant_key=True)
-    moved = lab.enforce(replace(KEY_ROLE_ALONE, scope=scope, wish=another)).backup
+    another = replace(REQUEST, key=None, key_id=new_security_key(lab), replace_compliant_key=True)
+    moved = lab.enforce(replace(KEY_ROLE_ALONE, scope=scope, request=another)).backup
     assert moved is not None
-    back = replace(KEY_ROLE_ALONE, wish=replace(WISH, key=None), restore=(replace(moved, key_policies=()),))
+    back = replace(KEY_ROLE_ALONE, request=replace(REQUEST, key=None), restore=(replace(moved, key_policies=()),))
     lab.aws.clear_calls()
     assert "allow_unread_bucket_policy" in refused(lab, back)
-    done = twice(lab, replace(back, wish=replace(ALLOWED, key=None)))
+    done = twice(lab, replace(back, request=replace(ALLOWED, key=None)))
     assert [change.operation for change in done.changes] == ["UpdateTrail"]
 
 
-def test_a_wished_key_is_found_by_its_alias_with_whatever_role_of_its_account_is_allowed(changed: Changed) -> None:
+def test_a_requested_key_is_found_by_its_alias_with_whatever_role_of_its_account_is_allowed(changed: Changed) -> None:
     lab = changed("central-key", in_the_key_s_account("cloudtrail"))
     arn = new_security_key(lab)
     lab.of(SECURITY).client("kms", HOME).create_alias(AliasName="alias/central", TargetKeyId=arn)
-    task = replace(KEY_ROLE_ALONE, wish=replace(WISH, key=None, key_id="alias/central"))
+    task = replace(KEY_ROLE_ALONE, request=replace(REQUEST, key=None, key_id="alias/central"))
     task = replace(task, scope=replace(task.scope, bucket_role=role(SECURITY)))
     lab.aws.add_fault("kms:DescribeKey", code="AccessDeniedException")
     told = lab.enforce(task, check_mode=True)
@@ -178,10 +178,10 @@ def new_security_key(lab: Lab) -> str:
     return str(lab.of(SECURITY).client("kms", HOME).create_key()["KeyMetadata"]["Arn"])
 
 
-def test_a_wished_trail_may_have_its_bucket_in_the_key_s_account(changed: Changed) -> None:
+def test_a_requested_trail_may_have_its_bucket_in_the_key_s_account(changed: Changed) -> None:
     lab = changed("central-key", in_the_key_s_account("deny-unless-aes256"))
-    wish = replace(WISH, create_trail=TrailWish("second", "company-logs", HOME))
-    refusal = refused(lab, replace(KEY_ROLE_ALONE, wish=wish))
+    request = replace(REQUEST, create_trail=TrailRequest("second", "company-logs", HOME))
+    refusal = refused(lab, replace(KEY_ROLE_ALONE, request=request))
     assert "is left as it is: " in refusal
     assert "DenyUnlessAES256" in refusal
 
@@ -289,7 +289,7 @@ def test_a_trail_of_one_region_needs_no_others(changed: Changed) -> None:
     assert [change.operation for change in twice(lab, NARROWED).changes] == NEW
 
 
-def test_a_wished_trail_gets_a_bucket_that_takes_all_regions(changed: Changed) -> None:
+def test_a_requested_trail_gets_a_bucket_that_takes_all_regions(changed: Changed) -> None:
     def only_home(scenario: dict[str, Any]) -> None:
         denying("nowhere")(scenario)
         acl, write, _deny = scenario["buckets"]["logs"]["policy"]["Statement"]
@@ -299,7 +299,7 @@ def test_a_wished_trail_gets_a_bucket_that_takes_all_regions(changed: Changed) -
 
     lab = changed("fresh", only_home)
     bucket = lab.client("cloudtrail", HOME).describe_trails()["trailList"][0]["S3BucketName"]
-    done = twice(lab, replace(NARROWED, wish=Wish(create_trail=TrailWish("main", bucket, HOME))))
+    done = twice(lab, replace(NARROWED, request=EnforceRequest(create_trail=TrailRequest("main", bucket, HOME))))
     (policy,) = (change.after["policy"] for change in done.changes if change.operation == "PutBucketPolicy")
     assert "AwsBaselineCloudTrailWrite" in str(policy)
 

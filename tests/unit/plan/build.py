@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Targets, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, Targets
 from tests.unit.checks import build
 
 OTHER_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/99999999-2222-3333-4444-555555555555"
@@ -29,18 +29,21 @@ NEW_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/to-be-created"
 ALIAS = "alias/aws-baseline-cloudtrail"
 OTHER = replace(build.KEY, arn=OTHER_ARN, aliases=(ALIAS,), policy=build.policy(build.ROOT))
 NOTHING = KeyLookup(Missing("there is no such alias"))
-GIVEN = Wish(key=None, key_id=OTHER_ARN)
+GIVEN = EnforceRequest(key=None, key_id=OTHER_ARN)
 BARE = {"kms_key_arn": None}
 
 
 def plan(
-    snapshot: Snapshot, wish: Wish | None = None, target: KeyLookup = NOTHING, settings: Settings | None = None
+    snapshot: Snapshot,
+    request: EnforceRequest | None = None,
+    target: KeyLookup = NOTHING,
+    settings: Settings | None = None,
 ) -> Plan:
     """The plan for a snapshot, with the same target in every region that needs one."""
-    wish, settings = wish or Wish(), settings or Settings()
+    request, settings = request or EnforceRequest(), settings or Settings()
     account = assess(snapshot, settings)
-    targets: Targets = dict.fromkeys(regions_in_need(account, wish), target)
-    return make_plan(account, targets, wish, settings)
+    targets: Targets = dict.fromkeys(regions_in_need(account, request), target)
+    return make_plan(account, targets, request, settings)
 
 
 def steps(planned: Plan) -> list[tuple[str, str]]:
@@ -66,7 +69,7 @@ def sids(policy: object) -> list[str]:
 
 
 def target(**fields: Any) -> KeyLookup:
-    """The other key, but for the given fields, as what stands behind the wish."""
+    """The other key, but for the given fields, as what stands behind the request."""
     return KeyLookup(replace(OTHER, **fields))
 
 

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joi
     with_created,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import NOTHING, OTHER, OTHER_ARN
 
@@ -36,7 +36,7 @@ CENTRAL = replace(
     policy=build.policy({**build.ROOT, "Principal": {"AWS": f"arn:aws:iam::{OWNER}:root"}}),
 )
 UNBORN = f"arn:aws:kms:us-east-1:{OWNER}:key/to-be-created"
-WISH = Wish(key_account_id=OWNER, writers={OWNER: f"arn:aws:iam::{OWNER}:root"})
+REQUEST = EnforceRequest(key_account_id=OWNER, writers={OWNER: f"arn:aws:iam::{OWNER}:root"})
 READER = "arn:aws:iam::{}:role/Reader"
 
 
@@ -49,12 +49,14 @@ def bare(account: str) -> Snapshot:
     return replace(snapshot, account_id=account, trails=trails, buckets={bucket.name: bucket})
 
 
-def part(account: str, lookup: KeyLookup = NOTHING, wish: Wish = WISH, readers: tuple[str, ...] = ()) -> Part:
+def part(
+    account: str, lookup: KeyLookup = NOTHING, request: EnforceRequest = REQUEST, readers: tuple[str, ...] = ()
+) -> Part:
     """The plan of the account by itself."""
     settings = Settings(readers=readers)
     judged = assess(bare(account), settings)
-    targets = dict.fromkeys(regions_in_need(judged, wish), lookup)
-    return Part(make_plan(judged, targets, wish, settings), wish, settings)
+    targets = dict.fromkeys(regions_in_need(judged, request), lookup)
+    return Part(make_plan(judged, targets, request, settings), request, settings)
 
 
 @cache
@@ -93,7 +95,7 @@ def test_a_key_that_is_there_gets_one_policy_and_keeps_the_rest() -> None:
 def test_an_account_of_its_own_keeps_its_plan() -> None:
     alone = part(ACCOUNTS[0])
     assert join({ACCOUNTS[0]: alone}) == Joint((), {ACCOUNTS[0]: alone.plan})
-    own = {account: part(account, wish=Wish()) for account in ACCOUNTS}
+    own = {account: part(account, request=EnforceRequest()) for account in ACCOUNTS}
     assert join(own) == Joint((), {account: each.plan for account, each in own.items()})
 
 
@@ -111,20 +113,20 @@ def test_a_refused_account_leaves_the_key_to_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "wish"),
+    ("option", "requested"),
     [
-        ("statements", replace(WISH, statements="cis")),
-        ("key", replace(WISH, key=KeyWish(description="Another"))),
-        ("allow_enable_key", replace(WISH, allow_enable_key=True)),
-        ("allow_cancel_deletion", replace(WISH, allow_cancel_deletion=True)),
-        ("key_id", replace(WISH, key_id=CENTRAL.arn)),
+        ("statements", replace(REQUEST, statements="cis")),
+        ("key", replace(REQUEST, key=KeyRequest(description="Another"))),
+        ("allow_enable_key", replace(REQUEST, allow_enable_key=True)),
+        ("allow_cancel_deletion", replace(REQUEST, allow_cancel_deletion=True)),
+        ("key_id", replace(REQUEST, key_id=CENTRAL.arn)),
     ],
 )
-def test_accounts_that_share_a_key_must_agree(option: str, wish: Wish) -> None:
+def test_accounts_that_share_a_key_must_agree(option: str, requested: EnforceRequest) -> None:
     one, two, other = ACCOUNTS[:3]
     central = KeyLookup(CENTRAL)
-    own = part(other, wish=Wish())
-    joint = join({one: part(one, central), two: part(two, central, wish), other: own})
+    own = part(other, request=EnforceRequest())
+    joint = join({one: part(one, central), two: part(two, central, requested), other: own})
     assert joint.keys == ()
     for account in (one, two):
         (refusal,) = joint.plans[account].refusals
@@ -134,8 +136,8 @@ def test_accounts_that_share_a_key_must_agree(option: str, wish: Wish) -> None:
 
 
 def test_keys_of_two_aliases_are_two_although_they_have_one_placeholder() -> None:
-    second = replace(WISH, key=KeyWish(alias="alias/second"))
-    parts = {account: part(account, wish=WISH if account in ACCOUNTS[:2] else second) for account in ACCOUNTS[:4]}
+    second = replace(REQUEST, key=KeyRequest(alias="alias/second"))
+    parts = {account: part(account, request=REQUEST if account in ACCOUNTS[:2] else second) for account in ACCOUNTS[:4]}
     joint = join(parts)
     assert [(key.name[1], key.accounts) for key in joint.keys] == [
         ("alias/aws-baseline-cloudtrail", tuple(ACCOUNTS[:2])),

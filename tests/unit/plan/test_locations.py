@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Organization, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._context_facts import OBJECT_KEY
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, OTHER_ARN, plan, steps, target
@@ -65,7 +65,7 @@ def test_a_reader_of_the_prefix_is_no_reader_that_is_missing() -> None:
     bucket = {"policy": build.BUCKET_POLICY.replace("logs/AWSLogs", "logs/audit/AWSLogs")}
     policy = {"policy": build.policy(*statements)}
     assert plan(build.snapshot(audit, policy, bucket), settings=READERS).changes == ()
-    move = Wish(key=None, key_id=OTHER_ARN, replace_compliant_key=True)
+    move = EnforceRequest(key=None, key_id=OTHER_ARN, replace_compliant_key=True)
     same = plan(build.snapshot(audit, policy, bucket), move, target(**policy))
     assert not [each for each in same.warnings if "will not be allowed" in each]
     other = plan(build.snapshot(audit, policy, bucket), move, target(policy=build.policy(*statements[:4])))
@@ -124,8 +124,8 @@ KMS_ONLY = {
 def test_a_first_key_is_warned_of_where_the_bucket_may_not_take_digests(trail: dict[str, Any], *, warned: bool) -> None:
     allow = {**build.service("All", "s3:PutObject"), "Resource": "arn:aws:s3:::logs/*"}
     read = build.snapshot(trail, bucket={"policy": build.policy(allow, build.ACL, KMS_ONLY)})
-    wish = replace(GIVEN, replace_compliant_key=True)
-    planned = plan(read, wish, target())
+    request = replace(GIVEN, replace_compliant_key=True)
+    planned = plan(read, request, target())
     assert steps(planned)[-1] == ("UpdateTrail", build.TRAIL_ARN)
     found = [each for each in planned.warnings if "with its first key" in each]
     assert [("UpdateTrail" in each, "Security best practices" in each) for each in found] == [(True, True)] * warned

@@ -29,7 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import ALIAS, OTHER, OTHER_ARN
 
@@ -96,9 +96,9 @@ def accounts(draw: st.DrawFn) -> Snapshot:
     return Snapshot(build.ACCOUNT, "aws", build.NOW, tuple(trails), facts, {"logs": bucket})
 
 
-wishes = st.builds(
-    Wish,
-    key=st.just(KeyWish()),
+requests = st.builds(
+    EnforceRequest,
+    key=st.just(KeyRequest()),
     replace_compliant_key=st.booleans(),
     allow_enable_key=st.booleans(),
     allow_cancel_deletion=st.booleans(),
@@ -112,9 +112,9 @@ lookups = st.one_of(
 )
 
 
-def planned(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> Plan:
+def planned(snapshot: Snapshot, lookup: KeyLookup, request: EnforceRequest, asked: Settings) -> Plan:
     account = assess(snapshot, asked)
-    return make_plan(account, dict.fromkeys(regions_in_need(account, wish), lookup), wish, asked)
+    return make_plan(account, dict.fromkeys(regions_in_need(account, request), lookup), request, asked)
 
 
 def row(snapshot: Snapshot, asked: Settings) -> dict[str, Any]:
@@ -132,12 +132,14 @@ def delivering(snapshot: Snapshot, asked: Settings) -> set[str]:
     }
 
 
-@given(accounts(), lookups, wishes, readers)
-def test_every_plan_keeps_its_promises(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> None:
-    plan = planned(snapshot, lookup, wish, asked)
-    assert planned(snapshot, lookup, wish, asked) == plan
+@given(accounts(), lookups, requests, readers)
+def test_every_plan_keeps_its_promises(
+    snapshot: Snapshot, lookup: KeyLookup, requested: EnforceRequest, asked: Settings
+) -> None:
+    plan = planned(snapshot, lookup, requested, asked)
+    assert planned(snapshot, lookup, requested, asked) == plan
     for change in plan.changes:
-        assert_allowed(change, wish)
+        assert_allowed(change, requested)
     if plan.refusals:
         return
     assert delivering(snapshot, asked) <= delivering(plan.predicted, asked)
@@ -146,36 +148,38 @@ def test_every_plan_keeps_its_promises(snapshot: Snapshot, lookup: KeyLookup, wi
         assert not moved or verdict.verdict != "non_compliant"
 
 
-@given(accounts(), lookups, wishes, readers)
-def test_a_second_plan_is_empty(snapshot: Snapshot, lookup: KeyLookup, wish: Wish, asked: Settings) -> None:
-    plan = planned(snapshot, lookup, wish, asked)
+@given(accounts(), lookups, requests, readers)
+def test_a_second_plan_is_empty(
+    snapshot: Snapshot, lookup: KeyLookup, requested: EnforceRequest, asked: Settings
+) -> None:
+    plan = planned(snapshot, lookup, requested, asked)
     if plan.refusals:
         return
-    alias = next((key for key in plan.predicted.keys.values() if isinstance(key, Key) and _is_wished(key)), None)
-    again = planned(plan.predicted, KeyLookup(alias) if alias else lookup, wish, asked)
+    alias = next((key for key in plan.predicted.keys.values() if isinstance(key, Key) and _is_requested(key)), None)
+    again = planned(plan.predicted, KeyLookup(alias) if alias else lookup, requested, asked)
     assert (again.changes, again.refusals) == ((), ())
 
 
 @pytest.mark.parametrize(
-    ("wish", "key"),
+    ("requested", "key"),
     [
-        (Wish(), {}),
-        (Wish(trails=("main",)), {}),
-        (Wish(key=KeyWish(alias="alias/another")), {}),
-        (Wish(), {"rotation_enabled": False}),
-        (Wish(key=KeyWish(rotation=False)), {"rotation_enabled": False, "aliases": (KeyWish.alias,)}),
+        (EnforceRequest(), {}),
+        (EnforceRequest(trails=("main",)), {}),
+        (EnforceRequest(key=KeyRequest(alias="alias/another")), {}),
+        (EnforceRequest(), {"rotation_enabled": False}),
+        (EnforceRequest(key=KeyRequest(rotation=False)), {"rotation_enabled": False, "aliases": (KeyRequest.alias,)}),
     ],
 )
-def test_of_a_healthy_account_a_plan_says_nothing(wish: Wish, key: dict[str, Any]) -> None:
+def test_of_a_healthy_account_a_plan_says_nothing(requested: EnforceRequest, key: dict[str, Any]) -> None:
     healthy = build.snapshot(key=key)
-    assert planned(healthy, KeyLookup(Missing("no alias")), wish, Settings()) == Plan((), (), (), healthy)
+    assert planned(healthy, KeyLookup(Missing("no alias")), requested, Settings()) == Plan((), (), (), healthy)
 
 
-def _is_wished(key: Key) -> bool:
+def _is_requested(key: Key) -> bool:
     return key.arn.endswith(("to-be-created", OTHER.arn.rpartition("/")[2]))
 
 
-def assert_allowed(change: Change, wish: Wish) -> None:
+def assert_allowed(change: Change, request: EnforceRequest) -> None:
     """Nothing is sent that must never be, and nothing that was not asked for."""
     if change.operation == "UpdateTrail":
         assert set(change.parameters) == {"Name", "KmsKeyId"}
@@ -185,6 +189,6 @@ def assert_allowed(change: Change, wish: Wish) -> None:
         before = json.loads(str((change.before or {})["policy"]))["Statement"]
         assert json.loads(change.parameters["Policy"])["Statement"][: len(before)] == before
     if change.operation == "EnableKey":
-        assert wish.allow_enable_key
+        assert request.allow_enable_key
     if change.operation == "CancelKeyDeletion":
-        assert wish.allow_cancel_deletion
+        assert request.allow_cancel_deletion

@@ -20,8 +20,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+    CREATED_FOR_TAG,
+    EnforceRequest,
+    KeyRequest,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import CREATED_FOR_TAG, KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks import build
 from tests.unit.plan.build import (
@@ -86,18 +90,18 @@ def test_a_key_of_the_wrong_region_is_not_merged_into() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "wish"),
+    ("state", "requested"),
     [
-        ("Disabled", Wish()),
-        ("Disabled", Wish(allow_cancel_deletion=True)),
-        ("PendingDeletion", Wish()),
-        ("PendingDeletion", Wish(allow_cancel_deletion=True)),
-        ("PendingDeletion", Wish(allow_enable_key=True)),
-        ("PendingImport", Wish(allow_cancel_deletion=True, allow_enable_key=True)),
+        ("Disabled", EnforceRequest()),
+        ("Disabled", EnforceRequest(allow_cancel_deletion=True)),
+        ("PendingDeletion", EnforceRequest()),
+        ("PendingDeletion", EnforceRequest(allow_cancel_deletion=True)),
+        ("PendingDeletion", EnforceRequest(allow_enable_key=True)),
+        ("PendingImport", EnforceRequest(allow_cancel_deletion=True, allow_enable_key=True)),
     ],
 )
-def test_a_key_never_comes_back_unasked(state: str, wish: Wish) -> None:
-    (refused,) = plan(build.snapshot(key={"state": state}), wish).refusals
+def test_a_key_never_comes_back_unasked(state: str, requested: EnforceRequest) -> None:
+    (refused,) = plan(build.snapshot(key={"state": state}), requested).refusals
     assert refused.startswith(f"{TRAIL}The key {build.KEY_ARN} is {state}")
 
 
@@ -134,7 +138,7 @@ def test_a_new_key_that_would_not_be_approved_is_not_created(entry: str) -> None
 )
 def test_a_new_key_that_is_approved_by_its_alias_or_tags_is_created(entry: str) -> None:
     settings = Settings(approved_keys=(entry,))
-    planned = plan(build.snapshot(trail=BARE), Wish(key=KeyWish(tags={"use": "logs"})), settings=settings)
+    planned = plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest(tags={"use": "logs"})), settings=settings)
     assert (planned.refusals, verdict(planned, settings)) == ((), "compliant")
     assert only(planned, "CreateKey")
 
@@ -174,11 +178,13 @@ def test_a_key_is_not_replaced_blindly() -> None:
     assert plan(blind, replace(GIVEN, replace_compliant_key=True), target(), approved).refusals == ()
 
 
-@pytest.mark.parametrize("wish", [GIVEN, replace(GIVEN, replace_compliant_key=True)], ids=["not approved", "asked for"])
-def test_an_encrypted_trail_is_not_moved_where_the_bucket_policy_cannot_be_read(wish: Wish) -> None:
+@pytest.mark.parametrize(
+    "requested", [GIVEN, replace(GIVEN, replace_compliant_key=True)], ids=["not approved", "asked for"]
+)
+def test_an_encrypted_trail_is_not_moved_where_the_bucket_policy_cannot_be_read(requested: EnforceRequest) -> None:
     denied = build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
     approved = Settings(approved_keys=(OTHER_ARN,))
-    (refused,) = plan(build.snapshot(bucket={"policy": denied}), wish, target(), approved).refusals
+    (refused,) = plan(build.snapshot(bucket={"policy": denied}), requested, target(), approved).refusals
     assert refused.startswith(f"The trail {build.TRAIL_ARN} with the key {OTHER_ARN}: ")
     assert "s3:GetBucketPolicy" in refused
 
@@ -200,8 +206,8 @@ def test_an_encrypted_trail_is_not_moved_where_the_bucket_policy_cannot_be_read(
 )
 @pytest.mark.parametrize("trail", [BARE, {}], ids=["first key", "another key"])
 def test_no_setting_moves_a_trail_to_where_it_cannot_deliver(trail: dict[str, Any], settings: Settings) -> None:
-    wish = replace(GIVEN, replace_compliant_key=True)
-    (refused,) = plan(build.snapshot(trail=trail, bucket={"policy": None}), wish, target(), settings).refusals
+    request = replace(GIVEN, replace_compliant_key=True)
+    (refused,) = plan(build.snapshot(trail=trail, bucket={"policy": None}), request, target(), settings).refusals
     assert "The policy of the bucket logs does not let CloudTrail upload" in refused
 
 
@@ -252,7 +258,7 @@ def test_an_expired_exception_of_what_is_well_or_only_reported_refuses_nothing()
 def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:
     arn = build.TRAIL_ARN.replace(build.ACCOUNT, "222222222222")
     snapshot = build.snapshot(trail={**BARE, "ownership": "inherited", "arn": arn})
-    (refused,) = plan(snapshot, Wish(trails=("main",))).refusals
+    (refused,) = plan(snapshot, EnforceRequest(trails=("main",))).refusals
     assert refused.startswith(f"The trail {arn} belongs to account 222222222222")
     planned = plan(snapshot)
     assert (planned.changes, planned.refusals) == ((), ())
@@ -317,8 +323,8 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
     trail: dict[str, Any], status: Any, allowed: bool, is_refused: bool
 ) -> None:
     denied = build.denied("s3", "GetBucketPolicy", "s3:GetBucketPolicy")
-    wish = replace(GIVEN, replace_compliant_key=True, allow_unread_bucket_policy=allowed)
-    planned = plan(build.snapshot(trail={**trail, "status": status}, bucket={"policy": denied}), wish, target())
+    request = replace(GIVEN, replace_compliant_key=True, allow_unread_bucket_policy=allowed)
+    planned = plan(build.snapshot(trail={**trail, "status": status}, bucket={"policy": denied}), request, target())
     assert [("allow_unread_bucket_policy" in each, "s3:GetBucketPolicy" in each) for each in planned.refusals] == (
         [(True, True)] if is_refused else []
     )

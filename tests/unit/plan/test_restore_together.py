@@ -25,8 +25,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _restore, _undo
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import RestorePlans
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required, merge
@@ -97,9 +97,9 @@ def restoring(
 ) -> RestorePlans:
     """The plans that put the backups back."""
     judged = {each: assess(snapshot, Settings()) for each, snapshot in seen.items()}
-    wishes = dict.fromkeys(seen, Wish(key=None))
+    requests = dict.fromkeys(seen, EnforceRequest(key=None))
     return _restore.make_restore_plans(
-        judged, _undo.undos_of(backups, seen), keys, wishes, dict.fromkeys(seen, Settings())
+        judged, _undo.undos_of(backups, seen), keys, requests, dict.fromkeys(seen, Settings())
     )
 
 
@@ -306,7 +306,7 @@ def test_once_the_trails_have_moved_the_policy_is_planned_for_what_they_are() ->
     (policy,) = restoring().policies
 
     def planned(seen: Mapping[str, Snapshot], key: Key) -> Any:
-        return _restore.plan_policy(policy.undo, seen, key, Wish(key=None))
+        return _restore.plan_policy(policy.undo, seen, key, EnforceRequest(key=None))
 
     assert [change.operation for change in planned(back, shared_key()).changes] == ["PutKeyPolicy"]
     assert planned(back, shared_key(BEFORE)).changes == ()
@@ -387,7 +387,7 @@ def test_in_every_order_of_accounts_what_was_there_comes_back_and_no_trail_goes_
                 world.apply(change)
     for policy in planned.policies:
         seen = {each: world.seen[each] for each in run}
-        plan = _restore.plan_policy(policy.undo, seen, world.keys[SHARED], Wish(key=None))
+        plan = _restore.plan_policy(policy.undo, seen, world.keys[SHARED], EnforceRequest(key=None))
         assert failing & run or plan.changes == policy.plan.changes
         for change in () if plan.refusals else plan.changes:
             world.apply(change)

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Remedy, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Settings, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,
@@ -151,18 +151,18 @@ def test_what_is_for_a_person_to_mend_is_only_reported(trail: dict[str, Any], bu
 
 
 @pytest.mark.parametrize(
-    ("state", "wish", "expected"),
+    ("state", "requested", "expected"),
     [
-        ("Disabled", Wish(allow_enable_key=True), ["EnableKey"]),
+        ("Disabled", EnforceRequest(allow_enable_key=True), ["EnableKey"]),
         (
             "PendingDeletion",
-            Wish(allow_enable_key=True, allow_cancel_deletion=True),
+            EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True),
             ["CancelKeyDeletion", "EnableKey"],
         ),
     ],
 )
-def test_a_key_comes_back_where_that_is_allowed(state: str, wish: Wish, expected: list[str]) -> None:
-    planned = plan(build.snapshot(key={"state": state}), wish)
+def test_a_key_comes_back_where_that_is_allowed(state: str, requested: EnforceRequest, expected: list[str]) -> None:
+    planned = plan(build.snapshot(key={"state": state}), requested)
     assert steps(planned) == [(operation, build.KEY_ARN) for operation in expected]
     assert verdict(planned) == "compliant"
 
@@ -188,7 +188,7 @@ def test_a_good_key_stays_unless_replacing_is_asked_for() -> None:
 def test_the_key_of_the_alias_is_used_and_rotates() -> None:
     planned = plan(build.snapshot(trail=BARE), target=target(rotation_enabled=False))
     assert steps(planned) == [*MOVE, ("EnableKeyRotation", OTHER_ARN)]
-    assert steps(plan(build.snapshot(trail=BARE), Wish(key=KeyWish(rotation=False)), target())) == MOVE
+    assert steps(plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest(rotation=False)), target())) == MOVE
 
 
 def test_a_run_that_ended_before_the_rotation_is_finished() -> None:
@@ -264,10 +264,10 @@ def test_trails_of_one_bucket_region_share_one_key() -> None:
 
 
 def test_a_key_is_complete_from_birth() -> None:
-    wish = Wish(
-        key=KeyWish(tags={"team": "audit"}, administrators=(build.ROLE_ARN,), rotation_period_in_days=180),
+    request = EnforceRequest(
+        key=KeyRequest(tags={"team": "audit"}, administrators=(build.ROLE_ARN,), rotation_period_in_days=180),
     )
-    planned = plan(build.snapshot(trail=BARE), wish, settings=READERS)
+    planned = plan(build.snapshot(trail=BARE), request, settings=READERS)
     born = only(planned, "CreateKey")
     assert {name: value for name, value in born.parameters.items() if name != "Policy"} == {
         "Description": "Encrypts the logs of CloudTrail trails",
@@ -291,7 +291,7 @@ def test_a_key_is_complete_from_birth() -> None:
 
 def test_the_cis_form_knows_no_source() -> None:
     strict = plan(build.snapshot(trail=BARE))
-    cis = plan(build.snapshot(trail=BARE), Wish(statements="cis"))
+    cis = plan(build.snapshot(trail=BARE), EnforceRequest(statements="cis"))
     assert "aws:SourceArn" in str(only(strict, "CreateKey").after["policy"])
     assert "aws:SourceArn" not in str(only(cis, "CreateKey").after["policy"])
 
@@ -299,7 +299,7 @@ def test_the_cis_form_knows_no_source() -> None:
 def test_a_delegated_trail_is_written_only_when_named() -> None:
     trail = {**BARE, "ownership": "delegated", "arn": build.TRAIL_ARN.replace(build.ACCOUNT, "222222222222")}
     assert steps(plan(build.snapshot(trail=trail))) == []
-    assert [each.operation for each in plan(build.snapshot(trail=trail), Wish(trails=("main",))).changes] == [
+    assert [each.operation for each in plan(build.snapshot(trail=trail), EnforceRequest(trails=("main",))).changes] == [
         "CreateKey",
         "CreateAlias",
         "UpdateTrail",

@@ -27,9 +27,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
@@ -54,7 +54,7 @@ def adopting(*statements: Any, settings: Settings | None = None, **key: Any) -> 
     """The plan where a run seems to have left a key with these statements beside those it is born with."""
     left = orphan(1, policy=build.policy(*BORN, *statements))
     found = replace(NOTHING, unaliased=(left,))
-    return plan(build.snapshot(trail=BARE), Wish(key=KeyWish(**key)), found, settings)
+    return plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest(**key)), found, settings)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_a_key_that_says_something_twice_is_neither_adopted_nor_taken_without_a_
 ) -> None:
     begin, _once, end = build.policy(*BORN, _ours.readers_statement([build.ROLE_ARN])).rpartition(once)
     left = replace(NOTHING, unaliased=(orphan(1, policy=begin + twice + end),))
-    planned = plan(build.snapshot(trail=BARE), Wish(key=KeyWish()), left)
+    planned = plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest()), left)
     assert says in str(planned.refusals)
     assert "so that nobody can tell whom that lets in" in str(planned.refusals)
-    aliased = replace(orphan(1, policy=begin + twice + end), aliases=(KeyWish().alias,))
-    moved = plan(build.snapshot(trail=BARE), Wish(), KeyLookup(aliased))
+    aliased = replace(orphan(1, policy=begin + twice + end), aliases=(KeyRequest().alias,))
+    moved = plan(build.snapshot(trail=BARE), EnforceRequest(), KeyLookup(aliased))
     assert says in str(moved.warnings)
 
 
@@ -134,7 +134,7 @@ def test_a_deny_that_says_something_twice_lets_nobody_in_and_is_not_ours() -> No
     text = build.policy(*BORN, {**EVERYBODY, "Effect": "Deny"})
     begin, once, end = text.rpartition('"Action"')
     left = replace(NOTHING, unaliased=(orphan(1, policy=f'{begin}"Action": "x", {once}{end}'),))
-    assert plan(build.snapshot(trail=BARE), Wish(key=KeyWish()), left).changes[0].operation == "CreateKey"
+    assert plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest()), left).changes[0].operation == "CreateKey"
 
 
 def test_what_a_statement_of_ours_says_twice_does_not_go() -> None:
@@ -186,10 +186,10 @@ def test_the_root_statement_is_known_by_all_that_it_says() -> None:
 # What has our alias
 
 
-def moving_to(*statements: Any, wish: Wish | None = None, settings: Settings | None = None) -> Plan:
+def moving_to(*statements: Any, request: EnforceRequest | None = None, settings: Settings | None = None) -> Plan:
     """The plan that gives a trail the key that has our alias, with these statements."""
-    aliased = replace(build.KEY, aliases=(KeyWish().alias,), policy=build.policy(build.ROOT, *statements))
-    return plan(build.snapshot(trail=BARE), wish or Wish(), KeyLookup(aliased), settings)
+    aliased = replace(build.KEY, aliases=(KeyRequest().alias,), policy=build.policy(build.ROOT, *statements))
+    return plan(build.snapshot(trail=BARE), request or EnforceRequest(), KeyLookup(aliased), settings)
 
 
 @pytest.mark.parametrize(
@@ -204,21 +204,23 @@ def test_a_trail_is_not_moved_to_a_key_that_lets_strangers_in_without_a_word(sta
     """Whoever may create keys may give one our alias."""
     planned = moving_to(statement)
     (told,) = (each for each in planned.warnings if "reaches beyond its account" in each)
-    assert f"The key {build.KEY_ARN}, to which {KeyWish().alias} leads, is given to trails" in told
+    assert f"The key {build.KEY_ARN}, to which {KeyRequest().alias} leads, is given to trails" in told
     assert f"reaches beyond its account, to {whom}. If nobody" in told
 
 
 @pytest.mark.parametrize(
-    ("wish", "statement", "readers"),
+    ("requested", "statement", "readers"),
     [
-        (Wish(), build.ENCRYPT, ()),
-        (Wish(), READERS, (STRANGER,)),
-        (Wish(key=KeyWish(administrators=(STRANGER,))), ADMINISTRATION, ()),
-        (Wish(key=None, key_id=build.KEY_ARN), EVERYBODY, ()),
+        (EnforceRequest(), build.ENCRYPT, ()),
+        (EnforceRequest(), READERS, (STRANGER,)),
+        (EnforceRequest(key=KeyRequest(administrators=(STRANGER,))), ADMINISTRATION, ()),
+        (EnforceRequest(key=None, key_id=build.KEY_ARN), EVERYBODY, ()),
     ],
 )
-def test_of_whom_the_user_decided_nothing_is_said(wish: Wish, statement: Any, readers: tuple[str, ...]) -> None:
-    planned = moving_to(statement, wish=wish, settings=Settings(readers=readers))
+def test_of_whom_the_user_decided_nothing_is_said(
+    requested: EnforceRequest, statement: Any, readers: tuple[str, ...]
+) -> None:
+    planned = moving_to(statement, request=requested, settings=Settings(readers=readers))
     assert [change.operation for change in planned.changes][-1] == "UpdateTrail"
     assert not [each for each in planned.warnings if "reaches beyond" in each]
 
@@ -234,9 +236,9 @@ PRESENT = build.policy(*WHOLE, LOG_READER)
 def restore_plan(snapshot: Snapshot, backup: Backup, keys: Mapping[str, Any]) -> Plan:
     """What puts the backup of one account back."""
     (only,) = [snapshot.account_id]
-    judged, wishes = {only: assess(snapshot, Settings())}, {only: Wish(key=None)}
+    judged, requests = {only: assess(snapshot, Settings())}, {only: EnforceRequest(key=None)}
     return make_restore_plans(
-        judged, undos_of({backup.account_id: backup}, judged), keys, wishes, {only: Settings()}
+        judged, undos_of({backup.account_id: backup}, judged), keys, requests, {only: Settings()}
     ).plans[only]
 
 

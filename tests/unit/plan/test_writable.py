@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._wish import KeyWish, Wish
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._writable import (
     of_another_partition,
     why_not_writable,
@@ -38,26 +38,26 @@ ELSE = {"ArnNotEquals": {"aws:PrincipalArn": OWNER}}
 
 @pytest.mark.parametrize("principal", [ROLE, SESSION])
 def test_a_plan_refuses_what_only_another_principal_may(principal: str) -> None:
-    wish = replace(GIVEN, writers={build.ACCOUNT: principal})
-    (refusal,) = plan(build.snapshot(trail=BARE), wish, target(policy=build.policy(OWNED))).refusals
+    request = replace(GIVEN, writers={build.ACCOUNT: principal})
+    (refusal,) = plan(build.snapshot(trail=BARE), request, target(policy=build.policy(OWNED))).refusals
     assert f"its policy does not let {principal} call kms:PutKeyPolicy" in refusal
     assert f"Its policy names {OWNER}: run with one of these." in refusal
 
 
 def test_the_key_of_a_trail_is_asked_before_it_is_merged_into() -> None:
-    wish = Wish(writers={build.ACCOUNT: ROLE})
-    (refusal,) = plan(build.snapshot(key={"policy": build.policy(OWNED)}), wish).refusals
+    request = EnforceRequest(writers={build.ACCOUNT: ROLE})
+    (refusal,) = plan(build.snapshot(key={"policy": build.policy(OWNED)}), request).refusals
     assert OWNER in refusal
 
 
 def test_a_key_that_is_enabled_is_asked_too() -> None:
-    wish = Wish(writers={build.ACCOUNT: ROLE}, allow_enable_key=True)
+    request = EnforceRequest(writers={build.ACCOUNT: ROLE}, allow_enable_key=True)
     served = [OWNED, build.service("Use", "kms:*")]
     disabled = {"state": "Disabled", "policy": build.policy(*served)}
-    (refusal,) = plan(build.snapshot(key=disabled), wish).refusals
+    (refusal,) = plan(build.snapshot(key=disabled), request).refusals
     assert "call kms:EnableKey" in refusal
-    wish = replace(wish, writers={build.ACCOUNT: OWNER})
-    assert [operation for operation, _resource in steps(plan(build.snapshot(key=disabled), wish))] == ["EnableKey"]
+    request = replace(request, writers={build.ACCOUNT: OWNER})
+    assert [operation for operation, _resource in steps(plan(build.snapshot(key=disabled), request))] == ["EnableKey"]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_policy_that_cannot_be_read_or_is_none_says_nothing() -> None:
 
 
 def test_readers_and_administrators_are_of_the_accounts_partition() -> None:
-    wish = Wish(key=KeyWish(administrators=("arn:aws-cn:iam::111111111111:role/A", ROLE)))
+    request = EnforceRequest(key=KeyRequest(administrators=("arn:aws-cn:iam::111111111111:role/A", ROLE)))
     readers = ("arn:aws-us-gov:iam::111111111111:role/B", "222222222222", OWNER)
-    told = list(of_another_partition(wish, readers, build.snapshot()))
+    told = list(of_another_partition(request, readers, build.snapshot()))
     assert [refusal.rpartition(" ")[2] for refusal in told] == ["key.administrators.", "readers."]
     assert "is of the partition aws-cn, and account 111111111111 of aws" in told[0]

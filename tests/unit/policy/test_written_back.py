@@ -64,11 +64,11 @@ def test_a_bucket_s_policy_keeps_its_text_as_well() -> None:
 
 
 @given(documents(), wanted())
-def test_foreign_statements_are_sent_byte_for_byte(policy: dict[str, Any], wish: Required) -> None:
+def test_foreign_statements_are_sent_byte_for_byte(policy: dict[str, Any], requested: Required) -> None:
     """In their places, as compact as GetKeyPolicy could give them out."""
     before = parse(json.dumps(policy, indent=2))
     try:
-        after = merge(before, wish)
+        after = merge(before, requested)
     except MergeRefusedError:
         assume(False)
     assert after.written_statements()[: len(before.statements)] == before.written_statements()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one trail that is wished for: adopted where it is there, planned for as if it were where it is not.
+"""The trail that is requested: adopted where it is there, planned for as if it were where it is not.
 
 A trail that is still to be created is put into the snapshot, without a key and without logging. From there on it is
 judged, given its key and predicted like any other.
@@ -40,40 +40,40 @@ from .._policy import (
     to_json,
 )
 from ._changes import create_trail, put_bucket_policy, start_logging, update_trail
+from ._request import RefusedError, TrailRequest
 from ._unseen import in_all_regions
-from ._wish import RefusedError, TrailWish
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable
 
 
 @dataclass(frozen=True)
-class WishedTrail:
+class RequestedTrail:
     """The trail as it is, or as it will be born; `bucket_is_ours` tells whether the bucket's policy may be written."""
 
     trail: Trail
-    wish: TrailWish
+    request: TrailRequest
     is_new: bool
     bucket_is_ours: bool
     organization_id: str | None = None
 
 
-def wished_trail(
-    snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish, *, check_mode: bool
-) -> tuple[WishedTrail | None, tuple[str, ...]]:
+def requested_trail(
+    snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, check_mode: bool
+) -> tuple[RequestedTrail | None, tuple[str, ...]]:
     """The trail, or None with every reason why there can be none.
 
     Only in check mode may a bucket still be missing.
     """
-    foreseen = check_mode and wish.new_bucket
-    present = next((trail for trail in _namesakes(snapshot, wish) if trail.home_region == wish.home_region), None)
-    refusals = [*_misplaced(snapshot, wish), *_without_bucket(snapshot, prerequisites, wish, foreseen=foreseen)]
-    refusals += _different(present, wish) if present else _not_creatable(snapshot, prerequisites, wish)
+    foreseen = check_mode and request.new_bucket
+    present = next((trail for trail in _namesakes(snapshot, request) if trail.home_region == request.home_region), None)
+    refusals = [*_misplaced(snapshot, request), *_without_bucket(snapshot, prerequisites, request, foreseen=foreseen)]
+    refusals += _different(present, request) if present else _not_creatable(snapshot, prerequisites, request)
     if refusals:
         return None, tuple(refusals)
     return (
-        WishedTrail(
-            trail=present or _unborn(snapshot, wish),
-            wish=wish,
+        RequestedTrail(
+            trail=present or _unborn(snapshot, request),
+            request=request,
             is_new=present is None,
             bucket_is_ours=prerequisites.bucket_owner == snapshot.account_id
             or isinstance(prerequisites.bucket, Missing),
@@ -85,83 +85,86 @@ def wished_trail(
     )
 
 
-def with_wished_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, wished: WishedTrail) -> Snapshot:
+def with_requested_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, requested: RequestedTrail) -> Snapshot:
     """The snapshot in which the trail and its bucket are there: as they are, or as they will be born."""
-    others = [trail for trail in snapshot.trails if trail.arn != wished.trail.arn]
+    others = [trail for trail in snapshot.trails if trail.arn != requested.trail.arn]
     bucket = prerequisites.bucket
     if isinstance(bucket, Missing):
-        bucket = Bucket(wished.wish.bucket_name, new_bucket_region(wished.wish), None, bucket_key_enabled=False)
+        bucket = Bucket(
+            requested.request.bucket_name, new_bucket_region(requested.request), None, bucket_key_enabled=False
+        )
     return replace(
         snapshot,
-        trails=tuple(sorted([*others, wished.trail], key=lambda trail: trail.arn)),
+        trails=tuple(sorted([*others, requested.trail], key=lambda trail: trail.arn)),
         buckets={**snapshot.buckets, bucket.name: bucket} if isinstance(bucket, Bucket) else snapshot.buckets,
         organization=prerequisites.organization or snapshot.organization,
     )
 
 
-def new_bucket_region(wish: TrailWish) -> str:
+def new_bucket_region(request: TrailRequest) -> str:
     """The region of a bucket that is still to be created."""
-    return wish.bucket_region or wish.home_region
+    return request.bucket_region or request.home_region
 
 
-def _arn(snapshot: Snapshot, wish: TrailWish) -> str:
+def _arn(snapshot: Snapshot, request: TrailRequest) -> str:
     """The ARN that the trail has, or will have."""
-    return f"arn:{snapshot.partition}:cloudtrail:{wish.home_region}:{snapshot.account_id}:trail/{wish.name}"
+    return f"arn:{snapshot.partition}:cloudtrail:{request.home_region}:{snapshot.account_id}:trail/{request.name}"
 
 
-def _unborn(snapshot: Snapshot, wish: TrailWish) -> Trail:
+def _unborn(snapshot: Snapshot, request: TrailRequest) -> Trail:
     return Trail(
-        arn=_arn(snapshot, wish),
-        name=wish.name,
-        home_region=wish.home_region,
-        multi_region=wish.multi_region,
-        organization_trail=wish.organization_trail,
+        arn=_arn(snapshot, request),
+        name=request.name,
+        home_region=request.home_region,
+        multi_region=request.multi_region,
+        organization_trail=request.organization_trail,
         ownership="owned",
-        bucket_name=wish.bucket_name,
-        bucket_prefix=wish.bucket_prefix,
+        bucket_name=request.bucket_name,
+        bucket_prefix=request.bucket_prefix,
         kms_key_arn=None,
-        status=TrailStatus(is_logging=False, region=wish.home_region),
+        status=TrailStatus(is_logging=False, region=request.home_region),
         log_file_validation=True,
     )
 
 
-def _namesakes(snapshot: Snapshot, wish: TrailWish) -> Iterator[Trail]:
+def _namesakes(snapshot: Snapshot, request: TrailRequest) -> Iterator[Trail]:
     """The account's own trails of that name."""
-    return (trail for trail in snapshot.trails if trail.name == wish.name and trail.ownership == "owned")
+    return (trail for trail in snapshot.trails if trail.name == request.name and trail.ownership == "owned")
 
 
-def _misplaced(snapshot: Snapshot, wish: TrailWish) -> Iterator[str]:
+def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[str]:
     """Reasons that lie in where the trail is to be."""
-    if wish.home_region not in snapshot.regions:
+    if request.home_region not in snapshot.regions:
         yield (
-            f"The trail {_arn(snapshot, wish)} cannot be created: {wish.home_region} is not among the regions that are "
-            f"read, {', '.join(snapshot.regions)}. Give another home_region, or enable that one in the account."
+            f"The trail {_arn(snapshot, request)} cannot be created: {request.home_region} is not among the regions "
+            f"that are read, {', '.join(snapshot.regions)}. Give another home_region, or enable that one in the "
+            "account."
         )
     for error in (*snapshot.errors, *snapshot.closed_regions):
-        if (error.operation, error.region) == ("DescribeTrails", wish.home_region):
+        if (error.operation, error.region) == ("DescribeTrails", request.home_region):
             yield (
-                f"Whether there is a trail {_arn(snapshot, wish)} cannot be told: {error.operation} answered "
+                f"Whether there is a trail {_arn(snapshot, request)} cannot be told: {error.operation} answered "
                 f"{error.code} ({error.message}). {next_step(error)}"
             )
     for trail in snapshot.trails:
-        if trail.name == wish.name and trail.ownership != "owned":
+        if trail.name == request.name and trail.ownership != "owned":
             yield (
-                f"Account {snapshot.account_id} has a trail {wish.name} already, inherited from account "
+                f"Account {snapshot.account_id} has a trail {request.name} already, inherited from account "
                 f"{trail.account_id} ({trail.arn}). Give create_trail another name, or leave it to that account."
             )
-        elif trail.name == wish.name and trail.home_region != wish.home_region:
+        elif trail.name == request.name and trail.home_region != request.home_region:
             yield (
-                f"Account {snapshot.account_id} has a trail {wish.name} in {trail.home_region} already ({trail.arn}), "
-                f"not in {wish.home_region}. To adopt it give home_region {trail.home_region}; for a second one give "
-                "create_trail another name."
+                f"Account {snapshot.account_id} has a trail {request.name} in {trail.home_region} already "
+                f"({trail.arn}), not in {request.home_region}. To adopt it give home_region {trail.home_region}; for a "
+                "second one give create_trail another name."
             )
 
 
 def _without_bucket(
-    snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish, *, foreseen: bool
+    snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, foreseen: bool
 ) -> Iterator[str]:
     """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
-    bucket, of_trail = prerequisites.bucket, f"The trail {_arn(snapshot, wish)}: its bucket {wish.bucket_name}"
+    bucket, of_trail = prerequisites.bucket, f"The trail {_arn(snapshot, request)}: its bucket {request.bucket_name}"
     if isinstance(bucket, ReadError):
         yield (
             f"{of_trail} cannot be read: {bucket.operation} answered {bucket.code} ({bucket.message}). "
@@ -176,24 +179,26 @@ def _without_bucket(
             "owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, or "
             "allow s3:GetBucketPolicy to the principal that asks."
         )
-    elif wish.bucket_region not in (None, bucket.region):
+    elif request.bucket_region not in (None, bucket.region):
         yield (
-            f"{of_trail} is in {bucket.region}, not in {wish.bucket_region}. Correct bucket_region, or give another "
+            f"{of_trail} is in {bucket.region}, not in {request.bucket_region}. Correct bucket_region, or give another "
             "bucket."
         )
 
 
-def _different(trail: Trail, wish: TrailWish) -> Iterator[str]:
-    """What keeps a trail that is there from being the one that is wished for."""
+def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
+    """What keeps a trail that is there from being the one that is requested."""
     pairs = {
-        "bucket_name": (trail.bucket_name, wish.bucket_name),
-        "bucket_prefix": (trail.bucket_prefix, wish.bucket_prefix),
-        "organization_trail": (trail.organization_trail, wish.organization_trail),
+        "bucket_name": (trail.bucket_name, request.bucket_name),
+        "bucket_prefix": (trail.bucket_prefix, request.bucket_prefix),
+        "organization_trail": (trail.organization_trail, request.organization_trail),
     }
-    if trail.multi_region and not wish.multi_region:
+    if trail.multi_region and not request.multi_region:
         pairs["multi_region"] = (True, False)  # the other way round only adds
     found = [
-        f"{name} is {_word(is_)} and not {_word(wished)}" for name, (is_, wished) in pairs.items() if is_ != wished
+        f"{name} is {_word(is_)} and not {_word(requested)}"
+        for name, (is_, requested) in pairs.items()
+        if is_ != requested
     ]
     if found:
         yield (
@@ -206,32 +211,34 @@ def _word(value: str | bool | None) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, wish: TrailWish) -> Iterator[str]:
+def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[str]:
     """Reasons that lie in the account."""
     full = [
-        region for region in (snapshot.regions if wish.multi_region else (wish.home_region,)) if _full(snapshot, region)
+        region
+        for region in (snapshot.regions if request.multi_region else (request.home_region,))
+        if _full(snapshot, region)
     ]
     if full:
         yield (
-            f"The trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} has "
+            f"The trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} has "
             f"{TRAILS_PER_REGION} trails in {', '.join(full)}, which is the quota. Delete one that is not needed, or "
             "adopt one by its name."
         )
     organization = prerequisites.organization
     if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
         yield (
-            f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is in no "
-            "organization. Create it from the management account of one, or set organization_trail to false."
+            f"The organization trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} is in "
+            "no organization. Create it from the management account of one, or set organization_trail to false."
         )
     elif isinstance(organization, ReadError):
         yield (
-            f"The organization trail {_arn(snapshot, wish)} cannot be created: whether account {snapshot.account_id} "
-            f"manages an organization is not told, {organization.operation} answered {organization.code} "
-            f"({organization.message}). {next_step(organization)}"
+            f"The organization trail {_arn(snapshot, request)} cannot be created: whether account "
+            f"{snapshot.account_id} manages an organization is not told, {organization.operation} answered "
+            f"{organization.code} ({organization.message}). {next_step(organization)}"
         )
     elif organization and organization.management_account != snapshot.account_id:
         yield (
-            f"The organization trail {_arn(snapshot, wish)} cannot be created: account {snapshot.account_id} is a "
+            f"The organization trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} is a "
             f"member. Run this with the credentials of the management account, {organization.management_account}."
         )
 
@@ -241,17 +248,17 @@ def _full(snapshot: Snapshot, region: str) -> bool:
     return sum(trail.multi_region or trail.home_region == region for trail in snapshot.trails) >= TRAILS_PER_REGION
 
 
-def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
+def requested_changes(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) -> Iterator[Change]:
     """What the trail needs beside its key's own changes: a bucket that takes its logs, to be created or fixed, to log.
 
     Raises RefusedError where the bucket does not take the logs, and cannot be made to.
     """
-    trail = wished.trail
-    yield from _bucket_change(snapshot, wished, key_arn)
-    if wished.is_new:
-        yield create_trail(trail, key_arn, wished.wish)
+    trail = requested.trail
+    yield from _bucket_change(snapshot, requested, key_arn)
+    if requested.is_new:
+        yield create_trail(trail, key_arn, requested.request)
     else:
-        wanted = {"multi_region": wished.wish.multi_region, "log_file_validation": True}
+        wanted = {"multi_region": requested.request.multi_region, "log_file_validation": True}
         off = [name for name in wanted if wanted[name] and not getattr(trail, name)]
         if off or trail.kms_key_arn != key_arn:
             yield update_trail(trail, key_arn, off)
@@ -259,8 +266,8 @@ def wished_changes(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
         yield start_logging(trail)
 
 
-def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Iterator[Change]:
-    bucket = snapshot.buckets[wished.trail.bucket_name]
+def _bucket_change(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) -> Iterator[Change]:
+    bucket = snapshot.buckets[requested.trail.bucket_name]
     if not isinstance(bucket, Bucket):
         return
     if isinstance(bucket.policy, ReadError):
@@ -268,9 +275,9 @@ def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
             f"the policy of its bucket {bucket.name} cannot be read ({bucket.policy.code}: {bucket.policy.message}). "
             f"{next_step(bucket.policy)}"
         )
-    delivery = Delivery(_locations_of(snapshot, wished), key_arn, spare=wished.bucket_is_ours)
+    delivery = Delivery(_locations_of(snapshot, requested), key_arn, spare=requested.bucket_is_ours)
     try:
-        merged = merge_bucket_policy(bucket.policy, delivery, tls_only=wished.bucket_is_ours)
+        merged = merge_bucket_policy(bucket.policy, delivery, tls_only=requested.bucket_is_ours)
     except PolicyError as error:
         raise RefusedError(
             f"the policy of its bucket {bucket.name} cannot be understood: {error} Repair it."
@@ -279,16 +286,16 @@ def _bucket_change(snapshot: Snapshot, wished: WishedTrail, key_arn: str) -> Ite
         raise RefusedError(str(error)) from error
     if merged is None:
         return
-    if not wished.bucket_is_ours:
+    if not requested.bucket_is_ours:
         raise _for_its_owner(bucket.name, bucket.policy, merged)
     yield put_bucket_policy(bucket, delivery.locations.bucket_arn, merged.to_json())
 
 
-def _locations_of(snapshot: Snapshot, wished: WishedTrail) -> Locations:
+def _locations_of(snapshot: Snapshot, requested: RequestedTrail) -> Locations:
     """Where the trail's files will lie; of an organization that was not told those of its own account are known."""
-    trail = replace(wished.trail, multi_region=wished.wish.multi_region, log_file_validation=True)
+    trail = replace(requested.trail, multi_region=requested.request.multi_region, log_file_validation=True)
     located = subject_of(in_all_regions(snapshot), trail, Settings()).locations[0]
-    return replace(located, organization_id=wished.organization_id)
+    return replace(located, organization_id=requested.organization_id)
 
 
 def _for_its_owner(name: str, policy: str | None, merged: Policy) -> RefusedError:

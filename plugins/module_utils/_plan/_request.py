@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the user wishes of an enforcement."""
+"""What a user requests of an enforcement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Targets = Mapping[str, KeyLookup]
 
 
 @dataclass(frozen=True)
-class KeyWish:
+class KeyRequest:
     """The key to find by its alias in each bucket region, or to create there."""
 
     alias: str = "alias/aws-baseline-cloudtrail"
@@ -33,7 +33,7 @@ class KeyWish:
 
 
 @dataclass(frozen=True)
-class TrailWish:
+class TrailRequest:
     """The trail to find by its name in its home region, or to create there; `tags` are those it is created with.
 
     With `new_bucket` a bucket that does not exist is planned for as if it were there, in `bucket_region` or else in
@@ -52,7 +52,7 @@ class TrailWish:
 
 
 @dataclass(frozen=True)
-class Wish:
+class EnforceRequest:
     """What an enforcement may do. `key_id` (id, ARN, alias or alias ARN) excludes `key`; one of them is set.
 
     `key_account_id` is the account in which the key is found or created, None for that of the trails. With
@@ -60,7 +60,7 @@ class Wish:
     that write to keys, by the account of the key. The run also enforces in `accounts`: what these own they write.
     """
 
-    key: KeyWish | None = field(default_factory=KeyWish)
+    key: KeyRequest | None = field(default_factory=KeyRequest)
     key_id: str | None = None
     key_account_id: str | None = None
     trails: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Wish:
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
     allow_unread_bucket_policy: bool = False
-    create_trail: TrailWish | None = None
+    create_trail: TrailRequest | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()
 
@@ -88,4 +88,4 @@ class Wish:
 
 
 class RefusedError(Exception):
-    """What is wished cannot be done, or is not to be done unasked; the message names trail, key, reason, next step."""
+    """A request that is refused; the message names the trail, the key, the reason and the next step."""
