@@ -14,7 +14,6 @@ from ._predict import changed_trails, delivered_since, key_of, predicted_prerequ
 from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError, Targets, TrailRequest
 from ._requested_trail import new_bucket_region, requested_trail, with_requested_trail
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
-from ._serving import Serving, serving_key
 from ._undo import undos_of
 from ._warnings import owner_warning
 from ._writable import new_principals, of_another_partition
@@ -28,7 +27,6 @@ __all__ = [
     "Plan",
     "RefusedError",
     "RestorePlans",
-    "Serving",
     "SharedKey",
     "SharedPolicy",
     "Targets",
@@ -53,7 +51,6 @@ __all__ = [
     "predicted_prerequisites",
     "regions_in_need",
     "requested_trail",
-    "serving_key",
     "undos_of",
     "with_created",
     "with_requested_trail",

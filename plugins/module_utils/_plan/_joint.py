@@ -21,12 +21,12 @@ from .._operations import WRITES
 from .._policy import Known
 from .._printable import unforeseen
 from ._changes import sort_changes
-from ._key_changes import KeyUse, key_changes, rotation
+from ._key_changes import key_changes, rotation
+from ._key_plan import KeyPlan, choose_key, key_account
 from ._make import prove_moves
 from ._plans import Plan
 from ._predict import changed, key_of
 from ._request import EnforceRequest, RefusedError
-from ._serving import Serving, key_account, serving_key
 from ._warnings import size_warnings, stranger_warnings
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
@@ -94,7 +94,7 @@ class SharedKey:
     @property
     def needs_alias(self) -> bool:
         """Whether the key still has to get the alias by which it is found."""
-        return self.plan.uses[self.name[0]].serving.needs_alias
+        return self.plan.key_plans[self.name[0]].needs_alias
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
     try:
         if not why:
             plan = plan_key(
-                _joined_use(name, list(parts.values())), first.request, _joined(parts), first.plan.predicted
+                _joined_key_plan(name, list(parts.values())), first.request, _joined(parts), first.plan.predicted
             )
     except Exception as error:
         plan = replace(plan, refusals=(_not_planned(f"the key {name[0]}", error),))
@@ -185,22 +185,25 @@ def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
     return None
 
 
-def _joined_use(name: KeyName, parts: Sequence[Part]) -> KeyUse:
-    """What all of them use the key for."""
-    uses = [part.plan.uses.get(name[0]) or _unused(name[0], part.plan) for part in parts]
-    serving = replace(uses[0].serving, needs_alias=any(use.serving.needs_alias for use in uses))
-    known = _joined_known([use.known for use in uses])
-    contexts = {trail: context for use in uses for trail, context in use.log_contexts.items()}
-    intents = {intent.trail.arn: intent for use in uses for intent in use.intents}
-    return KeyUse(serving, tuple(intents.values()), contexts, known)
+def _joined_key_plan(name: KeyName, parts: Sequence[Part]) -> KeyPlan:
+    """The plans of all accounts for one key, as one."""
+    plans = [part.plan.key_plans.get(name[0]) or _of_rotation(name[0], part.plan) for part in parts]
+    intents = {intent.trail.arn: intent for plan in plans for intent in plan.intents}
+    return replace(
+        plans[0],
+        needs_alias=any(plan.needs_alias for plan in plans),
+        intents=tuple(intents.values()),
+        log_contexts={trail: context for plan in plans for trail, context in plan.log_contexts.items()},
+        known=_joined_known([plan.known for plan in plans]),
+    )
 
 
-def _unused(arn: str, plan: Plan) -> KeyUse:
-    """A key of which nothing is asked, so that only its rotation can be turned on."""
+def _of_rotation(arn: str, plan: Plan) -> KeyPlan:
+    """The plan for a key that no trail needs anything of, so that only its rotation can be turned on."""
     key = plan.predicted.keys[arn]
     if not isinstance(key, Key):
         raise TypeError(f"{arn} is changed, and was not read")
-    return KeyUse(Serving(replace(key, rotation_enabled=False)))
+    return KeyPlan(replace(key, rotation_enabled=False))
 
 
 def _joined_known(known: Sequence[Known]) -> Known:
@@ -218,20 +221,20 @@ def _joined_known(known: Sequence[Known]) -> Known:
     )
 
 
-def plan_key(use: KeyUse, request: EnforceRequest, settings: Settings, seen: Snapshot) -> Plan:
+def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, seen: Snapshot) -> Plan:
     """Plan what lets a key serve the trails of several accounts; `seen` lends partition and time.
 
     `predicted` holds the key, and the trails that it will serve.
     """
-    owner = use.key.arn.split(":")[4]
-    trails = tuple(replace(intent.trail, kms_key_arn=use.key.arn) for intent in use.intents)
-    snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={use.key.arn: use.key})
+    owner = key_plan.key.arn.split(":")[4]
+    trails = tuple(replace(intent.trail, kms_key_arn=key_plan.key.arn) for intent in key_plan.intents)
+    snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={key_plan.key.arn: key_plan.key})
     warnings: list[str] = []
     try:
-        changes = list(key_changes(use, owner, request, settings, warnings.append))
+        changes = list(key_changes(key_plan, owner, request, settings, warnings.append))
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
-    key = use.key
+    key = key_plan.key
     for change in sort_changes(changes):
         key = changed(key, change)
     rotated = rotation(key, key_account(snapshot, request), request)
@@ -239,19 +242,21 @@ def plan_key(use: KeyUse, request: EnforceRequest, settings: Settings, seen: Sna
     key = changed(key, rotated) if rotated else key
     warnings += size_warnings(changes)
     predicted = replace(snapshot, keys={key.arn: key})
-    return Plan(sort_changes(changes), (), tuple(warnings), predicted, {key.arn: use})
+    return Plan(sort_changes(changes), (), tuple(warnings), predicted, {key.arn: key_plan})
 
 
 def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Plan:
     """Plan a shared key for what it is now; it is held to what each account asks of a key that its trails move to."""
     planned_as = shared.name[0]
     try:
-        serving = _serving_all(shared, lookup, snapshot)
+        chosen = _choose_for_all(shared, lookup, snapshot)
     except RefusedError as error:
         return Plan((), (str(error),), (), snapshot)
     settings = _joined(shared.parts)
-    plan = plan_key(replace(shared.plan.uses[planned_as], serving=serving), shared.request, settings, snapshot)
-    key = serving.key
+    key = chosen.key
+    planned = shared.plan.key_plans[planned_as]
+    key_plan = replace(planned, key=key, is_new=chosen.is_new, needs_alias=chosen.needs_alias)
+    plan = plan_key(key_plan, shared.request, settings, snapshot)
     refusals, warnings = list(plan.refusals), list(plan.warnings)
     for part in shared.parts.values():
         moved = part.moves_to(planned_as)
@@ -259,24 +264,24 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
         proof = prove_moves(replace(then, keys={**then.keys, **plan.predicted.keys}), part.settings, moved)
         refusals += proof.refusals
         warnings += proof.warnings
-        if moved and not serving.is_new:
+        if moved and not chosen.is_new:
             warnings += stranger_warnings(key, shared.request, settings.readers)
     return replace(plan, refusals=tuple(refusals), warnings=tuple(dict.fromkeys(warnings)))
 
 
-def _serving_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Serving:
+def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> KeyPlan:
     """The key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
     key = lookup.key
     if not shared.needs_alias and not isinstance(key, Key):
         raise RefusedError(f"The key {shared.name[0]} cannot be read any more ({key.message}). Run again.")
     movers = [part for part in shared.parts.values() if part.moves_to(shared.name[0])]
     if isinstance(key, Key) and not movers:
-        return Serving(key)
+        return KeyPlan(key)
     approved = dict.fromkeys(part.settings.approved_keys for part in movers)
-    servings = [
-        serving_key(snapshot, shared.region, lookup, shared.request, _joined(shared.parts, each)) for each in approved
+    chosen = [
+        choose_key(snapshot, shared.region, lookup, shared.request, _joined(shared.parts, each)) for each in approved
     ]
-    return servings[0]
+    return chosen[0]
 
 
 def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:

@@ -6,79 +6,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .._checks import USABLE_STATES, Remedy, Settings
 from .._model import Change, Key, ReadError
-from .._policy import NOTHING_KNOWN, Known, MergeRefusedError, PolicyError, Required, merge, parse
+from .._policy import MergeRefusedError, PolicyError, Required, merge, parse
 from ._birth import birth_policy
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
-from ._remedies import Intent
+from ._key_plan import KeyPlan, step_of_owner
 from ._request import EnforceRequest, KeyRequest, RefusedError
-from ._serving import Serving, step_of_owner
 from ._writable import why_not_writable
 
 
-@dataclass(frozen=True)
-class KeyUse:
-    """A key, and what is to be done about the trails that use it or are to use it.
-
-    `log_contexts` and `known` are those of `_merge.Required`.
-    """
-
-    serving: Serving
-    intents: tuple[Intent, ...] = ()
-    log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    known: Known = NOTHING_KNOWN
-
-    @property
-    def key(self) -> Key:
-        """The key as it is now, or as it will be born."""
-        return self.serving.key
-
-    @property
-    def granted(self) -> tuple[Intent, ...]:
-        """The trails that the key's policy must allow CloudTrail to encrypt for."""
-        return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
-
-    def required(self, request: EnforceRequest, settings: Settings) -> Required:
-        """What the key's policy must allow."""
-        trails = tuple(sorted(each.trail.arn for each in self.granted))
-        # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
-        needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
-        known = replace(self.known, key=self.key)
-        return Required(self.key.arn, trails, settings.readers, request.statements, self.log_contexts, needed, known)
-
-
 def key_changes(
-    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
+    plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
     """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
-    owner = use.key.arn.split(":")[4]
-    for change in _needed(use, account_id, request, settings, warn):
+    owner = plan.key.arn.split(":")[4]
+    for change in _needed(plan, account_id, request, settings, warn):
         if owner != account_id and owner not in request.writers:
             raise RefusedError(
-                f"The key {use.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
+                f"The key {plan.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
                 "account by key_assume_role."
             )
-        reason = None if use.serving.is_new else why_not_writable(use.key, change.operation, request.writers.get(owner))
+        reason = None if plan.is_new else why_not_writable(plan.key, change.operation, request.writers.get(owner))
         if reason:
-            raise RefusedError(f"The key {use.key.arn} cannot be changed: {reason}")
+            raise RefusedError(f"The key {plan.key.arn} cannot be changed: {reason}")
         yield change
 
 
 def _needed(
-    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
+    plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    if use.serving.is_new and request.key:
-        yield create_key(use.key, _policy_at_birth(use.required(request, settings), request.key), request.key)
-    elif use.granted:
-        yield from _grants(use, account_id, request, settings, warn)
-    if use.serving.needs_alias and request.key:
-        yield create_alias(use.key, request.key.alias)
-    if any(each.needs_key or Remedy.REVIVE in each.remedies for each in use.intents):
-        yield from _revival(use.key, account_id, request, warn)
+    if plan.is_new and request.key:
+        yield create_key(plan.key, _policy_at_birth(plan.required(request, settings), request.key), request.key)
+    elif plan.granted:
+        yield from _grants(plan, account_id, request, settings, warn)
+    if plan.needs_alias and request.key:
+        yield create_alias(plan.key, request.key.alias)
+    if any(each.needs_key or Remedy.REVIVE in each.remedies for each in plan.intents):
+        yield from _revival(plan.key, account_id, request, warn)
 
 
 def _policy_at_birth(required: Required, request: KeyRequest) -> str:
@@ -89,13 +57,13 @@ def _policy_at_birth(required: Required, request: KeyRequest) -> str:
 
 
 def _grants(
-    use: KeyUse, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
+    plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
     """The policy with what is missing in it, if anything is.
 
     Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
     """
-    key = use.key
+    key = plan.key
     if isinstance(key.policy, ReadError):
         raise RefusedError(
             f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
@@ -103,13 +71,13 @@ def _grants(
         )
     try:
         present = parse(key.policy)
-        merged = merge(present, use.required(request, settings))
+        merged = merge(present, plan.required(request, settings))
     except PolicyError as error:
         raise RefusedError(
             f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
         ) from error
     except MergeRefusedError as error:
-        if any(each.fails for each in use.granted):
+        if any(each.fails for each in plan.granted):
             raise RefusedError(
                 f"{error} If it stays, leave the trail out by exceptions or trails, or give it another key by key_id "
                 "and replace_compliant_key."

@@ -14,7 +14,8 @@ from typing import cast
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
 from .._model import Bucket, Change, Key, KeyLookup, Missing, Snapshot, Trail
 from ._changes import sort_changes, update_trail
-from ._key_changes import KeyUse, key_changes, rotation
+from ._key_changes import key_changes, rotation
+from ._key_plan import KeyPlan, choose_key, key_account
 from ._plans import Plan
 from ._policy_back import NEEDED_TO_DELIVER
 from ._predict import predict
@@ -28,7 +29,6 @@ from ._remedies import (
 )
 from ._request import EnforceRequest, RefusedError, Targets
 from ._requested_trail import RequestedTrail, requested_changes
-from ._serving import Serving, key_account, serving_key
 from ._unseen import blind_moves, bucket_policy_error, in_all_regions
 from ._warnings import plan_warnings, stranger_warnings
 
@@ -79,14 +79,14 @@ class _Planner:
         self._refusals: list[str] = []
         self._refused: set[str] = set()
         self._warnings: list[str] = []
-        self._uses: dict[str, KeyUse] = {}
+        self._key_plans: dict[str, KeyPlan] = {}
 
     def plan(self) -> Plan:
         self._refusals += [*self._refused_trails(), *self._absent_key(), *self._expired_exceptions()]
         for intent in find_intents(self._account, self._request):
             self._choose(intent)
-        keys = {use.key.arn: use.key for use in self._uses.values()}
-        changes = [change for use in self._uses.values() for change in self._of_use(use)]
+        keys = {each.key.arn: each.key for each in self._key_plans.values()}
+        changes = [change for each in self._key_plans.values() for change in self._of_key(each)]
         changes += self._of_requested_trail()
         predicted = predict(self._snapshot, sort_changes(changes), keys)
         changes += self._rotations(predicted)
@@ -94,7 +94,7 @@ class _Planner:
         self._prove(predicted, changes)
         in_order = sort_changes(changes)
         self._warnings += plan_warnings(self._account, predicted, in_order, self._request)
-        return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._uses)
+        return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._key_plans)
 
     def _refused_trails(self) -> Iterator[str]:
         """Trails that are asked for by name, and are another account's to change."""
@@ -129,23 +129,26 @@ class _Planner:
     def _choose(self, intent: Intent) -> None:
         """Note which key the trail will have, and what for; or why it gets none."""
         try:
-            serving = self._served_by(intent)
+            chosen = self._key_for(intent)
         except RefusedError as error:
             self._refuse([intent.trail], error)
             return
-        use = self._uses.get(serving.key.arn, KeyUse(serving))
-        self._warn_of_strangers(intent, serving)
+        plan = self._key_plans.get(chosen.key.arn, chosen)
+        self._warn_of_strangers(intent, chosen)
         subject = subject_of(in_all_regions(self._snapshot), intent.trail, self._settings)
-        contexts = {**use.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))}
-        # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
-        known = replace(use.serving, needs_alias=use.serving.needs_alias or serving.needs_alias)
-        intents = (*use.intents, intent)
-        self._uses[serving.key.arn] = KeyUse(known, intents, log_contexts=contexts, known=subject.known)
+        self._key_plans[chosen.key.arn] = replace(
+            plan,
+            # Of a key that is adopted, the trails that use it already do not know that its alias is missing.
+            needs_alias=plan.needs_alias or chosen.needs_alias,
+            intents=(*plan.intents, intent),
+            log_contexts={**plan.log_contexts, intent.trail.arn: tuple(chain.from_iterable(subject.log_contexts))},
+            known=subject.known,
+        )
 
-    def _served_by(self, intent: Intent) -> Serving:
+    def _key_for(self, intent: Intent) -> KeyPlan:
         if not intent.needs_key:
             # A key that is merged into or revived was read, or there would be nothing to say about it.
-            return Serving(cast("Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
+            return KeyPlan(cast("Key", self._snapshot.keys[intent.trail.kms_key_arn or ""]))
         self._refuse_blind_replacement(intent.verdict)
         bucket = self._snapshot.buckets[intent.trail.bucket_name]
         if not isinstance(bucket, Bucket):
@@ -154,13 +157,13 @@ class _Planner:
                 "region its key must be. Repair the bucket, or leave this trail out by the option trails."
             )
         lookup: KeyLookup = self._targets[bucket.region]
-        return serving_key(self._snapshot, bucket.region, lookup, self._request, self._settings)
+        return choose_key(self._snapshot, bucket.region, lookup, self._request, self._settings)
 
-    def _warn_of_strangers(self, intent: Intent, serving: Serving) -> None:
+    def _warn_of_strangers(self, intent: Intent, chosen: KeyPlan) -> None:
         """Say whom a key lets in that the trail has not used."""
-        if serving.is_new or not intent.needs_key or intent.trail.kms_key_arn == serving.key.arn:
+        if chosen.is_new or not intent.needs_key or intent.trail.kms_key_arn == chosen.key.arn:
             return
-        warnings = stranger_warnings(serving.key, self._request, self._settings.readers)
+        warnings = stranger_warnings(chosen.key, self._request, self._settings.readers)
         self._warnings += (warning for warning in warnings if warning not in self._warnings)
 
     def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
@@ -179,23 +182,25 @@ class _Planner:
         self._refusals.append(f"The trail {', '.join(arns)}: {error}")
         self._refused.update(arns)
 
-    def _of_use(self, use: KeyUse) -> Iterator[Change]:
+    def _of_key(self, plan: KeyPlan) -> Iterator[Change]:
         """The changes of one key and of the trails that move to it."""
         try:
-            yield from key_changes(use, self._snapshot.account_id, self._request, self._settings, self._warnings.append)
+            yield from key_changes(
+                plan, self._snapshot.account_id, self._request, self._settings, self._warnings.append
+            )
         except RefusedError as error:
-            self._refuse([intent.trail for intent in use.intents], error)
-        for intent in use.intents if self._requested is None else ():
-            if intent.needs_key and intent.trail.kms_key_arn != use.key.arn:
-                yield update_trail(intent.trail, use.key.arn)
+            self._refuse([intent.trail for intent in plan.intents], error)
+        for intent in plan.intents if self._requested is None else ():
+            if intent.needs_key and intent.trail.kms_key_arn != plan.key.arn:
+                yield update_trail(intent.trail, plan.key.arn)
 
     def _of_requested_trail(self) -> list[Change]:
         """The changes of the trail that is requested, and of its bucket, where it has got its key."""
         requested = self._requested
         if requested is None or requested.trail.arn in self._refused:
             return []
-        given = (use.key.arn for use in self._uses.values() for intent in use.intents if intent.needs_key)
-        key_arn = next(given, requested.trail.kms_key_arn) or ""
+        keys = (each.key.arn for each in self._key_plans.values() for intent in each.intents if intent.needs_key)
+        key_arn = next(keys, requested.trail.kms_key_arn) or ""
         try:
             return list(requested_changes(self._snapshot, requested, key_arn))
         except RefusedError as error:

@@ -10,18 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .._model import Change, Snapshot
-from ._key_changes import KeyUse
+from ._key_plan import KeyPlan
 
 
 @dataclass(frozen=True)
 class Plan:
     """The changes in the order in which they are applied; with a refusal none of them is.
 
-    `predicted` is the account as it will be once they are. `uses` has the keys that trails use or are to use, by ARN.
+    `predicted` is the account as it will be once they are. `key_plans` has, by ARN, the keys that trails use or are to
+    use.
     """
 
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     predicted: Snapshot
-    uses: Mapping[str, KeyUse] = field(default_factory=dict, compare=False)
+    key_plans: Mapping[str, KeyPlan] = field(default_factory=dict, compare=False)

@@ -2,27 +2,47 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which key serves a bucket region: the one that is there if it can, else one that is adopted or created."""
+"""Choose the key for a bucket region: the one that is there if it can be used, else one that is adopted or created."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from .._checks import Result, Settings, is_approved
+from .._checks import Remedy, Result, Settings, is_approved
 from .._model import PLACEHOLDER, Key, KeyLookup, ReadError, Snapshot, next_step
+from .._policy import NOTHING_KNOWN, Known, Required
 from ._birth import birth_tags, is_born_here, why_not_trusted
-from ._remedies import is_right_kind
+from ._remedies import Intent, is_right_kind
 from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError
 
 
 @dataclass(frozen=True)
-class Serving:
-    """A key that trails use or are to use: as it is, or as it will be born; and whether it still needs its alias."""
+class KeyPlan:
+    """A key as it is, or as it will be created, and what is to be done about the trails that use it or are to use it.
+
+    `log_contexts` and `known` are those of `_merge.Required`.
+    """
 
     key: Key
     is_new: bool = False
     needs_alias: bool = False
+    intents: tuple[Intent, ...] = ()
+    log_contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: Known = NOTHING_KNOWN
+
+    @property
+    def granted(self) -> tuple[Intent, ...]:
+        """The trails that the key's policy must allow CloudTrail to encrypt for."""
+        return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
+
+    def required(self, request: EnforceRequest, settings: Settings) -> Required:
+        """What the key's policy must allow."""
+        trails = tuple(sorted(each.trail.arn for each in self.granted))
+        # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
+        needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
+        known = replace(self.known, key=self.key)
+        return Required(self.key.arn, trails, settings.readers, request.statements, self.log_contexts, needed, known)
 
 
 def key_account(snapshot: Snapshot, request: EnforceRequest) -> str:
@@ -30,12 +50,12 @@ def key_account(snapshot: Snapshot, request: EnforceRequest) -> str:
     return request.key_account_id or snapshot.account_id
 
 
-def serving_key(
+def choose_key(
     snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
-) -> Serving:
-    """The key that serves the buckets of a region: found, adopted, or to be created.
+) -> KeyPlan:
+    """Return the plan, still without trails, of the key for the buckets of a region: found, adopted, or to be created.
 
-    Raises RefusedError where no key can serve.
+    Raises RefusedError where no key can be used.
     """
     key = lookup.key
     if isinstance(key, ReadError):
@@ -45,7 +65,7 @@ def serving_key(
         )
     if isinstance(key, Key):
         _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, request))
-        return Serving(key)
+        return KeyPlan(key)
     if request.key is None:
         raise RefusedError(f"There is no key {request.key_in(region)} ({key.message}). Correct key_id.")
     orphan = _unaliased_key(snapshot, region, lookup, request, settings)
@@ -54,7 +74,7 @@ def serving_key(
     if orphan is None:
         _refuse_creation(snapshot, named, region, settings)
     _refuse_what_cannot_serve(snapshot, named, region, settings, key.arn)
-    return Serving(key, is_new=orphan is None, needs_alias=True)
+    return KeyPlan(key, is_new=orphan is None, needs_alias=True)
 
 
 def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> str:
