@@ -11,7 +11,7 @@ from typing import Any
 
 from .._model import Bucket, Change, Key, Trail
 from .._operations import WRITES
-from ._birth import birth_tags
+from ._new_key import tags_of_new_key
 from ._request import KeyRequest, TrailRequest
 
 _ORDER = tuple(WRITES)
@@ -24,7 +24,7 @@ def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def create_key(key: Key, policy: str, request: KeyRequest) -> Change:
     """Create a key with its policy and tags. `key.arn` is a placeholder."""
-    tags = birth_tags(request)
+    tags = tags_of_new_key(request)
     settings = {
         "description": request.description,
         "multi_region": request.multi_region,

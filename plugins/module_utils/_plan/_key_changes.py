@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one key needs so that it serves its trails: to be born, its alias, its grants, its state, its rotation."""
+"""What one key needs so that it serves its trails: to be created, its alias, its grants, its state, its rotation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import replace
 from .._checks import USABLE_STATES, Remedy, Settings
 from .._model import Change, Key, ReadError
 from .._policy import MergeRefusedError, PolicyError, Required, merge, parse
-from ._birth import birth_policy
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
 from ._key_plan import KeyPlan, step_of_owner
+from ._new_key import policy_of_new_key
 from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._writable import why_not_writable
 
@@ -40,7 +40,7 @@ def _needed(
     plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
     if plan.is_new and request.key:
-        yield create_key(plan.key, _policy_at_birth(plan.required(request, settings), request.key), request.key)
+        yield create_key(plan.key, _policy_of_new_key(plan.required(request, settings), request.key), request.key)
     elif plan.granted:
         yield from _grants(plan, account_id, request, settings, warn)
     if plan.needs_alias and request.key:
@@ -49,9 +49,9 @@ def _needed(
         yield from _revival(plan.key, account_id, request, warn)
 
 
-def _policy_at_birth(required: Required, request: KeyRequest) -> str:
+def _policy_of_new_key(required: Required, request: KeyRequest) -> str:
     try:
-        return birth_policy(required, request).to_json()
+        return policy_of_new_key(required, request).to_json()
     except MergeRefusedError as error:
         raise RefusedError(f"The new key cannot be given its policy. {error}") from error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from .._checks import Remedy, Result, Settings, is_approved
 from .._model import PLACEHOLDER, Key, KeyLookup, ReadError, Snapshot, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
-from ._birth import birth_tags, is_born_here, why_not_trusted
+from ._new_key import is_created_here, tags_of_new_key, why_not_trusted
 from ._remedies import Intent, is_right_kind
 from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError
 
@@ -69,7 +69,9 @@ def choose_key(
     if request.key is None:
         raise RefusedError(f"There is no key {request.key_in(region)} ({key.message}). Correct key_id.")
     orphan = _unaliased_key(snapshot, region, lookup, request, settings)
-    key = orphan or _unborn_key(f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, request)}", request.key)
+    key = orphan or _key_to_create(
+        f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, request)}", request.key
+    )
     named = replace(key, aliases=(request.key.alias,))
     if orphan is None:
         _refuse_creation(snapshot, named, region, settings)
@@ -93,7 +95,7 @@ def _as_found(key: Key, request: EnforceRequest) -> str:
     return f"{key.arn}, to which {request.key_name} leads," if "alias/" in request.key_name else key.arn
 
 
-def _unborn_key(place: str, request: KeyRequest) -> Key:
+def _key_to_create(place: str, request: KeyRequest) -> Key:
     """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
     return Key(
         arn=f"{place}:{PLACEHOLDER}",
@@ -107,7 +109,7 @@ def _unborn_key(place: str, request: KeyRequest) -> Key:
         aliases=(),
         policy="",
         rotation_enabled=False,
-        tags=birth_tags(request),
+        tags=tags_of_new_key(request),
     )
 
 
@@ -144,7 +146,7 @@ def _unaliased_key(
     trusted = (settings.readers, request.key.administrators if request.key else ())
     owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, request)]
     _refuse_what_reaches_beyond(owned, trusted, request, region)
-    ours = [key for key in owned if is_born_here(key)]
+    ours = [key for key in owned if is_created_here(key)]
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "

@@ -21,10 +21,10 @@ from ._policy_back import NEEDED_TO_DELIVER
 from ._predict import predict
 from ._remedies import (
     Intent,
+    changes_no_longer_excepted,
     find_intents,
     is_named,
     may_write,
-    no_longer_excepted,
     unread,
 )
 from ._request import EnforceRequest, RefusedError, Targets
@@ -110,9 +110,9 @@ class _Planner:
 
     def _expired_exceptions(self) -> Iterator[str]:
         """The author of the exception meant the trail to stay as it is: its day decides nothing for them."""
-        for leave in no_longer_excepted(self._account, self._request):
+        for change in changes_no_longer_excepted(self._account, self._request):
             yield (
-                f"An exception has expired, and what it covered would be changed now: {leave} "
+                f"An exception has expired, and what it covered would be changed now: {change} "
                 "Renew it, or remove it from exceptions."
             )
 

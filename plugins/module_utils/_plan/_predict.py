@@ -19,7 +19,7 @@ OF_A_TRAIL = tuple(operation for operation, write in WRITES.items() if write.res
 
 
 def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, Key]) -> Snapshot:
-    """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be born.
+    """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be created.
 
     Of the keys only those remain that a trail uses then, as a reader would find them.
     """
@@ -68,7 +68,7 @@ def key_of(change: Change) -> str:
 
 
 def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
-    """The trail after one change of it; one that is created is in the snapshot as it will be born."""
+    """The trail after one change of it; one that is created is in the snapshot as it will be created."""
     if change.operation == "StartLogging":
         if not isinstance(trail.status, TrailStatus):
             return trail

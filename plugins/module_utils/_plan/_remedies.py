@@ -112,7 +112,7 @@ def _answers(finding: Finding) -> Iterator[tuple[str, Mapping[str, object]]]:
 
 
 @dataclass(frozen=True)
-class Leave:
+class ExceptedChange:
     """A finding that would lead to a change without its exception, and the exception, or the one that has expired."""
 
     trail: Trail
@@ -124,24 +124,24 @@ class Leave:
         return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
 
 
-def left_alone(account: AccountVerdict, request: EnforceRequest) -> Iterator[Leave]:
+def excepted_changes(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
     """What exceptions keep from being changed, on trails that may be written."""
-    yield from _leaves(account, request, "exception")
+    yield from _excepted(account, request, "exception")
 
 
-def no_longer_excepted(account: AccountVerdict, request: EnforceRequest) -> Iterator[Leave]:
+def changes_no_longer_excepted(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
     """What expired exceptions kept from being changed, on trails that may be written."""
-    yield from _leaves(account, request, "expired_exception")
+    yield from _excepted(account, request, "expired_exception")
 
 
-def _leaves(account: AccountVerdict, request: EnforceRequest, kind: str) -> Iterator[Leave]:
+def _excepted(account: AccountVerdict, request: EnforceRequest, kind: str) -> Iterator[ExceptedChange]:
     for verdict in account.trails:
         for finding in verdict.findings if may_write(verdict.trail, request) else ():
             exception = finding.evidence.get(kind)
             if isinstance(exception, Mapping):
                 bare = replace(finding, status=exception.get("status", finding.status))
                 if _leads_to(account, verdict, bare) is not Remedy.REPORT:
-                    yield Leave(verdict.trail, finding, exception)
+                    yield ExceptedChange(verdict.trail, finding, exception)
 
 
 def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:

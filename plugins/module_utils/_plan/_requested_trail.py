@@ -48,7 +48,7 @@ TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjus
 
 @dataclass(frozen=True)
 class RequestedTrail:
-    """The trail as it is, or as it will be born; `bucket_is_ours` tells whether the bucket's policy may be written."""
+    """The trail as it is, or as it will be created; `bucket_is_ours`: the bucket's policy may be written."""
 
     trail: Trail
     request: TrailRequest
@@ -72,7 +72,7 @@ def requested_trail(
         return None, tuple(refusals)
     return (
         RequestedTrail(
-            trail=present or _unborn(snapshot, request),
+            trail=present or _trail_to_create(snapshot, request),
             request=request,
             is_new=present is None,
             bucket_is_ours=prerequisites.bucket_owner == snapshot.account_id
@@ -86,7 +86,7 @@ def requested_trail(
 
 
 def with_requested_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, requested: RequestedTrail) -> Snapshot:
-    """The snapshot in which the trail and its bucket are there: as they are, or as they will be born."""
+    """The snapshot in which the trail and its bucket are there: as they are, or as they will be created."""
     others = [trail for trail in snapshot.trails if trail.arn != requested.trail.arn]
     bucket = prerequisites.bucket
     if isinstance(bucket, Missing):
@@ -111,7 +111,7 @@ def _arn(snapshot: Snapshot, request: TrailRequest) -> str:
     return f"arn:{snapshot.partition}:cloudtrail:{request.home_region}:{snapshot.account_id}:trail/{request.name}"
 
 
-def _unborn(snapshot: Snapshot, request: TrailRequest) -> Trail:
+def _trail_to_create(snapshot: Snapshot, request: TrailRequest) -> Trail:
     return Trail(
         arn=_arn(snapshot, request),
         name=request.name,

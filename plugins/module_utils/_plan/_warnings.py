@@ -12,8 +12,8 @@ from typing import Any
 from .._checks import AccountVerdict, Settings, bucket_policy_accepts_key, may_read, refused_spare_folder, subject_of
 from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
-from ._birth import why_not_trusted
-from ._remedies import left_alone, may_write
+from ._new_key import why_not_trusted
+from ._remedies import excepted_changes, may_write
 from ._request import EnforceRequest
 from ._unseen import in_all_regions
 
@@ -37,7 +37,7 @@ def plan_warnings(
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
     warnings = [
         *_left_to_others(account, request),
-        *_left_by_exceptions(account, request, moved),
+        *_excepted_warnings(account, request, moved),
         *size_warnings(changes),
     ]
     before = {trail.arn: trail for trail in account.snapshot.trails}
@@ -121,11 +121,11 @@ def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterato
             )
 
 
-def _left_by_exceptions(account: AccountVerdict, request: EnforceRequest, moved: Collection[str]) -> Iterator[str]:
+def _excepted_warnings(account: AccountVerdict, request: EnforceRequest, moved: Collection[str]) -> Iterator[str]:
     """No exception keeps a trail as it is without a word."""
-    for leave in left_alone(account, request):
-        if leave.trail.arn not in moved:
-            yield f"Left as it is, under an exception: {leave}"
+    for change in excepted_changes(account, request):
+        if change.trail.arn not in moved:
+            yield f"Left as it is, under an exception: {change}"
 
 
 def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:

@@ -35,7 +35,7 @@ CENTRAL = replace(
     arn=OTHER_ARN.replace(build.ACCOUNT, OWNER),
     policy=build.policy({**build.ROOT, "Principal": {"AWS": f"arn:aws:iam::{OWNER}:root"}}),
 )
-UNBORN = f"arn:aws:kms:us-east-1:{OWNER}:key/to-be-created"
+TO_CREATE = f"arn:aws:kms:us-east-1:{OWNER}:key/to-be-created"
 REQUEST = EnforceRequest(key_account_id=OWNER, writers={OWNER: f"arn:aws:iam::{OWNER}:root"})
 READER = "arn:aws:iam::{}:role/Reader"
 
@@ -73,13 +73,13 @@ def steps(joint: Joint) -> dict[str, list[str]]:
 def test_one_new_key_for_all() -> None:
     joint = join({account: part(account, readers=(READER.format(account),)) for account in ACCOUNTS})
     (key,) = joint.keys
-    assert key.name == (UNBORN, "alias/aws-baseline-cloudtrail")
+    assert key.name == (TO_CREATE, "alias/aws-baseline-cloudtrail")
     assert [change.operation for change in key.plan.changes] == ["CreateKey", "CreateAlias", "EnableKeyRotation"]
     policy = str(key.plan.changes[0].after["policy"])
     assert all(bare(account).trails[0].arn in policy and READER.format(account) in policy for account in ACCOUNTS)
     assert steps(joint) == {account: ["UpdateTrail"] for account in ACCOUNTS}
     for plan in joint.plans.values():
-        assert plan.predicted.keys[UNBORN] == key.plan.predicted.keys[UNBORN]
+        assert plan.predicted.keys[TO_CREATE] == key.plan.predicted.keys[TO_CREATE]
         assert assess(plan.predicted, Settings()).verdict == "compliant"
 
 
@@ -158,10 +158,10 @@ def test_a_policy_without_room_for_all_stops_all_that_need_it() -> None:
 
 def test_a_created_key_takes_the_place_of_its_placeholder() -> None:
     joint = join({account: part(account) for account in ACCOUNTS[:2]})
-    plan = with_created(joint.plans[ACCOUNTS[0]], {UNBORN: CENTRAL.arn})
+    plan = with_created(joint.plans[ACCOUNTS[0]], {TO_CREATE: CENTRAL.arn})
     (change,) = plan.changes
     assert change.parameters["KmsKeyId"] == change.after["kms_key_arn"] == CENTRAL.arn
-    assert UNBORN not in repr((plan.changes, plan.predicted))
+    assert TO_CREATE not in repr((plan.changes, plan.predicted))
     assert with_created(plan, {}) is plan
 
 

@@ -263,7 +263,7 @@ def test_trails_of_one_bucket_region_share_one_key() -> None:
     assert second_arn in str(only(planned, "CreateKey").after["policy"])
 
 
-def test_a_key_is_complete_from_birth() -> None:
+def test_a_key_is_complete_when_created() -> None:
     request = EnforceRequest(
         key=KeyRequest(tags={"team": "audit"}, administrators=(build.ROLE_ARN,), rotation_period_in_days=180),
     )

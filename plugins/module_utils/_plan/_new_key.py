@@ -36,7 +36,7 @@ _CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
 _NOTHING_KNOWN = Context({}, ("*",))
 
 
-def birth_policy(required: Required, request: KeyRequest) -> Policy:
+def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
     """The whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
     Raises MergeRefusedError where it would not be taken by KMS.
@@ -48,19 +48,19 @@ def birth_policy(required: Required, request: KeyRequest) -> Policy:
     return policy.with_statements([*present, administrators_statement(request.administrators)])
 
 
-def birth_tags(request: KeyRequest) -> dict[str, str]:
+def tags_of_new_key(request: KeyRequest) -> dict[str, str]:
     """The tags of a new key: the user's, and ours."""
     return {**request.tags, CREATED_FOR_TAG: request.alias}
 
 
-def is_born_here(key: Key) -> bool:
+def is_created_here(key: Key) -> bool:
     """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
     policy = _policy(key)
     # What stands twice in a policy may say more than the document that was read.
     if policy is None or not policy.statements or policy.readings != policy.statements:
         return False
     root, *others = policy.statements
-    return _is_root(root, key) and bool(others) and all(_is_born_with(each.document) for each in others)
+    return _is_root(root, key) and bool(others) and all(_is_of_a_new_key(each.document) for each in others)
 
 
 def why_not_trusted(key: Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
@@ -91,7 +91,7 @@ def _policy(key: Key) -> Policy | None:
         return None
 
 
-def _is_born_with(document: Any) -> bool:
+def _is_of_a_new_key(document: Any) -> bool:
     return is_ours(document) or is_administrators(document)
 
 
