@@ -23,7 +23,7 @@ REPORTS = "build/demo"
 REPORT = ["-e", json.dumps({"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": REPORTS})]
 STEPS = {
     "1. What is wrong?": [AUDIT, *REPORT_ONLY, *REPORT],
-    "2. What would fix it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED, *REPORT_ONLY],
+    "2. What would fix it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED],
     "3. Fix it, and wait until every changed trail has delivered.": [
         ENFORCE,
         *ALLOWED,

@@ -38,7 +38,7 @@ from ..plugin_utils._hosts import (
     unmark,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
-from ..plugin_utils._terminal import Screen, progress, render, render_enforcement, shielded
+from ..plugin_utils._terminal import Screen, outcome, progress, render, render_enforcement, shielded
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, MembersError, ReservedError, SealError, VariablesError)
 
@@ -106,12 +106,15 @@ class ActionModule(ActionBase):
             result["backup_path"] = options["backup_path"]
         screen.show(partial(render, audit) if audit else partial(render_enforcement, result))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
-        judged = audit or last_read(result)
-        registered |= judge(own, hosts or [_alone(variables)], judged, result)
+        present = audit or last_read(result)
+        registered |= judge(own, hosts or [_alone(variables)], present, result)
         backup = result.get("backup_path")
-        registered |= publish(own, judged, variables, self._connection, play=self._play, backup=backup)
+        registered |= publish(own, present, variables, self._connection, play=self._play, backup=backup)
         for folder in folders(own, variables)[1:]:
             screen.say(f"Reports   {folder}/")
+        if not audit:
+            screen.say("")
+            screen.say(outcome(result, is_plan=self._task.check_mode))
         return registered
 
     def _run_module(

@@ -54,12 +54,19 @@ options:
   fail_on:
     description:
       - The verdicts that fail an account. What an enforcement was refused or failed to do fails it in any case.
+      - An enforcement is judged by the account after its changes, in check mode by the account as these would leave it.
     type: str
     choices:
       unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), since what could not be judged is no pass.
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
       never: No verdict.
     default: unknown
+  fail_on_drift:
+    description:
+      - In check mode, fail every account that an enforcement would change, and every account that fails as it is now.
+      - For an audit that is the check mode of an enforcement. It means nothing to others.
+    type: bool
+    default: false
   require_organization_trail:
     description:
       - Whether every account fails that no multi-Region trail of its organization covers, or one that is switched off,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
-from ...module_utils._printable import printable
+from ...module_utils._printable import count, printable
 from ._members import Member, are_swept, host_failures
 from ._results import leave
 
@@ -37,35 +37,51 @@ def judge(
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
-    `own` are the options of the run, `audit` says how the accounts are, `result` is that of the module.
+    `own` are the options of the run, `audit` says how the accounts are, `result` is that of the module: an enforcement
+    is judged by how it leaves them.
     """
-    enforced = "before" in result
-    failing = failing_accounts(own, audit, reasons(result) if enforced else {})
+    enforcement = result if "before" in result else None
+    judged = judged_audit(result) if enforcement else audit
+    failing = failing_accounts(own, judged, enforcement)
     return {
         "summary": audit["summary"],
         "failing": len(failing),
-        **({"counts": counts(result)} if enforced else {}),
-        "results": leave(parts_of_hosts(hosts, audit, failing, result)),
+        **({"counts": counts(result)} if enforcement else {}),
+        "results": leave(parts_of_hosts(hosts, judged, failing, result)),
     }
 
 
 def failing_accounts(
-    own: Mapping[str, Any], audit: Mapping[str, Any], reasons: Mapping[str, Sequence[str]] = MappingProxyType({})
+    own: Mapping[str, Any], audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
-    """Return, by account id, the message that the host of a failing account ends with; `own` are the run's options."""
-    missing = without_organization_trail(audit) if own["require_organization_trail"] else {}
-    return joined(failures(audit, own["fail_on"], reasons), missing)
+    """Return, by account id, the message that the host of a failing account ends with; `own` are the run's options.
+
+    `audit` is what accounts are judged by, `enforcement` what has led to it.
+    """
+    told, would = (reasons(enforcement), _is_planned(enforcement)) if enforcement else ({}, False)
+    found = failures(audit, own["fail_on"], told, would=would)
+    if own["require_organization_trail"]:
+        found = joined(found, without_organization_trail(audit))
+    if enforcement and own["fail_on_drift"]:
+        found = joined(found, drifted(enforcement, own["fail_on"]))
+    return found
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the audit of an enforcement that says how things are.
+    """Return the audit of an enforcement that says how things are: that of before, where changes are only planned.
 
-    A plan only predicts what comes after: it must not turn a failing account green. Nor is there anything to say of
-    after where no account could be read again.
+    Nor is there anything to say of after where no account could be read again.
     """
-    planned = any(change["status"] == "planned" for change in enforcement["changes"])
-    told = enforcement["before"] if planned or not enforcement["after"] else enforcement["after"]
-    return cast("Mapping[str, Any]", told)
+    return cast("Mapping[str, Any]", enforcement["before"] if _is_planned(enforcement) else judged_audit(enforcement))
+
+
+def judged_audit(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the audit that an enforcement is judged by: how it leaves the accounts, in check mode how it would."""
+    return cast("Mapping[str, Any]", enforcement["after"] or enforcement["before"])
+
+
+def _is_planned(enforcement: Mapping[str, Any]) -> bool:
+    return any(change["status"] == "planned" for change in enforcement["changes"])
 
 
 def reasons(enforcement: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -123,17 +139,43 @@ def _changes_of_hosts(hosts: Sequence[Member], told: Mapping[str, Any]) -> dict[
     return found
 
 
+def drifted(enforcement: Mapping[str, Any], fail_on: str) -> dict[str, str]:
+    """Return, by account id, the message for each account that a dry run would change or finds failing.
+
+    An account fails as well whose trails wait for a change in another one, such as that of a shared key.
+    """
+    before = enforcement["before"]
+    if not _is_planned(enforcement):
+        return {}
+    accounts = [row["account_id"] for row in before["accounts"]]
+    planned = Counter(
+        change["account_id"] if change["account_id"] in accounts else accounts[0]
+        for change in enforcement["changes"]
+        if change["status"] == "planned"
+    )
+    changes = {
+        account: f"Account {account} has drifted: {count(number, 'change')} planned (fail_on_drift)."
+        for account, number in planned.items()
+    }
+    return joined(failures(before, fail_on), changes)
+
+
 def failures(
-    audit: Mapping[str, Any], fail_on: str, reasons: Mapping[str, Sequence[str]] = MappingProxyType({})
+    audit: Mapping[str, Any],
+    fail_on: str,
+    reasons: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    *,
+    would: bool = False,
 ) -> dict[str, str]:
     """Return, by account id, the message that the host of a failing account ends with.
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`. Accounts that do not fail
     under it are left out. `reasons`, what an enforcement was refused or failed to do, fail an account whatever its
-    verdict.
+    verdict. `would` says that the audit is predicted.
     """
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
-    by_verdict = {account["account_id"]: f"{printable(_account_sentence(account))} {_NEXT_STEP}" for account in failing}
+    verb = "would be" if would else "is"
+    by_verdict = {each["account_id"]: f"{printable(_account_sentence(each, verb))} {_NEXT_STEP}" for each in failing}
     return {**by_verdict, **{account: "\n".join(map(printable, told)) for account, told in reasons.items()}}
 
 
@@ -164,12 +206,12 @@ def _covers(trail: Mapping[str, Any]) -> bool:
     return trail["organization_trail"] and trail["multi_region"] and not off
 
 
-def _account_sentence(account: Mapping[str, Any]) -> str:
+def _account_sentence(account: Mapping[str, Any], verb: str) -> str:
     verdict, trails = account["verdict"], account["trails"]
     name = f" ({account['account_name']})" if account.get("account_name") else ""
     subject = f"Account {account['account_id']}{name}"
     if verdict == "no_trails":
-        return f"{subject} is no_trails: no trail was found in the regions that were read."
+        return f"{subject} {verb} no_trails: no trail was found in the regions that were read."
     named = [trail for trail in trails if trail["verdict"] == verdict]
     status, wording = ("fail", "fail") if verdict == "non_compliant" else ("unknown", "could not be judged")
     reasons = [_trail_reason(trail, status) for trail in named]
@@ -178,7 +220,7 @@ def _account_sentence(account: Mapping[str, Any]) -> str:
     more = [f"and {len(reasons) - _NAMED} more"] if len(reasons) > _NAMED else []
     listed = "; ".join([*reasons[:_NAMED], *more])
     counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
-    return f"{subject} is {verdict}: {counted} ({listed})."
+    return f"{subject} {verb} {verdict}: {counted} ({listed})."
 
 
 def _trail_reason(trail: Mapping[str, Any], status: str) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ._closing import outcome
 from ._enforcement import render_enforcement
 from ._follow import progress
 from ._screen import Screen, display, is_for_people
@@ -16,6 +17,7 @@ __all__ = [
     "Screen",
     "display",
     "is_for_people",
+    "outcome",
     "progress",
     "render",
     "render_enforcement",

@@ -36,7 +36,8 @@ class TestReport:
         assert part(run(enforced))["reason"] == "Somebody denies it."
         printed = capsys.readouterr().out
         assert "\n    FAIL      key_is_usable: " in printed
-        assert printed.endswith("Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n")
+        assert "Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n" in printed
+        assert printed.endswith("\nRun: 0 changes, 1 refused; it is compliant.\n")
 
     def test_prints_in_the_colours_of_ansible(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -75,7 +76,7 @@ class TestReport:
         monkeypatch.setattr(_screen.display, "display", lambda text, **_options: told.append(text))
         assert run(facts_of(RED), no_log=no_log)["failing"]
         run(enforcement("not_attempted", warnings=["Beware."]), mode="enforce", no_log=no_log)
-        assert len([each for each in told if "Beware." not in each]) == (4 if shown else 0)
+        assert len([each for each in told if "Beware." not in each]) == (6 if shown else 0)
 
     def test_writes_the_audit_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "cloudtrail-kms.json"
@@ -183,21 +184,43 @@ class TestFailures:
 
 
 @pytest.mark.parametrize(
-    ("enforced", "told"),
+    ("enforced", "reported", "judged"),
     [
-        (enforcement("applied"), GREEN),
-        (enforcement("planned"), RED),
-        (enforcement(), GREEN),
-        (enforcement("failed", after=None), RED),
+        (enforcement("applied"), GREEN, GREEN),
+        (enforcement("planned"), RED, GREEN),
+        (enforcement("planned", before=GREEN, after=RED), GREEN, RED),
+        (enforcement(), GREEN, GREEN),
+        (enforcement("failed", after=None), RED, RED),
     ],
-    ids=["after a run", "before a plan", "nothing to do", "not read again"],
+    ids=["after a run", "a plan", "a plan that is not enough", "nothing to do", "not read again"],
 )
-def test_an_enforcement_is_reported_and_judged_by_what_was_read(
-    enforced: dict[str, Any], told: dict[str, Any], tmp_path: Path
+def test_an_enforcement_is_reported_as_it_is_and_judged_as_it_will_be(
+    enforced: dict[str, Any], reported: dict[str, Any], judged: dict[str, Any], tmp_path: Path
 ) -> None:
     result = run(enforced, reports=["json"], report_dir=str(tmp_path))
-    assert json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8")) == told
-    assert bool(result["failing"]) is (told is RED)
+    assert json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8")) == reported
+    assert result["summary"] == reported["summary"]
+    assert bool(result["failing"]) is (judged is RED)
+    assert part(result)["verdicts"] == {"1" * 12: judged["accounts"][0]["verdict"]}
+
+
+def test_a_plan_says_what_the_account_would_be() -> None:
+    planned = enforcement("planned", before=GREEN, after=RED)
+    assert part(run(planned))["reason"].startswith("Account 111111111111 would be non_compliant: 1 of 1 trails fail")
+
+
+class TestDrift:
+    """The check mode of an enforcement as an audit: a planned change fails, and so does what fails as it is."""
+
+    @pytest.mark.parametrize("fail_on", ["unknown", "never"])
+    def test_is_a_planned_change(self, fail_on: str) -> None:
+        drifted = part(run(enforcement("planned"), fail_on_drift=True, fail_on=fail_on))["reason"]
+        assert drifted.endswith("Account 111111111111 has drifted: 1 change planned (fail_on_drift).")
+        assert drifted.startswith("Account 111111111111 is non_compliant") is (fail_on == "unknown")
+
+    @pytest.mark.parametrize("told", [enforcement(), enforcement("applied"), facts_of(GREEN)])
+    def test_is_none_where_nothing_is_planned(self, told: dict[str, Any]) -> None:
+        assert run(told, fail_on_drift=True)["failing"] == 0
 
 
 class TestTheModule:

@@ -231,10 +231,28 @@ class TestHosts:
         assert [each["before"] for each in part(result, ONE)["diff"]] == [CENTRAL, ONE]
         assert part(result, THREE)["diff"] == []
 
-    def test_pass_by_no_plan(self) -> None:
+    def test_are_judged_in_check_mode_each_by_what_its_account_would_be(self) -> None:
         result, _asked = enforce(enforced(change(ONE, "planned")))
-        assert (result["failing"], part(result, ONE)["verdicts"]) == (3, {ONE: "non_compliant"})
+        assert [part(result, each)["reason"].partition(":")[0] for each in (ONE, TWO, THREE)] == [
+            "",
+            f"Account {TWO} (name-2) would be non_compliant",
+            f"Account {THREE} (name-3) would be non_compliant",
+        ]
+        assert (result["failing"], part(result, ONE)["verdicts"]) == (2, {ONE: "compliant"})
         assert part(result, ONE)["changed"]
+
+    def test_drift_each_by_its_own_account_and_where_another_one_has_to_change_first(self) -> None:
+        """TWO waits for a change of the key in CENTRAL, which is no host."""
+        told = enforced(change(CENTRAL, "planned", "PutKeyPolicy"), change(THREE, "planned"), hosts=(ONE, TWO, THREE))
+        told["before"] = audit(bare(ONE, "compliant"), bare(TWO), bare(THREE))
+        told["after"] = audit(*(bare(each, "compliant") for each in (TWO, THREE)))
+        result, _asked = enforce(told, variables={"fail_on_drift": "true"})
+        one, two, three = (part(result, each)["reason"] for each in (ONE, TWO, THREE))
+        assert one == f"Account {ONE} has drifted: 1 change planned (fail_on_drift)."
+        assert two.startswith(f"Account {TWO} (name-2) is non_compliant")
+        assert three.startswith(f"Account {THREE} (name-3) is non_compliant")
+        assert three.endswith("has drifted: 1 change planned (fail_on_drift).")
+        assert enforce(told)[0]["failing"] == 0
 
     def test_fail_where_a_key_of_no_host_has_failed(self) -> None:
         errors = [{"account_id": CENTRAL, "message": "PutKeyPolicy failed."}]

@@ -67,6 +67,7 @@ VALUES: dict[str, Any] = {
     "report_objects": {"bucket": "evidence", "prefix": "today"},
     "report_prefix": "today",
     "reports": ["html", "json"],
+    "fail_on_drift": True,
     "require_organization_trail": False,
     "restore": ["/backups/b.json", "/backups/c.json"],
     "rules": {"key_is_usable": "off"},
