@@ -17,7 +17,7 @@ from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
     PREFIX,
     SPEC,
-    MembersError,
+    HostsError,
     VariablesError,
     from_variables,
     mark,
@@ -54,8 +54,8 @@ class ActionModule(ActionBase):
             given = from_variables(self._task.args, variables, self._templar)
             request = read_request(self, given, variables, self._templar)
             host = str(variables["inventory_hostname"])
-            request.member(host)  # which refuses what contradicts itself
-        except (AnsibleTemplateError, MembersError, VariablesError) as error:
+            request.host_account(host)  # which refuses what contradicts itself
+        except (AnsibleTemplateError, HostsError, VariablesError) as error:
             raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
         mark(self._task._uuid, host, request)
         return {**result, "changed": False, "pass": self._task._uuid}

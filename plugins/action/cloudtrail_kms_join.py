@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
     JOIN,
-    Member,
+    HostAccount,
     VariablesError,
     failing_accounts,
     from_variables,
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         screen.show(partial(render, audit))
         failing = failing_accounts(own, audit)
         hosts = variables["ansible_play_batch"]
-        parts = {host: parts_of_hosts([Member(host=host)], audit, failing, {})[host] for host in hosts}
+        parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
         result |= publish(own, audit, variables, self._connection)

@@ -18,8 +18,8 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
     MODULES,
-    Member,
-    MembersError,
+    HostAccount,
+    HostsError,
     SealError,
     VariablesError,
     accounts_of_run,
@@ -40,7 +40,7 @@ from ..plugin_utils._hosts import (
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
 from ..plugin_utils._terminal import Screen, outcome, progress, render, render_enforcement, shielded
 
-_REFUSED = (AnsibleActionFail, AnsibleTemplateError, MembersError, ReservedError, SealError, VariablesError)
+_REFUSED = (AnsibleActionFail, AnsibleTemplateError, HostsError, ReservedError, SealError, VariablesError)
 
 
 class ActionModule(ActionBase):
@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
     def _outcome(
         self,
         own: Mapping[str, Any],
-        hosts: list[Member],
+        hosts: list[HostAccount],
         options: dict[str, Any],
         variables: dict[str, Any],
         screen: Screen,
@@ -120,7 +120,7 @@ class ActionModule(ActionBase):
     def _run_module(
         self,
         own: Mapping[str, Any],
-        hosts: list[Member],
+        hosts: list[HostAccount],
         options: dict[str, Any],
         variables: dict[str, Any],
         screen: Screen,
@@ -141,6 +141,6 @@ class ActionModule(ActionBase):
             return complete(self._execute_module(module, asked, task_vars=variables), hosts, unused)
 
 
-def _alone(variables: Mapping[str, Any]) -> Member:
+def _alone(variables: Mapping[str, Any]) -> HostAccount:
     """The host of the task, which is told of all that a run without hosts has found."""
-    return Member(host=str(variables.get("inventory_hostname")))
+    return HostAccount(host=str(variables.get("inventory_hostname")))

@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from ._judgement import failing_accounts, judge, last_read, parts_of_hosts
-from ._marks import mark, unmark
-from ._members import (
-    Member,
-    MembersError,
+from ._host_accounts import (
+    HostAccount,
+    HostsError,
     by_use,
     refuse_slice,
     refuse_strategy,
 )
+from ._judgement import failing_accounts, judge, last_read, parts_of_hosts
+from ._marks import mark, unmark
 from ._of_module import audit_of_unused, complete, options_of_module, reported_on
 from ._reached import accounts_of_run, passed
 from ._request import read_request
@@ -35,8 +35,8 @@ __all__ = [
     "MODULES",
     "PREFIX",
     "SPEC",
-    "Member",
-    "MembersError",
+    "HostAccount",
+    "HostsError",
     "SealError",
     "Selection",
     "SelectionError",

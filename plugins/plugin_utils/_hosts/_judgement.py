@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from ...module_utils._printable import count, printable
-from ._members import Member, are_swept, host_failures
+from ._host_accounts import HostAccount, are_swept, host_failures
 from ._results import leave
 
 # The verdicts of an account that fail its host, for each value of fail_on.
@@ -33,7 +33,7 @@ _NEXT_STEP = (
 
 
 def judge(
-    own: Mapping[str, Any], hosts: Sequence[Member], audit: Mapping[str, Any], result: Mapping[str, Any]
+    own: Mapping[str, Any], hosts: Sequence[HostAccount], audit: Mapping[str, Any], result: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
@@ -105,7 +105,7 @@ def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:
 
 
 def parts_of_hosts(
-    hosts: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str], told: Mapping[str, Any]
+    hosts: Sequence[HostAccount], audit: Mapping[str, Any], failing: Mapping[str, str], told: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Return, by host, what it is to be told: the reason why it fails, its verdicts, whether it changed, and the diff.
 
@@ -124,7 +124,7 @@ def parts_of_hosts(
     }
 
 
-def _changes_of_hosts(hosts: Sequence[Member], told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _changes_of_hosts(hosts: Sequence[HostAccount], told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Whether the account of each host is changed, and the diff of that.
 
     A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.

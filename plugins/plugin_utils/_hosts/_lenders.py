@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...module_utils._options import JUDGING
-from ._members import Member, MembersError, is_plain, member, of_account
+from ._host_accounts import HostAccount, HostsError, host_account, is_plain, of_account
 from ._request import said_of
 from ._variables import PREFIX, VariablesError, options
 
 
-def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iterable[str]) -> list[Member]:
+def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iterable[str]) -> list[HostAccount]:
     """Return the accounts of the play's hosts that are not among those `written`.
 
     No task runs on these hosts, so their variables are those of the play. One that they leave undefined, as the item of
@@ -31,7 +31,7 @@ def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iter
     return _accounts(task, variables, templar, others)
 
 
-def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[Member]:
+def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[HostAccount]:
     """Return the accounts of the hosts that would be of the play if no limit left them out."""
     inventory, limited = variables["hostvars"]._inventory, {*variables.get("ansible_play_hosts_all", ())}
     if inventory._subset is None:
@@ -41,13 +41,13 @@ def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[Memb
     return _accounts(task, variables, templar, [host.name for host in whole if host.name not in limited])
 
 
-def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[Member]:
+def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[HostAccount]:
     found = []
     for host in hosts:
-        with suppress(MembersError, VariablesError):
+        with suppress(HostsError, VariablesError):
             of_host = _variables(task, variables, host)
             asked = options(of_host, templar.copy_with_new_env(available_variables=of_host), _judging(of_host))
-            found.append(replace(member(host, _said(of_host, templar)), options=asked))
+            found.append(replace(host_account(host, _said(of_host, templar)), options=asked))
     return found
 
 

@@ -15,15 +15,15 @@ from typing import Any
 from ...module_utils._checks import Settings, assess
 from ...module_utils._facts import facts, join, replace_accounts
 from ...module_utils._model import Snapshot
+from ._host_accounts import HostAccount, are_swept, with_names
 from ._lenders import left_out, lenders
-from ._members import Member, are_swept, with_names
 from ._per_account import sweep_options
 from ._run_options import of_accounts
 from ._variables import SPEC
 
 
 def options_of_module(
-    action: Any, mode: str, members: Sequence[Member], options: dict[str, Any], variables: Mapping[str, Any]
+    action: Any, mode: str, hosts: Sequence[HostAccount], options: dict[str, Any], variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the options of the module: one account is that of the credentials, or of the role, and many are swept.
 
@@ -31,29 +31,31 @@ def options_of_module(
     """
     enforces = mode == "enforce"
     play = {"backup_play": str(action._task.get_play()._uuid)} if enforces and options.get("backup_path") else {}
-    others, unread = _others(action, members, variables)
+    others, unread = _others(action, hosts, variables)
     lending, owners = (others, unread) if enforces else ([], [*others, *unread])
-    if members and (are_swept(members) or any(each.account_id for each in (*lending, *owners))):
+    if hosts and (are_swept(hosts) or any(each.account_id for each in (*lending, *owners))):
         of_run = {name: value for name, value in options.items() if name not in of_accounts(mode)}
-        return {**of_run, **sweep_options(members, lending, owners), **play}
+        return {**of_run, **sweep_options(hosts, lending, owners), **play}
     return {**options, **play}
 
 
-def _others(action: Any, members: Sequence[Member], variables: Mapping[str, Any]) -> tuple[list[Member], list[Member]]:
+def _others(
+    action: Any, hosts: Sequence[HostAccount], variables: Mapping[str, Any]
+) -> tuple[list[HostAccount], list[HostAccount]]:
     """The accounts of the play's other hosts, and of those that a limit leaves out, where each of ours is known."""
-    if not members or not all(each.account_id for each in members):
+    if not hosts or not all(each.account_id for each in hosts):
         return [], []
-    others = lenders(action._task, variables, action._templar, [each.host for each in members])
+    others = lenders(action._task, variables, action._templar, [each.host for each in hosts])
     return others, left_out(action._task, variables, action._templar)
 
 
 def reported_on(
-    members: Sequence[Member], options: Mapping[str, Any], environment: Any, variables: Mapping[str, Any]
+    hosts: Sequence[HostAccount], options: Mapping[str, Any], environment: Any, variables: Mapping[str, Any]
 ) -> list[str]:
     """Return the accounts that the reports will be on, or what stands for that of the credentials."""
-    if members and are_swept(members):
-        return [f"account {each.account_id}" for each in members]
-    entered = Member(host="", role=options.get("assume_role") or {}).account_id
+    if hosts and are_swept(hosts):
+        return [f"account {each.account_id}" for each in hosts]
+    entered = HostAccount(host="", role=options.get("assume_role") or {}).account_id
     if entered:
         return [f"account {entered}"]
     credentials = {name: value for name, value in options.items() if name not in SPEC and not name.endswith("region")}
@@ -62,7 +64,7 @@ def reported_on(
     return [f"the account of the credentials of the host {variables.get('inventory_hostname')} ({digest})"]
 
 
-def complete(result: dict[str, Any], hosts: Sequence[Member], unused: Sequence[Member]) -> dict[str, Any]:
+def complete(result: dict[str, Any], hosts: Sequence[HostAccount], unused: Sequence[HostAccount]) -> dict[str, Any]:
     """Return the result of a module with the accounts that are not in use, and with the names that hosts have for them.
 
     An enforcement that was refused or has failed is no failure of the run: it is shown first, and fails its hosts.
@@ -79,7 +81,7 @@ def complete(result: dict[str, Any], hosts: Sequence[Member], unused: Sequence[M
     return result
 
 
-def audit_of_unused(hosts: Sequence[Member], unused: Sequence[Member]) -> dict[str, Any]:
+def audit_of_unused(hosts: Sequence[HostAccount], unused: Sequence[HostAccount]) -> dict[str, Any]:
     """Return the result of an audit in which no account is in use."""
     return complete({"changed": False, "ansible_facts": {"cloudtrail_kms": _not_in_use(unused)}}, hosts, ())
 
@@ -98,7 +100,7 @@ def with_after(result: Mapping[str, Any], unused: Mapping[str, Any] | None = Non
     return {**result, "before": before, "after": after, "changed_accounts": changed}
 
 
-def _not_in_use(unused: Sequence[Member]) -> dict[str, Any]:
+def _not_in_use(unused: Sequence[HostAccount]) -> dict[str, Any]:
     """The audit of accounts of which nothing is asked, each `not_applicable`."""
     now = datetime.now(timezone.utc)
     return facts(

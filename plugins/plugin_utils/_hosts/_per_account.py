@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._options import JUDGING
-from ._members import Member, MembersError, by_use
+from ._host_accounts import HostAccount, HostsError, by_use
 from ._selection import ROLE
 from ._variables import PREFIX
 
@@ -19,44 +19,44 @@ from ._variables import PREFIX
 _NOTHING_ASKED: Mapping[str, Any] = {"readers": [], "rules": {}, "exceptions": []}
 
 
-def refuse_disagreement(members: Iterable[Member]) -> None:
-    """Raise MembersError where two hosts stand for one account, and want different things of it."""
-    first: dict[str | None, Member] = {}
-    for each in members:
+def refuse_disagreement(hosts: Iterable[HostAccount]) -> None:
+    """Raise HostsError where two hosts stand for one account, and want different things of it."""
+    first: dict[str | None, HostAccount] = {}
+    for each in hosts:
         other = first.setdefault(each.account_id, each) if each.account_id else each
-        if other.wanted != each.wanted:
-            name = different(other.wanted, each.wanted)
-            raise MembersError(
+        if other.account_options != each.account_options:
+            name = different(other.account_options, each.account_options)
+            raise HostsError(
                 f"The hosts {other.host} and {each.host} both stand for account {each.account_id}, but their "
                 f"{PREFIX}{name} differ. Make them the same, or leave one of the hosts out."
             )
 
 
 def sweep_options(
-    members: Sequence[Member], lenders: Iterable[Member] = (), owners: Iterable[Member] = ()
+    hosts: Sequence[HostAccount], lenders: Iterable[HostAccount] = (), owners: Iterable[HostAccount] = ()
 ) -> dict[str, Any]:
     """Return the options with which one sweep reads all accounts in use, each once, and each by its own options.
 
     What all accounts set is said once, for the run, as the first account has it; what an account has otherwise stands
     in an entry for it. `lenders` are entered only to read the keys and buckets that they own, `owners` are not entered:
-    they only say how the trails are judged that others inherit from them. Raises MembersError for a host that names no
+    they only say how the trails are judged that others inherit from them. Raises HostsError for a host that names no
     account.
     """
-    nameless = [each.host for each in members if each.account_id is None]
+    nameless = [each.host for each in hosts if each.account_id is None]
     if nameless:
-        raise MembersError(
+        raise HostsError(
             f"It is not known which account the host {', '.join(nameless)} stands for. Set {ROLE}.role_arn, the role "
             "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
         )
-    swept = by_use(members)[0]
-    lending = _beside(lenders, members)
-    unread = _beside(owners, [*members, *lending])
-    wanted = [each.wanted for each in swept]
-    run = {name: value for name, value in wanted[0].items() if all(name in each for each in wanted)}
+    swept = by_use(hosts)[0]
+    lending = _beside(lenders, hosts)
+    unread = _beside(owners, [*hosts, *lending])
+    account_options = [each.account_options for each in swept]
+    run = {name: value for name, value in account_options[0].items() if all(name in each for each in account_options)}
     # What one of them does not ask the run cannot say either: an entry takes nothing back.
     asked = [each.options for each in (*lending, *unread)]
     run = {name: value for name, value in run.items() if name not in JUDGING or all(name in each for each in asked)}
-    own = [(each, _own(run, each.wanted)) for each in (*swept, *lending)]
+    own = [(each, _own(run, each.account_options)) for each in (*swept, *lending)]
     own += [(each, {**_NOTHING_ASKED, **each.options}) for each in unread]
     entries = _entries(own)
     return {
@@ -67,14 +67,14 @@ def sweep_options(
     }
 
 
-def _beside(others: Iterable[Member], members: Iterable[Member]) -> list[Member]:
-    """The accounts in use that are not those of the members."""
-    known = {each.account_id for each in members}
+def _beside(others: Iterable[HostAccount], hosts: Iterable[HostAccount]) -> list[HostAccount]:
+    """The accounts in use that are not those of the hosts."""
+    known = {each.account_id for each in hosts}
     return [each for each in by_use(others)[0] if each.account_id and each.account_id not in known]
 
 
-def _own(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in wanted.items() if name not in run or run[name] != value}
+def _own(run: Mapping[str, Any], account_options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in account_options.items() if name not in run or run[name] != value}
 
 
 def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
@@ -82,11 +82,11 @@ def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     return next((name for name in sorted({*one, *other}) if one.get(name) != other.get(name)), None)
 
 
-def _entries(own: Iterable[tuple[Member, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _entries(own: Iterable[tuple[HostAccount, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """One entry for all accounts that want the same."""
     alike: dict[str, dict[str, Any]] = {}
-    for each, wanted in own:
-        if wanted:
-            entry = alike.setdefault(json.dumps(wanted, sort_keys=True), {"accounts": [], **wanted})
+    for each, account_options in own:
+        if account_options:
+            entry = alike.setdefault(json.dumps(account_options, sort_keys=True), {"accounts": [], **account_options})
             entry["accounts"].append(each.account_id)
     return [*alike.values()]

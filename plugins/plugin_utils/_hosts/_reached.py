@@ -9,43 +9,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ._host_accounts import HostAccount, HostsError
 from ._marks import marked
-from ._members import Member, MembersError
 from ._per_account import refuse_disagreement
 from ._request import Request, read_request, refuse_another_task, refuse_difference
 
 
 def accounts_of_run(
     action: Any, own: Mapping[str, Any], given: Mapping[str, Any], variables: Mapping[str, Any]
-) -> list[Member]:
-    """Return the accounts that a run is about, with their options. Raises MembersError where one run cannot serve them.
+) -> list[HostAccount]:
+    """Return the accounts that a run is about, with their options. Raises HostsError where one run cannot serve them.
 
     `own` are the options of the run, `given` all of the task with those of the variables of the role. Without these
     the run is about the account of the task's own options, which is no host's: then there is none.
     """
     if own["hosts"] and not own["variables"]:
-        raise MembersError("Option hosts: each host has options of its own, so give variables as well.")
+        raise HostsError("Option hosts: each host has options of its own, so give variables as well.")
     if not own["variables"]:
         return []
     host = str(variables["inventory_hostname"])
     request = read_request(action, given, variables, action._templar)
     if not own["hosts"]:
-        return [request.member(host)]
+        return [request.host_account(host)]
     requests = marked(passed(own, variables), variables["ansible_play_batch"])
     _refuse_each_host_for_itself(action, host, requests)
     refuse_difference(requests)
     refuse_another_task(host, request, requests[host])
-    members = [each.member(name) for name, each in requests.items()]
-    refuse_disagreement(members)
-    return members
+    hosts = [each.host_account(name) for name, each in requests.items()]
+    refuse_disagreement(hosts)
+    return hosts
 
 
 def passed(own: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
-    """Return the pass in which the hosts of a run are marked. Raises MembersError where this host was not."""
+    """Return the pass in which the hosts of a run are marked. Raises HostsError where this host was not."""
     registered = variables.get(own["hosts"])
     found = registered.get("pass") if isinstance(registered, Mapping) else None
     if not found:
-        raise MembersError(
+        raise HostsError(
             f"Option hosts: {own['hosts']} holds no result of cloudtrail_kms_host on the host "
             f"{variables['inventory_hostname']}. Let a task of cloudtrail_kms_host, without run_once, go before this "
             "one, and name the variable that it registers: the run is about the hosts that reach that task."
@@ -54,14 +54,14 @@ def passed(own: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
 
 
 def _refuse_each_host_for_itself(action: Any, host: str, requests: Mapping[str, Request]) -> None:
-    """Raise MembersError where the run would begin anew on each host, or this host is in no pass."""
+    """Raise HostsError where the run would begin anew on each host, or this host is in no pass."""
     if host not in requests:
-        raise MembersError(
+        raise HostsError(
             f"The host {host} has reached this run, but its mark is gone: a mark of cloudtrail_kms_host counts for one "
             "run. Let a task of cloudtrail_kms_host go before each run."
         )
     if len(requests) > 1 and not action._task.run_once:
-        raise MembersError(
+        raise HostsError(
             f"One run serves {len(requests)} hosts, but its task would begin it on each of them. Set "
             "run_once: true for the task."
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible import constants
 
-from ._members import Member, MembersError, member
+from ._host_accounts import HostAccount, HostsError, host_account
 from ._per_account import different
 from ._run_options import OF_THE_TASKS, module_options, of_accounts, of_hosts
 from ._sealed import KEY, as_text
@@ -37,9 +37,9 @@ class Request:
     options: Mapping[str, Any]
     of_the_run: Mapping[str, str]
 
-    def member(self, host: str) -> Member:
-        """Return the account of the host, with its options. Raises MembersError where its variables contradict."""
-        return replace(member(host, self.said), options=self.options)
+    def host_account(self, host: str) -> HostAccount:
+        """Return the account of the host, with its options. Raises HostsError where its variables contradict."""
+        return replace(host_account(host, self.said), options=self.options)
 
 
 def read_request(action: Any, given: Mapping[str, Any], variables: Mapping[str, Any], templar: Any) -> Request:
@@ -70,11 +70,11 @@ def said_of(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
 
 
 def refuse_difference(requests: Mapping[str, Request]) -> None:
-    """Raise MembersError where something that belongs to the run differs between two hosts, by its name."""
+    """Raise HostsError where something that belongs to the run differs between two hosts, by its name."""
     first = next(iter(requests), "")
     for host, request in requests.items():
         if name := different(requests[first].of_the_run, request.of_the_run):
-            raise MembersError(
+            raise HostsError(
                 f"One run serves all its hosts, and {name} belongs to the run, but it differs between the hosts "
                 f"{first} and {host}. Make it the same for both, or run them apart, each with its hosts in "
                 "cloudtrail_kms_hosts. What holds the time differs as well: set it once for all, by -e or set_fact."
@@ -82,10 +82,10 @@ def refuse_difference(requests: Mapping[str, Request]) -> None:
 
 
 def refuse_another_task(host: str, here: Request, marked: Request) -> None:
-    """Raise MembersError where the run has other options than the task that marked its hosts."""
+    """Raise HostsError where the run has other options than the task that marked its hosts."""
     if here != marked:
         name = different(marked.of_the_run, here.of_the_run) or different(marked.options, here.options) or ROLE
-        raise MembersError(
+        raise HostsError(
             f"The host {host} has another {name} in the task of cloudtrail_kms_run than in that of "
             "cloudtrail_kms_host. Give both the same mode, vars, environment and module_defaults, as a block "
             "around them does."

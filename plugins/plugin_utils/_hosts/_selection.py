@@ -29,9 +29,9 @@ class SelectionError(ValueError):
 class Selection:
     """The options of the inventory that say which accounts are wanted, and with what role they are entered."""
 
-    ENTRANCE: ClassVar[tuple[str, ...]] = ("role_name", "external_id")
+    ROLE_OPTIONS: ClassVar[tuple[str, ...]] = ("role_name", "external_id")
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        *ENTRANCE,
+        *ROLE_OPTIONS,
         "ous",
         "tags",
         "states",
@@ -78,7 +78,7 @@ class Selection:
 
         It goes into the cache. How accounts are entered does not: the external id may come from a vault.
         """
-        return {name: _plain(value) for name, value in asdict(self).items() if name not in self.ENTRANCE}
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in self.ROLE_OPTIONS}
 
 
 def _values(name: object, value: object) -> tuple[str, ...]:

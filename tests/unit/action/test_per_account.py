@@ -11,41 +11,44 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._members import Member, MembersError
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._host_accounts import (
+    HostAccount,
+    HostsError,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._per_account import (
     refuse_disagreement,
     sweep_options,
 )
-from tests.unit.action.test_members import LOCALHOST, ONE, THREE, TWO, host, role
+from tests.unit.action.test_host_accounts import LOCALHOST, ONE, THREE, TWO, host, role
 
 READER = f"arn:aws:iam::{ONE}:role/Reader"
 
 
-def wants(member: Member, **options: Any) -> Member:
+def wants(member: HostAccount, **options: Any) -> HostAccount:
     return replace(member, options=options)
 
 
 class TestSweepOptions:
     def test_that_all_accounts_share_are_said_once(self) -> None:
-        members = [wants(host(account), readers=[READER]) for account in (TWO, ONE, TWO)]
-        assert sweep_options(members) == {
+        hosts = [wants(host(account), readers=[READER]) for account in (TWO, ONE, TWO)]
+        assert sweep_options(hosts) == {
             "accounts": [TWO, ONE],
             "assume_role": {"role_name": "Audit"},
             "readers": [READER],
         }
 
     def test_that_differ_are_said_for_the_accounts_that_have_them(self) -> None:
-        members = [
+        hosts = [
             wants(host(ONE), readers=[READER], regions=["us-east-1"]),
             wants(host(TWO), readers=[READER]),
             wants(host(THREE), readers=[READER]),
         ]
-        for given in (members, members[::-1]):
+        for given in (hosts, hosts[::-1]):
             found = sweep_options(given)
             assert found["account_options"] == [{"accounts": [ONE], "regions": ["us-east-1"]}]
             assert "regions" not in found
-        members = [wants(each, regions=[region]) for each, region in zip(members, ("a", "b", "b"), strict=True)]
-        found = sweep_options(members)
+        hosts = [wants(each, regions=[region]) for each, region in zip(hosts, ("a", "b", "b"), strict=True)]
+        found = sweep_options(hosts)
         assert (found["regions"], found["account_options"]) == (["a"], [{"accounts": [TWO, THREE], "regions": ["b"]}])
 
     @pytest.mark.parametrize(
@@ -61,8 +64,8 @@ class TestSweepOptions:
         assert found["account_options"] == [{"accounts": [TWO], "assume_role": expected}]
 
     def test_come_from_an_account_in_use(self) -> None:
-        members = [wants(host(ONE, "SUSPENDED"), readers=[READER]), wants(host(TWO), trails=["main"])]
-        assert sweep_options(members) == {
+        hosts = [wants(host(ONE, "SUSPENDED"), readers=[READER]), wants(host(TWO), trails=["main"])]
+        assert sweep_options(hosts) == {
             "accounts": [TWO],
             "assume_role": {"role_name": "Audit"},
             "trails": ["main"],
@@ -79,9 +82,9 @@ class TestSweepOptions:
 
     def test_say_of_others_how_the_trails_are_judged_that_members_inherit(self) -> None:
         """What one of them does not ask is said for no account by the run."""
-        members = [wants(host(each), readers=[READER], approved_keys=["alias/x"]) for each in (ONE, TWO)]
+        hosts = [wants(host(each), readers=[READER], approved_keys=["alias/x"]) for each in (ONE, TWO)]
         asks = {"readers": [READER], "approved_keys": ["alias/x"]}
-        found = sweep_options(members, [wants(host(THREE), readers=[READER])], [host("4" * 12), members[0]])
+        found = sweep_options(hosts, [wants(host(THREE), readers=[READER])], [host("4" * 12), hosts[0]])
         assert (found["accounts"], found["lending_accounts"]) == ([ONE, TWO], [THREE])
         assert found["account_options"] == [
             {"accounts": [ONE, TWO], **asks},
@@ -91,7 +94,7 @@ class TestSweepOptions:
         assert "readers" not in found
 
     def test_need_an_account_for_each_host(self) -> None:
-        with pytest.raises(MembersError, match="which account the host localhost stands for"):
+        with pytest.raises(HostsError, match="which account the host localhost stands for"):
             sweep_options([host(ONE), LOCALHOST])
 
 
@@ -103,8 +106,8 @@ class TestTwoHostsOfOneAccount:
     def test_are_refused_by_name_where_they_do_not(self) -> None:
         one = wants(host(ONE), readers=[READER])
         other = replace(one, host="again", options={"readers": []})
-        with pytest.raises(MembersError, match=f"hosts {ONE} and again both stand for account {ONE}, but their cloudt"):
+        with pytest.raises(HostsError, match=f"hosts {ONE} and again both stand for account {ONE}, but their cloudt"):
             refuse_disagreement([one, host(TWO), other])
         entered = replace(one, host="again", role=role(ONE, "Other"))
-        with pytest.raises(MembersError, match="but their cloudtrail_kms_assume_role differ"):
+        with pytest.raises(HostsError, match="but their cloudtrail_kms_assume_role differ"):
             refuse_disagreement([one, entered])

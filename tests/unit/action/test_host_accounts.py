@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._members import (
-    Member,
-    MembersError,
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._host_accounts import (
+    HostAccount,
+    HostsError,
     are_swept,
     by_use,
+    host_account,
     host_failures,
-    member,
     with_names,
 )
 from tests.unit.action.audits import account, audit
@@ -28,7 +28,7 @@ def role(account_id: str, name: str = "Audit", **others: Any) -> dict[str, Any]:
     return {"role_arn": f"arn:aws:iam::{account_id}:role/{name}", **others}
 
 
-def host(account_id: str, state: str = "ACTIVE", **others: Any) -> Member:
+def host(account_id: str, state: str = "ACTIVE", **others: Any) -> HostAccount:
     """The host of an account, as the inventory plugin describes it."""
     variables = {
         "cloudtrail_kms_account": {
@@ -40,7 +40,7 @@ def host(account_id: str, state: str = "ACTIVE", **others: Any) -> Member:
         "cloudtrail_kms_assume_role": role(account_id),
         **others,
     }
-    return member(account_id, variables)
+    return host_account(account_id, variables)
 
 
 def test_a_state_is_believed_only_beside_the_arn_that_was_read_with_it() -> None:
@@ -49,31 +49,31 @@ def test_a_state_is_believed_only_beside_the_arn_that_was_read_with_it() -> None
     assert host(ONE, cloudtrail_kms_account={**closed, "arn": f"arn:aws:organizations::{TWO}:account/o-1/{TWO}"}).active
     assert not host(ONE, "CLOSED").active
     strangers = {"aws_account_id": TWO, "aws_account_state": "CLOSED", "cloudtrail_kms_assume_role": role(ONE)}
-    assert member("mine", strangers) == Member(host="mine", role=role(ONE))
+    assert host_account("mine", strangers) == HostAccount(host="mine", role=role(ONE))
 
 
 @pytest.mark.parametrize(
     ("given", "entered"), [(None, "the account of the credentials"), (role(TWO), f"account {TWO}")]
 )
 def test_a_host_that_is_named_by_an_account_enters_that_one(given: Any, entered: str) -> None:
-    with pytest.raises(MembersError, match=f"host {ONE} is named by the id of an account, but {entered} would be"):
-        member(ONE, {"cloudtrail_kms_assume_role": given})
-    assert member(ONE, {"cloudtrail_kms_assume_role": role(ONE)}).account_id == ONE
+    with pytest.raises(HostsError, match=f"host {ONE} is named by the id of an account, but {entered} would be"):
+        host_account(ONE, {"cloudtrail_kms_assume_role": given})
+    assert host_account(ONE, {"cloudtrail_kms_assume_role": role(ONE)}).account_id == ONE
 
 
 @pytest.mark.parametrize("given", ["111111111111", [], {}, {"name": "x"}])
 def test_what_is_no_account_is_refused(given: Any) -> None:
-    with pytest.raises(MembersError, match=r"cloudtrail_kms_account of the host 1+ is .*, not a dictionary with"):
+    with pytest.raises(HostsError, match=r"cloudtrail_kms_account of the host 1+ is .*, not a dictionary with"):
         host(ONE, cloudtrail_kms_account=given)
 
 
-LOCALHOST = member("localhost", {"inventory_hostname": "localhost"})
+LOCALHOST = host_account("localhost", {"inventory_hostname": "localhost"})
 
 
 def test_a_host_of_the_inventory() -> None:
     found = host(ONE, cloudtrail_kms_assume_role=role(ONE, "path/Audit", external_id="audit-2026"))
     assert (found.account_id, found.partition, found.name, found.active) == (ONE, "aws", "name-1", True)
-    assert found.entrance == {"role_name": "path/Audit", "external_id": "audit-2026"}
+    assert found.role_options == {"role_name": "path/Audit", "external_id": "audit-2026"}
 
 
 def test_a_host_of_another_partition() -> None:
@@ -87,7 +87,7 @@ def test_localhost_is_the_account_of_the_credentials() -> None:
 
 @pytest.mark.parametrize("given", [None, role(TWO), {"role_arn": "nonsense"}])
 def test_an_account_id_and_a_role_elsewhere_contradict_each_other(given: Any) -> None:
-    with pytest.raises(MembersError, match=f"stands for account {ONE}, but .* names no role there"):
+    with pytest.raises(HostsError, match=f"stands for account {ONE}, but .* names no role there"):
         host(ONE, cloudtrail_kms_assume_role=given)
 
 
@@ -97,32 +97,32 @@ def test_only_a_state_that_accounts_have_excuses_one(state: str, asked: bool) ->
 
 
 def test_an_account_that_one_of_its_hosts_has_in_use_is_asked() -> None:
-    for members in ([host(ONE), host(ONE, "SUSPENDED")], [host(ONE, "SUSPENDED"), host(ONE)]):
-        active, unused = by_use(members)
+    for hosts in ([host(ONE), host(ONE, "SUSPENDED")], [host(ONE, "SUSPENDED"), host(ONE)]):
+        active, unused = by_use(hosts)
         assert ([each.account_id for each in active], unused) == ([ONE], [])
 
 
 @pytest.mark.parametrize(
-    ("members", "swept"),
+    ("hosts", "swept"),
     [
         ([host(ONE)], True),
         ([host(ONE), host(TWO)], True),
-        ([member("a", {"cloudtrail_kms_assume_role": role(ONE)})], False),
-        ([LOCALHOST, member("a", {})], True),
+        ([host_account("a", {"cloudtrail_kms_assume_role": role(ONE)})], False),
+        ([LOCALHOST, host_account("a", {})], True),
     ],
 )
-def test_what_is_swept(members: list[Member], swept: bool) -> None:
-    assert are_swept(members) is swept
+def test_what_is_swept(hosts: list[HostAccount], swept: bool) -> None:
+    assert are_swept(hosts) is swept
 
 
 def test_accounts_in_use_come_each_once() -> None:
-    members = [
+    hosts = [
         host(TWO),
         host(ONE),
         host(THREE, "SUSPENDED"),
-        member("again", {"cloudtrail_kms_assume_role": role(ONE)}),
+        host_account("again", {"cloudtrail_kms_assume_role": role(ONE)}),
     ]
-    active, unused = by_use(members)
+    active, unused = by_use(hosts)
     assert ([each.account_id for each in active], [each.account_id for each in unused]) == ([TWO, ONE], [THREE])
 
 
@@ -148,7 +148,7 @@ def test_each_host_of_a_sweep_is_judged_by_its_account() -> None:
 
 
 def test_no_host_passes_whose_account_is_missing() -> None:
-    with pytest.raises(MembersError, match=f"does not hold the account of the host {THREE}"):
+    with pytest.raises(HostsError, match=f"does not hold the account of the host {THREE}"):
         host_failures([host(ONE), host(THREE)], rows("compliant", "compliant"), {})
 
 

@@ -22,12 +22,12 @@ _TOLD = 5
 _ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(.+)")
 
 
-class MembersError(ValueError):
+class HostsError(ValueError):
     """Hosts that cannot be read in one sweep; the message names them, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member:
+class HostAccount:
     """A host and its account.
 
     `role` is the host's `cloudtrail_kms_assume_role`, `named` that it has an account id, `options` are those of the run
@@ -52,15 +52,15 @@ class Member:
         return self._part(1) or "aws"
 
     @property
-    def entrance(self) -> dict[str, Any]:
+    def role_options(self) -> dict[str, Any]:
         """How the account is entered in a sweep: the role by its name, which most accounts have alike."""
         others = {name: value for name, value in self.role.items() if name != "role_arn" and value is not None}
         return {"role_name": self._part(3), **others}
 
     @property
-    def wanted(self) -> dict[str, Any]:
+    def account_options(self) -> dict[str, Any]:
         """The options that the account has of its own in a sweep."""
-        return {**self.options, "assume_role": self.entrance}
+        return {**self.options, "assume_role": self.role_options}
 
     @property
     def active(self) -> bool:
@@ -83,24 +83,24 @@ def is_plain(said: Mapping[str, Any]) -> bool:
     return isinstance(role, Mapping) and all(isinstance(value, str) for value in role.values())
 
 
-def member(host: str, variables: Mapping[str, Any]) -> Member:
-    """Return what a host's variables say of its account. Raises MembersError where they contradict themselves.
+def host_account(host: str, variables: Mapping[str, Any]) -> HostAccount:
+    """Return what a host's variables say of its account. Raises HostsError where they contradict themselves.
 
     The state is believed only beside the ARN that the organization gave the account: the inventory plugin reads both
     together, and an account that is not in use is not audited.
     """
     account: Any = variables.get(ACCOUNT)
     if account is None:
-        found = Member(host=host, role=variables.get(ROLE) or {})
+        found = HostAccount(host=host, role=variables.get(ROLE) or {})
         _refuse_another_name(found)
         return found
     if not isinstance(account, Mapping) or "id" not in account:
-        raise MembersError(
+        raise HostsError(
             f"{ACCOUNT} of the host {host} is {account!r}, not a dictionary with the id of its account. The inventory "
             "plugin aws_baseline.cloudtrail.aws_accounts sets it; remove yours."
         )
     is_read = str(account.get("arn")).endswith(f"/{account['id']}")
-    found = Member(
+    found = HostAccount(
         host=host,
         role=variables.get(ROLE) or {},
         name=account.get("name"),
@@ -108,52 +108,52 @@ def member(host: str, variables: Mapping[str, Any]) -> Member:
         named=True,
     )
     if found.account_id != str(account["id"]):
-        raise MembersError(
+        raise HostsError(
             f"The host {host} stands for account {account['id']}, but {ROLE} names no role there. Give role_name in "
             f"the file of the inventory, or set {ROLE} for the host."
         )
     return found
 
 
-def _refuse_another_name(host: Member) -> None:
-    """Raise MembersError for a host that is named by an account's id and enters another account, or nobody knows which.
+def _refuse_another_name(host: HostAccount) -> None:
+    """Raise HostsError for a host that is named by an account's id and enters another account, or nobody knows which.
 
     A role that was forgotten, or null, would change the account of the credentials under the name of another one.
     """
     if ACCOUNT_ID.fullmatch(host.host) and host.account_id != host.host:
         entered = f"account {host.account_id}" if host.account_id else "the account of the credentials"
-        raise MembersError(
+        raise HostsError(
             f"The host {host.host} is named by the id of an account, but {entered} would be entered: {ROLE} names no "
             f"role of account {host.host}. Set it for the host, or name the host otherwise."
         )
 
 
-def by_use(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """Return the members that stand for accounts in use, and those that do not, each account once.
+def by_use(hosts: Iterable[HostAccount]) -> tuple[list[HostAccount], list[HostAccount]]:
+    """Return the hosts that stand for accounts in use, and those that do not, each account once.
 
     An account that one of its hosts has in use is in use.
     """
-    accounts = {each.account_id: each for each in sorted(members, key=lambda each: each.active)}
+    accounts = {each.account_id: each for each in sorted(hosts, key=lambda each: each.active)}
     active = [each for each in accounts.values() if each.active]
     return active, [each for each in accounts.values() if not each.active]
 
 
-def are_swept(members: Sequence[Member]) -> bool:
+def are_swept(hosts: Sequence[HostAccount]) -> bool:
     """Whether the accounts are read by their ids; one host without an id is the account of the credentials, or role."""
-    return len(members) > 1 or members[0].named
+    return len(hosts) > 1 or hosts[0].named
 
 
 def refuse_strategy(strategy: str) -> None:
-    """Raise MembersError where a play's strategy runs for each host what is one run for all."""
+    """Raise HostsError where a play's strategy runs for each host what is one run for all."""
     if strategy.rpartition(".")[2] in _HOST_BY_HOST:
-        raise MembersError(
+        raise HostsError(
             f"One run reads the accounts of all hosts, but the strategy {strategy} of the play starts it once for "
             "each. Take the strategy out of the play, or set linear."
         )
 
 
-def refuse_slice(options: Mapping[str, Any], members: Iterable[Member], variables: Mapping[str, Any]) -> None:
-    """Raise MembersError where a slice of a job of AWX would write a key that its other slices write at the same time.
+def refuse_slice(options: Mapping[str, Any], hosts: Iterable[HostAccount], variables: Mapping[str, Any]) -> None:
+    """Raise HostsError where a slice of a job of AWX would write a key that its other slices write at the same time.
 
     AWX tells no job that it is a slice. It makes of a sliced template a workflow of the template's own name
     (JobTemplate.create_unified_job), and tells each job the names of both (AWX user guide, "Extra Variables").
@@ -161,28 +161,28 @@ def refuse_slice(options: Mapping[str, Any], members: Iterable[Member], variable
     template = variables.get("awx_job_template_name")
     if template is None or variables.get("awx_workflow_job_name") != template:
         return
-    keys = [options.get("key"), *(each.options.get("key") for each in members)]
+    keys = [options.get("key"), *(each.options.get("key") for each in hosts)]
     if options.get("key_assume_role") or any((key or {}).get("account") for key in keys):
-        raise MembersError(
+        raise HostsError(
             f"This job is a slice of the job template {template}: its other slices would write the key that their "
             "accounts share at the same time. Set the template's job slicing to 1. If the job is no slice, give its "
             "workflow another name than the template."
         )
 
 
-def host_failures(members: Sequence[Member], audit: Mapping[str, Any], failing: Mapping[str, str]) -> dict[str, str]:
+def host_failures(hosts: Sequence[HostAccount], audit: Mapping[str, Any], failing: Mapping[str, str]) -> dict[str, str]:
     """Return why each host fails, an empty text where it does not. `failing` says so of accounts, by their ids.
 
-    A host of a sweep is judged by its own account, every other by all of the audit. Raises MembersError where an
+    A host of a sweep is judged by its own account, every other by all of the audit. Raises HostsError where an
     account is not in the audit: it must not pass unseen.
     """
-    if not members or not are_swept(members):
-        return {each.host: _in_short(audit, failing) for each in members}
+    if not hosts or not are_swept(hosts):
+        return {each.host: _in_short(audit, failing) for each in hosts}
     found = {row["account_id"] for row in audit["accounts"]}
-    missing = [each.host for each in members if each.account_id not in found]
+    missing = [each.host for each in hosts if each.account_id not in found]
     if missing:
-        raise MembersError(f"The audit does not hold the account of the host {', '.join(missing)}.")
-    return {each.host: failing.get(str(each.account_id), "") for each in members}
+        raise HostsError(f"The audit does not hold the account of the host {', '.join(missing)}.")
+    return {each.host: failing.get(str(each.account_id), "") for each in hosts}
 
 
 def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
@@ -193,9 +193,9 @@ def _in_short(audit: Mapping[str, Any], failing: Mapping[str, str]) -> str:
     return f"{len(failing)} of {len(audit['accounts'])} accounts fail: {counted}. The table and the reports name each."
 
 
-def with_names(audit: Mapping[str, Any] | None, members: Iterable[Member]) -> None:
+def with_names(audit: Mapping[str, Any] | None, hosts: Iterable[HostAccount]) -> None:
     """Give the accounts of an audit the names that the inventory has for them."""
-    names = {each.account_id: each.name for each in members if each.name}
+    names = {each.account_id: each.name for each in hosts if each.name}
     for row in cast("list[dict[str, Any]]", (audit or {}).get("accounts", [])):
         if row["account_id"] in names:
             row["account_name"] = names[row["account_id"]]
