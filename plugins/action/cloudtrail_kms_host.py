@@ -51,8 +51,8 @@ class ActionModule(ActionBase):
                 return {**result, "changed": False, "options": options(variables, self._templar, names)}
             if len(variables["ansible_play_batch"]) > 1:
                 refuse_strategy(self._task.get_play().strategy)
-            given = from_variables(self._task.args, variables, self._templar)
-            request = read_request(self, given, variables, self._templar)
+            arguments = from_variables(self._task.args, variables, self._templar)
+            request = read_request(self, arguments, variables, self._templar)
             host = str(variables["inventory_hostname"])
             request.host_account(host)  # which refuses what contradicts itself
         except (AnsibleTemplateError, HostsError, VariablesError) as error:

@@ -22,7 +22,7 @@ from ..plugin_utils._hosts import (
     failing_accounts,
     from_variables,
     leave,
-    own_options,
+    options_of_run,
     parts_of_hosts,
 )
 from ..plugin_utils._reports import (
@@ -57,27 +57,29 @@ class ActionModule(ActionBase):
 
     def _join(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         arguments = from_variables({**self._task.args, "mode": JOIN}, variables, self._templar)
-        own = own_options(arguments, [JOIN])
-        refuse_one_place(own, {})
-        with reserved(places(own, variables), [], str(self._task.get_play()._uuid)) as keep:
-            audit = joined_reports(own["audits"], now := datetime.now(timezone.utc))
+        run_options = options_of_run(arguments, [JOIN])
+        refuse_one_place(run_options, {})
+        with reserved(places(run_options, variables), [], str(self._task.get_play()._uuid)) as keep:
+            audit = joined_reports(run_options["audits"], now := datetime.now(timezone.utc))
             if old := age(audit, now):
                 display.warning(old)
-            result = self._tell(own, audit, variables)
+            result = self._tell(run_options, audit, variables)
             if result.get("reports"):
                 keep()
         return result
 
-    def _tell(self, own: Mapping[str, Any], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _tell(
+        self, run_options: Mapping[str, Any], audit: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
         screen = Screen(no_log=self._task.no_log)
         screen.show(partial(render, audit))
-        failing = failing_accounts(own, audit)
+        failing = failing_accounts(run_options, audit)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
-        result |= publish(own, audit, variables, self._connection)
-        for folder in folders(own, variables)[1:]:
+        result |= publish(run_options, audit, variables, self._connection)
+        for folder in folders(run_options, variables)[1:]:
             screen.say(f"Reports   {folder}/")
         return result

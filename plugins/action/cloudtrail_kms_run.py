@@ -31,7 +31,7 @@ from ..plugin_utils._hosts import (
     last_read,
     module_options,
     options_of_module,
-    own_options,
+    options_of_run,
     passed,
     refuse_slice,
     reported_on,
@@ -62,23 +62,23 @@ class ActionModule(ActionBase):
 
     def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
         arguments = from_variables(self._task.args, variables, self._templar)
-        own = own_options(arguments)
-        options = module_options(arguments, own["mode"], new_bucket=own["new_bucket"])
-        refuse_one_place(own, options)
-        hosts = accounts_of_run(self, own, arguments, variables)
-        writes = own["mode"] == "enforce"
+        run_options = options_of_run(arguments)
+        options = module_options(arguments, run_options["mode"], new_bucket=run_options["new_bucket"])
+        refuse_one_place(run_options, options)
+        hosts = accounts_of_run(self, run_options, arguments, variables)
+        writes = run_options["mode"] == "enforce"
         if writes:
             refuse_slice(options, hosts, variables)
         with ExitStack() as stack:
             interrupted = stack.enter_context(shielded(needed=writes and self._connection.transport == "local"))
             screen = Screen(no_log=self._task.no_log, is_closed=interrupted)
             accounts = reported_on(hosts, options, self._task.environment, variables)
-            keep = stack.enter_context(reserved(places(own, variables), accounts, self._play))
-            result = self._outcome(own, hosts, options, variables, screen)
+            keep = stack.enter_context(reserved(places(run_options, variables), accounts, self._play))
+            result = self._outcome(run_options, hosts, options, variables, screen)
             if result.get("reports"):
                 keep()
-        if own["hosts"] and not result.get("failed"):
-            unmark(passed(own, variables), [each.host for each in hosts])
+        if run_options["hosts"] and not result.get("failed"):
+            unmark(passed(run_options, variables), [each.host for each in hosts])
         return result
 
     @property
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
 
     def _outcome(
         self,
-        own: Mapping[str, Any],
+        run_options: Mapping[str, Any],
         hosts: list[HostAccount],
         options: dict[str, Any],
         variables: dict[str, Any],
@@ -97,7 +97,7 @@ class ActionModule(ActionBase):
 
         Where a report cannot be written, the changes and their backup are returned all the same.
         """
-        result = self._run_module(own, hosts, options, variables, screen)
+        result = self._run_module(run_options, hosts, options, variables, screen)
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result
@@ -107,10 +107,10 @@ class ActionModule(ActionBase):
         screen.show(partial(render, audit) if audit else partial(render_enforcement, result))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
-        registered |= judge(own, hosts or [_alone(variables)], present, result)
+        registered |= judge(run_options, hosts or [_alone(variables)], present, result)
         backup = result.get("backup_path")
-        registered |= publish(own, present, variables, self._connection, play=self._play, backup=backup)
-        for folder in folders(own, variables)[1:]:
+        registered |= publish(run_options, present, variables, self._connection, play=self._play, backup=backup)
+        for folder in folders(run_options, variables)[1:]:
             screen.say(f"Reports   {folder}/")
         if not audit:
             screen.say("")
@@ -119,7 +119,7 @@ class ActionModule(ActionBase):
 
     def _run_module(
         self,
-        own: Mapping[str, Any],
+        run_options: Mapping[str, Any],
         hosts: list[HostAccount],
         options: dict[str, Any],
         variables: dict[str, Any],
@@ -129,15 +129,15 @@ class ActionModule(ActionBase):
         active, unused = by_use(hosts)
         if hosts and not active:
             return audit_of_unused(hosts, unused)
-        asked = options_of_module(self, own["mode"], hosts, options, variables)
+        asked = options_of_module(self, run_options["mode"], hosts, options, variables)
         # Ansible looks for what the module imports: collecting garbage meanwhile would go through all that this
         # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
         gc.freeze()
         with ExitStack() as stack:
-            if own["mode"] == "audit" and "accounts" in asked and self._connection.transport == "local":
+            if run_options["mode"] == "audit" and "accounts" in asked and self._connection.transport == "local":
                 aside = f" ({len(unused)} not active, not read)" if unused else ""
                 asked |= stack.enter_context(progress(lambda line: screen.say(f"{line}{aside}")))
-            module = f"aws_baseline.cloudtrail.{MODULES[own['mode']]}"
+            module = f"aws_baseline.cloudtrail.{MODULES[run_options['mode']]}"
             return complete(self._execute_module(module, asked, task_vars=variables), hosts, unused)
 
 

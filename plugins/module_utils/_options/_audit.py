@@ -104,7 +104,7 @@ def _account_scope(params: Mapping[str, Any]) -> AccountScope:
         check("regions", region, REGION, "a region name such as eu-central-1")
     return AccountScope(
         account_id="",
-        role=_member_role(params["assume_role"] or {}) or _role(params, "assume_role"),
+        role=_named_role(params["assume_role"] or {}) or _role(params, "assume_role"),
         regions=tuple(dict.fromkeys(params["regions"] or ())),
         trails=tuple(params["trails"] or ()),
         key_tags=any(key.startswith(TAG) for key in params["approved_keys"] or ()),
@@ -196,61 +196,61 @@ def _check_ids(option: str, account_ids: Sequence[str]) -> None:
 
 def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str], placed: Mapping[str, int]) -> None:
     """Raise ArgumentError for an entry whose accounts are not those of the run, or not its alone."""
-    option, given = f"account_options[{number}].accounts", entry["accounts"]
-    if not given:
+    option, account_ids = f"account_options[{number}].accounts", entry["accounts"]
+    if not account_ids:
         raise ArgumentError(f"Option {option}: the list is empty. Name the accounts that the entry is for.")
-    _check_ids(option, given)
+    _check_ids(option, account_ids)
     said = {name for name, value in entry.items() if name != "accounts" and value is not None}
     # An account that is not read may own a trail that others inherit.
     judges_alone = bool(said) and said <= {*JUDGING}
-    for account_id in given:
+    for account_id in account_ids:
         if account_id not in accounts and not judges_alone:
             raise ArgumentError(f"Option {option}: {account_id!r} is not in accounts. Add it there, or leave it out.")
         if account_id in placed:
             other = f"account_options[{placed[account_id]}]"
             raise ArgumentError(f"Option {option}: {account_id!r} is in {other} too. Put all of it in one entry.")
     arn = (entry["assume_role"] or {}).get("role_arn")
-    if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != given:
+    if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != account_ids:
         raise ArgumentError(
-            f"Option account_options[{number}].assume_role.role_arn ({named(given)}): {arn!r} opens account "
+            f"Option account_options[{number}].assume_role.role_arn ({named(account_ids)}): {arn!r} opens account "
             f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several."
         )
 
 
 def _check_run_role(params: Mapping[str, Any]) -> None:
     """Raise ArgumentError where the role of the run does not fit the accounts."""
-    given, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
-    if sweeps and given.get("role_arn"):
+    role, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
+    if sweeps and role.get("role_arn"):
         raise ArgumentError(
             "Option assume_role.role_arn: it opens one account; for accounts give role_name, or the role of each in "
             "account_options."
         )
-    if given.get("role_name") and not sweeps:
+    if role.get("role_name") and not sweeps:
         raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
 
 
-def _member_role(given: Mapping[str, Any]) -> NamedRole | None:
+def _named_role(role: Mapping[str, Any]) -> NamedRole | None:
     """The role of a name that accounts of a sweep have."""
-    if not given.get("role_name"):
+    if not role.get("role_name"):
         return None
-    check("assume_role.role_name", given["role_name"], _ROLE_NAME, "a role name")
-    _check_session("assume_role", given)
-    return NamedRole(given["role_name"], given["external_id"], given["session_name"])
+    check("assume_role.role_name", role["role_name"], _ROLE_NAME, "a role name")
+    _check_session("assume_role", role)
+    return NamedRole(role["role_name"], role["external_id"], role["session_name"])
 
 
 def _role(params: Mapping[str, Any], option: str) -> Role | None:
-    given = params[option]
-    if not given or given.get("role_name"):
+    role = params[option]
+    if not role or role.get("role_name"):
         return None
-    check(f"{option}.role_arn", given["role_arn"], _ROLE_ARN, "a role ARN")
-    _check_session(option, given)
-    return Role(given["role_arn"], given["external_id"], given["session_name"])
+    check(f"{option}.role_arn", role["role_arn"], _ROLE_ARN, "a role ARN")
+    _check_session(option, role)
+    return Role(role["role_arn"], role["external_id"], role["session_name"])
 
 
-def _check_session(option: str, given: Mapping[str, Any]) -> None:
-    check(f"{option}.session_name", given["session_name"], _SESSION_NAME, "a session name")
-    if given["external_id"] is not None:
-        check(f"{option}.external_id", given["external_id"], _EXTERNAL_ID, "an external id")
+def _check_session(option: str, role: Mapping[str, Any]) -> None:
+    check(f"{option}.session_name", role["session_name"], _SESSION_NAME, "a session name")
+    if role["external_id"] is not None:
+        check(f"{option}.external_id", role["external_id"], _EXTERNAL_ID, "an external id")
 
 
 def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,8 +150,8 @@ def _refuse_aws_s_own(key_id: str) -> None:
         )
 
 
-def _trail_request(given: Mapping[str, Any]) -> TrailRequest:
-    fields = {name: value for name, value in given.items() if value is not None}
+def _trail_request(options: Mapping[str, Any]) -> TrailRequest:
+    fields = {name: value for name, value in options.items() if value is not None}
     # The home region is that of the connection, where none is given.
     requested = TrailRequest(**{"home_region": "", **fields})
     check("create_trail.name", requested.name, TRAIL_NAME, "a trail name")
@@ -191,10 +191,10 @@ def max_failures(params: Mapping[str, Any]) -> int:
     return between(params, "max_failures", MOST_ACCOUNTS)
 
 
-def _key_request(given: Mapping[str, Any]) -> KeyRequest:
-    fields = {name: value for name, value in given.items() if value is not None and name != "account"}
-    if given.get("account") is not None:
-        check("key.account", given["account"], ACCOUNT_ID, "an account id of 12 digits, in quotes")
+def _key_request(options: Mapping[str, Any]) -> KeyRequest:
+    fields = {name: value for name, value in options.items() if value is not None and name != "account"}
+    if options.get("account") is not None:
+        check("key.account", options["account"], ACCOUNT_ID, "an account id of 12 digits, in quotes")
     requested = KeyRequest(**{**fields, "administrators": tuple(fields.get("administrators", ()))})
     check(
         "key.alias",

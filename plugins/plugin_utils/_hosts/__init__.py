@@ -24,7 +24,7 @@ from ._run_options import (
     MODULES,
     from_variables,
     module_options,
-    own_options,
+    options_of_run,
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
@@ -56,7 +56,7 @@ __all__ = [
     "module_options",
     "options",
     "options_of_module",
-    "own_options",
+    "options_of_run",
     "part_of",
     "parts_of_hosts",
     "passed",

@@ -33,16 +33,15 @@ _NEXT_STEP = (
 
 
 def judge(
-    own: Mapping[str, Any], hosts: Sequence[HostAccount], audit: Mapping[str, Any], result: Mapping[str, Any]
+    run_options: Mapping[str, Any], hosts: Sequence[HostAccount], audit: Mapping[str, Any], result: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
-    `own` are the options of the run, `audit` says how the accounts are, `result` is that of the module: an enforcement
-    is judged by how it leaves them.
+    `audit` says how the accounts are, `result` is that of the module: an enforcement is judged by how it leaves them.
     """
     enforcement = result if "before" in result else None
     judged = judged_audit(result) if enforcement else audit
-    failing = failing_accounts(own, judged, enforcement)
+    failing = failing_accounts(run_options, judged, enforcement)
     return {
         "summary": audit["summary"],
         "failing": len(failing),
@@ -52,19 +51,19 @@ def judge(
 
 
 def failing_accounts(
-    own: Mapping[str, Any], audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None = None
+    run_options: Mapping[str, Any], audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
-    """Return, by account id, the message that the host of a failing account ends with; `own` are the run's options.
+    """Return, by account id, the message that the host of a failing account ends with.
 
     `audit` is what accounts are judged by, `enforcement` what has led to it.
     """
-    told, would = (reasons(enforcement), _is_planned(enforcement)) if enforcement else ({}, False)
-    found = failures(audit, own["fail_on"], told, would=would)
-    if own["require_organization_trail"]:
-        found = joined(found, without_organization_trail(audit))
-    if enforcement and own["fail_on_drift"]:
-        found = joined(found, drifted(enforcement, own["fail_on"]))
-    return found
+    refused, would = (reasons(enforcement), _is_planned(enforcement)) if enforcement else ({}, False)
+    failing = failures(audit, run_options["fail_on"], refused, would=would)
+    if run_options["require_organization_trail"]:
+        failing = joined(failing, without_organization_trail(audit))
+    if enforcement and run_options["fail_on_drift"]:
+        failing = joined(failing, drifted(enforcement, run_options["fail_on"]))
+    return failing
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -105,15 +104,15 @@ def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:
 
 
 def parts_of_hosts(
-    hosts: Sequence[HostAccount], audit: Mapping[str, Any], failing: Mapping[str, str], told: Mapping[str, Any]
+    hosts: Sequence[HostAccount], audit: Mapping[str, Any], failing: Mapping[str, str], result: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Return, by host, what it is to be told: the reason why it fails, its verdicts, whether it changed, and the diff.
 
-    `told` is the result of an enforcement. `failing` says of accounts, by their ids, why they fail.
+    `result` is that of the module. `failing` says of accounts, by their ids, why they fail.
     """
     verdicts = {row["account_id"]: row["verdict"] for row in audit["accounts"]}
     why = host_failures(hosts, audit, failing)
-    changes = _changes_of_hosts(hosts, told)
+    changes = _changes_of_hosts(hosts, result)
     return {
         each.host: {
             "reason": why[each.host],
@@ -124,15 +123,15 @@ def parts_of_hosts(
     }
 
 
-def _changes_of_hosts(hosts: Sequence[HostAccount], told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Whether the account of each host is changed, and the diff of that.
 
     A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
     """
     by_account = {str(each.account_id): each.host for each in reversed(hosts)}
     found: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
-    changes = [change for change in told.get("changes", ()) if change["status"] in _CHANGED]
-    for change, diff in zip(changes, told.get("diff", ()), strict=True):
+    changes = [change for change in result.get("changes", ()) if change["status"] in _CHANGED]
+    for change, diff in zip(changes, result.get("diff", ()), strict=True):
         of_host = found[by_account.get(change["account_id"], hosts[0].host)]
         of_host["changed"] = True
         of_host["diff"].append(diff)
@@ -176,7 +175,7 @@ def failures(
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
     verb = "would be" if would else "is"
     by_verdict = {each["account_id"]: f"{printable(_account_sentence(each, verb))} {_NEXT_STEP}" for each in failing}
-    return {**by_verdict, **{account: "\n".join(map(printable, told)) for account, told in reasons.items()}}
+    return {**by_verdict, **{account: "\n".join(map(printable, messages)) for account, messages in reasons.items()}}
 
 
 def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:

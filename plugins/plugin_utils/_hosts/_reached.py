@@ -16,22 +16,22 @@ from ._request import Request, read_request, refuse_another_task, refuse_differe
 
 
 def accounts_of_run(
-    action: Any, own: Mapping[str, Any], given: Mapping[str, Any], variables: Mapping[str, Any]
+    action: Any, run_options: Mapping[str, Any], arguments: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> list[HostAccount]:
     """Return the accounts that a run is about, with their options. Raises HostsError where one run cannot serve them.
 
-    `own` are the options of the run, `given` all of the task with those of the variables of the role. Without these
-    the run is about the account of the task's own options, which is no host's: then there is none.
+    `arguments` are all options of the task with those of the variables of the role. Without these the run is about the
+    account of the task's own options, which is no host's: then there is none.
     """
-    if own["hosts"] and not own["variables"]:
+    if run_options["hosts"] and not run_options["variables"]:
         raise HostsError("Option hosts: each host has options of its own, so give variables as well.")
-    if not own["variables"]:
+    if not run_options["variables"]:
         return []
     host = str(variables["inventory_hostname"])
-    request = read_request(action, given, variables, action._templar)
-    if not own["hosts"]:
+    request = read_request(action, arguments, variables, action._templar)
+    if not run_options["hosts"]:
         return [request.host_account(host)]
-    requests = marked(passed(own, variables), variables["ansible_play_batch"])
+    requests = marked(passed(run_options, variables), variables["ansible_play_batch"])
     _refuse_each_host_for_itself(action, host, requests)
     refuse_difference(requests)
     refuse_another_task(host, request, requests[host])
@@ -40,13 +40,13 @@ def accounts_of_run(
     return hosts
 
 
-def passed(own: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+def passed(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return the pass in which the hosts of a run are marked. Raises HostsError where this host was not."""
-    registered = variables.get(own["hosts"])
+    registered = variables.get(run_options["hosts"])
     found = registered.get("pass") if isinstance(registered, Mapping) else None
     if not found:
         raise HostsError(
-            f"Option hosts: {own['hosts']} holds no result of cloudtrail_kms_host on the host "
+            f"Option hosts: {run_options['hosts']} holds no result of cloudtrail_kms_host on the host "
             f"{variables['inventory_hostname']}. Let a task of cloudtrail_kms_host, without run_once, go before this "
             "one, and name the variable that it registers: the run is about the hosts that reach that task."
         )

@@ -42,22 +42,22 @@ class Request:
         return replace(host_account(host, self.said), options=self.options)
 
 
-def read_request(action: Any, given: Mapping[str, Any], variables: Mapping[str, Any], templar: Any) -> Request:
+def read_request(action: Any, arguments: Mapping[str, Any], variables: Mapping[str, Any], templar: Any) -> Request:
     """Return the request of the host for which Ansible runs a task.
 
-    `action` is the task's action, `given` are its options with those of the variables of the role. Raises
+    `action` is the task's action, `arguments` are its options with those of the variables of the role. Raises
     VariablesError for a variable that cannot be meant.
     """
-    mode = "enforce" if given["mode"] == "restore" else given["mode"]
-    own = of_hosts(given, mode)
-    asked = module_options(given, mode, new_bucket=given.get("new_bucket"))
+    mode = "enforce" if arguments["mode"] == "restore" else arguments["mode"]
+    of_host = of_hosts(arguments, mode)
+    of_module = module_options(arguments, mode, new_bucket=arguments.get("new_bucket"))
     aside = {*of_accounts(mode), *OF_THE_TASKS, "assume_role"}
-    of_the_run = {_name(name): value for name, value in given.items() if name not in aside}
+    of_the_run = {_name(name): value for name, value in arguments.items() if name not in aside}
     of_the_run |= {"environment": action._task.environment or None}
     of_the_run |= _connection(action, variables, templar)
     return Request(
         said=_plain(said_of(variables, templar)),
-        options=_plain({name: value for name, value in asked.items() if name in own}),
+        options=_plain({name: value for name, value in of_module.items() if name in of_host}),
         of_the_run={name: _digest(value) for name, value in of_the_run.items() if value is not None},
     )
 

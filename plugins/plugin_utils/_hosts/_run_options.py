@@ -39,22 +39,22 @@ _TEMPLATE = re.compile(r"\{[{%#]")
 
 def variables_of(mode: str) -> frozenset[str]:
     """Return the options that a run of this mode takes from the variables of the role."""
-    own = frozenset(OF_A_RUN) - {"mode"}
-    of_modes = {"audit": own | AUDIT_OPTIONS, JOIN: own}
-    return of_modes.get(mode, own | AUDIT_OPTIONS | ENFORCE_OPTIONS & SPEC.keys())
+    of_run = frozenset(OF_A_RUN) - {"mode"}
+    of_modes = {"audit": of_run | AUDIT_OPTIONS, JOIN: of_run}
+    return of_modes.get(mode, of_run | AUDIT_OPTIONS | ENFORCE_OPTIONS & SPEC.keys())
 
 
-def from_variables(given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
+def from_variables(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
     """Return the options of a task; where it takes `variables` of the role, these go before its own.
 
     Only the mode is that of the task, where it has one: an entry point of the role is for one thing. Raises
     VariablesError for a variable that cannot be meant.
     """
-    if not given.get("variables"):
-        return {**given}
-    mode = given.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
+    if not arguments.get("variables"):
+        return {**arguments}
+    mode = arguments.get("mode") or options(task_vars, templar, ["mode"]).get("mode", "audit")
     refuse_unknown(task_vars)
-    return {**given, **options(task_vars, templar, variables_of(mode)), "mode": mode}
+    return {**arguments, **options(task_vars, templar, variables_of(mode)), "mode": mode}
 
 
 def of_accounts(mode: str) -> frozenset[str]:
@@ -63,65 +63,65 @@ def of_accounts(mode: str) -> frozenset[str]:
     return of_both - {"assume_role"}
 
 
-def own_options(given: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "restore")) -> dict[str, Any]:
+def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULES, "restore")) -> dict[str, Any]:
     """Return the options of the run itself, in one of these modes; the module checks the others.
 
     Raises AnsibleActionFail for what cannot be meant, and for a directory that takes no reports.
     """
     spec = {**OWN_OPTIONS, "mode": {**OWN_OPTIONS["mode"], "choices": [*modes]}}
-    checked = ArgumentSpecValidator(spec).validate({n: v for n, v in given.items() if n in spec})
+    checked = ArgumentSpecValidator(spec).validate({n: v for n, v in arguments.items() if n in spec})
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
-    own: dict[str, Any] = checked.validated_parameters
-    _refuse_templates(own)
+    run_options: dict[str, Any] = checked.validated_parameters
+    _refuse_templates(run_options)
     # From where ansible-playbook was called: tasks that take these later look elsewhere.
-    own["report_dir"] = own["report_dir"] and _from_here(own["report_dir"])
-    own["audits"] = [*map(_from_here, own["audits"])]
-    if own["mode"] == "restore":
-        if not given.get("restore"):
+    run_options["report_dir"] = run_options["report_dir"] and _from_here(run_options["report_dir"])
+    run_options["audits"] = [*map(_from_here, run_options["audits"])]
+    if run_options["mode"] == "restore":
+        if not arguments.get("restore"):
             raise AnsibleActionFail(
                 "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
             )
-        own["mode"] = "enforce"
-    if own["reports"] and own["report_bucket"] and not own["report_dir"]:
-        own["report_dir"] = passing_directory()
-    if own["reports"] and not own["report_dir"]:
-        raise AnsibleActionFail(f"No report_dir is given to write the {own['reports'][0]} report to.")
-    if own["reports"] and not os.access(own["report_dir"], os.W_OK | os.X_OK):
+        run_options["mode"] = "enforce"
+    if run_options["reports"] and run_options["report_bucket"] and not run_options["report_dir"]:
+        run_options["report_dir"] = passing_directory()
+    if run_options["reports"] and not run_options["report_dir"]:
+        raise AnsibleActionFail(f"No report_dir is given to write the {run_options['reports'][0]} report to.")
+    if run_options["reports"] and not os.access(run_options["report_dir"], os.W_OK | os.X_OK):
         # Found out now, not when all accounts have been read, or changed.
         raise AnsibleActionFail(
-            f"No report can be written to {own['report_dir']}. The directory must exist and be writable."
+            f"No report can be written to {run_options['report_dir']}. The directory must exist and be writable."
         )
-    return own
+    return run_options
 
 
-def _refuse_templates(own: Mapping[str, Any]) -> None:
+def _refuse_templates(run_options: Mapping[str, Any]) -> None:
     """Raise AnsibleActionFail for a place of reports that would be evaluated where the role hands it on.
 
     It leaves them as artifacts: set_stats of ansible-core before 2.19 evaluates them once more, and so do the later
     nodes of a workflow in AWX, whose variables they become. The name of an account may be part of one.
     """
     for name in ("report_dir", "report_bucket", "report_prefix"):
-        if own[name] and _TEMPLATE.search(own[name]):
+        if run_options[name] and _TEMPLATE.search(run_options[name]):
             raise AnsibleActionFail(
-                f"Option {name}: {own[name]!r} would be evaluated as a template where it is handed on. Give one "
-                "without {{, {% and {#; a name or tag of an account may have brought them."
+                f"Option {name}: {run_options[name]!r} would be evaluated as a template where it is handed on. Give "
+                "one without {{, {% and {#; a name or tag of an account may have brought them."
             )
 
 
-def of_hosts(given: Mapping[str, Any], mode: str) -> frozenset[str]:
+def of_hosts(arguments: Mapping[str, Any], mode: str) -> frozenset[str]:
     """Return the options that a run takes from the variables of each host for its account."""
-    return of_accounts(mode) - (NOT_RESTORED if given.get("restore") else frozenset())
+    return of_accounts(mode) - (NOT_RESTORED if arguments.get("restore") else frozenset())
 
 
-def module_options(given: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
+def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
     So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode == "audit" else OWN_OPTIONS.keys()
-    aside |= NOT_RESTORED if given.get("restore") else set()
-    kept = {name: value for name, value in given.items() if name not in aside}
+    aside |= NOT_RESTORED if arguments.get("restore") else set()
+    kept = {name: value for name, value in arguments.items() if name not in aside}
     if new_bucket is not None and "create_trail" in kept:
         kept["create_trail"] = {**kept["create_trail"], "new_bucket": new_bucket}
     if kept.get("backup_path"):

@@ -27,25 +27,25 @@ def passing_directory() -> str:
     return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)
 
 
-def refuse_one_place(own: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+def refuse_one_place(run_options: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     """Raise AnsibleActionFail where a report would replace a file that the run writes or reads, or the other way round.
 
-    `own` are the options of the run, `options` those of its module. A backup may have the name of no report beside the
-    reports, whether of a format that is asked for or not; letters of another case do not tell two files apart
-    everywhere. In a bucket it has the time at the end of its name.
+    `options` are those of the module. A backup may have the name of no report beside the reports, whether of a format
+    that is asked for or not; letters of another case do not tell two files apart everywhere. In a bucket it has the
+    time at the end of its name.
     """
-    if not own["report_dir"]:
+    if not run_options["report_dir"]:
         return
     names = {each.file_name for each in FORMATS.values()}
-    read = {"restore": options.get("restore") or [], "audits": own["audits"] or []}
+    read = {"restore": options.get("restore") or [], "audits": run_options["audits"] or []}
     for option, paths in {"backup_path": [options.get("backup_path") or ""], **read}.items():
         for path in [paths] if isinstance(paths, str) else paths:
             folder, name = os.path.split(os.path.abspath(path))
-            if name.lower() in names and os.path.realpath(folder) == os.path.realpath(own["report_dir"]):
+            if name.lower() in names and os.path.realpath(folder) == os.path.realpath(run_options["report_dir"]):
                 raise AnsibleActionFail(
-                    f"The file {path} of {option} and a report in {own['report_dir']} of report_dir would have one "
-                    f"name, and one would replace the other. Give cloudtrail_kms_{option} another name than those of "
-                    "reports, or cloudtrail_kms_report_dir another place."
+                    f"The file {path} of {option} and a report in {run_options['report_dir']} of report_dir would have "
+                    f"one name, and one would replace the other. Give cloudtrail_kms_{option} another name than those "
+                    "of reports, or cloudtrail_kms_report_dir another place."
                 )
 
 
@@ -62,17 +62,17 @@ def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]
 
 
 def uploads(
-    own: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any], connection: Any
+    run_options: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any], connection: Any
 ) -> dict[str, Any]:
     """Return which files are to go into the bucket, and where, for the tasks that put them there.
 
-    `own` are the options of the run. The reports are carried to who puts them there where that is not this machine, or
-    may be another user: only who runs ansible-playbook can enter the directory that they pass through.
+    The reports are carried to who puts them there where that is not this machine, or may be another user: only who runs
+    ansible-playbook can enter the directory that they pass through.
     """
-    if not files or not own["report_bucket"]:
+    if not files or not run_options["report_bucket"]:
         return {"uploads": []}
     return {
         "uploads": [*files],
         "carried": connection.transport != "local" or connection.become is not None,
-        "report_objects": report_objects(own["report_bucket"], own["report_prefix"], variables),
+        "report_objects": report_objects(run_options["report_bucket"], run_options["report_prefix"], variables),
     }

@@ -17,7 +17,7 @@ from ._reserved import added_up, folders
 
 
 def publish(
-    own: Mapping[str, Any],
+    run_options: Mapping[str, Any],
     audit: Mapping[str, Any],
     variables: Mapping[str, Any],
     connection: Any,
@@ -31,13 +31,13 @@ def publish(
     cannot be written, the run fails, and what it has changed and its backup are told all the same.
     """
     try:
-        return _publish(own, audit, variables, connection, play=play, backup=backup)
+        return _publish(run_options, audit, variables, connection, play=play, backup=backup)
     except ReportError as error:
         return {"failed": True, "msg": printable(str(error))}
 
 
 def _publish(
-    own: Mapping[str, Any],
+    run_options: Mapping[str, Any],
     audit: Mapping[str, Any],
     variables: Mapping[str, Any],
     connection: Any,
@@ -46,22 +46,22 @@ def _publish(
     backup: str | None,
 ) -> dict[str, Any]:
     more = [backup] if backup else []
-    if not own["reports"]:
-        return {"reports": [], "added_up": False, **uploads(own, more, variables, connection)}
-    folder, *in_bucket = folders(own, variables)
-    written, reports = _write(own, audit, play, folder, own["report_dir"])
+    if not run_options["reports"]:
+        return {"reports": [], "added_up": False, **uploads(run_options, more, variables, connection)}
+    folder, *in_bucket = folders(run_options, variables)
+    written, reports = _write(run_options, audit, play, folder, run_options["report_dir"])
     going = reports
     if in_bucket and written is not audit:
-        going = _write(own, audit, play, in_bucket[0], passing_directory())[1]
+        going = _write(run_options, audit, play, in_bucket[0], passing_directory())[1]
     return {
         "reports": reports,
         "added_up": written is not audit,
-        **uploads(own, [*going, *more], variables, connection),
+        **uploads(run_options, [*going, *more], variables, connection),
     }
 
 
 def _write(
-    own: Mapping[str, Any], audit: Mapping[str, Any], play: str, folder: str, directory: str
+    run_options: Mapping[str, Any], audit: Mapping[str, Any], play: str, folder: str, directory: str
 ) -> tuple[Mapping[str, Any], list[str]]:
     with added_up(folder, audit, play) as whole:
-        return whole, write_reports(whole, own["reports"], Path(directory), own["cis_version"])
+        return whole, write_reports(whole, run_options["reports"], Path(directory), run_options["cis_version"])

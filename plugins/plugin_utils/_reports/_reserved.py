@@ -28,23 +28,20 @@ class ReservedError(ValueError):
     """A report that would replace that of another account; the message names it, and what to do."""
 
 
-def folders(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return where a run puts its reports: a directory, and from there a folder of a bucket where one is named.
-
-    `own` are the options of the run.
-    """
-    if not own["reports"]:
+def folders(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return where a run puts its reports: a directory, and from there a folder of a bucket where one is named."""
+    if not run_options["reports"]:
         return []
-    found = [os.path.realpath(own["report_dir"])]
-    if own["report_bucket"]:
-        to = report_objects(own["report_bucket"], own["report_prefix"], variables)
+    found = [os.path.realpath(run_options["report_dir"])]
+    if run_options["report_bucket"]:
+        to = report_objects(run_options["report_bucket"], run_options["report_prefix"], variables)
         found.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
     return found
 
 
-def places(own: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+def places(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     """Return where a run puts its reports, each format by itself."""
-    return [f"{folder} ({report})" for folder in folders(own, variables) for report in own["reports"]]
+    return [f"{folder} ({report})" for folder in folders(run_options, variables) for report in run_options["reports"]]
 
 
 @contextmanager
