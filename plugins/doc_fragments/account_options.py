@@ -14,35 +14,36 @@ class ModuleDocFragment:
 options:
   account_options:
     description:
-      - What differs between O(accounts). Each entry names some of them, and says for these what takes the place of the
-        option of the same name. The two are never merged, and what an entry does not say, or where it says V(null), is
-        as the run says.
-      - An account is in one entry at most. A list that is empty says that there is none; for C(regions), C(trails) and
-        C(approved_keys) it is refused.
-      - A trail of an organization is judged by what the account is given that owns it. An entry for an account that is
-        not read may be there for that alone, with C(readers), C(approved_keys), C(rules) or C(exceptions) of it.
-        Without one, the trail is judged in each account by what that is given.
+      - Options for single O(accounts). For the accounts of an entry, its options replace the options of the same name;
+        the two are never merged. Options that the entry leaves out or sets to V(null) are those of the run.
+      - An account can be in only one entry. An empty list means none; C(regions), C(trails) and C(approved_keys) must
+        not be empty.
+      - An organization trail is judged by the options of the account that owns it. If that account is not read, an
+        entry with only C(readers), C(approved_keys), C(rules) or C(exceptions) can set them. Without such an entry,
+        each account judges the trail by its own options.
     type: list
     elements: dict
     suboptions:
       accounts:
         description:
-          - The accounts that the entry is for, each of them among O(accounts), or not read and with such options alone.
+          - The accounts that the entry is for. Each must be in O(accounts), or the entry may have only the options for
+            an account that is not read.
         type: list
         elements: str
         required: true
       assume_role:
-        description: The role to assume in them. With it in an entry for each account, O(assume_role) is not needed.
+        description: The role to assume in these accounts. If there is an entry with a role for every account,
+          O(assume_role) is not needed.
         type: dict
         suboptions:
           role_arn:
-            description: ARN of the role, in an entry for one account.
+            description: ARN of the role, if the entry is for one account.
             type: str
           role_name:
             description: Name of the role, with its path if it has one.
             type: str
           external_id:
-            description: The external id that the trust policies of these roles ask for.
+            description: The external id that the trust policies of these roles require.
             type: str
           session_name:
             description: The session name that appears in CloudTrail for what the role does.
@@ -68,15 +69,15 @@ options:
         description: How much each rule counts, see O(rules).
         type: dict
       exceptions:
-        description: Decisions to live with what some rules find on some trails, until a day, see O(exceptions).
+        description: Accepted findings of some rules on some trails, each until a given day, see O(exceptions).
         type: list
         elements: dict
         suboptions:
           trail:
-            description: The name or the ARN of the trail. In it V(*) stands for any characters, and V(?) for one.
+            description: The name or the ARN of the trail. V(*) matches any characters, V(?) matches one.
             type: str
           account:
-            description: The id of the account that owns the trail, or a part of it with V(*) and V(?).
+            description: The id of the account that owns the trail, or a pattern with V(*) and V(?).
             type: str
           rules:
             description: The rules that are excepted.
@@ -102,11 +103,11 @@ options:
             type: str
             required: true
           owner:
-            description: Who answers for it.
+            description: Who is responsible for the exception.
             type: str
             required: true
           expires:
-            description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+            description: The last day of the exception, as C(YYYY-MM-DD), UTC.
             type: str
             required: true
 """

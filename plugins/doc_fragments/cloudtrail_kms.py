@@ -14,56 +14,57 @@ class ModuleDocFragment:
 options:
   regions:
     description:
-      - The regions to read. Trails that record all regions are seen from any of them.
-      - Without it, every region that is enabled for the account, as C(ec2:DescribeRegions) lists them.
-      - Of many accounts, one that has not enabled a region is read in the others; the region is listed in its
-        C(errors).
-      - It narrows what is judged. A trail that records all regions is moved to a key only if its bucket takes the logs
-        of all enabled ones.
+      - The regions to read. A trail that records all regions is visible in each of them.
+      - By default, every region that is enabled for the account, as C(ec2:DescribeRegions) lists them.
+      - If one of several accounts has not enabled a region, it is read in the other regions, and its C(errors) list
+        that region.
+      - This narrows the audit only. A trail that records all regions gets a key only if its bucket accepts the logs of
+        all enabled regions.
     type: list
     elements: str
   trails:
     description:
-      - Names or ARNs of the trails to judge; a trail that is not there makes the module fail.
-      - Without it, every trail that the account sees, its organization's trails among them. An empty list is refused,
-        as it is of O(regions) and O(approved_keys).
+      - Names or ARNs of the trails to judge. The module fails if one does not exist.
+      - By default, every trail that the account sees, including those of its organization. This list, O(regions) and
+        O(approved_keys) must not be empty.
     type: list
     elements: str
   concurrency:
-    description: How many reads may be under way at once.
+    description: How many reads may run at once.
     type: int
     default: 64
   approved_keys:
     description:
-      - The only keys that trails may use, each by its key ARN, its alias ARN, its alias name (V(alias/...)), or a tag
-        that it carries (V(tag:NAME=VALUE)).
-      - An alias name and a tag approve the key of any account whose keys are read; an alias ARN says whose. They are
-        read with the credentials of the key's account, see O(key_assume_role), else the rule is V(unknown).
+      - The only keys that trails may use, each by key ARN, alias ARN, alias name (V(alias/...)), or tag
+        (V(tag:NAME=VALUE)).
+      - An alias name or a tag approves keys in every account whose keys are read; an alias ARN approves a key in one
+        account. Reading them needs the credentials of the key's account, see O(key_assume_role). Otherwise the rule is
+        V(unknown).
     type: list
     elements: str
   rules:
     description:
-      - How much each rule counts, V(required), V(advised) or V(off), where it differs from the rule's own level.
-      - A trail is V(non_compliant) when a V(required) rule fails.
+      - The level of each rule that should differ from its default, V(required), V(advised) or V(off).
+      - A trail is V(non_compliant) if a V(required) rule fails.
     type: dict
   exceptions:
     description:
-      - Decisions to live with what some rules find on some trails, until a day.
-      - What is excepted fails nothing, is shown with the decision, and nothing is enforced because of it, which an
-        enforcement says in a warning. One that matches no trail is warned of.
-      - After its day it covers nothing. An audit fails then as without it, and says until when it was excepted; an
-        enforcement refuses to change what it covered until it is renewed or removed.
-      - Each names O(exceptions[].trail) or O(exceptions[].account) or both.
+      - Accepted findings of some rules on some trails, each until a given day.
+      - An excepted finding fails nothing, and is shown with its exception. An enforcement does not fix it, and warns
+        about that. An exception that matches no trail is a warning too.
+      - After its last day, an exception covers nothing. The audit fails as without it, and says when it expired. An
+        enforcement refuses to change what the exception covered until you renew or remove it.
+      - Each exception needs O(exceptions[].trail) or O(exceptions[].account) or both.
     type: list
     elements: dict
     suboptions:
       trail:
-        description: The name or the ARN of the trail. In it V(*) stands for any characters, and V(?) for one.
+        description: The name or the ARN of the trail. V(*) matches any characters, V(?) matches one.
         type: str
       account:
         description:
-          - The id of the account that owns the trail, or a part of it with V(*) and V(?). The trails of an organization
-            are owned by its management account. Put it in quotes.
+          - The id of the account that owns the trail, or a pattern with V(*) and V(?). The management account owns the
+            trails of an organization. Put the id in quotes.
         type: str
       rules:
         description: The rules that are excepted.
@@ -89,21 +90,21 @@ options:
         type: str
         required: true
       owner:
-        description: Who answers for it.
+        description: Who is responsible for the exception.
         type: str
         required: true
       expires:
-        description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+        description: The last day of the exception, as C(YYYY-MM-DD), UTC.
         type: str
         required: true
   expiry_warning_days:
     description:
-      - How many days before the imported key material of a key expires that is advice.
-      - It says nothing of key material that KMS makes, which does not expire.
+      - How many days before imported key material expires the audit advises to renew it.
+      - Key material that KMS generates does not expire.
     type: int
     default: 30
   stale_after_hours:
-    description: After how many hours without a delivery a trail counts as stale, which is advice.
+    description: After how many hours without a delivery the audit advises that a trail is stale.
     type: int
     default: 24
   closed_regions:

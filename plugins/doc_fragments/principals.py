@@ -19,21 +19,22 @@ options:
   readers:
     description:
       - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
-      - A reader of another account needs the permission of its own account as well.
-      - An audit goes by what the key policy says. A reader that only the delegation to the account covers is
-        V(unknown) there.
+      - A reader of another account also needs permission from its own account.
+      - An audit judges by the key policy. If the key policy only delegates to the reader's account, the reader is
+        V(unknown).
     type: list
     elements: str
 notes:
-  - O(validate_certs=false) is refused, since a forged answer would be a forged audit; use O(aws_ca_bundle).
+  - O(validate_certs=false) is refused, because a forged answer would make a forged audit. Use O(aws_ca_bundle).
 """
 
     ROLE = r"""
 options:
   assume_role:
     description:
-      - The role to assume in the account that the module works in. Without it, that of the credentials.
-      - Works in check mode too, since assuming a role changes nothing.
+      - The role to assume in the account that the module works in. By default, the module works in the account of the
+        credentials.
+      - Works in check mode too, because assuming a role changes nothing.
     type: dict
     suboptions:
       role_arn:
@@ -41,7 +42,7 @@ options:
         type: str
         required: true
       external_id:
-        description: The external id that the role's trust policy asks for.
+        description: The external id that the role's trust policy requires.
         type: str
       session_name:
         description: The session name that appears in CloudTrail for what the role does.
@@ -53,11 +54,11 @@ options:
 options:
   key_assume_role:
     description:
-      - The role to assume in the account that owns the KMS keys, where that is another one.
-      - KMS never shows a key policy to another account, so without it the policy rules are V(unknown) there.
-      - An enforcement looks for a key by its id or alias in that account, or creates it there, and adds to its policy.
-      - It is asked for buckets as well, where O(bucket_assume_role) is not given or is refused.
-      - It is assumed with the credentials of the module, not with those of O(assume_role).
+      - The role to assume in the account that owns the KMS keys, if that is another account.
+      - KMS never shows a key policy to another account, so without this role the policy rules are V(unknown) there.
+      - An enforcement finds the key by its id or alias in that account, or creates it there, and adds to its policy.
+      - The role also reads buckets if O(bucket_assume_role) is not set or is denied.
+      - The module assumes it with its own credentials, not with those of O(assume_role).
     type: dict
     suboptions: &role
       role_arn:
@@ -65,7 +66,7 @@ options:
         type: str
         required: true
       external_id:
-        description: The external id that the role's trust policy asks for.
+        description: The external id that the role's trust policy requires.
         type: str
       session_name:
         description: The session name that appears in CloudTrail for what the role does.
@@ -73,11 +74,12 @@ options:
         default: aws-baseline-cloudtrail
   bucket_assume_role:
     description:
-      - The role to assume in the account that owns the S3 buckets, where that is another one.
-      - It is asked where the credentials of the trail's account are refused, and for the keys of its own account. After
-        it O(key_assume_role) is asked, and the credentials of the module where they are of another account.
-      - It only reads.
-      - It is assumed with the credentials of the module, not with those of O(assume_role).
+      - The role to assume in the account that owns the S3 buckets, if that is another account.
+      - The module uses it if the credentials of the trail's account are denied, and for the keys of the bucket's
+        account. If this role is denied too, the module tries O(key_assume_role), then its own credentials if they are
+        of another account.
+      - The role only reads.
+      - The module assumes it with its own credentials, not with those of O(assume_role).
     type: dict
     suboptions: *role
 """
@@ -86,18 +88,19 @@ options:
 options:
   assume_role:
     description:
-      - The role to assume in the account that is to be read, by its ARN, or in each of O(accounts), by its name.
-      - Works in check mode too, since assuming a role changes nothing. It is assumed again before its session ends.
+      - The role to assume, by ARN in the account to read, or by name in each of O(accounts).
+      - Works in check mode too, because assuming a role changes nothing. The module assumes the role again before the
+        session ends.
     type: dict
     suboptions:
       role_arn:
-        description: ARN of the role, where one account is read. Of many, O(account_options) gives the ARN of each.
+        description: ARN of the role, if one account is read. For several accounts, set each ARN in O(account_options).
         type: str
       role_name:
         description: Name of the role, with its path if it has one, in each of O(accounts).
         type: str
       external_id:
-        description: The external id that the role's trust policy asks for.
+        description: The external id that the role's trust policy requires.
         type: str
       session_name:
         description: The session name that appears in CloudTrail for what the role does.

@@ -15,13 +15,13 @@ options:
   _input:
     description:
       - An audit, as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) returns it in C(ansible_facts.cloudtrail_kms), or
-        as the report C(cloudtrail-kms.json) keeps it.
+        the content of the report C(cloudtrail-kms.json).
     type: dict
     required: true
   cis_version:
     description:
-      - The version of the CIS AWS Foundations Benchmark whose numbers the report gives, beside those of the other
-        frameworks.
+      - The version of the CIS AWS Foundations Benchmark whose control numbers the report shows, in addition to those of
+        the other frameworks.
     type: str
     choices: ["1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
     default: "3.0"

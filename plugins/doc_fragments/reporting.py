@@ -13,8 +13,8 @@ options:
   reports:
     description:
       - The reports to write to O(report_dir).
-      - V(json) is the file C(cloudtrail-kms.json), which holds the audit with its keys sorted; of an enforcement the
-        accounts after the changes, or before them where they are only planned.
+      - V(json) is the file C(cloudtrail-kms.json), the audit with its keys sorted. After an enforcement it holds the
+        accounts after the changes, or before them if the changes are only planned.
       - V(html) is the file C(cloudtrail-kms.html), a page for people; V(csv) C(cloudtrail-kms.csv), for spreadsheets;
         V(junit) C(cloudtrail-kms-junit.xml), for CI; V(ocsf) C(cloudtrail-kms-ocsf.json), Compliance Findings of the
         Open Cybersecurity Schema Framework 1.5.0; V(asff) C(cloudtrail-kms-asff.json), for AWS Security Hub.
@@ -24,53 +24,53 @@ options:
     default: []
   report_dir:
     description:
-      - An existing directory on the control node, needed when O(reports) is not empty and there is no O(report_bucket).
-      - A relative path starts at the directory that C(ansible-playbook) was called from.
-      - A report that is there already is replaced as a whole. Its mode is 0640.
-      - One that another play of the same C(ansible-playbook) has made on another account is not replaced, here and in
-        O(report_bucket). The run that would do so is refused before it reads. To one of the same play it is added.
-      - A run is refused as well whose backup, or a file that it restores or joins, has the name of a report there, such
-        as C(cloudtrail-kms.json), whether that is in O(reports) or not.
+      - An existing directory on the control node. Required if O(reports) is not empty and O(report_bucket) is not set.
+      - A relative path starts at the directory in which C(ansible-playbook) was started.
+      - An existing report is replaced as a whole. Reports have mode 0640.
+      - A run is refused before it reads if it would replace a report of another play of the same C(ansible-playbook) on
+        another account, here or in O(report_bucket). Runs of the same play add to their report.
+      - A run is also refused if its backup, or a file that it restores or joins, has the name of a report in this
+        directory, such as C(cloudtrail-kms.json), even if O(reports) does not list that report.
     type: path
   report_bucket:
     description:
-      - The S3 bucket that tasks after this one put the reports into, as those of the role do. The action itself writes
-        nothing there.
-      - Without O(report_dir) the reports lie in a directory that Ansible removes when it ends.
+      - The S3 bucket to which later tasks upload the reports, as the tasks of the role do. This task writes nothing
+        there.
+      - Without O(report_dir), the reports are in a directory that Ansible removes when it ends.
     type: str
   report_prefix:
     description:
-      - Under what in O(report_bucket) the reports of this run go. Each run needs a folder of its own below it.
-      - Without it, C(cloudtrail-kms/) and the number of the AWX job, or where that is not known the time at which the
-        run began, such as C(cloudtrail-kms/20261123T232307Z).
+      - The prefix in O(report_bucket) for the reports of this run. Each run needs its own prefix.
+      - The default is C(cloudtrail-kms/) and the number of the AWX job, or, outside AWX, the start time of the run,
+        such as C(cloudtrail-kms/20261123T232307Z).
     type: str
   cis_version:
     description:
-      - The version of the CIS AWS Foundations Benchmark whose numbers the reports give, beside those of the other
-        frameworks. The JSON holds all of them.
+      - The version of the CIS AWS Foundations Benchmark whose control numbers the reports show, in addition to those of
+        the other frameworks. The JSON report holds all versions.
     type: str
     choices: ["1.2", "1.3", "1.4", "1.5", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
     default: "3.0"
   fail_on:
     description:
-      - The verdicts that fail an account. What an enforcement was refused or failed to do fails it in any case.
-      - An enforcement is judged by the account after its changes, in check mode by the account as these would leave it.
+      - The verdicts that fail an account. A refusal or a failed change of an enforcement always fails it.
+      - An enforcement is judged by the accounts after its changes, in check mode by their predicted state.
     type: str
     choices:
-      unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), since what could not be judged is no pass.
+      unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), because unknown is not a pass.
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
       never: No verdict.
     default: unknown
   fail_on_drift:
     description:
-      - In check mode, fail every account that an enforcement would change, and every account that fails as it is now.
-      - For an audit that is the check mode of an enforcement. It means nothing to others.
+      - In check mode, fail every account that an enforcement would change, and every account that fails in its present
+        state.
+      - For those who use the check mode of an enforcement as their audit. It has no effect in other runs.
     type: bool
     default: false
   require_organization_trail:
     description:
-      - Whether every account fails that no multi-Region trail of its organization covers, or one that is switched off,
-        whatever O(fail_on) says.
+      - Fail every account that no active multi-Region organization trail covers, regardless of O(fail_on).
     type: bool
     default: false
 """

@@ -11,14 +11,14 @@ name: aws_accounts
 short_description: The accounts of an AWS organization as hosts
 version_added: 0.1.0
 description:
-  - Reads the accounts of an organization with their OUs and tags, and makes a host of each, named by the account's id,
-    which is unique and never changes.
-  - All of them are in the group C(aws_accounts).
+  - Reads the accounts of an organization with their OUs and tags, and adds a host for each. The host name is the
+    account id, which is unique and never changes.
+  - All hosts are in the group C(aws_accounts).
   - Each host has the variable C(cloudtrail_kms_account), a dictionary of C(id), C(arn), C(name), C(email), C(state),
     C(management), C(ou_ids), C(ou_path) and C(tags).
-  - Roles run on the control node, with O(role_name) of the host's account assumed where the role takes it from
+  - Roles run on the control node. They assume O(role_name) in the host's account if they read
     C(cloudtrail_kms_assume_role), as P(aws_baseline.cloudtrail.cloudtrail_kms#role) does.
-  - Its configuration is a file whose name ends in C(aws_accounts.yml) or C(aws_accounts.yaml).
+  - The name of the configuration file must end in C(aws_accounts.yml) or C(aws_accounts.yaml).
   - The credentials must be of the organization's management account or of a delegated administrator, and allow
     C(organizations:ListAccounts), C(organizations:ListRoots), C(organizations:ListOrganizationalUnitsForParent),
     C(organizations:ListAccountsForParent), C(organizations:ListParents) and C(organizations:ListTagsForResource).
@@ -32,14 +32,15 @@ extends_documentation_fragment:
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 notes:
-  - Without a region V(us-east-1) is asked, which is right for every region of the partition C(aws). In another
-    partition give one of its regions.
-  - The calls are one for twenty accounts, two or more for an OU, and one for each account whose tags are read.
-  - Ansible goes on without an inventory that it cannot read. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to
-    let it stop; the playbooks of this collection stop by themselves when no host is left.
+  - The default region is V(us-east-1), which is right for the whole partition C(aws). In another partition, set one of
+    its regions.
+  - The plugin makes one call for every twenty accounts, two or more for each OU, and one for each account whose tags it
+    reads.
+  - Ansible ignores an inventory that it cannot read. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to make it
+    stop. The playbooks of this collection stop by themselves if no host is left.
 options:
   aws_ca_bundle:
-    description: The file of the certificate authorities that AWS, or a proxy on the way to it, is verified by.
+    description: The file of the certificate authorities for the certificates of AWS, or of a proxy in between.
     type: path
     env:
       - name: AWS_CA_BUNDLE
@@ -50,54 +51,54 @@ options:
     choices: [aws_baseline.cloudtrail.aws_accounts]
   role_name:
     description:
-      - The role to assume in each account, with its path where it has one, such as V(audit/CloudTrailKmsAudit).
-      - Without it the hosts get no C(cloudtrail_kms_assume_role).
+      - The role to assume in each account, with its path if it has one, such as V(audit/CloudTrailKmsAudit).
+      - Without it, the hosts get no C(cloudtrail_kms_assume_role).
     type: str
   external_id:
-    description: The external id that the role's trust policy asks for.
+    description: The external id that the role's trust policy requires.
     type: str
   ous:
     description:
-      - Only accounts of these OUs and of those below them, each by its id or by its path from below the root, such as
-        V(/Workloads/Production).
+      - Select only accounts in these OUs and the OUs below them. Name an OU by id or by its path below the root, such
+        as V(/Workloads/Production).
     type: list
     elements: str
     default: []
   tags:
-    description: Only accounts that have all these tags, each with the value, or one of a list of values.
+    description: Select only accounts that have all these tags, each with the given value or one of a list of values.
     type: dict
     default: {}
   states:
     description:
-      - Only accounts in these states.
-      - Without it all are there, so that none goes missing from a report unseen. The role tells accounts that are not
-        V(ACTIVE) as C(not_applicable), and asks nothing of them.
+      - Select only accounts in these states.
+      - By default, accounts in all states are selected, so that none is missing from a report. The role reports
+        accounts that are not V(ACTIVE) as C(not_applicable), and does not read them.
     type: list
     elements: str
     choices: [PENDING_ACTIVATION, ACTIVE, SUSPENDED, PENDING_CLOSURE, CLOSED]
     default: []
   include_accounts:
-    description: Only these accounts, by their ids, in quotes.
+    description: Select only the accounts with these ids. Put the ids in quotes.
     type: list
     elements: str
     default: []
   exclude_accounts:
-    description: Not these accounts, by their ids, in quotes.
+    description: Leave out the accounts with these ids. Put the ids in quotes.
     type: list
     elements: str
     default: []
   management_account:
-    description: Whether the management account is there as well.
+    description: Whether to include the management account.
     type: bool
     default: true
   read_tags:
-    description: Whether the tags are read, which takes a call for each account.
+    description: Whether to read the tags, which needs a call for each account.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-# organization.aws_accounts.yml: all accounts, entered by the role CloudTrailKmsAudit
+# organization.aws_accounts.yml: all accounts, each read through the role CloudTrailKmsAudit
 plugin: aws_baseline.cloudtrail.aws_accounts
 role_name: CloudTrailKmsAudit
 external_id: audit-2026

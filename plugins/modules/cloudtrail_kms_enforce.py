@@ -12,14 +12,15 @@ module: cloudtrail_kms_enforce
 short_description: Bring CloudTrail trails to working encryption under customer managed KMS keys
 version_added: 0.1.0
 description:
-  - Reads and judges the trails of an AWS account, or of many, as M(aws_baseline.cloudtrail.cloudtrail_kms_facts) does,
-    plans what makes them compliant, applies the plan, and reads and judges again. A second run changes nothing.
-  - A trail without a key gets one, in the region of its bucket; what is missing in a key's policy is added, and nothing
-    in it is rewritten or removed; a key that can never work is replaced.
-  - What somebody has decided is refused, with trail, key, statement, reason and next step. A refusal stops its account
-    before the first write there, and all refusals are listed; O(trails) narrows the run.
-  - Of a trail nothing but its key is changed, but for that of O(create_trail). What could not be read never leads to
-    another key.
+  - Reads and judges the trails of one or more AWS accounts, like M(aws_baseline.cloudtrail.cloudtrail_kms_facts). Plans
+    the changes that make them compliant, applies the plan, then reads and judges again. A second run changes nothing.
+  - A trail without a key gets one in the region of its bucket. The module adds missing statements to a key policy, and
+    never rewrites or removes any. It replaces a key that can never work.
+  - The module never overrides a deliberate setting, such as an explicit Deny or a disabled key. It refuses, and names
+    the trail, the key, the statement, the reason and the next step. A refusal stops its account before the first write
+    there, and all refusals are listed. Use O(trails) to narrow the run.
+  - The module changes only the key of a trail, except for the trail in O(create_trail). It never replaces a key because
+    something could not be read.
 options:
   key_id:
     description:
@@ -29,86 +30,87 @@ options:
   key:
     description:
       - The key, found by its alias in the region where trails need one, or created there.
-      - Without it and without O(key_id), its defaults.
+      - If neither O(key) nor O(key_id) is set, the defaults of O(key) apply.
     type: dict
     suboptions: &key
       account:
         description:
-          - The id of the account in which the key is found by its alias, or created. Without it, that of the trail.
-          - It must be one that the run enters for writing, by O(accounts) or by O(key_assume_role).
+          - The id of the account to find or create the key in. By default, the account of the trail.
+          - The run must be able to write in it, through O(accounts) or O(key_assume_role).
         type: str
       alias:
-        description: The alias by which the key is found, or which it gets.
+        description: The alias of the key. An existing key is found by it; a new key gets it.
         type: str
         default: alias/aws-baseline-cloudtrail
       description:
-        description: The description of a key that is created.
+        description: The description of a new key.
         type: str
         default: Encrypts the logs of CloudTrail trails
       tags:
         description:
-          - Tags of a key that is created. The tag C(aws-baseline:cloudtrail-kms) is added, by which a key is known
-            again that an interrupted run has left without its alias.
+          - Tags of a new key. The module adds the tag C(aws-baseline:cloudtrail-kms), to recognize a key that an
+            interrupted run left without its alias.
         type: dict
       administrators:
-        description: ARNs of the principals that may administer a key that is created, beside its account's root.
+        description: ARNs of the principals that may administer a new key, in addition to the root of its account.
         type: list
         elements: str
       rotation:
-        description: Whether the key with this alias rotates automatically. It is never turned off.
+        description: Whether to turn on automatic rotation of the key with this alias. The module never turns it off.
         type: bool
         default: true
       rotation_period_in_days:
-        description: The rotation period, 90 to 2560 days, where rotation is turned on. Without it KMS takes 365.
+        description: The rotation period, 90 to 2560 days, if rotation is turned on. The default of KMS is 365.
         type: int
       multi_region:
-        description: Whether a key that is created is a multi-Region primary key.
+        description: Whether a new key is a multi-Region primary key.
         type: bool
         default: false
   statements:
     description:
       - The form of the statements that let CloudTrail encrypt.
-      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context, V(cis) is the
-        form of the CIS benchmark, by the encryption context alone.
+      - V(strict) ties them to the trail by C(aws:SourceArn) and to its account by the encryption context. V(cis) is the
+        form in the CIS benchmark, which uses the encryption context alone.
     type: str
     choices: [strict, cis]
     default: strict
   allow_enable_key:
-    description: Whether a disabled key may be enabled.
+    description: Allow enabling a disabled key.
     type: bool
     default: false
   allow_cancel_deletion:
-    description: Whether a scheduled deletion may be cancelled. The key is disabled then, so this needs
-      O(allow_enable_key) too.
+    description: Allow cancelling a scheduled key deletion. The key is then disabled, so this also needs
+      O(allow_enable_key).
     type: bool
     default: false
   backup_path:
     description:
-      - A file on the host that holds what the run replaces, before and after, readable by its owner alone. It is
-        written before the first write to AWS. A file that is there keeps its content under a name with its time.
-      - It may be none of the files of O(restore).
-      - A lock beside it keeps other runs out. One that is given the same path meanwhile fails and changes nothing.
-      - Nothing is written in check mode, nor where nothing changes.
+      - A file on the host for everything that the run replaces, with the values before and after. Only its owner can
+        read it. It is written before the first write to AWS. An existing file is kept under a name that ends in its
+        time.
+      - It must not be one of the files in O(restore).
+      - The run locks the file. Another run with the same path fails meanwhile and changes nothing.
+      - No file is written in check mode, or if nothing changes.
     type: path
   backup_play:
-    description: An id that the runs of one play have in common. What they replace is kept in one file.
+    description: An id that all runs of one play share. They write to the same backup file.
     type: str
   wait_timeout:
     description:
-      - How many seconds each account may wait in all, from its first write, for retries, for what AWS shows late, for
-        others that write the same policy, and for the delivery. What it waits for other accounts of the run, so that
-        all together write no faster than AWS takes it, does not count.
+      - How many seconds each account may wait in total, counted from its first write, for retries, for changes that AWS
+        shows late, for others that write the same policy, and for the delivery. The time that it waits for other
+        accounts of the run, to stay within the rate limits of AWS, does not count.
     type: int
     default: 300
   create_trail:
     description:
-      - A trail to make sure of, for a new account. It is created encrypted from its first log, with log-file
-        validation, and logs. Nothing else is enforced than what it needs.
-      - A trail of that name in its home region is adopted. Its key is fixed as ever, and multi-Region, log-file
-        validation and logging are turned on; one that differs in anything else is refused.
-      - To the bucket's policy is added what it lacks to take the trail's logs, and the denial of all requests without
-        TLS; nothing of it is rewritten or removed. A bucket of another account needs O(bucket_assume_role), and is only
-        read.
+      - A trail that must exist, for a new account. It is created with encryption from its first log, log-file
+        validation, and logging turned on. The module enforces nothing else than what this trail needs.
+      - An existing trail of that name in its home region is adopted. Its key is fixed as usual, and multi-Region,
+        log-file validation and logging are turned on. A trail that differs in anything else is refused.
+      - The module adds to the bucket policy what is missing to accept the trail's logs, and a statement that denies all
+        requests without TLS. It never rewrites or removes a statement. A bucket of another account needs
+        O(bucket_assume_role), and is only read.
       - Mutually exclusive with O(trails) and O(restore).
     type: dict
     suboptions: &create_trail
@@ -117,111 +119,117 @@ options:
         type: str
         required: true
       bucket_name:
-        description: The bucket that takes its logs. It must exist.
+        description: The bucket for its logs. It must exist.
         type: str
         required: true
       bucket_prefix:
         description: The prefix of the log files' keys in the bucket.
         type: str
       bucket_region:
-        description: The region that the bucket is in. A bucket in another one is refused.
+        description: The region of the bucket. A bucket in another region is refused.
         type: str
       new_bucket:
         description:
           - In check mode, plan as if the bucket will be created before the run, without a policy, in
             O(create_trail.bucket_region) or else in O(create_trail.home_region).
-          - A run refuses it all the same.
+          - A run without check mode still refuses a bucket that does not exist.
         type: bool
         default: false
       home_region:
-        description: The region of the trail. Without it, that of the connection.
+        description: The region of the trail. By default, the region of the connection.
         type: str
       multi_region:
         description: Whether the trail logs the events of all regions.
         type: bool
         default: true
       organization_trail:
-        description: Whether it is a trail of the whole organization. This takes the management account's credentials.
+        description: Whether it is a trail of the whole organization. This needs the credentials of the management
+          account.
         type: bool
         default: false
       tags:
-        description: Tags of a trail that is created.
+        description: Tags of a new trail.
         type: dict
   replace_compliant_key:
     description:
-      - Whether trails that have a key move to O(key_id) or O(key) as well. Else one on a good key stays there.
-      - Logs that are already delivered still need the old key.
+      - Move trails that already have a working key to O(key_id) or O(key) too. By default, they keep their key.
+      - Existing log files still need the old key.
     type: bool
     default: false
   allow_unread_bucket_policy:
     description:
-      - Whether a trail that may be delivering now is moved to a key although the policy of its bucket could not be
-        read. The bucket may refuse logs under that key, and the trail then delivers nothing.
-      - Without it such a move is refused. O(bucket_assume_role) gives the role that reads the policy.
+      - Set a key on a trail that may be delivering now even if its bucket policy could not be read. If the bucket
+        refuses logs under that key, the trail stops delivering.
+      - By default, the module refuses this. To read the policy, set O(bucket_assume_role).
     type: bool
     default: false
   restore:
     description:
-      - Files that earlier runs wrote to O(backup_path). What they replaced goes back, and nothing else is enforced.
-      - The trails get their keys back, and the keys their policies where nobody else has changed them since.
-      - Refused are keys that do not work for certain, whatever O(rules) and O(exceptions) say, the removal of
-        statements that a trail needs, or may need in a region that cannot be read, and the removal of encryption.
-      - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions); remove what is to stay from the file.
+      - Files that earlier runs wrote to O(backup_path). The module puts back what those runs replaced, and enforces
+        nothing else.
+      - Trails get their keys back. Keys get their policies back unless somebody else has changed them since.
+      - The module refuses to put back a key that certainly does not work, regardless of O(rules) and O(exceptions). It
+        refuses to remove encryption, and to remove statements that a trail needs, or may need in a region that cannot
+        be read.
+      - Mutually exclusive with O(key), O(key_id), O(trails) and O(regions). To restore only a part, delete the other
+        entries from the file.
     type: list
     elements: path
   wait:
-    description: Whether to wait, after the changes, until each changed trail has delivered without error.
+    description: After the changes, wait until each changed trail has delivered without error.
     type: bool
     default: false
   accounts:
     description:
-      - The ids of the accounts to bring to compliance, in one sweep, each entered by its role.
-      - All are read, judged and planned together. What several of them need of one key is one change of that key, made
-        before any of their trails moves. Then one account is changed alone, and after it up to 16 side by side.
-      - A refusal stops its own account, and one about a key that accounts share all that need it; the others go on.
-      - Without it, one account is changed, that of the credentials or of O(assume_role.role_arn).
+      - The ids of the accounts to bring to compliance in one sweep. The module assumes a role in each.
+      - The module reads, judges and plans all of them together. If several accounts need a change to one key, it makes
+        one change, before any of their trails gets the key. Then it changes one account alone, and after it up to 16 in
+        parallel.
+      - A refusal stops its own account. A refusal about a shared key stops every account that needs the key. The other
+        accounts go on.
+      - Without it, the module changes one account, that of the credentials or of O(assume_role.role_arn).
     type: list
     elements: str
   lending_accounts:
     description:
-      - The ids of accounts that are entered only where a key or a bucket of theirs stands behind a trail. Nothing in
-        them is judged or changed.
+      - The ids of accounts that the module enters only to read a key or bucket that a trail uses. Nothing in them is
+        judged or changed.
     type: list
     elements: str
   max_failures:
-    description: After so many accounts have failed none is begun any more. What is under way is finished.
+    description: How many accounts may fail before the module starts no other. Accounts in progress are finished.
     type: int
     default: 3
   account_options:
     description:
-      - Options in which accounts differ from the run. What an entry says stands for its accounts in the place of what
-        the run says; what it leaves out is as the run says.
-      - An account stands in one entry at most. Accounts that share a key must agree on it, on O(statements) and on what
-        may be done to it; their readers are joined.
+      - Options for single accounts. An option in an entry replaces the option of the run for the accounts of the entry.
+        Options that the entry leaves out are those of the run.
+      - An account can be in only one entry. Accounts that share a key must agree on the key, on O(statements) and on
+        the options that allow changes to it. Their readers are combined.
     type: list
     elements: dict
     suboptions:
       accounts:
         description:
-          - The ids of the accounts that the entry is for, of O(accounts) or O(lending_accounts).
-          - It may be for an account that is not read, with O(account_options[].readers),
-            O(account_options[].approved_keys), O(account_options[].rules) or O(account_options[].exceptions) alone. By
-            these the trails are judged that accounts inherit from it, as by those of O(lending_accounts).
+          - The ids of the accounts that the entry is for, each in O(accounts) or O(lending_accounts).
+          - The entry can also be for an account that is not read, if it has only O(account_options[].readers),
+            O(account_options[].approved_keys), O(account_options[].rules) and O(account_options[].exceptions). These
+            judge the trails that other accounts inherit from it, as with O(lending_accounts).
         type: list
         elements: str
         required: true
       assume_role:
-        description: The role to assume in these accounts, by its name, or in a single one by its ARN.
+        description: The role to assume in these accounts, by name, or by ARN if the entry is for one account.
         type: dict
         suboptions:
           role_arn:
-            description: ARN of the role, where the entry is for one account.
+            description: ARN of the role, if the entry is for one account.
             type: str
           role_name:
             description: Name of the role, with its path if it has one.
             type: str
           external_id:
-            description: The external id that the role's trust policy asks for.
+            description: The external id that the role's trust policy requires.
             type: str
           session_name:
             description: The session name that appears in CloudTrail for what the role does.
@@ -252,12 +260,12 @@ options:
         elements: dict
         suboptions:
           trail:
-            description: The name or the ARN of the trail. In it V(*) stands for any characters, and V(?) for one.
+            description: The name or the ARN of the trail. V(*) matches any characters, V(?) matches one.
             type: str
           account:
             description:
-              - The id of the account that owns the trail, or a part of it with V(*) and V(?). The trails of an
-                organization are owned by its management account. Put it in quotes.
+              - The id of the account that owns the trail, or a pattern with V(*) and V(?). The management account owns
+                the trails of an organization. Put the id in quotes.
             type: str
           rules:
             description: The rules that are excepted.
@@ -283,11 +291,11 @@ options:
             type: str
             required: true
           owner:
-            description: Who answers for it.
+            description: Who is responsible for the exception.
             type: str
             required: true
           expires:
-            description: The last day on which the exception holds, as C(YYYY-MM-DD), UTC.
+            description: The last day of the exception, as C(YYYY-MM-DD), UTC.
             type: str
             required: true
       key_id:
@@ -330,7 +338,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: No write call is made; RV(after) is what the plan will come to.
+    details: Makes no write call; RV(after) is the predicted result of the plan.
   diff_mode:
     support: full
   platform:
@@ -338,7 +346,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - Objects that are already in the bucket keep the encryption they have.
+  - Existing objects in the bucket keep their encryption.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
 author:
@@ -346,12 +354,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show what it takes to bring the account to compliance
+- name: Show the changes that would make the account compliant
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
   check_mode: true
   diff: true
 
-- name: Bring the account to compliance, with a key that the analysts can read logs by
+- name: Bring the account to compliance, with a key that analysts can decrypt logs with
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     key:
       alias: alias/audit-logs
@@ -362,7 +370,7 @@ EXAMPLES = r"""
     backup_path: /var/backups/cloudtrail-kms.json
     wait: true
 
-- name: Give a new account its trail, encrypted from its first log
+- name: Create a trail for a new account, encrypted from its first log
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     create_trail:
       name: management-events
@@ -375,11 +383,11 @@ EXAMPLES = r"""
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsEnforce
       external_id: audit-2026
 
-- name: Put back what an earlier run has replaced
+- name: Put back what an earlier run replaced
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     restore: /var/backups/cloudtrail-kms.json
 
-- name: Take back a key that was disabled by mistake
+- name: Enable a key that was disabled by mistake
   aws_baseline.cloudtrail.cloudtrail_kms_enforce:
     trails: [main]
     allow_enable_key: true
@@ -387,14 +395,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What is done, in order. A resource that does not exist yet goes by an ARN that ends in
-    C(key/to-be-created).
+  description: The changes, in order. A resource that does not exist yet has an ARN that ends in C(key/to-be-created).
   returned: always
   type: list
   elements: dict
   contains:
     account_id:
-      description: The account of the trail; of a key that several accounts share, that of the key.
+      description: The account of the trail, or of the key if several accounts share it.
       type: str
     operation:
       description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
@@ -405,31 +412,31 @@ changes:
       description: ARN of the trail, key, alias or bucket.
       type: str
     region:
-      description: The region it is done in.
+      description: The region of the change.
       type: str
     before:
-      description: What changes, as it was; null where the resource did not exist.
+      description: The values before the change. Null if the resource did not exist.
       type: dict
       sample: {kms_key_arn: null}
     after:
-      description: What it changes to.
+      description: The values after the change.
       type: dict
     status:
-      description: V(planned) in check mode, else V(applied), V(failed) or V(not_attempted).
+      description: V(planned) in check mode, otherwise V(applied), V(failed) or V(not_attempted).
       type: str
 before:
-  description: The accounts as they were, in the shape of
+  description: The accounts before the changes, in the shape of
     RV(aws_baseline.cloudtrail.cloudtrail_kms_facts#module:ansible_facts.cloudtrail_kms).
   returned: always
   type: dict
 after:
-  description: The accounts as they are now, in the same shape; in check mode, as the plan will leave them. Of
-    O(accounts) it repeats only those of which it says something else than RV(before), and its summary counts all. Null
-    where nothing could be read again.
+  description: The accounts after the changes, in the same shape; in check mode, the predicted result of the plan. With
+    O(accounts), it repeats only the accounts that differ from RV(before), but its summary counts all. Null if nothing
+    could be read again.
   returned: always
   type: dict
 refusals:
-  description: Why nothing was done in an account; the module fails then.
+  description: Why the module changed nothing in an account. The module fails.
   returned: always
   type: list
   elements: dict
@@ -445,7 +452,7 @@ refusals:
       type: list
       elements: str
 errors:
-  description: Why changes failed; the module fails then. The next run carries on.
+  description: Why changes failed. The module fails. The next run continues where it stopped.
   returned: always
   type: list
   elements: dict
@@ -457,7 +464,7 @@ errors:
       description: What failed, why, and the next step.
       type: str
 backup:
-  description: What was replaced, before and after, as it stands in O(backup_path). Null where nothing was written.
+  description: What was replaced, with the values before and after, as in O(backup_path). Null if nothing was written.
   returned: always
   type: dict
   contains:
@@ -466,17 +473,17 @@ backup:
       type: int
       sample: 2
     collection_version:
-      description: The version of the collection that has taken it.
+      description: The version of the collection that wrote the file.
       type: str
     taken_at:
-      description: When the last of it was taken, in ISO 8601, UTC.
+      description: When the last entry was taken, in ISO 8601, UTC.
       type: str
     play:
-      description: The play whose batches and loops share the file; null outside of the role.
+      description: The play whose batches and loops share the file. Null outside the role.
       type: str
     accounts:
-      description: What was replaced in each account. Policies of a key that several accounts of the run share stand
-        with the account that owns the key. Each row also has its C(taken_at), the time just before the write.
+      description: What was replaced in each account. The policy of a shared key is listed under the account that owns
+        the key. Each row also has its C(taken_at), the time just before the write.
       type: list
       elements: dict
       contains:
@@ -484,7 +491,7 @@ backup:
           description: The account.
           type: str
         taken_at:
-          description: When it was taken, in ISO 8601, UTC.
+          description: When the entry was taken, in ISO 8601, UTC.
           type: str
         trail_keys:
           description: The trails with the ARN of their key, C(arn), C(before) and C(after).
@@ -507,7 +514,7 @@ backup:
           type: list
           elements: str
 earlier_backups:
-  description: The names that files now have which were at O(backup_path) before.
+  description: The new names of the files that were at O(backup_path) before.
   returned: always
   type: list
   elements: str

@@ -12,10 +12,10 @@ module: cloudtrail_kms_facts
 short_description: Judge whether CloudTrail trails deliver logs encrypted under a working KMS key
 version_added: 0.1.0
 description:
-  - Reads every CloudTrail trail of an AWS account with the KMS key and the S3 bucket behind it, and judges them by CIS
-    AWS Foundations 3.0, control 3.5, and by whether the key works at all.
-  - What could not be read is V(unknown) and names the IAM action that was missing; it is never a pass.
-  - It changes nothing, in check mode or not.
+  - Reads every CloudTrail trail of an AWS account, with its KMS key and its S3 bucket. Judges whether the trail meets
+    control 3.5 of CIS AWS Foundations 3.0, and whether the key works at all.
+  - What could not be read is V(unknown), never a pass, and the finding names the missing IAM action.
+  - Changes nothing, with or without check mode.
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.principals
@@ -31,21 +31,22 @@ extends_documentation_fragment:
 options:
   accounts:
     description:
-      - The ids of the accounts to read, each once, in one sweep. Each is entered by its role of the name in
-        O(assume_role.role_name), or by that of its own in O(account_options), but for the account of the credentials,
-        which is read with these.
-      - Without it, one account is read, that of the credentials or of O(assume_role.role_arn).
-      - An account that cannot be entered is V(unknown), with the reason, and the others are read all the same. If the
-        caller may ask C(organizations:DescribeAccount) and the account is not active, it is V(not_applicable).
-      - A trail that another account of the list owns has the owner's findings everywhere. Keys and buckets are read
-        once, in the account that owns them if it is in the list or is that of the credentials, otherwise with
-        O(key_assume_role) and O(bucket_assume_role).
+      - The ids of the accounts to read, all in one sweep. The module assumes the role O(assume_role.role_name) in each
+        account, or the role that O(account_options) names for it. It reads the account of the credentials with the
+        credentials themselves.
+      - Without it, the module reads one account, that of the credentials or of O(assume_role.role_arn).
+      - An account whose role cannot be assumed is V(unknown), with the reason; the others are still read. If the caller
+        has C(organizations:DescribeAccount) and the account is not active, it is V(not_applicable).
+      - If another account in the list owns a trail, the trail has the owner's findings in every account. Keys and
+        buckets are read once, in the account that owns them if it is in the list or is that of the credentials,
+        otherwise with O(key_assume_role) and O(bucket_assume_role).
     type: list
     elements: str
   progress_path:
     description:
-      - A file to which a line is added for every finished tenth of O(accounts), such as C(Audited 50 of 500 accounts).
-      - One that cannot be written fails nothing.
+      - A file to which the module appends a line for each tenth of O(accounts) that it has finished, such as C(Audited
+        50 of 500 accounts).
+      - If the file cannot be written, the module carries on.
     type: path
 attributes:
   check_mode:
@@ -68,7 +69,7 @@ EXAMPLES = r"""
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
   register: audit
 
-- name: Stop unless the account is compliant
+- name: Fail unless the account is compliant
   ansible.builtin.assert:
     that: audit.ansible_facts.cloudtrail_kms.accounts[0].verdict == "compliant"
 
@@ -83,14 +84,14 @@ EXAMPLES = r"""
       role_arn: arn:aws:iam::555555555555:role/CloudTrailKmsAudit
       external_id: audit-2026
 
-- name: Judge many accounts at once, each by its own role of one name
+- name: Judge many accounts at once, each through the role of the same name
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
     accounts: ["111111111111", "222222222222", "333333333333", "444444444444", "555555555555"]
     assume_role:
       role_name: CloudTrailKmsAudit
       external_id: audit-2026
 
-- name: Judge accounts that differ, with what two of them have of their own
+- name: Judge several accounts, two of them with their own options
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
     accounts: ["111111111111", "222222222222", "333333333333"]
     assume_role:
@@ -107,7 +108,7 @@ EXAMPLES = r"""
         rules:
           key_rotation_enabled: required
 
-- name: Ask for readers and approved keys, and live with one finding for a while
+- name: Require readers and approved keys, and except one finding until a given day
   aws_baseline.cloudtrail.cloudtrail_kms_facts:
     readers:
       - arn:aws:iam::111111111111:role/SecurityAnalyst
@@ -131,7 +132,7 @@ ansible_facts:
   type: dict
   contains:
     cloudtrail_kms:
-      description: What was found.
+      description: The result of the audit.
       type: dict
       returned: always
       contains:
@@ -146,7 +147,7 @@ ansible_facts:
         summary:
           description:
             - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted).
-            - How many accounts are C(compliant), C(non_compliant), C(unknown), have C(no_trails), or are
+            - How many accounts have each verdict, C(compliant), C(non_compliant), C(unknown), C(no_trails) or
               C(not_applicable).
           type: dict
           sample: {
@@ -171,37 +172,38 @@ ansible_facts:
               sample: aws
             verdict:
               description:
-                - V(non_compliant) when a required rule fails for one of its trails, else V(unknown) when one could not
-                  be judged or not all trails could be seen, V(no_trails) when there is none, else V(compliant).
+                - V(non_compliant) if a required rule fails for one of its trails, otherwise V(unknown) if one could not
+                  be judged or not all trails could be seen, V(no_trails) if there are no trails, otherwise
+                  V(compliant).
                 - V(not_applicable) for an account that is closed or suspended.
               type: str
               sample: non_compliant
             cis_3_5:
-              description: The literal benchmark verdict, V(pass), V(fail), V(unknown), V(no_trails) or
-                V(not_applicable); it asks only whether a key is set.
+              description: The literal benchmark verdict, which only checks that a key is set. V(pass), V(fail),
+                V(unknown), V(no_trails) or V(not_applicable).
               type: str
               sample: fail
             complete:
               description:
-                - Whether all that was asked for could be read; if not, there may be trails that were not seen.
-                - Neither this nor the verdicts speak of what was not asked for, which C(narrowed_by) tells.
+                - Whether everything requested could be read. If not, there may be trails that the module did not see.
+                - This and the verdicts cover only what was requested; see C(narrowed_by).
               type: bool
             narrowed_by:
               description:
-                - What the audit was narrowed by, as the options say it. It is null where it was not, and where nothing
-                  was asked of the account, since it is closed or suspended.
+                - The options that narrowed the audit. Null if none did, and if the account was not read because it is
+                  closed or suspended.
               type: dict
               contains:
                 regions:
-                  description: O(regions), sorted; empty where all were audited.
+                  description: O(regions), sorted; empty if all regions were audited.
                   type: list
                   elements: str
                 trails:
-                  description: O(trails), sorted; empty where all were judged.
+                  description: O(trails), sorted; empty if all trails were judged.
                   type: list
                   elements: str
                 rules_off:
-                  description: The rules that O(rules) sets to V(off), sorted. No trail has a finding of them.
+                  description: The rules that O(rules) sets to V(off), sorted. No trail has a finding for them.
                   type: list
                   elements: str
                 rules_lowered:
@@ -243,7 +245,7 @@ ansible_facts:
                   description: V(compliant), V(non_compliant) or V(unknown).
                   type: str
                 cis_3_5:
-                  description: V(pass) when a key is set, else V(fail).
+                  description: V(pass) if a key is set, otherwise V(fail).
                   type: str
                 findings:
                   description: One finding for each rule that is not off.
@@ -258,26 +260,26 @@ ansible_facts:
                       description: V(pass), V(fail), V(unknown), V(not_applicable) or V(excepted).
                       type: str
                     level:
-                      description: V(required) when the verdict hangs on it, else V(advised).
+                      description: V(required) if the verdict depends on the rule, otherwise V(advised).
                       type: str
                     severity:
                       description: V(critical), V(high), V(medium) or V(low).
                       type: str
                     message:
-                      description: What was found.
+                      description: What the rule found.
                       type: str
                     evidence:
-                      description: The facts behind it; with an V(excepted) one the C(exception) and the C(status) it
-                        covers.
+                      description: The facts behind the finding. If it is V(excepted), also the C(exception) and the
+                        C(status) that it covers.
                       type: dict
                     remediation:
                       description: What to do.
                       type: str
                     frameworks:
-                      description: The controls of each framework that ask for it.
+                      description: The controls of each framework that require the rule.
                       type: dict
             kms_keys:
-              description: The keys behind the trails; what could not be read is null.
+              description: The keys of the trails. A value that could not be read is null.
               type: list
               elements: dict
               contains:
@@ -307,10 +309,10 @@ ansible_facts:
                   description: Whether it rotates automatically; null where KMS cannot rotate it.
                   type: bool
                 policy:
-                  description: Its key policy, as KMS holds it.
+                  description: Its key policy, as KMS returns it.
                   type: str
             buckets:
-              description: The buckets behind the trails; what could not be read is null.
+              description: The buckets of the trails. A value that could not be read is null.
               type: list
               elements: dict
               contains:
@@ -324,7 +326,7 @@ ansible_facts:
                   description: Whether it uses an S3 Bucket Key.
                   type: bool
             errors:
-              description: The reads that failed. Of a trail that another account owns, its findings tell.
+              description: The reads that failed. For a trail that another account owns, see its findings.
               type: list
               elements: dict
               contains:
@@ -341,14 +343,14 @@ ansible_facts:
                   type: str
                   sample: kms:GetKeyPolicy
                 region:
-                  description: The region that was asked.
+                  description: The region of the call.
                   type: str
                 code:
-                  description: AWS's error code, or the SDK's where no answer came.
+                  description: The error code from AWS, or from the SDK if AWS did not answer.
                   type: str
                   sample: AccessDeniedException
                 message:
-                  description: AWS's words.
+                  description: The error message from AWS.
                   type: str
 """
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloudtrail_kms_host
-short_description: Mark the hosts that a run is about, each with its own options
+short_description: Mark the hosts that a run covers, each with its own options
 version_added: 0.1.0
 description:
-  - Marks this host for the run of M(aws_baseline.cloudtrail.cloudtrail_kms_run) that comes after, with what the
-    variables of the role come to on this host, whatever level of precedence sets them.
-  - Only Ansible knows which hosts a C(when), a rescue, or the items of a loop leave, and which values each has there.
-    So this task runs on each of them, and the run is about the hosts that have reached it, and about no others.
-  - A variable that cannot be meant fails this host alone, by its name. The run goes on without it.
-  - A mark counts for one run, of this include, iteration of a loop, batch or use of the role.
-  - It asks nothing of AWS and starts no process. The marks lie on the control node until C(ansible-playbook) ends. Only
-    who runs it can read them.
+  - Marks this host for the next run of M(aws_baseline.cloudtrail.cloudtrail_kms_run), with the values of the role's
+    variables on this host, at any level of precedence.
+  - Only Ansible knows which hosts remain after a C(when), a rescue or a loop, and which values each has. So this task
+    runs on every host, and the run covers exactly the hosts that reach it.
+  - An invalid variable fails this host alone, and the message names it. The run goes on without the host.
+  - A mark is valid for one run, that is, for this include, loop iteration, batch or use of the role.
+  - Makes no AWS calls and starts no process. The marks are stored on the control node until C(ansible-playbook) ends.
+    Only the user who runs it can read them.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
@@ -34,7 +34,7 @@ attributes:
     support: full
   diff_mode:
     support: none
-    details: It changes nothing.
+    details: Changes nothing.
   platform:
     platforms: all
 options:
@@ -46,14 +46,14 @@ options:
     required: true
   mode:
     description:
-      - The mode of the run, see O(aws_baseline.cloudtrail.cloudtrail_kms_run#module:mode). Without it the variable
-        C(cloudtrail_kms_mode) says it.
+      - The mode of the run, see O(aws_baseline.cloudtrail.cloudtrail_kms_run#module:mode). Without it, the variable
+        C(cloudtrail_kms_mode) applies.
     type: str
     choices: [audit, enforce, restore]
     default: audit
   names:
     description:
-      - The options that are returned in RV(options), so far as their O(variables) are set. With it no host is marked.
+      - The options to return in RV(options) if their O(variables) are set. With this option, no host is marked.
     type: list
     elements: str
     default: []
@@ -62,7 +62,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Mark the hosts that the run is about
+- name: Mark the hosts of the run
   aws_baseline.cloudtrail.cloudtrail_kms_host:
     variables: cloudtrail_kms_
   register: host
@@ -82,13 +82,13 @@ EXAMPLES = r"""
 RETURN = r"""
 pass:
   description:
-    - What tells this include, iteration of a loop or use of the role from every other, by which
-      M(aws_baseline.cloudtrail.cloudtrail_kms_run) finds the marks.
+    - An id of this include, loop iteration or use of the role, by which M(aws_baseline.cloudtrail.cloudtrail_kms_run)
+      finds the marks.
   returned: when O(names) is empty
   type: str
   sample: 02420a00-0002-2c1c-1b1e-0000000000aa
 options:
-  description: The options of O(names) for which variables are set, in their types.
+  description: The options in O(names) that are set, converted to their types.
   returned: when O(names) is not empty
   type: dict
   sample: {"require_organization_trail": false}

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloudtrail_kms_join
-short_description: Make one audit of the JSON reports of several runs, show it as a table, write its reports, and judge
+short_description: Join the JSON reports of several runs into one audit, show and judge it, and write its reports
 version_added: 0.1.0
 description:
-  - Joins the reports that runs of M(aws_baseline.cloudtrail.cloudtrail_kms_run) have written, of parts of an inventory
-    or of other organizations, and tells of them as of one run. It asks nothing of AWS.
-  - The joined audit is no host's own. Each host of the batch is told of all of it, by
-    M(aws_baseline.cloudtrail.cloudtrail_kms_judge).
-  - Nothing is printed or logged under C(no_log), nor with a callback whose output programs read.
+  - Joins reports that M(aws_baseline.cloudtrail.cloudtrail_kms_run) wrote for parts of an inventory or for several
+    organizations, and shows them like one run. Makes no AWS calls.
+  - The joined audit belongs to no single host. M(aws_baseline.cloudtrail.cloudtrail_kms_judge) judges each host of the
+    batch by all of it.
+  - Prints and logs nothing under C(no_log), or with a callback for programs.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
@@ -34,21 +34,22 @@ attributes:
       - The reports are written in check mode too.
   diff_mode:
     support: none
-    details: It changes nothing.
+    details: Changes nothing.
   platform:
     platforms: all
 options:
   variables:
     description:
-      - Takes all options from the variables of the role, each from that of its name behind this prefix. They go before
-        the options of the task.
+      - Takes all options from the variables of the role, that is, from this prefix followed by the name of the option.
+        They override the options of the task.
     type: str
     choices: [cloudtrail_kms_]
   audits:
     description:
-      - The JSON reports to join, of this version of the collection, no account in two of them.
-      - A relative path starts at the directory that C(ansible-playbook) was called from.
-      - A report is refused that says anything else than its findings imply, or that no audit writes.
+      - The JSON reports to join. This version of the collection must have written them, and no account may be in two of
+        them.
+      - A relative path starts at the directory in which C(ansible-playbook) was started.
+      - A report is refused if it contradicts its own findings, or holds anything that no audit writes.
     type: list
     elements: path
     default: []
@@ -57,7 +58,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make one report of those of two slices
+- name: Join the reports of two slices
   aws_baseline.cloudtrail.cloudtrail_kms_join:
     audits: [slice-1/cloudtrail-kms.json, slice-2/cloudtrail-kms.json]
     reports: [json]
@@ -73,20 +74,21 @@ reports:
   sample: [/srv/audit/reports/cloudtrail-kms.json]
 uploads:
   description:
-    - The reports, where they are to go into O(report_bucket), else none.
-    - A report replaces that of an earlier run there. A backup needs a name of its own, to which the role adds the time.
+    - The reports to upload to O(report_bucket). Empty without O(report_bucket).
+    - A report replaces the report of an earlier run in the bucket. A backup must not, so the role adds the time to its
+      name.
   returned: success
   type: list
   elements: str
   sample: [/srv/audit/reports/cloudtrail-kms.json]
 carried:
   description:
-    - Whether the reports have to be brought to who puts them into the bucket, on another host or by C(become_user).
+    - Whether the reports must first be copied to where the upload runs, on another host or as C(become_user).
   returned: when RV(uploads) is not empty
   type: bool
   sample: false
 report_objects:
-  description: Where in the bucket RV(uploads) are to go, the same for all hosts of a run.
+  description: Where to upload RV(uploads), the same for all hosts of a run.
   returned: when RV(uploads) is not empty
   type: dict
   contains:
@@ -95,12 +97,12 @@ report_objects:
       type: str
       sample: audit-reports
     prefix:
-      description: The O(report_prefix), or the one that stands for this run, without a slash at its end.
+      description: The O(report_prefix), or the default prefix of this run, without a trailing slash.
       type: str
       sample: cloudtrail-kms/4711
 summary:
   description:
-    - How many accounts were judged, how many of them have each verdict, and how many trails there are and are excepted.
+    - How many accounts were judged, how many have each verdict, how many trails there are, and how many are excepted.
   returned: success
   type: dict
   sample:
@@ -119,9 +121,9 @@ failing:
   sample: 1
 results:
   description:
-    - Where what was found of each host lies, for M(aws_baseline.cloudtrail.cloudtrail_kms_judge), on the control node
-      until C(ansible-playbook) ends. Only who runs it can read there.
-    - What is registered stays small so, however many accounts there are.
+    - Where the result of each host is stored for M(aws_baseline.cloudtrail.cloudtrail_kms_judge), on the control node
+      until C(ansible-playbook) ends. Only the user who runs it can read it.
+    - This keeps the registered variable small for any number of accounts.
   returned: success
   type: dict
   sample: {"directory": "/home/me/.ansible/tmp/ansible-local-1/cloudtrail-kms-results-2", "key": "..."}

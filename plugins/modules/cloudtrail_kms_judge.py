@@ -10,10 +10,10 @@ module: cloudtrail_kms_judge
 short_description: Fail the hosts whose accounts do not comply
 version_added: 0.1.0
 description:
-  - Looks up what one run of M(aws_baseline.cloudtrail.cloudtrail_kms_run) has found of this host, and fails it with the
-    reason where its account fails.
-  - A host that the run was not about, or whose part was removed or changed since, does not pass.
-  - It starts no process, so that a run over thousands of accounts ends with a result for each at little cost.
+  - Looks up the result of M(aws_baseline.cloudtrail.cloudtrail_kms_run) for this host, and fails the host with the
+    reason if its account fails.
+  - A host fails if the run did not cover it, or if its result was removed or changed since.
+  - Starts no process, so that thousands of hosts get their result at little cost.
 author:
   - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
@@ -30,7 +30,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: It changes nothing, and shows what the run has changed.
+    details: Changes nothing; shows what the run changed.
   platform:
     platforms: all
 options:
@@ -43,7 +43,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Mark the hosts that the run is about
+- name: Mark the hosts of the run
   aws_baseline.cloudtrail.cloudtrail_kms_host:
     variables: cloudtrail_kms_
   register: host
@@ -70,12 +70,13 @@ msg:
     The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
 changed:
   description:
-    - Whether an enforcement changed the account of the host, or in check mode would. C(diff) says what.
-    - A change in an account that no host stands for, such as that of a key of theirs, is told by the first host.
+    - Whether an enforcement changed the account of the host, or would in check mode. C(diff) shows the changes.
+    - The first host reports a change in an account that has no host, such as the account of a shared key.
   returned: always
   type: bool
 verdicts:
-  description: The verdict on the account of the host, by its id; of a run about no host on every account.
+  description: The verdict on the account of the host, by account id. If the run covers no host, the verdicts on all
+    accounts.
   returned: success and failure
   type: dict
   sample: {"333333333333": non_compliant}
