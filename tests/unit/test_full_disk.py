@@ -18,7 +18,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, BackupError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._files import ReportError, write_reports
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._publish import (
+    ReportError,
+    write_reports,
+)
 from tests.unit.checks import build
 
 

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _shown, _task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import failures
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import wrap
@@ -113,7 +113,7 @@ class Module:
 def ended(snapshot: Snapshot, request: EnforceRequest, lookup: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a module tells that enforces in such an account in check mode, its warnings among it."""
     warnings: list[str] = []
-    monkeypatch.setattr(_shown, "_warn", warnings.append)
+    monkeypatch.setattr(_ending, "_warn", warnings.append)
     planned = plan(snapshot, request, lookup)
     before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
     warned = (*planned.warnings, *_task.open_questions(after))
@@ -162,7 +162,7 @@ def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> 
     told = ended(SNAPSHOTS["no key"], *REQUESTS["a given key"], monkeypatch)
     assert "Deny it" in told["msg"]
     module = Module()
-    _shown.fail(module, f"One{HOSTILE}", "Two")
+    _ending.fail(module, f"One{HOSTILE}", "Two")
     shows(module.told["msg"])
     assert len(module.told["msg"].split("\n")) == 2
 
@@ -245,10 +245,10 @@ def test_quotes_end_where_what_they_quote_does() -> None:
 def test_no_line_that_wraps_is_a_command_of_a_ci_system(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever a line of a table or of a warning ends."""
     warnings: list[str] = []
-    monkeypatch.setattr(_shown, "_warn", warnings.append)
+    monkeypatch.setattr(_ending, "_warn", warnings.append)
     for width in range(79, 121):
         text = f"{before * width}{COMMANDS} {before * (width - 7)}::error {COMMANDS.replace(' ', '')}::"
-        _shown.warn(text)
+        _ending.warn(text)
         shows(*textwrap.wrap(f"[WARNING]: {warnings[-1]}", width))
         shows(*wrap(printable(text), width), *wrap(printable(text), width // 5))
     shows(render(quoting(text), width=79, paint=plain))
@@ -271,7 +271,7 @@ def test_ordinary_names_stay_as_they_are(text: str) -> None:
 @pytest.mark.parametrize("width", range(79, 121))
 def test_no_warning_that_wraps_begins_another(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr(_shown, "_warn", warnings.append)
-    _shown.warn(f"{'.' * (width - 12)} [WARNING]: forged {'.' * (width - 19)} [DEPRECATION WARNING]: forged")
+    monkeypatch.setattr(_ending, "_warn", warnings.append)
+    _ending.warn(f"{'.' * (width - 12)} [WARNING]: forged {'.' * (width - 19)} [DEPRECATION WARNING]: forged")
     for line in textwrap.wrap(f"[WARNING]: {warnings[0]}", width)[1:]:
         assert not OURS.match(line)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from ._audit import Progress, audit
 from ._backup_file import checked_path
-from ._ending import end
+from ._ending import end, fail, warn
 from ._enforce import enforce
-from ._shown import fail, warn
 from ._task import Run, Task
 
 __all__ = [

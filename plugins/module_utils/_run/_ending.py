@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How an enforcement ends: with what came of it in every account, and with failure where it was refused or failed."""
+"""End a module: warn, return what came of an enforcement in every account, fail where it was refused or failed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible.module_utils.common.warnings import warn as _warn
+
 from .._checks import AccountVerdict
 from .._facts import Narrowing, account_row, document, moment
 from .._model import ReadError, Snapshot
 from .._plan import change_rows, diff
 from .._printable import printable
 from ._audit import narrowing
-from ._shown import fail, warn
 from ._task import Run, RunOutcome
 
 
@@ -95,3 +96,13 @@ def _not_read(before: AccountVerdict) -> AccountVerdict:
 
 def _unread(snapshot: Snapshot, error: ReadError) -> Snapshot:
     return Snapshot(snapshot.account_id, snapshot.partition, datetime.now(timezone.utc), errors=(error,))
+
+
+def warn(text: str) -> None:
+    """Warn in one line."""
+    _warn(printable(text))
+
+
+def fail(module: Any, *reasons: str, **result: Any) -> None:
+    """Leave the module, which has failed; each reason is a line."""
+    module.fail_json(msg="\n".join(map(printable, reasons)), **result)

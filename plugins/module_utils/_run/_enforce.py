@@ -18,8 +18,7 @@ from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
 from ._application import AccountRun
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
-from ._planning import key_planned_anew, owner_warnings, planned, with_writers
-from ._restoring import Restoring
+from ._planning import Restoring, key_planned_anew, owner_warnings, planned, with_writers
 from ._task import Outcome, Run, RunOutcome
 
 

@@ -13,12 +13,10 @@ from ._host_accounts import (
     refuse_slice,
     refuse_strategy,
 )
-from ._judgement import failing_accounts, judge, last_read, parts_of_hosts
-from ._marks import mark, unmark
+from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts
 from ._of_module import audit_of_unused, complete, options_of_module, reported_on
-from ._reached import accounts_of_run, passed
+from ._reached import accounts_of_run, mark, passed, unmark
 from ._request import read_request
-from ._results import leave, part_of
 from ._run_options import (
     JOIN,
     MODULES,

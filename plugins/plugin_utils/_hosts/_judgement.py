@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which accounts of an audit fail, and the sentence that says why."""
+"""Which accounts of an audit fail, the sentence that says why, and what each host is told of that."""
 
 from __future__ import annotations
 
+import secrets
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
+from ansible import constants
+
 from ...module_utils._printable import count, printable
 from ._host_accounts import HostAccount, are_swept, host_failures
-from ._results import leave
+from ._sealed import SealedFiles
 
 # The verdicts of an account that fail its host, for each value of fail_on.
 FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -229,3 +233,22 @@ def _trail_reason(trail: Mapping[str, Any], status: str) -> str:
         if finding["level"] == "required" and finding["status"] == status
     ]
     return f"trail {trail['name']} in {trail['home_region']}: {', '.join(rules)}"
+
+
+def leave(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Write the part of each host, and return what has to be registered for `part_of` to find them.
+
+    Ansible copies what a task registers to every host of the play. So each host's part lies in a file of its own on the
+    control node, until ansible-playbook ends.
+    """
+    directory = tempfile.mkdtemp(prefix="cloudtrail-kms-results-", dir=constants.DEFAULT_LOCAL_TMP)
+    where = {"directory": directory, "key": secrets.token_hex(16)}
+    files = SealedFiles(**where)
+    for host, part in parts.items():
+        files.write(host, part)
+    return where
+
+
+def part_of(host: str, where: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the part of a host, or None where the run was not about it. Raises SealError."""
+    return SealedFiles(where["directory"], where["key"]).read(host)

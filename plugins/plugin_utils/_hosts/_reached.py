@@ -2,17 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The accounts of a run: those of the hosts that Ansible lets reach it, or that of the one host it runs for."""
+"""The accounts of a run: those of the hosts that Ansible lets reach it, or that of the one host it runs for.
+
+Only Ansible knows which hosts a `when`, a rescue, or the items of a loop leave, and which values each has there. So a
+task that Ansible runs on exactly these hosts marks each with its request. What tells one pass from another is the task
+itself: each include, iteration of a loop and use of the role loads its tasks anew, under identifiers of their own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
+
 from ._host_accounts import HostAccount, HostsError
-from ._marks import marked
 from ._per_account import refuse_disagreement
 from ._request import Request, read_request, refuse_another_task, refuse_difference
+from ._sealed import KEY, SealedFiles
 
 
 def accounts_of_run(
@@ -65,3 +74,28 @@ def _refuse_each_host_for_itself(action: Any, host: str, requests: Mapping[str, 
             f"One run serves {len(requests)} hosts, but its task would begin it on each of them. Set "
             "run_once: true for the task."
         )
+
+
+def mark(passed: str, host: str, request: Request) -> None:
+    """Mark a host in a pass, by the identifier of the task that marks."""
+    _files(passed).write(host, asdict(request))
+
+
+def marked(passed: str, hosts: Iterable[str]) -> dict[str, Request]:
+    """Return the requests of those of the hosts that are marked in a pass. Raises SealError."""
+    files = _files(passed)
+    found = {host: files.read(host) for host in hosts}
+    return {host: Request(**content) for host, content in found.items() if content is not None}
+
+
+def unmark(passed: str, hosts: Iterable[str]) -> None:
+    """Remove the marks of hosts: a mark counts for one run, also where a handler passes again."""
+    files = _files(passed)
+    for host in hosts:
+        files.remove(host)
+
+
+def _files(passed: str) -> SealedFiles:
+    directory = Path(constants.DEFAULT_LOCAL_TMP) / f"cloudtrail-kms-hosts-{passed}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return SealedFiles(str(directory), KEY)

@@ -2,17 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The reports of a run, on all that its play has found so far, and which files are to go into the bucket."""
+"""Write the reports of a run, on all that its play has found so far, and say which files go into the bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...module_utils._printable import printable
 from ._destination import passing_directory, uploads
-from ._files import ReportError, write_reports
+from ._formats import FORMATS
 from ._reserved import added_up, folders
 
 
@@ -49,10 +51,10 @@ def _publish(
     if not run_options["reports"]:
         return {"reports": [], "added_up": False, **uploads(run_options, more, variables, connection)}
     folder, *in_bucket = folders(run_options, variables)
-    written, reports = _write(run_options, audit, play, folder, run_options["report_dir"])
+    written, reports = _write_all(run_options, audit, play, folder, run_options["report_dir"])
     going = reports
     if in_bucket and written is not audit:
-        going = _write(run_options, audit, play, in_bucket[0], passing_directory())[1]
+        going = _write_all(run_options, audit, play, in_bucket[0], passing_directory())[1]
     return {
         "reports": reports,
         "added_up": written is not audit,
@@ -60,8 +62,46 @@ def _publish(
     }
 
 
-def _write(
+def _write_all(
     run_options: Mapping[str, Any], audit: Mapping[str, Any], play: str, folder: str, directory: str
 ) -> tuple[Mapping[str, Any], list[str]]:
     with added_up(folder, audit, play) as whole:
         return whole, write_reports(whole, run_options["reports"], Path(directory), run_options["cis_version"])
+
+
+FILE_MODE = 0o640
+
+
+class ReportError(Exception):
+    """A report cannot be written; the message names it and the reason."""
+
+
+def write_reports(audit: Mapping[str, Any], formats: Sequence[str], directory: Path, cis_version: str) -> list[str]:
+    """Write the reports of an audit in these formats, each once; return their paths. Raises ReportError."""
+    texts = {
+        directory / FORMATS[name].file_name: FORMATS[name].render(audit, cis_version=cis_version) for name in formats
+    }
+    for path, text in texts.items():
+        _write(path, text)
+    return [str(path) for path in texts]
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise ReportError(f"The report {path} cannot be written: {error.strerror}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a whole file or none: a reader never finds half a report."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # Line ends are those of the format, whatever the machine.
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.chmod(temporary, FILE_MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

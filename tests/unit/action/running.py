@@ -20,7 +20,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.action import (
     cloudtrail_kms_join,
     cloudtrail_kms_run,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._results import part_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import part_of
 from tests.unit.action.audits import KEY, account, audit, finding, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))

@@ -20,7 +20,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._results import leave
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import leave
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _follow
 from tests.unit.action.audits import account, audit
