@@ -36,6 +36,7 @@ from ..plugin_utils._reports import (
     publish,
     refuse_one_place,
     reserved,
+    unchecked,
 )
 from ..plugin_utils._terminal import Screen, display, render
 
@@ -61,8 +62,8 @@ class ActionModule(ActionBase):
         refuse_one_place(run_options, {})
         with reserved(places(run_options, variables), [], str(self._task.get_play()._uuid)) as keep:
             audit = joined_reports(run_options["audits"], now := datetime.now(timezone.utc))
-            if old := age(audit, now):
-                display.warning(old)
+            for warning in filter(None, (age(audit, now), unchecked(variables))):
+                display.warning(warning)
             result = self._tell(run_options, audit, variables)
             if result.get("reports"):
                 keep()

@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - Reads the accounts of an organization with their OUs and tags, and adds a host for each. The host name is the
     account id, which is unique and never changes.
-  - All hosts are in the group C(aws_accounts).
+  - All hosts are in the group C(aws_accounts), in the order of their ids, but for the management account. It comes last,
+    so that a play in batches reaches it last.
   - Each host has the variable C(cloudtrail_kms_account), a dictionary of C(id), C(arn), C(name), C(email), C(state),
     C(management), C(ou_ids), C(ou_path) and C(tags).
   - Roles run on the control node. They assume O(role_name) in the host's account if they read
@@ -213,7 +214,8 @@ class InventoryModule(AWSInventoryBase):
                 "This AWS SDK is too old to tell the State of accounts: all are taken to be in use. Update boto3."
             )
         self.inventory.add_group(GROUP)
-        for account in accounts:
+        # The management account comes last, so that a run in batches begins with others.
+        for account in sorted(accounts, key=lambda account: account.management):
             # Names and tags are other people's words, no templates of ours, nor is what is composed of them.
             self._add(account.account_id, no_template(host_variables(account, selection)), options)
 

@@ -211,9 +211,15 @@ def test_an_enforcement_changes_each_trail_in_its_account_alone_and_the_organiza
 
 
 def test_canaries_stop_an_enforcement(organization: Organization) -> None:
-    """The first account cannot be judged without the owner of its trail's key: nobody else is touched."""
+    """The first account cannot be judged without the owner of its trail's key: nobody else is touched.
+
+    Check mode has one batch, and shows them all.
+    """
     canaries: dict[str, Any] = {"cloudtrail_kms_serial": [1, "100%"], "cloudtrail_kms_max_fail_percentage": 0}
     part = f"{MANAGEMENT}:{PRODUCTION}:{STAGING}"  # without those that would lend what they own
     played = organization.play(ENFORCE, "--limit", part, role="CloudTrailKmsEnforce", **canaries)
-    assert (played.code, played.recap("failed")) == (2, {MANAGEMENT})
-    assert {call["account"] for call in played.calls if call["action"] == "DescribeTrails"} == {MANAGEMENT}
+    assert (played.code, played.recap("failed")) == (2, {PRODUCTION})
+    assert {call["account"] for call in played.calls if call["action"] == "DescribeTrails"} == {PRODUCTION}
+    planned = organization.play(ENFORCE, "--check", "--limit", part, role="CloudTrailKmsEnforce", **canaries)
+    assert planned.recap("ok") == {MANAGEMENT, PRODUCTION, STAGING}, planned.printed
+    assert "3 accounts, 5 trails" in planned.printed

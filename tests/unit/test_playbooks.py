@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
@@ -38,7 +40,19 @@ def test_a_pattern_that_matches_no_host_is_a_failure(name: str) -> None:
 @pytest.mark.parametrize("name", ["enforce.yml", "provision_account.yml"])
 def test_batches_are_given_by_the_same_variables(name: str) -> None:
     play = plays(name)[-1]
-    for keyword, default in (("hosts", "'localhost'"), ("serial", "'100%'"), ("max_fail_percentage", "100")):
-        # None is what a survey gives that was not answered.
+
+    def played(keyword: str, **given: Any) -> Any:
+        loader = DataLoader()
+        variables = {"ansible_check_mode": False, **given}
+        return Templar(loader, variables=variables).template(trust_as_template(play[keyword]))
+
+    defaults = {"hosts": "localhost", "serial": "100%", "max_fail_percentage": 100}
+    for keyword, default in defaults.items():
         variable = f"cloudtrail_kms_{keyword}"
-        assert play[keyword] == f"{{{{ {variable} if {variable} | default(none) is not none else {default} }}}}"
+        assert played(keyword) == default
+        assert played(keyword, **{variable: None}) == default  # what a survey gives that was not answered
+        assert played(keyword, **{variable: "7"}) == "7"
+    # Whatever is refused in one batch, the plan shows the others.
+    for keyword in ("serial", "max_fail_percentage"):
+        planned = played(keyword, ansible_check_mode=True, **{f"cloudtrail_kms_{keyword}": "7"})
+        assert planned == defaults[keyword]

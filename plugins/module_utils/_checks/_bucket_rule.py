@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from .._model import Missing, ReadError, TrailStatus
 from .._policy import (
+    ANY_ORGANIZATION,
     REGION_ACCOUNTS,
     SERVICE,
     Answer,
@@ -105,9 +106,11 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
         if budget.is_exhausted:
             return results[-1]
     found = {(result.status, result.advice) for result in results}
-    if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
-        return results[0]
     open_ = unknown_organization(subject, "and the bucket policy must name")
+    if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
+        # Until the organization is told, what was added for it could not be judged.
+        more = open_.remediation if readable(ANY_ORGANIZATION[0]) in results[0].remediation else ""
+        return replace(results[0], remediation=" ".join(filter(None, [results[0].remediation, more])))
     return replace(open_, advice=all(result.advice or result.status == "pass" for result in results))
 
 
@@ -195,21 +198,27 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         if accounts:
             return _not_of_this_region(subject, call, ", ".join(each.label for each in accounts))
     if decision.outcome is Outcome.INDETERMINATE and any(hangs_on_ids(each, request) for each in decision.statements):
-        return _of_unknown_ids(subject, decision, _above(folder).rpartition("/")[0].removeprefix(f"{name}/"))
+        return _of_unknown_ids(subject, decision, folder)
     return as_result(
         policy,
         decision,
         passed,
         f"The policy of the bucket {name} does not let CloudTrail {what}{folder}.",
         f"Add to the policy of the bucket {name}: allow {SERVICE} {request.action} "
-        f"{f'below {_granted(subject, folder)}/' if folder else f'on {request.resource}'}, condition aws:SourceArn = "
+        f"{_below(subject, folder) if folder else f'on {request.resource}'}, condition aws:SourceArn = "
         f"{subject.trail.arn}.",
     )
 
 
-def _granted(subject: Subject, folder: str) -> str:
-    """What a statement should cover: of an organization trail the folders of all accounts, below the organization's."""
-    return _above(folder).rpartition("/")[0] if subject.trail.organization_trail else _above(folder)
+def _below(subject: Subject, folder: str) -> str:
+    """What a statement should cover, as AWS's page has it: of an organization trail its own account's folder as well.
+
+    CreateTrail and UpdateTrail may ask for that one, see `refused_spare_folder`.
+    """
+    if not subject.trail.organization_trail:
+        return f"below {_above(folder)}/"
+    organization = _above(folder).rpartition("/")[0]
+    return f"below {organization}/ and {organization.rpartition('/')[0]}/{subject.trail.account_id}/"
 
 
 def _above(folder: str) -> str:
@@ -232,17 +241,18 @@ def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
     )
 
 
-def _of_unknown_ids(subject: Subject, decision: Decision, below: str) -> Result:
+def _of_unknown_ids(subject: Subject, decision: Decision, folder: str) -> Result:
     """The result where it hangs on which accounts are members of the organization."""
     name = subject.trail.bucket_name
+    below = _above(folder).rpartition("/")[0].removeprefix(f"{name}/")
     return Result(
         "unknown",
         f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether logs of all of "
         "its accounts can be delivered, and of one that joins later, the trail does not tell.",
         remedy_for(
             decision,
-            f"Add to the policy of the bucket {name}: allow {SERVICE} s3:PutObject below {below}/*, condition "
-            f"aws:SourceArn = {subject.trail.arn}.",
+            f"Add to the policy of the bucket {name}: allow {SERVICE} s3:PutObject {_below(subject, folder)}, "
+            f"condition aws:SourceArn = {subject.trail.arn}.",
         ),
         {"outcome": decision.outcome.name.lower(), "reason": decision.reason},
     )

@@ -4,8 +4,9 @@
 
 """A plan of many accounts, and its way to AWS.
 
-Shared keys come first, then one account alone, then the others side by side; then the deliveries are waited for, and
-what was changed is judged anew. Of a restore, the policies that accounts share come last.
+Shared keys come first, then one account alone, then the others side by side, and an organization's management account
+last; then the deliveries are waited for, and what was changed is judged anew. Of a restore, the policies that accounts
+share come after that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from functools import partial
 from .._aws import Account, Pace, contain_failures, wait_for_deliveries
 from .._backup import backup_of
 from .._checks import AccountVerdict, assess
-from .._model import PLACEHOLDER, Backup, Change, ReadError
+from .._model import PLACEHOLDER, Backup, Change, Organization, ReadError
 from .._plan import KeyName, Plan, key_of, with_created
 from ._application import AccountRun, Shared
 from ._backup_file import BackupFile
@@ -160,7 +161,10 @@ class Execution:
             list(pool.map(lambda each: self._contain(each, each.read_once_more), accounts))
 
     def _apply_all(self) -> None:
-        """Apply the plans of the accounts: of those that write one after the other until one has come through."""
+        """Apply the plans of the accounts: of those that write one after the other until one has come through.
+
+        The management account comes last, when all others have been worked on.
+        """
         writing: list[str] = []
         others: list[str] = []
         for account_id, each in self._accounts.items():
@@ -169,10 +173,21 @@ class Execution:
                 self._contain(each, partial(self._leave, each, plan))
             else:
                 (writing if plan.changes else others).append(account_id)
+        last = [account_id for account_id in writing if account_id in self._management_accounts()]
+        writing = [account_id for account_id in writing if account_id not in last]
         while writing and not self._is_proven:
             self._apply(writing.pop(0))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(self._apply, [*writing, *others]))
+        for account_id in last:
+            self._apply(account_id)
+
+    def _management_accounts(self) -> set[str]:
+        """Return the accounts that own organization trails: a mistake there reaches every member."""
+        snapshots = [each.before.snapshot for each in self._accounts.values()]
+        owners = {trail.account_id for each in snapshots for trail in each.trails if trail.organization_trail}
+        told = (each.organization for each in snapshots)
+        return owners | {each.management_account for each in told if isinstance(each, Organization)}
 
     def _is_to_do(self, account_id: str) -> bool:
         """Whether something is done to the account, by itself or through a key that it shares."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._destination import passing_directory, refuse_one_place
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
-from ._joined import JoinError, age, fail_without, joined_reports
+from ._joined import JoinError, age, fail_without, joined_reports, unchecked
 from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, as_variables, finding_notes
 from ._publish import publish
@@ -36,5 +36,6 @@ __all__ = [
     "publish",
     "refuse_one_place",
     "reserved",
+    "unchecked",
     "verdict_words",
 ]

@@ -11,6 +11,7 @@ anything else is refused, with the place where it does.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ AHEAD = timedelta(minutes=5)
 # Of all reports together: those of 40,000 accounts, which take four times as much memory. An account has about 400
 # values.
 MOST_BYTES = 512 * 1024 * 1024
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
 class JoinError(ValueError):
@@ -51,18 +53,35 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
 
 
 def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
-    """Fail what hosts are told of a joined audit that lacks accounts of the inventory.
+    """Fail what hosts are told of a joined audit that lacks accounts of the inventory, which is told first.
 
     A job that ended before it wrote its report would leave a smaller audit, and a green one.
     """
     held = {row["account_id"] for row in audit["accounts"]}
-    lacking = sorted(set(variables.get("groups", {}).get("aws_accounts", ())) - held)
+    lacking = sorted(_accounts_of(variables) - held)
     for part in parts if lacking else ():
         told = (
             f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
             "wrote its report: read its output, and audit these accounts again."
         )
-        part["reason"] = " ".join(filter(None, [part["reason"], told]))
+        part["reason"] = " ".join(filter(None, [told, part["reason"]]))
+
+
+def unchecked(variables: Mapping[str, Any]) -> str:
+    """Return that nobody can tell which accounts a joined audit lacks, where the inventory has none, else nothing."""
+    if _accounts_of(variables):
+        return ""
+    return (
+        "Whether an account is missing from the reports cannot be told: the inventory has no accounts. Give the one "
+        "that was audited, by -i. Its accounts are the hosts of the group aws_accounts, else those named by an id."
+    )
+
+
+def _accounts_of(variables: Mapping[str, Any]) -> set[str]:
+    """The accounts of the inventory: those that the plugin has read, else the hosts that are named by an id."""
+    groups = variables.get("groups", {})
+    named = (host for host in groups.get("all", ()) if _ACCOUNT_ID.fullmatch(host))
+    return {*groups.get("aws_accounts", ())} or {*named}
 
 
 def age(audit: Mapping[str, Any], now: datetime) -> str:

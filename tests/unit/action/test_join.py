@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import display
 from tests.unit.action.audits import NARROWED
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
 from tests.unit.action.running import part as found_of
@@ -385,10 +386,28 @@ def test_values_are_shown_short(tmp_path: Path) -> None:
 def test_an_account_of_the_inventory_that_no_report_holds_is_no_pass(tmp_path: Path) -> None:
     paths = written(tmp_path, report())
 
-    def reason(*accounts: str) -> str:
-        groups = {"groups": {"aws_accounts": [*accounts]}}
-        told = run(NEVER_ASKED, mode="join", audits=paths, fail_on="never", task_vars=groups)
+    def reason(*accounts: str, group: str = "aws_accounts", **options: Any) -> str:
+        groups = {"groups": {group: [*accounts]}}
+        told = run(NEVER_ASKED, **{"mode": "join", "audits": paths, "fail_on": "never", **options}, task_vars=groups)
         return str(found_of(told)["reason"])
 
-    assert reason(ACCOUNT) == reason() == ""
-    assert reason(ACCOUNT, TWO).startswith(f"The inventory has accounts that are in none of the reports: {TWO}. A job")
+    assert reason(ACCOUNT) == reason() == reason("localhost", "payments", ACCOUNT, group="all") == ""
+    missing = f"The inventory has accounts that are in none of the reports: {TWO}. A job"
+    for group in ("aws_accounts", "all"):
+        assert reason(ACCOUNT, TWO, group=group).startswith(missing)
+    # It is told first, whatever else is wrong.
+    failing = written(tmp_path, report(key=False))
+    told = reason(ACCOUNT, TWO, audits=failing, fail_on="unknown")
+    assert told.startswith(missing)
+    assert f"Account {ACCOUNT} is non_compliant" in told
+
+
+@pytest.mark.parametrize(("hosts", "times"), [(["localhost"], 1), ([ACCOUNT], 0)])
+def test_an_inventory_without_accounts_is_warned_of(
+    hosts: list[str], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could tell that one is missing."""
+    warned: list[str] = []
+    monkeypatch.setattr(display, "warning", lambda text, **_more: warned.append(text))
+    run(NEVER_ASKED, mode="join", audits=written(tmp_path, report()), task_vars={"groups": {"all": hosts}})
+    assert [text.startswith("Whether an account is missing from the reports") for text in warned] == [True] * times

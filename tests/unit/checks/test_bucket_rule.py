@@ -57,6 +57,7 @@ def deny(folder: str) -> dict[str, Any]:
 EVERYWHERE = allow("*")
 # What lets CloudTrail deliver below the trail's own account, beside the organization's folders.
 MANAGEMENT = allow(f"AWSLogs/{ACCOUNT}/*")
+BELOW = f"below logs/AWSLogs/o-abcdefghij/ and logs/AWSLogs/{ACCOUNT}/, condition aws:SourceArn"
 AIMED = 'Statement "DenyUpload" is aimed at cloudtrail.amazonaws.com, and its author decides whether that is meant.'
 
 
@@ -99,7 +100,7 @@ def test_every_folder_that_the_trail_delivers_to_is_judged(
 
 def test_an_organization_is_to_be_let_in_as_a_whole_and_a_prefix_is_named() -> None:
     lacking = found([MANAGEMENT], OWN)
-    assert "below logs/AWSLogs/o-abcdefghij/, condition aws:SourceArn" in lacking.remediation
+    assert f"below logs/AWSLogs/o-abcdefghij/ and logs/AWSLogs/{ACCOUNT}/, condition" in lacking.remediation
     prefixed = found([allow("audit/AWSLogs/o-abcdefghij/*")], OWN, {**ORGANIZATION, "bucket_prefix": "audit"})
     assert (prefixed.status, f"into audit/AWSLogs/{ACCOUNT}/, where" in prefixed.message) == ("pass", True)
 
@@ -133,9 +134,9 @@ def test_logs_of_an_organization_trail_come_in_the_name_of_its_organization(
     [
         (
             [MANAGEMENT, allow(f"AWSLogs/o-abcdefghij/{ACCOUNT}/*")],
-            "below AWSLogs/o-abcdefghij/*, condition aws:SourceArn",
+            BELOW,
         ),
-        ([MANAGEMENT, allow("AWSLogs/o-abcdefghij/1*")], "below AWSLogs/o-abcdefghij/*, condition aws:SourceArn"),
+        ([MANAGEMENT, allow("AWSLogs/o-abcdefghij/1*")], BELOW),
         (
             [EVERYWHERE, deny("AWSLogs/o-abcdefghij/222222222222/*")],
             AIMED,
@@ -185,7 +186,8 @@ def test_an_organization_that_is_not_told_is_not_taken_from_the_policy(
     result = found(statements, organization)
     assert result.status == status, result
     words = "was not read" if organization is None else "Allow organizations:DescribeOrganization"
-    assert (words in f"{result.message} {result.remediation}") is (status == "unknown")
+    is_named = organization is NOT_TOLD and "ORGANIZATION_ID" in result.remediation
+    assert (words in f"{result.message} {result.remediation}") is (status == "unknown" or is_named)
     assert result.message.isascii()
 
 

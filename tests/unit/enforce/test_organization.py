@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole, Role, Scope
 from tests.unit.enforce.lab import Lab, alone
 
-MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "1245")
+MANAGEMENT, PRODUCTION, STAGING, LOG_ARCHIVE, SECURITY = (f"{digit * 12}" for digit in "12345")
+SCENARIOS = Path(__file__).parents[2] / "fakeaws" / "scenarios"
 HOME = "eu-central-1"
 NAME = "organization-trail"
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{MANAGEMENT}:trail/{NAME}"
@@ -109,3 +113,49 @@ def test_the_trails_own_folder_is_warned_of_and_left_to_aws(load: Callable[[str]
     assert bool(done.errors) is needed
     assert ("InsufficientS3BucketPolicyException" in str(done.errors)) is needed
     assert verdicts(done) == {NAME: ("owned", "compliant")}
+
+
+@pytest.fixture
+def keyless(tmp_path: Path) -> str:
+    """The landing zone with trails of the organization, of production and of staging, all without a key."""
+    content = yaml.safe_load((SCENARIOS / "landing-zone.yml").read_text(encoding="utf-8"))
+    for trail in content["trails"].values():
+        trail.pop("key", None)
+    path = tmp_path / "keyless.yml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return str(path)
+
+
+def test_the_organizations_key_in_another_account_and_local_ones_for_the_members(
+    load: Callable[[str], Lab], keyless: str
+) -> None:
+    """The role in the key's account only opens it: where a key is made says key.account. Last comes the management."""
+    lab = load(keyless).of(SECURITY)
+    accounts = (MANAGEMENT, PRODUCTION, STAGING)
+    enter = NamedRole("CloudTrailKmsEnforce", "audit-2026")
+    scope = Scope(
+        accounts=tuple(AccountScope(each, enter) for each in accounts),
+        key_role=enter.of("aws", SECURITY),
+        bucket_role=enter.of("aws", LOG_ARCHIVE),
+    )
+    local = Task(scope, request=EnforceRequest(accounts=frozenset(accounts)))
+    central = replace(local, request=replace(local.request, key_account_id=SECURITY))
+    done = lab.run(Run(local, {MANAGEMENT: central}))
+    assert {each: (one.refusals, one.errors) for each, one in done.accounts.items()} == dict.fromkeys(
+        accounts, ((), ())
+    )
+    owners = [(call["account"], call["action"]) for call in lab.aws.calls() if call["kind"] == "write"]
+    made = [account for account, action in owners if action == "CreateKey"]
+    moved = [account for account, action in owners if action == "UpdateTrail"]
+    assert (sorted(made), made[-1]) == ([PRODUCTION, STAGING, SECURITY], SECURITY)
+    assert (sorted(moved), moved[-1]) == (sorted(accounts), MANAGEMENT)
+    after = facts([one.after for one in done.accounts.values() if one.after])
+    assert [account["verdict"] for account in after["accounts"]] == ["compliant"] * 3
+    key_arn = next(
+        change.after["kms_key_arn"] for change in done.accounts[MANAGEMENT].changes if change.resource == TRAIL
+    )
+    assert_management_s(lab, str(key_arn))
+
+    lab.aws.clear_calls()
+    lab.run(Run(local, {MANAGEMENT: central}))
+    assert lab.writes() == []
