@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads the accounts of an organization with their OUs and tags, and adds a host for each. The host name is the
     account id, which is unique and never changes.
-  - All hosts are in the group C(aws_accounts), in the order of their ids, but for the management account. It comes last,
+  - All hosts are in the group C(aws_accounts), in the order of their ids. The management account comes last,
     so that a play in batches reaches it last.
   - Each host has the variable C(cloudtrail_kms_account), a dictionary of C(id), C(arn), C(name), C(email), C(state),
     C(management), C(ou_ids), C(ou_path) and C(tags).
