@@ -97,7 +97,7 @@ def _account_scope(params: Mapping[str, Any]) -> AccountScope:
     """What the options say of one account, whichever it is."""
     for option in ("trails", "regions", "approved_keys"):
         if params[option] == []:  # such as a template that has found none
-            raise ArgumentError(f"Option {option}: the list is empty, which would be no limit. Leave it out for that.")
+            raise ArgumentError("the list is empty, which would be no limit. Leave it out for that.", option)
     for trail in params["trails"] or ():
         check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
@@ -114,7 +114,7 @@ def _account_scope(params: Mapping[str, Any]) -> AccountScope:
 def lending(params: Mapping[str, Any]) -> tuple[AccountScope, ...]:
     """Return the accounts of `lending_accounts`, of which only keys and buckets are read. Raises ArgumentError."""
     if params["lending_accounts"] and params["accounts"] is None:
-        raise ArgumentError("Option lending_accounts: it is for accounts. Give accounts as well, or leave it out.")
+        raise ArgumentError("it is for accounts. Give accounts as well, or leave it out.", "lending_accounts")
     return _account_scopes(params, "lending_accounts")
 
 
@@ -143,8 +143,9 @@ def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScop
     roleless = [each.account_id for each in scopes if each.role is None]
     if roleless:
         raise ArgumentError(
-            f"Option {option}: no role is given for {named(roleless)}. Give assume_role.role_name, the role to assume "
-            "in each of them, or in account_options an assume_role of their own."
+            f"no role is given for {named(roleless)}. Give assume_role.role_name, the role to assume "
+            "in each of them, or in account_options an assume_role of their own.",
+            option,
         )
     return tuple(scopes)
 
@@ -171,14 +172,14 @@ def _check_accounts(params: Mapping[str, Any]) -> None:
     accounts, lent = params.get("accounts"), params.get("lending_accounts") or ()
     entries = params.get("account_options") or ()
     if accounts == []:
-        raise ArgumentError("Option accounts: the list is empty. Leave it out to read the account of the credentials.")
+        raise ArgumentError("the list is empty. Leave it out to read the account of the credentials.", "accounts")
     if entries and accounts is None:
-        raise ArgumentError("Option account_options: it is for accounts. For one account give the options themselves.")
+        raise ArgumentError("it is for accounts. For one account give the options themselves.", "account_options")
     _check_ids("accounts", accounts or ())
     _check_ids("lending_accounts", lent)
     both = sorted({*lent} & {*(accounts or ())})
     if both:
-        raise ArgumentError(f"Option lending_accounts: among accounts as well: {', '.join(both)}. Leave them out here.")
+        raise ArgumentError(f"among accounts as well: {', '.join(both)}. Leave them out here.", "lending_accounts")
     placed: dict[str, int] = {}
     for number, entry in enumerate(entries):
         _check_entry(number, entry, {*(accounts or ()), *lent}, placed)
@@ -191,29 +192,31 @@ def _check_ids(option: str, account_ids: Sequence[str]) -> None:
         check(option, account_id, ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
     twice = [account_id for account_id, times in Counter(account_ids).items() if times > 1]
     if twice:
-        raise ArgumentError(f"Option {option}: more than once in the list: {', '.join(twice)}.")
+        raise ArgumentError(f"more than once in the list: {', '.join(twice)}.", option)
 
 
 def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str], placed: Mapping[str, int]) -> None:
     """Raise ArgumentError for an entry whose accounts are not those of the run, or not its alone."""
     option, account_ids = f"account_options[{number}].accounts", entry["accounts"]
     if not account_ids:
-        raise ArgumentError(f"Option {option}: the list is empty. Name the accounts that the entry is for.")
+        raise ArgumentError("the list is empty. Name the accounts that the entry is for.", option)
     _check_ids(option, account_ids)
     said = {name for name, value in entry.items() if name != "accounts" and value is not None}
     # An account that is not read may own a trail that others inherit.
     judges_alone = bool(said) and said <= {*JUDGING}
     for account_id in account_ids:
         if account_id not in accounts and not judges_alone:
-            raise ArgumentError(f"Option {option}: {account_id!r} is not in accounts. Add it there, or leave it out.")
+            raise ArgumentError(f"{account_id!r} is not in accounts. Add it there, or leave it out.", option)
         if account_id in placed:
             other = f"account_options[{placed[account_id]}]"
-            raise ArgumentError(f"Option {option}: {account_id!r} is in {other} too. Put all of it in one entry.")
+            raise ArgumentError(f"{account_id!r} is in {other} too. Put all of it in one entry.", option)
     arn = (entry["assume_role"] or {}).get("role_arn")
     if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != account_ids:
         raise ArgumentError(
-            f"Option account_options[{number}].assume_role.role_arn ({named(account_ids)}): {arn!r} opens account "
-            f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several."
+            f"{arn!r} opens account "
+            f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several.",
+            f"account_options[{number}].assume_role.role_arn",
+            where=f" ({named(account_ids)})",
         )
 
 
@@ -222,11 +225,11 @@ def _check_run_role(params: Mapping[str, Any]) -> None:
     role, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
     if sweeps and role.get("role_arn"):
         raise ArgumentError(
-            "Option assume_role.role_arn: it opens one account; for accounts give role_name, or the role of each in "
-            "account_options."
+            "it opens one account; for accounts give role_name, or the role of each in account_options.",
+            "assume_role.role_arn",
         )
     if role.get("role_name") and not sweeps:
-        raise ArgumentError("Option assume_role.role_name: it is for accounts; for one account give role_arn.")
+        raise ArgumentError("it is for accounts; for one account give role_arn.", "assume_role.role_name")
 
 
 def _named_role(role: Mapping[str, Any]) -> NamedRole | None:
@@ -256,9 +259,9 @@ def _check_session(option: str, role: Mapping[str, Any]) -> None:
 def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:
     for rule, level in rules.items():
         if rule not in RULES:
-            raise ArgumentError(f"Option rules: there is no rule {rule!r}; the rules are {', '.join(RULES)}.")
+            raise ArgumentError(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}.", "rules")
         if _level(level) not in LEVELS:
-            raise ArgumentError(f"Option rules: {level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.")
+            raise ArgumentError(f"{level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.", "rules")
     return {rule: _level(level) for rule, level in rules.items()}
 
 
@@ -278,5 +281,5 @@ def _exception(row: Mapping[str, Any]) -> TrailException:
     try:
         expires = date.fromisoformat(row["expires"])
     except ValueError as error:
-        raise ArgumentError(f"Option exceptions.expires: {row['expires']!r} is not a date YYYY-MM-DD.") from error
+        raise ArgumentError(f"{row['expires']!r} is not a date YYYY-MM-DD.", "exceptions.expires") from error
     return TrailException(row["trail"], tuple(row["rules"]), row["reason"], row["owner"], expires, row["account"])

@@ -35,14 +35,18 @@ _EITHER = (("key", "key_id"), ("create_trail", "trails"))
 
 
 class ArgumentError(ValueError):
-    """An option whose value cannot be meant; the message names the option and the value."""
+    """Options whose values cannot be meant; the message names them, and says why."""
+
+    def __init__(self, why: str, *options: str, where: str = "") -> None:
+        super().__init__(f"Option{'s' if len(options) > 1 else ''} {' and '.join(options)}{where}: {why}")
+        self.why, self.options = why, options
 
     def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:
-        """The error of an option in an entry for these accounts."""
-        told, _colon, why = str(self).partition(": ")
-        word, _space, option = told.partition(" ")
-        where = f"{entry}.{option}" if word == "Option" else f"{option} of {entry}"
-        return ArgumentError(f"{word} {where} ({named(account_ids)}): {why}")
+        """The error of the same options in an entry for these accounts."""
+        of_accounts = f" ({named(account_ids)})"
+        if len(self.options) > 1:
+            return ArgumentError(self.why, *self.options, where=f" of {entry}{of_accounts}")
+        return ArgumentError(self.why, f"{entry}.{self.options[0]}", where=of_accounts)
 
 
 def role_spec() -> dict[str, Any]:
@@ -158,11 +162,11 @@ def named(account_ids: Sequence[str]) -> str:
 def check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:
     """Raise ArgumentError where a value has not the form of what it is to be."""
     if not pattern.fullmatch(value):
-        raise ArgumentError(f"Option {option}: {value!r} is not {meaning}.")
+        raise ArgumentError(f"{value!r} is not {meaning}.", option)
 
 
 def between(params: Mapping[str, Any], option: str, most: int) -> int:
     """Return an option that counts. Raises ArgumentError where it is less than one or more than `most`."""
     if not 1 <= params[option] <= most:
-        raise ArgumentError(f"Option {option}: {params[option]} is not between 1 and {most}.")
+        raise ArgumentError(f"{params[option]} is not between 1 and {most}.", option)
     return int(params[option])

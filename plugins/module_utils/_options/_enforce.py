@@ -145,8 +145,9 @@ def _refuse_aws_s_own(key_id: str) -> None:
     """To describe an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
     if re.search(r"(^|:)alias/aws/", key_id):
         raise ArgumentError(
-            f"Option key_id: {key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
-            "customer managed key."
+            f"{key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
+            "customer managed key.",
+            "key_id",
         )
 
 
@@ -176,8 +177,10 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
     for option in ("trails", "regions"):
         if params["restore"] and params[option]:
             raise ArgumentError(
-                f"Options restore and {option}: a restore reads all trails of the account, since any of them may "
-                f"need what a key policy would lose. Leave out {option}, and remove what is to stay from the backup."
+                "a restore reads all trails of the account, since any of them may need what a key policy would lose. "
+                f"Leave out {option}, and remove what is to stay from the backup.",
+                "restore",
+                option,
             )
 
 
@@ -212,5 +215,5 @@ def _key_request(options: Mapping[str, Any]) -> KeyRequest:
     _check_tags("key.tags", requested.tags)
     period = requested.rotation_period_in_days
     if period is not None and period not in _ROTATION_PERIODS:
-        raise ArgumentError(f"Option key.rotation_period_in_days: {period} is not between 90 and 2560.")
+        raise ArgumentError(f"{period} is not between 90 and 2560.", "key.rotation_period_in_days")
     return replace(requested, tags={name: str(value) for name, value in requested.tags.items()})
