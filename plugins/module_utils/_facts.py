@@ -160,10 +160,15 @@ def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> 
 
 def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
     findings = [
-        {**found, "remediation": addressed(found["remediation"], owner["account_id"], found["evidence"])}
+        {**found, "remediation": addressed(found["remediation"], owner["account_id"], is_unread=_is_unread(found))}
         for found in seen["findings"]
     ]
     return {**seen, "ownership": trail["ownership"], "findings": findings}
+
+
+def _is_unread(finding: Mapping[str, Any]) -> bool:
+    """Whether the row of a finding says that something could not be read."""
+    return "iam_action" in finding["evidence"]
 
 
 def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any]]) -> list[Mapping[str, Any]]:

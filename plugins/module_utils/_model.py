@@ -217,10 +217,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class AcceptedRisk:
+    """Who decided to live with a finding, until which day, why, and the status of the finding without that."""
+
+    reason: str
+    owner: str
+    expires: str
+    status: Status
+
+
+@dataclass(frozen=True)
 class Finding:
     """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
 
-    `unread` is the fact that could not be read, where the rule was not judged for that reason.
+    `unread` is the fact that could not be read, where the rule was not judged for that reason. `exception` is the one
+    that covers the finding, `expired_exception` one that did.
     """
 
     rule: str
@@ -232,6 +243,8 @@ class Finding:
     remediation: str = ""
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: ReadError | None = None
+    exception: AcceptedRisk | None = None
+    expired_exception: AcceptedRisk | None = None
 
 
 @dataclass(frozen=True)

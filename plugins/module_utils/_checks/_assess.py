@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .._model import NOT_IN_USE, Finding, Level, Snapshot, Trail
+from .._model import NOT_IN_USE, AcceptedRisk, Finding, Level, Snapshot, Trail
 from ._evidence import Evidence, ExceptedEvidence, ExceptionEvidence
 from ._rules import RULES, Rule
 from ._subject import Settings, Subject, TrailException
@@ -154,7 +154,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         message=result.message,
         evidence=result.evidence,
         remediation=addressed(
-            result.remediation, "" if trail.ownership == "owned" else trail.account_id, result.evidence
+            result.remediation, "" if trail.ownership == "owned" else trail.account_id, is_unread=bool(result.unread)
         ),
         frameworks=rule.frameworks,
         unread=result.unread,
@@ -162,13 +162,13 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 
-def addressed(remediation: str, owner: str, evidence: Mapping[str, object]) -> str:
+def addressed(remediation: str, owner: str, *, is_unread: bool) -> str:
     """Say who has to act, where that is an owner that is not the account itself.
 
     Of what could not be read the remedy says itself who lacks the permission, and the key or bucket may be a third
     account's.
     """
-    if not owner or not remediation or "iam_action" in evidence:
+    if not owner or not remediation or is_unread:
         return remediation
     return f"In account {owner}, which owns this organization trail: {remediation}"
 
@@ -190,16 +190,24 @@ def _under_exceptions(finding: Finding, subject: Subject) -> Finding:
 def _excepted(finding: Finding, exception: TrailException) -> Finding:
     """The finding with the decision to live with it, and what it would have been."""
     decision = ExceptedEvidence(status=finding.status, **_decision(exception))
-    return replace(finding, status="excepted", evidence={**finding.evidence, **Evidence(exception=decision)})
+    evidence = {**finding.evidence, **Evidence(exception=decision)}
+    return replace(
+        finding,
+        status="excepted",
+        evidence=evidence,
+        exception=AcceptedRisk(**_decision(exception), status=finding.status),
+    )
 
 
 def _expired(finding: Finding, exception: TrailException) -> Finding:
     """The finding as it is, and that it was excepted once."""
+    decision = _decision(exception)
     return replace(
         finding,
         message=f"{finding.message} It was excepted until {exception.expires.isoformat()} by {exception.owner}: "
         f"{exception.reason}",
-        evidence={**finding.evidence, **Evidence(expired_exception=_decision(exception))},
+        evidence={**finding.evidence, **Evidence(expired_exception=decision)},
+        expired_exception=AcceptedRisk(**decision, status=finding.status),
     )
 
 

@@ -201,7 +201,7 @@ def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
     remedy = owner_remedy(key.arn, account_id, "kms:ListAliases")
     if remedy and isinstance(key.policy, ReadError):
         message = "The aliases of the key, by which it might be approved, are shown to its own account alone."
-        return Result("unknown", message, remedy, {"iam_action": "kms:ListAliases"})
+        return Result("unknown", message, remedy, {"iam_action": "kms:ListAliases"}, unread=key.policy)
     return name in key.aliases
 
 

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from .._checks import RULES, AccountVerdict, Remedy, TrailVerdict
-from .._model import Finding, Key, Trail
+from .._model import AcceptedRisk, Finding, Key, Trail
 from ._request import EnforceRequest
 
 # A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
@@ -117,29 +117,33 @@ class ExceptedChange:
 
     trail: Trail
     finding: Finding
-    exception: Mapping[str, str]
+    exception: AcceptedRisk
 
     def __str__(self) -> str:
-        until, owner, reason = (self.exception[name] for name in ("expires", "owner", "reason"))
-        return f"{self.finding.rule} of {self.trail.arn}, excepted until {until} by {owner} ({reason})."
+        risk = self.exception
+        return (
+            f"{self.finding.rule} of {self.trail.arn}, excepted until {risk.expires} by {risk.owner} ({risk.reason})."
+        )
 
 
 def excepted_changes(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
     """What exceptions keep from being changed, on trails that may be written."""
-    yield from _excepted(account, request, "exception")
+    return _excepted(account, request, lambda finding: finding.exception)
 
 
 def changes_no_longer_excepted(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
     """What expired exceptions kept from being changed, on trails that may be written."""
-    yield from _excepted(account, request, "expired_exception")
+    return _excepted(account, request, lambda finding: finding.expired_exception)
 
 
-def _excepted(account: AccountVerdict, request: EnforceRequest, kind: str) -> Iterator[ExceptedChange]:
+def _excepted(
+    account: AccountVerdict, request: EnforceRequest, exception_of: Callable[[Finding], AcceptedRisk | None]
+) -> Iterator[ExceptedChange]:
     for verdict in account.trails:
         for finding in verdict.findings if may_write(verdict.trail, request) else ():
-            exception = finding.evidence.get(kind)
-            if isinstance(exception, Mapping):
-                bare = replace(finding, status=exception.get("status", finding.status))
+            exception = exception_of(finding)
+            if exception:
+                bare = replace(finding, status=exception.status)
                 if _leads_to(account, verdict, bare) is not Remedy.REPORT:
                     yield ExceptedChange(verdict.trail, finding, exception)
 
@@ -165,7 +169,7 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
 
 def unread(finding: Finding) -> bool:
     """Whether the finding is unknown because something could not be read."""
-    return finding.status == "unknown" and "iam_action" in finding.evidence
+    return finding.status == "unknown" and finding.unread is not None
 
 
 def is_right_kind(key: Key) -> bool:
