@@ -24,29 +24,3 @@ from ._reader_rule import may_read
 from ._rules import RULES, Remedy
 from ._second_policy import keys_in_doubt
 from ._subject import Result, Settings, TrailException
-
-__all__ = [
-    "RULES",
-    "TAG",
-    "USABLE_STATES",
-    "AccountVerdict",
-    "Evidence",
-    "ReaderEvidence",
-    "Remedy",
-    "Result",
-    "Settings",
-    "TrailException",
-    "TrailVerdict",
-    "addressed",
-    "assess",
-    "bucket_policy_accepts_key",
-    "is_approved",
-    "keys_in_doubt",
-    "literal_verdict",
-    "may_read",
-    "refused_spare_folder",
-    "roll_up",
-    "subject_of",
-    "trail_verdict",
-    "unused_exceptions",
-]

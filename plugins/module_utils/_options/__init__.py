@@ -9,25 +9,3 @@ from __future__ import annotations
 from ._audit import audit_spec, facts_spec, lending, settings_of_owners, to_scope, to_settings
 from ._common import AUDIT_ACCOUNT_OPTIONS, JUDGING, ArgumentError, audit_options, named, of_accounts
 from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_request, wait_timeout
-
-__all__ = [
-    "AUDIT_ACCOUNT_OPTIONS",
-    "EITHER",
-    "ENFORCE_ACCOUNT_OPTIONS",
-    "JUDGING",
-    "ArgumentError",
-    "audit_options",
-    "audit_spec",
-    "enforce_spec",
-    "facts_spec",
-    "lending",
-    "max_failures",
-    "named",
-    "of_accounts",
-    "own_spec",
-    "settings_of_owners",
-    "to_request",
-    "to_scope",
-    "to_settings",
-    "wait_timeout",
-]

@@ -11,15 +11,3 @@ from ._backup_file import checked_path
 from ._ending import end, fail, warn
 from ._enforce import enforce
 from ._task import Run, Task
-
-__all__ = [
-    "Progress",
-    "Run",
-    "Task",
-    "audit",
-    "checked_path",
-    "end",
-    "enforce",
-    "fail",
-    "warn",
-]

@@ -14,28 +14,3 @@ from ._notes import Note, Tone, account_notes, as_variables, finding_notes
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
 from ._verdicts import verdict_words
-
-__all__ = [
-    "CIS_VERSIONS",
-    "DEFAULT_CIS_VERSION",
-    "FORMATS",
-    "JoinError",
-    "Note",
-    "ReservedError",
-    "Tone",
-    "account_notes",
-    "age",
-    "as_variables",
-    "fail_without",
-    "finding_notes",
-    "folders",
-    "joined_reports",
-    "narrowings",
-    "passing_directory",
-    "places",
-    "publish",
-    "refuse_one_place",
-    "reserved",
-    "unchecked",
-    "verdict_words",
-]

@@ -12,14 +12,3 @@ from ._follow import progress
 from ._screen import Screen, display, is_for_people
 from ._shield import shielded
 from ._table import render
-
-__all__ = [
-    "Screen",
-    "display",
-    "is_for_people",
-    "outcome",
-    "progress",
-    "render",
-    "render_enforcement",
-    "shielded",
-]
