@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ._budget import CHARACTERS, STEPS_OF_A_VARIABLE
-from ._context_facts import TIME_KEYS
+from ._context_facts import fits
 from ._operators import OPERATORS, Matcher
 from ._patterns import (
     Context,
@@ -49,8 +49,7 @@ class Condition:
         kind = OPERATORS.get(base)
         self.is_null = operator == "Null"
         wanted = {value.lower() for value in values}
-        # The page of the condition keys names these operators for times; how others spell a time, no page says.
-        is_fit = kind is not None and (self.folded_key not in TIME_KEYS or base.startswith(("Date", "Numeric")))
+        is_fit = kind is not None and fits(base, self.folded_key)
         self.is_documented = bool(wanted) and wanted <= {"true", "false"} if self.is_null else is_fit
         self._wants_absence, self._wants_presence = "true" in wanted, "false" in wanted
         self.negated = kind is not None and kind.negated

@@ -250,3 +250,28 @@ WRITER_FACTS = (
     Fact("kms:BypassPolicyLockoutSafetyCheck", "false", f"{_KMS_KEYS}: it is not sent from here"),
     Fact("*", UNKNOWN, f"{_KEYS}: nothing on others"),
 )
+
+# By what operators keys are compared whose values these tables know: "the condition operator that you can use depends
+# on the condition key" (IAM user guide, "Condition operators"; the types are those of the pages above).
+_TABLES = (SERVICE_FACTS, KMS_FACTS, CRYPTOGRAPHIC_FACTS, BUCKET_FACTS, DELIVERY_FACTS, SSE_KMS_FACTS, READER_FACTS)
+_TEXTS = {fact.key for table in (*_TABLES, WRITER_FACTS) for fact in table if fact.value}.difference(_ROLE_KEYS)
+_ARNS = ("aws:PrincipalArn", "aws:SourceArn", TRAIL_KEY, OBJECT_KEY, "s3:x-amz-server-side-encryption-aws-kms-key-id")
+_BOOLEANS = (
+    "aws:SecureTransport",
+    "aws:PrincipalIsAWSService",
+    "aws:ViaAWSService",
+    "kms:MultiRegion",
+    "kms:BypassPolicyLockoutSafetyCheck",
+)
+_OPERATORS = {
+    **{key.lower(): ("String",) for key in _TEXTS},
+    **{key.lower(): ("String", "Arn") for key in _ARNS},
+    **{key.lower(): ("String", "Bool") for key in _BOOLEANS},
+    **dict.fromkeys(TIME_KEYS, ("Date", "Numeric")),
+    "s3:tlsversion": ("String", "Numeric"),
+}
+
+
+def fits(operator: str, folded_key: str) -> bool:
+    """Whether a page says how an operator compares values of a key; of a key of unknown type it is taken to."""
+    return operator.startswith(_OPERATORS.get(folded_key, ""))

@@ -116,17 +116,6 @@ def moment_of(text: str) -> datetime | None:
         return None
 
 
-def order_of(name: str, text: str) -> int | None:
-    """The whole number from which on an operator compares numbers in another way, of those with up to 12 digits."""
-    parse = _moment if name.startswith("Date") else _number if name.startswith("Numeric") else None
-    try:
-        bound = parse(text) if parse else -1.0
-    except UndocumentedError:
-        return None
-    number = bound.timestamp() if isinstance(bound, datetime) else bound
-    return int(number) if 0 <= number < 10**12 else None
-
-
 def _of_date(*groups: str | None) -> datetime:
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = (each or "" for each in groups)
     clock = (int(hour or 0), int(minute or 0), int(second or 0), int(fraction.ljust(6, "0")))

@@ -11,7 +11,6 @@ same places in all patterns one is kept: whatever follows, no pattern tells the 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from typing import TypeAlias
 
 from ._budget import CHARACTERS, Budget
 from ._conditions import Condition, split_operator
-from ._operators import OPERATORS, order_of
+from ._operators import OPERATORS
 from ._patterns import ARN_PARTS, is_arn
 
 DIGITS = "0123456789"
@@ -205,7 +204,7 @@ def distinct(found: Mapping[int, str], patterns: Patterns, budget: Budget) -> li
     return list({patterns.answers(state): text for state, text in found.items()}.values())
 
 
-_State: TypeAlias = tuple[int, int, int, int]
+_State: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -224,32 +223,27 @@ class Accounts:
     def _own(self) -> Patterns:
         return Patterns(self.conditions, {}, self.left_out)
 
-    @cached_property
-    def _bounds(self) -> Sequence[str]:
-        return sorted({bound for each in self.conditions for bound in _bounds(each)})
-
     def of(self, arns: Patterns, begun: int) -> Iterator[str]:
         """One of each kind, in an ARN whose beginning has this state."""
         own, layers = self._own, self._layers(arns, begun)
         steps = own.steps_of_answers + arns.steps
         kinds: dict[object, str] = {}
         for state in layers[-1] if self.budget.spend(steps * len(layers[-1])) else ():
-            kind = own.answers(state[0]), arns.after(state[1], ":"), state[2:]
+            kind = own.answers(state[0]), arns.after(state[1], ":")
             if kind not in kinds and (other := self._first(layers, state)):
                 kinds[kind] = other
         yield from kinds.values()
 
     def _layers(self, arns: Patterns, begun: int) -> list[dict[_State, list[tuple[_State, str]]]]:
         """After each digit the states that accounts lead to, with those before and the digit; none past the budget."""
-        own, bounds = self._own, self._bounds
-        layers: list[dict[_State, list[tuple[_State, str]]]] = [{(own.start, begun, 0, len(bounds)): []}]
-        for place in range(ACCOUNT_LENGTH):
+        own = self._own
+        layers: list[dict[_State, list[tuple[_State, str]]]] = [{(own.start, begun): []}]
+        for _place in range(ACCOUNT_LENGTH):
             layers.append({})
             steps = len(DIGITS) * len(layers[-2]) * (own.steps + arns.steps)
             for state in layers[-2] if self.budget.spend(steps) else ():
                 for digit in DIGITS:
-                    low, high = _between(bounds, place, digit, state[2:])
-                    then = own.after(state[0], digit), arns.after(state[1], digit), low, high
+                    then = own.after(state[0], digit), arns.after(state[1], digit)
                     layers[-1].setdefault(then, []).append((state, digit))
         return layers
 
@@ -266,21 +260,3 @@ def _members(layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], st
     for before, digit in layers[-1][state]:
         for begin in _members(layers[:-1], before):
             yield begin + digit
-
-
-def _bounds(condition: Condition) -> Iterator[str]:
-    """The numbers that a condition compares accounts with by their size, as an account would be written."""
-    base = split_operator(condition.operator)[1]
-    # From the first moment on that no clock knows, nothing is told of an account.
-    values = (*condition.values, "9999-12-31T23:59:59Z") if base.startswith("Date") else condition.values
-    numbers = (order_of(base, value) for value in values)
-    return (f"{number:0{ACCOUNT_LENGTH}}" for number in numbers if number is not None)
-
-
-def _between(bounds: Sequence[str], place: int, digit: str, within: tuple[int, int]) -> tuple[int, int]:
-    """Of the bounds that begin like an account, from one place in their order to another, those that still do."""
-    low, high = within
-    return (
-        bisect_left(bounds, digit, low, high, key=lambda bound: bound[place]),
-        bisect_right(bounds, digit, low, high, key=lambda bound: bound[place]),
-    )

@@ -54,6 +54,46 @@ def test_what_cannot_be_told_is_never_to_be_opened(more: list[dict[str, Any]]) -
     assert not any(word in found.remediation for word in ("stranger", "exempt", "replace"))
 
 
+MISFITS: list[dict[str, Any]] = [
+    *(
+        {operator: {"aws:ResourceAccount": value}}
+        for operator, value in (
+            ("BinaryEquals", "eHg="),
+            ("Bool", "true"),
+            ("NumericLessThan", "5"),
+            ("DateLessThan", "2020-01-01"),
+            ("ArnLike", "arn:aws:iam::222222222222:root"),
+            ("IpAddress", "10.0.0.0/8"),
+            ("ForAnyValue:NumericEqualsIfExists", "5"),
+        )
+    ),
+    {"ArnLike": {"kms:KeySpec": "a:b:c:d:e:f"}},
+    {"Bool": {"KMS:keyspec": "true"}},
+    {"Bool": {"aws:SourceArn": "true"}},
+    {"DateLessThan": {"aws:SecureTransport": "2020-01-01"}},
+]
+NEGATED_MISFITS: list[dict[str, Any]] = [
+    {"NumericNotEquals": {"aws:ResourceAccount": "1"}},
+    {"NumericNotEquals": {"kms:CallerAccount": ACCOUNT}},
+    {"NumericGreaterThanEquals": {"kms:CallerAccount": "0.5"}},
+    {"DateNotEquals": {"aws:ResourceAccount": "2020-01-01"}},
+    {"ArnNotLike": {"aws:ResourceAccount": "a:b:c:d:e:f"}},
+    {"NotIpAddress": {"aws:ResourceAccount": "10.0.0.0/8"}},
+]
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_an_operator_that_is_none_for_a_key_never_closes_a_statement(misfit: dict[str, Any]) -> None:
+    assert status(allow(ANYBODY, "kms:*", misfit)) == "unknown"
+
+
+@pytest.mark.parametrize("misfit", NEGATED_MISFITS)
+def test_an_operator_that_is_none_for_a_key_denies_nothing_surely(misfit: dict[str, Any]) -> None:
+    assert status(allow(ANYBODY), allow("*", "kms:*", misfit, Effect="Deny", Sid="Less")) == "unknown"
+    found = finding("key_policy_allows_encrypt", snapshot(key=key_policy({**ENCRYPT, "Condition": misfit}, DESCRIBE)))
+    assert (found.status, "AWS documents no such condition" in found.message) == ("unknown", True)
+
+
 ALLOWED, DENIED = allow(ANYBODY), {**allow(ANYBODY), "Effect": "Deny"}
 FOR_OWN = {"StringEquals": {"kms:CallerAccount": ACCOUNT}}
 # Of an element that stands twice the last is read, and nobody says what AWS makes of the others.

@@ -29,9 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._w
 LENGTH, DIGITS = 3, "012"
 ALL = ["".join(each) for each in product(DIGITS, repeat=LENGTH)]
 PATTERNS = st.text("0129*?", min_size=1, max_size=4)
-NUMBERS = st.sampled_from(["-1", "0", "1", "10", "11.5", "012", "120.0", "222", "999", "1e3", "x"])
 TEXT_OPERATORS = st.sampled_from(["StringLike", "StringNotLike", "StringEquals", "ForAnyValue:StringLike", "ArnLike"])
-NUMERIC = st.sampled_from(["NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericNotEquals"])
 
 
 def conditions(operators: st.SearchStrategy[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[Condition]:
@@ -46,7 +44,7 @@ def answers(found: list[Condition], text: str) -> tuple[bool | None, ...]:
 
 
 @given(
-    st.lists(conditions(TEXT_OPERATORS, PATTERNS) | conditions(NUMERIC, NUMBERS), max_size=4),
+    st.lists(conditions(TEXT_OPERATORS, PATTERNS), max_size=4),
     st.frozensets(st.sampled_from(ALL), max_size=6),
 )
 def test_there_is_an_account_for_each_way_in_which_conditions_tell_accounts_apart(
