@@ -140,8 +140,8 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
 def _together(policy: Policy, ram_policy: Policy) -> Policy:
     """Both policies of a key as one, which is how KMS weighs them (KMS guide, "Determining access to AWS KMS keys")."""
     others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
-    repeated = (*policy.repeated, *ram_policy.repeated)
-    return replace(policy, statements=(*policy.statements, *others), repeated=repeated)
+    doubts = (*policy.doubts, *ram_policy.doubts)
+    return replace(policy, statements=(*policy.statements, *others), doubts=doubts)
 
 
 @lru_cache(maxsize=256)

@@ -105,7 +105,7 @@ class Proof:
         principals, resources = statement.principals, statement.resources
         if principals is None or resources is None or not outsiders.meant(principals):
             return False
-        if statement.malformed:
+        if statement.doubted:
             return True
         closing = (self._binds(each, outsiders) or _never_holds(each, outsiders) for each in statement.conditions)
         return resources.cover(self.key_arn, outsiders.known) is not False and not any(closing)
@@ -121,22 +121,23 @@ class Proof:
 
     def _surely_applies(self, statement: Statement, outsiders: Outsiders) -> bool:
         principals, resources = statement.principals, statement.resources
-        if principals is None or resources is None or statement.malformed:
+        if principals is None or resources is None or statement.doubted:
             return False
         if not outsiders.denied(principals) or not resources.cover(self.key_arn, outsiders.known):
             return False
         return all(
-            self._binds(each, outsiders, spares=True) or (each.values and each.holds(outsiders.known))
-            for each in statement.conditions
+            self._binds(each, outsiders, spares=True) or each.holds(outsiders.known) for each in statement.conditions
         )
 
     def _binds(self, condition: Condition, outsiders: Outsiders, *, spares: bool = False) -> bool:
         """Whether a condition holds of nobody, or does not hold of anybody (`spares`), but whom it names in full."""
+        if not condition.is_documented:
+            return False
         base = split_operator(condition.operator)[1].replace("Not", "", 1)
         text = outsiders.binding.get(condition.folded_key)
         is_arn_operator = base in _ARNS and text in _OF_ARNS
         is_turned = base in _TEXTS and _is_turned(condition, outsiders.binding)
-        if not is_turned and (text is None or not condition.values or not (base in _TEXTS or is_arn_operator)):
+        if not is_turned and (text is None or not (base in _TEXTS or is_arn_operator)):
             return False
         # A negated operator holds without the key, so that a Deny of it denies then too.
         optional = condition.quantifier == "ForAllValues" or (condition.if_exists and not spares)
@@ -171,7 +172,7 @@ def _covered(statement: Statement, outsiders: Outsiders, *, surely: bool = False
 
 
 def _never_holds(condition: Condition, outsiders: Outsiders) -> bool:
-    return bool(condition.values) and condition.holds(outsiders.known) is False
+    return condition.holds(outsiders.known) is False
 
 
 _IN_FULL = "in full, without *, ?, IfExists or variables"

@@ -56,7 +56,7 @@ def tags_of_new_key(request: KeyRequest) -> dict[str, str]:
 def is_created_here(key: Key) -> bool:
     """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
     policy = _policy(key)
-    # What stands twice in a policy may say more than the document that was read.
+    # What AWS does not document may say more than we read in it.
     if policy is None or not policy.statements or policy.readings != policy.statements:
         return False
     root, *others = policy.statements
@@ -72,8 +72,8 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
     policy = _policy(key)
     for statement in policy.readings if policy else ():
         if statement.doubted and statement.effect == "Allow":
-            where = f"{listing(statement.doubted)} stands twice in its {statement.label.removeprefix('the ')}"
-            return f"{where}, so that nobody can tell whom that lets in"
+            label = statement.label.removeprefix("the ")
+            return f"nobody can tell whom its {label} lets in: {listing(statement.doubted)}"
         of_readers, of_administrators = (is_it(statement.document) for is_it in (is_readers, is_administrators))
         trusted = readers if of_readers else administrators if of_administrators else ()
         account = key.arn.split(":")[4]
@@ -127,6 +127,7 @@ def _folded(principal: str) -> str:
 def _is_narrowed(statement: Statement, account: str) -> bool:
     """Whether a condition lets in nobody but callers of the account."""
     return any(
-        each.folded_key in _CALLERS and each.operator == "StringEquals" and set(each.values) == {account}
+        each.is_documented
+        and (each.folded_key in _CALLERS and each.operator == "StringEquals" and set(each.values) == {account})
         for each in statement.conditions
     )

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ._conditions import texts
-from ._document import VERSIONS, Number, PolicyError, parse
+from ._conditions import are_texts, texts
+from ._document import VERSIONS, PolicyError, parse
 from ._principals import account_of
 
 # What a statement says, by place: ("Action",), ("Principal", "AWS"), ("Condition", "StringLike", "aws:sourcearn").
@@ -104,10 +104,7 @@ def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
 
 def _values(written: Any) -> Hashable:
     """The values of a condition key, booleans and numbers as text, which is how they are judged."""
-    listed = written if isinstance(written, list) else [written]
-    if not all(isinstance(each, (str, bool, Number)) for each in listed):
-        return _plain(written)
-    return frozenset(texts(written))
+    return frozenset(texts(written)) if are_texts(written) else _plain(written)
 
 
 def _texts(written: Any, fold: Callable[[str], str] = str) -> Hashable:

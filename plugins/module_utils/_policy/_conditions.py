@@ -10,7 +10,9 @@ AWS documents nothing and the readings differ. Which of the two it was, `Context
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -35,22 +37,37 @@ from ._patterns import (
 QUANTIFIERS = ("ForAnyValue", "ForAllValues")
 
 
+@dataclass(frozen=True)
+class Number:
+    """A JSON number, kept as it was written: Python's own would round it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """The number as it was written."""
+        return self.text
+
+
 class Condition:
     """One operator applied to one key, with the values that the policy lists for it.
 
     `operator`, `key` and `values` are as the policy spells them (JSON booleans and numbers as text).
     """
 
-    def __init__(self, operator: str, key: str, values: tuple[str, ...], *, variables: bool) -> None:
-        """`variables` tells whether the policy's Version knows policy variables."""
+    def __init__(
+        self, operator: str, key: str, values: tuple[str, ...], *, variables: bool, as_documented: bool = True
+    ) -> None:
+        """`variables` tells whether the policy's Version knows policy variables, `as_documented` whether it is written
+        as AWS documents it.
+        """
         self.operator, self.key, self.values = operator, key, values
         self.folded_key = key.lower()
         self.quantifier, base, self.if_exists = split_operator(operator)
         kind = OPERATORS.get(base)
         self.is_null = operator == "Null"
         wanted = {value.lower() for value in values}
-        is_fit = kind is not None and fits(base, self.folded_key)
-        self.is_documented = bool(wanted) and wanted <= {"true", "false"} if self.is_null else is_fit
+        is_fit = wanted <= {"true", "false"} if self.is_null else kind is not None and fits(base, self.folded_key)
+        self.is_documented = as_documented and bool(values) and is_fit
         self._wants_absence, self._wants_presence = "true" in wanted, "false" in wanted
         self.negated = kind is not None and kind.negated
         # Two tests that differ in their negation alone hang on one and the same comparison.
@@ -211,16 +228,32 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
         return (unreadable("Condition"),), ["its Condition is not an object"]
     conditions: list[Condition] = []
     oddities: list[str] = []
+    spellings = Counter((operator.lower(), key.lower()) for operator, keys in block.items() for key in _keys(keys))
     for operator, keys in block.items():
-        if not isinstance(keys, Mapping):
+        if not _keys(keys):
             conditions.append(unreadable(operator))
             oddities.append(f"its condition operator {operator} holds no keys")
             continue
-        found = [Condition(operator, key, texts(value), variables=variables) for key, value in keys.items()]
+        found = [
+            Condition(
+                operator,
+                key,
+                texts(value),
+                variables=variables,
+                # Names of keys ignore case, and of one that stands there twice no page says which counts.
+                as_documented=spellings[operator.lower(), key.lower()] == 1 and are_texts(value),
+            )
+            for key, value in keys.items()
+        ]
         conditions.extend(found)
         if not all(condition.is_documented for condition in found):
             oddities.append(f"AWS documents no such condition as its {operator}")
     return tuple(conditions), oddities
+
+
+def _keys(written: Any) -> Mapping[str, Any]:
+    """The keys of an operator, with their values; none where something else is written."""
+    return written if isinstance(written, Mapping) else {}
 
 
 def unreadable(what: str) -> Condition:
@@ -245,6 +278,12 @@ def texts(value: Any) -> tuple[str, ...]:
     """The values of one key: a single one or a list; AWS's own pages write booleans bare."""
     listed = value if isinstance(value, list) else [value]
     return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in listed)
+
+
+def are_texts(value: Any) -> bool:
+    """Whether these are values as the grammar of policies has them: texts, booleans and numbers."""
+    listed = value if isinstance(value, list) else [value]
+    return all(isinstance(each, (str, bool, Number)) for each in listed)
 
 
 def _any(results: Sequence[bool | None]) -> bool | None:

@@ -14,13 +14,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from .._printable import in_quotes
 from ._budget import CHARACTERS, STEPS_OF_A_REQUEST, STEPS_OF_A_VARIABLE
-from ._conditions import Condition, parse_conditions, unreadable
+from ._conditions import Condition, Number, parse_conditions, unreadable
+from ._doubts import OF_POLICIES, PARTS, Object, doubts_of, doubts_of_all, named, repeated_in
 from ._patterns import (
     Context,
     Pieces,
@@ -37,11 +38,8 @@ from ._patterns import (
     shortest,
     sought,
 )
-from ._principals import KINDS, Principals
+from ._principals import Principals
 
-ELEMENTS = frozenset(
-    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
-)
 # The first of them brought policy variables.
 VERSIONS = ("2012-10-17", "2008-10-17")
 # The longest that GetKeyPolicy gives out (KMS shape PolicyType); a bucket policy has 20 KB at most (S3 guide).
@@ -58,34 +56,7 @@ class PolicyError(ValueError):
     """The text is no policy at all."""
 
 
-class _Object(dict[str, Any]):
-    """A JSON object that remembers which of its names stood in it more than once; of these the last value is left."""
-
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
-        """`pairs` are the names and values in the order of the text."""
-        super().__init__(pairs)
-        times = Counter(name for name, _value in pairs)
-        self.repeated = [name for name in times if times[name] > 1]
-
-
-@dataclass(frozen=True)
-class Number:
-    """A JSON number, kept as it was written: Python's own would round it."""
-
-    text: str
-
-    def __str__(self) -> str:
-        """The number as it was written."""
-        return self.text
-
-
-# What says which part of a statement, beside the names of a condition.
-_PARTS = {
-    **{name: name for name in ("Sid", "Effect")},
-    **{name: name.removeprefix("Not") for name in ELEMENTS if name not in ("Sid", "Effect")},
-    **dict.fromkeys(KINDS, "Principal"),
-}
-_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_float=Number, parse_int=Number, parse_constant=Number)
+_DECODER = json.JSONDecoder(object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=Number)
 # A text in quotes, or the layout between two of them.
 _LAYOUT = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
@@ -162,8 +133,9 @@ class Statement:
     """One statement. An element that is missing is None; `document` is the statement as it was read.
 
     `label` is how messages name it: by its Sid, or by its place counted from 1. `repeated` are the names that stood
-    more than once in one of its objects, so that `document` does not hold all that was read, and `doubted` those of
-    them for which this statement allows or denies anything.
+    more than once in one of its objects, so that `document` does not hold all that was read. `doubts` are its names of
+    which AWS does not document what they mean, each with why, and `doubted` says so of a statement that for their sake
+    allows or denies anything.
     """
 
     label: str
@@ -174,8 +146,8 @@ class Statement:
     resources: Names | None
     conditions: tuple[Condition, ...]
     document: Any
-    malformed: bool = False
     repeated: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
     doubted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -190,8 +162,8 @@ class Statement:
 
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
-        """The statement; where something stands twice in it, what it may say, since AWS documents nothing of that."""
-        parts = {_PARTS.get(name, "Condition") for name in self.repeated} - {"Sid"}
+        """The statement; where AWS does not document what something in it means, all that it may say."""
+        parts = {PARTS.get(name.lower(), "Condition") for name in self.doubts} - {"Sid"}
         if not parts:
             return (self,)
         anything = Names(("*",), negated=False, actions=True, variables=False)
@@ -201,9 +173,8 @@ class Statement:
             actions=anything if "Action" in parts else self.actions,
             resources=anything if "Resource" in parts else self.resources,
             conditions=(unreadable("Condition"),) if "Condition" in parts else self.conditions,
-            malformed=True,
-            repeated=(),
-            doubted=self.repeated,
+            doubts={},
+            doubted=tuple(self.doubts.values()),
         )
         effects = ("Allow", "Deny") if "Effect" in parts else (self.effect,)
         return tuple(replace(reading, effect=effect) for effect in effects)
@@ -213,8 +184,9 @@ class Statement:
 class Policy:
     """A policy. `document` is the JSON object as it was read and must not be changed, `text` what it was read from.
 
-    `repeated` are the names that stood more than once in that object itself. `halved` is the first half of a character
-    that a text in it held; `document` and all else hold the text of its escape in its place.
+    `repeated` are the names that stood more than once in that object itself, and `doubts` say why AWS does not document
+    what its statements mean. `halved` is the first half of a character that a text in it held; `document` and all else
+    hold the text of its escape in its place.
     """
 
     statements: tuple[Statement, ...]
@@ -222,6 +194,7 @@ class Policy:
     document: Mapping[str, Any]
     text: str
     repeated: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     halved: str | None = None
 
     @cached_property
@@ -232,11 +205,11 @@ class Policy:
 
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
-        """The statements as they are judged: where all of them, or what their variables mean, stand twice, anything."""
-        if {"Statement", "Version"} & set(self.repeated):
-            names = (*self.repeated, "Effect", "Principal", "Action", "Resource")
-            anything = Statement("the policy", None, None, None, None, None, (), {}, repeated=names)
-            return tuple(replace(each, doubted=self.repeated) for each in anything.readings)
+        """The statements as they are judged: where nobody knows which there are, or of what Version, anything."""
+        if self.doubts:
+            names = dict.fromkeys(("Effect", "Principal", "Action", "Resource"), "")
+            anything = Statement("the policy", None, None, None, None, None, (), {}, doubts=names)
+            return tuple(replace(each, doubted=self.doubts) for each in anything.readings)
         return tuple(reading for each in self.statements for reading in each.readings)
 
     def to_json(self) -> str:
@@ -314,7 +287,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     if len(text) > MAX_CHARACTERS:
         raise PolicyError(f"The policy has {len(text):,} characters; AWS gives out {MAX_CHARACTERS:,} at most.")
     document, halved = _load(text)
-    if not isinstance(document, _Object):
+    if not isinstance(document, Object):
         raise PolicyError("The policy is no JSON object.")
     if "Statement" not in document:
         raise PolicyError("The policy has no Statement.")
@@ -323,7 +296,8 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     statements: list[Statement] = []
     repeated = tuple(document.repeated)
     warnings = [
-        f"The element {name} of the policy stands twice, and AWS does not document which counts." for name in repeated
+        f"The element {named(name)} of the policy stands twice, and AWS does not document which counts."
+        for name in repeated
     ]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         statement, oddities = _statement(each, number, variables=variables)
@@ -331,7 +305,10 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
     if halved:
         warnings.append(f"A text of the policy holds {halved}, half a character.")
-    return Policy(tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, halved)
+    doubts = tuple(doubts_of_all(document))
+    return Policy(
+        tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, doubts, halved
+    )
 
 
 def _encodable(text: str) -> str:
@@ -372,18 +349,12 @@ def _is_deeper(value: Any, depth: int) -> bool:
     return depth == 0 or any(_is_deeper(part, depth - 1) for part in parts)
 
 
-def _repeated(value: Any) -> Iterator[str]:
-    """The names that stood more than once in one of the objects of a value."""
-    if isinstance(value, _Object):
-        yield from value.repeated
-    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _repeated(part)
-
-
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
     found = [] if statements else ["The policy has no statements: it allows nothing."]
     sids = Counter(statement.sid for statement in statements if statement.sid)
     found.extend(f"The Sid {in_quotes(sid)} stands on more than one statement." for sid in sids if sids[sid] > 1)
+    unknown = sorted(document.keys() - OF_POLICIES)
+    found.extend(f"AWS documents no element {named(name)} of a policy." for name in unknown)
     if document.get("Version") not in (*VERSIONS, None):
         found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
     return found
@@ -404,24 +375,22 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
         resources=_names(document, "Resource", variables=variables),
         conditions=conditions,
         document=document,
-        malformed=any(name in document and f"Not{name}" in document for name in ("Principal", "Action", "Resource")),
-        repeated=tuple(_repeated(document)),
+        repeated=tuple(repeated_in(document)),
+        doubts=dict(doubts_of(document)),
     )
-    return statement, oddities + _statement_oddities(statement, document)
+    return statement, oddities + _statement_oddities(statement)
 
 
-def _statement_oddities(statement: Statement, document: Mapping[str, Any]) -> list[str]:
-    found = [f"{name} stands twice in it, and AWS does not document which counts" for name in statement.repeated]
-    found += [f"AWS documents no element {name}" for name in document if name not in ELEMENTS]
+def _statement_oddities(statement: Statement) -> list[str]:
+    found = list(dict.fromkeys(statement.doubts.values()))
     parts = {
         "Effect": statement.effect,
         "Principal": statement.principals,
         "Action": statement.actions,
         "Resource": statement.resources,
     }
-    found += [f"it has no {name} that can be read and so no effect" for name, part in parts.items() if part is None]
-    if statement.malformed:
-        found.append("it has an element together with its negation")
+    none = [name for name, part in parts.items() if part is None and not statement.doubts]
+    found += [f"it has no {name} that can be read and so no effect" for name in none]
     if statement.principals:
         found += [f"it names {name}, a principal that no longer exists" for name in statement.principals.orphans]
         found += [f"AWS documents no principal {name}" for name in statement.principals.unreadable]

@@ -65,7 +65,7 @@ def apply(statement: Statement, request: Request) -> Application | None:
             return None
         if holds is None:
             undecided.append(condition)
-    clear = covers is not Covers.UNCLEAR and resource and not statement.malformed
+    clear = covers is not Covers.UNCLEAR and resource and not statement.doubted
     return Application(statement, covers, tuple(undecided), None if clear else ("statement", id(statement)))
 
 

@@ -91,10 +91,9 @@ def _open(first: Application, request: Request) -> Words:
     verb = "denies" if first.statement.effect == "Deny" else "allows"
     whether = f"Whether {first.statement.label} {verb} {call(request)}"
     if first.statement.doubted:
-        names = listing(first.statement.doubted)
         return (
-            f"{whether} cannot be told: {names} stands twice in it, and AWS does not document which counts.",
-            f"Write every name in {first.statement.label} once.",
+            f"{whether} cannot be told: {listing(first.statement.doubted)}.",
+            f"Write every name in {first.statement.label} once, and as AWS documents it.",
         )
     exempted = exemption(first.statement, request) if verb == "denies" else None
     if first.open:
@@ -107,7 +106,7 @@ def _open(first: Application, request: Request) -> Words:
             f"{whether} hangs on its condition {written(condition)}, and {_ignorance(condition, request)}.",
             _sentence(settling(first.statement, condition, request) if exempted else replaced),
         )
-    if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR and not first.statement.malformed:
+    if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR:
         parts = _IDS if hangs_on_ids(first.statement, request) else _NAMES
         return (
             f"{whether} hangs on which {parts} stand in {readable(request.resource)}, and that is not known.",

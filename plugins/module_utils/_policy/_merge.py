@@ -19,6 +19,7 @@ from ._budget import Budget
 from ._context_facts import OBJECT_KEY, SERVICE
 from ._decide import decide, told_apart
 from ._document import Policy, parse
+from ._doubts import named
 from ._known import NOTHING_KNOWN, Known
 from ._ours import Form, add_statement, describe_statement, readers_statement, root_statement, use_statement
 from ._request import Outcome, Request
@@ -189,8 +190,8 @@ def why_not_written_back(policy: Policy) -> str | None:
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
         if names:
             return (
-                f"in {owner} the element {names[0]} stands twice, and only the last of them could be written back. "
-                f"Write it once in {owner}, with all that it is to hold."
+                f"in {owner} the element {named(names[0])} stands twice, and only the last of them could be written "
+                f"back. Write it once in {owner}, with all that it is to hold."
             )
     return None
 

@@ -31,6 +31,7 @@ _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:Z|([+-])(\d\d):(\d\d)))?)?)?",
     re.ASCII,
 )
+_YEAR = re.compile(r"\d{4}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ def _number(text: str) -> float:
 
 @lru_cache(maxsize=1024)
 def _moment(text: str) -> datetime:
-    """A point in time, from a date or from epoch seconds."""
+    """A point in time, from a date or from epoch seconds; four digits may be a year or such seconds."""
     date = _DATE.fullmatch(text)
+    if _YEAR.fullmatch(text):
+        raise UndocumentedError
     try:
         return _of_date(*date.groups()) if date else datetime.fromtimestamp(_number(text), timezone.utc)
     except (ValueError, OverflowError, OSError) as error:

@@ -97,7 +97,7 @@ class Principals:
         return [*(name for name in named if (account_of(name) or Caller(name).account) != account), *self.unreadable]
 
     def _listed(self, caller: Caller) -> Covers:
-        if self.everyone or caller.name in self.names:
+        if self.everyone or caller.name in (self.services if caller.is_service else self.names):
             return Covers.YES
         who = (caller.account, caller.friendly_name)
         if caller.kind == "assumed-role" and who in self._roles:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._comparison import meaning
-from ._conditions import QUANTIFIERS
-from ._document import ELEMENTS, VERSIONS, Number, Policy, PolicyError, Statement, parse, to_json
+from ._conditions import QUANTIFIERS, are_texts
+from ._document import VERSIONS, Policy, PolicyError, Statement, parse, to_json
+from ._doubts import ELEMENTS, OF_POLICIES
 from ._operators import OPERATORS
 from ._principals import KINDS, ONE_PRINCIPAL, ORPHAN
 
@@ -61,7 +62,7 @@ def validate(policy: Policy | Mapping[str, Any] | str, *, accepted: Policy | Non
 
 def _top_level(document: Mapping[str, Any], accepted: Mapping[str, Any]) -> Iterator[str]:
     for name in document:
-        if name not in ("Version", "Id", "Statement", *accepted):
+        if name not in (*OF_POLICIES, *accepted):
             yield f"The policy has an unknown element {name}."
     version = document.get("Version")
     if version not in (*VERSIONS, *([accepted.get("Version")] if accepted else ())):
@@ -171,8 +172,7 @@ def _condition_element(block: Any) -> Iterator[str]:
         for key, value in keys.items():
             if operator.startswith("ForAllValues:") and key.lower().startswith(_SINGLE_VALUED):
                 yield f"{operator} on {key} also matches requests without it; KMS refuses that: remove ForAllValues"
-            values = value if isinstance(value, list) else [value]
-            if not all(isinstance(each, (str, bool, Number)) for each in values):
+            if not are_texts(value):
                 yield f"the values of {key} must be texts"
 
 

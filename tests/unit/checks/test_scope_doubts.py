@@ -54,6 +54,83 @@ def test_what_cannot_be_told_is_never_to_be_opened(more: list[dict[str, Any]]) -
     assert not any(word in found.remediation for word in ("stranger", "exempt", "replace"))
 
 
+OWN = {"StringNotEquals": {"kms:CallerAccount": ACCOUNT}}
+NO_TEXTS: list[object] = [None, [None], [["x"]], {"a": 1}, []]
+# What the grammar of policies does not have, in a Deny that would close a key which is open to all.
+UNWRITTEN: list[dict[str, Any]] = [
+    {"Condition": {**OWN, "StringEquals": {}}},
+    {"Condition": {**OWN, "Bool": "true"}},
+    {"Condition": {**OWN, "Bool": {"aws:SecureTransport": []}}},
+    *({"Condition": {"StringNotEquals": {"aws:ResourceAccount": each}}} for each in NO_TEXTS),
+    {"Condition": []},
+    {"Condition": OWN, "condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    {"Condition": OWN, "effect": "Allow"},
+    {"Condition": OWN, "Comment": "mine"},
+    {"Condition": OWN, "Action": "kms:*", "NotAction": "kms:Foo"},
+    *({"Condition": OWN, "NotAction": each} for each in ([], "", [""], ["kms:Foo", 1], *NO_TEXTS[1:4])),
+    *({"Condition": OWN, "NotResource": each} for each in NO_TEXTS),
+    {"NotPrincipal": {}},
+    {"NotPrincipal": []},
+    *({"NotPrincipal": {"AWS": each}} for each in NO_TEXTS),
+    {"NotPrincipal": {"Service": []}},
+]
+
+
+@pytest.mark.parametrize("written", UNWRITTEN)
+def test_a_deny_that_is_not_written_as_aws_documents_closes_nothing(written: dict[str, Any]) -> None:
+    denial = {**allow("*"), "Sid": "Less", "Effect": "Deny", **written}
+    kept = {name: value for name, value in denial.items() if f"Not{name}" not in written or name in written}
+    assert status(allow(ANYBODY), kept) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"Principal": {"AWS": ACCOUNT}, "NotPrincipal": {"AWS": ACCOUNT}},
+        {"Principal": {"AWS": []}},
+        {"Principal": {"AWS": ACCOUNT}, "notprincipal": {"AWS": ACCOUNT}},
+        {"Action": "kms:Foo", "NotAction": "kms:Bar"},
+        {"Action": ["kms:Foo", 1]},
+        {"Action": []},
+        {"Resource": "x", "NotResource": "y"},
+        {"Condition": {"StringLike": {"kms:CallerAccount": ACCOUNT, "KMS:calleraccount": "*"}}},
+        {"Condition": {"StringLike": {"kms:CallerAccount": ACCOUNT}, "stringlike": {"kms:CallerAccount": "*"}}},
+        {"Condition": {"StringEquals": {"kms:CallerAccount": []}}},
+        {"Condition": {"StringEquals": {"kms:CallerAccount": [ACCOUNT, {}]}}},
+    ],
+)
+def test_an_allow_that_is_not_written_as_aws_documents_may_let_strangers_in(written: dict[str, Any]) -> None:
+    assert status({**allow(ANYBODY), **written}) == "unknown"
+
+
+def test_whose_statements_a_policy_has_is_open_where_their_name_is_spelt_in_two_ways() -> None:
+    text = key_policy(ENCRYPT, DESCRIBE, DECRYPT)["policy"]
+    for name in ('"statement": [], ', '"version": "2008-10-17", '):
+        read = snapshot(key={"policy": text.replace('"Statement"', f'{name}"Statement"')})
+        found = [finding(rule, read).status for rule in ("key_policy_is_scoped", "key_policy_allows_encrypt")]
+        assert found == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"Condition": {"StringNotEquals": {"aws:SourceArn": []}}},
+        {"Condition": {"StringNotEquals": {"aws:SourceArn": None}}},
+        {"Condition": {"StringNotEquals": {"aws:SourceArn": [["x"]]}}},
+        {"Condition": {"StringEquals": {}}},
+        {"Condition": {"StringLike": {"aws:SourceArn": "*", "AWS:SourceArn": "*"}}},
+        {"Comment": "mine"},
+        {"NotAction": []},
+    ],
+)
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_statement_that_is_not_written_as_aws_documents_settles_no_call(effect: str, written: dict[str, Any]) -> None:
+    statement = {**ENCRYPT, "Effect": effect, **written}
+    others = [ENCRYPT] if effect == "Deny" else []
+    found = finding("key_policy_allows_encrypt", snapshot(key=key_policy(statement, *others)))
+    assert found.status == "unknown"
+
+
 MISFITS: list[dict[str, Any]] = [
     *(
         {operator: {"aws:ResourceAccount": value}}

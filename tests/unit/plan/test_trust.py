@@ -106,13 +106,13 @@ TWICE = [
     (
         '"Principal": {"AWS": ["a',
         '"Principal": "*", "Principal": {"AWS": ["a',
-        "Principal stands twice in its statement",
+        "Principal stands twice in it",
     ),
-    ('"AWS": ["arn', '"AWS": "*", "AWS": ["arn', 'AWS stands twice in its statement "AwsBaselineCloudTrailReaders"'),
-    ('"Action": "kms:Decrypt"', '"Action": "kms:*", "Action": "kms:Decrypt"', "Action stands twice in its statement"),
-    ('"Condition": {"Null"', '"Condition": {}, "Condition": {"Null"', "Condition stands twice in its statement"),
-    ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', "Effect stands twice in its statement"),
-    ('"Statement": [', '"Statement": [{}], "Statement": [', "Statement stands twice in its policy"),
+    ('"AWS": ["arn', '"AWS": "*", "AWS": ["arn', "AWS stands twice in it"),
+    ('"Action": "kms:Decrypt"', '"Action": "kms:*", "Action": "kms:Decrypt"', "Action stands twice in it"),
+    ('"Condition": {"Null"', '"Condition": {}, "Condition": {"Null"', "Condition stands twice in it"),
+    ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', "Effect stands twice in it"),
+    ('"Statement": [', '"Statement": [{}], "Statement": [', "Statement stands twice in it"),
 ]
 
 
@@ -124,7 +124,7 @@ def test_a_key_that_says_something_twice_is_neither_adopted_nor_taken_without_a_
     left = replace(NOTHING, unaliased=(orphan(1, policy=begin + twice + end),))
     planned = plan(build.snapshot(trail=BARE), EnforceRequest(key=KeyRequest()), left)
     assert says in str(planned.refusals)
-    assert "so that nobody can tell whom that lets in" in str(planned.refusals)
+    assert "nobody can tell whom its " in str(planned.refusals)
     aliased = replace(orphan(1, policy=begin + twice + end), aliases=(KeyRequest().alias,))
     moved = plan(build.snapshot(trail=BARE), EnforceRequest(), KeyLookup(aliased))
     assert says in str(moved.warnings)

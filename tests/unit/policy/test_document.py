@@ -11,11 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
-    Number,
-    PolicyError,
-    parse,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Number
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
@@ -111,9 +108,12 @@ def test_sids_and_documents_are_kept_as_they_are() -> None:
         ),
         (
             document({**ALLOW, "Action": ["kms:Decrypt", 1]}),
-            ["statement 1: it has no Action that can be read and so no effect."],
+            ["statement 1: its Action is no text and no list of texts."],
         ),
-        (document({**ALLOW, "Comment": "mine"}), ["statement 1: AWS documents no element Comment."]),
+        (document({**ALLOW, "Comment": "mine"}), ['statement 1: AWS documents no element "Comment".']),
+        ({**document(ALLOW), "version": "2012-10-17"}, ['AWS documents no element "version" of a policy.']),
+        (document({**ALLOW, "Action": []}), ["statement 1: its Action lists nothing."]),
+        (document({**ALLOW, "Principal": {"AWS": []}}), ["statement 1: its Principal lists nothing."]),
         (
             document({**ALLOW, "NotAction": "kms:Encrypt"}),
             ["statement 1: it has an element together with its negation."],
@@ -159,8 +159,8 @@ def test_elements_that_stand_twice_are_named() -> None:
     assert policy.warnings == (
         "The element Id of the policy stands twice, and AWS does not document which counts.",
         'statement "a": Effect stands twice in it, and AWS does not document which counts.',
-        'statement "a": Bool stands twice in it, and AWS does not document which counts.',
-        'statement "a": l stands twice in it, and AWS does not document which counts.',
+        'statement "a": "Bool" stands twice in it, and AWS does not document which counts.',
+        'statement "a": "l" stands twice in it, and AWS does not document which counts.',
     )
     assert (policy.statements[0].effect, [each.key for each in policy.statements[0].conditions]) == ("Allow", ["l"])
     assert (policy.repeated, policy.statements[0].repeated) == (("Id",), ("Effect", "Bool", "l"))

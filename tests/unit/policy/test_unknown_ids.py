@@ -64,9 +64,9 @@ OF_ANY_ACCOUNT = (
         ),
         (
             ALLOW | {"NotPrincipal": "*"},
-            f'Whether statement "A" allows s3:PutObject to {SERVICE} cannot be told: AWS does not document how its '
-            "Principal or its Resource applies to this request.",
-            f'In statement "A", name {SERVICE} exactly, and Resource "*".',
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} cannot be told: it has an element together with '
+            "its negation.",
+            'Write every name in statement "A" once, and as AWS documents it.',
         ),
         (
             ALLOW | {"Resource": f"{BUCKET}/AWSLogs/{OWNER}/*"},
