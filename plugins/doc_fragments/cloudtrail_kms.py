@@ -46,6 +46,10 @@ options:
     description:
       - The level of each rule that should differ from its default, V(required), V(advised) or V(off).
       - A trail is V(non_compliant) if a V(required) rule fails.
+      - The rules are V(trail_has_kms_key), V(key_is_customer_managed), V(key_is_usable), V(key_in_bucket_region),
+        V(key_policy_allows_encrypt), V(key_policy_allows_describe), V(key_policy_allows_decrypt),
+        V(bucket_policy_accepts_key), V(trail_is_delivering), V(readers_can_decrypt), V(key_is_approved),
+        V(key_policy_is_scoped) and V(key_rotation_enabled).
     type: dict
   exceptions:
     description:
@@ -67,24 +71,10 @@ options:
             trails of an organization. Put the id in quotes.
         type: str
       rules:
-        description: The rules that are excepted.
+        description: The names of the rules that are excepted, see O(rules).
         type: list
         elements: str
         required: true
-        choices:
-          - trail_has_kms_key
-          - key_is_customer_managed
-          - key_is_usable
-          - key_in_bucket_region
-          - key_policy_allows_encrypt
-          - key_policy_allows_describe
-          - key_policy_allows_decrypt
-          - bucket_policy_accepts_key
-          - trail_is_delivering
-          - readers_can_decrypt
-          - key_is_approved
-          - key_policy_is_scoped
-          - key_rotation_enabled
       reason:
         description: Why the finding is accepted.
         type: str

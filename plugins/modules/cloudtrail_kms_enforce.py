@@ -268,24 +268,10 @@ options:
                 the trails of an organization. Put the id in quotes.
             type: str
           rules:
-            description: The rules that are excepted.
+            description: The names of the rules that are excepted.
             type: list
             elements: str
             required: true
-            choices:
-              - trail_has_kms_key
-              - key_is_customer_managed
-              - key_is_usable
-              - key_in_bucket_region
-              - key_policy_allows_encrypt
-              - key_policy_allows_describe
-              - key_policy_allows_decrypt
-              - bucket_policy_accepts_key
-              - trail_is_delivering
-              - readers_can_decrypt
-              - key_is_approved
-              - key_policy_is_scoped
-              - key_rotation_enabled
           reason:
             description: Why the finding is accepted.
             type: str

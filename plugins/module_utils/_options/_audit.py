@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from ._common import (
     REGION,
     TRAIL_NAME,
     ArgumentError,
-    audit_options,
+    audit_spec,
     between,
     check,
     named,
@@ -59,11 +59,6 @@ _ACCOUNT_PATTERN = re.compile(r"\d{12}|(?=.*[*?])[0-9*?]{1,12}", re.ASCII)
 MOST_READS, A_YEAR = 256, 8784
 # In days.
 A_DECADE = 3660
-
-
-def audit_spec() -> dict[str, Any]:
-    """The options that say what is read, with whose credentials, and how it is judged."""
-    return audit_options(list(RULES))
 
 
 def facts_spec() -> dict[str, Any]:
@@ -257,12 +252,17 @@ def _check_session(option: str, role: Mapping[str, Any]) -> None:
 
 
 def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:
+    _check_rules("rules", rules)
     for rule, level in rules.items():
-        if rule not in RULES:
-            raise ArgumentError(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}.", "rules")
         if _level(level) not in LEVELS:
             raise ArgumentError(f"{level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.", "rules")
     return {rule: _level(level) for rule, level in rules.items()}
+
+
+def _check_rules(option: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in RULES:
+            raise ArgumentError(f"there is no rule {name!r}; the rules are {', '.join(RULES)}.", option)
 
 
 def _level(value: object) -> object:
@@ -275,6 +275,7 @@ def _exception(row: Mapping[str, Any]) -> TrailException:
         check("exceptions.trail", row["trail"], _TRAIL_PATTERN, "a trail name or trail ARN, with or without * and ?")
     if row["account"] is not None:
         check("exceptions.account", row["account"], _ACCOUNT_PATTERN, "an account id of 12 digits, or with * and ?")
+    _check_rules("exceptions.rules", row["rules"])
     for name in ("reason", "owner"):
         check(f"exceptions.{name}", row[name], re.compile(r"(?s).*\S.*"), "a text")
     check("exceptions.expires", row["expires"], _DAY, "a date YYYY-MM-DD")

@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ...module_utils._options import audit_options, own_spec
+from ...module_utils._options import audit_spec, own_spec
 from .._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._judgement import FAILING
 
@@ -69,7 +69,7 @@ _OF_TASKS: dict[str, Any] = {
         "options": {"bucket": {"type": "str", "required": True}, "prefix": {"type": "str", "required": True}},
     },
 }
-AUDIT_SPEC = audit_options()
+AUDIT_SPEC = audit_spec()
 ENFORCE_SPEC = own_spec()
 # The variables of the role. Which runs are of one play, the action sees by itself.
 SPEC: dict[str, Any] = {
