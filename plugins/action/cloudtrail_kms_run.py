@@ -36,6 +36,7 @@ from ..plugin_utils._hosts import (
     refuse_slice,
     reported_on,
     unmark,
+    with_made,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
 from ..plugin_utils._terminal import Screen, outcome, progress, render, render_enforcement, shielded
@@ -97,7 +98,7 @@ class ActionModule(ActionBase):
 
         Where a report cannot be written, the changes and their backup are returned all the same.
         """
-        result = self._run_module(run_options, hosts, options, variables, screen)
+        result = with_made(self._run_module(run_options, hosts, options, variables, screen), run_options["made"])
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result

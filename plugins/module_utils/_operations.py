@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 Operation: TypeAlias = Literal[
+    "CreateBucket",
     "CreateKey",
     "CreateAlias",
     "PutKeyPolicy",
@@ -61,7 +62,8 @@ class Write:
     and `statement` the Sid in there. `unseen` are the errors of a service that does not see yet what was just written,
     by this run or by somebody else (KMS guide, "Eventual consistency"; S3 guide, "Amazon S3 data consistency model").
     `per_second` is AWS's limit for each account and Region. `dependent_actions` are IAM actions that the call needs
-    beside its own, each with the page that says so. A failure ends the plan of the account unless `is_optional`.
+    beside its own, each with the page that says so. A failure ends the plan of the account unless `is_optional`. What
+    `is_sent_by_role`, through amazon.aws, is sent between the plan and the run, and never from here.
     """
 
     resource: Resource
@@ -71,6 +73,7 @@ class Write:
     per_second: int | None = None
     dependent_actions: Mapping[str, str] = field(default_factory=dict)
     is_optional: bool = False
+    is_sent_by_role: bool = False
 
     @property
     def service(self) -> str:
@@ -88,6 +91,7 @@ class Write:
 # cannot be raised.
 WRITES: Mapping[Operation, Write] = MappingProxyType(
     {
+        "CreateBucket": Write("bucket", "provision", "CreateTheBucket", is_sent_by_role=True),
         "CreateKey": Write(
             "key",
             "enforce",

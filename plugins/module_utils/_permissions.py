@@ -23,7 +23,7 @@ def _write_actions(purpose: str) -> dict[tuple[str, str], str]:
     return {
         (write.service, operation): f"{write.service}:{operation}"
         for operation, write in WRITES.items()
-        if write.purpose == purpose
+        if write.purpose == purpose and not write.is_sent_by_role
     }
 
 

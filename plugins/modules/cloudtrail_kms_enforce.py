@@ -391,7 +391,8 @@ changes:
       type: str
     operation:
       description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
-        C(EnableKey), C(PutBucketPolicy), C(CreateTrail), C(UpdateTrail), C(StartLogging) and C(EnableKeyRotation).
+        C(EnableKey), C(PutBucketPolicy), C(CreateTrail), C(UpdateTrail), C(StartLogging) and C(EnableKeyRotation); in
+        check mode also C(CreateBucket), of O(create_trail.new_bucket), which is to be created before the run.
       type: str
       sample: UpdateTrail
     resource:

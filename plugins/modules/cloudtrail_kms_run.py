@@ -56,6 +56,12 @@ options:
       - For the role only. Whether the bucket in C(create_trail) will be created between the check mode run and the run,
         see O(aws_baseline.cloudtrail.cloudtrail_kms_enforce#module:create_trail.new_bucket).
     type: bool
+  made:
+    description:
+      - For the role only. What it has made of RV(left_to_the_role) before this run, which lists it first.
+    type: list
+    elements: dict
+    default: []
   mode:
     description:
       - V(audit) reads and judges. V(enforce) also changes what does not comply.
@@ -189,6 +195,12 @@ counts:
   returned: when O(mode=enforce) and at least one account is active
   type: dict
   sample: {"planned": 0, "applied": 4, "failed": 0, "not_attempted": 0, "refusals": 0, "errors": 0}
+left_to_the_role:
+  description: The planned changes that the role makes before the run, buckets to create, each with its diff.
+  returned: when O(mode=enforce) and at least one account is active
+  type: list
+  elements: dict
+  sample: []
 added_up:
   description: Whether the reports also hold the results of earlier batches or loops of the play.
   returned: success

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ._changes import create_bucket
 from ._diff import change_rows, diff
 from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key_anew, with_created, without
 from ._make import make_plan, regions_in_need

@@ -22,6 +22,11 @@ def sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: (_ORDER.index(change.operation), change.resource)))
 
 
+def create_bucket(name: str, partition: str, region: str) -> Change:
+    """Create a bucket, which the role does before the plan is applied."""
+    return Change("CreateBucket", f"arn:{partition}:s3:::{name}", region, None, {"bucket_name": name}, {"Bucket": name})
+
+
 def create_key(key: Key, policy: str, request: KeyRequest) -> Change:
     """Create a key with its policy and tags. `key.arn` is a placeholder."""
     tags = tags_of_new_key(request)

@@ -31,6 +31,7 @@ from .._plan import (
     Targets,
     TrailRequest,
     best_known,
+    create_bucket,
     keys_of_backup,
     make_plan,
     make_restore_plans,
@@ -95,15 +96,9 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailRequest,
     judged = assess(with_requested_trail(snapshot, prerequisites, requested), task.settings)
     plan = make_plan(judged, _targets_of(account, judged, request), request, task.settings, requested)
     if isinstance(prerequisites.bucket, Missing):
-        plan = replace(plan, warnings=(_to_be_made(trail), *plan.warnings))
+        created = create_bucket(trail.bucket_name, snapshot.partition, new_bucket_region(trail))
+        plan = replace(plan, changes=(created, *plan.changes))
     return plan
-
-
-def _to_be_made(trail: TrailRequest) -> str:
-    return (
-        f"The bucket {trail.bucket_name} does not exist yet; the plan takes it to be in "
-        f"{new_bucket_region(trail)}, without a policy."
-    )
 
 
 def _targets_of(account: Account, judged: AccountVerdict, request: EnforceRequest) -> Targets:

@@ -13,7 +13,7 @@ from ._host_accounts import (
     refuse_slice,
     refuse_strategy,
 )
-from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts
+from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts, with_made
 from ._of_module import audit_of_unused, complete, options_of_module, reported_on
 from ._reached import accounts_of_run, mark, passed, unmark
 from ._request import read_request

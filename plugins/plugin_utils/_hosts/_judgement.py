@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from ansible import constants
 
+from ...module_utils._operations import WRITES
 from ...module_utils._printable import count, printable
 from ._host_accounts import HostAccount, are_swept, host_failures
 from ._sealed import SealedFiles
@@ -49,7 +50,7 @@ def judge(
     return {
         "summary": audit["summary"],
         "failing": len(failing),
-        **({"counts": counts(result)} if enforcement else {}),
+        **({"counts": counts(result), "left_to_the_role": left_to_the_role(result)} if enforcement else {}),
         "results": leave(parts_of_hosts(hosts, judged, failing, result)),
     }
 
@@ -98,6 +99,26 @@ def reasons(enforcement: Mapping[str, Any]) -> dict[str, list[str]]:
         account = each["account_id"] if each["account_id"] in accounts else accounts[0]
         found.setdefault(account, []).append(each["message"])
     return found
+
+
+def left_to_the_role(enforcement: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the planned changes that the role makes before the run, each with its diff."""
+    changes = (change for change in enforcement["changes"] if change["status"] in _CHANGED)
+    found = zip(changes, enforcement["diff"], strict=True)
+    return [
+        {"change": change, "diff": diff}
+        for change, diff in found
+        if change["status"] == "planned" and WRITES[change["operation"]].is_sent_by_role
+    ]
+
+
+def with_made(result: dict[str, Any], made: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the result of an enforcement with what the role has made for it, which comes first."""
+    if not made or "changes" not in result:
+        return result
+    changes = [{**each["change"], "status": "applied"} for each in made]
+    diffs = [each["diff"] for each in made]
+    return {**result, "changes": [*changes, *result["changes"]], "diff": [*diffs, *result["diff"]], "changed": True}
 
 
 def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:

@@ -28,10 +28,11 @@ OWN_OPTIONS: dict[str, Any] = {
     **OF_A_RUN,
     "hosts": {"type": "str"},
     "new_bucket": {"type": "bool"},
+    "made": {"type": "list", "elements": "dict", "default": []},
     "variables": {"type": "str", "choices": [PREFIX]},
 }
 # How tasks of the role work together, beside the options that a person gives.
-OF_THE_TASKS = frozenset({"hosts", "new_bucket", "variables"})
+OF_THE_TASKS = frozenset({"hosts", "made", "new_bucket", "variables"})
 # Which key trails are to have, a backup says.
 NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
 _TEMPLATE = re.compile(r"\{[{%#]")

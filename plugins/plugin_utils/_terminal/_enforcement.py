@@ -191,9 +191,9 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
 
 
 def _was(row: Row, account: Mapping[str, Any]) -> str:
-    """The verdict on a trail, or on what is no trail of its account, before the changes."""
-    trails = {trail["arn"]: trail for trail in account["trails"]}
-    return verdict_words(trails.get(row.arn, account))
+    """The verdict before the changes, on a trail or on the account itself; none on a trail that did not exist."""
+    judged = {None: account, **{trail["arn"]: trail for trail in account["trails"]}}
+    return verdict_words(judged[row.arn]) if row.arn in judged else "-"
 
 
 def _title(enforcement: Mapping[str, Any]) -> str:
