@@ -129,6 +129,9 @@ pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
 	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
 
+screens: setup ## Write the screens of tests/unit/action/screens anew, for 1 to 500 accounts; read what has changed
+	@$(run) python -m tests.unit.action.screens
+
 pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
 	$(run) python -m tools.pictures
 

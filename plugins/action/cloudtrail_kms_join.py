@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
@@ -38,7 +37,7 @@ from ..plugin_utils._reports import (
     reserved,
     unchecked,
 )
-from ..plugin_utils._terminal import Screen, display, render
+from ..plugin_utils._terminal import Screen, closing_lines, display, table_of
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, JoinError, ReservedError, VariablesError)
 
@@ -74,13 +73,13 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
         screen = Screen(no_log=self._task.no_log)
-        screen.show(partial(render, audit))
+        screen.show(table_of(run_options["table"], audit, {}))
         failing = failing_accounts(run_options, audit)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
         result |= publish(run_options, audit, variables, self._connection)
-        for folder in folders(run_options, variables)[1:]:
-            screen.say(f"Reports   {folder}/")
+        found = {"ansible_facts": {"cloudtrail_kms": audit}}
+        screen.say(*closing_lines(found, result, folders(run_options, variables)[1:], variables, is_plan=False))
         return result

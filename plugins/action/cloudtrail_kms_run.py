@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
@@ -39,7 +38,7 @@ from ..plugin_utils._hosts import (
     with_made,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
-from ..plugin_utils._terminal import Screen, outcome, progress, render, render_enforcement, shielded
+from ..plugin_utils._terminal import Screen, closing_lines, progress, shielded, table_of
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, HostsError, ReservedError, SealError, VariablesError)
 
@@ -105,17 +104,14 @@ class ActionModule(ActionBase):
         screen.warn(result.get("warnings", ()))
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
-        screen.show(partial(render, audit) if audit else partial(render_enforcement, result))
+        screen.show(table_of(run_options["table"], audit, result))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
         registered |= judge(run_options, hosts or [_alone(variables)], present, result)
         backup = result.get("backup_path")
         registered |= publish(run_options, present, variables, self._connection, play=self._play, backup=backup)
-        for folder in folders(run_options, variables)[1:]:
-            screen.say(f"Reports   {folder}/")
-        if not audit:
-            screen.say("")
-            screen.say(outcome(result, is_plan=self._task.check_mode))
+        is_plan = self._task.check_mode
+        screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, is_plan=is_plan))
         return registered
 
     def _run_module(

@@ -61,6 +61,15 @@ options:
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
       never: No verdict.
     default: unknown
+  table:
+    description:
+      - How much the terminal shows.
+      - V(full) shows each trail with what was found. V(short) shows a line for each account that is not fine, and each
+        finding once with all trails that it is about; of an enforcement a line for each account that changes. V(none)
+        shows only the last lines, the outcome and where the files are.
+      - Without it, V(full) up to 20 accounts, and V(short) beyond.
+    type: str
+    choices: [full, short, none]
   fail_on_drift:
     description:
       - In check mode, fail every account that an enforcement would change, and every account that fails in its present

@@ -67,7 +67,6 @@ msg:
   type: str
   sample: >-
     Account 333333333333 (staging) is non_compliant: 1 of 2 trails fail (trail main in eu-west-1: trail_has_kms_key).
-    The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run.
 changed:
   description:
     - Whether an enforcement changed the account of the host, or would in check mode. C(diff) shows the changes.

@@ -32,9 +32,6 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
 _CHANGED = frozenset({"planned", "applied"})
 # A message is read in a terminal or in a mail: beyond this many reasons it counts the rest.
 _NAMED = 10
-_NEXT_STEP = (
-    "The table says what to do about each; fail_on, in the role cloudtrail_kms_fail_on, decides what fails a run."
-)
 
 
 def judge(
@@ -199,7 +196,7 @@ def failures(
     """
     failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
     verb = "would be" if would else "is"
-    by_verdict = {each["account_id"]: f"{printable(_account_sentence(each, verb))} {_NEXT_STEP}" for each in failing}
+    by_verdict = {each["account_id"]: printable(_account_sentence(each, verb)) for each in failing}
     return {**by_verdict, **{account: "\n".join(map(printable, messages)) for account, messages in reasons.items()}}
 
 

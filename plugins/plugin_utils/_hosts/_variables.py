@@ -33,6 +33,7 @@ OF_A_RUN: dict[str, Any] = {
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
     "audits": {"type": "list", "elements": "path", "default": []},
+    "table": {"type": "str", "choices": ["full", "short", "none"]},
     "fail_on_drift": {"type": "bool", "default": False},
     "require_organization_trail": {"type": "bool", "default": False},
 }

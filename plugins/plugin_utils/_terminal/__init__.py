@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from ._closing import outcome
-from ._enforcement import render_enforcement
+from ._closing import closing_lines
 from ._follow import progress
 from ._screen import Screen, display, is_for_people
 from ._shield import shielded
-from ._table import render
+from ._tables import table_of

@@ -2,14 +2,77 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How what is shown of a run ends: its outcome in one sentence."""
+"""The last lines of a run: its outcome in one sentence, where its files are, and the command that goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible import constants, context
+
 from ...module_utils._printable import count
+
+_PREFIX = "cloudtrail_kms_"
+_PLAYBOOKS = "aws_baseline.cloudtrail."
+# What a restore takes of the variables of the enforcement: whom to enter. It refuses to be narrowed.
+_OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
+# AWX sets these for its jobs, which nobody has typed.
+_OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
+
+
+def closing_lines(
+    result: Mapping[str, Any],
+    registered: Mapping[str, Any],
+    folders: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    is_plan: bool,
+) -> list[str]:
+    """Return the last lines of a run, of whose module this is the `result`, and an empty one before them.
+
+    `registered` is what the task returns, `folders` are those of a bucket that the reports go to.
+    """
+    audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
+    lines = [*_files(result, registered, folders)]
+    if audit is None:
+        lines.insert(0, outcome(result, is_plan=is_plan))
+    elif registered["failing"]:
+        accounts = count(len(audit["accounts"]), "account")
+        lines.insert(0, f"Failing   {registered['failing']} of {accounts} ({_PREFIX}fail_on=never only reports)")
+    if variables.keys().isdisjoint(_OF_A_JOB):
+        lines += _commands(context.CLIARGS, audit, result)
+    return ["", *lines] if lines else []
+
+
+def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:
+    """Yield where the reports and the backup are."""
+    passing = constants.DEFAULT_LOCAL_TMP  # which is gone with ansible-playbook
+    reports = [path for path in registered.get("reports", ()) if not path.startswith(passing)]
+    if places := ", ".join([*map(_from_here, reports), *(f"{folder}/" for folder in folders)]):
+        yield f"Reports   {places}"
+    if backup := result.get("backup_path"):
+        yield f"Backup    {_from_here(backup)}"
+        yield from (f"          The earlier backup is now {_from_here(path)}" for path in result["earlier_backups"])
+
+
+def _commands(
+    arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the commands that undo the run, and that go on."""
+    if result.get("backup_path"):
+        yield f"Undo      {undo(arguments, result['backup_path'])}"
+    if command := next_command(arguments, audit, result):
+        yield f"Next      {command}"
+
+
+def _from_here(path: str) -> str:
+    """The path as it is typed where ansible-playbook was called: short where it lies below."""
+    below = os.path.relpath(path)
+    return path if below.startswith(os.pardir) else below
 
 
 def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
@@ -37,3 +100,42 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
         return f"it {'would be' if would else 'is'} {verdicts[0]}"
     good = verdicts.count("compliant")
     return f"{good} of {count(len(verdicts), 'account')} {'would be' if would else 'are'} compliant"
+
+
+def undo(arguments: Mapping[str, Any], backup: str) -> str:
+    """Return the command that restores a backup in the accounts of this run."""
+    return _typed("restore", arguments, ["-e", f"{_PREFIX}restore={_from_here(backup)}"], only=_OF_A_RESTORE)
+
+
+def next_command(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any]) -> str:
+    """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text."""
+    (playbook, *others) = arguments.get("args") or ("",)
+    ours = playbook.startswith(_PLAYBOOKS) and not others
+    name = playbook.rpartition(".")[2]
+    if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
+        return _typed("enforce", arguments, ["--check", "--diff"])
+    planned = any(change["status"] == "planned" for change in result.get("changes", ()))
+    return _typed(name, arguments) if ours and planned and arguments.get("check") else ""
+
+
+def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = (), only: Sequence[str] = ()) -> str:
+    """A command with the inventory, the limit and the variables of this one, or of these the ones named.
+
+    What else is given by --extra-vars may be a secret, and is left out.
+    """
+    inventory = [*(arguments.get("inventory") or ())]
+    places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
+    words = [word for place in places for word in ("-i", _from_here(place) if os.path.exists(place) else place)]
+    words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
+    for text in arguments.get("extra_vars") or ():
+        words += ["-e", text] if text.startswith("@") or _is_ours(text, only) else []
+    return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
+
+
+def _is_ours(text: str, only: Sequence[str]) -> bool:
+    """Whether a text for --extra-vars sets only variables of this collection, or only those named."""
+    try:
+        names = [*json.loads(text)] if text.startswith("{") else [part.partition("=")[0] for part in shlex.split(text)]
+    except ValueError:
+        return False
+    return all(name in only if only else str(name).startswith(_PREFIX) for name in names)

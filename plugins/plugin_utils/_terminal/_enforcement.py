@@ -32,7 +32,7 @@ _VERDICTS = (
     Column(heading="BEFORE"),
     Column(heading="AFTER"),
 )
-_STATUS_TONES: Mapping[str, Tone] = {
+STATUS_TONES: Mapping[str, Tone] = {
     "planned": "doubt",
     "applied": "good",
     "failed": "bad",
@@ -48,32 +48,30 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
     """Return the audit before, the changes, and the audit after, as lines of at most `width` columns (79 to 120).
 
     `enforcement` is a result of cloudtrail_kms_enforce that is complete: `before`, `after`, `changes`,
-    `refusals`, `errors` and `changed_accounts`; with `backup_path`, the file that holds what was replaced, and with
-    `earlier_backups`, those that were there before.
+    `refusals`, `errors` and `changed_accounts`.
     Where nothing was done, or no account could be read again, there is nothing to say of after.
     """
     width = legible(width)
     parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
-    if enforcement["after"] and _statuses(enforcement) - {"not_attempted"}:
+    if has_after(enforcement):
         parts.append(_after(enforcement, width, paint))
-    if enforcement.get("backup_path"):
-        parts.append(_backup(enforcement))
     return "\n\n\n".join(parts)
-
-
-def _backup(enforcement: Mapping[str, Any]) -> str:
-    """Where the backup is, and where the one is that was there: an older change is undone with both."""
-    lines = [
-        f"Backup    {printable(enforcement['backup_path'])} (cloudtrail_kms_restore puts it back)",
-        *(f"          The earlier backup is now {printable(path)}" for path in enforcement["earlier_backups"]),
-    ]
-    return "\n".join(lines)
 
 
 def _alone(enforcement: Mapping[str, Any]) -> str | None:
     """The one account of an enforcement, or None where there are many, each of which is named then."""
     accounts = [account["account_id"] for account in enforcement["before"]["accounts"]]
     return accounts[0] if len(accounts) == 1 else None
+
+
+def has_after(enforcement: Mapping[str, Any]) -> bool:
+    """Return whether there is something to say of the accounts after the enforcement."""
+    return bool(enforcement["after"] and _statuses(enforcement) - {"not_attempted"})
+
+
+def tally(statuses: Mapping[str, int]) -> str:
+    """Return how many changes have each status, in words."""
+    return ", ".join(f"{statuses[status]} {status}" for status in STATUS_TONES if statuses[status]) or "none"
 
 
 def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
@@ -83,13 +81,12 @@ def _statuses(enforcement: Mapping[str, Any]) -> set[str]:
 def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     changes, alone = enforcement["changes"], _alone(enforcement)
     statuses = Counter(change["status"] for change in changes)
-    tally = ", ".join(f"{statuses[status]} {status}" for status in _STATUS_TONES if statuses[status]) or "none"
     changed = len(_changed_accounts(enforcement)) or len(enforcement["before"]["accounts"])
     whose = f"account {alone}" if alone else count(changed, "account")
-    lines = [f"Changes to {printable(whose)}: {tally}", ""]
+    lines = [f"Changes to {printable(whose)}: {tally(statuses)}", ""]
     if changes:
         lines += [*_change_lines(changes, alone, width, paint), ""]
-    lines += note_lines(_reasons(enforcement, alone), width, paint)
+    lines += note_lines(reasons(enforcement, alone), width, paint)
     options = dict.fromkeys(option for each in enforcement["refusals"] for option in each["options"])
     variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
     lines += detail_lines(f"Role variables for the options named above: {variables}.", width) if variables else ()
@@ -113,7 +110,7 @@ def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width
     grid = Grid(_CHANGES if alone else (ACCOUNT, *_CHANGES), rows, width)
     yield grid.heading(paint)
     for change, cells in zip(changes, rows, strict=True):
-        yield from grid.lines(cells, _STATUS_TONES[change["status"]], paint)
+        yield from grid.lines(cells, STATUS_TONES[change["status"]], paint)
         for detail in _details(change):
             yield from detail_lines(detail, width)
 
@@ -145,8 +142,8 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
-    """What was refused and what failed; of many accounts the same is said once, with all that it is about."""
+def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
+    """Return what was refused and what failed; of many accounts the same is said once, with all that it is about."""
     alike: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
         for each in told:
@@ -184,7 +181,7 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     found = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
     rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in found]
     grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
-    lines = [_title(enforcement), "", grid.heading(paint)]
+    lines = [title_after(enforcement), "", grid.heading(paint)]
     for (row, _verdict), cells in zip(found, rows, strict=True):
         lines += [*grid.lines(cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
@@ -196,8 +193,8 @@ def _was(row: Row, account: Mapping[str, Any]) -> str:
     return verdict_words(judged[row.arn]) if row.arn in judged else "-"
 
 
-def _title(enforcement: Mapping[str, Any]) -> str:
-    """A plan predicts; a run has read again."""
+def title_after(enforcement: Mapping[str, Any]) -> str:
+    """Return the line above the table of afterwards: a plan predicts, a run has read again."""
     summary = enforcement["after"]["summary"]
     counted = count(summary["trails"], "trail")
     if not _alone(enforcement):

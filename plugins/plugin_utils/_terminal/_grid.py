@@ -96,14 +96,20 @@ def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]
 
     They take `width` columns at most, but for an argument of a command that is longer.
     """
-    width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
-    for note, to_do in zip(notes, _to_dos(notes), strict=True):
-        told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
-        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
-        if to_do:
-            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), width))
+    yield from grouped_lines([(note, "") for note in notes], width, paint)
     if notes:
         yield ""
+
+
+def grouped_lines(notes: Sequence[tuple[Note, str]], width: int, paint: Paint) -> Iterator[str]:
+    """Yield the lines of notes, each with all that it is about below it, where there is more than one thing."""
+    width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
+    for (note, places), to_do in zip(notes, _to_dos(note for note, _places in notes), strict=True):
+        told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
+        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
+        yield from _marked(" " * _MARK_WIDTH, wrap(printable(places), width)) if places else ()
+        if to_do:
+            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), width))
 
 
 def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:

@@ -46,14 +46,14 @@ class Screen:
     def __init__(self, *, no_log: bool, is_closed: Callable[[], bool] = lambda: False) -> None:
         self._no_log, self._is_closed = no_log, is_closed
 
-    def show(self, table: Table) -> None:
-        """Show a table."""
-        if is_for_people(no_log=self._no_log) and not self._is_closed():
+    def show(self, table: Table | None) -> None:
+        """Show a table, where there is one."""
+        if table and is_for_people(no_log=self._no_log) and not self._is_closed():
             _show(table)
 
-    def say(self, line: str) -> None:
-        """Show a line."""
-        if is_for_people(no_log=self._no_log) and not self._is_closed():
+    def say(self, *lines: str) -> None:
+        """Show lines."""
+        for line in lines if is_for_people(no_log=self._no_log) and not self._is_closed() else ():
             display.display(printable(line))
 
     def warn(self, warnings: Iterable[str]) -> None:
@@ -62,9 +62,9 @@ class Screen:
             display.warning(printable(warning))
 
 
-def _show(table: Table) -> None:
-    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
-    tones = {
+def tones() -> dict[Tone, str]:
+    """Return the colour of each tone, as Ansible is configured."""
+    return {
         "strong": constants.COLOR_HIGHLIGHT,
         "good": constants.COLOR_OK,
         "bad": constants.COLOR_ERROR,
@@ -72,8 +72,13 @@ def _show(table: Table) -> None:
         "quiet": constants.COLOR_SKIP,
     }
 
+
+def _show(table: Table) -> None:
+    """Show all in one piece, so that hosts side by side do not mix their lines, and log it without colour."""
+    colours = tones()
+
     def paint(text: str, tone: Tone) -> str:
-        painted: str = stringc(text, tones[tone])
+        painted: str = stringc(text, colours[tone])
         return painted
 
     display.display(table(width=WIDTH, paint=paint), screen_only=True)

@@ -54,8 +54,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     rows = [row for account in audit["accounts"] for row in account_rows(account)]
     grid = Grid(_LAYOUT, [row.cells for row in rows], width)
     lines = [
-        f"CloudTrail KMS audit of {printable(audit['generated_at'])}: "
-        f"{count(audit['summary']['accounts'], 'account')}, {count(audit['summary']['trails'], 'trail')}",
+        title(audit),
         "",
         grid.heading(paint),
     ]
@@ -65,6 +64,13 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     if asked:
         lines += [*([""] if lines[-1] else []), *detail_lines(asked, width)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
+
+
+def title(audit: Mapping[str, Any]) -> str:
+    """Return the line above the table of an audit."""
+    summary = audit["summary"]
+    counted = f"{count(summary['accounts'], 'account')}, {count(summary['trails'], 'trail')}"
+    return f"CloudTrail KMS audit of {printable(audit['generated_at'])}: {counted}"
 
 
 def account_rows(account: Mapping[str, Any]) -> list[Row]:
@@ -116,7 +122,7 @@ def closing(audit: Mapping[str, Any], width: int) -> list[str]:
     lines = [
         f"Accounts  {_tally(account['verdict'] for account in accounts)}",
         f"Trails    {_tally(trail['verdict'] for trail in trails)}",
-        f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (a key is set, whatever its state)",
+        f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (only asks whether a key is set)",
     ]
     lines += [f"Excepted  {count(excepted, 'trail')}"] if excepted else []
     margin = " " * len("Narrowed  ")

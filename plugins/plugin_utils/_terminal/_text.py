@@ -83,6 +83,12 @@ def wrap_with_command(text: str, width: int) -> list[str]:
     return [*wrap(text[: command.start()], width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
+def without_command(text: str) -> str:
+    """Return the text without the command that it ends with."""
+    command = _COMMAND.search(text)
+    return f"{text[: command.start()].rstrip().removesuffix(':')}." if command else text
+
+
 def _pieces(word: str, width: int) -> list[str]:
     """Break a word that is wider than `width` after separators where it can be; it is gone through once."""
     pieces, start = [], 0

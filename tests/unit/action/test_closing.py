@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from ansible import constants, context
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_module import with_after
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import outcome
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import (
+    closing_lines,
+    next_command,
+    outcome,
+)
 from tests.unit.action.audits import audit
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
@@ -60,3 +66,76 @@ def test_accounts_that_are_not_in_use_do_not_count() -> None:
     assert ended(change(ONE, "planned"), **fields) == (
         "Plan: 1 change in 1 account; it would be compliant. Nothing was changed."
     )
+
+
+AUDIT = {"args": ("aws_baseline.cloudtrail.audit",)}
+PLAN = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True}
+GIVEN = {
+    "inventory": ("/elsewhere/accounts.yml",),
+    "subset": "dev",
+    "extra_vars": (
+        "cloudtrail_kms_hosts=all",
+        "@more.yml",
+        '{"cloudtrail_kms_readers": ["a b"]}',
+        "password=secret",
+        '{"cloudtrail_kms_wait": true, "token": "secret"}',
+        "cloudtrail_kms_wait=true token='secret",
+    ),
+}
+KEPT = " -i /elsewhere/accounts.yml --limit dev -e cloudtrail_kms_hosts=all -e @more.yml"
+READERS = """ -e '{"cloudtrail_kms_readers": ["a b"]}'"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (AUDIT, "ansible-playbook aws_baseline.cloudtrail.enforce --check --diff"),
+        ({**AUDIT, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS} --check --diff"),
+        ({"args": ("site.yml",)}, ""),
+        ({"args": ("aws_baseline.cloudtrail.audit", "site.yml")}, ""),
+        ({}, ""),
+    ],
+)
+def test_after_an_audit_that_fails_comes_the_plan(arguments: dict[str, Any], command: str) -> None:
+    assert next_command(arguments, {"summary": {"non_compliant": 1}}, {}) == command
+    assert next_command(arguments, {"summary": {"non_compliant": 0}}, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (PLAN, "ansible-playbook aws_baseline.cloudtrail.enforce"),
+        ({**PLAN, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}"),
+        ({**PLAN, "check": False}, ""),
+        (
+            {"args": ("aws_baseline.cloudtrail.restore",), "check": True},
+            "ansible-playbook aws_baseline.cloudtrail.restore",
+        ),
+    ],
+)
+def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> None:
+    assert next_command(arguments, None, enforced(change(ONE, "planned"))) == command
+    assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
+
+
+def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
+    lines = ["", "Run: 1 change in 1 account; it is compliant.", "Backup    my backup.json"]
+    undo = (
+        f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT} -e 'cloudtrail_kms_restore=my backup.json'"
+    )
+    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
+    assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
+
+
+def test_an_audit_says_how_many_accounts_fail_and_where_the_reports_are() -> None:
+    told = {"ansible_facts": {"cloudtrail_kms": audit(bare(ONE), bare(TWO))}}
+    passing = f"{constants.DEFAULT_LOCAL_TMP}/x/cloudtrail-kms.json"
+    registered = {"failing": 1, "reports": [f"{os.getcwd()}/reports/a.html", "/srv/b.json", passing]}
+    assert closing_lines(told, registered, ["s3://evidence/today/localhost"], {}, is_plan=False) == [
+        "",
+        "Failing   1 of 2 accounts (cloudtrail_kms_fail_on=never only reports)",
+        "Reports   reports/a.html, /srv/b.json, s3://evidence/today/localhost/",
+    ]
+    assert closing_lines(told, {"failing": 0}, [], {}, is_plan=False) == []

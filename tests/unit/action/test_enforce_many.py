@@ -321,7 +321,7 @@ AFTER = dedent("""\
 
     Accounts  1 compliant, 2 non_compliant
     Trails    1 compliant, 2 non_compliant
-    CIS 3.5   3 pass (a key is set, whatever its state)""")
+    CIS 3.5   3 pass (only asks whether a key is set)""")
 
 
 def test_trails_that_are_refused_for_the_same_reason_are_told_of_once() -> None:

@@ -98,7 +98,7 @@ BEFORE = dedent("""\
 
     Accounts  1 non_compliant
     Trails    1 non_compliant
-    CIS 3.5   1 pass (a key is set, whatever its state)""")
+    CIS 3.5   1 pass (only asks whether a key is set)""")
 PLANNED = dedent("""\
     Changes to account 111111111111: 4 planned
 
@@ -122,7 +122,7 @@ PREDICTED = dedent("""\
 
     Accounts  1 compliant
     Trails    1 compliant
-    CIS 3.5   1 pass (a key is set, whatever its state)""")
+    CIS 3.5   1 pass (only asks whether a key is set)""")
 
 
 def test_a_plan_from_before_to_after() -> None:

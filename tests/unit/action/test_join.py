@@ -72,7 +72,7 @@ def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pyte
     (joined,) = run(NEVER_ASKED, mode="join", audits=paths, reports=["json"], report_dir=str(tmp_path))["reports"]
     rows = [row for each in reports for row in each["accounts"]]
     assert json.loads(Path(joined).read_text(encoding="utf-8"))["accounts"] == rows
-    assert capsys.readouterr().out.splitlines()[-1] == (
+    assert capsys.readouterr().out.splitlines()[-3] == (
         "Narrowed  only regions us-east-1; rules off: key_is_usable (1 account: 111111111111)"
     )
 

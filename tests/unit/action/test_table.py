@@ -95,7 +95,7 @@ EVERYTHING_SHOWN = dedent("""\
 
     Accounts  1 non_compliant, 1 no_trails, 1 not_applicable
     Trails    2 compliant, 1 non_compliant
-    CIS 3.5   2 pass, 1 fail (a key is set, whatever its state)
+    CIS 3.5   2 pass, 1 fail (only asks whether a key is set)
     Excepted  1 trail
     """)
 
@@ -112,7 +112,7 @@ def test_an_audit_of_nothing() -> None:
 
         Accounts  none
         Trails    none
-        CIS 3.5   none (a key is set, whatever its state)
+        CIS 3.5   none (only asks whether a key is set)
         """)
 
 
@@ -303,7 +303,7 @@ def test_the_last_line_says_what_the_audit_was_narrowed_by() -> None:
     trails = [f"arn:aws:cloudtrail:us-east-1:111111111111:trail/{name}" for name in ("main", "second")]
     document = audit(account("compliant", trail(), narrowed_by={**NARROWED, "trails": trails}))
     assert shown(document).splitlines()[-3:] == [
-        "CIS 3.5   1 pass (a key is set, whatever its state)",
+        "CIS 3.5   1 pass (only asks whether a key is set)",
         "Narrowed  only regions us-east-1; only trails arn:aws:cloudtrail:us-east-1:111111111111:trail/main,",
         "          arn:aws:cloudtrail:us-east-1:111111111111:trail/second; rules off: key_is_usable",
     ]

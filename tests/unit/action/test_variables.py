@@ -68,6 +68,7 @@ VALUES: dict[str, Any] = {
     "report_prefix": "today",
     "reports": ["html", "json"],
     "fail_on_drift": True,
+    "table": "short",
     "require_organization_trail": False,
     "restore": ["/backups/b.json", "/backups/c.json"],
     "rules": {"key_is_usable": "off"},

@@ -1,0 +1,169 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many accounts in short: a line for each that is not fine, and each finding once with all trails that it is about."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...module_utils._printable import count, printable
+from .._reports import Note, account_notes, finding_notes
+from ._grid import Column, Grid, Paint, grouped_lines, legible
+from ._table import VERDICT_TONES, closing, title
+from ._text import without_command
+
+_FINE = frozenset({"compliant", "not_applicable"})
+# What a person has to act on, the worst first; of advice the short form only tells how much there is.
+_SHOWN = ("FAIL", "UNKNOWN", "not read")
+# Of a message and of what is to be done. The rest, and the commands, are in the full form and in the reports.
+_MOST_CHARACTERS = 160
+# The trails below one finding: the table above names the accounts, and the reports name every trail.
+_NAMED = 10
+ACCOUNT, NAME = Column(heading="ACCOUNT"), Column(heading="NAME", limit=24)
+_LAYOUT = (
+    ACCOUNT,
+    NAME,
+    Column(heading="TRAILS"),
+    Column(heading="VERDICT"),
+)
+
+
+@dataclass(kw_only=True)
+class _Group:
+    """One finding of several trails or accounts: in the words of the first, and in those that fit all of them."""
+
+    first: Note
+    general: Note
+    places: list[str] = field(default_factory=list)
+
+    @property
+    def note(self) -> Note:
+        """The finding in few words, which hold for all its places."""
+        note = self.first if len(self.places) == 1 else self.general
+        return replace(note, text=_brief(note.text), remediation=_brief(without_command(note.remediation)))
+
+    @property
+    def where(self) -> str:
+        """The places, the first of them by name."""
+        more = f" and {len(self.places) - _NAMED} more" if len(self.places) > _NAMED else ""
+        return f"{', '.join(self.places[:_NAMED])}{more}"
+
+
+def render_short(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return an audit in short, as lines of at most `width` columns (79 at least, 120 at most)."""
+    width = legible(width)
+    blocks = [[title(audit)], what_is_wrong(audit, width, paint), closing(audit, width) + advice(audit)]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def what_is_wrong(audit: Mapping[str, Any], width: int, paint: Paint) -> list[str]:
+    """Return the lines of the accounts that are not fine, and of what was found there."""
+    lines = [*_account_lines(audit, width, paint)]
+    groups = [*_groups(audit)]
+    lines += ["", *grouped_lines([(each.note, each.where) for each in groups], width, paint)] if groups else []
+    return lines
+
+
+def advice(audit: Mapping[str, Any]) -> list[str]:
+    """Return a line that counts what the short form leaves out."""
+    trails = [trail for account in audit["accounts"] for trail in account["trails"]]
+    advised = sum(
+        any(each["level"] == "advised" and each["status"] in ("fail", "unknown") for each in trail["findings"])
+        for trail in trails
+    )
+    return (
+        [f"Advice    {count(advised, 'trail')} (cloudtrail_kms_table=full shows it, and the commands)"]
+        if advised
+        else []
+    )
+
+
+def _account_lines(audit: Mapping[str, Any], width: int, paint: Paint) -> Iterator[str]:
+    """Yield a line for each account that is not fine; those that only inherit a trail which is not are counted."""
+    wrong = [account for account in audit["accounts"] if account["verdict"] not in _FINE]
+    inheriting = Counter((account["verdict"], trail) for account in wrong if (trail := _inherited_trouble(account)))
+    rows = [_cells(account) for account in wrong if not _inherited_trouble(account)]
+    if rows:
+        grid = Grid(_LAYOUT, rows, width)
+        yield grid.heading(paint)
+        for row in rows:
+            yield from grid.lines(row, VERDICT_TONES[row[-1]], paint)
+    for (verdict, trail), number in inheriting.items():
+        yield printable(f"{count(number, 'account')} {verdict} only by the inherited trail {trail}")
+
+
+def _cells(account: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    wrong = sum(trail["verdict"] != "compliant" for trail in account["trails"])
+    trails = f"{wrong} of {len(account['trails'])}" if account["trails"] else "-"
+    return account["account_id"], account.get("account_name") or "-", trails, account["verdict"]
+
+
+def _inherited_trouble(account: Mapping[str, Any]) -> str:
+    """The inherited trails that alone keep an account from being fine, or an empty text."""
+    wrong = [trail for trail in account["trails"] if trail["verdict"] != "compliant"]
+    if not wrong or any(trail["ownership"] != "inherited" for trail in wrong) or any(account_notes(account)):
+        return ""
+    return ", ".join(f"{trail['name']} of account {trail['arn'].split(':')[4]}" for trail in wrong)
+
+
+def _groups(audit: Mapping[str, Any]) -> list[_Group]:
+    """The findings, the worst first and then those of the most places."""
+    groups: dict[tuple[str, str, str, str], _Group] = {}
+    for note, general, place in _findings(audit):
+        key = (note.mark, note.subject, general.text, general.remediation)
+        groups.setdefault(key, _Group(first=note, general=general)).places.append(place)
+    return sorted(groups.values(), key=lambda group: (_SHOWN.index(group.first.mark), -len(group.places)))
+
+
+def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
+    """Yield each finding: in its own words, in words that other trails may share, and where it is."""
+    for account, trail, inherited_by in _distinct_trails(audit):
+        place = f"{trail['name']} ({account['account_id']}, {trail['home_region']}{inherited_by})"
+        for note in finding_notes(trail["findings"]):
+            if note.mark in _SHOWN:
+                yield note, _general(note, account, trail), place
+    for account in audit["accounts"]:
+        for note in account_notes(account):
+            yield note, note, f"account {account['account_id']}"
+
+
+def _distinct_trails(audit: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
+    """Yield each trail once, as its owner sees it where that is in the audit, and how many accounts inherit it."""
+    inherited = Counter(
+        trail["arn"] for account in audit["accounts"] for trail in account["trails"] if trail["ownership"] != "owned"
+    )
+    seen: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    for account in audit["accounts"]:
+        for trail in account["trails"]:
+            if trail["ownership"] == "owned" or trail["arn"] not in seen:
+                seen[trail["arn"]] = (account, trail)
+    for arn, (account, trail) in seen.items():
+        yield account, trail, f", inherited by {count(inherited[arn], 'account')}" if inherited[arn] else ""
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS].rpartition(' ')[0]} ..."
+
+
+def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -> Note:
+    """The note with words in the place of the names that differ from trail to trail."""
+    regions = {trail["home_region"], (trail["kms_key_arn"] or ":::").split(":")[3]}
+    names = {trail["arn"]: "TRAIL_ARN", trail["kms_key_arn"] or "": "KEY_ARN", account["account_id"]: "ACCOUNT_ID"}
+    names |= {trail["bucket_name"]: "BUCKET", **dict.fromkeys(regions, "REGION")}
+    known = "|".join(re.escape(name) for name in sorted(filter(None, names), key=len, reverse=True))
+    # The name of a bucket may be any word.
+    pattern = re.compile(
+        rf"(?<![\w-])(?!{re.escape(trail['bucket_name'])}(?![\w-]))(?:{known})(?![\w-])"
+        rf"|(?:(?<=bucket )|(?<=:::)|(?<=logs to )){re.escape(trail['bucket_name'])}(?![\w-])"
+    )
+
+    def general(text: str) -> str:
+        return pattern.sub(lambda found: names[found[0]], text)
+
+    return replace(note, text=general(note.text), remediation=general(note.remediation))

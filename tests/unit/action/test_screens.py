@@ -1,0 +1,131 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The screens of few and of many accounts are those in screens/, and what they show in short is all that matters."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._short import render_short
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._tables import MOST_IN_FULL, table_of
+from tests.unit.action.audits import account, audit, error, finding, trail
+from tests.unit.action.screens import FOLDER, NAMES, coloured, plain, screen
+
+FAILING: tuple[Any, ...] = ("non_compliant", finding("trail_has_kms_key"))
+
+
+def uncoloured(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_screen_is_the_one_that_is_kept(name: str) -> None:
+    kept = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    assert screen(name, coloured) == kept
+    assert screen(name, plain) == uncoloured(kept)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "-50-" in name])
+def test_fifty_accounts_of_which_five_fail_fit_on_one_screen(name: str) -> None:
+    assert len(screen(name, plain).splitlines()) <= 60
+
+
+def test_the_form_fits_the_number_of_accounts_unless_one_is_asked_for() -> None:
+    few, many = (audit(*[account("compliant", trail())] * number) for number in (MOST_IN_FULL, MOST_IN_FULL + 1))
+    assert shown(few).count("alias/trail") == MOST_IN_FULL
+    assert "alias/trail" not in shown(many)
+    assert "alias/trail" not in shown(few, "short")
+    assert shown(many, "full").count("alias/trail") == MOST_IN_FULL + 1
+    assert table_of("none", few, {}) is None
+
+
+def shown(document: dict[str, Any], form: str | None = None) -> str:
+    table = table_of(form, document, {})
+    assert table
+    return table(width=80, paint=plain)
+
+
+def lines(document: dict[str, Any]) -> list[str]:
+    """What stands between the title and the totals."""
+    return render_short(document, width=100, paint=plain).split("\n\n", 1)[1].partition("\n\nAccounts")[0].splitlines()
+
+
+def test_accounts_that_are_fine_are_counted_and_not_listed() -> None:
+    fine = audit(account("compliant", trail()), account("not_applicable", account_id="2" * 12))
+    assert render_short(fine, width=100, paint=plain).splitlines()[2:] == [
+        "Accounts  1 compliant, 1 not_applicable",
+        "Trails    1 compliant",
+        "CIS 3.5   1 pass (only asks whether a key is set)",
+    ]
+
+
+ORGANIZATIONS: dict[str, Any] = {
+    "arn": "arn:aws:cloudtrail:us-east-1:999999999999:trail/all",
+    "organization_trail": True,
+}
+
+
+@pytest.mark.parametrize("owner_is_read", [True, False])
+def test_an_inherited_trail_is_told_once_with_its_owner(owner_is_read: bool) -> None:
+    inherited = trail("all", *FAILING, ownership="inherited", **ORGANIZATIONS)
+    members = [account("non_compliant", inherited, account_id=digit * 12) for digit in "123"]
+    owner = account("non_compliant", trail("all", *FAILING, **ORGANIZATIONS), account_id="9" * 12)
+    found = lines(audit(*members, *([owner] if owner_is_read else [])))
+    place = f"all ({'9' * 12 if owner_is_read else '1' * 12}, us-east-1, inherited by 3 accounts)"
+    assert found == [
+        *(
+            ["ACCOUNT       NAME  TRAILS  VERDICT", "999999999999  -     1 of 1  non_compliant"]
+            if owner_is_read
+            else []
+        ),
+        "3 accounts non_compliant only by the inherited trail all of account 999999999999",
+        "",
+        "    FAIL      trail_has_kms_key: What trail_has_kms_key found.",
+        f"              {place}",
+        "    ->        To do: What fixes trail_has_kms_key.",
+    ]
+
+
+def test_a_member_with_something_wrong_of_its_own_has_a_line() -> None:
+    inherited = trail("all", *FAILING, ownership="inherited", **ORGANIZATIONS)
+    document = audit(account("unknown", inherited, errors=[error("eu-west-1")], account_name="payments"))
+    assert lines(document)[1] == "111111111111  payments  1 of 1  unknown"
+
+
+def test_findings_that_differ_in_names_alone_are_one_with_words_in_their_place() -> None:
+    def failing(number: str) -> dict[str, Any]:
+        key = f"arn:aws:kms:eu-west-{number}:{number * 12}:key/x"
+        arn = f"arn:aws:cloudtrail:eu-west-{number}:{number * 12}:trail/main"
+        text = f"The key {key} in the account {number * 12} and the bucket logs of {arn}: no logs."
+        fix = f"Enable it: aws kms enable-key --region eu-west-{number} --key-id {key}"
+        found = finding("key_is_usable", message=text, remediation=fix)
+        fields = {"arn": arn, "kms_key_arn": key, "home_region": f"eu-west-{number}"}
+        return account("non_compliant", trail("main", "non_compliant", found, **fields), account_id=number * 12)
+
+    assert lines(audit(failing("1"), failing("2")))[4:] == [
+        "    FAIL      key_is_usable: The key KEY_ARN in the account ACCOUNT_ID and the bucket BUCKET of",
+        "              TRAIL_ARN: no logs.",
+        "              main (111111111111, eu-west-1), main (222222222222, eu-west-2)",
+        "    ->        To do: Enable it.",
+    ]
+    assert "arn:aws:kms:eu-west-1:111111111111:key/x" in "".join(lines(audit(failing("1"))))
+
+
+def test_advice_is_counted_and_a_long_message_cut() -> None:
+    found = finding("key_is_usable", message="Long. " * 40), finding("key_rotation_enabled", level="advised")
+    text = render_short(audit(account("non_compliant", trail("main", "non_compliant", *found))), width=100, paint=plain)
+    assert text.endswith("\nAdvice    1 trail (cloudtrail_kms_table=full shows it, and the commands)")
+    assert text.count("Long.") == 26
+    assert "Long. ..." in " ".join(text.split())
+
+
+def test_of_many_trails_the_first_are_named() -> None:
+    many = [trail(f"t{number}", *FAILING, arn=f"arn:aws:cloudtrail:r:1:trail/t{number}") for number in range(12)]
+    assert "t9 (111111111111, us-east-1) and 2 more" in " ".join(
+        " ".join(lines(audit(account("non_compliant", *many)))).split()
+    )
