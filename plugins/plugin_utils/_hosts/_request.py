@@ -22,6 +22,8 @@ from ._sealed import KEY, as_text
 from ._selection import ACCOUNT, ROLE
 from ._variables import PREFIX, SPEC, come_to, options
 
+# A template may give a keyword another value on each host; the run has that of one of them.
+_KEYWORDS = ("become", "become_user", "check_mode", "delegate_to", "environment", "no_log", "remote_user")
 _OF_EVERY_CONNECTION = ("ansible_connection", "ansible_python_interpreter", "ansible_become", "ansible_become_user")
 
 
@@ -53,7 +55,7 @@ def read_request(action: Any, arguments: Mapping[str, Any], variables: Mapping[s
     of_module = module_options(arguments, mode, new_bucket=arguments.get("new_bucket"))
     aside = {*of_accounts(mode), *OF_THE_TASKS, "assume_role"}
     of_the_run = {_name(name): value for name, value in arguments.items() if name not in aside}
-    of_the_run |= {"environment": action._task.environment or None}
+    of_the_run |= {name: getattr(action._task, name) or None for name in _KEYWORDS}
     of_the_run |= _connection(action, variables, templar)
     return Request(
         said=_plain(said_of(variables, templar)),
@@ -87,8 +89,8 @@ def refuse_another_task(host: str, here: Request, marked: Request) -> None:
         name = different(marked.of_the_run, here.of_the_run) or different(marked.options, here.options) or ROLE
         raise HostsError(
             f"The host {host} has another {name} in the task of cloudtrail_kms_run than in that of "
-            "cloudtrail_kms_host. Give both the same mode, vars, environment and module_defaults, as a block "
-            "around them does."
+            "cloudtrail_kms_host. Give both the same mode, vars and keywords, such as check_mode, environment and "
+            "module_defaults, as a block around them does."
         )
 
 

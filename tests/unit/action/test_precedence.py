@@ -77,12 +77,17 @@ REFUSED: dict[str, dict[str, Any]] = {
     "profile of the block": {"tasks": [{"block": TASKS, "module_defaults": DEFAULTS}]},
     "profile of the task": {"tasks": each(module_defaults=DEFAULTS)},
     "cloudtrail_kms_report_prefix": {"vars": {"cloudtrail_kms_report_prefix": "{{ mine }}"}, "tasks": TASKS},
+    "check_mode of the block": {"tasks": [{"block": TASKS, "check_mode": "{{ mine == 'two' }}"}]},
+    "no_log": {"tasks": [{"block": TASKS, "no_log": "{{ mine == 'two' }}"}]},
+    "become": {"tasks": [{"block": TASKS, "become": "{{ mine == 'two' }}", "become_user": "nobody"}]},
+    "delegate_to": {"tasks": [{"block": TASKS, "delegate_to": "{{ 'localhost' if mine == 'one' else 'elsewhere' }}"}]},
 }
 # What the run has and the task before it has not: of other hosts nobody has asked what it comes to.
 APART: dict[str, dict[str, Any]] = {
     "environment": {"tasks": [MARKING, {**ASKING, "environment": PROFILE}]},
     "profile": {"tasks": [MARKING, {**ASKING, "module_defaults": {"asked": {"profile": "{{ mine }}"}}}]},
     "readers": {"tasks": [MARKING, {**ASKING, "vars": {"cloudtrail_kms_readers": ["{{ mine }}"]}}]},
+    "check_mode": {"tasks": [{**MARKING, "check_mode": True}, ASKING]},
 }
 
 
