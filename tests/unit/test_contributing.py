@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The recipes of CONTRIBUTING.md name every file that a new AWS call touches, and no other."""
+"""The recipes of CONTRIBUTING.md name every file of the code that a new option or AWS call touches, and no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def recipe(title: str) -> set[str]:
     """Return the files that the steps of a recipe begin with or name by their path."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     section = text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
-    return set(re.findall(r"`((?:plugins|tests)/[\w/]+\.py)`", section))
+    return set(re.findall(r"`((?:plugins|tests/fakeaws)/[\w/]+\.py)`", section))
 
 
 def files_with(*names: str) -> set[str]:
@@ -31,9 +31,10 @@ def files_with(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("title", "names"),
     [
+        ("Add an option of an enforcement", (r"\ballow_unread_bucket_policy\b",)),
         ("Add a read call", ('"(cloudtrail:)?ListTags"', r"\btrail_tags\b")),
         ("Add a write call", ('"CancelKeyDeletion"', r"\bcancel_key_deletion\b")),
     ],
 )
-def test_recipe_names_the_files_of_a_call(title: str, names: tuple[str, ...]) -> None:
+def test_recipe_names_the_files(title: str, names: tuple[str, ...]) -> None:
     assert files_with(*names) == recipe(title)

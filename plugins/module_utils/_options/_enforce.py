@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from .._plan import EnforceRequest, KeyRequest, TrailRequest
@@ -49,6 +49,8 @@ EITHER = (
     ("create_trail", "restore"),
     ("create_trail", "trails"),
 )
+# What an enforcement may do beside: an option of that kind is a field of EnforceRequest, and nothing more.
+_SWITCHES = {each.name: each.default for each in fields(EnforceRequest) if isinstance(each.default, bool)}
 # What may differ between the accounts of an enforcement.
 ENFORCE_ACCOUNT_OPTIONS = (
     *AUDIT_ACCOUNT_OPTIONS,
@@ -56,10 +58,7 @@ ENFORCE_ACCOUNT_OPTIONS = (
     "key_id",
     "statements",
     "create_trail",
-    "replace_compliant_key",
-    "allow_enable_key",
-    "allow_cancel_deletion",
-    "allow_unread_bucket_policy",
+    *_SWITCHES,
 )
 
 
@@ -70,10 +69,7 @@ def own_spec() -> dict[str, Any]:
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
         "create_trail": {"type": "dict", "options": _trail_spec()},
         "statements": {"type": "str", "choices": ["strict", "cis"], "default": "strict"},
-        "replace_compliant_key": {"type": "bool", "default": False, "no_log": False},
-        "allow_enable_key": {"type": "bool", "default": False, "no_log": False},
-        "allow_cancel_deletion": {"type": "bool", "default": False},
-        "allow_unread_bucket_policy": {"type": "bool", "default": False},
+        **{name: {"type": "bool", "default": default, "no_log": False} for name, default in _SWITCHES.items()},
         "backup_path": {"type": "path"},
         "backup_play": {"type": "str"},
         "restore": {"type": "list", "elements": "path"},
@@ -133,11 +129,8 @@ def to_request(params: Mapping[str, Any]) -> EnforceRequest:
         key_account_id=(params["key"] or {}).get("account"),
         trails=tuple(params["trails"] or ()),
         statements=params["statements"],
-        replace_compliant_key=params["replace_compliant_key"],
-        allow_enable_key=params["allow_enable_key"],
-        allow_cancel_deletion=params["allow_cancel_deletion"],
-        allow_unread_bucket_policy=params["allow_unread_bucket_policy"],
         create_trail=_trail_request(params["create_trail"]) if params["create_trail"] else None,
+        **{name: params[name] for name in _SWITCHES},
     )
 
 

@@ -39,9 +39,6 @@ ROLE = {"role_arn": f"arn:aws:iam::{ONE}:role/Audit", "external_id": "audit-2026
 EXCEPTION = {"trail": "old", "rules": ["key_is_usable"], "reason": "x", "owner": "me", "expires": "2027-01-31"}
 # A value of each variable, as YAML has it.
 VALUES: dict[str, Any] = {
-    "allow_cancel_deletion": False,
-    "allow_enable_key": True,
-    "allow_unread_bucket_policy": False,
     "approved_keys": ["alias/a", "alias/b"],
     "assume_role": ROLE,
     "audits": ["one.json", "two.json"],
@@ -61,22 +58,19 @@ VALUES: dict[str, Any] = {
     "max_failures": 5,
     "readers": [f"arn:aws:iam::{ONE}:role/A", f"arn:aws:iam::{ONE}:role/B"],
     "regions": ["us-east-1", "eu-west-1"],
-    "replace_compliant_key": False,
     "report_bucket": "evidence",
     "report_dir": "/reports",
     "report_objects": {"bucket": "evidence", "prefix": "today"},
     "report_prefix": "today",
     "reports": ["html", "json"],
-    "fail_on_drift": True,
     "table": "short",
-    "require_organization_trail": False,
     "restore": ["/backups/b.json", "/backups/c.json"],
     "rules": {"key_is_usable": "off"},
     "stale_after_hours": 48,
     "statements": "cis",
     "trails": ["main", "other"],
-    "wait": False,
     "wait_timeout": 60,
+    **{name: not spec["default"] for name, spec in SPEC.items() if spec["type"] == "bool"},
 }
 
 
