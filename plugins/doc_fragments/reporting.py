@@ -24,7 +24,8 @@ options:
     default: []
   report_dir:
     description:
-      - An existing directory on the control node. Required if O(reports) is not empty and O(report_bucket) is not set.
+      - A directory on the control node, created if its parent exists. Required if O(reports) is not empty and
+        O(report_bucket) is not set.
       - A relative path starts at the directory in which C(ansible-playbook) was started.
       - An existing report is replaced as a whole. Reports have mode 0640.
       - A run is refused before it reads if it would replace a report of another play of the same C(ansible-playbook) on

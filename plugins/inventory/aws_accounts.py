@@ -24,7 +24,7 @@ description:
     C(organizations:ListAccounts), C(organizations:ListRoots), C(organizations:ListOrganizationalUnitsForParent),
     C(organizations:ListAccountsForParent), C(organizations:ListParents) and C(organizations:ListTagsForResource).
 extends_documentation_fragment:
-  - amazon.aws.boto3
+  - aws_baseline.cloudtrail.requirements
   - amazon.aws.common.plugins
   - amazon.aws.region.plugins
   - amazon.aws.assume_role.plugins

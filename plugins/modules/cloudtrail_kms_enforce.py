@@ -319,7 +319,7 @@ extends_documentation_fragment:
   - aws_baseline.cloudtrail.attributes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - aws_baseline.cloudtrail.requirements
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:

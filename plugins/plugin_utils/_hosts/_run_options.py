@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -86,14 +87,22 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
         run_options["mode"] = "enforce"
     if run_options["reports"] and run_options["report_bucket"] and not run_options["report_dir"]:
         run_options["report_dir"] = passing_directory()
-    if run_options["reports"] and not run_options["report_dir"]:
-        raise AnsibleActionFail(f"No report_dir is given to write the {run_options['reports'][0]} report to.")
-    if run_options["reports"] and not os.access(run_options["report_dir"], os.W_OK | os.X_OK):
+    if run_options["reports"]:
         # Found out now, not when all accounts have been read, or changed.
-        raise AnsibleActionFail(
-            f"No report can be written to {run_options['report_dir']}. The directory must exist and be writable."
-        )
+        _make_directory(run_options["report_dir"], run_options["reports"][0])
     return run_options
+
+
+def _make_directory(path: str | None, first: str) -> None:
+    """Make the directory of the reports where its parent exists. Raises AnsibleActionFail where it takes no files."""
+    if not path:
+        raise AnsibleActionFail(f"Set cloudtrail_kms_report_dir, a directory, for the {first} report.")
+    with suppress(OSError):
+        os.mkdir(path, 0o750)
+    if not os.access(path, os.W_OK | os.X_OK) or not os.path.isdir(path):
+        parent = os.path.dirname(path)
+        why = "It is not a writable directory." if os.path.exists(path) else f"It cannot be made in {parent}."
+        raise AnsibleActionFail(f"No report can be written to {path}. {why} Correct cloudtrail_kms_report_dir.")
 
 
 def _refuse_templates(run_options: Mapping[str, Any]) -> None:

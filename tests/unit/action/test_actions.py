@@ -89,7 +89,7 @@ class TestReport:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert list(tmp_path.iterdir()) == [path]
 
-    @pytest.mark.parametrize("directory", ["missing", "file"])
+    @pytest.mark.parametrize("directory", ["missing/reports", "file"])
     def test_a_directory_that_cannot_be_written_to_is_named_before_anything_is_asked(
         self, tmp_path: Path, directory: str
     ) -> None:
@@ -97,7 +97,15 @@ class TestReport:
         path = tmp_path / directory
         with pytest.raises(AnsibleActionFail) as failed:
             run_and_ask(NEVER_ASKED, reports=["json"], report_dir=str(path))
-        assert str(failed.value) == (f"No report can be written to {path}. The directory must exist and be writable.")
+        why = "It is not a writable directory" if path.exists() else f"It cannot be made in {path.parent}"
+        told = f"No report can be written to {path}. {why}. Correct cloudtrail_kms_report_dir."
+        assert str(failed.value) == told
+        assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+    def test_a_directory_is_made_where_its_parent_is(self, tmp_path: Path) -> None:
+        (written,) = run(facts_of(RED), reports=["json"], report_dir=str(tmp_path / "new"))["reports"]
+        assert Path(written).parent == tmp_path / "new"
+        assert not Path(written).parent.stat().st_mode & 0o007
 
     def test_a_failed_write_leaves_the_earlier_report_and_the_result_and_nothing_else(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +123,9 @@ class TestReport:
 
     @pytest.mark.parametrize("directory", [None, ""])
     def test_a_report_needs_a_directory(self, directory: str | None) -> None:
-        with pytest.raises(AnsibleActionFail, match=r"^No report_dir is given to write the json report to\.$"):
+        with pytest.raises(
+            AnsibleActionFail, match=r"^Set cloudtrail_kms_report_dir, a directory, for the json report\.$"
+        ):
             run(NEVER_ASKED, reports=["json"], report_dir=directory)
 
 
