@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._facts import with_enforcement
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
     MODULES,
@@ -108,8 +109,8 @@ class ActionModule(ActionBase):
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
         registered |= judge(run_options, hosts or [_alone(variables)], present, result)
-        backup = result.get("backup_path")
-        registered |= publish(run_options, present, variables, self._connection, play=self._play, backup=backup)
+        reported, backup = audit or with_enforcement(present, result), result.get("backup_path")
+        registered |= publish(run_options, reported, variables, self._connection, play=self._play, backup=backup)
         is_plan = self._task.check_mode
         screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, is_plan=is_plan))
         return registered

@@ -13,13 +13,15 @@ from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from ._checks import RULES, AccountVerdict, TrailVerdict, addressed, literal_verdict, roll_up, trail_verdict
-from ._model import Bucket, Finding, Key, ReadError, Snapshot
+from ._model import Bucket, Finding, Key, Organization, ReadError, Snapshot
 from ._version import VERSION
 
 Fact = TypeVar("Fact")
 # What `narrowed_by` of an account holds: by `regions`, `trails`, `rules_off` and `rules_lowered` what was requested.
 Narrowing: TypeAlias = "dict[str, list[str]] | None"
 
+# The fields of `enforcement`, which a report has of a run that enforces, in check mode or not.
+ENFORCEMENT = ("changes", "refusals", "errors")
 VERDICTS = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
 
 
@@ -53,7 +55,19 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     The documents are of this version of the collection, and no account is in two of them.
     """
     rows = [row for audit in audits for row in audit["accounts"]]
-    return document(rows, max(audit["generated_at"] for audit in audits))
+    return _with_enforcements(audits, document(rows, max(audit["generated_at"] for audit in audits)))
+
+
+def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with what an enforcement changed, or would change, and what it refused or failed to do."""
+    return {**audit, "enforcement": {name: list(result[name]) for name in ENFORCEMENT}}
+
+
+def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, Any]) -> dict[str, Any]:
+    """The joined document with the enforcements of all audits, in their order."""
+    told = [audit["enforcement"] for audit in audits if "enforcement" in audit]
+    merged = {name: [each for enforcement in told for each in enforcement[name]] for name in ENFORCEMENT}
+    return with_enforcement(joined, merged) if told else joined
 
 
 def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +75,8 @@ def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
 
     An account that is not in use has no findings, so that it says so itself.
     """
-    return document([_rejudged(row) for row in audit["accounts"]], audit["generated_at"])
+    judged = document([_rejudged(row) for row in audit["accounts"]], audit["generated_at"])
+    return _with_enforcements([audit], judged)
 
 
 def _rejudged(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +106,7 @@ def _rolled_up(row: Mapping[str, Any]) -> dict[str, Any]:
 def replace_accounts(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Return the earlier document with the accounts of the later one in place of its own."""
     rows = {row["account_id"]: row for each in (earlier, later) for row in each["accounts"]}
-    return document([*rows.values()], later["generated_at"])
+    return _with_enforcements([earlier, later], document([*rows.values()], later["generated_at"]))
 
 
 def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:
@@ -137,6 +152,7 @@ def _told_by(
     sources += [(trail, row) for trail in trails if trail["arn"] not in foreign]
     told = {
         **row,
+        "organization": row["organization"] or next(owners[arn][0]["organization"] for arn in sorted(foreign)),
         "trails": trails,
         "kms_keys": _entries("kms_keys", "arn", {trail["kms_key_arn"]: source for trail, source in sources}),
         "buckets": _entries("buckets", "name", {trail["bucket_name"]: source for trail, source in sources}),
@@ -194,6 +210,9 @@ def account_row(account: AccountVerdict, narrowed: Narrowing) -> dict[str, Any]:
         "verdict": account.verdict,
         "cis_3_5": account.cis_3_5,
         "complete": account.complete,
+        "audited_by": snapshot.audited_by,
+        "organization": snapshot.organization.id if isinstance(snapshot.organization, Organization) else None,
+        "regions": sorted(snapshot.regions),
         "narrowed_by": None if account.verdict == "not_applicable" else narrowed,
         "trails": [_trail(trail) for trail in account.trails],
         "kms_keys": [_key(keys[arn]) for arn in sorted(keys)],

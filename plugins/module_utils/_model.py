@@ -191,7 +191,8 @@ class Snapshot:
     a service control policy denies. `disabled_regions` were to be read, but the account has not enabled them. An error
     of one key, bucket or trail stands in place of its fact. `state` is that of an account which could not be entered,
     as its organization knows it (Organizations API reference, Account, State), or else None. `organization` is read
-    where a trail of an organization is judged, or a policy has a condition on organizations.
+    where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
+    the principal that read the account: the role that was assumed in it, or the caller.
     """
 
     account_id: str
@@ -208,6 +209,7 @@ class Snapshot:
     state: str | None = None
     organization: Organization | ReadError | None = None
     regions_left_out: tuple[str, ...] | ReadError = ()
+    audited_by: str | None = None
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:

@@ -188,6 +188,20 @@ ansible_facts:
                 - Whether everything requested could be read. If not, there may be trails that the module did not see.
                 - This and the verdicts cover only what was requested; see C(narrowed_by).
               type: bool
+            audited_by:
+              description: ARN of the principal that read the account, which is the role that was assumed in it or the
+                caller. It is null where the account could not be entered.
+              type: str
+              sample: arn:aws:iam::111111111111:role/CloudTrailKmsAudit
+            organization:
+              description: Id of its organization, where a trail of an organization or a policy that names organizations
+                made it worth asking; else null.
+              type: str
+              sample: o-a1b2c3d4e5
+            regions:
+              description: The regions that were read, sorted.
+              type: list
+              elements: str
             narrowed_by:
               description:
                 - The options that narrowed the audit. Null if none did, and if the account was not read because it is

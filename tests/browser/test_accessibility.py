@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Reports
-from tests.unit.reports.organization import organization
+from tests.unit.reports.organization import organization, with_changes
 
 # Tall, since what is out of sight is not laid out, and so not looked at.
 TALL = {"width": 1280, "height": 20000}
@@ -22,7 +22,7 @@ NARROW = {"width": 360, "height": 30000}
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [TALL, NARROW], ids=["wide", "narrow"])
 def test_axe_finds_nothing(scheme: Any, viewport: Any, reports: Reports) -> None:
-    page = reports.open(organization(60), color_scheme=scheme, viewport=viewport)
+    page = reports.open(with_changes(organization(60)), color_scheme=scheme, viewport=viewport)
     page.get_by_role("button", name="Expand all").click()
     found = Axe().run(page).response
     told = [

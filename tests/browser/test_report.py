@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Reports
 from tests.unit.action.audits import account, audit, finding, trail
-from tests.unit.reports.organization import organization
+from tests.unit.reports.organization import organization, with_changes
 
 NARROW = {"width": 360, "height": 700}
 HOSTILE = ('<script>alert("x")</script>', "n" * 128, "اسم المسار", "a\u202egpj.exe")
@@ -64,7 +64,7 @@ def test_a_rule_leaves_the_trails_it_finds_something_on(reports: Reports, member
         rule, number = (option.text_content() or "").rstrip(")").split(" (")
         choice.select_option(value=option.get_attribute("value"))
         expect(page.get_by_role("status")).to_have_text(f"{number} of 100 shown")
-        assert page.locator(".problems code:visible", has_text=rule).count() or not page.locator("[open]").count()
+        assert page.locator(".problems h4:visible", has_text=rule).count() or not page.locator("[open]").count()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_rule_leaves_the_trails_it_finds_something_on(reports: Reports, member
 def test_the_search_takes_every_word(asked: str, found: list[str], reports: Reports) -> None:
     page = reports.open(named("billing", "payments", "payments-archive"))
     page.get_by_role("searchbox").fill(asked)
-    assert [name.split()[-2] for name in rows(page).get_by_role("rowheader").all_inner_texts()] == found
+    assert [name.split()[-2] for name in rows(page).get_by_role("rowheader").all_text_contents()] == found
     expect(page.get_by_role("status")).to_have_text(f"{len(found)} of 3 shown")
     assert the_list_follows(page)
 
@@ -90,7 +90,7 @@ def test_the_search_takes_every_word(asked: str, found: list[str], reports: Repo
 def test_all_filters_hold_together(reports: Reports, members: dict[str, Any]) -> None:
     page = reports.open(members)
     page.get_by_role("button", name="Non-compliant").click()
-    page.get_by_label("Problem with").select_option(label=page.locator("option", has_text="key_is_usable").inner_text())
+    page.get_by_label("Problem with").select_option(label=page.locator("option", has_text="is enabled").inner_text())
     page.get_by_role("searchbox").fill("disabled")
     assert rows(page).count() == 2
     assert verdicts(page) == {"non_compliant"}
@@ -100,7 +100,7 @@ def test_each_column_sorts_both_ways_and_the_details_follow(reports: Reports) ->
     page = reports.open(organization(30))
     heads = page.locator("#matrix").get_by_role("columnheader")
     page_order = numbers(rows(page), "data-entry")
-    for place in (0, 1, 2, 5):
+    for place in (0, 1, 2, 3, 6):
         head = heads.nth(place)
         head.get_by_role("button").click()
         expect(head).to_have_attribute("aria-sort", "ascending")
@@ -112,7 +112,7 @@ def test_each_column_sorts_both_ways_and_the_details_follow(reports: Reports) ->
         assert the_list_follows(page)
         assert down == up[::-1] or sorted(down) == sorted(up)
         assert page.locator("[aria-sort]").count() == 1
-    heads.nth(2).get_by_role("button").click()
+    heads.nth(3).get_by_role("button").click()
     assert numbers(rows(page), "data-entry") == page_order
 
 
@@ -122,7 +122,7 @@ def test_accounts_sort_by_their_names_and_rules_by_the_worst(reports: Reports) -
     names = rows(page).locator("td:first-child bdi").all_inner_texts()
     assert names == sorted(names)
     page.get_by_role("button", name="key is usable").click()
-    kinds = [row.get_attribute("class") or "" for row in rows(page).locator("td:nth-child(6)").all()]
+    kinds = [row.get_attribute("class") or "" for row in rows(page).locator("td:nth-child(7)").all()]
     order = ["fail", "unknown", "excepted", "advice", "pass", "not_applicable", ""]
     assert kinds == sorted(kinds, key=order.index)
     assert {"fail", "unknown", "pass"} <= set(kinds)
@@ -179,7 +179,7 @@ def test_the_keyboard_finds(reports: Reports) -> None:
     expect(page.get_by_role("status")).to_have_text("1 of 2 shown")
     press("Tab")
     assert focused(page) == "rule"
-    press("k")
+    press("t")
     expect(page.get_by_role("status")).to_have_text("1 of 2 shown")
     press("Tab")
     press("Space")
@@ -203,7 +203,8 @@ def test_the_keyboard_orders_and_opens(reports: Reports) -> None:
     press("Enter")
     press("Enter")
     expect(page.locator("#matrix th", has_text="Trail")).to_have_attribute("aria-sort", "descending")
-    assert [text.split()[0] for text in rows(page).get_by_role("rowheader").all_inner_texts()] == ["beta", "alpha"]
+    assert [text.split()[0] for text in rows(page).get_by_role("rowheader").all_text_contents()] == ["beta", "alpha"]
+    press("Tab")
     press("Tab")
     press("Tab")
     press("Tab")
@@ -228,15 +229,52 @@ def test_the_skip_link_leads_to_the_trails(reports: Reports, members: dict[str, 
 def test_a_screen_reader_finds_a_table_with_heads_and_words(reports: Reports) -> None:
     page = reports.open(named("alpha"))
     table = page.get_by_role("table").nth(1)
-    expect(table.get_by_role("columnheader")).to_have_text(["Account", "Trail", "Verdict", "key is usable"])
+    expect(table.get_by_role("columnheader")).to_have_text(
+        ["Account", "Trail", "Key and bucket", "Verdict", "key is usable"]
+    )
     row = table.get_by_role("row").nth(1)
     expect(row.get_by_role("rowheader", name="alpha")).to_be_visible()
     expect(row.get_by_role("cell", name="fail", exact=True)).to_be_visible()
     expect(page.get_by_role("status")).to_have_attribute("aria-live", "polite")
     assert [text.split("\n")[0] for text in page.get_by_role("heading").all_inner_texts()] == [
-        *("CloudTrail encryption", "Compliant accounts", "Compliant trails", "Pass CIS 3.5 to the letter"),
-        *("What the rules find", "Trails and rules", "Trail by trail", "alpha", "fail key_is_usable high"),
+        *("CloudTrail encryption", "Compliant accounts", "Compliant trails", "CIS 3.5 as written (key set)"),
+        *("What the rules find", "Trails and rules", "Trail by trail", "alpha"),
+        "fail The key is enabled and can encrypt key_is_usable high",
     ]
+
+
+def test_a_statement_is_copied_as_it_stands(reports: Reports) -> None:
+    statement = '{\n  "Sid": "AwsBaselineCloudTrailUse"\n}'
+    lacking = finding("key_policy_allows_encrypt", evidence={"statements_to_add": [statement]})
+    document = audit(account("non_compliant", trail("main", "non_compliant", lacking)))
+    page = reports.open(document, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").rstrip("\n") == statement
+
+
+def test_where_nothing_can_be_copied_the_statement_is_selected(reports: Reports) -> None:
+    lacking = finding("key_policy_allows_encrypt", evidence={"statements_to_add": ["{}"]})
+    page = reports.open(audit(account("non_compliant", trail("main", "non_compliant", lacking))))
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("getSelection().toString()").strip() == "{}"
+
+
+def test_the_search_finds_an_organization_trail_by_any_account_that_it_records(reports: Reports) -> None:
+    seen = {**trail("organization"), "organization_trail": True, "ownership": "inherited"}
+    members = [account("compliant", seen, account_id=str(number) * 12) for number in (2, 3)]
+    page = reports.open(audit(account("compliant", trail("own")), *members))
+    page.get_by_role("searchbox").fill("333333333333")
+    assert [text.split()[0] for text in rows(page).get_by_role("rowheader").all_text_contents()] == ["organization"]
+
+
+def test_print_has_the_diff_of_each_change(reports: Reports) -> None:
+    page = reports.open(with_changes(organization(1)))
+    page.locator(".change").first.evaluate("one => one.open = false")
+    page.emulate_media(media="print")
+    for diff in page.locator(".change .diff").all():
+        assert diff.evaluate("one => one.checkVisibility({contentVisibilityAuto: true})")
 
 
 def test_without_a_script_all_is_there_to_read(reports: Reports, members: dict[str, Any]) -> None:

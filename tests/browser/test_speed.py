@@ -15,7 +15,7 @@ from collections.abc import Callable
 from playwright.sync_api import CDPSession, Page
 
 from tests.browser.conftest import Reports
-from tests.unit.reports.organization import organization
+from tests.unit.reports.organization import organization, with_changes
 
 SECOND = 1.0
 # The best of these counts: what is asked is whether the page can, not whether the machine always does.
@@ -58,7 +58,7 @@ def measure(reports: Reports, file: str) -> dict[str, float]:
 
 
 def test_a_report_of_2000_accounts_is_usable_within_a_second(reports: Reports) -> None:
-    file = reports.write(organization(2000))
+    file = reports.write(with_changes(organization(2000)))
     tries = [measure(reports, file) for _try in range(TRIES)]
     best = {name: min(one[name] for one in tries) for name in tries[0]}
     print("\nSeconds of work with 2,000 accounts:", {name: round(seconds, 2) for name, seconds in best.items()})

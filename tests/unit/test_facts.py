@@ -32,8 +32,8 @@ def test_shape() -> None:
     assert list(document) == ["generated_at", "collection_version", "summary", "accounts"]
     (account,) = document["accounts"]
     assert list(account) == [
-        "account_id", "partition", "verdict", "cis_3_5", "complete", "narrowed_by", "trails", "kms_keys", "buckets",
-        "errors",
+        "account_id", "partition", "verdict", "cis_3_5", "complete", "audited_by", "organization", "regions",
+        "narrowed_by", "trails", "kms_keys", "buckets", "errors",
     ]  # fmt: skip
     (trail,) = account["trails"]
     assert list(trail) == [

@@ -180,6 +180,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
         disabled_regions=seen.disabled_regions,
         closed_regions=seen.closed_regions,
         organization=organization.result() if organization else None,
+        audited_by=account.writers.get(account.account_id),
     )
 
 

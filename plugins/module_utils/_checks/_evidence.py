@@ -36,6 +36,7 @@ class ReaderEvidence(_Decided, total=False):
 
     folders: list[str]
     delegated: bool
+    statements_to_add: list[str]
 
 
 class Evidence(TypedDict, total=False):
@@ -54,6 +55,7 @@ class Evidence(TypedDict, total=False):
     outcome: str
     reason: str
     statements: list[str]
+    statements_to_add: list[str]
     warnings: list[str]
     allowed: list[str]
     unclear: list[str]

@@ -6,11 +6,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from .._model import Key, ReadError
-from .._policy import SERVICE, Decision, Outcome, Policy, PolicyError, decide, parse, service_request
+from .._policy import (
+    SERVICE,
+    Decision,
+    Outcome,
+    Policy,
+    PolicyError,
+    Request,
+    decide,
+    parse,
+    service_request,
+    statements_to_add,
+    to_json,
+)
 from ._evidence import Evidence
 from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_key
 from ._trail_rules import beside_delivery
@@ -84,8 +97,14 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"CloudTrail may not {verb} the key.",
         f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
         f"{subject.trail.arn} (the enforce playbook adds what is required of it).",
+        granting=() if decision.outcome is Outcome.ALLOWED else granting(policy, [request]),
     )
     return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
+
+
+def granting(policy: Policy, calls: Sequence[Request]) -> list[str]:
+    """The statements that a key policy lacks to allow these calls, as JSON to copy."""
+    return [to_json(each, indent=2) for each in statements_to_add(policy, calls)]
 
 
 def but_for_others(key: Key, refused: Result) -> Result:
@@ -95,10 +114,13 @@ def but_for_others(key: Key, refused: Result) -> Result:
     return replace(refused, message=f"{refused.message} {GRANTS}")
 
 
-def as_result(policy: Policy, decision: Decision, passed: str, failed: str, grant: str) -> Result:
+def as_result(
+    policy: Policy, decision: Decision, passed: str, failed: str, grant: str, *, granting: Sequence[str] = ()
+) -> Result:
     """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add.
 
-    What only corrects a mistake in a statement comes before the grant, and no grant overrides a Deny.
+    `granting` are the statements that `grant` is about, as JSON. What only corrects a mistake in a statement comes
+    before the grant, and no grant overrides a Deny.
     """
     labels = [statement.label for statement in decision.statements]
     evidence: Evidence = {
@@ -109,14 +131,16 @@ def as_result(policy: Policy, decision: Decision, passed: str, failed: str, gran
     }
     if decision.outcome is Outcome.ALLOWED:
         return Result("pass", passed, "", evidence)
+    if decision.outcome is Outcome.EXPLICIT_DENY:
+        return Result("fail", f"{failed} {decision.reason}", decision.advice, evidence)
+    with_grant: Evidence = {**evidence, "statements_to_add": list(granting)} if granting else evidence
     if decision.outcome is Outcome.INDETERMINATE:
         message = f"It cannot be told what AWS decides. {decision.reason}"
-        return Result("unknown", message, remedy_for(decision, grant), evidence)
-    if decision.outcome is Outcome.EXPLICIT_DENY:
-        grant = decision.advice
-    elif decision.statements:
+        remedy = remedy_for(decision, grant)
+        return Result("unknown", message, remedy, with_grant if remedy == grant else evidence)
+    if decision.statements:
         grant = f"{decision.advice} Or {grant[0].lower()}{grant[1:]}"
-    return Result("fail", f"{failed} {decision.reason}", grant, evidence)
+    return Result("fail", f"{failed} {decision.reason}", grant, with_grant)
 
 
 def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:

@@ -23,7 +23,7 @@ from .._policy import (
     told_apart,
 )
 from ._evidence import ReaderEvidence
-from ._policy_rules import but_for_others, key_and_policy
+from ._policy_rules import but_for_others, granting, key_and_policy
 from ._subject import Result, Subject, unknown_organization, unreadable
 
 # How many folders a message names; the evidence has them all.
@@ -79,6 +79,8 @@ def readers_can_decrypt(subject: Subject) -> Result:
     asking = _Asking(subject, key, policy, subject.log_contexts, subject.budget)
     answers = {reader: _answer(asking, reader) for reader in subject.settings.readers}
     evidence = {reader: each.evidence for reader, each in answers.items()}
+    for reader, statements in _statements(asking, answers).items():
+        evidence[reader]["statements_to_add"] = statements
     denied = [reader for reader, each in answers.items() if each.status == "fail"]
     unclear = [reader for reader, each in answers.items() if each.status == "unknown"]
     if denied:
@@ -100,6 +102,17 @@ def readers_can_decrypt(subject: Subject) -> Result:
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
     return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
+
+
+def _statements(asking: _Asking, answers: Mapping[str, Answer]) -> dict[str, list[str]]:
+    """The one statement for all readers whom naming them in the policy would help, by each of them."""
+    unnamed = [
+        reader
+        for reader, each in answers.items()
+        if each.outcome is Outcome.IMPLICIT_DENY or (each.status == "unknown" and not each.advice)
+    ]
+    calls = [_request(asking, reader, asking.cases[0][0]) for reader in unnamed]
+    return dict.fromkeys(unnamed, granting(asking.policy, calls)) if calls else {}
 
 
 def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:

@@ -94,6 +94,18 @@ def merge(policy: Policy, required: Required) -> Policy:
     return merged
 
 
+def statements_to_add(policy: Policy, calls: Sequence[Request]) -> list[dict[str, Any]]:
+    """Our statements that allow calls on one key, as merging would write them: new, or in place of our own.
+
+    What else the policy is to hold or whether KMS takes it is not asked.
+    """
+    present = [each.document for each in policy.statements]
+    documents = list(present)
+    for addition in _additions(calls, Required(key_arn="", trail_arns=())):
+        add_statement(documents, addition)
+    return [document for document in documents if not any(document is each for each in present)]
+
+
 def _calls(policy: Policy, required: Required, budget: Budget) -> list[Request]:
     """Every call that must be allowed; of those that the policy says the same of, one."""
     calls = []

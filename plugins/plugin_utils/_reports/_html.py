@@ -17,9 +17,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from ...module_utils._printable import printable
+from ._html_changes import STATUSES
 from ._html_trail import KINDS
 from ._html_view import TONES, VERDICTS, page
-from ._notes import ACCOUNT_RULE
+from ._notes import ACCOUNT_RULE, rule_title
 
 _FOLDER = Path(__file__).parent
 
@@ -39,7 +40,9 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
         kinds=KINDS,
         tones=TONES,
         verdicts=VERDICTS,
+        statuses=STATUSES,
         account_rule=ACCOUNT_RULE,
+        rule_title=rule_title,
         style=style,
         script=script,
         policy=_content_security_policy(style, script),

@@ -26,6 +26,8 @@ KINDS: Mapping[Kind, str] = {
     "pass": "pass",
     "not_applicable": "not applicable",
 }
+# Of the evidence, what stands in a place of its own.
+_TOLD_ELSEWHERE = ("exception", "statements_to_add")
 _SEVERITIES = ("critical", "high", "medium", "low")
 _OWNERSHIP = {
     "owned": "",
@@ -56,6 +58,7 @@ class Problem:
     remediation: str
     evidence: tuple[tuple[str, str], ...]
     statements: tuple[str, ...]
+    additions: tuple[str, ...]
     exception: Mapping[str, str] | None
 
 
@@ -76,6 +79,7 @@ class TrailView:
     name: str
     arn: str
     region: str
+    bucket: str
     key: str
     facts: tuple[tuple[str, str], ...]
     cells: Mapping[str, Cell]
@@ -100,6 +104,7 @@ def trail_view(trail: Mapping[str, Any], account: Mapping[str, Any]) -> TrailVie
         name=trail["name"],
         arn=trail["arn"],
         region=trail["home_region"],
+        bucket=trail["bucket_name"],
         key=_key_name(trail["kms_key_arn"], key),
         facts=tuple(_facts(trail, key, bucket)),
         cells={cell.rule: cell for cell in cells},
@@ -166,7 +171,7 @@ def _problems(findings: Sequence[Mapping[str, Any]], policy: str | None) -> tupl
 
 def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
     first = alike[0]
-    evidence = {name: value for name, value in first["evidence"].items() if name != "exception"}
+    evidence = {name: value for name, value in first["evidence"].items() if name not in _TOLD_ELSEWHERE}
     return Problem(
         kind=kind_of(first),
         status=first["status"],
@@ -176,8 +181,16 @@ def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
         remediation=first["remediation"],
         evidence=tuple(_evidence(evidence, first["message"])),
         statements=tuple(_statements(policy, first)),
+        additions=tuple(dict.fromkeys(_additions(finding["evidence"] for finding in alike))),
         exception=first["evidence"].get("exception"),
     )
+
+
+def _additions(evidences: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the statements that a policy lacks, those for readers too."""
+    for evidence in evidences:
+        for each in (evidence, *(value for value in evidence.values() if isinstance(value, Mapping))):
+            yield from each.get("statements_to_add", ())
 
 
 def _statements(policy: str | None, finding: Mapping[str, Any]) -> Iterator[str]:
@@ -229,7 +242,8 @@ def _evidence(evidence: Mapping[str, Any], message: str) -> Iterator[tuple[str, 
 
 def _words(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_words(one)}" for name, one in sorted(value.items()))
+        told = sorted((name, one) for name, one in value.items() if name not in _TOLD_ELSEWHERE)
+        return "; ".join(f"{name}: {_words(one)}" for name, one in told)
     if isinstance(value, (list, tuple)):
         return ", ".join(_words(one) for one in value)
     if isinstance(value, bool):

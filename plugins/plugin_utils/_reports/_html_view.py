@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...module_utils._checks import RULES
 from ...module_utils._printable import count
 from ._frameworks import benchmark, chosen, cis_controls, title
+from ._html_changes import Enforcement, enforcement
+from ._html_scope import scope
 from ._html_trail import KINDS, TrailView, kind_of, trail_view
-from ._narrowed import narrowings
-from ._notes import Note, account_notes
+from ._notes import Note, account_notes, rule_title
 from ._verdicts import Delivery, delivery, is_excepted, verdict_words
 
 # Worst first: the order of the bars and of the entries.
@@ -47,6 +48,11 @@ _DELIVERIES: Mapping[Delivery, tuple[str, str]] = {
     "not_judged": ("was not judged by every rule on delivery", "were not judged by every rule on delivery"),
 }
 _ORDER = {verdict: place for place, verdict in enumerate(VERDICTS)}
+_OWNERSHIP = ("owned", "delegated", "inherited")
+# An account, and a trail that it tells of.
+Seen: TypeAlias = "tuple[Mapping[str, Any], Mapping[str, Any]]"
+# The same of a line of the matrix; None where it is about the account itself.
+Line: TypeAlias = "tuple[Mapping[str, Any], Mapping[str, Any] | None]"
 # So many trails with a problem are shown open; more would bury the list.
 _OPEN = 8
 
@@ -77,6 +83,7 @@ class RuleLine:
     """One rule over all trails. `found` are the parts of the bar that are problems."""
 
     name: str
+    title: str
     parts: tuple[Part, ...]
     found: tuple[Part, ...]
 
@@ -88,7 +95,10 @@ class RuleLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of the matrix: a trail, or an account of which more is to be said than its trails tell."""
+    """One line of the matrix: a trail, or an account of which more is to be said than its trails tell.
+
+    `others` are the accounts, beside the one that tells of it, that the trail records as well.
+    """
 
     number: int
     account_id: str
@@ -97,6 +107,7 @@ class Entry:
     verdict_words: str
     trail: TrailView | None = None
     notes: tuple[Note, ...] = ()
+    others: tuple[str, ...] = ()
     opened: bool = False
 
 
@@ -123,7 +134,8 @@ class Page:
     verdict_words: str
     headline: str
     literally: str
-    narrowed: tuple[str, ...]
+    scope: tuple[tuple[str, str], ...]
+    enforcement: Enforcement | None
     totals: tuple[Total, ...]
     columns: tuple[str, ...]
     rules: tuple[RuleLine, ...]
@@ -136,7 +148,8 @@ class Page:
 def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     """Return what the report says of an audit, which has the shape of `ansible_facts.cloudtrail_kms`."""
     accounts = audit["accounts"]
-    trails = [trail for account in accounts for trail in account["trails"]]
+    seen = _distinct(accounts)
+    trails = [trail for _account, trail in seen]
     entries = _entries(accounts)
     verdict = min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable")
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
@@ -148,9 +161,10 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         benchmark=f"{benchmark(cis_version)}, control {control}",
         verdict=verdict,
         verdict_words=verdict_words({"verdict": verdict, "trails": trails}, VERDICTS[verdict]),
-        headline=_headline(accounts, trails),
+        headline=_headline(accounts, seen),
         literally=_literally(trails, control),
-        narrowed=tuple(narrowings(audit)),
+        scope=tuple(scope(audit, len(trails))),
+        enforcement=enforcement(audit),
         totals=tuple(_totals(accounts, trails, control)),
         columns=tuple(rule.name for rule in rules),
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
@@ -161,8 +175,24 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     )
 
 
-def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> str:
+def _distinct(accounts: Sequence[Mapping[str, Any]]) -> list[Seen]:
+    """Return each trail once, with the account that tells of it: its owner, or else the one that finds it worst."""
+    best: dict[str, Seen] = {}
+    for account in accounts:
+        for trail in account["trails"]:
+            known = best.get(trail["arn"])
+            if known is None or _rank(trail) < _rank(known[1]):
+                best[trail["arn"]] = (account, trail)
+    return list(best.values())
+
+
+def _rank(trail: Mapping[str, Any]) -> tuple[int, int]:
+    return _OWNERSHIP.index(trail["ownership"]), _ORDER[trail["verdict"]]
+
+
+def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
     """Say in a sentence what the verdict rests on; what trails can do is counted from the findings on each."""
+    trails = [trail for _account, trail in seen]
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
     unseen = sum(account["verdict"] == "unknown" for account in accounts)
@@ -176,13 +206,13 @@ def _headline(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[st
     if not clauses and unseen:
         clauses.append(f"{count(unseen, 'account')} could not be read in full")
     if not clauses:
-        clauses += _deliveries(accounts)
+        clauses += _deliveries(seen)
     return f"{'; '.join(clauses)}." if clauses else "There was nothing to judge."
 
 
-def _deliveries(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _deliveries(seen: Sequence[Seen]) -> Iterator[str]:
     """Say how many of the trails, which are all compliant, can deliver, and what the others pass by."""
-    found = Counter(delivery(trail, account) for account in accounts for trail in account["trails"])
+    found = Counter(delivery(trail, account) for account, trail in seen)
     for kind, (of_one, of_many) in _DELIVERIES.items():
         if found[kind]:
             yield f"{_some(found[kind], found.total())} {of_one if found[kind] == 1 else of_many}"
@@ -214,7 +244,7 @@ def _totals(
         yield Total(label=label, number=verdicts["compliant"], whole=len(judged), parts=_parts(counts))
     literal = Counter(trail["cis_3_5"] for trail in trails)
     parts = _parts([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
-    yield Total(label=f"Pass CIS {control} to the letter", number=literal["pass"], whole=len(trails), parts=parts)
+    yield Total(label=f"CIS {control} as written (key set)", number=literal["pass"], whole=len(trails), parts=parts)
     excepted = sum(any(finding["status"] == "excepted" for finding in trail["findings"]) for trail in trails)
     if excepted:
         parts = _parts([("excepted", "excepted", excepted), ("not_applicable", "without", len(trails) - excepted)])
@@ -239,7 +269,7 @@ def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
     for name, kinds in counts.items():
         parts = _parts([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
         found = tuple(part for part in parts if part.kind not in ("pass", "not_applicable"))
-        yield RuleLine(name=name, parts=parts, found=found)
+        yield RuleLine(name=name, title=rule_title(name), parts=parts, found=found)
 
 
 def _worst(rule: RuleLine) -> tuple[int, ...]:
@@ -249,24 +279,47 @@ def _worst(rule: RuleLine) -> tuple[int, ...]:
 
 def _entries(accounts: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
     """Return the entries, worst first; where few have a problem, these are opened."""
-    found = sorted(
-        ((account, trail) for account in accounts for trail in _trails(account)),
-        key=lambda pair: (_ORDER[(pair[1] or pair[0])["verdict"]], pair[0]["account_id"]),
+    found = sorted(_seen_alike(accounts), key=lambda seen: (_ORDER[_judged(seen)["verdict"]], seen[0][0]["account_id"]))
+    bad = sum(_judged(seen)["verdict"] not in ("compliant", "not_applicable") for seen in found)
+    return tuple(_entry(number, seen, opened=number <= bad <= _OPEN) for number, seen in enumerate(found, start=1))
+
+
+def _judged(seen: Sequence[Line]) -> Mapping[str, Any]:
+    """Return what a line is about: a trail, or an account where it has no trail that tells its verdict."""
+    account, trail = seen[0]
+    return trail or account
+
+
+def _seen_alike(
+    accounts: Sequence[Mapping[str, Any]],
+) -> list[list[Line]]:
+    """Return what the lines are about, an organization's trail once with all accounts that judge it alike."""
+    alike: dict[tuple[object, str], list[Line]] = {}
+    for account in accounts:
+        for trail in _trails(account):
+            known_by = (trail["arn"], trail["verdict"]) if trail else (id(account), "")
+            alike.setdefault(known_by, []).append((account, trail))
+    return [sorted(seen, key=lambda each: _rank(each[1]) if each[1] else (0, 0)) for seen in alike.values()]
+
+
+def _entry(number: int, seen: Sequence[Line], *, opened: bool) -> Entry:
+    (account, trail), *others = seen
+    judged = trail or account
+    return Entry(
+        number=number,
+        account_id=account["account_id"],
+        account_name=account.get("account_name", ""),
+        verdict=judged["verdict"],
+        verdict_words=verdict_words(judged, VERDICTS[judged["verdict"]]),
+        trail=trail_view(trail, account) if trail else None,
+        notes=() if trail else tuple(account_notes(account)),
+        others=tuple(_named(other) for other, _trail in others),
+        opened=opened,
     )
-    bad = sum((trail or account)["verdict"] not in ("compliant", "not_applicable") for account, trail in found)
-    return tuple(
-        Entry(
-            number=number,
-            account_id=account["account_id"],
-            account_name=account.get("account_name", ""),
-            verdict=(trail or account)["verdict"],
-            verdict_words=verdict_words(trail or account, VERDICTS[(trail or account)["verdict"]]),
-            trail=trail_view(trail, account) if trail else None,
-            notes=() if trail else tuple(account_notes(account)),
-            opened=number <= bad <= _OPEN,
-        )
-        for number, (account, trail) in enumerate(found, start=1)
-    )
+
+
+def _named(account: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, [account["account_id"], account.get("account_name")]))
 
 
 def _trails(account: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:

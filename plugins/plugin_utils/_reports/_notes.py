@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...module_utils._checks import RULES
 from ...module_utils._model import ReadError, next_step
 
 # What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
@@ -43,6 +44,11 @@ class Note:
     subject: str
     text: str
     remediation: str
+
+
+def rule_title(rule: str) -> str:
+    """Return what a rule asks for in words for people."""
+    return RULES[rule].title if rule in RULES else rule.replace("_", " ")
 
 
 def as_variables(texts: Iterable[str]) -> str:

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
 from ...module_utils._checks import RULES, Evidence, ReaderEvidence
 from ...module_utils._facts import VERDICTS
-from ...module_utils._model import TRAIL_ARN, Ownership, Status
+from ...module_utils._model import TRAIL_ARN, ChangeStatus, Ownership, Status
+from ...module_utils._operations import WRITES
 
 # What the entries of a list are called in a message, and the field that each is known by.
 ENTRIES: Mapping[str, tuple[str, str]] = {
@@ -234,7 +235,7 @@ def _account_agrees(account: Mapping[str, Any]) -> None:
         if missing:
             raise ShapeError(f"there is no finding of {', '.join(missing)}.", where, "findings")
     if account["verdict"] == "not_applicable":
-        read = any(account[each] for each in ("trails", "kms_keys", "buckets"))
+        read = any(account[each] for each in ("trails", "kms_keys", "buckets", "regions"))
         if read or narrowed or any(error["operation"] != "AssumeRole" for error in account["errors"]):
             raise ShapeError("not_applicable is an account that could not be entered, but it was read.", "verdict")
 
@@ -282,13 +283,16 @@ _key = _object(
 )
 _bucket = _object({"name": _words, "region": _text, "bucket_key_enabled": _or_null(_flag)})
 _error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
+_account_id = _matching(re.compile("[0-9]{12}"), "the id of an account")
 _account = _object(
     {
-        "account_id": _matching(re.compile("[0-9]{12}"), "the id of an account"),
+        "account_id": _account_id,
         "partition": _matching(re.compile("aws[a-z-]*"), "a partition of AWS"),
         "verdict": _one_of(*VERDICTS),
         "cis_3_5": _one_of("pass", "fail", "unknown", "no_trails", "not_applicable"),
         "complete": _flag,
+        **dict.fromkeys(("audited_by", "organization"), _or_null(_words)),
+        "regions": _texts,
         "trails": _entries("trails", _trail),
         "kms_keys": _entries("kms_keys", _key),
         "buckets": _entries("buckets", _bucket),
@@ -303,11 +307,33 @@ _account = _object(
     {"account_name": _text},
     more=_account_agrees,
 )
+_of_account = {"account_id": _account_id, "message": _words}
+_values = _where(lambda value: isinstance(value, dict), "the fields that a change is about")
+_change = _object(
+    {
+        "account_id": _account_id,
+        "operation": _one_of(*WRITES),
+        "resource": _words,
+        "region": _text,
+        "before": _or_null(_values),
+        "after": _values,
+        "status": _one_of(*get_args(ChangeStatus)),
+    }
+)
 _report = _object(
     {
         "generated_at": _moment,
         "collection_version": _text,
         "summary": _object(dict.fromkeys(("accounts", "trails", *VERDICTS, "excepted"), _count)),
         "accounts": _entries("accounts", _account),
-    }
+    },
+    {
+        "enforcement": _object(
+            {
+                "changes": _list(_change),
+                "refusals": _list(_object({**_of_account, "options": _texts})),
+                "errors": _list(_object(_of_account)),
+            }
+        )
+    },
 )

@@ -13,7 +13,8 @@
   const count = document.getElementById("count");
   const expand = document.getElementById("expand");
   const verdicts = [...tools.querySelectorAll("[data-verdict]")];
-  const FIXED_COLUMNS = 3;
+  const VERDICT = 3;
+  const FIXED_COLUMNS = VERDICT + 1;
   // As the sort of a column has them: worst first.
   const KINDS = ["fail", "unknown", "excepted", "advice", "pass", "not_applicable", "none", ""];
   const IN_ORDER = new Set(KINDS.slice(KINDS.indexOf("pass")));
@@ -25,7 +26,7 @@
   /** What the search looks through: the line, and of the details all but what is in order. */
   function words(entry) {
     if (entry.words === null) {
-      const parts = entry.details.querySelectorAll("summary, .facts, .problems, .body > p");
+      const parts = entry.details.querySelectorAll("summary, .facts, .others, .problems, .body > p");
       entry.words = [entry.row, ...parts].map((part) => part.textContent).join(" ").toLowerCase();
     }
     return entry.words;
@@ -52,7 +53,7 @@
   function key(entry, column) {
     if (column >= FIXED_COLUMNS) return KINDS.indexOf(kind(entry, column));
     // The order of the page is that of the verdicts.
-    return column === 2 ? entry.place : entry.row.cells[column].textContent.toLowerCase();
+    return column === VERDICT ? entry.place : entry.row.cells[column].textContent.toLowerCase();
   }
   function sort(head) {
     const ascending = head.ariaSort !== "ascending";
@@ -76,6 +77,14 @@
     expand.textContent = open ? "Collapse all" : "Expand all";
   }
 
+  /** Copies the statement below a button, or selects it where the browser allows no more. */
+  function copy(button) {
+    const text = button.parentElement.nextElementSibling;
+    const select = () => getSelection().selectAllChildren(text);
+    if (!navigator.clipboard) return select();
+    return navigator.clipboard.writeText(text.textContent).then(() => { button.textContent = "Copied"; }, select);
+  }
+
   for (const head of matrix.tHead.rows[0].cells) {
     const button = document.createElement("button");
     button.type = "button";
@@ -85,7 +94,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button, a");
     if (!button) return;
-    if (button.dataset.verdict) {
+    if (button.classList.contains("copy")) copy(button);
+    else if (button.dataset.verdict) {
       button.ariaPressed = String(button.ariaPressed !== "true");
       show();
     } else if (button === expand) toggleAll();
@@ -101,4 +111,5 @@
   openTarget(location.hash);
   show();
   tools.hidden = expand.hidden = false;
+  for (const button of document.querySelectorAll(".copy")) button.hidden = false;
 })();

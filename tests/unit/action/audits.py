@@ -73,6 +73,9 @@ def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) 
         "verdict": verdict,
         "cis_3_5": "pass",
         "complete": True,
+        "audited_by": "arn:aws:iam::111111111111:role/Auditor",
+        "organization": None,
+        "regions": ["eu-central-1", "us-east-1"],
         "narrowed_by": None,
         "trails": list(trails),
         "kms_keys": [
@@ -104,6 +107,19 @@ def audit(*accounts: dict[str, Any], excepted: int = 0) -> dict[str, Any]:
             "excepted": excepted,
         },
         "accounts": list(accounts),
+    }
+
+
+def change(operation: str, after: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "account_id": "111111111111",
+        "operation": operation,
+        "resource": KEY,
+        "region": "us-east-1",
+        "before": None,
+        "after": after,
+        "status": "planned",
+        **fields,
     }
 
 

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import display
-from tests.unit.action.audits import NARROWED
+from tests.unit.action.audits import NARROWED, change
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
 from tests.unit.action.running import part as found_of
 from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, KEY_ARN, TRAIL_ARN, key_policy, snapshot
@@ -63,6 +63,20 @@ def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
     assert found_of(result)["reason"].startswith(f"Account {ACCOUNT}")
     joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
     assert joined["summary"]["accounts"] == 2
+
+
+def test_the_enforcements_of_all_are_joined(tmp_path: Path) -> None:
+    changes = [change("UpdateTrail", {"kms_key_arn": KEY_ARN}, account_id=one) for one in (ACCOUNT, TWO)]
+    refusal = {"account_id": TWO, "message": "No.", "options": ["key_id"]}
+    told: list[Any] = [
+        {"changes": changes[:1], "refusals": [], "errors": []},
+        {"changes": changes[1:], "refusals": [refusal], "errors": []},
+    ]
+    first, second = ({**report(one), "enforcement": each} for one, each in zip((ACCOUNT, TWO), told, strict=True))
+    slices = written(tmp_path, first, second, report("3" * 12))
+    result, _asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
+    joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
+    assert joined["enforcement"] == {"changes": changes, "refusals": [refusal], "errors": []}
 
 
 def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,6 +240,8 @@ NOTHING: dict[str, Any] = {"regions": [], "trails": [], "rules_off": [], "rules_
 PARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "report": ("", lambda it: it),
     "summary": ("summary, ", lambda it: it["summary"]),
+    "enforcement": ("enforcement, ", lambda it: it["enforcement"]),
+    "change": ("enforcement, changes, ", lambda it: it["enforcement"]["changes"][0]),
     "account": (f"{IN_ACCOUNT}, ", account),
     "odd account": ("account ", account),
     "trail": (f"{IN_TRAIL}, ", trail),
@@ -247,6 +263,16 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("report", {"generated_at": "2999-01-01T00:00:00+00:00"}, "generated_at: 2999-01-01T00:00:00+00:00 is yet to come"),
     ("report", {"collection_version": "9.9.9"}, f"collection_version: '9.9.9', but {VERSION} joins."),
     ("report", {"collection_version": GONE}, "collection_version: None, but"),
+    ("report", {"enforcement": {}}, "enforcement, changes: is missing."),
+    ("enforcement", {"refusals": [{}]}, "refusals, account_id: is missing."),
+    ("enforcement", {"errors": [{"account_id": "1", "message": "No."}]}, "errors, account_id: '1' is not the id of an"),
+    ("change", {"operation": "DeleteTrail"}, "operation: 'DeleteTrail' is not one of CreateBucket,"),
+    ("change", {"status": "done"}, "status: 'done' is not one of planned,"),
+    ("change", {"after": None}, "after: None is not the fields that a change is about."),
+    ("change", {"more": 1}, "more: no report has this field."),
+    ("account", {"audited_by": ""}, "audited_by: '' is not a text with something in it."),
+    ("account", {"organization": 1}, "organization: 1 is not a text"),
+    ("account", {"regions": GONE}, "regions: is missing."),
     ("report", {"more": 1}, "more: no report has this field."),
     ("report", {"summary": None}, "summary: None is no object."),
     ("summary", {"compliant": -1}, "compliant: -1 is not a number of"),
@@ -300,7 +326,8 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("part", "fields", "why"), MALFORMED)
 def test_what_no_audit_writes_is_refused_by_name(part: str, fields: dict[str, Any], why: str, tmp_path: Path) -> None:
-    document = report()
+    told = {"changes": [change("UpdateTrail", {"kms_key_arn": KEY_ARN})], "refusals": [], "errors": []}
+    document = {**report(), "enforcement": told}
     begins, changed = PARTS[part]
     for field, value in fields.items():
         changed(document).update({field: value})

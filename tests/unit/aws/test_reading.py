@@ -161,6 +161,7 @@ def test_the_assumed_role_is_the_account_that_is_read(load: Load, audit: Audit) 
     aws = load("organization")
     account = audit(assume_role=role(PRODUCTION))
     assert account.snapshot.account_id == PRODUCTION
+    assert account.snapshot.audited_by == role(PRODUCTION)["role_arn"]
     assert {call["account"] for call in aws.calls() if call["service"] == "cloudtrail"} == {PRODUCTION}
 
 

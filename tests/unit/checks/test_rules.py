@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, Snapshot, TrailStatus
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import use_statement
 from tests.unit.checks.build import (
     ACCOUNT,
     DESCRIBE,
@@ -298,6 +300,37 @@ def test_rule(rule: str, read: Snapshot, settings: Settings | None, status: str,
 def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:
     shown = {(case[0], case[3]) for case in CASES}
     assert {(rule, status) for rule in RULES for status in ("pass", "fail")} <= shown
+
+
+OTHER_TRAIL = TRAIL_ARN.replace("main", "other")
+# Our own statement on a key that another trail has as well.
+SHARED = policy(ROOT, use_statement([OTHER_TRAIL], "strict"))
+READING = Settings(readers=(ROLE_ARN, FOREIGN_ROLE))
+
+
+@pytest.mark.parametrize("text", [policy(ROOT), policy(ROOT, DESCRIBE), SHARED], ids=["bare", "some", "shared"])
+@pytest.mark.parametrize(
+    "rule",
+    ["key_policy_allows_encrypt", "key_policy_allows_describe", "key_policy_allows_decrypt", "readers_can_decrypt"],
+)
+def test_with_the_statements_to_add_the_rule_passes(rule: str, text: str) -> None:
+    found = finding(rule, snapshot(key={"policy": text}), READING)
+    if rule == "key_policy_allows_describe" and text == policy(ROOT, DESCRIBE):
+        assert (found.status, "statements_to_add" in found.evidence) == ("pass", False)
+        return
+    assert found.status == "fail"
+    told = [found.evidence, *(value for value in found.evidence.values() if isinstance(value, dict))]
+    (statement,) = {each for one in told for each in one.get("statements_to_add", ())}
+    added = json.loads(statement)
+    kept = [one for one in json.loads(text)["Statement"] if one["Sid"] != added["Sid"]]
+    assert finding(rule, snapshot(key={"policy": policy(*kept, added)}), READING).status == "pass"
+
+
+def test_no_statement_is_to_be_added_where_a_deny_stands_in_the_way() -> None:
+    for rule in ("key_policy_allows_encrypt", "readers_can_decrypt"):
+        found = finding(rule, snapshot(key=key_policy(DENY_ALL, {**DENY_ALL, "Principal": "*", "Sid": "All"})), READING)
+        assert found.status == "fail"
+        assert "statements_to_add" not in str(found.evidence)
 
 
 def test_what_is_odd_in_a_policy_is_evidence() -> None:

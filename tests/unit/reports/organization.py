@@ -74,6 +74,30 @@ def organization(accounts: int) -> dict[str, Any]:
     return document
 
 
+def with_changes(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the audit as that of an enforcement that plans, in every account that fails, a new policy of its key."""
+    failing = [each for each in document["accounts"] if each["verdict"] == "non_compliant"]
+    changes = [
+        {
+            "account_id": each["account_id"],
+            "operation": operation,
+            "resource": key["arn"],
+            "region": "us-east-1",
+            "before": before,
+            "after": {"policy": policy(ROOT, ENCRYPT, DESCRIBE, DECRYPT), "multi_region": False},
+            "status": status,
+        }
+        for each in failing or document["accounts"]
+        for key in each["kms_keys"]
+        for operation, before, status in (
+            ("CreateKey", None, "planned"),
+            ("PutKeyPolicy", {"policy": policy(ROOT, DENY), "multi_region": True}, "applied"),
+        )
+    ]
+    refused = {"account_id": ACCOUNT, "message": "The key is disabled.", "options": ["allow_enable_key"]}
+    return {**document, "enforcement": {"changes": changes, "refusals": [refused], "errors": []}}
+
+
 def _member(text: str, number: int) -> dict[str, Any]:
     """The account under an id, a name and a key of its own."""
     account: dict[str, Any] = json.loads(text.replace(ACCOUNT, f"{100000000000 + number * 48611}"))

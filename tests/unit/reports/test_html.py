@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
 from tests.unit.action.audits import (
@@ -24,6 +25,7 @@ from tests.unit.action.audits import (
     NARROWED,
     account,
     audit,
+    change,
     delivering,
     error,
     finding,
@@ -34,6 +36,7 @@ from tests.unit.reports.pages import Element, page, read, words
 
 ROOT = Path(__file__).parents[3]
 ORGANIZATION = organization(100)
+USABLE, APPROVED = (f"{RULES[rule].title} {rule}" for rule in ("key_is_usable", "key_is_approved"))
 
 
 def advised(rule: str, name: str = "main") -> dict[str, Any]:
@@ -57,7 +60,7 @@ def shown_findings(report: Element) -> list[tuple[tuple[str, str], ...]]:
     columns = [words(head).replace(" ", "_") for head in matrix.all("th", class_="rule")]
     lines = []
     for row in matrix.one("tbody").all("tr"):
-        status = [words(cell).removesuffix(", advised").replace(" ", "_") for cell in row.all("td")[2:]]
+        status = [words(cell).removesuffix(", advised").replace(" ", "_") for cell in row.all("td")[3:]]
         lines.append(tuple((rule, word) for rule, word in zip(columns, status, strict=True) if word))
     return [line for line in lines if line]
 
@@ -185,11 +188,158 @@ def test_says_what_it_was_narrowed_by_and_promises_no_more() -> None:
     report = page(
         audit(account("compliant", trail(), narrowed_by={**NARROWED, "rules_lowered": ["trail_has_kms_key"]}))
     )
-    verdict, _literally, narrowed = report.one("div", class_="verdict pass").all("p")
+    verdict, _literally = report.one("div", class_="verdict pass").all("p")
     assert words(verdict) == "Compliant The only trail in scope was not judged by every rule on delivery."
-    assert words(narrowed) == (
-        "Narrowed only regions us-east-1; rules off: key_is_usable; rules lowered to advised: trail_has_kms_key"
+    assert facts_of(report)["Narrowed"] == (
+        "only regions us-east-1; rules off: key_is_usable; rules lowered to advised: trail_has_kms_key"
     )
+
+
+def facts_of(report: Element) -> dict[str, str]:
+    """What the page says of its scope."""
+    scope = report.one("dl", class_="scope")
+    return dict(zip(map(words, scope.all("dt")), map(words, scope.all("dd")), strict=True))
+
+
+def test_the_scope_says_what_was_audited_and_by_whom() -> None:
+    assert facts_of(page(audit(account("compliant", trail(), account_name="production")))) == {
+        "Accounts": "111111111111 production, 1 trail",
+        "Regions": "2: eu-central-1, us-east-1",
+        "Audited by": "arn:aws:iam::111111111111:role/Auditor",
+        "Narrowed": "no: all regions and trails, and no rule off or lowered",
+    }
+
+
+def test_the_scope_of_many_accounts_tells_once_what_is_alike() -> None:
+    rows = [
+        account(
+            "compliant",
+            account_id=str(number) * 12,
+            audited_by=f"arn:aws:iam::{str(number) * 12}:role/Auditor",
+            organization="o-a1b2c3d4e5" if number == 1 else None,
+        )
+        for number in (1, 2, 3)
+    ]
+    rows.append(account("unknown", account_id="4" * 12, audited_by=None, regions=["us-east-1"]))
+    rows.append(account("not_applicable", account_id="5" * 12, audited_by=None, regions=[]))
+    assert facts_of(page(audit(*rows))) == {
+        "Accounts": "5 accounts, 1 of them not in use, 0 trails",
+        "Organization": "o-a1b2c3d4e5",
+        "Regions": "2 in 3 accounts: eu-central-1, us-east-1; 1 in 1 account: us-east-1",
+        "Audited by": "arn:aws:iam::ACCOUNT:role/Auditor in 3 accounts",
+        "Narrowed": "no: all regions and trails, and no rule off or lowered",
+    }
+
+
+def test_of_a_report_from_before_it_was_told_who_audited_is_not_known() -> None:
+    old = account("compliant", trail())
+    for name in ("audited_by", "organization", "regions"):
+        del old[name]
+    told = facts_of(page(audit(old)))
+    assert (told["Regions"], told["Audited by"]) == ("not known", "not known")
+
+
+def seen_by(number: int, ownership: str, verdict: str = "compliant") -> dict[str, Any]:
+    of_organization = {**delivering("org"), "ownership": ownership, "organization_trail": True, "verdict": verdict}
+    return account(verdict, of_organization, account_id=str(number) * 12)
+
+
+def test_an_organization_trail_is_one_trail() -> None:
+    report = page(audit(seen_by(2, "inherited"), seen_by(1, "owned"), seen_by(3, "inherited")))
+    assert [words(card) for card in report.all("div", class_="card")] == [
+        "Compliant accounts 3 of 3 3 compliant",
+        "Compliant trails 1 of 1 1 compliant",
+        "CIS 3.5 as written (key set) 1 of 1 1 with a key",
+    ]
+    (row,) = report.one("table", id="matrix").one("tbody").all("tr")
+    assert words(row).startswith("111111111111 and 2 more org us-east-1 alias/trail logs Compliant")
+    assert words(report.one("details", class_="others")).endswith("222222222222, 333333333333")
+    assert "The only trail in scope can deliver" in words(report.one("header"))
+
+
+def test_an_organization_trail_whose_owner_is_not_there_counts_as_the_worst_that_members_see() -> None:
+    report = page(audit(seen_by(2, "inherited"), seen_by(3, "inherited", "unknown")))
+    assert words(report.all("div", class_="card")[1]) == "Compliant trails 0 of 1 1 unknown"
+    rows = report.one("table", id="matrix").one("tbody").all("tr")
+    assert [words(row.all("td")[0]) for row in rows] == ["333333333333", "222222222222"]
+
+
+BEFORE = '{"Version": "2012-10-17", "Statement": [{"Sid": "One", "Effect": "Allow", "Action": "kms:*"}]}'
+AFTER = '{"Version": "2012-10-17", "Statement": [{"Sid": "One", "Effect": "Allow", "Action": "kms:List*"}]}'
+
+
+def enforced(*changes: dict[str, Any], **messages: Any) -> dict[str, Any]:
+    told = {"changes": list(changes), "refusals": [], "errors": [], **messages}
+    return {**audit(account("compliant", trail(), account_name="production")), "enforcement": told}
+
+
+def test_a_change_has_its_fields_and_the_diff_of_its_policy() -> None:
+    keyed = {"before": {"kms_key_arn": None}, "resource": trail()["arn"], "status": "applied"}
+    policy_changed = change("PutKeyPolicy", {"policy": AFTER}, before={"policy": BEFORE}, status="applied")
+    report = page(enforced(policy_changed, change("UpdateTrail", {"kms_key_arn": KEY}, **keyed)))
+    assert words(report.all("p", class_="quiet")[0]) == "2 changes applied in 1 account."
+    put, update = report.all("details", class_="entry change")
+    assert words(put.one("summary")) == (f"PutKeyPolicy production 111111111111, us-east-1 {KEY} applied")
+    assert put.one("pre").text().splitlines()[3:7] == [
+        '      "Action": "kms:*",'.replace("      ", "-       ", 1),
+        '+       "Action": "kms:List*",',
+        '        "Effect": "Allow",',
+        '        "Sid": "One"',
+    ]
+    assert words(update.one("dl")) == f"kms key arn none → {KEY}"
+
+
+def test_a_new_key_shows_its_whole_policy_as_added() -> None:
+    report = page(enforced(change("CreateKey", {"policy": AFTER, "tags": {"a": "b"}, "multi_region": False})))
+    assert "1 change planned in 1 account. Nothing was changed: this page shows the accounts as they are." in words(
+        report
+    )
+    made = report.one("details", class_="entry change")
+    assert all(line.startswith("+ ") for line in made.one("pre").text().splitlines())
+    assert words(made.one("dl")) == 'multi region false tags {"a": "b"}'
+
+
+def test_lines_far_from_what_changes_are_left_out() -> None:
+    def long(action: str) -> str:
+        others = [{"Sid": f"Other{number}", "Effect": "Allow", "Action": "kms:Get*"} for number in range(9)]
+        return json.dumps({"Statement": [*others, {"Sid": "Last", "Effect": "Allow", "Action": action}]})
+
+    changed = change("PutKeyPolicy", {"policy": long("kms:List*")}, before={"policy": long("kms:*")})
+    lines = page(enforced(changed)).one("pre").text().splitlines()
+    assert lines[0].strip() == "…"
+    assert len(lines) == 9
+
+
+def test_what_was_refused_and_what_failed_is_said() -> None:
+    refused = {"account_id": "111111111111", "message": "The key is disabled.", "options": ["allow_enable_key"]}
+    report = page(enforced(refusals=[refused], errors=[{"account_id": "222222222222", "message": "No."}]))
+    assert [words(one) for one in report.all("p", class_="message")] == [
+        "Refused 111111111111 The key is disabled.",
+        "Failed 222222222222 No.",
+    ]
+    assert "Nothing was changed. 1 refusal." in words(report)
+
+
+def test_the_report_of_an_audit_has_no_section_of_changes() -> None:
+    assert not page(EXAMPLE).all("h2", id="changes")
+
+
+def test_the_statement_to_add_stands_as_json_to_copy() -> None:
+    statement = '{\n  "Sid": "AwsBaselineCloudTrailUse"\n}'
+    lacking = finding("key_policy_allows_encrypt", evidence={"statements_to_add": [statement]})
+    reader = {"arn:aws:iam::1:role/A": {"outcome": "implicit_deny", "reason": "No.", "statements_to_add": ["{}"]}}
+    readers = finding("readers_can_decrypt", evidence=reader)
+    report = page(audit(account("non_compliant", trail("main", "non_compliant", lacking, readers))))
+    assert [one.text().rstrip("\n") for one in report.all("pre")] == [statement, "{}"]
+    assert [one.attributes.get("hidden") for one in report.all("button", class_="copy")] == ["", ""]
+    assert "statements to add" not in words(report)
+
+
+def test_every_rule_has_a_title_beside_its_id() -> None:
+    assert all(rule.title[0].isupper() and not rule.title.endswith(".") for rule in RULES.values())
+    assert len({rule.title for rule in RULES.values()}) == len(RULES)
+    table = page(EXAMPLE).one("table", class_="rules")
+    assert "The key is enabled and can encrypt key_is_usable" in words(table)
 
 
 def test_exceptions_are_told_apart_in_every_verdict() -> None:
@@ -210,7 +360,7 @@ def test_the_totals_set_the_benchmark_beside_the_verdicts() -> None:
     assert [words(card) for card in report.all("div", class_="card")] == [
         "Compliant accounts 0 of 1 1 non-compliant",
         "Compliant trails 2 of 3 1 non-compliant 1 compliant 1 compliant by exception",
-        "Pass CIS 4.5 to the letter 2 of 3 1 without a key 2 with a key",
+        "CIS 4.5 as written (key set) 2 of 3 1 without a key 2 with a key",
         "Trails under an exception 1 of 3 1 excepted 2 without",
     ]
     assert "By the letter of CIS 4.5, which only asks whether a key is set, 1 of 3 trails would fail." in words(report)
@@ -227,11 +377,11 @@ def test_a_bar_is_as_long_as_its_parts() -> None:
 def test_rules_without_findings_are_only_named() -> None:
     report = page(EXAMPLE)
     assert [words(row) for row in report.one("table", class_="rules").one("tbody").all("tr")] == [
-        "key_is_usable 1 fail",
-        "trail_is_delivering 1 excepted",
-        "key_policy_is_scoped 1 advice",
+        "The key is enabled and can encrypt key_is_usable 1 fail",
+        "The trail delivers its logs trail_is_delivering 1 excepted",
+        "The key policy admits nobody else key_policy_is_scoped 1 advice",
     ]
-    assert words(report.one("p", class_="quiet")) == "No findings: trail_has_kms_key."
+    assert words(report.one("p", class_="quiet")) == "No findings: The trail has a KMS key trail_has_kms_key."
 
 
 def problems(document: dict[str, Any]) -> list[str]:
@@ -243,7 +393,7 @@ def test_a_problem_has_its_evidence_and_what_to_do() -> None:
         "key_is_usable", evidence={"state": "Disabled", "usage": None, "enabled": False, "keys": ["a", "b"]}
     )
     assert problems(audit(account("non_compliant", trail("main", "non_compliant", found)))) == [
-        "fail key_is_usable high What key_is_usable found. To do What fixes key_is_usable. "
+        f"fail {USABLE} high What key_is_usable found. To do What fixes key_is_usable. "
         "enabled no keys a, b state Disabled"
     ]
 
@@ -261,7 +411,7 @@ def test_what_rules_say_alike_stands_once_under_the_worst_severity() -> None:
     low = finding("key_is_usable", "unknown", **same, severity="low")
     high = finding("key_is_approved", "unknown", **same, severity="critical")
     assert problems(audit(account("unknown", trail("main", "unknown", low, high)))) == [
-        "unknown key_is_usable, key_is_approved critical The key cannot be read. To do Allow it."
+        f"unknown {USABLE}, {APPROVED} critical The key cannot be read. To do Allow it."
     ]
 
 
@@ -297,10 +447,13 @@ def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_
 
     trails = [excepted("c", "2027-03-31"), excepted("a", "2026-11-23"), excepted("b", "2026-11-24")]
     report = page(audit(account("compliant", *trails)))
+    covered = (
+        "The key is enabled and can encrypt key_is_usable, The key is on the list of approved keys key_is_approved"
+    )
     assert [words(row) for row in section(report, "exceptions").one("tbody").all("tr")] == [
-        "a 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-23 last day",
-        "b 111111111111 key_is_usable, key_is_approved It moves. security 2026-11-24 1 day left",
-        "c 111111111111 key_is_usable, key_is_approved It moves. security 2027-03-31 128 days left",
+        f"a 111111111111 {covered} It moves. security 2026-11-23 last day",
+        f"b 111111111111 {covered} It moves. security 2026-11-24 1 day left",
+        f"c 111111111111 {covered} It moves. security 2027-03-31 128 days left",
     ]
     assert "Excepted until 2026-11-23 Reason It moves. Owner security Otherwise fail" in words(report)
 
@@ -321,17 +474,18 @@ def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
         "concurrency.",
     ]
     first, second, _other = report.one("table", id="matrix").one("tbody").all("tr")
-    assert words(first) == "production 111111111111 account_has_trails Unknown"
-    assert words(second).startswith("production 111111111111 main us-east-1 Compliant")
+    assert words(first) == "production 111111111111 The account account_has_trails Unknown"
+    assert words(second) == "production 111111111111 main us-east-1 alias/trail logs Compliant"
 
 
 def test_the_controls_are_those_of_the_version_asked_for() -> None:
     controls = section(page(ORGANIZATION, "1.4"), "controls").one("tbody").all("tr")
     told = [words(row) for row in controls]
+    encryption = "The trail has a KMS key trail_has_kms_key, The key is customer managed key_is_customer_managed"
     assert told[:3] == [
-        "CIS AWS Foundations Benchmark 1.4 3.7 trail_has_kms_key, key_is_customer_managed",
-        "CIS AWS Foundations Benchmark 1.4 3.8 key_rotation_enabled",
-        "AWS Config cloud-trail-encryption-enabled trail_has_kms_key, key_is_customer_managed",
+        f"CIS AWS Foundations Benchmark 1.4 3.7 {encryption}",
+        "CIS AWS Foundations Benchmark 1.4 3.8 The key is rotated automatically key_rotation_enabled",
+        f"AWS Config cloud-trail-encryption-enabled {encryption}",
     ]
     assert not [row for row in told[2:] if "CIS" in row]
     assert "CIS AWS Foundations 1.4, control 3.7" in words(page(ORGANIZATION, "1.4"))

@@ -22,7 +22,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts, narrowed_by
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._operations import WRITES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
+from tests.unit.action.audits import change
 from tests.unit.checks.build import denied, snapshot
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
@@ -90,6 +92,21 @@ def test_a_narrowed_audit_keeps_to_it(narrowed: tuple[Iterable[str], ...]) -> No
     document = facts([assess(snapshot(), Settings())], narrowed_by(*narrowed))
     assert document["accounts"][0]["narrowed_by"]
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+
+
+def test_the_report_of_an_enforcement_keeps_to_it() -> None:
+    changed_key = change("PutKeyPolicy", {"policy": "{}"}, before={"policy": "{}"}, status="applied")
+    refused = {"account_id": "1" * 12, "message": "The key is disabled.", "options": ["allow_enable_key"]}
+    failed = {"account_id": "1" * 12, "message": "No."}
+    told = {"changes": [changed_key, *map(made, WRITES)], "refusals": [refused], "errors": [failed]}
+    document = {**facts([assess(snapshot(), Settings())]), "enforcement": told}
+    assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+    for broken in (*({**told, name: [{}]} for name in told), {**told, "changes": [{**changed_key, "status": "done"}]}):
+        assert not VALIDATOR.is_valid({**document, "enforcement": broken})
+
+
+def made(operation: str) -> dict[str, Any]:
+    return change(operation, {"tags": {"team": "logs"}})
 
 
 def test_so_does_one_from_before_reports_told_it() -> None:
