@@ -226,7 +226,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    """Whether it may be a time as runs have written it: times are compared as texts, and shown."""
+    """Return whether it may be a time as runs have written it: times are compared as texts, and shown."""
     return isinstance(value, str) and len(value) <= LONGEST_TIME
 
 

@@ -94,7 +94,7 @@ def _rejudged(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rolled_up(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The account with the verdicts that those of its trails come to."""
+    """Return the account with the verdicts that those of its trails come to."""
     verdicts, literal = ([trail[name] for trail in row["trails"]] for name in ("verdict", "cis_3_5"))
     return {
         **row,
@@ -132,14 +132,14 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
 
 
 def moment(read_at: datetime) -> str:
-    """A time as the document has it."""
+    """Return a time as the document has it."""
     return read_at.isoformat(timespec="seconds")
 
 
 def _told_by(
     owners: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], row: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The account with what the owners of its organization's trails know of these, their keys and buckets.
+    """Return the account with what the owners of its organization's trails know of these, their keys and buckets.
 
     `owners` has the owner's row, and the trail as it stands there, by the trail's ARN.
     """
@@ -161,7 +161,7 @@ def _told_by(
 
 
 def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
-    """The account, narrowed also by the rules that were off or lowered where the findings of its trails come from.
+    """Return the account, narrowed also by the rules that were off or lowered where its findings come from.
 
     A report that was written before reports told it leaves that unknown, which the absence of the field says.
     """
@@ -183,12 +183,12 @@ def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Map
 
 
 def _is_unread(finding: Mapping[str, Any]) -> bool:
-    """Whether the row of a finding says that something could not be read."""
+    """Return whether the row of a finding says that something could not be read."""
     return "iam_action" in finding["evidence"]
 
 
 def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The keys, or buckets, of these names, each from the row of the account that tells of it."""
+    """Return the keys, or buckets, of these names, each from the row of the account that tells of it."""
     sources = {id(source): source for source in wanted.values()}.values()
     entries = (entry for source in sources for entry in source[field] if wanted.get(entry[name]) is source)
     return sorted(entries, key=lambda entry: str(entry[name]))
@@ -253,7 +253,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 @cache
 def _frameworks(rule: str) -> dict[str, list[str]]:
-    """The controls that ask for a rule; one object for all findings, since of many accounts these are most of it."""
+    """Return the controls that ask for a rule; one object for all findings, which are most of an audit."""
     return {name: list(controls) for name, controls in RULES[rule].frameworks.items()}
 
 
@@ -282,7 +282,7 @@ def _known(fact: Fact | ReadError) -> Fact | None:
 
 
 def _errors(snapshot: Snapshot) -> list[ReadError]:
-    """Every read of the account that failed, each once, in the order of account, trails, keys, buckets.
+    """Return every read of the account that failed, each once, in the order of account, trails, keys, buckets.
 
     What failed of a trail that another account owns stands in its findings alone: the owner may know better.
     """

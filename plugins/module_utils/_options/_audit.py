@@ -62,7 +62,7 @@ A_DECADE = 3660
 
 
 def facts_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
+    """Return the options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
     spec = audit_spec()
     return {**spec, **sweep_options(spec), "progress_path": {"type": "path"}}
 
@@ -89,7 +89,7 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
 
 
 def _account_scope(params: Mapping[str, Any]) -> AccountScope:
-    """What the options say of one account, whichever it is."""
+    """Return what the options say of one account, whichever it is."""
     for option in ("trails", "regions", "approved_keys"):
         if params[option] == []:  # such as a template that has found none
             raise ArgumentError("the list is empty, which would be no limit. Leave it out for that.", option)
@@ -125,7 +125,7 @@ def settings_of_owners(params: Mapping[str, Any]) -> dict[str, Settings]:
 
 
 def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScope, ...]:
-    """The accounts of an option, each with what its entry or else the run says."""
+    """Return the accounts of an option, each with what its entry or else the run says."""
     own, of_run = of_accounts(params, _account_scope), _account_scope(params)
     # By the tags of a key others may approve it whose trail an account inherits.
     read = {*(params.get("accounts") or ())}
@@ -228,7 +228,7 @@ def _check_run_role(params: Mapping[str, Any]) -> None:
 
 
 def _named_role(role: Mapping[str, Any]) -> NamedRole | None:
-    """The role of a name that accounts of a sweep have."""
+    """Return the role of a name that accounts of a sweep have."""
     if not role.get("role_name"):
         return None
     check("assume_role.role_name", role["role_name"], _ROLE_NAME, "a role name")

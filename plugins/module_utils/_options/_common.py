@@ -42,7 +42,7 @@ class ArgumentError(ValueError):
         self.why, self.options = why, options
 
     def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:
-        """The error of the same options in an entry for these accounts."""
+        """Return the error of the same options in an entry for these accounts."""
         of_accounts = f" ({named(account_ids)})"
         if len(self.options) > 1:
             return ArgumentError(self.why, *self.options, where=f" of {entry}{of_accounts}")
@@ -50,7 +50,7 @@ class ArgumentError(ValueError):
 
 
 def role_spec() -> dict[str, Any]:
-    """The option of a role to assume."""
+    """Return the option of a role to assume."""
     # An external id is no secret (IAM guide, "Access to AWS accounts owned by third parties").
     return {
         "type": "dict",
@@ -64,7 +64,7 @@ def role_spec() -> dict[str, Any]:
 
 
 def audit_spec() -> dict[str, Any]:
-    """The options that say what is read, with whose credentials, and how it is judged."""
+    """Return the options that say what is read, with whose credentials, and how it is judged."""
     return {
         "regions": {"type": "list", "elements": "str"},
         "trails": {"type": "list", "elements": "str"},
@@ -99,7 +99,7 @@ def _exception_spec() -> dict[str, Any]:
 
 
 def sweep_options(spec: Mapping[str, Any], of_an_account: Iterable[str] = AUDIT_ACCOUNT_OPTIONS) -> dict[str, Any]:
-    """The options that let a module work on many accounts, which may differ in options of its `spec`.
+    """Return the options that let a module work on many accounts, which may differ in options of its `spec`.
 
     An entry of `account_options` has none of their defaults: what it does not say is as the run says.
     """
@@ -122,7 +122,7 @@ def sweep_options(spec: Mapping[str, Any], of_an_account: Iterable[str] = AUDIT_
 
 
 def of_accounts(params: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Value]) -> dict[str, Value]:
-    """What `make` makes of the options of each account that has some of its own, by account id.
+    """Return what `make` makes of the options of each account that has some of its own, by account id.
 
     Raises ArgumentError that names the entry of `account_options` and the accounts it is for.
     """
@@ -142,7 +142,7 @@ def _of_entry(
 
 
 def _with_entry(params: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the run, and in their place those that an entry says; null says nothing."""
+    """Return the options of the run, and in their place those that an entry says; null says nothing."""
     said = {name: value for name, value in entry.items() if name != "accounts" and value is not None}
     given_up = {option: None for pair in _EITHER for option in pair if said.keys() & ({*pair} - {option})}
     return {**params, **given_up, **said}

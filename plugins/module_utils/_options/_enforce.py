@@ -63,7 +63,7 @@ ENFORCE_ACCOUNT_OPTIONS = (
 
 
 def own_spec() -> dict[str, Any]:
-    """The options of `cloudtrail_kms_enforce` beside those of an audit and amazon.aws's connection options."""
+    """Return the options of `cloudtrail_kms_enforce` beside those of an audit and amazon.aws's connection options."""
     return {
         "key_id": {"type": "str"},
         "key": {"type": "dict", "no_log": False, "options": _key_spec()},
@@ -80,7 +80,7 @@ def own_spec() -> dict[str, Any]:
 
 
 def enforce_spec(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `cloudtrail_kms_enforce`: those of an `audit`, its own, and what lets it work on many accounts."""
+    """Return the options of `cloudtrail_kms_enforce`: those of an `audit`, its own, and those for many accounts."""
     spec = {**audit, **own_spec()}
     lending = {"lending_accounts": {"type": "list", "elements": "str"}}
     return {**spec, **sweep_options(spec, ENFORCE_ACCOUNT_OPTIONS), **lending}

@@ -15,7 +15,7 @@ from .._printable import printable
 
 
 def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
-    """The changes in the shape in which modules return them."""
+    """Return the changes in the shape in which modules return them."""
     return [
         {
             "operation": change.operation,
@@ -30,7 +30,7 @@ def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
 
 
 def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
-    """One entry a change that is planned or applied; policies as sorted, indented JSON.
+    """Return one entry a change that is planned or applied; policies as sorted, indented JSON.
 
     Each is `{before, after, before_header, after_header}`, and shown as it is: only its line breaks are no escapes.
     """
@@ -47,7 +47,7 @@ def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
 
 
 def _text(fields: Mapping[str, object]) -> str:
-    """The fields, one a line; the policy below them."""
+    """Return the fields, one a line; the policy below them."""
     lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
     policy = fields.get("policy")
     lines += _laid_out(policy) if isinstance(policy, str) else []

@@ -46,11 +46,11 @@ class Part:
     settings: Settings
 
     def refused(self, refusals: tuple[str, ...]) -> Part:
-        """The part with more that stands in the way of the account."""
+        """Return the part with more that stands in the way of the account."""
         return replace(self, plan=replace(self.plan, refusals=(*self.plan.refusals, *refusals)))
 
     def moves_to(self, key_arn: str) -> dict[str, bool]:
-        """The trails that get the key, each with whether it has one now."""
+        """Return the trails that get the key, each with whether it has one now."""
         return {
             change.resource: bool((change.before or {}).get("kms_key_arn"))
             for change in self.plan.changes
@@ -126,7 +126,7 @@ def join(parts: Mapping[str, Part]) -> Joint:
 
 
 def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
-    """The keys that more than one account changes, with these accounts."""
+    """Return the keys that more than one account changes, with these accounts."""
     found: dict[KeyName, dict[str, Part]] = {}
     for account, part in parts.items():
         for name in keys_changed(part.plan.changes, part.request):
@@ -166,14 +166,14 @@ def _not_planned(what: str, error: Exception) -> str:
 
 
 def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> Settings:
-    """The settings for the key of these accounts: the readers of all."""
+    """Return the settings for the key of these accounts: the readers of all."""
     readers = tuple(dict.fromkeys(chain.from_iterable(part.settings.readers for part in parts.values())))
     first = next(iter(parts.values()))
     return replace(first.settings, readers=readers, approved_keys=approved_keys, exceptions=())
 
 
 def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
-    """The refusal of accounts that ask for different things of one key; None where they agree."""
+    """Return the refusal of accounts that ask for different things of one key; None where they agree."""
     first, *others = members
     for other in others:
         for option in AGREED:
@@ -186,7 +186,7 @@ def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
 
 
 def _joined_key_plan(name: KeyName, parts: Sequence[Part]) -> KeyPlan:
-    """The plans of all accounts for one key, as one."""
+    """Return the plans of all accounts for one key, as one."""
     plans = [part.plan.key_plans.get(name[0]) or _of_rotation(name[0], part.plan) for part in parts]
     intents = {intent.trail.arn: intent for plan in plans for intent in plan.intents}
     return replace(
@@ -199,7 +199,7 @@ def _joined_key_plan(name: KeyName, parts: Sequence[Part]) -> KeyPlan:
 
 
 def _of_rotation(arn: str, plan: Plan) -> KeyPlan:
-    """The plan for a key that no trail needs anything of, so that only its rotation can be turned on."""
+    """Return the plan for a key that no trail needs anything of, so that only its rotation can be turned on."""
     key = plan.predicted.keys[arn]
     if not isinstance(key, Key):
         raise TypeError(f"{arn} is changed, and was not read")
@@ -207,7 +207,7 @@ def _of_rotation(arn: str, plan: Plan) -> KeyPlan:
 
 
 def _joined_known(known: Sequence[Known]) -> Known:
-    """What is known of the requests of all accounts: what they have in common, and all their organizations."""
+    """Return what is known of the requests of all accounts: what they have in common, and all their organizations."""
     first = known[0]
 
     def common(field: str) -> Any:
@@ -270,7 +270,7 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
 
 
 def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> KeyPlan:
-    """The key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
+    """Return the key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
     key = lookup.key
     if not shared.needs_alias and not isinstance(key, Key):
         raise RefusedError(f"The key {shared.name[0]} cannot be read any more ({key.message}). Run again.")
@@ -293,7 +293,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
 
 
 def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
-    """The plan of what is left to the account, which will find the shared keys as their plans leave them."""
+    """Return the plan of what is left to the account, which will find the shared keys as their plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
     left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.request) in mine]
     aside = set(size_warnings(left))

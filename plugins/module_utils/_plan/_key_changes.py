@@ -22,7 +22,7 @@ from ._writable import why_not_writable
 def key_changes(
     plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    """What is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
+    """Yield what is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
     owner = plan.key.arn.split(":")[4]
     for change in _needed(plan, account_id, request, settings, warn):
         if owner != account_id and owner not in request.writers:
@@ -59,7 +59,7 @@ def _policy_of_new_key(required: Required, request: KeyRequest) -> str:
 def _grants(
     plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    """The policy with what is missing in it, if anything is.
+    """Yield the policy with what is missing in it, if anything is.
 
     Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
     """
@@ -89,7 +89,7 @@ def _grants(
 
 
 def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[[str], None]) -> Iterator[Change]:
-    """What lets the key work again, where the user allows it."""
+    """Yield what lets the key work again, where the user allows it."""
     if key.state in USABLE_STATES:
         return
     if key.state == "PendingDeletion" and request.allow_cancel_deletion and request.allow_enable_key:
@@ -111,7 +111,7 @@ def _rotation_untold(key: Key) -> str:
 
 
 def _way_out(key: Key) -> str:
-    """The next step for a key whose state stops encryption."""
+    """Return the next step for a key whose state stops encryption."""
     another = "or give another key by key_id, with replace_compliant_key"
     if key.state == "Disabled":
         return f"If it was not disabled on purpose, set allow_enable_key; {another}."

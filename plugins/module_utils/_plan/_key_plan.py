@@ -37,7 +37,7 @@ class KeyPlan:
         return tuple(each for each in self.intents if each.needs_key or Remedy.MERGE in each.remedies)
 
     def required(self, request: EnforceRequest, settings: Settings) -> Required:
-        """What the key's policy must allow."""
+        """Return what the key's policy must allow."""
         trails = tuple(sorted(each.trail.arn for each in self.granted))
         # A trail that is moved here needs all: UpdateTrail may insist on DescribeKey, too.
         needed = {each.trail.arn: each.lacking for each in self.granted if not each.needs_key}
@@ -46,7 +46,7 @@ class KeyPlan:
 
 
 def key_account(snapshot: Snapshot, request: EnforceRequest) -> str:
-    """The account in which keys are found by their alias, or created."""
+    """Return the account in which keys are found by their alias, or created."""
     return request.key_account_id or snapshot.account_id
 
 
@@ -80,7 +80,7 @@ def choose_key(
 
 
 def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> str:
-    """What to do about a read of a key that failed: one of another account shows itself to that account's roles."""
+    """Return what to do about a failed read of a key: the key of another account is shown to that account's roles."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
     if "Denied" not in error.code or owner in (account_id, request.key_account_id):
         return next_step(error)
@@ -91,12 +91,12 @@ def step_of_owner(account_id: str, key_id: str, error: ReadError, request: Enfor
 
 
 def _as_found(key: Key, request: EnforceRequest) -> str:
-    """The key's ARN, with the alias that leads to it where it is requested by one."""
+    """Return the key's ARN, with the alias that leads to it where it is requested by one."""
     return f"{key.arn}, to which {request.key_name} leads," if "alias/" in request.key_name else key.arn
 
 
 def _key_to_create(place: str, request: KeyRequest) -> Key:
-    """The key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
+    """Return the key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
     return Key(
         arn=f"{place}:{PLACEHOLDER}",
         manager="CUSTOMER",
@@ -124,7 +124,7 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
 def _unaliased_key(
     snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
 ) -> Key | None:
-    """The one key that a run which ended before CreateAlias left behind, if there is one.
+    """Return the one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.

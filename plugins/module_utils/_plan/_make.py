@@ -38,7 +38,7 @@ _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
 
 def regions_in_need(account: AccountVerdict, request: EnforceRequest) -> tuple[str, ...]:
-    """The bucket regions in which a key has to be looked for; where one is given, those of all trails."""
+    """Return the bucket regions in which a key has to be looked for; where one is given, those of all trails."""
     if request.key_id:
         trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, request)]
     else:
@@ -183,7 +183,7 @@ class _Planner:
         self._refused.update(arns)
 
     def _of_key(self, plan: KeyPlan) -> Iterator[Change]:
-        """The changes of one key and of the trails that move to it."""
+        """Yield the changes of one key and of the trails that move to it."""
         try:
             yield from key_changes(
                 plan, self._snapshot.account_id, self._request, self._settings, self._warnings.append
@@ -195,7 +195,7 @@ class _Planner:
                 yield update_trail(intent.trail, plan.key.arn)
 
     def _of_requested_trail(self) -> list[Change]:
-        """The changes of the trail that is requested, and of its bucket, where it has got its key."""
+        """Return the changes of the trail that is requested, and of its bucket, where it has got its key."""
         requested = self._requested
         if requested is None or requested.trail.arn in self._refused:
             return []
@@ -264,7 +264,7 @@ def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, boo
 
 
 def _without_leave(settings: Settings) -> Settings:
-    """The settings in which no level and no exception lets a trail do without what it needs to deliver."""
+    """Return the settings in which no level and no exception lets a trail do without what it needs to deliver."""
     return replace(
         settings,
         levels={rule: level for rule, level in settings.levels.items() if rule not in NEEDED_TO_DELIVER},

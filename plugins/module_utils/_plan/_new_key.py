@@ -37,7 +37,7 @@ _NOTHING_KNOWN = Context({}, ("*",))
 
 
 def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
-    """The whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
+    """Return the whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
     Raises MergeRefusedError where it would not be taken by KMS.
     """
@@ -49,12 +49,12 @@ def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
 
 
 def tags_of_new_key(request: KeyRequest) -> dict[str, str]:
-    """The tags of a new key: the user's, and ours."""
+    """Return the tags of a new key: the user's, and ours."""
     return {**request.tags, CREATED_FOR_TAG: request.alias}
 
 
 def is_created_here(key: Key) -> bool:
-    """Whether the key's policy is one that we give: the account's root first, then nothing but our statements."""
+    """Return whether we have made the key's policy: the account's root first, then nothing but our statements."""
     policy = _policy(key)
     # What AWS does not document may say more than we read in it.
     if policy is None or not policy.statements or policy.readings != policy.statements:
@@ -64,7 +64,7 @@ def is_created_here(key: Key) -> bool:
 
 
 def why_not_trusted(key: Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
-    """What in the key's policy reaches beyond the key's account, by statement; None where nothing does.
+    """Return what in the key's policy reaches beyond the key's account, by statement; None where nothing does.
 
     Our own statements of readers and administrators are judged by whom they name, like any other: they may name these
     `readers` and these `administrators`, which a run has from its user, and else the account's own.
@@ -96,21 +96,21 @@ def _is_of_a_new_key(document: Any) -> bool:
 
 
 def _is_root(statement: Statement, key: Key) -> bool:
-    """Whether it says what our statement of the account says, under whatever Sid."""
+    """Return whether it says what our statement of the account says, under whatever Sid."""
     root = root_statement(key.arn)
     found = statement.document
     return isinstance(found, dict) and meaning({**found, "Sid": root["Sid"]}) == meaning(root)
 
 
 def _strangers(statement: Statement, account: str) -> list[str]:
-    """Whom an Allow lets in from outside of the account."""
+    """Return whom an Allow lets in from outside of the account."""
     if statement.effect != "Allow" or statement.principals is None or _is_narrowed(statement, account):
         return []
     return list(map(_folded, statement.principals.strangers(account)))
 
 
 def _administrating_services(statement: Statement, account: str) -> list[str]:
-    """The services beside CloudTrail that an Allow lets change the key's policy, for whatever account."""
+    """Return the services beside CloudTrail that an Allow lets change the key's policy, for whatever account."""
     principals, actions = statement.principals, statement.actions
     if statement.effect != "Allow" or principals is None or actions is None or principals.negated:
         return []
@@ -120,12 +120,12 @@ def _administrating_services(statement: Statement, account: str) -> list[str]:
 
 
 def _folded(principal: str) -> str:
-    """An account by its id, and anybody else by name."""
+    """Return an account by its id, and anybody else by name."""
     return account_of(principal) or principal
 
 
 def _is_narrowed(statement: Statement, account: str) -> bool:
-    """Whether a condition lets in nobody but callers of the account."""
+    """Return whether a condition lets in nobody but callers of the account."""
     return any(
         each.is_documented
         and (each.folded_key in _CALLERS and each.operator == "StringEquals" and set(each.values) == {account})

@@ -53,7 +53,7 @@ def concerned(row: Replaced, seen: Seen) -> frozenset[str]:
 
 
 def _trails(policy: str) -> set[tuple[str, str]]:
-    """The trails that a policy names, with their accounts."""
+    """Return the trails that a policy names, with their accounts."""
     try:
         text = to_json(parse(policy).document)
     except PolicyError:
@@ -62,7 +62,7 @@ def _trails(policy: str) -> set[tuple[str, str]]:
 
 
 def trails_of(seen: Seen) -> Iterator[tuple[str, Trail]]:
-    """The trails, each once, with the account that knows it best: its owner, else one that it is delegated to."""
+    """Yield the trails, each once, with the account that knows it best: its owner, else one that it is delegated to."""
     known: dict[str, tuple[str, Trail]] = {}
     rank = ("owned", "delegated", "inherited")
     for account, snapshot in sorted(seen.items()):
@@ -74,7 +74,7 @@ def trails_of(seen: Seen) -> Iterator[tuple[str, Trail]]:
 
 
 def is_back(row: Replaced, key: KeyFact) -> bool:
-    """Whether the key has the policy that it had."""
+    """Return whether the key has the policy that it had."""
     policy = key.policy if isinstance(key, Key) else None
     return isinstance(policy, str) and same_policy(policy, row.before)
 
@@ -135,7 +135,7 @@ def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
 
 
 def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
-    """What of the policy before no enforcement has replaced by the present one, which it only adds to."""
+    """Return what of the policy before no enforcement has replaced by the present one, which it only adds to."""
     then, now = ({meaning(each.document) for each in policy.statements} for policy in (before, present))
     odd = {each.label for each in before.statements if _is_odd(each, now)}
     odd |= {each.label for each in present.statements if _is_odd(each, then)}
@@ -158,7 +158,7 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
 
 
 def _is_odd(statement: Statement, known: Collection[Hashable]) -> bool:
-    """Whether a statement is somebody else's and not among those known; of what stands twice in it nothing is known."""
+    """Return whether a statement is somebody else's and not known; what stands twice in it is not known."""
     return bool(statement.repeated) or not (is_ours(statement.document) or meaning(statement.document) in known)
 
 
@@ -196,7 +196,7 @@ def would_go_blind(
 
 
 def _doubts_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
-    """What each trail needs to deliver and is not certain to have, by rule.
+    """Return what each trail needs to deliver and is not certain to have, by rule.
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
@@ -206,7 +206,7 @@ def _doubts_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str
 
 
 def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
-    """What is needed to deliver and is not certain, by rule."""
+    """Return what is needed to deliver and is not certain, by rule."""
     return {
         finding.rule: finding
         for finding in verdict.findings

@@ -19,7 +19,7 @@ OF_A_TRAIL = tuple(operation for operation, write in WRITES.items() if write.res
 
 
 def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, Key]) -> Snapshot:
-    """The snapshot after the changes; `keys` are those that trails move to, as they are now or will be created.
+    """Return the snapshot after the changes; `keys` are those that trails move to, as they are now or will be created.
 
     Of the keys only those remain that a trail uses then, as a reader would find them.
     """
@@ -47,7 +47,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
 
 
 def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
-    """What the changes of a plan stand on, by what it predicts."""
+    """Return what the changes of a plan stand on, by what it predicts."""
     found: dict[str, str | ReadError | None] = {
         f"arn:{predicted.partition}:s3:::{name}": bucket.policy
         for name, bucket in predicted.buckets.items()
@@ -68,7 +68,7 @@ def key_of(change: Change) -> str:
 
 
 def _changed_trail(trail: Trail, change: Change, now: datetime) -> Trail:
-    """The trail after one change of it; one that is created is in the snapshot as it will be created."""
+    """Return the trail after one change of it; one that is created is in the snapshot as it will be created."""
     if change.operation == "StartLogging":
         if not isinstance(trail.status, TrailStatus):
             return trail
@@ -86,7 +86,7 @@ def _with_policy(bucket: Bucket | Missing | ReadError, change: Change) -> Bucket
 
 
 def changed(key: Key, change: Change) -> Key:
-    """The key after one change of it."""
+    """Return the key after one change of it."""
     if change.operation in ("CreateKey", "PutKeyPolicy"):
         return replace(key, policy=str(change.after["policy"]))
     if change.operation == "CreateAlias":
@@ -98,7 +98,7 @@ def changed(key: Key, change: Change) -> Key:
 
 
 def _untold_rotation(key: Key) -> bool | ReadError | None:
-    """What a key that is pending deletion will show of its rotation once it is kept: what it showed before.
+    """Return what a key that is pending deletion will show of its rotation once it is kept: what it showed before.
 
     Until then KMS says false, and "if you cancel the deletion, the original key rotation status is restored" (KMS API
     reference, GetKeyRotationStatus).
@@ -122,13 +122,13 @@ def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
 
 
 def changed_trails(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
-    """The ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
+    """Return the ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
     resources = {change.resource for change in changes if not WRITES[change.operation].is_optional}
     return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
 
 
 def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> Snapshot:
-    """The snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
+    """Return the snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
 
     Of each trail that they reach the delivery errors go, which speak of the key before the change. Of one that has
     another key since, its digests go as well: they show nothing of that key, whose encryption they may follow.
@@ -157,5 +157,5 @@ def _without_old_error(trail: Trail, since: datetime, *, moved: bool) -> Trail:
 
 
 def delivered_since(status: TrailStatus, since: datetime) -> bool:
-    """Whether a delivery later than `since` is known."""
+    """Return whether a delivery later than `since` is known."""
     return status.latest_delivery_time is not None and status.latest_delivery_time > since

@@ -53,14 +53,14 @@ class Intent:
 
 
 def find_intents(account: AccountVerdict, request: EnforceRequest) -> tuple[Intent, ...]:
-    """What each trail of the account that may be written needs; trails that need nothing are left out."""
+    """Return what each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, request))
     found = (Intent(each, _remedies(account, each, request), _lacking(account, each)) for each in writable)
     return tuple(intent for intent in found if intent.remedies)
 
 
 def may_write(trail: Trail, request: EnforceRequest) -> bool:
-    """Whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
+    """Return whether the trail may be changed from here: an organization's trail by a delegated administrator if named.
 
     Where the run enforces in the owner's account as well, that one writes it. A run that is to create a trail changes
     no other.
@@ -73,12 +73,12 @@ def may_write(trail: Trail, request: EnforceRequest) -> bool:
 
 
 def is_named(trail: Trail, request: EnforceRequest) -> bool:
-    """Whether the user asks for this very trail."""
+    """Return whether the user asks for this very trail."""
     return trail.arn in request.trails or trail.name in request.trails
 
 
 def _remedies(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRequest) -> frozenset[Remedy]:
-    """What the trail's findings lead to. What replaces the key leaves the present one alone."""
+    """Return what the trail's findings lead to. What replaces the key leaves the present one alone."""
     if request.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
     if request.replace_compliant_key and verdict.trail.kms_key_arn:
@@ -103,7 +103,7 @@ def _denied_readers(finding: Finding) -> Iterator[str]:
 
 
 def _delegated_readers(finding: Finding) -> Iterator[str]:
-    """The readers whom only their account's own statement covers: naming them settles that."""
+    """Yield the readers whom only their account's own statement covers: naming them settles that."""
     return (reader for reader, answer in _answers(finding) if answer.get("delegated"))
 
 
@@ -127,12 +127,12 @@ class ExceptedChange:
 
 
 def excepted_changes(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
-    """What exceptions keep from being changed, on trails that may be written."""
+    """Yield what exceptions keep from being changed, on trails that may be written."""
     return _excepted(account, request, lambda finding: finding.exception)
 
 
 def changes_no_longer_excepted(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:
-    """What expired exceptions kept from being changed, on trails that may be written."""
+    """Yield what expired exceptions kept from being changed, on trails that may be written."""
     return _excepted(account, request, lambda finding: finding.expired_exception)
 
 
@@ -149,7 +149,7 @@ def _excepted(
 
 
 def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:
-    """What one finding leads to. Only what makes a trail non-compliant is acted upon.
+    """Return what one finding leads to. Only what makes a trail non-compliant is acted upon.
 
     What is unknown leads to nothing, but for one case: a reader whom only the account's own statement covers was asked
     for, and the policy can be made to name it, which replaces nothing.
@@ -168,10 +168,10 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
 
 
 def unread(finding: Finding) -> bool:
-    """Whether the finding is unknown because something could not be read."""
+    """Return whether the finding is unknown because something could not be read."""
     return finding.status == "unknown" and finding.unread is not None
 
 
 def is_right_kind(key: Key) -> bool:
-    """Whether CloudTrail could use a key of this kind (CloudTrail API reference, UpdateTrail: symmetric keys only)."""
+    """Return whether CloudTrail can use such a key (CloudTrail API reference, UpdateTrail: symmetric keys only)."""
     return (key.usage, key.spec) == ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT")

@@ -60,7 +60,7 @@ class RequestedTrail:
 def requested_trail(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, check_mode: bool
 ) -> tuple[RequestedTrail | None, tuple[str, ...]]:
-    """The trail, or None with every reason why there can be none.
+    """Return the trail, or None with every reason why there can be none.
 
     Only in check mode may a bucket still be missing.
     """
@@ -86,7 +86,7 @@ def requested_trail(
 
 
 def with_requested_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, requested: RequestedTrail) -> Snapshot:
-    """The snapshot in which the trail and its bucket are there: as they are, or as they will be created."""
+    """Return the snapshot in which the trail and its bucket are there: as they are, or as they will be created."""
     others = [trail for trail in snapshot.trails if trail.arn != requested.trail.arn]
     bucket = prerequisites.bucket
     if isinstance(bucket, Missing):
@@ -102,12 +102,12 @@ def with_requested_trail(snapshot: Snapshot, prerequisites: TrailPrerequisites, 
 
 
 def new_bucket_region(request: TrailRequest) -> str:
-    """The region of a bucket that is still to be created."""
+    """Return the region of a bucket that is still to be created."""
     return request.bucket_region or request.home_region
 
 
 def _arn(snapshot: Snapshot, request: TrailRequest) -> str:
-    """The ARN that the trail has, or will have."""
+    """Return the ARN that the trail has, or will have."""
     return f"arn:{snapshot.partition}:cloudtrail:{request.home_region}:{snapshot.account_id}:trail/{request.name}"
 
 
@@ -128,12 +128,12 @@ def _trail_to_create(snapshot: Snapshot, request: TrailRequest) -> Trail:
 
 
 def _namesakes(snapshot: Snapshot, request: TrailRequest) -> Iterator[Trail]:
-    """The account's own trails of that name."""
+    """Yield the account's own trails of that name."""
     return (trail for trail in snapshot.trails if trail.name == request.name and trail.ownership == "owned")
 
 
 def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[str]:
-    """Reasons that lie in where the trail is to be."""
+    """Yield reasons that lie in where the trail is to be."""
     if request.home_region not in snapshot.regions:
         yield (
             f"The trail {_arn(snapshot, request)} cannot be created: {request.home_region} is not among the regions "
@@ -163,7 +163,7 @@ def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[str]:
 def _without_bucket(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, foreseen: bool
 ) -> Iterator[str]:
-    """Reasons that lie in the bucket; `foreseen`: it may still be missing."""
+    """Yield reasons that lie in the bucket; `foreseen`: it may still be missing."""
     bucket, of_trail = prerequisites.bucket, f"The trail {_arn(snapshot, request)}: its bucket {request.bucket_name}"
     if isinstance(bucket, ReadError):
         yield (
@@ -187,7 +187,7 @@ def _without_bucket(
 
 
 def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
-    """What keeps a trail that is there from being the one that is requested."""
+    """Yield what keeps a trail that is there from being the one that is requested."""
     pairs = {
         "bucket_name": (trail.bucket_name, request.bucket_name),
         "bucket_prefix": (trail.bucket_prefix, request.bucket_prefix),
@@ -212,7 +212,7 @@ def _word(value: str | bool | None) -> str:
 
 
 def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[str]:
-    """Reasons that lie in the account."""
+    """Yield reasons that lie in the account."""
     full = [
         region
         for region in (snapshot.regions if request.multi_region else (request.home_region,))
@@ -244,12 +244,12 @@ def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, reques
 
 
 def _full(snapshot: Snapshot, region: str) -> bool:
-    """Whether the quota is reached: a multi-Region trail counts in every region, an inherited one too (likely)."""
+    """Return whether the quota is reached: multi-Region trails count in every region, inherited ones too (likely)."""
     return sum(trail.multi_region or trail.home_region == region for trail in snapshot.trails) >= TRAILS_PER_REGION
 
 
 def requested_changes(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) -> Iterator[Change]:
-    """What the trail needs beside its key's own changes: a bucket that takes its logs, to be created or fixed, to log.
+    """Yield what the trail needs beside changes of its key: a bucket that takes its logs, to be created, to log.
 
     Raises RefusedError where the bucket does not take the logs, and cannot be made to.
     """
@@ -292,14 +292,14 @@ def _bucket_change(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) 
 
 
 def _locations_of(snapshot: Snapshot, requested: RequestedTrail) -> Locations:
-    """Where the trail's files will lie; of an organization that was not told those of its own account are known."""
+    """Return where the trail's files will be; if the organization is not known, those of its own account."""
     trail = replace(requested.trail, multi_region=requested.request.multi_region, log_file_validation=True)
     located = subject_of(in_all_regions(snapshot), trail, Settings()).locations[0]
     return replace(located, organization_id=requested.organization_id)
 
 
 def _for_its_owner(name: str, policy: str | None, merged: Policy) -> RefusedError:
-    """The refusal to write the policy of another account's bucket, with what its owner has to add."""
+    """Return the refusal to write the policy of another account's bucket, with what its owner has to add."""
     before = parse(NOTHING if policy is None else policy)
     known = {meaning(each.document) for each in before.statements}
     new = [each.document for each in merged.statements if meaning(each.document) not in known]

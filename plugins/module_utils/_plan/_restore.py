@@ -54,13 +54,13 @@ class RestorePlans:
 
 
 def keys_of_backup(backup: Backup) -> tuple[str, ...]:
-    """The ARNs of the keys that a restore may touch."""
+    """Return the ARNs of the keys that a restore may touch."""
     arns = {row.before for row in backup.trail_keys if row.before} | {row.arn for row in backup.key_policies}
     return tuple(sorted(arns))
 
 
 def best_known(readings: Iterable[Mapping[str, KeyFact]]) -> dict[str, KeyFact]:
-    """What several accounts have read of keys, of each the most that one of them was shown."""
+    """Return what several accounts have read of keys, of each the most that one of them was shown."""
     found: dict[str, KeyFact] = {}
     for arn, key in (item for reading in readings for item in reading.items()):
         if arn not in found or _shown(key) > _shown(found[arn]):
@@ -69,7 +69,7 @@ def best_known(readings: Iterable[Mapping[str, KeyFact]]) -> dict[str, KeyFact]:
 
 
 def _shown(key: KeyFact) -> int:
-    """How much of a key a reading shows: nothing, the key without its policy, or all."""
+    """Return how much of a key a reading shows: nothing, the key without its policy, or all."""
     return isinstance(key, Key) + (isinstance(key, Key) and isinstance(key.policy, str))
 
 
@@ -170,7 +170,7 @@ class _Restore:
                 yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or remove it from the backup."
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
-        """The plans with those of the shared policies, which find the accounts as their own plans leave them."""
+        """Return the plans with those of the shared policies, which find the accounts as their own plans leave them."""
         predicted = {each: self._seen[each] if plan.refusals else plan.predicted for each, plan in plans.items()}
         policies = []
         for undo in shared:
@@ -227,7 +227,7 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
 
 
 def _with_policy(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    """The account with a shared policy put back, where it has the key."""
+    """Return the account with a shared policy put back, where it has the key."""
     if plan.refusals or not plan.changes:
         return snapshot
     (change,) = plan.changes
@@ -244,7 +244,7 @@ def _trail_goes_back(
     keys: Mapping[str, KeyFact],
     refusals: list[str],
 ) -> Iterator[Change]:
-    """The trail with the key it had, or a refusal. The backup names the trail, as a delegated administrator must."""
+    """Yield the change that gives the trail its former key, or note a refusal. The backup names the trail."""
     row = undo.row
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
@@ -260,7 +260,7 @@ def _trail_goes_back(
 
 
 def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapshot: Snapshot) -> bool:
-    """Whether the trail has the key that the enforcement gave it.
+    """Return whether the trail has the key that the enforcement gave it.
 
     A run that was ended could not note the ARN of the key that it created: such a key is known by its policy.
     """
@@ -299,7 +299,7 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
 def _policy_goes_back(
     undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[str]
 ) -> Iterator[Change]:
-    """The policy as it was, where it still is what the enforcement made of it; or a refusal."""
+    """Yield the policy as it was, where it still is what the enforcement made of it; or a refusal."""
     row = undo.row
     if is_back(row, key):
         return

@@ -77,7 +77,7 @@ def _undos(backups: Mapping[str, Backup], accounts: Collection[str], rows: str) 
 
 
 def _in_order(writes: Iterable[_Write]) -> Iterator[_Write]:
-    """The writes in time. Backups of before rows had a time of their own know only the second of their run."""
+    """Yield the writes in time. Backups of before rows had a time of their own know only the second of their run."""
     end: Hashable = None
     for _time, at_once in groupby(sorted(writes, key=_taken_at), key=_taken_at):
         for write in _one_after_the_other(list(at_once), end):
@@ -106,7 +106,7 @@ def _one_after_the_other(writes: Sequence[_Write], end: Hashable) -> Iterator[_W
 
 
 def _undo(writes: Sequence[_Write], accounts: Collection[str], rows: str) -> Undo:
-    """What undoes the writes; those that somebody else has undone before the next one count no more."""
+    """Return what undoes the writes; those that somebody else has undone before the next one count no more."""
     states, path = [writes[0].before], list[_Write]()
     known = Counter(states)
     reason = None

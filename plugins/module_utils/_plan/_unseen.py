@@ -28,13 +28,13 @@ class BlindMove:
 
 
 def in_all_regions(snapshot: Snapshot) -> Snapshot:
-    """The snapshot as it is judged before a trail is moved: `regions` narrows what is reported, not what may break."""
+    """Return the snapshot with all regions, which judges a move: `regions` narrows reports, not what may break."""
     enabled = snapshot.enabled_regions
     return snapshot if isinstance(enabled, ReadError) else replace(snapshot, regions=enabled)
 
 
 def bucket_policy_error(snapshot: Snapshot, trail: Trail) -> ReadError | None:
-    """Why the policy of the trail's bucket was not read; None where it was, or where there is no bucket."""
+    """Return why the policy of the trail's bucket was not read; None where it was, or where there is no bucket."""
     bucket = snapshot.buckets[trail.bucket_name]
     policy = bucket.policy if isinstance(bucket, Bucket) else None
     return policy if isinstance(policy, ReadError) else None
@@ -43,7 +43,7 @@ def bucket_policy_error(snapshot: Snapshot, trail: Trail) -> ReadError | None:
 def blind_moves(
     before: Snapshot, predicted: Snapshot, changes: Iterable[Change], request: EnforceRequest
 ) -> Iterator[BlindMove]:
-    """The moves of which nobody can tell whether the trail delivers afterwards; refused where it may deliver now."""
+    """Yield moves after which the trail may not deliver, as nobody can tell; refused where it may deliver now."""
     present = {trail.arn: trail for trail in before.trails}
     moved = {change.resource for change in changes if _is_move(change)}
     for trail in predicted.trails:
@@ -60,7 +60,7 @@ def blind_moves(
 
 
 def _is_move(change: Change) -> bool:
-    """Whether a trail gets a key, another key, or more regions."""
+    """Return whether a trail gets a key, another key, or more regions."""
     if change.operation not in ("CreateTrail", "UpdateTrail"):
         return False
     present = (change.before or {}).get("kms_key_arn")

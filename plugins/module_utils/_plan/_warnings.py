@@ -32,7 +32,7 @@ NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 def plan_warnings(
     account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], request: EnforceRequest
 ) -> list[str]:
-    """Trails that are left to others, keys that must outlive their logs, what readers and buckets will not take."""
+    """Return warnings: trails left to others, keys that must outlive their logs, what readers and buckets refuse."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
     warnings = [
@@ -50,7 +50,7 @@ def plan_warnings(
 
 
 def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
-    """What the bucket's policy may have against the call, or against digest files that come under a first key."""
+    """Yield what the bucket's policy may have against the call, or against digest files that come under a first key."""
     (trail,) = (trail for trail in predicted.trails if trail.arn == change.resource)
     subject = subject_of(in_all_regions(predicted), trail, Settings())
     folder = refused_spare_folder(subject)
@@ -66,7 +66,7 @@ def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
 
 
 def _kept(change: Change) -> tuple[object, ...]:
-    """The keys that are no loss: none, and the one that the trail has after the change as well."""
+    """Return the keys that are no loss: none, and the one that the trail has after the change as well."""
     return (None, change.after["kms_key_arn"])
 
 
@@ -92,7 +92,7 @@ def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str
 
 
 def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
-    """The warning that a tool which owns the resource may revert the change, or that nobody can tell."""
+    """Return the warning that a tool which owns the resource may revert the change, or that nobody can tell."""
     if isinstance(tags, ReadError):
         return (
             f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
@@ -129,7 +129,7 @@ def _excepted_warnings(account: AccountVerdict, request: EnforceRequest, moved: 
 
 
 def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:
-    """What the change of an encrypted trail's key means for its old logs and their readers."""
+    """Yield what the change of an encrypted trail's key means for its old logs and their readers."""
     old = snapshot.keys[trail.kms_key_arn or ""]
     if not isinstance(old, Key):
         return
@@ -152,7 +152,7 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
 
 
 def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object, budget: Budget) -> list[str]:
-    """The principals named in the old key's policy that may read the trail's logs by it, and not by the new one's."""
+    """Return the principals that may read the trail's logs by the old key's policy and not by the new one's."""
     now = _parsed(old)
     then = _parsed(new) if isinstance(new, Key) else None
     if now is None or then is None or not isinstance(new, Key):
@@ -176,7 +176,7 @@ def _parsed(key: Key) -> Policy | None:
 
 
 def _named_principals(policy: Policy) -> list[str]:
-    """The users, roles and accounts that statements of the policy allow something, each once."""
+    """Return the users, roles and accounts that statements of the policy allow something, each once."""
     names: dict[str, None] = {}
     for statement in policy.statements:
         principal: Any = statement.document.get("Principal") if statement.effect == "Allow" else None

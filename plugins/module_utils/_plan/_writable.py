@@ -42,7 +42,7 @@ def why_not_writable(key: Key, operation: Operation, principal: str | None) -> s
 
 
 def _who_may(policy: Policy, request: Request) -> Iterator[str]:
-    """The principals of the statements that allow the action, some of them perhaps under conditions."""
+    """Yield the principals of the statements that allow the action, some of them perhaps under conditions."""
     for statement in policy.statements:
         actions = statement.actions if statement.effect == "Allow" else None
         if actions and actions.cover(request.action, request.keys) is not False:

@@ -95,14 +95,14 @@ class AccountRun(Written):
         return self._read is not None
 
     def _judged(self) -> AccountVerdict:
-        """The account, read again."""
+        """Return the account, read again."""
         self._read = None
         self._read_at = datetime.now(timezone.utc)
         self._read = assess(self._read_again(), self.task.settings)
         return self._read
 
     def _judged_at_last(self) -> AccountVerdict | None:
-        """The account, read once more after something failed; None where it cannot be."""
+        """Return the account, read once more after something failed; None where it cannot be."""
         try:
             return self._judged()
         except AwsError as error:
@@ -149,7 +149,7 @@ class AccountRun(Written):
 
 
 def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
-    """The plan, refused where it still needs something of a key that nobody writes again in this run."""
+    """Return the plan, refused where it still needs something of a key that nobody writes again in this run."""
     needed = (change for change in plan.changes if not WRITES[change.operation].is_optional)
     unready = sorted(keys_changed(needed, task.request) & shared.names)
     refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))

@@ -53,7 +53,7 @@ def audit(
 
 
 def _judged_here(reading: Reading) -> list[Trail]:
-    """The trails of an account that are judged by its settings, and not by those of their owner."""
+    """Return the trails of an account that are judged by its settings, and not by those of their owner."""
     return [trail for trail in reading.snapshot.trails if trail.arn not in reading.read_by_owner]
 
 
@@ -70,7 +70,7 @@ def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing
 
 
 def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
-    """The account's verdict; whatever stands in its way, the others get theirs."""
+    """Return the account's verdict; whatever stands in its way, the others get theirs."""
 
     def unread(*errors: ReadError) -> AccountVerdict:
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)

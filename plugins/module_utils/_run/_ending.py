@@ -58,13 +58,13 @@ def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
 
 
 def _options(module: Any, message: str) -> list[str]:
-    """The options that a refusal names, but for those whose names are words of English as well."""
+    """Return the options that a refusal names, but for those whose names are words of English as well."""
     names = [name for name in module.params if "_" in name]
     return list(dict.fromkeys(re.findall(rf"\b(?:{'|'.join(names)})\b", message)))
 
 
 def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:
-    """The accounts before and after. Of a sweep `after` repeats only those of which it says something else."""
+    """Return the accounts before and after. Of a sweep `after` repeats only those of which it says something else."""
     before = _document({each: done.before for each, done in outcome.accounts.items()}, run)
     if all(done.after is None for done in outcome.accounts.values()):
         return {"before": before, "after": None}
@@ -88,7 +88,7 @@ def _narrowed(snapshot: Snapshot, run: Run) -> Narrowing:
 
 
 def _not_read(before: AccountVerdict) -> AccountVerdict:
-    """An account that could not be read again: nothing is known of it now."""
+    """Return an account that could not be read again: nothing is known of it now."""
     message = "the account could not be read again after its changes"
     error = ReadError("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails", "", "NotReadAgain", message)
     return replace(before, snapshot=_unread(before.snapshot, error), trails=(), complete=False)

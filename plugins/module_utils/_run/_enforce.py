@@ -39,7 +39,7 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
 
 
 def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:
-    """The accounts that could be read, and what is to be said of the others."""
+    """Return the accounts that could be read, and what is to be said of the others."""
     scope = replace(run.task.scope, in_doubt=run.in_doubt)
     accounts, unread = {}, {}
     for reading in sweep(caller, scope, run.lending):
@@ -55,7 +55,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
 
 
 def _untouched(before: AccountVerdict) -> Outcome:
-    """What is said of an account that could not be read; one that is closed or suspended need not comply."""
+    """Return what is said of an account that could not be read; one that is closed or suspended need not comply."""
     why = "; ".join(dict.fromkeys(error.message for error in before.snapshot.errors))
     unread = (f"The account could not be read, so that nothing was done there: {why}",)
     errors = () if before.verdict == "not_applicable" else unread
@@ -63,7 +63,7 @@ def _untouched(before: AccountVerdict) -> Outcome:
 
 
 def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
-    """Warnings of the accounts that were to lend access to their keys and buckets and could not be entered."""
+    """Return warnings of the accounts that were to lend access to their keys and buckets and could not be entered."""
     lending = {each.account_id for each in run.lending}
     closed = {
         account_id: error
@@ -79,7 +79,7 @@ def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
 
 
 def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
-    """The plan of all accounts, with what the tags of the resources say of who else manages them.
+    """Return the plan of all accounts, with what the tags of the resources say of who else manages them.
 
     What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
     """
@@ -105,7 +105,7 @@ def _planned_anew(accounts: Mapping[str, AccountRun], account_id: str, judged: A
 
 
 def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeyStep:
-    """The change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
+    """Return the change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
     account = (accounts.get(key.owner) or accounts[key.accounts[0]]).account
     return KeyStep(
         name=key.name,
@@ -117,7 +117,7 @@ def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeySt
 
 
 def _restored(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
-    """The plan that puts backups back: in each account by itself, and then the policies that accounts share."""
+    """Return the plan that puts backups back: in each account by itself, and then the policies that accounts share."""
     judged = {each: application.before for each, application in accounts.items()}
     restoring = Restoring({each: accounts[each].account for each in accounts}, judged, run)
     restore = restoring.plans()
@@ -149,7 +149,7 @@ def _moving_to(key_arn: str, plans: Mapping[str, Plan]) -> Iterator[str]:
 
 
 def _as_foreseen(restore: RestorePlans) -> dict[str, Plan]:
-    """The plans of the accounts as these will be once the policies that they share are back as well."""
+    """Return the plans of the accounts as these will be once the policies that they share are back as well."""
     return {each: replace(plan, predicted=restore.predicted[each]) for each, plan in restore.plans.items()}
 
 
@@ -163,14 +163,14 @@ def _all_warned(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], r
 
 
 def _part(run: Run, each: AccountRun) -> Part:
-    """The account's part in the plan."""
+    """Return the account's part in the plan."""
     nothing = Plan((), (), (), each.before.snapshot)
     plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
     return Part(plan, with_writers(each.account, each.task.request), each.task.settings)
 
 
 def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:
-    """The plan of one of many accounts, or of a key that they share; `instead`, refused, where none could be made."""
+    """Return the plan of one of many accounts, or of a shared key; where planning fails, `instead` with the refusal."""
 
     def refused(*errors: ReadError) -> Plan:
         why = "; ".join(dict.fromkeys(error.message for error in errors))
@@ -184,7 +184,7 @@ def _warned(account: Account, plan: Plan) -> Plan:
 
 
 def _unused(accounts: Mapping[str, AccountRun]) -> tuple[str, ...]:
-    """Warnings of exceptions that match no trail of the accounts they are for."""
+    """Return warnings of exceptions that match no trail of the accounts they are for."""
     return unused_exceptions(
         (account_id, each.task.settings, each.before.snapshot.trails) for account_id, each in accounts.items()
     )

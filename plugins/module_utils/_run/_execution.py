@@ -190,7 +190,7 @@ class Execution:
         return owners | {each.management_account for each in told if isinstance(each, Organization)}
 
     def _is_to_do(self, account_id: str) -> bool:
-        """Whether something is done to the account, by itself or through a key that it shares."""
+        """Return whether something is done to the account, by itself or through a key that it shares."""
         plan = self._plan.plans[account_id]
         shares = any(account_id in step.accounts for step in (*self._plan.keys, *self._plan.policies))
         return not plan.refusals and bool(plan.changes or shares)

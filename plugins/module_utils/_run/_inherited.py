@@ -54,7 +54,7 @@ def _changed_keys(outcome: Outcome, changes: Iterable[Change]) -> Iterator[tuple
 
 
 def _is_new(key: Key, changes: Iterable[Change]) -> bool:
-    """Whether the key shows what the changes have made of it, and no longer what was before any of them."""
+    """Return whether the key shows what the changes have made of it, and no longer what was before any of them."""
     before = [change.before for change in changes if change.resource == key.arn and change.before]
     return bool(before) and not any(each.items() <= vars(key).items() for each in before)
 
@@ -79,7 +79,7 @@ def _with_keys(
 
 
 def _moved(seen: Snapshot, moved: list[Trail], keys: Mapping[str, str | None]) -> Snapshot:
-    """The account with these trails on their keys, of which the owner's row tells, as of those that it alone uses."""
+    """Return the account with these trails on their new keys, which the row of their owner describes."""
     trails = tuple(replace(trail, kms_key_arn=keys[trail.arn]) if trail in moved else trail for trail in seen.trails)
     of_others = [trail for trail in trails if trail.arn in keys and trail.arn.split(":")[4] != seen.account_id]
     read = {trail.kms_key_arn for trail in trails if trail not in of_others}

@@ -67,7 +67,7 @@ def key_planned_anew(account: Account, key: SharedKey) -> Plan:
 
 
 def _lookup(account: Account, key: SharedKey, snapshot: Snapshot) -> KeyLookup:
-    """The shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
+    """Return the shared key as it is now: looked for by its alias where that was still to be given, else by its ARN."""
     if not key.needs_alias:
         return KeyLookup(read_key(account, key.name[0]))
     requested = replace(requested_key(account, key.request), owner=key.owner)
@@ -82,7 +82,7 @@ def _enforcing(account: Account, judged: AccountVerdict, task: Task) -> Plan:
 
 
 def _provisioning(account: Account, judged: AccountVerdict, trail: TrailRequest, task: Task) -> Plan:
-    """The plan for one trail, which is judged as if it were there already."""
+    """Return the plan for one trail, which is judged as if it were there already."""
     home = trail.home_region or account.access.region
     trail = replace(trail, home_region=home)
     snapshot = judged.snapshot
@@ -102,7 +102,7 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailRequest,
 
 
 def _targets_of(account: Account, judged: AccountVerdict, request: EnforceRequest) -> Targets:
-    """What stands behind the requested key in each bucket region that needs one."""
+    """Return what stands behind the requested key in each bucket region that needs one."""
     return read_targets(account, judged.snapshot, regions_in_need(judged, request), requested_key(account, request))
 
 

@@ -134,7 +134,7 @@ class Rounds:
         return warning
 
     def _plan_of_what_shows(self) -> Plan:
-        """The plan for what the account is now, once that shows what was done; refused where it does not in time.
+        """Return a plan for the account as it is now, once reads show what was done; refused if they do not in time.
 
         Until it does, the plan is to do the same again, or to create a second key.
         """
@@ -166,7 +166,7 @@ class Rounds:
         return "the run was interrupted" if interrupted else "the time of wait_timeout is up"
 
     def _given_up(self, plan: Plan) -> str:
-        """What is left undone, and which trails are not served for it."""
+        """Return what is left undone, and which trails are not served for it."""
         unserved = _unserved(plan)
         more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
         trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
@@ -182,7 +182,7 @@ class Rounds:
         )
 
     def _saved_at_the_end(self) -> Backup:
-        """The backup with the ARNs of the keys that were created, of what was done and what may have been."""
+        """Return the backup with the ARNs of the keys that were created, of what was done and what may have been."""
         tried = [change for change in self.changes if change.status != "not_attempted"]
         try:
             return self._save(tried)
@@ -224,7 +224,7 @@ def _in_words(plan: Plan) -> str:
 
 
 def _unserved(plan: Plan) -> list[str]:
-    """The trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
+    """Return the trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
     reached = changed_trails(plan.predicted, plan.changes)
     present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
     return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)

@@ -78,7 +78,7 @@ def of_account(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_plain(said: Mapping[str, Any]) -> bool:
-    """Whether the role to assume is one as the inventory plugin writes it, a dictionary of texts, or none."""
+    """Return whether the role to assume is one as the inventory plugin writes it, a dictionary of texts, or none."""
     role = said.get(ROLE) or {}
     return isinstance(role, Mapping) and all(isinstance(value, str) for value in role.values())
 
@@ -139,7 +139,7 @@ def by_use(hosts: Iterable[HostAccount]) -> tuple[list[HostAccount], list[HostAc
 
 
 def are_swept(hosts: Sequence[HostAccount]) -> bool:
-    """Whether the accounts are read by their ids; one host without an id is the account of the credentials, or role."""
+    """Return whether accounts are read by their ids; one host without an id is that of the credentials or role."""
     return len(hosts) > 1 or hosts[0].named
 
 

@@ -146,7 +146,7 @@ def parts_of_hosts(
 
 
 def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Whether the account of each host is changed, and the diff of that.
+    """Return whether the account of each host is changed, and the diff of that.
 
     A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
     """

@@ -52,7 +52,7 @@ def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iter
 
 
 def _judging(variables: Mapping[str, Any]) -> list[str]:
-    """The options that the variables set of how trails are judged."""
+    """Return the options that the variables set of how trails are judged."""
     return [name for name in JUDGING if variables.get(PREFIX + name) is not None]
 
 
@@ -65,7 +65,7 @@ def _said(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
 
 
 def _variables(task: Any, variables: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """Those of a task on a host, with what the play and its roles set, which hostvars leaves out."""
+    """Return those of a task on a host, with what the play and its roles set, which hostvars leaves out."""
     hostvars = variables["hostvars"]
     found: dict[str, Any] = hostvars._variable_manager.get_vars(
         play=task.get_play(),

@@ -42,7 +42,7 @@ def options_of_module(
 def _others(
     action: Any, hosts: Sequence[HostAccount], variables: Mapping[str, Any]
 ) -> tuple[list[HostAccount], list[HostAccount]]:
-    """The accounts of the play's other hosts, and of those that a limit leaves out, where each of ours is known."""
+    """Return the accounts of the play's other hosts, and of those that a limit leaves out, if all of ours are known."""
     if not hosts or not all(each.account_id for each in hosts):
         return [], []
     others = lenders(action._task, variables, action._templar, [each.host for each in hosts])
@@ -101,7 +101,7 @@ def with_after(result: Mapping[str, Any], unused: Mapping[str, Any] | None = Non
 
 
 def _not_in_use(unused: Sequence[HostAccount]) -> dict[str, Any]:
-    """The audit of accounts of which nothing is asked, each `not_applicable`."""
+    """Return the audit of accounts of which nothing is asked, each `not_applicable`."""
     now = datetime.now(timezone.utc)
     return facts(
         [

@@ -68,7 +68,7 @@ def sweep_options(
 
 
 def _beside(others: Iterable[HostAccount], hosts: Iterable[HostAccount]) -> list[HostAccount]:
-    """The accounts in use that are not those of the hosts."""
+    """Return the accounts in use that are not those of the hosts."""
     known = {each.account_id for each in hosts}
     return [each for each in by_use(others)[0] if each.account_id and each.account_id not in known]
 
@@ -83,7 +83,7 @@ def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
 
 
 def _entries(own: Iterable[tuple[HostAccount, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """One entry for all accounts that want the same."""
+    """Return one entry for all accounts that want the same."""
     alike: dict[str, dict[str, Any]] = {}
     for each, account_options in own:
         if account_options:

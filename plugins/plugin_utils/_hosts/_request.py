@@ -99,7 +99,7 @@ def _name(option: str) -> str:
 
 
 def _connection(action: Any, variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
-    """The variables that lead to where the module runs, by the connection that Ansible has made."""
+    """Return the variables that lead to where the module runs, by the connection that Ansible has made."""
     if action._task.delegate_to:
         return {}
     by_plugin = constants.config.get_plugin_vars("connection", action._connection._load_name)
@@ -111,7 +111,7 @@ def _connection(action: Any, variables: Mapping[str, Any], templar: Any) -> dict
 
 
 def _plain(value: Any) -> Any:
-    """The value as it comes back from a file."""
+    """Return the value as it comes back from a file."""
     return json.loads(json.dumps(value, default=as_text))
 
 

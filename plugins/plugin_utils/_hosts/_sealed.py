@@ -73,5 +73,5 @@ class SealedFiles:
 
 
 def as_text(value: Any) -> str:
-    """A date of YAML as Ansible hands it to modules; whatever else is no JSON as the text that it is."""
+    """Return a date of YAML as Ansible hands it to modules; whatever else is no JSON as the text that it is."""
     return str(value.isoformat() if hasattr(value, "isoformat") else value)

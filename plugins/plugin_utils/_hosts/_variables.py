@@ -145,7 +145,7 @@ def _meant(name: str) -> str:
 
 
 def _nearest(given: str) -> Iterator[str]:
-    """What may have been meant, the likeliest first, as a message names it."""
+    """Yield what may have been meant, the likeliest first, as a message names it."""
     prefixes = ("awx_", "drift_")
     real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
     within = _suboptions(SPEC)
@@ -200,7 +200,7 @@ def come_to(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
 
 
 def _without(value: Any, omit: object) -> Any:
-    """The value without what older Ansible leaves for its tasks to omit, a text of its own for each play."""
+    """Return the value without what older Ansible leaves for its tasks to omit, a text of its own for each play."""
     if isinstance(value, Mapping):
         return {name: _without(each, omit) for name, each in value.items() if omit is None or each != omit}
     if isinstance(value, list):
@@ -211,7 +211,7 @@ def _without(value: Any, omit: object) -> Any:
 def _checked(
     values: Mapping[Any, Any], specs: Mapping[str, Any], prefix: str, needs: Sequence[Sequence[str]] = ()
 ) -> dict[str, Any]:
-    """The values of options, or suboptions, in their types, so far as they are given: a module fills in the rest.
+    """Return the values of options or suboptions in their types, as far as they are set: a module fills in the rest.
 
     Level by level, since Ansible's validator breaks where suboptions are no dictionary. Messages name each by `prefix`.
     """
@@ -240,7 +240,7 @@ def _nested(value: Any, spec: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _parsed(value: object, kind: str) -> object:
-    """The list or dictionary that a text is in JSON, as surveys and -e name=value give it."""
+    """Return the list or dictionary that a text is in JSON, as surveys and -e name=value give it."""
     if isinstance(value, str) and value.lstrip().startswith({"list": "[", "dict": "{"}.get(kind, "\0")):
         with suppress(ValueError):
             return json.loads(value)
