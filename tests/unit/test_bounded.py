@@ -187,15 +187,6 @@ PRODUCTS: dict[str, list[dict[str, Any]]] = {
         },
         {**STRANGER, "Condition": {"StringEquals": {"kms:CallerAccount": FIRST_TO_BE_TRIED}}},
     ],
-    "beginnings and the numbers that accounts are compared with": [
-        {
-            **build.ENCRYPT,
-            "Condition": {
-                "StringLike": {"aws:SourceArn": [f"*{letter}*:*:*:trail/zzz" for letter in "abcdefgh"]},
-                "NumericLessThan": {"aws:SourceAccount": [str(number) for number in range(2_000)]},
-            },
-        }
-    ],
     "long names and patterns": [
         {
             **STRANGER,
