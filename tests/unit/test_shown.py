@@ -157,6 +157,19 @@ def test_whatever_a_string_of_a_requested_key_holds(
         shows(part(result)["reason"], capsys.readouterr().out)
 
 
+def test_a_result_that_cannot_be_put_together_leaves_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_given: object) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr(_ending, "diff", broken)
+    told = ended(SNAPSHOTS["no key"], EnforceRequest(), NOTHING, monkeypatch)
+    why, changes = told["msg"].split("\n")
+    assert "ZeroDivisionError: nobody foresaw this" in why
+    assert changes.startswith("Changes: CreateKey of arn:aws:kms:")
+    assert ", UpdateTrail of arn:aws:cloudtrail:us-east-1:111111111111:trail/main (planned), " in changes
+    assert told["changed"]
+
+
 def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above sees refusals, and one text with a line for each."""
     told = ended(SNAPSHOTS["no key"], *REQUESTS["a given key"], monkeypatch)

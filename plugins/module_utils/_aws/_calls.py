@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from .._model import Missing, Organization, ReadError, TrailStatus
+from .._model import KEY_ARN, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
 from ._access import Access
 
 Row = TypeVar("Row")
@@ -121,6 +121,12 @@ def _arn(text: str) -> str:
     return text
 
 
+def _arn_like(form: re.Pattern[str], text: str) -> None:
+    """Raise ValueError for a text that is no ARN of this form: people copy it from messages into commands."""
+    if not form.fullmatch(_arn(text)):
+        raise ValueError(f"{text!r} is no ARN that AWS gives")
+
+
 def _region(text: str) -> str:
     """Return the text if it may be the name of a region, which is asked next. Raises ValueError otherwise."""
     if not REGION.fullmatch(text):
@@ -130,7 +136,7 @@ def _region(text: str) -> str:
 
 def _trail(row: dict[str, Any]) -> dict[str, Any]:
     """Return the trail. Raises KeyError where a member is missing (CloudTrail API reference, Trail)."""
-    _arn(row["TrailARN"])
+    _arn_like(TRAIL_ARN, row["TrailARN"])
     _region(row["HomeRegion"])
     if row.get("KmsKeyId"):
         _arn(row["KmsKeyId"])
@@ -208,10 +214,10 @@ def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | M
 def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata. Raises KeyError where a member is missing (KMS API reference, KeyMetadata)."""
     metadata: dict[str, Any] = answer["KeyMetadata"]
-    _arn(metadata["Arn"])
+    _arn_like(KEY_ARN, metadata["Arn"])
     configuration = metadata.get("MultiRegionConfiguration", {})
     if configuration.get("MultiRegionKeyType") == "REPLICA":
-        _arn(configuration["PrimaryKey"]["Arn"])
+        _arn_like(KEY_ARN, configuration["PrimaryKey"]["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
     always_there = {describe_account: metadata[describe_account] for describe_account in always}
     dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}

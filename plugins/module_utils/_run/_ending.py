@@ -18,18 +18,49 @@ from .._checks import AccountVerdict
 from .._facts import Narrowing, account_row, document, moment
 from .._model import ReadError, Snapshot
 from .._plan import change_rows, diff
-from .._printable import printable
+from .._printable import printable, unforeseen
 from ._audit import narrowing
 from ._task import Run, RunOutcome
 
 
 def end(module: Any, outcome: RunOutcome, run: Run) -> None:
-    """Leave the module with the result of the run."""
+    """Leave the module with the result of the run; where that cannot be put together, with what was changed."""
     results = [*outcome.keys, *outcome.accounts.items()]
     for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]):
         warn(warning)
+    try:
+        result = _result(module, outcome, run)
+    except Exception as error:
+        _fail_with_changes(module, results, error)
+        return
+    several = len(outcome.accounts) > 1
+    reasons = [
+        f"Account {row['account_id']}: {row['message']}" if several else row["message"]
+        for row in (*result["refusals"], *result["errors"])
+    ]
+    if reasons:
+        fail(module, *reasons, **result)
+    module.exit_json(**result)
+
+
+def _fail_with_changes(module: Any, results: list[tuple[str, Any]], error: Exception) -> None:
+    """Leave the module, which has failed: what was done must be known, whatever keeps it from being told in full."""
+    changes = [change for _id, done in results for change in done.changes]
+    told = ", ".join(f"{each.operation} of {each.resource} ({each.status})" for each in changes) or "none"
+    fail(
+        module,
+        f"The run has ended, and what came of it cannot be put together: {unforeseen(error)}",
+        f"Changes: {told}.",
+        *(message for _id, done in results for message in (*done.refusals, *done.errors)),
+        changed=any(each.status in ("planned", "applied") for each in changes),
+    )
+
+
+def _result(module: Any, outcome: RunOutcome, run: Run) -> dict[str, Any]:
+    """What came of the run, as the module returns it."""
+    results = [*outcome.keys, *outcome.accounts.items()]
     changes = [(account_id, change) for account_id, done in results for change in done.changes]
-    result = {
+    return {
         "changed": any(change.status in ("planned", "applied") for _id, change in changes),
         "changes": [
             {"account_id": account_id, **row} for account_id, change in changes for row in change_rows([change])
@@ -41,14 +72,6 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
         "earlier_backups": list(outcome.earlier_backups),
         **_audits(outcome, run),
     }
-    several = len(outcome.accounts) > 1
-    reasons = [
-        f"Account {row['account_id']}: {row['message']}" if several else row["message"]
-        for row in (*result["refusals"], *result["errors"])
-    ]
-    if reasons:
-        fail(module, *reasons, **result)
-    module.exit_json(**result)
 
 
 def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:

@@ -30,12 +30,22 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     """
     accounts, unread = _read(caller, run)
     plan = _restored(accounts, run) if run.task.restore else _planned(accounts, run)
+    warnings = (*plan.warnings, *_unused(accounts))
     done = foreseen(plan) if run.task.check_mode else Execution(plan, run, new_pace).run()
+    left = contain_failures(
+        partial(as_owners_leave_them, done, run), partial(_as_told, done), run.task.scope.first_region or ""
+    )
     return replace(
         done,
-        accounts=dict(sorted({**unread, **as_owners_leave_them(done, run)}.items())),
-        warnings=(*plan.warnings, *_unused(accounts), *_not_lent(accounts, run)),
+        accounts=dict(sorted({**unread, **left}.items())),
+        warnings=(*warnings, *_not_lent(accounts, run)),
     )
+
+
+def _as_told(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
+    """What came of the accounts, where nothing more could be said of it."""
+    messages = tuple(error.message for error in errors)
+    return {each: replace(outcome, errors=(*outcome.errors, *messages)) for each, outcome in done.accounts.items()}
 
 
 def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:

@@ -111,6 +111,16 @@ def test_a_trail_in_no_region_is_no_trail(members: dict[str, str]) -> None:
         errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=[{**TRAIL, **members}])))
 
 
+# Remedies are commands that people copy into a shell.
+@pytest.mark.parametrize("more", ["; rm -rf ~", "$(id)", "`id`", " x", "\n", "'", "/x"])
+def test_an_arn_that_aws_gives_no_trail_or_key_is_no_answer(more: str) -> None:
+    with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is no ARN"):
+        errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=[{**TRAIL, "TrailARN": f"{build.TRAIL_ARN}{more}"}])))
+    of_key = sent(KeyMetadata={**KEY, "Arn": f"{build.KEY_ARN}{more}"})
+    (error,) = errors_of(WIRE.with_answers(DescribeKey=of_key))
+    assert (error["operation"], "is no ARN" in error["message"]) == ("DescribeKey", True)
+
+
 @pytest.mark.parametrize("moment", [0, -62135596800, 253402300799])
 def test_moments_long_ago_and_far_ahead_are_moments_or_unknown(moment: int) -> None:
     wire = WIRE.with_answers(

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _inherited
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, operations, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN, stripped
@@ -130,6 +131,14 @@ def test_reading_an_account_again_ends_that_one(
     assert UNFORESEEN in troubles(done)[STAGING][0]
     assert verdicts(done) == {**COMPLIANT, STAGING: None}
     assert operations(done)[STAGING] == ["UpdateTrail"]
+
+
+def test_what_owners_tell_at_last_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _inherited._changed_keys, lambda *_given: True)
+    done = lab.enforce(central())
+    assert UNFORESEEN in done.errors[0]
+    assert ("UpdateTrail", "applied") in statuses(done)
 
 
 def test_reading_the_only_account_again_leaves_a_result(
