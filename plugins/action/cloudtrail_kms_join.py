@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
         screen = Screen(no_log=self._task.no_log)
-        screen.show(table_of(run_options["table"], audit, {}))
+        screen.show(table_of(run_options["table"], audit, {}, in_role=bool(run_options["variables"])))
         failing = failing_accounts(run_options, audit)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}

@@ -39,7 +39,7 @@ from ..plugin_utils._hosts import (
     with_made,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
-from ..plugin_utils._terminal import Screen, closing_lines, progress, shielded, table_of
+from ..plugin_utils._terminal import Screen, closing_lines, progress, result_by_variables, shielded, table_of
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, HostsError, ReservedError, SealError, VariablesError)
 
@@ -99,16 +99,18 @@ class ActionModule(ActionBase):
         Where a report cannot be written, the changes and their backup are returned all the same.
         """
         result = with_made(self._run_module(run_options, hosts, options, variables, screen), run_options["made"])
+        in_role = bool(run_options["variables"])
+        result = result_by_variables(result) if in_role else result
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result
         screen.warn(result.get("warnings", ()))
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
-        screen.show(table_of(run_options["table"], audit, result))
+        is_shown = screen.show(table_of(run_options["table"], audit, result, in_role=in_role))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
-        registered |= judge(run_options, hosts or [_alone(variables)], present, result)
+        registered |= judge(run_options, hosts or [_alone(variables)], present, result, is_shown=is_shown)
         reported, backup = audit or with_enforcement(present, result), result.get("backup_path")
         registered |= publish(run_options, reported, variables, self._connection, play=self._play, backup=backup)
         is_plan = self._task.check_mode

@@ -35,15 +35,21 @@ _NAMED = 10
 
 
 def judge(
-    run_options: Mapping[str, Any], hosts: Sequence[HostAccount], audit: Mapping[str, Any], result: Mapping[str, Any]
+    run_options: Mapping[str, Any],
+    hosts: Sequence[HostAccount],
+    audit: Mapping[str, Any],
+    result: Mapping[str, Any],
+    *,
+    is_shown: bool,
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
     `audit` says how the accounts are, `result` is that of the module: an enforcement is judged by how it leaves them.
+    What a table has shown of refusals and failures is not repeated.
     """
     enforcement = result if "before" in result else None
     judged = judged_audit(result) if enforcement else audit
-    failing = failing_accounts(run_options, judged, enforcement)
+    failing = failing_accounts(run_options, judged, enforcement, is_shown=is_shown)
     return {
         "summary": audit["summary"],
         "failing": len(failing),
@@ -53,13 +59,17 @@ def judge(
 
 
 def failing_accounts(
-    run_options: Mapping[str, Any], audit: Mapping[str, Any], enforcement: Mapping[str, Any] | None = None
+    run_options: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    enforcement: Mapping[str, Any] | None = None,
+    *,
+    is_shown: bool = False,
 ) -> dict[str, str]:
     """Return, by account id, the message that the host of a failing account ends with.
 
-    `audit` is what accounts are judged by, `enforcement` what has led to it.
+    `audit` is what accounts are judged by, `enforcement` what has led to it, and whether that `is_shown` in a table.
     """
-    refused, would = (reasons(enforcement), _is_planned(enforcement)) if enforcement else ({}, False)
+    refused, would = (_reasons(enforcement, is_shown), _is_planned(enforcement)) if enforcement else ({}, False)
     failing = failures(audit, run_options["fail_on"], refused, would=would)
     if run_options["require_organization_trail"]:
         failing = joined(failing, without_organization_trail(audit))
@@ -85,17 +95,24 @@ def _is_planned(enforcement: Mapping[str, Any]) -> bool:
     return any(change["status"] == "planned" for change in enforcement["changes"])
 
 
-def reasons(enforcement: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return, by account id, what an enforcement was refused or failed to do.
+def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[str]]:
+    """Return, by account id, what an enforcement was refused or failed to do, or only how much where that is shown.
 
     What is about none of its accounts, such as the key of another one, is told of the first: it passes nowhere unseen.
     """
     accounts = [row["account_id"] for row in enforcement["before"]["accounts"]]
-    found: dict[str, list[str]] = {}
-    for each in (*enforcement["refusals"], *enforcement["errors"]):
-        account = each["account_id"] if each["account_id"] in accounts else accounts[0]
-        found.setdefault(account, []).append(each["message"])
-    return found
+    found: dict[str, list[tuple[str, str]]] = {}
+    for word, entries in (("refused", enforcement["refusals"]), ("failed", enforcement["errors"])):
+        for each in entries:
+            account = each["account_id"] if each["account_id"] in accounts else accounts[0]
+            found.setdefault(account, []).append((word, each["message"]))
+    if not is_shown:
+        return {account: [message for _word, message in entries] for account, entries in found.items()}
+    numbers = {account: Counter(word for word, _message in entries) for account, entries in found.items()}
+    return {
+        account: [f"Account {account}: {', '.join(f'{n} {word}' for word, n in each.items())}. The table says why."]
+        for account, each in numbers.items()
+    }
 
 
 def left_to_the_role(enforcement: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from ._destination import passing_directory, refuse_one_place
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._joined import JoinError, age, fail_without, joined_reports, unchecked
 from ._narrowed import narrowings
-from ._notes import Note, Tone, account_notes, as_variables, finding_notes
+from ._notes import Note, Tone, account_notes, finding_notes
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
 from ._verdicts import verdict_words

@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
 from ...module_utils._model import ReadError, next_step
-
-# What refusals and remediations ask for is told by the options of the module; who runs the role sets its variables.
-_OPTION = re.compile(r"\b(?:allow_\w+|replace_compliant_key|key_id|(?:key|bucket)_assume_role|approved_keys)\b")
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
@@ -49,13 +45,6 @@ class Note:
 def rule_title(rule: str) -> str:
     """Return what a rule asks for in words for people."""
     return RULES[rule].title if rule in RULES else rule.replace("_", " ")
-
-
-def as_variables(texts: Iterable[str]) -> str:
-    """Return a sentence that names the role's variables for the options that the texts ask for, or an empty text."""
-    options = dict.fromkeys(option for text in texts for option in _OPTION.findall(text))
-    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
-    return f"Role variables for the options named above: {variables}." if variables else ""
 
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:

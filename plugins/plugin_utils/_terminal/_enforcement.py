@@ -87,9 +87,6 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     if changes:
         lines += [*_change_lines(changes, alone, width, paint), ""]
     lines += note_lines(reasons(enforcement, alone), width, paint)
-    options = dict.fromkeys(option for each in enforcement["refusals"] for option in each["options"])
-    variables = ", ".join(f"cloudtrail_kms_{option}" for option in options)
-    lines += detail_lines(f"Role variables for the options named above: {variables}.", width) if variables else ()
     return "\n".join(lines).rstrip()
 
 

@@ -46,10 +46,12 @@ class Screen:
     def __init__(self, *, no_log: bool, is_closed: Callable[[], bool] = lambda: False) -> None:
         self._no_log, self._is_closed = no_log, is_closed
 
-    def show(self, table: Table | None) -> None:
-        """Show a table, where there is one."""
-        if table and is_for_people(no_log=self._no_log) and not self._is_closed():
-            _show(table)
+    def show(self, table: Table | None) -> bool:
+        """Show a table, where there is one; return whether it is shown."""
+        if not table or not is_for_people(no_log=self._no_log) or self._is_closed():
+            return False
+        _show(table)
+        return True
 
     def say(self, *lines: str) -> None:
         """Show lines."""

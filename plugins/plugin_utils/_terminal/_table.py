@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...module_utils._printable import count, printable
-from .._reports import Note, Tone, account_notes, as_variables, finding_notes, narrowings, verdict_words
-from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
+from .._reports import Note, Tone, account_notes, finding_notes, narrowings, verdict_words
+from ._grid import LONGEST_REGION, Column, Grid, Paint, legible, note_lines
 from ._text import wrap
 
 # An account id has 12 digits and is never broken; its name wraps below it.
@@ -60,9 +60,6 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     ]
     for row in rows:
         lines += [*grid.lines(row.cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
-    asked = as_variables(note.remediation for row in rows for note in row.notes)
-    if asked:
-        lines += [*([""] if lines[-1] else []), *detail_lines(asked, width)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ._enforcement import render_enforcement
+from ._in_role import audit_by_variables
 from ._screen import Table
 from ._short import render_short
 from ._short_enforcement import render_short_enforcement
@@ -20,12 +21,21 @@ from ._table import render
 MOST_IN_FULL = 20
 
 
-def table_of(form: str | None, audit: Mapping[str, Any] | None, enforcement: Mapping[str, Any]) -> Table | None:
-    """Return the table of an audit, or else of an enforcement, in the form that is asked for or fits it."""
+def table_of(
+    form: str | None, audit: Mapping[str, Any] | None, enforcement: Mapping[str, Any], *, in_role: bool = False
+) -> Table | None:
+    """Return the table of an audit, or else of an enforcement, in the form that is asked for or fits it.
+
+    `in_role` says that the role runs, so that what is to be set are its variables.
+    """
     accounts = (audit or enforcement["before"])["accounts"]
     form = form or ("full" if len(accounts) <= MOST_IN_FULL else "short")
     if form == "none":
         return None
+    if in_role:
+        audit = audit and audit_by_variables(audit)
+        parts = {name: enforcement.get(name) for name in ("before", "after")}
+        enforcement = {**enforcement, **{name: part and audit_by_variables(part) for name, part in parts.items()}}
     if audit:
         return partial(render if form == "full" else render_short, audit)
     return partial(render_enforcement if form == "full" else render_short_enforcement, enforcement)

@@ -33,7 +33,7 @@ class TestReport:
 
     def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
         enforced = enforcement(refusals=["Somebody denies it."])
-        assert part(run(enforced))["reason"] == "Somebody denies it."
+        assert part(run(enforced))["reason"] == "Account 111111111111: 1 refused. The table says why."
         printed = capsys.readouterr().out
         assert "\n    FAIL      key_is_usable: " in printed
         assert "Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n" in printed
@@ -187,7 +187,10 @@ class TestFailures:
     @pytest.mark.parametrize("fail_on", ["unknown", "never"])
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
-        assert part(run(enforced, fail_on=fail_on))["reason"] == "Refused.\nFailed.\nFailed too."
+        shown, alone = run(enforced, fail_on=fail_on), run(enforced, fail_on=fail_on, table="none")
+        assert part(shown)["reason"] == "Account 111111111111: 1 refused, 2 failed. The table says why."
+        assert part(alone)["reason"] == "Refused.\nFailed.\nFailed too."
+        assert part(run(enforced, fail_on=fail_on, no_log=True)) == part(alone)
 
     def test_hold_nothing_where_nothing_is_to_fail(self) -> None:
         assert part(run(facts_of(RED), fail_on="never"))["reason"] == ""
@@ -258,7 +261,7 @@ class TestTheModule:
         result = run(told, mode="enforce")
         assert (result["changed"], "failed" in result) == (True, False)
         assert part(result) == {
-            "reason": "Failed.",
+            "reason": "Account 111111111111: 1 failed. The table says why.",
             "verdicts": {"1" * 12: "compliant"},
             "changed": True,
             "diff": told["diff"],

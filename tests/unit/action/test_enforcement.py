@@ -199,16 +199,6 @@ def test_refusals_are_told_without_an_after() -> None:
     ]
 
 
-def test_options_that_refusals_name_are_told_as_variables_of_the_role() -> None:
-    refusals = [refusal("Set it.", "allow_enable_key", "key_id"), refusal("Set it, too.", "allow_enable_key")]
-    (_before, changes) = parts(enforcement(refusals=refusals))
-    assert changes.splitlines()[-3:] == [
-        "",
-        "    Role variables for the options named above: cloudtrail_kms_allow_enable_key,",
-        "      cloudtrail_kms_key_id.",
-    ]
-
-
 @pytest.mark.parametrize(
     "fields", [{}, {"changes": [update_trail("failed")], "after": None}], ids=["nothing to do", "not read again"]
 )

@@ -148,15 +148,6 @@ def test_a_command_is_shown_so_that_it_can_be_pasted() -> None:
     ]
 
 
-@pytest.mark.parametrize("others", [[], [trail("after it, without a note")]], ids=["notes", "a row"])
-def test_an_option_that_is_asked_for_is_told_as_a_variable_of_the_role(others: list[dict[str, Any]]) -> None:
-    unread = finding("a", remediation="Read it by key_assume_role.")
-    lines = shown(audit(account("unknown", trail("main", "unknown", unread), *others))).splitlines()
-    told = lines.index("    Role variables for the options named above: cloudtrail_kms_key_assume_role.")
-    assert lines[told - 1] == lines[told + 1] == ""
-    assert lines[told + 2].startswith("Accounts")
-
-
 def test_what_mends_several_findings_is_said_once() -> None:
     assert notes(
         finding("a", remediation="Enable it."),
