@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the IAM policies and the member role template of docs/permissions/, from the table of the AWS calls.
+"""Writes the IAM policies and the template of the roles in docs/permissions/, from the table of the AWS calls.
 
 Usage: python -m tools.permissions [--check]. With --check it writes nothing and fails where a file is not as it would
 be written. Which actions there are says plugins/module_utils/_permissions.py, and of writes _operations.py; here stands
@@ -33,7 +33,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
 FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
-ROLE_NAMES = {"audit": "CloudTrailKmsAudit", "enforce": "CloudTrailKmsEnforce"}
+# The roles of the template: what they are for, their names by default, and what the outputs and parameters call them.
+ROLES = {"audit": "Audit", "enforce": "Enforce", "provision": "Provision"}
+ROLE_NAMES = {purpose: f"CloudTrailKms{name}" for purpose, name in ROLES.items()}
 PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "audit": AUDIT_ACTIONS,
     "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
@@ -65,7 +67,7 @@ BUCKET_LOOKS = (
     "s3:GetBucketRequestPayment",
     "s3:GetInventoryConfiguration",
 )
-_SERVICE_ROLES = "arn:{partition}:iam::*:role/aws-service-role"
+_SERVICE_ROLES = "arn:{partition}:iam::{account}:role/aws-service-role"
 
 # A write reaches resources of the role's own account only, whatever policies of other accounts would allow (IAM guide,
 # "AWS global condition context keys", aws:ResourceAccount).
@@ -80,7 +82,8 @@ NEW_KEY = {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT", "kms:KeyUsage": 
 class Grant:
     """How an action is granted: under the name of a statement, on resources, under conditions.
 
-    `{partition}` in a resource becomes the partition. An action without a resource type is granted on `*`.
+    `{partition}` in a resource becomes the partition, and `{account}` the account of the role where that is known. An
+    action without a resource type is granted on `*`.
     """
 
     sid: str
@@ -88,10 +91,15 @@ class Grant:
     condition: Mapping[str, Any] = field(default_factory=dict)
 
 
+# A trail of the organization, a key and a bucket may be another account's: these are read there too.
 TRAILS = ("arn:{partition}:cloudtrail:*:*:trail/*",)
+OWN_TRAILS = ("arn:{partition}:cloudtrail:*:{account}:trail/*",)
 KEYS = ("arn:{partition}:kms:*:*:key/*",)
-KEYS_AND_ALIASES = (*KEYS, "arn:{partition}:kms:*:*:alias/*")
+OWN_KEYS = ("arn:{partition}:kms:*:{account}:key/*",)
+OWN_KEYS_AND_ALIASES = (*OWN_KEYS, "arn:{partition}:kms:*:{account}:alias/*")
 BUCKETS = ("arn:{partition}:s3:::*",)
+# Those that a role may make and write to.
+OWN_BUCKETS = ("arn:{partition}:s3:::{buckets}",)
 
 _LOOK = Grant("LookAround")
 _READS = {
@@ -99,7 +107,9 @@ _READS = {
     "kms": Grant("ReadKeys", KEYS),
     "s3": Grant("ReadBuckets", BUCKETS),
 }
-_PRINCIPALS = Grant("LookUpPrincipals", ("arn:{partition}:iam::*:role/*", "arn:{partition}:iam::*:user/*"))
+_PRINCIPALS = Grant(
+    "LookUpPrincipals", ("arn:{partition}:iam::{account}:role/*", "arn:{partition}:iam::{account}:user/*")
+)
 
 
 def _write_grant(write: Write) -> Grant:
@@ -108,7 +118,8 @@ def _write_grant(write: Write) -> Grant:
     Not by the tag of a key: it may take minutes until KMS decides by a new tag (KMS guide, "ABAC for AWS KMS"). Not a
     trail by its account: a delegated administrator updates those of the management account.
     """
-    resources = {"key": KEYS, "alias": KEYS_AND_ALIASES, "bucket": BUCKETS, "trail": TRAILS}[write.resource]
+    trails = TRAILS if write.purpose == "enforce" else OWN_TRAILS
+    resources = {"key": OWN_KEYS, "alias": OWN_KEYS_AND_ALIASES, "bucket": OWN_BUCKETS, "trail": trails}[write.resource]
     return Grant(write.statement, resources, {} if write.resource == "trail" else OWN_ACCOUNT)
 
 
@@ -116,17 +127,17 @@ GRANTS: Mapping[str, Grant] = {
     **{action: _READS.get(service, _LOOK) for (service, _operation), action in IAM_ACTIONS.items()},
     **{f"{write.service}:{operation}": _write_grant(write) for operation, write in WRITES.items()},
     # A bucket that is not there yet is nobody's.
-    **{name: Grant("MakeSureOfTheBucket", BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
-    **dict.fromkeys(("s3:CreateBucket", "s3:ListBucket"), Grant("CreateTheBucket", BUCKETS)),
-    **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", BUCKETS, OWN_ACCOUNT)),
-    "cloudtrail:AddTags": Grant("CreateTheTrail", TRAILS),
+    **{name: Grant("MakeSureOfTheBucket", OWN_BUCKETS, OWN_ACCOUNT) for name in BUCKET_ACTIONS},
+    **dict.fromkeys(("s3:CreateBucket", "s3:ListBucket"), Grant("CreateTheBucket", OWN_BUCKETS)),
+    **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", OWN_BUCKETS, OWN_ACCOUNT)),
+    "cloudtrail:AddTags": Grant("CreateTheTrail", OWN_TRAILS),
     **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
     "cloudtrail:DescribeTrails": _LOOK,
     "kms:ListAliases": _LOOK,
     "kms:ListKeys": _LOOK,
     "kms:CreateKey": Grant("CreateKeys", condition={**NEW_KEY, **NO_LOCKOUT, **OUR_TAG}),
-    "kms:TagResource": Grant("TagNewKeys", KEYS, OUR_TAG),
-    "kms:PutKeyPolicy": Grant("AddToKeyPolicies", KEYS, {**OWN_ACCOUNT, **NO_LOCKOUT}),
+    "kms:TagResource": Grant("TagNewKeys", OWN_KEYS, OUR_TAG),
+    "kms:PutKeyPolicy": Grant("AddToKeyPolicies", OWN_KEYS, {**OWN_ACCOUNT, **NO_LOCKOUT}),
     "organizations:ListAWSServiceAccessForOrganization": Grant("OrganizationTrails"),
     # GetRole is asked for CloudTrail's own role as well, behind the writes of organization trails.
     "iam:GetRole": _PRINCIPALS,
@@ -150,14 +161,18 @@ def actions(purpose: str) -> list[str]:
     return sorted(granted | dependent | ({*BUCKET_ACTIONS} if purpose == "provision" else set()))
 
 
-def policy(names: Iterable[str], partition: str) -> dict[str, Any]:
-    """Return the IAM policy that grants these actions. Raises KeyError for an action without a grant."""
+def policy(names: Iterable[str], partition: str, account: str = "*", buckets: str = "*") -> dict[str, Any]:
+    """Return the IAM policy that grants these actions. Raises KeyError for an action without a grant.
+
+    `account` is that of the role, `buckets` the pattern of those that it may make; both narrow the resources.
+    """
+    filled = {"partition": partition, "account": account, "buckets": buckets}
     statements: dict[str, dict[str, Any]] = {}
     for name in names:
         grant = GRANTS[name]
         statement = statements.setdefault(grant.sid, {"Sid": grant.sid, "Effect": "Allow", "Action": []})
         statement["Action"].append(name)
-        resources = [resource.format(partition=partition) for resource in grant.resources]
+        resources = [resource.format_map(filled) for resource in grant.resources]
         statement["Resource"] = resources[0] if len(resources) == 1 else resources
         if grant.condition:
             statement["Condition"] = dict(grant.condition)
@@ -165,33 +180,86 @@ def policy(names: Iterable[str], partition: str) -> dict[str, Any]:
 
 
 def template() -> dict[str, Any]:
-    """Return the CloudFormation template of the roles in each member account, for a stack set."""
+    """Return the CloudFormation template of the roles in one account, for a stack or a stack set."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "The roles with which aws_baseline.cloudtrail audits and enforces the encryption of trails",
-        "Parameters": {
-            "TrustedPrincipal": {
-                "Type": "String",
-                "Description": "ARN of the role or user that runs the playbooks, or of the root of its account",
-                "AllowedPattern": r"arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)",
-            },
-            "ExternalId": {
-                "Type": "String",
-                "Description": "The external id that the playbooks send",
-                "MinLength": 2,
-                "MaxLength": 1224,
-                "AllowedPattern": r"[\w+=,.@:/-]+",
-            },
-            "Enforce": {
-                "Type": "String",
-                "Description": "Whether the role that enforces is made as well",
-                "AllowedValues": ["true", "false"],
-                "Default": "false",
-            },
+        "Description": "The roles with which aws_baseline.cloudtrail audits, enforces and provisions encrypted trails",
+        "Parameters": {name: {"Type": "String", **settings} for name, settings in _PARAMETERS.items()},
+        "Conditions": {
+            "MakesEnforce": {"Fn::Equals": [{"Ref": "Enforce"}, "true"]},
+            "MakesProvision": {"Fn::Equals": [{"Ref": "Provision"}, "true"]},
+            "HasBoundary": {"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]},
+            "HasTag": {"Fn::Not": [{"Fn::Equals": [{"Ref": "TagKey"}, ""]}]},
         },
-        "Conditions": {"MakesEnforce": {"Fn::Equals": [{"Ref": "Enforce"}, "true"]}},
-        "Resources": {"Audit": _role("audit"), "Enforcement": {"Condition": "MakesEnforce", **_role("enforce")}},
+        "Resources": {_RESOURCES[purpose]: {**_condition(purpose), **_role(purpose)} for purpose in ROLES},
+        "Outputs": {
+            f"{name}RoleArn": {
+                "Description": f"ARN of the role for {_FOR[purpose]}",
+                **_condition(purpose),
+                "Value": {"Fn::GetAtt": [_RESOURCES[purpose], "Arn"]},
+            }
+            for purpose, name in ROLES.items()
+        },
     }
+
+
+_RESOURCES = {"audit": "Audit", "enforce": "Enforcement", "provision": "Provisioning"}
+_FOR = {"audit": "audits", "enforce": "enforcements", "provision": "the provisioning of accounts"}
+_ROLE_NAME = r"[\w+=,.@-]+"
+_YES: Mapping[str, Any] = {"AllowedValues": ["true", "false"], "Default": "false"}
+
+
+def _condition(purpose: str) -> dict[str, Any]:
+    """Return the condition under which there is a role: that for audits is always made."""
+    return {} if purpose == "audit" else {"Condition": f"Makes{ROLES[purpose]}"}
+
+
+# The limits are those of IAM (API reference, CreateRole).
+_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "TrustedPrincipal": {
+        "Description": "ARN of the role or user that runs the playbooks, or of the root of its account",
+        "AllowedPattern": r"arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)",
+    },
+    "ExternalId": {
+        "Description": "The external id that the playbooks send",
+        "MinLength": 2,
+        "MaxLength": 1224,
+        "AllowedPattern": r"[\w+=,.@:/-]+",
+    },
+    "Enforce": {"Description": "Whether the role that enforces is made as well", **_YES},
+    "Provision": {"Description": "Whether the role that provisions accounts is made as well", **_YES},
+    **{
+        f"{name}RoleName": {
+            "Description": f"Name of the role for {_FOR[purpose]}",
+            "Default": ROLE_NAMES[purpose],
+            "MaxLength": 64,
+            "AllowedPattern": _ROLE_NAME,
+        }
+        for purpose, name in ROLES.items()
+    },
+    "Path": {
+        "Description": "Path of the roles, which begins and ends with a slash",
+        "Default": "/",
+        "MaxLength": 512,
+        "AllowedPattern": r"/|/[!-~]+/",
+    },
+    "PermissionsBoundary": {
+        "Description": "ARN of the policy that bounds what the roles may do; empty for none",
+        "Default": "",
+        "AllowedPattern": r"|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+",
+    },
+    "TagKey": {
+        "Description": "Key of a tag of the roles, beside the tags of the stack; empty for none",
+        "Default": "",
+        "MaxLength": 128,
+    },
+    "TagValue": {"Description": "Value of that tag", "Default": "", "MaxLength": 256},
+    "Buckets": {
+        "Description": "Names of the buckets that the role for provisioning may make and write to, with * and ?",
+        "Default": "cloudtrail-logs-*",
+        "AllowedPattern": "[a-z0-9.*?-]+",
+    },
+}
 
 
 def _role(purpose: str) -> dict[str, Any]:
@@ -206,19 +274,30 @@ def _role(purpose: str) -> dict[str, Any]:
             }
         ],
     }
-    name = ROLE_NAMES[purpose]
-    granted = {"PolicyName": name, "PolicyDocument": _with_partition(policy(actions(purpose), "${AWS::Partition}"))}
-    properties = {"RoleName": name, "AssumeRolePolicyDocument": trust, "Policies": [granted]}
+    document = policy(actions(purpose), "${AWS::Partition}", "${AWS::AccountId}", "${Buckets}")
+    properties = {
+        "RoleName": {"Ref": f"{ROLES[purpose]}RoleName"},
+        "Path": {"Ref": "Path"},
+        "PermissionsBoundary": _if("HasBoundary", {"Ref": "PermissionsBoundary"}),
+        "Tags": _if("HasTag", [{"Key": {"Ref": "TagKey"}, "Value": {"Ref": "TagValue"}}]),
+        "AssumeRolePolicyDocument": trust,
+        "Policies": [{"PolicyName": ROLE_NAMES[purpose], "PolicyDocument": _filled_in(document)}],
+    }
     return {"Type": "AWS::IAM::Role", "Properties": properties}
 
 
-def _with_partition(value: Any) -> Any:
-    """Return the value with Fn::Sub where CloudFormation is to fill in the partition; IAM's own variables stay."""
+def _if(condition: str, value: Any) -> dict[str, Any]:
+    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+
+
+def _filled_in(value: Any) -> Any:
+    """Return the value with Fn::Sub where CloudFormation is to fill something in; IAM's own variables stay."""
     if isinstance(value, dict):
-        return {name: _with_partition(part) for name, part in value.items()}
+        return {name: _filled_in(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_with_partition(part) for part in value]
-    return {"Fn::Sub": value} if isinstance(value, str) and "${AWS::Partition}" in value else value
+        return [_filled_in(part) for part in value]
+    is_template = isinstance(value, str) and ("${AWS::" in value or "${Buckets}" in value)
+    return {"Fn::Sub": value} if is_template else value
 
 
 class _Plain(yaml.SafeDumper):
@@ -236,7 +315,9 @@ def files() -> dict[str, str]:
     policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (
-        "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n---\n"
+        "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n"
+        "# yamllint disable rule:line-length\n"
+        "---\n"
     )
     return {
         **{name: json.dumps(document, indent=2) + "\n" for name, document in policies.items()},

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
+from moto import mock_aws
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
@@ -25,10 +28,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
-from tools.permissions import FOLDER, ROLE_NAMES, actions, files, policy
+from tools.permissions import FOLDER, ROLE_NAMES, ROLES, actions, files, policy
 
 SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
 EXTERNAL_ID = "audit-2026"
+ACCOUNT = "111111111111"
 REVIVING = EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True)
 # AWS refuses it to members and to those who lack it alike: an audit takes the account for a member, which writes less.
 OF_ADMINISTRATORS = "organizations:ListDelegatedServicesForAccount"
@@ -134,7 +138,7 @@ def test_audit_policy_is_enough(limited: Limited, scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", ENFORCEMENTS)
 def test_enforce_policy_is_enough(limited: Limited, scenario: str) -> None:
-    scope = limited.load(scenario, policy(actions("enforce"), "aws"))
+    scope = limited.load(scenario, policy(actions("enforce"), "aws", ACCOUNT))
     planned = limited.lab.enforce(ENFORCEMENTS[scenario], check_mode=True)
     done = limited.lab.enforce(replace(ENFORCEMENTS[scenario], scope=scope))
     assert (done.errors, done.refusals, done.warnings) == ((), (), planned.warnings)
@@ -174,7 +178,7 @@ def test_enforcement_misses_each_action_by_name(limited: Limited, action: str) -
 
 
 def test_provision_policy_is_enough(limited: Limited) -> None:
-    scope = limited.load("new-bucket", policy(actions("provision"), "aws"))
+    scope = limited.load("new-bucket", policy(actions("provision"), "aws", ACCOUNT, "logs-*"))
     planned = limited.lab.enforce(PROVISIONING, check_mode=True)
     done = limited.lab.enforce(replace(PROVISIONING, scope=scope))
     assert (done.errors, done.refusals, done.warnings) == ((), (), planned.warnings)
@@ -210,7 +214,79 @@ def test_enforce_policy_creates_no_other_keys(limited: Limited, call: dict[str, 
     assert access.send("kms", region, "CreateKey", Tags=tags)["KeyMetadata"]["Arn"]
 
 
-def test_role_names_of_the_template() -> None:
-    document = yaml.safe_load((FOLDER / "member-roles.yml").read_text(encoding="utf-8"))
-    found = {each["Properties"]["RoleName"] for each in document["Resources"].values()}
-    assert found == set(ROLE_NAMES.values())
+TRUSTED = {"TrustedPrincipal": "arn:aws:iam::555555555555:role/Automation", "ExternalId": EXTERNAL_ID}
+# The account of moto, whose CloudFormation makes the stacks here.
+MOTO = "123456789012"
+ALL = {"Enforce": "true", "Provision": "true"}
+
+
+def made(**parameters: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The roles that the template makes with these parameters, by name with their inline policy; and the outputs."""
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in (TRUSTED | parameters).items()]
+    with mock_aws():
+        session = boto3.Session("x", "x", region_name="eu-central-1")
+        cloudformation, iam = session.client("cloudformation"), session.client("iam")
+        template = (FOLDER / "member-roles.yml").read_text(encoding="utf-8")
+        named = ["CAPABILITY_NAMED_IAM"]
+        cloudformation.create_stack(StackName="roles", TemplateBody=template, Parameters=given, Capabilities=named)
+        (stack,) = cloudformation.describe_stacks()["Stacks"]
+        names = [role["RoleName"] for role in iam.list_roles()["Roles"]]
+        roles: dict[str, Any] = {name: iam.get_role(RoleName=name)["Role"] for name in names}
+        for name, role in roles.items():
+            (own,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+            # moto keeps it as Python writes it.
+            document = str(iam.get_role_policy(RoleName=name, PolicyName=own)["PolicyDocument"])
+            role["policy"] = literal_eval(document)
+    return roles, {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+def test_template_makes_the_role_that_audits_and_the_others_on_request() -> None:
+    roles, outputs = made()
+    assert roles.keys() == {"CloudTrailKmsAudit"}
+    assert outputs == {"AuditRoleArn": f"arn:aws:iam::{MOTO}:role/CloudTrailKmsAudit"}
+    roles, outputs = made(**ALL)
+    assert roles.keys() == set(ROLE_NAMES.values())
+    assert outputs == {f"{name}RoleArn": roles[ROLE_NAMES[purpose]]["Arn"] for purpose, name in ROLES.items()}
+
+
+def test_template_takes_names_path_boundary_and_tag() -> None:
+    boundary = f"arn:aws:iam::{MOTO}:policy/Boundary"
+    names = {"AuditRoleName": "a", "EnforceRoleName": "e", "ProvisionRoleName": "p"}
+    given = {**names, "Path": "/security/", "PermissionsBoundary": boundary, "TagKey": "team", "TagValue": "logs"}
+    roles, outputs = made(**ALL, **given)
+    assert roles.keys() == {"a", "e", "p"}
+    assert outputs["ProvisionRoleArn"] == f"arn:aws:iam::{MOTO}:role/security/p"
+    for role in roles.values():
+        assert role["Path"] == "/security/"
+        assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+        assert role["Tags"] == [{"Key": "team", "Value": "logs"}]
+
+
+def test_roles_of_the_template_have_the_policies_of_their_account() -> None:
+    roles, _outputs = made(**ALL)
+    for purpose, name in ROLE_NAMES.items():
+        assert roles[name]["policy"] == policy(actions(purpose), "aws", MOTO, "cloudtrail-logs-*")
+        assert roles[name]["AssumeRolePolicyDocument"]["Statement"] == [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": TRUSTED["TrustedPrincipal"]},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
+            }
+        ]
+
+
+# What is asked in any account, or has no resource of its own (Service Authorization Reference).
+READ_ELSEWHERE = {"LookAround", "ReadTrails", "ReadKeys", "ReadBuckets", "SetTheKeyOfTrails"}
+WITHOUT_RESOURCE = {"LookAround", "CreateKeys", "OrganizationTrails"}
+
+
+def test_template_has_no_wildcard_that_is_not_needed() -> None:
+    """No action has one, no write but UpdateTrail reaches out of the account, and `*` is what has no resource."""
+    roles, _outputs = made(**ALL)
+    for statement in (each for role in roles.values() for each in role["policy"]["Statement"]):
+        assert not [action for action in statement["Action"] if "*" in action]
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        assert ("*" in resources) is (statement["Sid"] in WITHOUT_RESOURCE)
+        if statement["Sid"] not in READ_ELSEWHERE | WITHOUT_RESOURCE:
+            assert [each for each in resources if f":{MOTO}:" not in each and ":cloudtrail-logs-*" not in each] == []
