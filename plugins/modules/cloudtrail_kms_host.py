@@ -13,7 +13,8 @@ description:
   - Marks this host for the next run of M(aws_baseline.cloudtrail.cloudtrail_kms_run), with the values of the role's
     variables on this host, at any level of precedence.
   - Only Ansible knows which hosts remain after a C(when), a rescue or a loop, and which values each has. So this task
-    runs on every host, and the run covers exactly the hosts that reach it.
+    runs on every host, and the run covers exactly the hosts that reach it. Whatever leaves a host out, such as a
+    C(when), must come before this task. The run still covers a host that fails after it and is rescued.
   - An invalid variable fails this host alone, and the message names it. The run goes on without the host.
   - A mark is valid for one run, that is, for this include, loop iteration, batch or use of the role.
   - Makes no AWS calls and starts no process. The marks are stored on the control node until C(ansible-playbook) ends.

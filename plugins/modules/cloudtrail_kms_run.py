@@ -87,9 +87,10 @@ options:
         its host. C(readers), C(rules), C(exceptions), C(approved_keys), C(trails) and C(regions) judge it. C(key),
         C(key_id), C(statements), C(create_trail), C(replace_compliant_key) and the C(allow_) options apply to its
         enforcement. C(assume_role) is the role to enter it.
-      - All other options must be the same for all hosts, and so must C(environment), C(module_defaults) and the
-        connection variables; otherwise the run is refused. It is also refused if two hosts of one account have
-        different options, or if this task has other such settings than the task that marks the hosts.
+      - All other options must be the same for all hosts, and so must C(environment), C(module_defaults), C(check_mode),
+        C(no_log), C(delegate_to), C(become), and the connection variables; otherwise the run is refused. It is also
+        refused if two hosts of one account have different options, or if this task has other such settings than the
+        task that marks the hosts.
       - With O(mode=enforce), the run changes the accounts of these hosts and no others. It reads keys and buckets with
         the roles of all hosts of the play, including those that a C(when) or a rescue leaves out.
       - With several hosts, the task must have C(run_once), or each host would start the run. The strategies C(free) and
