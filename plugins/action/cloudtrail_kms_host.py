@@ -25,6 +25,7 @@ from ..plugin_utils._hosts import (
     read_request,
     refuse_strategy,
     refuse_unknown,
+    refuse_wrong_values,
 )
 
 # The others of a run may come by module_defaults of their group.
@@ -48,13 +49,15 @@ class ActionModule(ActionBase):
             names = _checked(self._task.args)["names"]
             if names:
                 refuse_unknown(variables)
-                return {**result, "changed": False, "options": options(variables, self._templar, names)}
+                found = options(variables, self._templar, names)
+                return {**result, "changed": False, "options": found, "check_mode": self._task.check_mode}
             if len(variables["ansible_play_batch"]) > 1:
                 refuse_strategy(self._task.get_play().strategy)
             arguments = from_variables(self._task.args, variables, self._templar)
             request = read_request(self, arguments, variables, self._templar)
             host = str(variables["inventory_hostname"])
             request.host_account(host)  # which refuses what contradicts itself
+            refuse_wrong_values(request, arguments["mode"])
         except (AnsibleTemplateError, HostsError, VariablesError) as error:
             raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
         mark(self._task._uuid, host, request)

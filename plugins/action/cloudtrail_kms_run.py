@@ -32,10 +32,9 @@ from ..plugin_utils._hosts import (
     module_options,
     options_of_module,
     options_of_run,
-    passed,
     refuse_slice,
     reported_on,
-    unmark,
+    turn,
     with_made,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
@@ -71,6 +70,7 @@ class ActionModule(ActionBase):
         if writes:
             refuse_slice(options, hosts, variables)
         with ExitStack() as stack:
+            stack.enter_context(turn(needed=writes and not self._task.check_mode))
             interrupted = stack.enter_context(shielded(needed=writes and self._connection.transport == "local"))
             screen = Screen(no_log=self._task.no_log, is_closed=interrupted)
             accounts = reported_on(hosts, options, self._task.environment, variables)
@@ -78,8 +78,6 @@ class ActionModule(ActionBase):
             result = self._outcome(run_options, hosts, options, variables, screen)
             if result.get("reports"):
                 keep()
-        if run_options["hosts"] and not result.get("failed"):
-            unmark(passed(run_options, variables), [each.host for each in hosts])
         return result
 
     @property

@@ -332,6 +332,8 @@ attributes:
   idempotent:
     support: full
 notes:
+  - Ansible runs a task on several hosts at once. Where hosts share a key, let one task cover all O(accounts), or set
+    C(throttle=1) for it.
   - Existing objects in the bucket keep their encryption.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts

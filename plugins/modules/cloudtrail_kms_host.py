@@ -93,4 +93,9 @@ options:
   returned: when O(names) is not empty
   type: dict
   sample: {"require_organization_trail": false}
+check_mode:
+  description: Whether this task runs in check mode, by C(--check) or by its keyword C(check_mode).
+  returned: when O(names) is not empty
+  type: bool
+  sample: false
 """

@@ -76,7 +76,7 @@ options:
         the hosts that this module has marked. Each host stands for the account of the role in its variable
         C(cloudtrail_kms_assume_role). Requires O(variables).
       - Without this option but with O(variables), the run covers this host. Without both, it covers the account of
-        C(assume_role), or of the credentials.
+        C(assume_role), or of the credentials. If several hosts start a run each, enforcements take turns.
       - The accounts of several hosts are read in one sweep, and an account whose role cannot be assumed is C(unknown).
         So is the account of a single host that has the variable C(cloudtrail_kms_account), which the inventory plugin
         P(aws_baseline.cloudtrail.aws_accounts#inventory) sets.

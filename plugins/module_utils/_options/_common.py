@@ -24,7 +24,7 @@ PRINCIPAL_ARN = re.compile(
 )
 
 
-# Accounts that one message names.
+# Accounts, or hosts, that one message names.
 MOST_NAMED = 3
 # What may differ between the accounts of an audit.
 AUDIT_ACCOUNT_OPTIONS = ("assume_role", "regions", "trails", "readers", "approved_keys", "rules", "exceptions")
@@ -148,12 +148,12 @@ def _with_entry(params: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str
     return {**params, **given_up, **said}
 
 
-def named(account_ids: Sequence[str]) -> str:
-    """Name accounts, of many the first ones."""
-    if len(account_ids) == 1:
-        return f"account {account_ids[0]}"
-    more = f" and {len(account_ids) - MOST_NAMED} more" if len(account_ids) > MOST_NAMED else ""
-    return f"accounts {', '.join(account_ids[:MOST_NAMED])}{more}"
+def named(names: Sequence[str], of: str = "account") -> str:
+    """Name accounts, or hosts, of many the first ones."""
+    if len(names) == 1:
+        return f"{of} {names[0]}"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{of}s {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:

@@ -15,8 +15,8 @@ from ._host_accounts import (
 )
 from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts, with_made
 from ._of_module import audit_of_unused, complete, options_of_module, reported_on
-from ._reached import accounts_of_run, mark, passed, unmark
-from ._request import read_request
+from ._reached import accounts_of_run, mark, turn
+from ._request import read_request, refuse_wrong_values
 from ._run_options import (
     JOIN,
     MODULES,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ...module_utils._model import NOT_IN_USE
+from ...module_utils._options import named
 from ._selection import ACCOUNT, ACCOUNT_ID, ROLE
 
 # The strategies of ansible-core that know no run_once.
@@ -181,7 +182,7 @@ def host_failures(hosts: Sequence[HostAccount], audit: Mapping[str, Any], failin
     found = {row["account_id"] for row in audit["accounts"]}
     missing = [each.host for each in hosts if each.account_id not in found]
     if missing:
-        raise HostsError(f"The audit does not hold the account of the host {', '.join(missing)}.")
+        raise HostsError(f"The audit does not hold the account of {named(missing, 'host')}.")
     return {each.host: failing.get(str(each.account_id), "") for each in hosts}
 
 

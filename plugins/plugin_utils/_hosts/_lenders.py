@@ -18,6 +18,7 @@ from typing import Any
 from ...module_utils._options import JUDGING
 from ._host_accounts import HostAccount, HostsError, host_account, is_plain, of_account
 from ._request import said_of
+from ._selection import ACCOUNT
 from ._variables import PREFIX, VariablesError, options
 
 
@@ -32,13 +33,22 @@ def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iter
 
 
 def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[HostAccount]:
-    """Return the accounts of the hosts that would be of the play if no limit left them out."""
+    """Return the accounts of the hosts that would be of the play if no limit left them out.
+
+    Nothing is inherited from an account that the inventory has read as no management account: Ansible is not asked for
+    the variables of its host, which takes it long.
+    """
     inventory, limited = variables["hostvars"]._inventory, {*variables.get("ansible_play_hosts_all", ())}
     if inventory._subset is None:
         return []
     pattern = templar.template(task.get_play().hosts)
     whole = inventory.get_hosts(pattern, ignore_limits=True, ignore_restrictions=True)
-    return _accounts(task, variables, templar, [host.name for host in whole if host.name not in limited])
+    owners = [host.name for host in whole if host.name not in limited and not _is_a_member(host.vars.get(ACCOUNT))]
+    return _accounts(task, variables, templar, owners)
+
+
+def _is_a_member(account: Any) -> bool:
+    return isinstance(account, Mapping) and account.get("management") is False
 
 
 def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[HostAccount]:

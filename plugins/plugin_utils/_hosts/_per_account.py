@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._options import JUDGING
+from ...module_utils._options import JUDGING, named
 from ._host_accounts import HostAccount, HostsError, by_use
 from ._selection import ROLE
 from ._variables import PREFIX
@@ -45,7 +45,7 @@ def sweep_options(
     nameless = [each.host for each in hosts if each.account_id is None]
     if nameless:
         raise HostsError(
-            f"It is not known which account the host {', '.join(nameless)} stands for. Set {ROLE}.role_arn, the role "
+            f"No account is known for {named(nameless, 'host')}. Set {ROLE}.role_arn, the role "
             "to assume there, for each host; the inventory plugin aws_baseline.cloudtrail.aws_accounts does so."
         )
     swept = by_use(hosts)[0]

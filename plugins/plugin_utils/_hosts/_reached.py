@@ -11,7 +11,9 @@ itself: each include, iteration of a loop and use of the role loads its tasks an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,11 @@ def accounts_of_run(
     request = read_request(action, arguments, variables, action._templar)
     if not run_options["hosts"]:
         return [request.host_account(host)]
-    requests = marked(passed(run_options, variables), variables["ansible_play_batch"])
+    place = _passed(run_options, variables)
+    requests = marked(place, variables["ansible_play_batch"])
     _refuse_each_host_for_itself(action, host, requests)
+    if not action._task.until:  # which would try the same run again
+        _unmark(place, requests)
     refuse_difference(requests)
     refuse_another_task(host, request, requests[host])
     hosts = [each.host_account(name) for name, each in requests.items()]
@@ -49,7 +54,7 @@ def accounts_of_run(
     return hosts
 
 
-def passed(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+def _passed(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return the pass in which the hosts of a run are marked. Raises HostsError where this host was not."""
     registered = variables.get(run_options["hosts"])
     found = registered.get("pass") if isinstance(registered, Mapping) else None
@@ -76,6 +81,20 @@ def _refuse_each_host_for_itself(action: Any, host: str, requests: Mapping[str, 
         )
 
 
+@contextmanager
+def turn(*, needed: bool) -> Iterator[None]:
+    """Wait until no other host of this ansible-playbook writes: hosts that have a run each may use one key.
+
+    KMS writes a key's policy without conditions, and two runs would create one key each.
+    """
+    if not needed:
+        yield
+        return
+    with (Path(constants.DEFAULT_LOCAL_TMP) / "cloudtrail-kms-turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def mark(passed: str, host: str, request: Request) -> None:
     """Mark a host in a pass, by the identifier of the task that marks."""
     _files(passed).write(host, asdict(request))
@@ -88,8 +107,8 @@ def marked(passed: str, hosts: Iterable[str]) -> dict[str, Request]:
     return {host: Request(**content) for host, content in found.items() if content is not None}
 
 
-def unmark(passed: str, hosts: Iterable[str]) -> None:
-    """Remove the marks of hosts: a mark counts for one run, also where a handler passes again."""
+def _unmark(passed: str, hosts: Iterable[str]) -> None:
+    """Remove the marks of hosts: a mark counts for one run, also where that fails and a handler passes again."""
     files = _files(passed)
     for host in hosts:
         files.remove(host)

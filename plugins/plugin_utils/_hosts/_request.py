@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible import constants
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ...module_utils._options import EITHER, ArgumentError, to_request, to_scope, to_settings
 from ._host_accounts import HostAccount, HostsError, host_account
 from ._per_account import different
 from ._run_options import OF_THE_TASKS, module_options, of_accounts, of_hosts
 from ._sealed import KEY, as_text
 from ._selection import ACCOUNT, ROLE
-from ._variables import PREFIX, SPEC, come_to, options
+from ._variables import AUDIT_SPEC, ENFORCE_SPEC, PREFIX, SPEC, VariablesError, come_to, options
 
 # A template may give a keyword another value on each host; the run has that of one of them.
 _KEYWORDS = ("become", "become_user", "check_mode", "delegate_to", "environment", "no_log", "remote_user")
@@ -62,6 +64,24 @@ def read_request(action: Any, arguments: Mapping[str, Any], variables: Mapping[s
         options=_plain({name: value for name, value in of_module.items() if name in of_host}),
         of_the_run={name: _digest(value) for name, value in of_the_run.items() if value is not None},
     )
+
+
+def refuse_wrong_values(request: Request, mode: str) -> None:
+    """Raise VariablesError where the module would refuse options of the account, and with them all other accounts."""
+    enforces = mode != "audit"
+    spec = {**AUDIT_SPEC, **ENFORCE_SPEC} if enforces else AUDIT_SPEC
+    validator = ArgumentSpecValidator(spec, mutually_exclusive=EITHER if enforces else ())
+    checked = validator.validate({**request.options, "assume_role": request.said.get(ROLE)})
+    if checked.error_messages:
+        raise VariablesError(" ".join(checked.error_messages))
+    try:
+        to_scope(checked.validated_parameters)
+        to_settings(checked.validated_parameters)
+        if enforces:
+            to_request(checked.validated_parameters)
+    except ArgumentError as error:
+        names = " and ".join(PREFIX + option for option in error.options)
+        raise VariablesError(f"The value of {names} cannot be used: {error.why}") from None
 
 
 def said_of(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class HostVars(dict[str, Any]):
         return host if host in self else None
 
     def get_hosts(self, _pattern: str, **_others: Any) -> list[Any]:
-        return [SimpleNamespace(name=host) for host in self]
+        return [SimpleNamespace(name=host, vars=self[host]) for host in self]
 
     def get_vars(self, host: str, **_others: Any) -> dict[str, Any]:
         return {"inventory_hostname": host, **self[host]}

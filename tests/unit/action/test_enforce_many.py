@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, ClassVar
@@ -139,6 +141,31 @@ class TestTheModule:
         assert options.get("lending_accounts") == ([TWO] if mode == "enforce" else None)
         unread = [THREE] if mode == "enforce" else [TWO, THREE]
         assert options["account_options"] == [{"accounts": unread, "readers": [READER], "rules": {}, "exceptions": []}]
+
+    def test_is_told_nothing_of_those_whom_nobody_inherits_from(self) -> None:
+        found = HostVars({each: host(each, cloudtrail_kms_readers=[READER]) for each in (ONE, TWO, THREE)})
+        for each, management in ((TWO, False), (THREE, True)):
+            found[each]["cloudtrail_kms_account"]["management"] = management
+        found._subset = [ONE]
+        task_vars = {**found[ONE], "hostvars": found, "inventory_hostname": ONE, "ansible_play_hosts_all": [ONE]}
+        _result, asked = run_and_ask(NEVER_ASKED, hosts=[ONE], variables=PREFIX, task_vars=task_vars)
+        assert [each["accounts"] for each in asked[0][1]["account_options"]] == [[THREE]]
+
+    @pytest.mark.parametrize(("kept", "together"), [({}, 1), ({"check_mode": True}, 2), ({"mode": "audit"}, 2)])
+    def test_writes_for_one_host_at_a_time_that_has_a_run_of_its_own(self, kept: dict[str, Any], together: int) -> None:
+        running, most = [0], [0]
+
+        def meanwhile(_options: dict[str, Any]) -> None:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            time.sleep(0.2)
+            running[0] -= 1
+
+        task_vars = {**host(ONE), "hostvars": HostVars()}
+        given = {"mode": "enforce", "variables": PREFIX, "task_vars": task_vars, "meanwhile": meanwhile, **kept}
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _each: run_and_ask(enforced(hosts=(ONE,)), **given), range(2)))
+        assert most == [together]
 
     def test_reads_them_for_a_host_without_an_id_too(self) -> None:
         found = HostVars({"a": {"cloudtrail_kms_assume_role": host(ONE)["cloudtrail_kms_assume_role"]}, TWO: host(TWO)})

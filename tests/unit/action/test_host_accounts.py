@@ -148,7 +148,7 @@ def test_each_host_of_a_sweep_is_judged_by_its_account() -> None:
 
 
 def test_no_host_passes_whose_account_is_missing() -> None:
-    with pytest.raises(HostsError, match=f"does not hold the account of the host {THREE}"):
+    with pytest.raises(HostsError, match=f"does not hold the account of host {THREE}"):
         host_failures([host(ONE), host(THREE)], rows("compliant", "compliant"), {})
 
 

@@ -94,8 +94,13 @@ class TestSweepOptions:
         assert "readers" not in found
 
     def test_need_an_account_for_each_host(self) -> None:
-        with pytest.raises(HostsError, match="which account the host localhost stands for"):
+        with pytest.raises(HostsError, match="No account is known for host localhost"):
             sweep_options([host(ONE), LOCALHOST])
+
+    def test_name_few_of_many_hosts_without_one(self) -> None:
+        with pytest.raises(HostsError) as refused:
+            sweep_options([replace(LOCALHOST, host=f"host-{number}") for number in range(2000)])
+        assert "hosts host-0, host-1, host-2 and 1997 more" in str(refused.value)
 
 
 class TestTwoHostsOfOneAccount:

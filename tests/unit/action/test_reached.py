@@ -29,6 +29,8 @@ class ActionModule(cloudtrail_kms_run.ActionModule):
     def _execute_module(self, module, options, task_vars):
         with open(task_vars["notes"], "a") as file:
             file.write(json.dumps([task_vars["case"], options]) + "\\n")
+        if task_vars["case"] == "failing_handlers":
+            return {"failed": True, "msg": "Failed."}
         verdicts = {each: "non_compliant" if each[0] == "2" else "compliant" for each in options["accounts"]}
         rows = [account(verdict, account_id=each) for each, verdict in verdicts.items()]
         if module.endswith("facts"):
@@ -82,6 +84,20 @@ CASES: dict[str, dict[str, Any]] = {
         ]
     },
     "undefined": {"tasks": [{"include_role": ROLE, "vars": {"cloudtrail_kms_trails": "{{ trails }}"}}]},
+    "wrong": {"tasks": [{"include_role": ROLE, "vars": {"cloudtrail_kms_regions": ["{{ region }}"]}}]},
+    # By ignore_errors one that could not be marked goes on, and is the first: the others have their run all the same.
+    "wrong_first": {
+        "order": "reverse_inventory",
+        "tasks": [{"import_role": ROLE, "vars": {"cloudtrail_kms_regions": ["{{ region }}"], **ENFORCE}}],
+    },
+    "failing_handlers": {
+        "handlers": [HANDLERS[0], {**HANDLERS[1], "ignore_errors": True}],
+        "tasks": [
+            {"command": "true", "notify": "run"},
+            {"meta": "flush_handlers"},
+            {"command": "true", "notify": "run", "when": "first"},
+        ],
+    },
     "handlers": {
         "handlers": HANDLERS,
         "tasks": [
@@ -98,7 +114,8 @@ ABOUT: dict[str, list[list[str]]] = {
     **{case: [[ONE], [TWO]] for case in ("loop", "include_tasks")},
     "run_once": [[ONE, TWO]],
     "twice": [[ONE], [TWO]],
-    "undefined": [[ONE]],
+    **{case: [[ONE]] for case in ("undefined", "wrong", "wrong_first")},
+    "failing_handlers": [[ONE, TWO], [ONE]],
     "handlers": [[ONE, TWO], [ONE]],
 }
 
@@ -128,6 +145,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             "mine": [f"alias/{account[0]}"],
             "first": account == ONE,
             "wanted": account != TWO,
+            "region": "nowhere!" if account == TWO else "eu-central-1",
             "cloudtrail_kms_account": {"id": account},
             "cloudtrail_kms_assume_role": {"role_arn": f"arn:aws:iam::{account}:role/Enforce"},
             **({} if account == TWO else {"trails": ["main"]}),
@@ -174,13 +192,13 @@ def test_each_host_has_its_own_item(played: Played, case: str) -> None:
     assert keys == {account: {"alias": f"alias/{account[0]}"} for account in (ONE, TWO)}
 
 
-@pytest.mark.parametrize("case", sorted(CASES.keys() - {"handlers"}))
+@pytest.mark.parametrize("case", sorted(CASES.keys() - {"handlers", "failing_handlers"}))
 def test_each_of_them_is_judged(played: Played, case: str) -> None:
     """What fails in an account that a run is about is red, and of one that it is not about nothing is told."""
     judged = re.findall(r"^TASK \[[^\n]*Judge\](.*?)^(?=TASK|PLAY|\Z)", played.printed[case], re.M | re.S)
     results = {host: how for how, host in re.findall(r"^(ok|fatal|skipping): \[(\d+)\]", "".join(judged), re.M)}
     about = {account for accounts in ABOUT[case] for account in accounts}
     expected = {account: "fatal" if account == TWO else "ok" for account in about}
-    if case == "undefined":
+    if case in ("undefined", "wrong", "wrong_first"):
         expected[TWO] = "fatal"
     assert {host: how for host, how in results.items() if how != "skipping"} == expected

@@ -100,7 +100,9 @@ def test_options_that_are_asked_for_by_name_mark_no_host(tmp_path: Path, monkeyp
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
     given = {f"{PREFIX}wait": "no", f"{PREFIX}trails": ["main"]}
     result, asked = ask(given, NEVER_ASKED, names=["key", "wait"])
-    assert (result, asked, [*tmp_path.iterdir()]) == ({"changed": False, "options": {"wait": False}}, [], [])
+    told = {"changed": False, "options": {"wait": False}, "check_mode": False}
+    assert (result, asked, [*tmp_path.iterdir()]) == (told, [], [])
+    assert ask(given, NEVER_ASKED, names=["key"], check_mode=True)[0]["check_mode"]
     with pytest.raises(AnsibleActionFail, match=r"value of names must be one or more of: .* Got no match for: mode"):
         ask(given, NEVER_ASKED, names=["mode"])
 
