@@ -43,7 +43,7 @@ ROLE = {"name": "under_test"}
 ENFORCE = {"cloudtrail_kms_mode": "enforce"}
 OWN = {"cloudtrail_kms_key": {"alias": "{{ item }}"}, **ENFORCE}
 # Tasks of one's own, which a handler begins more than once.
-HANDLERS = [
+HANDLERS: list[dict[str, Any]] = [
     {"aws_baseline.cloudtrail.cloudtrail_kms_host": {"variables": "cloudtrail_kms_"}, "register": "h", "listen": "run"},
     {"asked": {"variables": "cloudtrail_kms_", "hosts": "h"}, "register": "r", "listen": "run", "run_once": True},
 ]
