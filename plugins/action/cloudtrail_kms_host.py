@@ -65,8 +65,8 @@ class ActionModule(ActionBase):
 
 
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: value for name, value in arguments.items() if name in _OPTIONS}
-    checked = ArgumentSpecValidator(_OPTIONS).validate(own)
+    options_given = {name: value for name, value in arguments.items() if name in _OPTIONS}
+    checked = ArgumentSpecValidator(_OPTIONS).validate(options_given)
     if checked.error_messages:
         raise VariablesError(" ".join(checked.error_messages))
     validated: dict[str, Any] = checked.validated_parameters

@@ -80,6 +80,6 @@ class ActionModule(ActionBase):
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
         result |= publish(run_options, audit, variables, self._connection)
-        found = {"ansible_facts": {"cloudtrail_kms": audit}}
-        screen.say(*closing_lines(found, result, folders(run_options, variables)[1:], variables, is_plan=False))
+        whole = {"ansible_facts": {"cloudtrail_kms": audit}}
+        screen.say(*closing_lines(whole, result, folders(run_options, variables)[1:], variables, is_plan=False))
         return result

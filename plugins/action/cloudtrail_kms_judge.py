@@ -29,8 +29,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         name, host = self._task.args.get("run"), str(variables.get("inventory_hostname"))
-        found = variables.get(name) or {}
-        if found.get("skipped"):
+        run = variables.get(name) or {}
+        if run.get("skipped"):
             raise AnsibleActionFail(
                 printable(
                     f"Nobody has audited the account of the host {host}. One run reads those of all hosts, and it "
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
                     "cloudtrail_kms_run into a file of their own, and let include_tasks have the `when`."
                 )
             )
-        part = self._part(host, found.get("results"))
+        part = self._part(host, run.get("results"))
         # Ansible shows the message of a task that fails, under no_log as well.
         reason = (
             "The account does not pass. no_log keeps the reason back; the reports hold it."
@@ -49,8 +49,8 @@ class ActionModule(ActionBase):
         if failed and part["diff"] and self._task.diff and is_for_people(no_log=self._task.no_log):
             # Ansible shows the diff of a task that does not fail.
             display.display(CallbackBase()._get_diff(part["diff"]))
-        told = {name: part[name] for name in ("changed", "diff", "verdicts")}
-        return {**result, **told, **failed}
+        of_host = {name: part[name] for name in ("changed", "diff", "verdicts")}
+        return {**result, **of_host, **failed}
 
     def _part(self, host: str, where: Mapping[str, str] | None) -> dict[str, Any]:
         """What the run has found of the host. Raises AnsibleActionFail where that cannot be told: it is no pass."""

@@ -127,16 +127,16 @@ class ActionModule(ActionBase):
         active, unused = by_use(hosts)
         if hosts and not active:
             return audit_of_unused(hosts, unused)
-        asked = options_of_module(self, run_options["mode"], hosts, options, variables)
+        arguments = options_of_module(self, run_options["mode"], hosts, options, variables)
         # Ansible looks for what the module imports: collecting garbage meanwhile would go through all that this
         # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
         gc.freeze()
         with ExitStack() as stack:
-            if run_options["mode"] == "audit" and "accounts" in asked and self._connection.transport == "local":
+            if run_options["mode"] == "audit" and "accounts" in arguments and self._connection.transport == "local":
                 aside = f" ({len(unused)} not active, not read)" if unused else ""
-                asked |= stack.enter_context(progress(lambda line: screen.say(f"{line}{aside}")))
+                arguments |= stack.enter_context(progress(lambda line: screen.say(f"{line}{aside}")))
             module = f"aws_baseline.cloudtrail.{MODULES[run_options['mode']]}"
-            return complete(self._execute_module(module, asked, task_vars=variables), hosts, unused)
+            return complete(self._execute_module(module, arguments, task_vars=variables), hosts, unused)
 
 
 def _alone(variables: Mapping[str, Any]) -> HostAccount:

@@ -76,14 +76,14 @@ def _since(kept: Replaced | None, row: Replaced) -> Replaced:
 
 def _replaced(changes: Sequence[Change], operation: str, field: str, same: Same) -> tuple[Replaced, ...]:
     """Return one row for each resource; `same` compares two values, since KMS lays out a policy anew."""
-    found: dict[str, Replaced] = {}
+    by_resource: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
             before = _or_none((change.before or {}).get(field))
             row = Replaced(change.resource, before, str(change.after[field]))
-            earlier = found.get(change.resource)
-            found[change.resource] = (earlier and earlier.followed_by(row, same)) or row
-    return tuple(found.values())
+            earlier = by_resource.get(change.resource)
+            by_resource[change.resource] = (earlier and earlier.followed_by(row, same)) or row
+    return tuple(by_resource.values())
 
 
 def _or_none(value: object) -> str | None:
@@ -95,12 +95,12 @@ def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
 
     It has the rows of all runs, of which a resource may have several. Raises BackupError where a file cannot be used.
     """
-    found: dict[str, list[Backup]] = {}
+    by_account: dict[str, list[Backup]] = {}
     room = Room(MOST_BYTES)
     for path in paths:
         for part in _parts(path, _read(path, room)):
-            found.setdefault(part.account_id, []).append(part)
-    return tuple(_merge_parts(parts) for _account_id, parts in sorted(found.items()))
+            by_account.setdefault(part.account_id, []).append(part)
+    return tuple(_merge_parts(parts) for _account_id, parts in sorted(by_account.items()))
 
 
 def _merge_parts(parts: Sequence[Backup]) -> Backup:

@@ -39,13 +39,13 @@ def narrowed_by(
     `rules_advised` are the rules that were set to advised. Those that are required by themselves were lowered by that:
     no verdict hangs on them any more.
     """
-    asked = {
+    narrowing = {
         "regions": sorted({*regions}),
         "trails": sorted({*trails}),
         "rules_off": sorted({*rules_off}),
         "rules_lowered": sorted({rule for rule in rules_advised if RULES[rule].level == "required"}),
     }
-    return asked if any(asked.values()) else None
+    return narrowing if any(narrowing.values()) else None
 
 
 def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dic
 
 def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, Any]) -> dict[str, Any]:
     """The joined document with the enforcements of all audits, in their order."""
-    told = [audit["enforcement"] for audit in audits if "enforcement" in audit]
-    merged = {name: [each for enforcement in told for each in enforcement[name]] for name in ENFORCEMENT}
-    return with_enforcement(joined, merged) if told else joined
+    enforcements = [audit["enforcement"] for audit in audits if "enforcement" in audit]
+    merged = {name: [each for enforcement in enforcements for each in enforcement[name]] for name in ENFORCEMENT}
+    return with_enforcement(joined, merged) if enforcements else joined
 
 
 def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,19 +115,19 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
     `summary` counts accounts by verdict, and over all of them `trails` and `excepted` trails.
     """
     owners = {trail["arn"]: (row, trail) for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
-    told = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
-    verdicts = [row["verdict"] for row in told]
-    trails = [trail for row in told for trail in row["trails"]]
+    accounts = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
+    verdicts = [row["verdict"] for row in accounts]
+    trails = [trail for row in accounts for trail in row["trails"]]
     return {
         "generated_at": generated_at,
         "collection_version": VERSION,
         "summary": {
-            "accounts": len(told),
+            "accounts": len(accounts),
             "trails": len(trails),
             **{verdict: verdicts.count(verdict) for verdict in VERDICTS},
-            "excepted": sum(any(found["status"] == "excepted" for found in trail["findings"]) for trail in trails),
+            "excepted": sum(any(finding["status"] == "excepted" for finding in trail["findings"]) for trail in trails),
         },
-        "accounts": told,
+        "accounts": accounts,
     }
 
 
@@ -150,14 +150,14 @@ def _told_by(
     # The account's own come last, so that what it reads itself of a key that both use stays.
     sources = [(trail, owners[trail["arn"]][0]) for trail in trails if trail["arn"] in foreign]
     sources += [(trail, row) for trail in trails if trail["arn"] not in foreign]
-    told = {
+    account = {
         **row,
         "organization": row["organization"] or next(owners[arn][0]["organization"] for arn in sorted(foreign)),
         "trails": trails,
         "kms_keys": _entries("kms_keys", "arn", {trail["kms_key_arn"]: source for trail, source in sources}),
         "buckets": _entries("buckets", "name", {trail["bucket_name"]: source for trail, source in sources}),
     }
-    return _narrowed_with([owners[arn][0] for arn in foreign], _rolled_up(told))
+    return _narrowed_with([owners[arn][0] for arn in foreign], _rolled_up(account))
 
 
 def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
@@ -167,17 +167,20 @@ def _narrowed_with(owners: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> 
     """
     if any("narrowed_by" not in each for each in (row, *owners)):
         return {field: value for field, value in row.items() if field != "narrowed_by"}
-    own, *others = ({} if each["narrowed_by"] is None else each["narrowed_by"] for each in (row, *owners))
+    first, *others = ({} if each["narrowed_by"] is None else each["narrowed_by"] for each in (row, *owners))
     off, lowered = (
-        [rule for each in (own, *others) for rule in each.get(name, ())] for name in ("rules_off", "rules_lowered")
+        [rule for each in (first, *others) for rule in each.get(name, ())] for name in ("rules_off", "rules_lowered")
     )
-    return {**row, "narrowed_by": narrowed_by(own.get("regions", ()), own.get("trails", ()), off, lowered)}
+    return {**row, "narrowed_by": narrowed_by(first.get("regions", ()), first.get("trails", ()), off, lowered)}
 
 
 def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Mapping[str, Any]) -> dict[str, Any]:
     findings = [
-        {**found, "remediation": addressed(found["remediation"], owner["account_id"], is_unread=_is_unread(found))}
-        for found in seen["findings"]
+        {
+            **finding,
+            "remediation": addressed(finding["remediation"], owner["account_id"], is_unread=_is_unread(finding)),
+        }
+        for finding in seen["findings"]
     ]
     return {**seen, "ownership": trail["ownership"], "findings": findings}
 
@@ -286,18 +289,18 @@ def _errors(snapshot: Snapshot) -> list[ReadError]:
 
     What failed of a trail that another account owns stands in its findings alone: the owner may know better.
     """
-    own = [trail for trail in snapshot.trails if trail.ownership == "owned"]
-    found: list[object] = [
+    owned = [trail for trail in snapshot.trails if trail.ownership == "owned"]
+    facts_read: list[object] = [
         *snapshot.errors,
         *snapshot.closed_regions,
         *snapshot.disabled_regions,
-        *(trail.status for trail in own),
+        *(trail.status for trail in owned),
     ]
-    for key in _of(snapshot.keys, {trail.kms_key_arn for trail in own}):
-        found += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
-    for bucket in _of(snapshot.buckets, {trail.bucket_name for trail in own}):
-        found += [bucket.policy, bucket.bucket_key_enabled] if isinstance(bucket, Bucket) else [bucket]
-    return list(dict.fromkeys(error for error in found if isinstance(error, ReadError)))
+    for key in _of(snapshot.keys, {trail.kms_key_arn for trail in owned}):
+        facts_read += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]
+    for bucket in _of(snapshot.buckets, {trail.bucket_name for trail in owned}):
+        facts_read += [bucket.policy, bucket.bucket_key_enabled] if isinstance(bucket, Bucket) else [bucket]
+    return list(dict.fromkeys(error for error in facts_read if isinstance(error, ReadError)))
 
 
 def _of(facts_by_name: Mapping[str, Fact], names: Collection[str | None]) -> list[Fact]:

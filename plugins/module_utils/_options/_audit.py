@@ -120,20 +120,20 @@ def settings_of_owners(params: Mapping[str, Any]) -> dict[str, Settings]:
     """
     others = {*(params.get("lending_accounts") or ())}
     others |= {each for entry in params.get("account_options") or () for each in entry["accounts"]}
-    own, of_run = of_accounts(params, to_settings), to_settings(params)
-    return {each: own.get(each, of_run) for each in sorted(others - {*(params.get("accounts") or ())})}
+    by_account, of_run = of_accounts(params, to_settings), to_settings(params)
+    return {each: by_account.get(each, of_run) for each in sorted(others - {*(params.get("accounts") or ())})}
 
 
 def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScope, ...]:
     """Return the accounts of an option, each with what its entry or else the run says."""
-    own, of_run = of_accounts(params, _account_scope), _account_scope(params)
+    by_account, of_run = of_accounts(params, _account_scope), _account_scope(params)
     # By the tags of a key others may approve it whose trail an account inherits.
     read = {*(params.get("accounts") or ())}
-    owners_tags = any(scope.key_tags for each, scope in own.items() if each not in read)
+    owners_tags = any(scope.key_tags for each, scope in by_account.items() if each not in read)
     scopes = [
         replace(scope, account_id=each, key_tags=scope.key_tags or owners_tags)
         for each in params.get(option) or ()
-        for scope in (own.get(each, of_run),)
+        for scope in (by_account.get(each, of_run),)
     ]
     roleless = [each.account_id for each in scopes if each.role is None]
     if roleless:

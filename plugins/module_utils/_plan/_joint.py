@@ -127,11 +127,11 @@ def join(parts: Mapping[str, Part]) -> Joint:
 
 def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
     """Return the keys that more than one account changes, with these accounts."""
-    found: dict[KeyName, dict[str, Part]] = {}
+    by_key: dict[KeyName, dict[str, Part]] = {}
     for account, part in parts.items():
         for name in keys_changed(part.plan.changes, part.request):
-            found.setdefault(name, {})[account] = part
-    shared = {name: members for name, members in found.items() if len(members) > 1}
+            by_key.setdefault(name, {})[account] = part
+    shared = {name: members for name, members in by_key.items() if len(members) > 1}
     return dict(sorted(shared.items(), key=lambda item: (item[0][0], item[0][1] or "")))
 
 
@@ -215,7 +215,7 @@ def _joined_known(known: Sequence[Known]) -> Known:
 
     return replace(
         first,
-        organizations={account: found for each in known for account, found in each.organizations.items()},
+        organizations={account: organization for each in known for account, organization in each.organizations.items()},
         bucket_owner=common("bucket_owner"),
         bucket_region=common("bucket_region"),
     )

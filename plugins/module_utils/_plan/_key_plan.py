@@ -129,14 +129,14 @@ def _unaliased_key(
     It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
     One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
     """
-    found = lookup.unaliased
-    if isinstance(found, ReadError):
+    unaliased = lookup.unaliased
+    if isinstance(unaliased, ReadError):
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and whether an earlier run left its key behind cannot be "
-            f"read: {found.operation} answered {found.code} ({found.message}). {next_step(found)} "
+            f"read: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} "
             "Or give the key by key_id."
         )
-    unreadable = next((key.policy for key in found if isinstance(key.policy, ReadError)), None)
+    unreadable = next((key.policy for key in unaliased if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and the policy of a key that an earlier run may have left "
@@ -144,7 +144,7 @@ def _unaliased_key(
             "Or give the key by key_id."
         )
     trusted = (settings.readers, request.key.administrators if request.key else ())
-    owned = [key for key in found if key.arn.split(":")[4] == key_account(snapshot, request)]
+    owned = [key for key in unaliased if key.arn.split(":")[4] == key_account(snapshot, request)]
     _refuse_what_reaches_beyond(owned, trusted, request, region)
     ours = [key for key in owned if is_created_here(key)]
     if len(ours) > 1:

@@ -118,9 +118,9 @@ class _Planner:
 
     def _absent_key(self) -> Iterator[str]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
-        found = [lookup.key for lookup in self._targets.values()]
+        keys = [lookup.key for lookup in self._targets.values()]
         is_needed = any(intent.needs_key for intent in find_intents(self._account, self._request))
-        if self._request.key_id and found and not is_needed and all(isinstance(key, Missing) for key in found):
+        if self._request.key_id and keys and not is_needed and all(isinstance(key, Missing) for key in keys):
             yield (
                 f"There is no key {self._request.key_in(*self._targets)} for the buckets of account "
                 f"{self._snapshot.account_id}. Correct key_id."
@@ -210,8 +210,8 @@ class _Planner:
     def _rotations(self, predicted: Snapshot) -> list[Change]:
         """Rotation for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
-        found = (rotation(key, key_account(self._snapshot, self._request), self._request) for key in keys)
-        return [change for change in found if change]
+        changes = (rotation(key, key_account(self._snapshot, self._request), self._request) for key in keys)
+        return [change for change in changes if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
         """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
@@ -243,10 +243,10 @@ def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, boo
         return Proof()
     judged = assess(in_all_regions(predicted), _without_leave(settings))
     verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
-    found = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
+    objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
     return Proof(
-        tuple(words for is_refused, words in found if is_refused),
-        tuple(words for is_refused, words in found if not is_refused),
+        tuple(words for is_refused, words in objections if is_refused),
+        tuple(words for is_refused, words in objections if not is_refused),
     )
 
 

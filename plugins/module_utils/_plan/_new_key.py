@@ -98,8 +98,8 @@ def _is_of_a_new_key(document: Any) -> bool:
 def _is_root(statement: Statement, key: Key) -> bool:
     """Return whether it says what our statement of the account says, under whatever Sid."""
     root = root_statement(key.arn)
-    found = statement.document
-    return isinstance(found, dict) and meaning({**found, "Sid": root["Sid"]}) == meaning(root)
+    document = statement.document
+    return isinstance(document, dict) and meaning({**document, "Sid": root["Sid"]}) == meaning(root)
 
 
 def _strangers(statement: Statement, account: str) -> list[str]:

@@ -58,7 +58,7 @@ def _trails(policy: str) -> set[tuple[str, str]]:
         text = to_json(parse(policy).document)
     except PolicyError:
         return set()
-    return {(found[0], found[1]) for found in _TRAILS.finditer(text)}
+    return {(match[0], match[1]) for match in _TRAILS.finditer(text)}
 
 
 def trails_of(seen: Seen) -> Iterator[tuple[str, Trail]]:
@@ -67,8 +67,8 @@ def trails_of(seen: Seen) -> Iterator[tuple[str, Trail]]:
     rank = ("owned", "delegated", "inherited")
     for account, snapshot in sorted(seen.items()):
         for trail in snapshot.trails:
-            found = known.get(trail.arn)
-            if found is None or rank.index(trail.ownership) < rank.index(found[1].ownership):
+            earlier = known.get(trail.arn)
+            if earlier is None or rank.index(trail.ownership) < rank.index(earlier[1].ownership):
                 known[trail.arn] = (account, trail)
     yield from known.values()
 

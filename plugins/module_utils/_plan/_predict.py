@@ -48,17 +48,17 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
 
 def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
     """Return what the changes of a plan stand on, by what it predicts."""
-    found: dict[str, str | ReadError | None] = {
+    policies: dict[str, str | ReadError | None] = {
         f"arn:{predicted.partition}:s3:::{name}": bucket.policy
         for name, bucket in predicted.buckets.items()
         if isinstance(bucket, Bucket)
     }
     for arn, key in predicted.keys.items():
         if isinstance(key, Key) and key.state in USABLE_STATES:
-            found[arn] = key.policy
+            policies[arn] = key.policy
     return Prerequisites(
-        usable=frozenset(found) | {trail.arn for trail in predicted.trails},
-        policies={arn: policy for arn, policy in found.items() if not isinstance(policy, ReadError)},
+        usable=frozenset(policies) | {trail.arn for trail in predicted.trails},
+        policies={arn: policy for arn, policy in policies.items() if not isinstance(policy, ReadError)},
     )
 
 

@@ -55,8 +55,8 @@ class Intent:
 def find_intents(account: AccountVerdict, request: EnforceRequest) -> tuple[Intent, ...]:
     """Return what each trail of the account that may be written needs; trails that need nothing are left out."""
     writable = (verdict for verdict in account.trails if may_write(verdict.trail, request))
-    found = (Intent(each, _remedies(account, each, request), _lacking(account, each)) for each in writable)
-    return tuple(intent for intent in found if intent.remedies)
+    intents = (Intent(each, _remedies(account, each, request), _lacking(account, each)) for each in writable)
+    return tuple(intent for intent in intents if intent.remedies)
 
 
 def may_write(trail: Trail, request: EnforceRequest) -> bool:
@@ -83,8 +83,8 @@ def _remedies(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRe
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
     if request.replace_compliant_key and verdict.trail.kms_key_arn:
         return frozenset({Remedy.ANOTHER_KEY})
-    found = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
-    return frozenset(found & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or found)
+    remedies = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
+    return frozenset(remedies & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or remedies)
 
 
 def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:

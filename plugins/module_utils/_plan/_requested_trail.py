@@ -195,15 +195,15 @@ def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
     }
     if trail.multi_region and not request.multi_region:
         pairs["multi_region"] = (True, False)  # the other way round only adds
-    found = [
+    differences = [
         f"{name} is {_word(is_)} and not {_word(requested)}"
         for name, (is_, requested) in pairs.items()
         if is_ != requested
     ]
-    if found:
+    if differences:
         yield (
-            f"The trail {trail.arn} is there and differs from create_trail: {', '.join(found)}. Correct create_trail, "
-            "or give it another name."
+            f"The trail {trail.arn} is there and differs from create_trail: {', '.join(differences)}. Correct "
+            "create_trail, or give it another name."
         )
 
 

@@ -61,11 +61,11 @@ def keys_of_backup(backup: Backup) -> tuple[str, ...]:
 
 def best_known(readings: Iterable[Mapping[str, KeyFact]]) -> dict[str, KeyFact]:
     """Return what several accounts have read of keys, of each the most that one of them was shown."""
-    found: dict[str, KeyFact] = {}
+    best: dict[str, KeyFact] = {}
     for arn, key in (item for reading in readings for item in reading.items()):
-        if arn not in found or _shown(key) > _shown(found[arn]):
-            found[arn] = key
-    return found
+        if arn not in best or _shown(key) > _shown(best[arn]):
+            best[arn] = key
+    return best
 
 
 def _shown(key: KeyFact) -> int:
@@ -112,14 +112,14 @@ class _Restore:
         for undo in self._undos.trail_keys:
             owner = undo.row.arn.split(":")[4]
             trails[owner if owner in self._judged else undo.account_id].append(undo)
-        own: dict[str, list[Undo]] = {account: [] for account in self._judged}
+        undos: dict[str, list[Undo]] = {account: [] for account in self._judged}
         shared = []
         for undo in self._undos.key_policies:
             if concerned(undo.row, self._seen) == {undo.account_id}:
-                own[undo.account_id].append(undo)
+                undos[undo.account_id].append(undo)
             elif not is_back(undo.row, self._keys[undo.row.arn]):
                 shared.append(undo)
-        plans = {account: self._own(account, trails[account], own[account]) for account in self._judged}
+        plans = {account: self._own(account, trails[account], undos[account]) for account in self._judged}
         return self._with_shared(plans, shared)
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:

@@ -60,12 +60,12 @@ def undos_of(backups: Mapping[str, Backup], accounts: Collection[str]) -> Undos:
 
 
 def _undos(backups: Mapping[str, Backup], accounts: Collection[str], rows: str) -> Iterator[Undo]:
-    found: dict[str, list[tuple[str, Replaced]]] = {}
+    by_resource: dict[str, list[tuple[str, Replaced]]] = {}
     for account_id, backup in sorted(backups.items()):
         for row in getattr(backup, rows):
-            found.setdefault(row.arn, []).append((account_id, row))
+            by_resource.setdefault(row.arn, []).append((account_id, row))
     form = _FORMS[rows]
-    for each in found.values():
+    for each in by_resource.values():
         if len(each) == 1:  # the rule, which takes no comparison
             yield from (Undo(account_id, row) for account_id, row in each if account_id in accounts)
             continue
@@ -120,9 +120,9 @@ def _undo(writes: Sequence[_Write], accounts: Collection[str], rows: str) -> Und
         states.append(write.after)
         known[write.after] += 1
         path.append(write)
-    own = [write.account_id for write in writes if write.account_id in accounts]
+    writers = [write.account_id for write in writes if write.account_id in accounts]
     row = replace(writes[-1].row, before=writes[0].row.before)
-    return Undo(own[-1], row, reason or _why_incomplete(path, accounts, rows))
+    return Undo(writers[-1], row, reason or _why_incomplete(path, accounts, rows))
 
 
 def _why_broken(earlier: _Write, later: _Write, rows: str) -> str:

@@ -23,12 +23,12 @@ from ._task import Done, Task
 class Shared:
     """The keys that accounts of the run share, and what was changed of them before: nobody writes them again.
 
-    `own` are the changes of those keys that the account is one to share.
+    `for_account` has the changes of those keys that the account is one to share.
     """
 
     names: frozenset[KeyName] = frozenset()
     changes: tuple[Change, ...] = ()
-    own: tuple[Change, ...] = ()
+    for_account: tuple[Change, ...] = ()
 
 
 class AccountRun(Written):
@@ -130,7 +130,7 @@ class AccountRun(Written):
     @property
     def _applied(self) -> list[Change]:
         """What was done to the account, and for it to keys that it shares."""
-        return [change for change in (*self._shared.own, *self.done.changes) if change.status == "applied"]
+        return [change for change in (*self._shared.for_account, *self.done.changes) if change.status == "applied"]
 
     def prove(self, *, waited: bool) -> None:
         """Judge what was read last; where deliveries were waited for, read once more and say which have not come."""

@@ -27,16 +27,16 @@ def audit(
     scope: Scope,
     settings: Settings,
     tell: Callable[[int], None],
-    own: Mapping[str, Settings] = MappingProxyType({}),
+    settings_of: Mapping[str, Settings] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the document `cloudtrail_kms` of the accounts in scope, and warnings; `tell` is told how many are done.
 
-    `own` are the settings of accounts that have others than the run. Raises AwsError where the caller has no way to
-    AWS, and of a single account where nothing can be said about it.
+    `settings_of` has the settings of accounts that have others than the run. Raises AwsError where the caller has no
+    way to AWS, and of a single account where nothing can be said about it.
     """
 
     def of(account_id: str) -> Settings:
-        return own.get(account_id, settings)
+        return settings_of.get(account_id, settings)
 
     scope = replace(scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot))
     rows: list[dict[str, Any]] = []
@@ -45,7 +45,7 @@ def audit(
     for reading in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
         rows.append(_row(reading, scope, of(reading.snapshot.account_id), caller.region))
-        judged[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or own else []
+        judged[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or settings_of else []
         read_at = max(read_at, moment(reading.snapshot.read_at))
         tell(len(rows))
     unused = unused_exceptions((account_id, of(account_id), judged[account_id]) for account_id in sorted(judged))
@@ -64,9 +64,9 @@ def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dic
 
 def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing:
     """Return what the audit of an account is narrowed by, in a run with this scope."""
-    asked = scope.of(snapshot.account_id)
+    account = scope.of(snapshot.account_id)
     off, advised = (settings.rules_set_to(level, snapshot.trails) for level in _NARROWING)
-    return narrowed_by(asked.regions, asked.trails, off, advised)
+    return narrowed_by(account.regions, account.trails, off, advised)
 
 
 def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:

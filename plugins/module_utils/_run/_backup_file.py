@@ -179,8 +179,8 @@ def _to_json(document: object) -> str:
 
 def _identity(path: Path) -> tuple[int, ...]:
     """Return what identifies a file and its content, to notice that somebody else has written there."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _replace(path: Path, text: str) -> None:

@@ -186,8 +186,8 @@ class Execution:
         """Return the accounts that own organization trails: a mistake there reaches every member."""
         snapshots = [each.before.snapshot for each in self._accounts.values()]
         owners = {trail.account_id for each in snapshots for trail in each.trails if trail.organization_trail}
-        told = (each.organization for each in snapshots)
-        return owners | {each.management_account for each in told if isinstance(each, Organization)}
+        organizations = (each.organization for each in snapshots)
+        return owners | {each.management_account for each in organizations if isinstance(each, Organization)}
 
     def _is_to_do(self, account_id: str) -> bool:
         """Return whether something is done to the account, by itself or through a key that it shares."""
@@ -220,7 +220,7 @@ class Execution:
         shared = Shared(
             names=frozenset(name for step in self._plan.keys for name in (step.name, (step.arn, None))),
             changes=tuple(change for step in self._plan.keys for change in _applied(step)),
-            own=tuple(change for step in keys for change in _applied(step)),
+            for_account=tuple(change for step in keys for change in _applied(step)),
         )
         save = _Saving(self._file, account_id)
         planned = partial(self._plan.planned_anew, account_id)

@@ -148,8 +148,8 @@ def requested_key(account: Account, request: EnforceRequest) -> RequestedKey:
 
 def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
     """Return what the tags of the resources that are to change say of who else manages them."""
-    found = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
-    return [warning for warning in found if warning]
+    warnings = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
+    return [warning for warning in warnings if warning]
 
 
 class Restoring:
@@ -169,9 +169,9 @@ class Restoring:
 
     def plans(self) -> RestorePlans:
         """Return the plans of all accounts, and of the policies that they share. Raises AwsError as reading does."""
-        found = self._made(self._judged)
-        plans = {each: with_principals(self._accounts[each], plan) for each, plan in found.plans.items()}
-        return replace(found, plans=plans)
+        made = self._made(self._judged)
+        plans = {each: with_principals(self._accounts[each], plan) for each, plan in made.plans.items()}
+        return replace(made, plans=plans)
 
     def planned_anew(self, account_id: str, judged: AccountVerdict) -> Plan:
         """Return the plan of an account for what it is now."""

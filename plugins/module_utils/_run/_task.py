@@ -101,10 +101,12 @@ def open_questions(after: AccountVerdict) -> Iterator[str]:
     if after.verdict != "unknown":
         return
     unknown = sorted(
-        f"{found.rule} of {trail.trail.arn}"
+        f"{finding.rule} of {trail.trail.arn}"
         for trail in after.trails
-        for found in trail.findings
-        if found.status == "unknown" and found.level == "required" and not isinstance(found.unread, LeftToOwnerError)
+        for finding in trail.findings
+        if finding.status == "unknown"
+        and finding.level == "required"
+        and not isinstance(finding.unread, LeftToOwnerError)
     )
     unread = sorted(f"{error.iam_action} in {error.region}" for error in after.snapshot.errors)
     if unknown or unread:

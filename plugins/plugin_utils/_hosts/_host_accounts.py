@@ -69,8 +69,8 @@ class HostAccount:
         return self.state not in NOT_IN_USE
 
     def _part(self, number: int) -> str | None:
-        found = _ROLE_ARN.fullmatch(str(self.role.get("role_arn")))
-        return found[number] if found else None
+        match = _ROLE_ARN.fullmatch(str(self.role.get("role_arn")))
+        return match[number] if match else None
 
 
 def of_account(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,28 +92,28 @@ def host_account(host: str, variables: Mapping[str, Any]) -> HostAccount:
     """
     account: Any = variables.get(ACCOUNT)
     if account is None:
-        found = HostAccount(host=host, role=variables.get(ROLE) or {})
-        _refuse_another_name(found)
-        return found
+        result = HostAccount(host=host, role=variables.get(ROLE) or {})
+        _refuse_another_name(result)
+        return result
     if not isinstance(account, Mapping) or "id" not in account:
         raise HostsError(
             f"{ACCOUNT} of the host {host} is {account!r}, not a dictionary with the id of its account. The inventory "
             "plugin aws_baseline.cloudtrail.aws_accounts sets it; remove yours."
         )
     is_read = str(account.get("arn")).endswith(f"/{account['id']}")
-    found = HostAccount(
+    result = HostAccount(
         host=host,
         role=variables.get(ROLE) or {},
         name=account.get("name"),
         state=account.get("state") if is_read else None,
         named=True,
     )
-    if found.account_id != str(account["id"]):
+    if result.account_id != str(account["id"]):
         raise HostsError(
             f"The host {host} stands for account {account['id']}, but {ROLE} names no role there. Give role_name in "
             f"the file of the inventory, or set {ROLE} for the host."
         )
-    return found
+    return result
 
 
 def _refuse_another_name(host: HostAccount) -> None:
@@ -179,8 +179,8 @@ def host_failures(hosts: Sequence[HostAccount], audit: Mapping[str, Any], failin
     """
     if not hosts or not are_swept(hosts):
         return {each.host: _in_short(audit, failing) for each in hosts}
-    found = {row["account_id"] for row in audit["accounts"]}
-    missing = [each.host for each in hosts if each.account_id not in found]
+    audited = {row["account_id"] for row in audit["accounts"]}
+    missing = [each.host for each in hosts if each.account_id not in audited]
     if missing:
         raise HostsError(f"The audit does not hold the account of {named(missing, 'host')}.")
     return {each.host: failing.get(str(each.account_id), "") for each in hosts}

@@ -118,10 +118,10 @@ def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[s
 def left_to_the_role(enforcement: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the planned changes that the role makes before the run, each with its diff."""
     changes = (change for change in enforcement["changes"] if change["status"] in _CHANGED)
-    found = zip(changes, enforcement["diff"], strict=True)
+    pairs = zip(changes, enforcement["diff"], strict=True)
     return [
         {"change": change, "diff": diff}
-        for change, diff in found
+        for change, diff in pairs
         if change["status"] == "planned" and WRITES[change["operation"]].is_sent_by_role
     ]
 
@@ -168,13 +168,13 @@ def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -
     A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
     """
     by_account = {str(each.account_id): each.host for each in reversed(hosts)}
-    found: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
+    by_host: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
     changes = [change for change in result.get("changes", ()) if change["status"] in _CHANGED]
     for change, diff in zip(changes, result.get("diff", ()), strict=True):
-        of_host = found[by_account.get(change["account_id"], hosts[0].host)]
+        of_host = by_host[by_account.get(change["account_id"], hosts[0].host)]
         of_host["changed"] = True
         of_host["diff"].append(diff)
-    return found
+    return by_host
 
 
 def drifted(enforcement: Mapping[str, Any], fail_on: str) -> dict[str, str]:

@@ -52,13 +52,13 @@ def _is_a_member(account: Any) -> bool:
 
 
 def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[HostAccount]:
-    found = []
+    accounts = []
     for host in hosts:
         with suppress(HostsError, VariablesError):
             of_host = _variables(task, variables, host)
-            asked = options(of_host, templar.copy_with_new_env(available_variables=of_host), _judging(of_host))
-            found.append(replace(host_account(host, _said(of_host, templar)), options=asked))
-    return found
+            judging = options(of_host, templar.copy_with_new_env(available_variables=of_host), _judging(of_host))
+            accounts.append(replace(host_account(host, _said(of_host, templar)), options=judging))
+    return accounts
 
 
 def _judging(variables: Mapping[str, Any]) -> list[str]:
@@ -77,7 +77,7 @@ def _said(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
 def _variables(task: Any, variables: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Return those of a task on a host, with what the play and its roles set, which hostvars leaves out."""
     hostvars = variables["hostvars"]
-    found: dict[str, Any] = hostvars._variable_manager.get_vars(
+    result: dict[str, Any] = hostvars._variable_manager.get_vars(
         play=task.get_play(),
         host=hostvars._inventory.get_host(host),
         task=task,
@@ -86,4 +86,4 @@ def _variables(task: Any, variables: Mapping[str, Any], host: str) -> dict[str, 
         _hosts=variables.get("ansible_play_batch"),
         _hosts_all=variables.get("ansible_play_hosts_all"),
     )
-    return found
+    return result

@@ -54,11 +54,11 @@ def sweep_options(
     account_options = [each.account_options for each in swept]
     run = {name: value for name, value in account_options[0].items() if all(name in each for each in account_options)}
     # What one of them does not ask the run cannot say either: an entry takes nothing back.
-    asked = [each.options for each in (*lending, *unread)]
-    run = {name: value for name, value in run.items() if name not in JUDGING or all(name in each for each in asked)}
-    own = [(each, _own(run, each.account_options)) for each in (*swept, *lending)]
-    own += [(each, {**_NOTHING_ASKED, **each.options}) for each in unread]
-    entries = _entries(own)
+    others = [each.options for each in (*lending, *unread)]
+    run = {name: value for name, value in run.items() if name not in JUDGING or all(name in each for each in others)}
+    differing = [(each, _own(run, each.account_options)) for each in (*swept, *lending)]
+    differing += [(each, {**_NOTHING_ASKED, **each.options}) for each in unread]
+    entries = _entries(differing)
     return {
         **run,
         "accounts": [each.account_id for each in swept],
@@ -82,10 +82,10 @@ def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     return next((name for name in sorted({*one, *other}) if one.get(name) != other.get(name)), None)
 
 
-def _entries(own: Iterable[tuple[HostAccount, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _entries(differing: Iterable[tuple[HostAccount, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Return one entry for all accounts that want the same."""
     alike: dict[str, dict[str, Any]] = {}
-    for each, account_options in own:
+    for each, account_options in differing:
         if account_options:
             entry = alike.setdefault(json.dumps(account_options, sort_keys=True), {"accounts": [], **account_options})
             entry["accounts"].append(each.account_id)

@@ -57,14 +57,14 @@ def accounts_of_run(
 def _passed(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return the pass in which the hosts of a run are marked. Raises HostsError where this host was not."""
     registered = variables.get(run_options["hosts"])
-    found = registered.get("pass") if isinstance(registered, Mapping) else None
-    if not found:
+    identifier = registered.get("pass") if isinstance(registered, Mapping) else None
+    if not identifier:
         raise HostsError(
             f"Option hosts: {run_options['hosts']} holds no result of cloudtrail_kms_host on the host "
             f"{variables['inventory_hostname']}. Let a task of cloudtrail_kms_host, without run_once, go before this "
             "one, and name the variable that it registers: the run is about the hosts that reach that task."
         )
-    return str(found)
+    return str(identifier)
 
 
 def _refuse_each_host_for_itself(action: Any, host: str, requests: Mapping[str, Request]) -> None:
@@ -103,8 +103,8 @@ def mark(passed: str, host: str, request: Request) -> None:
 def marked(passed: str, hosts: Iterable[str]) -> dict[str, Request]:
     """Return the requests of those of the hosts that are marked in a pass. Raises SealError."""
     files = _files(passed)
-    found = {host: files.read(host) for host in hosts}
-    return {host: Request(**content) for host, content in found.items() if content is not None}
+    contents = {host: files.read(host) for host in hosts}
+    return {host: Request(**content) for host, content in contents.items() if content is not None}
 
 
 def _unmark(passed: str, hosts: Iterable[str]) -> None:

@@ -124,10 +124,10 @@ def _connection(action: Any, variables: Mapping[str, Any], templar: Any) -> dict
         return {}
     by_plugin = constants.config.get_plugin_vars("connection", action._connection._load_name)
     names = {*_OF_EVERY_CONNECTION, *by_plugin} - {"inventory_hostname"}
-    found = {name: come_to(name, variables, templar) for name in names & variables.keys()}
+    values = {name: come_to(name, variables, templar) for name in names & variables.keys()}
     if "ansible_host" in names:  # a host is reached by its own name where no variable gives another
-        found["ansible_host"] = found.get("ansible_host") or variables["inventory_hostname"]
-    return found
+        values["ansible_host"] = values.get("ansible_host") or variables["inventory_hostname"]
+    return values
 
 
 def _plain(value: Any) -> Any:

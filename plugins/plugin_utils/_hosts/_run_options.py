@@ -143,5 +143,5 @@ def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool 
 
 
 def _from_here(path: object) -> str:
-    found: str = unfrackpath(str(path), follow=False)
-    return found
+    whole: str = unfrackpath(str(path), follow=False)
+    return whole

@@ -95,14 +95,14 @@ def _plain(value: Any) -> Any:
     return {name: list(values) for name, values in value.items()} if isinstance(value, dict) else value
 
 
-def kept_accounts(cached: Any, asked: Mapping[str, Any]) -> list[OrganizationAccount] | None:
+def kept_accounts(cached: Any, requested: Mapping[str, Any]) -> list[OrganizationAccount] | None:
     """Return the accounts that a cache holds for what is asked, or None where it holds anything else.
 
     A cache is a file, perhaps of another version. An id becomes the name of a host, which older Ansible takes for a
     template, and an ARN part of a role's, so that both must be what the organization would have said.
     """
     try:
-        accounts = [OrganizationAccount(**row) for row in cached["accounts"]] if cached["asked"] == asked else None
+        accounts = [OrganizationAccount(**row) for row in cached["accounts"]] if cached["asked"] == requested else None
         fits = all(
             ACCOUNT_ID.fullmatch(each.account_id)
             and ORGANIZATION_ACCOUNT_ARN.fullmatch(each.arn)

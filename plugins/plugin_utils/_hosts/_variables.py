@@ -133,8 +133,8 @@ def refuse_unknown(names: Iterable[str]) -> None:
     """Raise VariablesError where one begins with the prefix and is none of this collection's."""
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in KNOWN)
     if unknown:
-        told = " ".join(f"Unknown variable {name}{_meant(name)}" for name in unknown)
-        raise VariablesError(f"{told} (The prefix {PREFIX} is reserved.)")
+        messages = " ".join(f"Unknown variable {name}{_meant(name)}" for name in unknown)
+        raise VariablesError(f"{messages} (The prefix {PREFIX} is reserved.)")
 
 
 def _meant(name: str) -> str:
@@ -144,30 +144,30 @@ def _meant(name: str) -> str:
     return f"; did you mean {' or '.join(near)}?"
 
 
-def _nearest(given: str) -> Iterator[str]:
+def _nearest(name: str) -> Iterator[str]:
     """Yield what may have been meant, the likeliest first, as a message names it."""
     prefixes = ("awx_", "drift_")
-    real = sorted(each for each in _SETTABLE if given.startswith(prefixes) or not each.startswith(prefixes))
+    real = sorted(each for each in _SETTABLE if name.startswith(prefixes) or not each.startswith(prefixes))
     within = _suboptions(SPEC)
-    yield from (PREFIX + each for each in get_close_matches(given, real, n=1, cutoff=_MISSPELT))
-    yield from within.get(given, ())
+    yield from (PREFIX + each for each in get_close_matches(name, real, n=1, cutoff=_MISSPELT))
+    yield from within.get(name, ())
     # A name with something after it, such as assume_role_arn, or a part of a name, such as role, looks less alike.
-    yield from (PREFIX + each for each in sorted((e for e in real if given.startswith(f"{e}_")), key=len)[-1:])
-    yield from (PREFIX + each for each in real if f"_{given}_" in f"_{each}_")
-    yield from (PREFIX + each for each in get_close_matches(given, real, n=3))
-    yield from (told for each in get_close_matches(given, within) for told in within[each])
+    yield from (PREFIX + each for each in sorted((e for e in real if name.startswith(f"{e}_")), key=len)[-1:])
+    yield from (PREFIX + each for each in real if f"_{name}_" in f"_{each}_")
+    yield from (PREFIX + each for each in get_close_matches(name, real, n=3))
+    yield from (suboption for each in get_close_matches(name, within) for suboption in within[each])
 
 
 def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
     """Return how messages name the suboptions, by each name one may be given: alias and key_alias for that of a key."""
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name, spec in specs.items():
         if path:
             for whole in ("_".join([*path[at:], name]) for at in range(len(path) + 1)):
-                found.setdefault(whole, []).append(f"{name} in {PREFIX}{'.'.join(path)}")
-        for whole, told in _suboptions(spec.get("options", {}), *path, name).items():
-            found.setdefault(whole, []).extend(told)
-    return found
+                by_name.setdefault(whole, []).append(f"{name} in {PREFIX}{'.'.join(path)}")
+        for whole, suboptions in _suboptions(spec.get("options", {}), *path, name).items():
+            by_name.setdefault(whole, []).extend(suboptions)
+    return by_name
 
 
 def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -175,14 +175,14 @@ def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str]) ->
 
     Raises VariablesError for one that is undefined, empty, or of no such type, by its name.
     """
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in sorted(names):
         value = come_to(PREFIX + name, variables, templar)
         if isinstance(value, str) and not value.strip():
             raise VariablesError(f"The variable {PREFIX}{name} is empty. Give it a value, or leave it out.")
         if value is not None:
-            given[name] = value
-    return _checked(given, {name: SPEC[name] for name in given}, PREFIX)
+            values[name] = value
+    return _checked(values, {name: SPEC[name] for name in values}, PREFIX)
 
 
 def come_to(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
@@ -191,12 +191,12 @@ def come_to(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
         return None
     try:
         # As part of a dictionary, from which newer Ansible takes what is omitted.
-        found = templar.template({variable: variables[variable]})
+        value = templar.template({variable: variables[variable]})
     except AnsibleUndefinedVariable as error:
         raise VariablesError(f"The variable {variable} is undefined: {error}") from None
     except AnsibleError as error:
         raise VariablesError(f"The template of the variable {variable} fails: {error}") from None
-    return _without(found, variables.get("omit")).get(variable)
+    return _without(value, variables.get("omit")).get(variable)
 
 
 def _without(value: Any, omit: object) -> Any:
@@ -221,14 +221,14 @@ def _checked(
         }
         for name, spec in specs.items()
     }
-    given = {f"{prefix}{name}": value for name, value in values.items() if value is not None}
-    parsed = {name: _parsed(value, plain[name]["type"]) if name in plain else value for name, value in given.items()}
+    prefixed = {f"{prefix}{name}": value for name, value in values.items() if value is not None}
+    parsed = {name: _parsed(value, plain[name]["type"]) if name in plain else value for name, value in prefixed.items()}
     one_of = [[prefix + name for name in names] for names in needs]
     checked = ArgumentSpecValidator(plain, required_one_of=one_of).validate(parsed)
     if checked.error_messages:
         raise VariablesError(" ".join(checked.error_messages))
-    found = {name: checked.validated_parameters[prefix + name] for name in specs if prefix + name in given}
-    return {name: _nested(value, specs[name], f"{prefix}{name}.") for name, value in found.items()}
+    validated = {name: checked.validated_parameters[prefix + name] for name in specs if prefix + name in prefixed}
+    return {name: _nested(value, specs[name], f"{prefix}{name}.") for name, value in validated.items()}
 
 
 def _nested(value: Any, spec: Mapping[str, Any], prefix: str) -> Any:
