@@ -56,7 +56,7 @@ copyright = "Contributors to the aws_baseline.cloudtrail project"
 
 def guides() -> dict[str, str]:
     """The pages by their names, README first; what they link to beside each other lies in the repository."""
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return {page.name: _linked(page, {*pages}) for page in pages}
 
 

@@ -64,7 +64,7 @@ def troubles(fake_aws: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> str
     printed += [enforced(fake_aws), enforced(fake_aws)]
     folder = tmp_path_factory.mktemp("many")
     typed.Page("landing-zones.md", "One central key").copy(folder)
-    (command,) = typed.Page("enforce.md", "Many accounts").commands
+    (command,) = typed.Page("enforce-many.md").commands
     fake_aws.reset("central-key")
     fake_aws.add_fault("cloudtrail:UpdateTrail", **DENIED)
     return timeless("".join([*printed, typed.typed(fake_aws, command, folder).printed]))
@@ -75,7 +75,11 @@ def enforced(aws: FakeAws, *arguments: str) -> str:
     return subprocess.run(command, env=aws.environment, capture_output=True, text=True, check=False).stdout
 
 
-PRINTED = blocks("text", "docs/enforce.md")
+PRINTED = [
+    block
+    for page in ("enforce.md", "enforce-failures.md", "enforce-many.md")
+    for block in blocks("text", f"docs/{page}")
+]
 
 
 @pytest.mark.parametrize("block", PRINTED, ids=lambda block: block.strip().partition("\n")[0])

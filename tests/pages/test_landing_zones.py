@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What docs/landing-zones.md shows is run, section by section, and was printed; test_central_key.py has the first."""
+"""What docs/landing-zones.md and docs/exceptions.md show is run, section by section, and was printed.
+
+test_central_key.py has the first section.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,8 @@ import yaml
 from tests.fakeaws.client import FakeAws
 from tests.pages.typed import Page, Typed, opening, timeless, typed
 
-ORGANIZATION, EXCEPTIONS, APPROVED = (
-    Page("landing-zones.md", title) for title in ("An organization trail", "Exceptions", "Approved keys")
-)
+ORGANIZATION = Page("landing-zones.md", "An organization trail")
+EXCEPTIONS, APPROVED = (Page("exceptions.md", title) for title in ("Exceptions", "Approved keys"))
 MANAGEMENT, SECURITY = "1" * 12, "5" * 12
 
 

@@ -23,6 +23,16 @@ CLAIMS = [
 ]
 
 
+PAGES = sorted(DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_page_says_who_it_is_for_and_what_it_answers_and_is_short(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.match(r"# .+\n\n\*\*For\*\* [^\n].*?[.]\n\*\*Answers:\*\* .+?[.]\n\n", text, re.S), text[:300]
+    assert len(text.splitlines()) <= 250
+
+
 def test_every_rule_has_its_section_with_level_and_severity() -> None:
     sections = re.findall(r"^## (\w+)\n\n(\w+)(?: and|,) (\w+)", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
     assert sections == [(name, rule.level.capitalize(), rule.severity) for name, rule in RULES.items()]
