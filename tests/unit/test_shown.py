@@ -184,8 +184,8 @@ def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> 
     "arguments",
     [
         {"mode": f"audit{HOSTILE}"},
-        {"reports": ["json"], "report_dir": f"/nowhere{HOSTILE}"},
-        {"reports": ["json"], "report_dir": f"/nowhere/{{{{ {HOSTILE} }}}}"},
+        {"reports": ["json"], "report_dir": f"/dev/null/nowhere{HOSTILE}"},
+        {"reports": ["json"], "report_dir": f"/dev/null/{{{{ {HOSTILE} }}}}"},
         {"mode": "join", "audits": [f"/nowhere{HOSTILE}"]},
         {"variables": True, "task_vars": {f"cloudtrail_kms_trail{HOSTILE}": "x"}},
     ],

@@ -60,8 +60,10 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writeheader()
+    excepted = {account["account_id"]: exceptions(account["trails"]) for account in audit["accounts"]}
     for entry in entries(audit, cis_version):
-        row = {"generated_at": generated_at, **_row(entry)}
+        of_account = {"account_exceptions": excepted[entry.account["account_id"]]}
+        row = {"generated_at": generated_at, **_row(entry), **of_account}
         writer.writerow({column: _cell(row.get(column)) for column in COLUMNS})
     return text.getvalue()
 
@@ -83,7 +85,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "frameworks": "; ".join(requirements(finding["frameworks"])),
         "evidence": json.dumps(finding["evidence"], sort_keys=True),
         "narrowed_by": entry.narrowed_by,
-        "account_exceptions": exceptions(account["trails"]),
         "trail_exceptions": exceptions([entry.trail]) if entry.trail else None,
     }
 
