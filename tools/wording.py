@@ -18,7 +18,7 @@ PLACES = ("README.md", "docs", "plugins", "roles", "playbooks")
 SUFFIXES = {".css", ".j2", ".js", ".md", ".py", ".yml"}
 BANNED = {
     r"\bmend(s|ed|ing)?\b": "fix",
-    r"\b(take|takes|taken|took|taking) (\w+ ){0,3}off\b": "remove",
+    r"\b(take|takes|taken|took|taking) ([\w{}'.,]+ ){0,9}off\b": "remove",
     r"\bwhoever\b": "anyone who, the one who",
     r"\b(come|comes|came) to (nothing|none)\b": "is undefined, has no result",
     r"\bnone comes? near\b": "no statement is close",

@@ -217,8 +217,8 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
         return Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
         f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
-        f"{finding.rule} with the policy as it was: {finding.message} Take the row of the key off key_policies there, "
-        "or give the trail another key first."
+        f"{finding.rule} with the policy as it was: {finding.message} Delete the row of the key from key_policies "
+        "there, or give the trail another key first."
         for trail, finding in who_needs_it(row, key, seen)
     )
     change = _policy_change(row, key)

@@ -128,8 +128,8 @@ def _undo(writes: Sequence[_Write], accounts: Collection[str], rows: str) -> Und
 def _why_broken(earlier: _Write, later: _Write, rows: str) -> str:
     return (
         f"somebody else changed it between what was replaced {_when(earlier)} and what was replaced {_when(later)}, so "
-        f"the backup does not lead back. Take its rows up to the first of these off {rows} to undo what came later, or "
-        "all of its rows to leave it as it is."
+        f"the backup does not lead back. Delete its rows up to the first of these from {rows} to undo what came later, "
+        "or all of its rows to leave it as it is."
     )
 
 

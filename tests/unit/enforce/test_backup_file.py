@@ -354,8 +354,8 @@ def test_files_that_do_not_lead_back_say_between_what(tmp_path: Path) -> None:
     second = str(written(tmp_path / "2.json", moved(KEYS[2], KEYS[3], at=2)))
     assert joined([first, second]) == (
         f"somebody else changed it between what was replaced in account 111111111111 at {AT.format(1)} and what was "
-        f"replaced in account 111111111111 at {AT.format(2)}, so the backup does not lead back. Take its rows up to "
-        "the first of these off trail_keys to undo what came later, or all of its rows to leave it as it is."
+        f"replaced in account 111111111111 at {AT.format(2)}, so the backup does not lead back. Delete its rows up to "
+        "the first of these from trail_keys to undo what came later, or all of its rows to leave it as it is."
     )
 
 

@@ -148,7 +148,7 @@ def test_the_policy_stays_for_a_trail_that_stays() -> None:
     refused = policy_refusal(planned)
     assert f"The policy of {SHARED}, in the backup of account {SECURITY}: the trail {trail_arn(B)} still has" in refused
     assert "would fail key_policy_allows_encrypt with the policy as it was" in refused
-    assert "Take the row of the key off key_policies there" in refused
+    assert "Delete the row of the key from key_policies there" in refused
     assert trail_arn(A) not in refused
 
 
@@ -270,8 +270,9 @@ def test_a_policy_that_somebody_else_changed_in_between_stays_and_the_rest_goes_
     assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in (A, B)}
     assert policy_refusal(planned) == (
         f"The policy of {SHARED}, in the backup of account {B}: somebody else changed it between what was replaced in "
-        f"account {A} at 1 and what was replaced in account {B} at 2, so the backup does not lead back. Take its rows "
-        "up to the first of these off key_policies to undo what came later, or all of its rows to leave it as it is."
+        f"account {A} at 1 and what was replaced in account {B} at 2, so the backup does not lead back. Delete its "
+        "rows up to the first of these from key_policies to undo what came later, or all of its rows to leave it as it "
+        "is."
     )
 
 
@@ -283,7 +284,7 @@ def test_a_trail_that_somebody_else_changed_in_between_stops_its_account_alone()
     assert steps(planned) == {each: [("UpdateTrail", trail_arn(each))] for each in (B, C)}
     (refused,) = planned.plans[A].refusals
     assert f"The trail {trail_arn(A)}: somebody else changed it between what was replaced in account {A} at " in refused
-    assert "off trail_keys" in refused
+    assert "from trail_keys" in refused
 
 
 def test_what_an_account_of_another_run_wrote_later_is_not_undone_without_it() -> None:

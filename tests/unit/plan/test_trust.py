@@ -81,7 +81,10 @@ def test_a_key_that_reaches_beyond_its_account_is_not_adopted(statement: Any, wh
     planned = adopting(statement)
     assert planned.changes == () or planned.refusals
     (refused,) = planned.refusals
-    assert f'its statement "{statement["Sid"]}" reaches beyond its account, to {whom}. Take that out' in refused
+    assert (
+        f'its statement "{statement["Sid"]}" reaches beyond its account, to {whom}. If the key is yours, remove that'
+        in refused
+    )
     assert orphan(1).arn in refused
 
 
