@@ -33,6 +33,14 @@ def test_every_page_says_who_it_is_for_and_what_it_answers_and_is_short(page: Pa
     assert len(text.splitlines()) <= 250
 
 
+def test_readme_is_short_links_in_full_and_has_the_sections_that_certification_asks_for() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("https://")] == []
+    sections = {"Requirements", "Installation", "Use cases", "Testing", "Support", "Release notes", "License"}
+    assert sections <= {*re.findall(r"^## (.+)$", text, re.M)}
+
+
 def test_every_rule_has_its_section_with_level_and_severity() -> None:
     sections = re.findall(r"^## (\w+)\n\n(\w+)(?: and|,) (\w+)", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
     assert sections == [(name, rule.level.capitalize(), rule.severity) for name, rule in RULES.items()]

@@ -39,4 +39,4 @@ def test_the_execution_environment_asks_for_them() -> None:
 
 def test_readme_names_them() -> None:
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"Python {OLDEST.pythons[0]} or later with boto3 ({PINS['boto3']} or later" in text
+    assert f"Python {OLDEST.pythons[0]} or later with boto3 {PINS['boto3']} or later" in text

@@ -24,8 +24,8 @@ from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURIT
 TRAIL = f"arn:aws:cloudtrail:eu-central-1:{MANAGEMENT}:trail/main"
 
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-README_ACTIONS = README.partition("needs these IAM actions:")[2].partition("```text")[2].partition("```")[0].split()
+PAGE = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+PAGE_ACTIONS = PAGE.partition("needs these IAM actions:")[2].partition("```text")[2].partition("```")[0].split()
 
 
 def statuses(account: Any, trail: str) -> dict[str, str]:
@@ -83,9 +83,9 @@ def test_every_action_that_was_asked_is_declared(load: Load, audit: Audit) -> No
     )
     recorded = {(call["service"], call["action"]): call["iam_action"] for call in aws.calls()}
     assert recorded == {operation: IAM_ACTIONS[operation] for operation in recorded}
-    # GetCallerIdentity is missing: the role's ARN tells the account. The README lists what an audit needs.
+    # GetCallerIdentity is missing: the role's ARN tells the account. The page lists what an audit needs.
     assert set(recorded.values()) == {
-        *README_ACTIONS,
+        *PAGE_ACTIONS,
         "s3:ListBucket",  # nobody needs it: a refused HeadBucket tells the region as well
         "organizations:DescribeOrganization",
         "organizations:ListDelegatedServicesForAccount",
