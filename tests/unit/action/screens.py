@@ -18,7 +18,7 @@ from typing import Any
 from ansible.utils.color import parsecolor
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import document, judged_again
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_module import with_after
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import table_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import outcome

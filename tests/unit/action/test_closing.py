@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible import constants, context
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_module import with_after
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import (
     closing_lines,
     next_command,

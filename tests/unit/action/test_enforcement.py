@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._of_module import with_after
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import render_enforcement
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
