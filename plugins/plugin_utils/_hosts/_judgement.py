@@ -101,11 +101,15 @@ def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[s
     What is about none of its accounts, such as the key of another one, is told of the first: it passes nowhere unseen.
     """
     accounts = [row["account_id"] for row in enforcement["before"]["accounts"]]
+    statuses: dict[str, set[str]] = {}
+    for change in enforcement["changes"]:
+        statuses.setdefault(change["account_id"], set()).add(change["status"])
     found: dict[str, list[tuple[str, str]]] = {}
     for word, entries in (("refused", enforcement["refusals"]), ("failed", enforcement["errors"])):
         for each in entries:
             account = each["account_id"] if each["account_id"] in accounts else accounts[0]
-            found.setdefault(account, []).append((word, each["message"]))
+            is_begun = word == "refused" or statuses.get(account) != {"not_attempted"}
+            found.setdefault(account, []).append((word if is_begun else "not attempted", each["message"]))
     if not is_shown:
         return {account: [message for _word, message in entries] for account, entries in found.items()}
     numbers = {account: Counter(word for word, _message in entries) for account, entries in found.items()}

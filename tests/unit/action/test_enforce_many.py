@@ -258,6 +258,16 @@ class TestHosts:
         assert [each["before"] for each in part(result, ONE)["diff"]] == [CENTRAL, ONE]
         assert part(result, THREE)["diff"] == []
 
+    def test_are_told_whether_their_account_was_begun(self) -> None:
+        failed = [{"account_id": each, "message": "Why."} for each in (ONE, TWO, THREE)]
+        changes = (change(ONE, "failed"), change(ONE, "not_attempted"), change(TWO, "not_attempted"))
+        result, _asked = enforce(enforced(*changes, errors=failed, failed=True, msg="No."))
+        assert [part(result, each)["reason"] for each in (ONE, TWO, THREE)] == [
+            f"Account {ONE}: 1 failed. The table says why.",
+            f"Account {TWO}: 1 not attempted. The table says why.",
+            f"Account {THREE}: 1 failed. The table says why.",
+        ]
+
     def test_are_judged_in_check_mode_each_by_what_its_account_would_be(self) -> None:
         result, _asked = enforce(enforced(change(ONE, "planned")))
         assert [part(result, each)["reason"].partition(":")[0] for each in (ONE, TWO, THREE)] == [
