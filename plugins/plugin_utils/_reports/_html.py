@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...module_utils._printable import printable
 from ._html_changes import STATUSES
@@ -43,6 +43,7 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
         statuses=STATUSES,
         account_rule=ACCOUNT_RULE,
         rule_title=rule_title,
+        policy_lines=_policy_lines,
         style=style,
         script=script,
         policy=_content_security_policy(style, script),
@@ -62,6 +63,11 @@ def _shown(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return printable(value)
+
+
+def _policy_lines(lines: Sequence[str], sign: str = "") -> Markup:
+    """Return the lines of a policy; there may be a million, each of which would be an expression of the template."""
+    return escape("".join(f"{printable(f'{sign}{line}')}\n" for line in lines))
 
 
 def _content_security_policy(style: str, script: str) -> str:

@@ -70,7 +70,8 @@ def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
         return None
     told = audit["enforcement"]
     names = {account["account_id"]: account.get("account_name", "") for account in audit["accounts"]}
-    is_plan = any(change["status"] == "planned" for change in told["changes"])
+    # Reports that are joined may be of plans and of runs.
+    is_plan = {change["status"] for change in told["changes"]} == {"planned"}
     return Enforcement(
         title="Planned changes" if is_plan else "Changes",
         summary=_summary(told, is_plan=is_plan),

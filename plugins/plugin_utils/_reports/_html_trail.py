@@ -139,7 +139,7 @@ def _facts(
     yield "Key", trail["kms_key_arn"] or "none"
     if key:
         yield "Key is", "; ".join(_key_words(key))
-    yield "Benchmark", "passes to the letter: a key is set" if trail["cis_3_5"] == "pass" else "fails: no key is set"
+    yield "Benchmark", "passes as written: a key is set" if trail["cis_3_5"] == "pass" else "fails: no key is set"
 
 
 def _bucket_words(bucket: Mapping[str, Any] | None) -> Iterator[str]:

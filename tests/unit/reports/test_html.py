@@ -252,7 +252,7 @@ def test_an_organization_trail_is_one_trail() -> None:
         "CIS 3.5 as written (key set) 1 of 1 1 with a key",
     ]
     (row,) = report.one("table", id="matrix").one("tbody").all("tr")
-    assert words(row).startswith("111111111111 and 2 more org us-east-1 alias/trail logs Compliant")
+    assert words(row).startswith("111111111111 +2 org us-east-1 alias/trail logs Compliant")
     assert words(report.one("details", class_="others")).endswith("222222222222, 333333333333")
     assert "The only trail in scope can deliver" in words(report.one("header"))
 
@@ -277,7 +277,7 @@ def test_a_change_has_its_fields_and_the_diff_of_its_policy() -> None:
     keyed = {"before": {"kms_key_arn": None}, "resource": trail()["arn"], "status": "applied"}
     policy_changed = change("PutKeyPolicy", {"policy": AFTER}, before={"policy": BEFORE}, status="applied")
     report = page(enforced(policy_changed, change("UpdateTrail", {"kms_key_arn": KEY}, **keyed)))
-    assert words(report.all("p", class_="quiet")[0]) == "2 changes applied in 1 account."
+    assert words(report.one("p", class_="summary")) == "2 changes applied in 1 account."
     put, update = report.all("details", class_="entry change")
     assert words(put.one("summary")) == (f"PutKeyPolicy production 111111111111, us-east-1 {KEY} applied")
     assert put.one("pre").text().splitlines()[3:7] == [
@@ -297,6 +297,12 @@ def test_a_new_key_shows_its_whole_policy_as_added() -> None:
     made = report.one("details", class_="entry change")
     assert all(line.startswith("+ ") for line in made.one("pre").text().splitlines())
     assert words(made.one("dl")) == 'multi region false tags {"a": "b"}'
+
+
+def test_of_a_plan_and_a_run_that_are_joined_nothing_is_said_of_all() -> None:
+    report = page(enforced(change("CreateAlias", {}), change("CreateAlias", {}, status="applied")))
+    assert words(report.one("h2", id="changes")) == "Changes"
+    assert words(report.one("p", class_="summary")) == "2 changes in 1 account: 1 planned, 1 applied."
 
 
 def test_lines_far_from_what_changes_are_left_out() -> None:
@@ -346,7 +352,8 @@ def test_exceptions_are_told_apart_in_every_verdict() -> None:
     one = delivering("a", key_is_usable="excepted", key_in_bucket_region="excepted")
     report = page(audit(account("compliant", one, delivering("b"))))
     verdicts = [words(badge) for badge in report.all("span", class_="badge pass")]
-    assert verdicts == ["Compliant, 1 exception", "Compliant"] * 2
+    assert verdicts == ["Compliant", "Compliant", "Compliant, 1 exception", "Compliant"]
+    assert "Compliant 1 exception" in words(report.one("table", id="matrix"))
     assert [words(card) for card in report.all("div", class_="card")][:2] == [
         "Compliant accounts 1 of 1 1 compliant by exception",
         "Compliant trails 2 of 2 1 compliant 1 compliant by exception",
