@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from .._model import Missing, ReadError, TrailStatus
 from .._policy import (
@@ -21,7 +21,9 @@ from .._policy import (
     Budget,
     Call,
     Decision,
+    Delivery,
     Locations,
+    MergeRefusedError,
     Outcome,
     Policy,
     acl_calls,
@@ -30,11 +32,14 @@ from .._policy import (
     folder_of,
     hangs_on_ids,
     log_calls,
+    merge_bucket_policy,
     naming_accounts,
     of_accounts_alone,
     readable,
     spare_calls,
+    to_json,
 )
+from ._evidence import Evidence
 from ._policy_rules import as_result, parsed, remedy_for
 from ._subject import NO_KEY, Result, Subject, unknown_organization, unreadable
 from ._trail_rules import beside_delivery
@@ -72,7 +77,23 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
     if isinstance(policy, Result):
         return policy
-    return beside_delivery(subject, _of_every_organization(subject, policy, subject.budget))
+    result = _of_every_organization(subject, policy, subject.budget)
+    return beside_delivery(subject, _with_statements(subject, policy, result))
+
+
+def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result:
+    """The result with the statements that the policy lacks, where no Deny is the cause and the folders are known."""
+    if (result.status, result.evidence.get("outcome")) != ("fail", "implicit_deny") or len(subject.locations) != 1:
+        return result
+    delivery = Delivery(subject.locations[0], subject.trail.kms_key_arn or "")
+    try:
+        merged = merge_bucket_policy(policy.to_json(), delivery, tls_only=False)
+    except MergeRefusedError:
+        return result
+    present = [each.document for each in policy.statements]
+    added = [to_json(each.document, indent=2) for each in (merged or policy).statements if each.document not in present]
+    evidence: Evidence = {**cast("Evidence", result.evidence), "statements_to_add": added}
+    return replace(result, evidence=evidence) if added else result
 
 
 def policy_of(subject: Subject) -> Policy | Result | ReadError:

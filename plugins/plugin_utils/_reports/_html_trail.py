@@ -58,6 +58,7 @@ class Problem:
     remediation: str
     evidence: tuple[tuple[str, str], ...]
     statements: tuple[str, ...]
+    policy_of: str
     additions: tuple[str, ...]
     exception: Mapping[str, str] | None
 
@@ -181,6 +182,7 @@ def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
         remediation=first["remediation"],
         evidence=tuple(_evidence(evidence, first["message"])),
         statements=tuple(_statements(policy, first)),
+        policy_of="bucket" if first["rule"].startswith("bucket_") else "key",
         additions=tuple(dict.fromkeys(_additions(finding["evidence"] for finding in alike))),
         exception=first["evidence"].get("exception"),
     )

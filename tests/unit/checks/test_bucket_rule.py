@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -103,6 +103,28 @@ def test_an_organization_is_to_be_let_in_as_a_whole_and_a_prefix_is_named() -> N
     assert f"below logs/AWSLogs/o-abcdefghij/ and logs/AWSLogs/{ACCOUNT}/, condition" in lacking.remediation
     prefixed = found([allow("audit/AWSLogs/o-abcdefghij/*")], OWN, {**ORGANIZATION, "bucket_prefix": "audit"})
     assert (prefixed.status, f"into audit/AWSLogs/{ACCOUNT}/, where" in prefixed.message) == ("pass", True)
+
+
+@pytest.mark.parametrize(
+    ("statements", "trail"),
+    [([], {}), ([allow("AWSLogs/444444444444/*")], {}), ([MANAGEMENT], ORGANIZATION)],
+    ids=["empty", "another account", "organization"],
+)
+def test_with_the_statements_to_add_the_bucket_takes_the_logs(
+    statements: list[dict[str, Any]], trail: dict[str, Any]
+) -> None:
+    lacking = found(statements, OWN, trail)
+    assert lacking.status == "fail"
+    added = [json.loads(each) for each in cast("list[str]", lacking.evidence["statements_to_add"])]
+    assert [each["Sid"] for each in added] == ["AwsBaselineCloudTrailWrite"]
+    assert found([*statements, *added], OWN, trail).status == "pass"
+
+
+@pytest.mark.parametrize("organization", [OWN, NOT_TOLD])
+def test_no_statement_is_to_be_added_where_it_would_not_help(organization: Organization | ReadError) -> None:
+    statements = [EVERYWHERE, deny("*")] if organization is OWN else []
+    told = found(statements, organization)
+    assert (told.status, "statements_to_add" in told.evidence) == ("fail", False)
 
 
 def where(statement: dict[str, Any], operator: str, organization_id: str) -> dict[str, Any]:

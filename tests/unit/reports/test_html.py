@@ -339,6 +339,7 @@ def test_the_statement_to_add_stands_as_json_to_copy() -> None:
     assert [one.text().rstrip("\n") for one in report.all("pre")] == [statement, "{}"]
     assert [one.attributes.get("hidden") for one in report.all("button", class_="copy")] == ["", ""]
     assert "statements to add" not in words(report)
+    assert "Add to the key policy;" in words(report)
 
 
 def test_every_rule_has_a_title_beside_its_id() -> None:
