@@ -242,6 +242,25 @@ def test_all_moments_of_a_policy_are_judged_within_one_budget(steps: int) -> Non
     assert found.remediation.startswith("Shorten the policy")
 
 
+def test_moments_of_a_bucket_are_judged_for_readers_within_one_budget(steps: int) -> None:
+    """Where the logs of an organization lie that nobody told, the folders are made anew for each moment."""
+    times = {"DateLessThan": {"aws:CurrentTime": [f"{year}-01-01" for year in range(2027, 2127)]}}
+    dated = {**build.ACL, "Action": "s3:Foo", "Condition": times}
+    reader = build.service("Reader", "kms:Decrypt", Principal={"AWS": build.ROLE_ARN})
+    read = replace(
+        build.snapshot(
+            trail={"organization_trail": True},
+            key=build.key_policy(build.ENCRYPT, build.DESCRIBE, build.DECRYPT, reader),
+            bucket={"policy": build.policy(build.ACL, dated), "bucket_key_enabled": False},
+        ),
+        regions=tuple(f"eu-west-{number}" for number in range(30)),
+    )
+    asked = Settings(readers=(build.ROLE_ARN,))
+    found = build.finding("readers_can_decrypt", read, asked)
+    assert calls(lambda: build.finding("readers_can_decrypt", read, asked)) < 10 * steps
+    assert (found.status, found.level) == ("unknown", "advised")
+
+
 def test_questions_that_stay_open_for_every_folder_are_judged_within_a_budget(steps: int) -> None:
     statements = open_questions(Principal="*", Action="s3:PutObject", Resource="*")
     trail = {"organization_trail": True, "multi_region": True}

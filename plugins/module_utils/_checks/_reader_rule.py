@@ -28,6 +28,8 @@ from ._subject import Result, Subject, unknown_organization, unreadable
 
 # How many folders a message names; the evidence has them all.
 SHOWN = 3
+# What it takes to make the name of a log file, which is done anew for each moment that a policy names.
+STEPS_OF_A_NAME = 10
 
 
 _DENIED = (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
@@ -76,7 +78,9 @@ def readers_can_decrypt(subject: Subject) -> Result:
     if isinstance(found, Result):
         return found
     key, policy = found
-    asking = _Asking(subject, key, policy, subject.log_contexts, subject.budget)
+    cases = subject.log_contexts
+    subject.budget.spend(STEPS_OF_A_NAME * sum(map(len, cases)))
+    asking = _Asking(subject, key, policy, cases, subject.budget)
     answers = {reader: _answer(asking, reader) for reader in subject.settings.readers}
     evidence = {reader: each.evidence for reader, each in answers.items()}
     for reader, statements in _statements(asking, answers).items():
