@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_DENIED = "Allow {iam_action} to the principal that asks."
+_DENIED = "Allow the caller {iam_action}."
 _EXPIRED = "The session of these credentials has ended: sign in again, or get new credentials."
 _REJECTED = (
     "Correct the access key, secret key and session token, or the profile. If they are right, the Region {region} may "

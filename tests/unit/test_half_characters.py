@@ -123,7 +123,7 @@ def test_such_a_policy_stays_where_nothing_is_missing_and_is_refused_where_it_wo
     required = Required(build.KEY_ARN, (build.TRAIL_ARN,))
     complete = parse(form(document(build.ROOT, ODD, build.ENCRYPT, build.DECRYPT, build.DESCRIBE)))
     assert merge(complete, required) is complete
-    with pytest.raises(MergeRefusedError, match=r"a text in it holds \\ud800, half a character, .* Take it out"):
+    with pytest.raises(MergeRefusedError, match=r"a string in it has \\ud800, half a character, .* Remove it"):
         merge(parse(form(document(build.ROOT, ODD))), required)
     delivery = build.delivery("us-east-1")
     with pytest.raises(MergeRefusedError, match=r"the bucket logs is left as it is: .* \\ud800, half a character"):

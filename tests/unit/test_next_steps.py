@@ -62,9 +62,9 @@ def step(code: str, operation: str = "DescribeKey", service: str = "kms") -> str
 @pytest.mark.parametrize(
     ("code", "beginning"),
     [
-        ("AccessDeniedException", "Allow kms:DescribeKey to the principal that asks."),
-        ("UnauthorizedOperation", "Allow kms:DescribeKey to the principal that asks."),
-        ("403", "Allow kms:DescribeKey to the principal that asks."),
+        ("AccessDeniedException", "Allow the caller kms:DescribeKey."),
+        ("UnauthorizedOperation", "Allow the caller kms:DescribeKey."),
+        ("403", "Allow the caller kms:DescribeKey."),
         ("ThrottlingException", "AWS asks to slow down"),
         ("TooManyRequestsException", "AWS asks to slow down"),
         ("ExpiredTokenException", "The session of these credentials has ended"),

@@ -71,8 +71,8 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     policy = policy_of(subject)
     if isinstance(policy, ReadError):
         remedy = (
-            f"Allow {policy.iam_action} to the principal that asks; where the bucket belongs to another account, "
-            "audit with its credentials, by bucket_assume_role."
+            f"Allow the caller {policy.iam_action}, or, if the bucket belongs to another account, set "
+            "bucket_assume_role to a role there."
         )
         return unreadable(f"The policy of the bucket {name}", policy, remedy)
     if isinstance(policy, Result):
@@ -127,7 +127,7 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
         if budget.is_exhausted:
             return results[-1]
     found = {(result.status, result.advice) for result in results}
-    open_ = unknown_organization(subject, "and the bucket policy must name")
+    open_ = unknown_organization(subject, "which the bucket policy must name")
     if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
         # Until the organization is told, what was added for it could not be judged.
         more = open_.remediation if readable(ANY_ORGANIZATION[0]) in results[0].remediation else ""
@@ -195,8 +195,8 @@ def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[A
         return best
     if _has_fresh_digest(subject):
         return best
-    message = f"{worst.message} That may do no harm, since {_PAGES}."
-    remedy = f"{worst.remediation} Let both encryptions in below CloudTrail-Digest/."
+    message = f"{worst.message} This may do no harm: {_PAGES}."
+    remedy = f"{worst.remediation} Allow both encryptions below CloudTrail-Digest/."
     return replace(worst, message=message, remediation=remedy, advice=True)
 
 
@@ -251,13 +251,13 @@ def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
     """The result where the older form, which works for the regions whose account it names, names none for this one."""
     name, region = subject.trail.bucket_name, call.region
     known = REGION_ACCOUNTS.get(region)
-    why = f"not {known}, which is that of {region}" if known else f"and for {region} CloudTrail has none"
-    reason = f"The policy of the bucket {name} names accounts of CloudTrail for single regions ({labels}), {why}."
+    why = f"not {known}, the one of {region}" if known else f"and for {region} CloudTrail has none"
+    reason = f"The policy of the bucket {name} names CloudTrail accounts of single regions ({labels}), {why}."
     return Result(
         "fail",
-        f"{reason} So nothing of {region} can be delivered.",
-        f"In {labels}, name the service cloudtrail.amazonaws.com in the place of these accounts, which works for every "
-        f"region, with the condition that aws:SourceArn is {subject.trail.arn}.",
+        f"{reason} So no logs of {region} can be delivered.",
+        f"In {labels}, replace these accounts by the service cloudtrail.amazonaws.com, which works in every region, "
+        f"with the condition aws:SourceArn = {subject.trail.arn}.",
         {"outcome": Outcome.IMPLICIT_DENY.name.lower(), "statements": [], "reason": reason},
     )
 
@@ -268,8 +268,8 @@ def _of_unknown_ids(subject: Subject, decision: Decision, folder: str) -> Result
     below = _above(folder).rpartition("/")[0].removeprefix(f"{name}/")
     return Result(
         "unknown",
-        f"The policy of the bucket {name} names accounts of the organization below {below}/. Whether logs of all of "
-        "its accounts can be delivered, and of one that joins later, the trail does not tell.",
+        f"The policy of the bucket {name} names accounts of the organization below {below}/. It is unknown whether "
+        "the logs of all its accounts, and of accounts that join later, can be delivered.",
         remedy_for(
             decision,
             f"Add to the policy of the bucket {name}: allow {SERVICE} s3:PutObject {_below(subject, folder)}, "
@@ -285,8 +285,8 @@ def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Bud
     calls = (*acl_calls(policy, locations), *log_calls(locations, key_arn)) if labels else ()
     if any(answer(policy, call.requests[0], call.region, budget).by_account for call in calls):
         yield (
-            f"It does so by accounts of CloudTrail for single regions ({labels}), a form that no new region knows: "
-            "name the service cloudtrail.amazonaws.com in their place."
+            f"It does so through CloudTrail accounts of single regions ({labels}), which new regions do not have: "
+            "name the service cloudtrail.amazonaws.com instead."
         )
 
 
@@ -295,8 +295,8 @@ def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget:
     folder = _refused_spare(policy, locations, key_arn, budget)
     if folder:
         yield (
-            f"It does not let them into {folder}/, where an organization trail writes nothing; "
-            "CreateTrail and UpdateTrail may ask for that folder all the same."
+            f"It does not allow uploads below {folder}/. An organization trail writes nothing there, but CreateTrail "
+            "and UpdateTrail may still check it."
         )
 
 

@@ -17,9 +17,9 @@ from ._subject import NO_KEY, Result, Subject, owner_remedy, unreadable, usable_
 USABLE_STATES = ("Enabled", "Updating")
 STATE_REMEDIES = {
     "Disabled": "Enable it: aws kms enable-key --region {region} --key-id {arn}",
-    "PendingDeletion": "Without the key the logs it encrypted are lost as well. Cancel the deletion while there is "
-    "time, and enable the key, which is disabled then: aws kms cancel-key-deletion --region {region} --key-id {arn} && "
-    "aws kms enable-key --region {region} --key-id {arn}",
+    "PendingDeletion": "Without the key, the logs that it encrypted are lost too. Cancel the deletion in time, then "
+    "enable the key: aws kms cancel-key-deletion --region {region} --key-id {arn} && aws kms "
+    "enable-key --region {region} --key-id {arn}",
     "PendingImport": "Import its key material, or give the trail another key.",
 }
 
@@ -33,7 +33,7 @@ def key_is_customer_managed(subject: Subject) -> Result:
         return Result("pass", "The key is managed by the customer.", "", {"manager": key.manager})
     return Result(
         "fail",
-        f"The key is managed by {key.manager}: nobody can change its policy to say who reads the logs.",
+        f"The key is managed by {key.manager}: its policy cannot be changed to control who reads the logs.",
         f"Give the trail a customer managed key in {key.region}.",
         {"manager": key.manager},
     )
@@ -49,7 +49,7 @@ def key_is_usable(subject: Subject) -> Result:
         return Result(
             "fail",
             f"The key {subject.trail.kms_key_arn} does not exist, so CloudTrail cannot deliver logs.",
-            "Give the trail another key. Logs that the lost key encrypted cannot be read again.",
+            "Give the trail another key. Logs that the lost key encrypted can never be read again.",
         )
     key = usable_key(subject)
     if isinstance(key, Result):
@@ -74,8 +74,8 @@ def _expiring(key: Key, valid_to: datetime, evidence: Evidence) -> Result:
     when = valid_to.isoformat(timespec="seconds")
     return Result(
         "fail",
-        f"The imported key material of the key expires at {when}. From then on CloudTrail cannot deliver logs, and "
-        "nobody can read those that are there.",
+        f"The imported key material of the key expires at {when}. After that, CloudTrail cannot deliver logs, and "
+        "nobody can read the existing ones.",
         f"Import the same key material into {key.arn} again before that, without an expiry or with a later one.",
         {**evidence, "valid_to": when},
         advice=True,
@@ -118,7 +118,7 @@ def key_in_bucket_region(subject: Subject) -> Result:
 def key_is_approved(subject: Subject) -> Result:
     """The key is on the list of approved keys, if there is one."""
     if not subject.settings.approved_keys:
-        return Result("not_applicable", "No list of approved keys is given.")
+        return Result("not_applicable", "No approved keys are set.")
     if subject.trail.kms_key_arn is None:
         return NO_KEY
     approved = _approval(subject, subject.trail.kms_key_arn, subject.settings.approved_keys)
@@ -200,7 +200,7 @@ def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
         return unreadable("The aliases of the key", key.aliases, owner_remedy(key.arn, account_id, "kms:ListAliases"))
     remedy = owner_remedy(key.arn, account_id, "kms:ListAliases")
     if remedy and isinstance(key.policy, ReadError):
-        message = "The aliases of the key, by which it might be approved, are shown to its own account alone."
+        message = "KMS shows the aliases of the key, which might approve it, only to the account of the key."
         return Result("unknown", message, remedy, {"iam_action": "kms:ListAliases"}, unread=key.policy)
     return name in key.aliases
 

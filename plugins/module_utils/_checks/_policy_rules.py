@@ -29,12 +29,12 @@ from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_ke
 from ._trail_rules import beside_delivery
 
 # ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
-GRANTS = "Grants of the key, which could allow it all the same, are not read."
+GRANTS = "Grants on the key, which could also allow it, are not read."
 # What a statement grants together (CloudTrail guide, "Configure AWS KMS key policies for CloudTrail").
 _GRANTED = dict.fromkeys(("kms:GenerateDataKey", "kms:Decrypt"), "kms:GenerateDataKey* and kms:Decrypt")
 _DESCRIBE_PAGES = (
-    "That may be no harm: AWS's pages disagree whether CloudTrail needs it. The CloudTrail guide lists it, the Control "
-    "Tower guide calls kms:GenerateDataKey* and kms:Decrypt the minimum."
+    "This may do no harm: AWS's pages disagree on whether CloudTrail needs it. The CloudTrail guide lists it; the "
+    "Control Tower guide calls kms:GenerateDataKey* and kms:Decrypt the minimum."
 )
 
 
@@ -96,7 +96,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
-        f"{subject.trail.arn} (the enforce playbook adds what is required of it).",
+        f"{subject.trail.arn} (the enforce playbook adds it if the rule is required).",
         granting=() if decision.outcome is Outcome.ALLOWED else granting(policy, [request]),
     )
     return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
@@ -135,7 +135,7 @@ def as_result(
         return Result("fail", f"{failed} {decision.reason}", decision.advice, evidence)
     with_grant: Evidence = {**evidence, "statements_to_add": list(granting)} if granting else evidence
     if decision.outcome is Outcome.INDETERMINATE:
-        message = f"It cannot be told what AWS decides. {decision.reason}"
+        message = f"It is unknown what AWS decides. {decision.reason}"
         remedy = remedy_for(decision, grant)
         return Result("unknown", message, remedy, with_grant if remedy == grant else evidence)
     if decision.statements:

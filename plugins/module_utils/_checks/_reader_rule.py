@@ -73,7 +73,7 @@ class Answer:
 def readers_can_decrypt(subject: Subject) -> Result:
     """Every reader may decrypt this trail's logs, in all folders they lie in, by what the key policy says."""
     if not subject.settings.readers:
-        return Result("not_applicable", "No readers are given.")
+        return Result("not_applicable", "No readers are set.")
     found = key_and_policy(subject)
     if isinstance(found, Result):
         return found
@@ -209,9 +209,9 @@ def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
 def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:
     """Why it is open: which organization's folders the policy must name, or whether it must name the bucket."""
     if of_folders:
-        result = unknown_organization(subject, "in whose folder its logs lie")
+        result = unknown_organization(subject, "in whose folder its logs are")
     elif isinstance(subject.bucket_key, ReadError):
         result = unreadable(f"Whether the bucket {subject.trail.bucket_name} has an S3 Bucket Key", subject.bucket_key)
     else:
-        return f"The bucket {subject.trail.bucket_name} does not exist, and the policy asks where the logs lie."
+        return f"The bucket {subject.trail.bucket_name} does not exist, and the policy depends on where the logs are."
     return f"{result.message} {result.remediation}".strip()

@@ -156,7 +156,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     # Where this rule is advice, the second policy is not asked for its sake.
     is_required = subject.settings.levels.get("key_policy_is_scoped") == "required"
     if is_required and isinstance(key.ram_policy, ReadError):
-        return unreadable("Whom the second policy of the key, AWS_RAM, lets in", key.ram_policy)
+        return unreadable("The second policy of the key, AWS_RAM,", key.ram_policy)
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 
@@ -175,7 +175,7 @@ def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Resul
         )
     if unclear:
         decision = next(iter(unclear.values()))
-        message = f"It cannot be told whether {_listed(unclear)}. {decision.reason}"
+        message = f"It is unknown whether {_listed(unclear)}. {decision.reason}"
         return Result("unknown", message, remedy or decision.advice, {"unclear": list(unclear)})
     return None
 
@@ -184,8 +184,8 @@ def _of_unproven(key: Key, unproven: Mapping[str, str]) -> Result:
     labels = listing(list(unproven))
     return Result(
         "unknown",
-        f"It cannot be told whether strangers get in by {labels} of the key policy: nobody who was tried does, but "
-        "nothing there keeps out all whom it does not name.",
+        f"It is unknown whether strangers get in through {labels} of the key policy: no principal that was tried "
+        "does, but nothing there keeps out everybody whom it does not name.",
         f"In {labels} of {key.arn}: {' '.join(dict.fromkeys(unproven.values()))}",
         {"statements": list(unproven)},
     )

@@ -193,7 +193,7 @@ def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
 
 def unknown_organization(subject: Subject, what: str) -> Result:
     """The result where something hangs on which organization the trail is of, and that was not told."""
-    what = f"Which organization the trail {subject.trail.name} is of, {what},"
+    what = f"The organization of the trail {subject.trail.name}, {what},"
     if isinstance(subject.organization, ReadError):
         return unreadable(what, subject.organization)
     return Result("unknown", f"{what} was not read.")

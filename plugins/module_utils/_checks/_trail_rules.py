@@ -114,7 +114,7 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: Evidence) -> Res
             "fail",
             f"No log was delivered{where} {age}; more than {hours} hours of silence may mean that the key or the "
             "bucket refuses CloudTrail.",
-            "Read the key and bucket findings of this trail; where all pass, look for recent objects in the bucket.",
+            "Check the key and bucket findings of this trail; if all pass, look for recent objects in the bucket.",
             evidence,
             advice=True,
         )

@@ -35,13 +35,11 @@ def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> 
         later = judge(replace(subject, read_at=tried))
         if later.status == "unknown" and subject.budget.is_exhausted:
             when = moment.isoformat(timespec="seconds")
-            message = (
-                f"{result.message} A policy names moments to come. Of what it allows after {when}: {later.message}"
-            )
+            message = f"{result.message} A policy depends on the time. After {when}: {later.message}"
             return Result("unknown", message, later.remediation, result.evidence, advice=True)
         if later.status in ("fail", "unknown") and not later.advice:
             when = moment.isoformat(timespec="seconds")
-            message = f"{result.message} A policy changes that at {when}. Then: {later.message}"
+            message = f"{result.message} A policy changes this at {when}. Then: {later.message}"
             return Result("fail", message, f"Before {when}: {later.remediation}", result.evidence, advice=True)
     return result
 

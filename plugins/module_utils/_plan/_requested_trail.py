@@ -175,9 +175,9 @@ def _without_bucket(
             yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
     elif prerequisites.bucket_owner is None:
         yield (
-            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: anyone who "
-            "owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, or "
-            "allow s3:GetBucketPolicy to the principal that asks."
+            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: anyone "
+            "who owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, "
+            "or allow the caller s3:GetBucketPolicy."
         )
     elif request.bucket_region not in (None, bucket.region):
         yield (

@@ -82,8 +82,8 @@ def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> str:
     owners = ACCOUNT_IN_NAME.findall(bucket_name)
     if account_id in owners:
         return (
-            f"Allow {error.iam_action} to the principal that asks; where the bucket belongs to another account, give a "
-            "role of that account by bucket_assume_role."
+            f"Allow the caller {error.iam_action}; where the bucket belongs to another account, give a role of that "
+            "account by bucket_assume_role."
         )
     owner = f"account {owners[0]}, which its name holds" if owners else "the account that owns it"
     return f"Give a role of {owner}, by bucket_assume_role, and allow {error.iam_action} there."

@@ -124,15 +124,15 @@ def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
     for label, names in orphans(merged):
         raise _refusal(
             delivery,
-            f"{label} names {names}, the id of a user or role that was deleted, and S3 takes no policy with such a "
+            f"{label} names {names}, the id of a user or role that was deleted, and S3 accepts no policy with such a "
             f"principal. Remove it from {label}, or name the new user or role.",
         )
     size = len(merged.to_json().encode())
     if size > BUCKET_POLICY_BYTES:
         raise _refusal(
             delivery,
-            f"with what is missing it would have {size} bytes, more than the {BUCKET_POLICY_BYTES} that S3 takes. "
-            "Shorten it, or give the trail another bucket.",
+            f"with the missing statements it would have {size} bytes; S3 accepts {BUCKET_POLICY_BYTES}. Shorten it, "
+            "or give the trail another bucket.",
         )
 
 

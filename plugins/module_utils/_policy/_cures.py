@@ -46,7 +46,7 @@ def cure(denying: Sequence[Statement], request: Request) -> str:
 def exemption(statement: Statement, request: Request) -> str:
     """How the caller is exempted from a statement that denies, or may deny; who decides where it is aimed at it."""
     if _is_aimed(statement, request):
-        return f"{statement.label} is aimed at {request.principal}, and its author decides whether that is meant"
+        return f"{statement.label} targets {request.principal}, and its author decides whether that is intended"
     return f"in {statement.label}, {_exempted(statement, request)}"
 
 
@@ -88,11 +88,11 @@ def _corrected(condition: Condition, request: Request) -> str | None:
         return None
     instead = like_instead(condition, request)
     if instead:
-        return f"use {instead} in the place of {condition.operator}, which takes * literally"
+        return f"use {instead} instead of {condition.operator}, which takes * literally"
     others = [value for value in condition.values if not _is_key_arn(value)]
     if condition.folded_key == _KEY_ID and others:
         # S3 user guide, "Using server-side encryption with AWS KMS keys": the key's ARN.
-        return f"put {quoted(values)} in the place of {quoted(others)}: what S3 compares is the key's ARN"
+        return f"use {quoted(values)} instead of {quoted(others)}: S3 compares the ARN of the key"
     return f"add {quoted(values)} to the values of {condition.key}"
 
 

@@ -285,10 +285,10 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     """
     text = _encodable(text if isinstance(text, str) else to_json(text))
     if len(text) > MAX_CHARACTERS:
-        raise PolicyError(f"The policy has {len(text):,} characters; AWS gives out {MAX_CHARACTERS:,} at most.")
+        raise PolicyError(f"The policy has {len(text):,} characters; AWS returns at most {MAX_CHARACTERS:,}.")
     document, halved = _load(text)
     if not isinstance(document, Object):
-        raise PolicyError("The policy is no JSON object.")
+        raise PolicyError("The policy is not a JSON object.")
     if "Statement" not in document:
         raise PolicyError("The policy has no Statement.")
     listed = document["Statement"]
@@ -296,7 +296,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
     statements: list[Statement] = []
     repeated = tuple(document.repeated)
     warnings = [
-        f"The element {named(name)} of the policy stands twice, and AWS does not document which counts."
+        f"The element {named(name)} appears twice in the policy, and AWS does not document which counts."
         for name in repeated
     ]
     for number, each in enumerate(listed if isinstance(listed, list) else [listed], start=1):
@@ -304,7 +304,7 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
         statements.append(statement)
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
     if halved:
-        warnings.append(f"A text of the policy holds {halved}, half a character.")
+        warnings.append(f"A string in the policy has {halved}, half a character.")
     doubts = tuple(doubts_of_all(document))
     return Policy(
         tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, doubts, halved
@@ -335,9 +335,9 @@ def _load(text: str) -> tuple[Any, str | None]:
     try:
         document = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        raise PolicyError(f"The policy is no JSON: {error}.") from error
+        raise PolicyError(f"The policy is not JSON: {error}.") from error
     if _is_deeper(document, MAX_DEPTH):
-        raise PolicyError(f"The policy is nested more than {MAX_DEPTH} deep, which no policy is.")
+        raise PolicyError(f"The policy is nested more than {MAX_DEPTH} levels deep, which no real policy is.")
     return document, halved
 
 
@@ -352,7 +352,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
     found = [] if statements else ["The policy has no statements: it allows nothing."]
     sids = Counter(statement.sid for statement in statements if statement.sid)
-    found.extend(f"The Sid {in_quotes(sid)} stands on more than one statement." for sid in sids if sids[sid] > 1)
+    found.extend(f"The Sid {in_quotes(sid)} is used by more than one statement." for sid in sids if sids[sid] > 1)
     unknown = sorted(document.keys() - OF_POLICIES)
     found.extend(f"AWS documents no element {named(name)} of a policy." for name in unknown)
     if document.get("Version") not in (*VERSIONS, None):
@@ -390,7 +390,7 @@ def _statement_oddities(statement: Statement) -> list[str]:
         "Resource": statement.resources,
     }
     none = [name for name, part in parts.items() if part is None and not statement.doubts]
-    found += [f"it has no {name} that can be read and so no effect" for name in none]
+    found += [f"it has no readable {name}, so it has no effect" for name in none]
     if statement.principals:
         found += [f"it names {name}, a principal that no longer exists" for name in statement.principals.orphans]
         found += [f"AWS documents no principal {name}" for name in statement.principals.unreadable]

@@ -28,7 +28,7 @@ _LISTS = [name for name in ELEMENTS if name.removeprefix("Not") in ("Principal",
 OF_POLICIES = ("Version", "Id", "Statement")
 # In lower case those on which hangs what its statements say.
 _OF_STATEMENTS = ("statement", "version")
-_TWICE = "stands twice in it, and AWS does not document which counts"
+_TWICE = "appears twice in it, and AWS does not document which counts"
 
 
 class Object(dict[str, Any]):

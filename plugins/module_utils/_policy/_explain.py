@@ -42,9 +42,9 @@ def explain_exhaustion(request: Request) -> Explanation:
     """The same where the budget was used up: no statement decided."""
     return (
         (),
-        f"Whether the policy allows {call(request)} takes more than the {STEPS:,} steps that are given to a finding: "
-        "the conditions, values and wildcards of its statements multiply each other.",
-        "Shorten the policy: fewer conditions, values and wildcards that hang on each other.",
+        f"Deciding whether the policy allows {call(request)} takes more than the {STEPS:,} steps that a finding may "
+        "take: the conditions, values and wildcards of its statements multiply.",
+        "Simplify the policy: use fewer conditions, values and wildcards that depend on each other.",
     )
 
 
@@ -69,7 +69,7 @@ def _denying(applied: Sequence[Application], request: Request) -> Deciding:
     certain = _of("Deny", applied, certain=True)
     deciding = certain or _of("Deny", applied, certain=False)
     conditions = certain[0].statement.conditions if certain else ()
-    held = [f"its condition {written(c)} holds, the request carries {carried(c, request)}" for c in conditions]
+    held = [f"its condition {written(c)} holds: the request has {carried(c, request)}" for c in conditions]
     because = f": {' and '.join(held)}" if held else ""
     return deciding, (
         f"{_subject(deciding, 'denies')} {call(request)}{because}.",
@@ -92,28 +92,28 @@ def _open(first: Application, request: Request) -> Words:
     whether = f"Whether {first.statement.label} {verb} {call(request)}"
     if first.statement.doubted:
         return (
-            f"{whether} cannot be told: {listing(first.statement.doubted)}.",
+            f"{whether} is unknown: {listing(first.statement.doubted)}.",
             f"Write every name in {first.statement.label} once, and as AWS documents it.",
         )
     exempted = exemption(first.statement, request) if verb == "denies" else None
     if first.open:
         condition = first.open[0]
         replaced = (
-            f"in {first.statement.label}, replace the condition on {condition.key} by one on a key that the request is "
-            "known to carry"
+            f"in {first.statement.label}, replace the condition on {condition.key} by one on a key that the request "
+            "is known to have"
         )
         return (
-            f"{whether} hangs on its condition {written(condition)}, and {_ignorance(condition, request)}.",
+            f"{whether} depends on its condition {written(condition)}, and {_ignorance(condition, request)}.",
             _sentence(settling(first.statement, condition, request) if exempted else replaced),
         )
     if has_unknown(request.resource) and first.covers is not Covers.UNCLEAR:
         parts = _IDS if hangs_on_ids(first.statement, request) else _NAMES
         return (
-            f"{whether} hangs on which {parts} stand in {readable(request.resource)}, and that is not known.",
+            f"{whether} depends on which {parts} are in {readable(request.resource)}, and that is not known.",
             _sentence(exempted or f"in {first.statement.label}, {_without(parts, first.statement)}"),
         )
     return (
-        f"{whether} cannot be told: AWS does not document how its Principal or its Resource applies to this request.",
+        f"{whether} is unknown: AWS does not document how its Principal or its Resource applies to this request.",
         f'In {first.statement.label}, name {request.principal} exactly, and Resource "*".',
     )
 
@@ -127,14 +127,14 @@ def hangs_on_ids(statement: Statement, request: Request) -> bool:
 def _without(parts: str, statement: Statement) -> str:
     """How a statement is made to allow the same whatever stands in these parts of a name."""
     is_negated = "NotResource" in statement.document
-    return f"take the {parts} out of its NotResource" if is_negated else f"replace the {parts} in its Resource by *"
+    return f"remove the {parts} from its NotResource" if is_negated else f"replace the {parts} in its Resource by *"
 
 
 def _identity_open(applied: Sequence[Application], request: Request) -> Words:
     if request.caller.account != request.account:
         return (
             f"{_subject(applied, 'allows')} {call(request)}, a principal of account {request.caller.account}, which "
-            f"must allow it too; of that nothing is known.",
+            "must allow it too; whether it does is not known.",
             f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
         )
     return (
@@ -156,7 +156,7 @@ def _not_allowed(applied: Sequence[Application], policy: Policy, request: Reques
     if allows and denies:
         return (
             (),
-            f"{_subject(allows, 'allows')} {call(request)} at most when {_labels(denies)} denies it.",
+            f"{_subject(allows, 'allows')} {call(request)} only when {_labels(denies)} denies it.",
             cure([each.statement for each in denies], request),
         )
     if allows:
@@ -186,14 +186,14 @@ def _ignorance(condition: Condition, request: Request) -> str:
         return "AWS documents no such condition"
     perhaps = request.keys.perhaps(condition.folded_key)
     if perhaps is not None:
-        return f"nothing tells whether the request carries that key; its value is {quoted(perhaps)} if it does"
+        return f"it is unknown whether the request has that key; if it does, its value is {quoted(perhaps)}"
     if request.keys.get(condition.folded_key) is None:
-        return "nothing tells whether the request carries that key, and with what value"
+        return "it is unknown whether the request has that key, and with what value"
     values = request.keys.get(condition.folded_key) or ()
     if any(map(has_unknown, values)):
         named = [*map(as_if_named, values)]
         is_of_ids = any(map(has_unknown, named)) and condition.holds(Context({condition.key: named}, ("*",))) is None
-        return f"which {_IDS if is_of_ids else _NAMES} stand in {carried(condition, request)} is not known"
+        return f"it is not known which {_IDS if is_of_ids else _NAMES} are in {carried(condition, request)}"
     return f"AWS does not document how that compares with {carried(condition, request)}"
 
 

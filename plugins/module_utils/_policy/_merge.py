@@ -180,8 +180,8 @@ def _refuse_orphans(policy: Policy, required: Required) -> None:
     for label, names in orphans(policy):
         raise _refusal(
             required,
-            f"{label} names {names}, the id of a user or role that was deleted, and KMS takes no policy "
-            f"with such a principal. Remove it from {label}, or name the new user or role.",
+            f"{label} names {names}, the id of a user or role that was deleted, and KMS accepts no policy with such "
+            f"a principal. Remove it from {label}, or name the new user or role.",
         )
 
 
@@ -198,12 +198,12 @@ def why_not_written_back(policy: Policy) -> str | None:
     So would half a character, which UTF-8 cannot carry.
     """
     if policy.halved:
-        return f"a text in it holds {policy.halved}, half a character, which cannot be written back. Take it out."
+        return f"a string in it has {policy.halved}, half a character, which cannot be written back. Remove it."
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):
         if names:
             return (
-                f"in {owner} the element {named(names[0])} stands twice, and only the last of them could be written "
-                f"back. Write it once in {owner}, with all that it is to hold."
+                f"in {owner} the element {named(names[0])} appears twice, and only the last one could be written "
+                f"back. Keep one in {owner}, with everything it needs."
             )
     return None
 
@@ -233,8 +233,8 @@ def _prove(merged: Policy, present: Policy, required: Required) -> None:
     if problems:
         raise _refusal(
             required,
-            f"with what is missing the policy would not be taken by KMS: {' '.join(problems)} Repair these statements, "
-            f"or give some of the trails another key.",
+            f"with the missing statements, KMS would not accept the policy: {' '.join(problems)} Fix these "
+            "statements, or give some of the trails another key.",
         )
     budget = _budget_of(required)
     for call in _calls(merged, required, budget):

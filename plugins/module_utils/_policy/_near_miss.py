@@ -46,7 +46,7 @@ def nearest(policy: Policy, request: Request) -> Statement | None:
 def failures(statement: Statement, request: Request) -> list[Failure]:
     """Everything that keeps the statement from allowing the request."""
     if statement.effect != "Allow":
-        return [Failure("its Effect is Deny", "say what it denies, and allow the call in a statement of its own")]
+        return [Failure("its Effect is Deny", "say what it denies, and allow the call in a separate statement")]
     action = _of_action(statement, request)
     # The resource of another action is none of ours.
     resource = None if action and not action.is_mistake else _of_resource(statement, request)
@@ -131,7 +131,7 @@ def _is_like(one: str, other: str) -> bool:
 def _of_principal(statement: Statement, request: Request) -> Failure | None:
     principals, name = statement.principals, request.principal
     if principals is None:
-        return Failure("it has no Principal and so no effect", f"name {name} as its Principal")
+        return Failure("it has no Principal, so it has no effect", f"name {name} as its Principal")
     if principals.cover(request.caller) is not Covers.NO:
         return None
     misspelt = _misspelt_service(principals, request)
@@ -163,7 +163,7 @@ def _of_action(statement: Statement, request: Request) -> Failure | None:
 def _of_resource(statement: Statement, request: Request) -> Failure | None:
     resources, resource = statement.resources, readable(request.resource)
     if resources is None:
-        return Failure("it has no Resource and so no effect", 'add "Resource": "*"')
+        return Failure("it has no Resource, so it has no effect", 'add "Resource": "*"')
     if resources.cover(request.resource, request.keys) is not False:
         return None
     bucket, objects, _key = request.resource.partition("/")
@@ -185,15 +185,15 @@ def _to_add(resource: str) -> str:
 
 def _of_condition(condition: Condition, request: Request) -> Failure:
     value = carried(condition, request)
-    why = f"its condition {written(condition)} fails, the request carries {value}"
+    why = f"its condition {written(condition)} fails: the request has {value}"
     if condition.is_null or not request.keys.get(condition.folded_key):
         return Failure(why, f"remove the condition on {condition.key}")
     operator = like_instead(condition, request)
     if operator:
         why = f"{why}, and {condition.operator} takes * literally"
-        return Failure(why, f"use {operator} in the place of {condition.operator}", True)
+        return Failure(why, f"use {operator} instead of {condition.operator}", True)
     if condition.negated:
-        return Failure(why, f"take {value} out of the values of {condition.key}", True)
+        return Failure(why, f"remove {value} from the values of {condition.key}", True)
     if any(word in condition.operator for word in ("Than", "Bool")):
-        return Failure(why, f"change the value of {condition.key} so that {value} fits")
+        return Failure(why, f"change the value of {condition.key} so that {value} matches")
     return Failure(why, f"add {value} to the values of {condition.key}", True)

@@ -46,14 +46,14 @@ def validate(policy: Policy | Mapping[str, Any] | str, *, accepted: Policy | Non
             policy = parse(policy)
         except PolicyError as error:
             return [str(error)]
-    found = [f"The element {name} of the policy stands twice." for name in policy.repeated]
+    found = [f"The element {name} appears twice in the policy." for name in policy.repeated]
     halved = policy.halved if not accepted or policy.halved != accepted.halved else None
-    found += [f"The policy holds {halved}, half a character; KMS takes Latin-1 only."] if halved else []
+    found += [f"The policy has {halved}, half a character; KMS accepts only Latin-1."] if halved else []
     found += _top_level(policy.document, accepted.document if accepted else {})
     known = {meaning(each.document) for each in accepted.statements} if accepted else set()
     for statement, text in zip(policy.statements, policy.written_statements(), strict=True):
         is_known = meaning(statement.document) in known
-        found.extend(f"{statement.label}: {name} stands twice in it." for name in statement.repeated)
+        found.extend(f"{statement.label}: {name} appears twice in it." for name in statement.repeated)
         strange = (f"it {problem}" for problem in _characters(text))
         problems = _orphans(statement) if is_known else (*_statement(statement), *strange)
         found.extend(f"{statement.label}: {problem}." for problem in problems)
@@ -81,7 +81,7 @@ def _orphans(statement: Statement) -> Iterator[str]:
 def _characters(text: str) -> Iterator[str]:
     strange = _FORBIDDEN_CHARACTER.search(text)
     if strange:
-        yield f"holds the character {strange.group()!r}; KMS takes Latin-1 only"
+        yield f"holds the character {strange.group()!r}; KMS accepts only Latin-1"
 
 
 def _size(policy: Policy) -> list[str]:
@@ -92,7 +92,7 @@ def _size(policy: Policy) -> list[str]:
     longest = [
         f"{label}: it alone has {length} bytes." for length, label in sorted((n, s.label) for n, s in sizes)[-1:]
     ]
-    return [f"The policy has {size} bytes, more than the {MAX_BYTES} that KMS takes.", *longest]
+    return [f"The policy has {size} bytes; KMS accepts {MAX_BYTES}.", *longest]
 
 
 def _statement(statement: Statement) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _principal_element(written: Any) -> Iterator[str]:
         return
     if not isinstance(written, Mapping) or not written:
         kinds = ", ".join(KINDS)
-        yield f"the principal {to_json(written)} must be an asterisk or stand under {kinds}"
+        yield f"the principal {to_json(written)} must be an asterisk or listed under {kinds}"
         return
     for kind, names in written.items():
         if kind not in KINDS:
@@ -154,9 +154,9 @@ def _principal(kind: str, name: Any) -> str | None:
     if name != "*" and ("*" in name or "?" in name):
         return "has a wildcard in a part of its name"
     if kind == "AWS" and name != "*" and not ONE_PRINCIPAL.fullmatch(name):
-        return "is a service and belongs under Service" if _SERVICE.fullmatch(name) else "is no account, user or role"
+        return "is a service: list it under Service" if _SERVICE.fullmatch(name) else "is not an account, user or role"
     if kind == "Service" and not _SERVICE.fullmatch(name):
-        return "is no service name"
+        return "is not a service name"
     return None
 
 

@@ -165,8 +165,7 @@ AFTER_FAILURE = dedent("""\
 
     -          -      -     non_compliant  unknown
         not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: No.
-        ->        To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
-                  regions only.""")
+        ->        To do: Allow the caller cloudtrail:DescribeTrails. Or audit other regions only.""")
 
 
 def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() -> None:

@@ -80,8 +80,7 @@ EVERYTHING_SHOWN = dedent("""\
 
     111111111111  -             -       -            non_compliant
         not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
-        ->        To do: Allow cloudtrail:DescribeTrails to the principal that asks. Or audit other
-                  regions only.
+        ->        To do: Allow the caller cloudtrail:DescribeTrails. Or audit other regions only.
         not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
         ->        To do: AWS cannot be reached or its answer not be read: check endpoint_url, network,
                   proxy and aws_ca_bundle.
@@ -212,9 +211,9 @@ def unreadable_words(read: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("action", "code", "to_do"),
     [
-        ("kms:ListAliases", "AccessDeniedException", ["Allow kms:ListAliases to the principal that asks."]),
-        ("ec2:DescribeRegions", "UnauthorizedOperation", ["Allow ec2:DescribeRegions to the principal that asks."]),
-        ("s3:ListBucket", "403", ["Allow s3:ListBucket to the principal that asks."]),
+        ("kms:ListAliases", "AccessDeniedException", ["Allow the caller kms:ListAliases."]),
+        ("ec2:DescribeRegions", "UnauthorizedOperation", ["Allow the caller ec2:DescribeRegions."]),
+        ("s3:ListBucket", "403", ["Allow the caller s3:ListBucket."]),
         ("kms:ListAliases", "InternalError", ["AWS could not answer: run again later."]),
     ],
 )

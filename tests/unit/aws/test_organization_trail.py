@@ -47,4 +47,4 @@ def test_what_cannot_be_told_is_unknown(load: Load, audit: Audit) -> None:
     )
     found = delivery(audit(account_id=SECURITY, assume_role=role(MANAGEMENT), **OWNERS))
     assert (found.status, found.evidence["iam_action"]) == ("unknown", "organizations:DescribeOrganization")
-    assert "Allow organizations:DescribeOrganization" in found.remediation
+    assert "Allow the caller organizations:DescribeOrganization" in found.remediation

@@ -176,7 +176,7 @@ def test_what_iam_denies_is_named(load: Callable[[str], FakeAws], operation: str
     message = f"User: x is not authorized to perform: organizations:{operation}"
     aws.add_fault(f"organizations:{operation}", code="AccessDeniedException", status=400, message=message)
     access = organization(aws)
-    with pytest.raises(AwsError, match=f"{operation} answered.*Allow organizations:{operation} to the principal"):
+    with pytest.raises(AwsError, match=f"{operation} answered.*Allow the caller organizations:{operation}"):
         with_tags(access, read_organization(access))
 
 

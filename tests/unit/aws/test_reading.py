@@ -322,7 +322,7 @@ def test_a_policy_of_a_megabyte_is_unknown(load: Load, audit: Audit, tmp_path: P
     found = {finding.rule: finding for finding in account.trails[0].findings}
     for rule in ("key_policy_allows_encrypt", "bucket_policy_accepts_key", "key_policy_is_scoped"):
         assert found[rule].status == "unknown"
-        assert "AWS gives out 131,072 at most" in found[rule].message
+        assert "AWS returns at most 131,072" in found[rule].message
     assert account.verdict == "unknown"
 
 

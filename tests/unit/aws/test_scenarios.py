@@ -195,6 +195,6 @@ def test_what_is_widespread_and_delivers_is_not_red(
 
 def test_no_permissions_at_all_is_said_not_judged(load: Callable[[str], FakeAws], audit: Audit) -> None:
     load("no-permissions")
-    message = "No region of account 111111111111 could be read.*Allow cloudtrail:DescribeTrails to the principal"
+    message = "No region of account 111111111111 could be read.*Allow the caller cloudtrail:DescribeTrails"
     with pytest.raises(AwsError, match=message):
         audit()

@@ -207,8 +207,8 @@ def test_who_may_not_read_is_told_to_act_whoever_owns_the_trail() -> None:
     trail = {"arn": arn, "ownership": "inherited"}
     found = finding("bucket_policy_accepts_key", snapshot(trail, bucket={"policy": unread}))
     assert found.remediation == (
-        "Allow s3:GetBucketPolicy to the principal that asks; where the bucket belongs to another account, audit with "
-        "its credentials, by bucket_assume_role."
+        "Allow the caller s3:GetBucketPolicy, or, if the bucket belongs to another account, set "
+        "bucket_assume_role to a role there."
     )
 
 

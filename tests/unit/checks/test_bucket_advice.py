@@ -55,7 +55,7 @@ def granted(match: re.Match[str]) -> dict[str, Any]:
 def corrected(statement: Mapping[str, Any], advice: str) -> dict[str, Any]:
     """A statement with what a sentence says of it, which is one of three kinds."""
     text = json.dumps(statement)
-    instead = re.search(r"use (\w+) in the place of (\w+)", advice)
+    instead = re.search(r"use (\w+) instead of (\w+)", advice)
     swapped = re.search(r'correct ("\S+") to ("\S+")\.', advice)
     if added := re.search(r'add "(\S+)" to the values of (\S+)\.', advice):
         tests = statement["Condition"]
@@ -121,4 +121,4 @@ def test_advice_that_is_followed_once_is_enough(
     after = judged(followed(statements, before.remediation, correct=correct), OWN)
     assert after.status == "pass", (before.remediation, after.message)
     named = "ORGANIZATION_ID" in before.remediation
-    assert ("Allow organizations:DescribeOrganization" in before.remediation) is named
+    assert ("Allow the caller organizations:DescribeOrganization" in before.remediation) is named

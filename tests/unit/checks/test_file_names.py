@@ -127,7 +127,7 @@ def test_readers_read_every_file_or_it_is_not_said(pattern: str, expected: str) 
     read = snapshot(key={"policy": policy(ENCRYPT, statement)})
     found = finding("readers_can_decrypt", read, Settings(readers=(ROLE_ARN,)))
     assert found.status == expected
-    words = "hangs on its condition StringLike", "which dates, times and unique strings stand in"
+    words = "depends on its condition StringLike", "which dates, times and unique strings are in"
     assert all(each in found.message for each in words) is (expected == "unknown")
     denied = snapshot(
         key={"policy": policy(ENCRYPT, on_key("Allow", {"AWS": ROLE_ARN}, {}), {**statement, "Effect": "Deny"})}
@@ -143,7 +143,7 @@ def test_the_bucket_takes_every_file_or_it_is_not_said(pattern: str, expected: s
     everything = {**service("All", "s3:PutObject"), "Resource": f"{BUCKET}/*"}
     found = finding("bucket_policy_accepts_key", snapshot(bucket={"policy": policy(statement, ACL)}))
     assert found.status == expected
-    words = 'statement "Write" allows', "hangs on which dates, times and unique strings stand in", "/YYYY/MM/DD/"
+    words = 'statement "Write" allows', "depends on which dates, times and unique strings are in", "/YYYY/MM/DD/"
     assert all(each in found.message for each in words) is (expected == "unknown")
     opposite = {"pass": "fail", "fail": "pass"}.get(expected, expected)
     for named in ({"Resource": resource}, {"NotResource": resource}):

@@ -103,7 +103,7 @@ def test_readers_are_asked_for_where_the_logs_are(
     result = found(statements, trail)
     assert (result.status, words in result.message) == (status, True), result.message
     if status == "fail":
-        assert ("is aimed at" in result.remediation) is ("denies" in result.message)
+        assert ("targets" in result.remediation) is ("denies" in result.message)
         assert ("Add to the policy" in result.remediation) is ("No statement" in result.message)
     assert result.message.isascii()
 
@@ -163,7 +163,7 @@ def test_an_organization_that_is_not_told_is_not_taken_from_the_policy(
     result = found(statements, ORGANIZATION, organization)
     assert result.status == status, result.message
     assert result.message.isascii()
-    assert ("in whose folder its logs lie, " in result.message) == (status == "unknown")
+    assert ("in whose folder its logs are, " in result.message) == (status == "unknown")
 
 
 PATTERNS = st.sampled_from(

@@ -190,7 +190,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ),
     ("readers_can_decrypt", snapshot(), Settings(readers=(FOREIGN_ROLE,)), "fail", FOREIGN_ROLE),
     ("readers_can_decrypt", snapshot(key={"policy": NO_POLICY}), READERS, "unknown", "kms:GetKeyPolicy"),
-    ("key_is_approved", snapshot(), None, "not_applicable", "No list"),
+    ("key_is_approved", snapshot(), None, "not_applicable", "No approved keys"),
     ("key_is_approved", snapshot(), Settings(approved_keys=(KEY_ARN,)), "pass", "approved"),
     ("key_is_approved", snapshot(), Settings(approved_keys=(FOREIGN_KEY,)), "fail", "not on the list"),
     ("key_is_approved", snapshot(NO_KEY), Settings(approved_keys=(KEY_ARN,)), "not_applicable", "no KMS key"),
@@ -262,7 +262,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         ),
         None,
         "unknown",
-        "It cannot be told whether a trail of another account can encrypt; CloudTrail may",
+        "It is unknown whether a trail of another account can encrypt; CloudTrail may",
     ),
     ("key_policy_is_scoped", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
     ("key_rotation_enabled", snapshot(), None, "pass", "rotates"),
@@ -337,7 +337,7 @@ def test_what_is_odd_in_a_policy_is_evidence() -> None:
     text = policy(ROOT, ENCRYPT).replace('"Sid": "Encrypt",', '"Sid": "Odd", "Sid": "Encrypt",')
     found = finding("key_policy_allows_encrypt", snapshot(key={"policy": text}))
     assert found.status == "pass"
-    said = 'statement "Encrypt": Sid stands twice in it, and AWS does not document which counts.'
+    said = 'statement "Encrypt": Sid appears twice in it, and AWS does not document which counts.'
     assert found.evidence["warnings"] == [said]
     assert "warnings" not in finding("key_policy_allows_encrypt", snapshot()).evidence
 
@@ -401,7 +401,7 @@ def test_a_policy_that_fails_while_logs_arrive_is_told_with_what_that_can_mean(
 def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> None:
     grant = (
         f"dd to the policy of {KEY_ARN}: allow cloudtrail.amazonaws.com kms:GenerateDataKey* and kms:Decrypt, "
-        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds what is required of it)."
+        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds it if the rule is required)."
     )
     bare, misspelt = snapshot(key=key_policy()), snapshot(key=key_policy({**ENCRYPT, "Action": "kms=GenerateDataKey*"}))
     assert finding("key_policy_allows_encrypt", bare).remediation == f"A{grant}"

@@ -378,7 +378,7 @@ def test_a_deny_closes_what_it_surely_takes_from_all_whom_it_does_not_name(
 def test_what_is_not_shown_is_named_with_how_it_can_be(more: list[dict[str, Any]], remedy: str) -> None:
     found = finding("key_policy_is_scoped", snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, *more)))
     assert (found.status, found.evidence) == ("unknown", {"statements": ['statement "More"']})
-    assert 'by statement "More" of the key policy' in found.message
+    assert 'through statement "More" of the key policy' in found.message
     assert found.remediation.startswith(f'In statement "More" of {KEY_ARN}: ')
     assert remedy in found.remediation
 

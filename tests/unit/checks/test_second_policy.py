@@ -122,4 +122,4 @@ def test_one_that_is_no_policy_is_unknown() -> None:
 def test_a_refusal_says_that_grants_are_not_read(rule: str, key: dict[str, Any], settings: Settings | None) -> None:
     found = finding(rule, snapshot(key=key), settings)
     assert found.status == "fail"
-    assert "Grants of the key, which could allow it all the same, are not read." in found.message
+    assert "Grants on the key, which could also allow it, are not read." in found.message

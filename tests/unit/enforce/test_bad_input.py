@@ -50,7 +50,7 @@ TRAIL = f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/main"
 SERVING = "CloudTrail uses no other, by key_id, or another alias by key."
 CANNOT_SERVE = f"{TRAIL}: The key {{key}} cannot serve the trails with buckets in {HOME}: "
 BY_ALIAS = CANNOT_SERVE.replace("{key}", "{key}, to which {alias} leads,")
-NO_POLICY = f"{TRAIL}: To the policy of {{key}} nothing can be added: The policy is no JSON: "
+NO_POLICY = f"{TRAIL}: To the policy of {{key}} nothing can be added: The policy is not JSON: "
 
 
 def with_key(
@@ -243,17 +243,17 @@ REFUSED = [
         "policy of a key that cannot be read",
         "fresh",
         unread("kms:GetKeyPolicy", with_key()),
-        f"{TRAIL}: The policy of the key {{key}} cannot be read (AccessDeniedException: No.). Allow kms:GetKeyPolicy "
-        "to the principal that asks.",
+        f"{TRAIL}: The policy of the key {{key}} cannot be read (AccessDeniedException: No.). Allow the caller "
+        "kms:GetKeyPolicy.",
     ),
     Bad(
         "policy of a key that denies",
         "policy-denying",
         with_the_trails_own_key,
-        f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey to '
-        'cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" is aimed at '
-        "cloudtrail.amazonaws.com, and its author decides whether that is meant. If it stays, leave the trail out by "
-        "exceptions or trails, or give it another key by key_id and replace_compliant_key.",
+        f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey '
+        'to cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" targets '
+        "cloudtrail.amazonaws.com, and its author decides whether that is intended. If it stays, leave the trail "
+        "out by exceptions or trails, or give it another key by key_id and replace_compliant_key.",
     ),
     Bad(
         "bucket policy that denies",
@@ -261,10 +261,10 @@ REFUSED = [
         with_a_denying_bucket,
         f"{TRAIL} with the key arn:aws:kms:{HOME}:111111111111:key/to-be-created: The policy of the bucket "
         "logs-111111111111 does not let CloudTrail upload logs encrypted under this key to "
-        'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-northeast-1. Statement "Only AES256" denies s3:PutObject '
-        "to cloudtrail.amazonaws.com: its condition StringNotEquals s3:x-amz-server-side-encryption = "
-        '"AES256" holds, the request carries "aws:kms". No Allow overrides a Deny: in statement "Only AES256", add '
-        '"aws:kms" to the values of s3:x-amz-server-side-encryption.',
+        'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-northeast-1. Statement "Only AES256" denies '
+        "s3:PutObject to cloudtrail.amazonaws.com: its condition StringNotEquals s3:x-amz-server-side-encryption "
+        '= "AES256" holds: the request has "aws:kms". No Allow overrides a Deny: in statement "Only '
+        'AES256", add "aws:kms" to the values of s3:x-amz-server-side-encryption.',
     ),
     Bad(
         "exception that has expired",
@@ -300,8 +300,8 @@ ORPHANED = "AIDACKCEVSQ6C2EXAMPLE"
 UNUSABLE = {
     "no JSON": (
         "no JSON",
-        "{trail}: To the policy of {key} nothing can be added: The policy is no JSON: Expecting value: line 1 column 1 "
-        "(char 0). Repair it, or give another key by key_id.",
+        "{trail}: To the policy of {key} nothing can be added: The policy is not JSON: Expecting value: line 1 "
+        "column 1 (char 0). Repair it, or give another key by key_id.",
     ),
     "a deleted user": (
         json.dumps({"Statement": [{**SHOWN, "Principal": {"AWS": ORPHANED}}]}),

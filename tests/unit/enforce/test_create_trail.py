@@ -325,7 +325,7 @@ def test_an_organization_that_cannot_be_asked_for_is_refused(load: Callable[[str
     lab = with_bucket(load("organization"))
     lab.aws.add_fault("organizations:DescribeOrganization", code="AccessDeniedException", times=-1)
     request = replace(TRAIL, organization_trail=True)
-    assert "Allow organizations:DescribeOrganization to the principal" in refusal(lab, request)
+    assert "Allow the caller organizations:DescribeOrganization" in refusal(lab, request)
 
 
 @pytest.mark.parametrize("granted", [True, False])

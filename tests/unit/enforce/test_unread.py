@@ -271,7 +271,7 @@ def test_a_trail_of_all_regions_is_not_moved_while_they_are_unknown(
     lab.aws.add_fault("ec2:DescribeRegions", **DENIED)
     refusal = refused(lab, Task(Scope(regions=regions)))
     assert "it delivers for every region that is enabled" in refusal
-    assert "Allow ec2:DescribeRegions" in refusal
+    assert "Allow the caller ec2:DescribeRegions" in refusal
 
 
 def test_a_trail_that_delivers_nothing_is_moved_though_its_regions_are_unknown(load: Callable[[str], Lab]) -> None:

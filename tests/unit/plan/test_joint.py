@@ -153,7 +153,7 @@ def test_a_policy_without_room_for_all_stops_all_that_need_it() -> None:
     assert not any(each.plan.refusals for each in many.values())
     joint = join(many)
     assert joint.keys == ()
-    assert all("more than the 32768 that KMS takes" in plan.refusals[0] for plan in joint.plans.values())
+    assert all("KMS accepts 32768" in plan.refusals[0] for plan in joint.plans.values())
 
 
 def test_a_created_key_takes_the_place_of_its_placeholder() -> None:

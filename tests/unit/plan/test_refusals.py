@@ -57,11 +57,11 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         (target(manager="AWS"), ["managed by AWS", "customer managed"]),
         (target(spec="RSA_2048", usage="SIGN_VERIFY"), ["RSA_2048 for SIGN_VERIFY", "SYMMETRIC_DEFAULT"]),
         (target(arn=OTHER_ARN.replace("us-east-1", "eu-west-1")), ["in eu-west-1", "a key in us-east-1"]),
-        (target(policy=POLICY_DENIED), ["Allow kms:GetKeyPolicy to the principal"]),
+        (target(policy=POLICY_DENIED), ["Allow the caller kms:GetKeyPolicy"]),
         (target(policy="{}"), ["no Statement", "Repair it, or give another key"]),
         (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
         (KeyLookup(Missing("no such key")), ["There is no key", "Correct key_id"]),
-        (KeyLookup(KEY_DENIED), ["Allow kms:DescribeKey to the principal"]),
+        (KeyLookup(KEY_DENIED), ["Allow the caller kms:DescribeKey"]),
     ],
     ids=[
         "disabled",
@@ -339,7 +339,7 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
         ("logs", "AccessDenied", "Give a role of the account that owns it, by bucket_assume_role"),
         ("logs-222222222222-a", "AccessDenied", "Give a role of account 222222222222, which its name holds, by bucket"),
         ("logs", "MethodNotAllowed", "Give a role of the account that owns it, by bucket_assume_role"),
-        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow s3:GetBucketPolicy to the principal that asks; where"),
+        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow the caller s3:GetBucketPolicy; where"),
         ("logs", "SlowDown", "run again later"),
     ],
 )

@@ -109,13 +109,13 @@ TWICE = [
     (
         '"Principal": {"AWS": ["a',
         '"Principal": "*", "Principal": {"AWS": ["a',
-        "Principal stands twice in it",
+        "Principal appears twice in it",
     ),
-    ('"AWS": ["arn', '"AWS": "*", "AWS": ["arn', "AWS stands twice in it"),
-    ('"Action": "kms:Decrypt"', '"Action": "kms:*", "Action": "kms:Decrypt"', "Action stands twice in it"),
-    ('"Condition": {"Null"', '"Condition": {}, "Condition": {"Null"', "Condition stands twice in it"),
-    ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', "Effect stands twice in it"),
-    ('"Statement": [', '"Statement": [{}], "Statement": [', "Statement stands twice in it"),
+    ('"AWS": ["arn', '"AWS": "*", "AWS": ["arn', "AWS appears twice in it"),
+    ('"Action": "kms:Decrypt"', '"Action": "kms:*", "Action": "kms:Decrypt"', "Action appears twice in it"),
+    ('"Condition": {"Null"', '"Condition": {}, "Condition": {"Null"', "Condition appears twice in it"),
+    ('"Effect": "Allow"', '"Effect": "Deny", "Effect": "Allow"', "Effect appears twice in it"),
+    ('"Statement": [', '"Statement": [{}], "Statement": [', "Statement appears twice in it"),
 ]
 
 

@@ -35,7 +35,7 @@ TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:tra
         (
             {"StringNotEqualsIfExists": {f"{ENCRYPTION}-aws-kms-key-id": ["alias/trail"]}},
             {f"{ENCRYPTION}-aws-kms-key-id": KEY},
-            f'in statement "D", put "{KEY}" in the place of "alias/trail": what S3 compares is the key\'s ARN.',
+            f'in statement "D", use "{KEY}" instead of "alias/trail": S3 compares the ARN of the key.',
         ),
         (
             {"StringNotEquals": {f"{ENCRYPTION}-aws-kms-key-id": [f"{KEY}0"]}},
@@ -45,18 +45,18 @@ TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:tra
         (
             {"StringNotEquals": {"aws:SourceArn": "arn:aws:cloudtrail:*:111122223333:trail/*"}},
             TRAIL_CONTEXT,
-            'in statement "D", use StringNotLike in the place of StringNotEquals, which takes * literally.',
+            'in statement "D", use StringNotLike instead of StringNotEquals, which takes * literally.',
         ),
         (
             {"StringNotEquals": {"aws:SourceAccount": "1"}, "Bool": {"aws:PrincipalIsAWSService": "true"}},
             {"aws:SourceAccount": "2", "aws:PrincipalIsAWSService": "true"},
-            f'statement "D" is aimed at {SERVICE}, and its author decides whether that is meant; to let this '
-            'call pass, add "2" to the values of aws:SourceAccount.',
+            f'statement "D" targets {SERVICE}, and its author decides whether that is intended; to let this call '
+            'pass, add "2" to the values of aws:SourceAccount.',
         ),
         (
             {"StringEquals": TRAIL_CONTEXT},
             TRAIL_CONTEXT,
-            f'statement "D" is aimed at {SERVICE}, and its author decides whether that is meant.',
+            f'statement "D" targets {SERVICE}, and its author decides whether that is intended.',
         ),
     ],
 )
@@ -105,4 +105,4 @@ def test_a_deny_of_a_reader_exempts_that_reader() -> None:
     ]
     assert advice.endswith(f'in statement "D", add "{ROLE}" to the values of aws:PrincipalArn in its ArnNotEquals.')
     named = {**DENY, "Principal": {"AWS": ROLE}}
-    assert f'statement "D" is aimed at {ROLE}' in ask([named, ALLOW], ROLE)[1]
+    assert f'statement "D" targets {ROLE}' in ask([named, ALLOW], ROLE)[1]

@@ -26,14 +26,14 @@ def document(*statements: Any, version: str = "2012-10-17") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "The policy is no JSON: Expecting value: line 1 column 1 (char 0)."),
-        ("{", "The policy is no JSON: "),
-        ("[]", "The policy is no JSON object."),
-        ('"*"', "The policy is no JSON object."),
-        ("null", "The policy is no JSON object."),
+        ("", "The policy is not JSON: Expecting value: line 1 column 1 (char 0)."),
+        ("{", "The policy is not JSON: "),
+        ("[]", "The policy is not a JSON object."),
+        ('"*"', "The policy is not a JSON object."),
+        ("null", "The policy is not a JSON object."),
         ("{}", "The policy has no Statement."),
         ('{"Version": "2012-10-17"}', "The policy has no Statement."),
-        ("[" * 100_000, "The policy is no JSON: "),
+        ("[" * 100_000, "The policy is not JSON: "),
     ],
 )
 def test_what_is_no_policy_is_refused(text: str, message: str) -> None:
@@ -89,22 +89,22 @@ def test_sids_and_documents_are_kept_as_they_are() -> None:
         (document(ALLOW, version="2020-01-01"), ["The Version 2020-01-01 is not one that AWS documents."]),
         (
             document({**ALLOW, "Sid": "a"}, {**ALLOW, "Sid": "b"}, {**ALLOW, "Sid": "a"}),
-            ['The Sid "a" stands on more than one statement.'],
+            ['The Sid "a" is used by more than one statement.'],
         ),
         (document({**ALLOW, "Sid": ""}, {**ALLOW, "Sid": ""}), []),
         (document("nonsense"), ["statement 1: it is not an object and has no effect."]),
         (
             document({}),
             [
-                "statement 1: it has no Effect that can be read and so no effect.",
-                "statement 1: it has no Principal that can be read and so no effect.",
-                "statement 1: it has no Action that can be read and so no effect.",
-                "statement 1: it has no Resource that can be read and so no effect.",
+                "statement 1: it has no readable Effect, so it has no effect.",
+                "statement 1: it has no readable Principal, so it has no effect.",
+                "statement 1: it has no readable Action, so it has no effect.",
+                "statement 1: it has no readable Resource, so it has no effect.",
             ],
         ),
         (
             document({**ALLOW, "Effect": "allow"}),
-            ["statement 1: it has no Effect that can be read and so no effect."],
+            ["statement 1: it has no readable Effect, so it has no effect."],
         ),
         (
             document({**ALLOW, "Action": ["kms:Decrypt", 1]}),
@@ -157,10 +157,10 @@ def test_elements_that_stand_twice_are_named() -> None:
     )
     policy = parse(text)
     assert policy.warnings == (
-        "The element Id of the policy stands twice, and AWS does not document which counts.",
-        'statement "a": Effect stands twice in it, and AWS does not document which counts.',
-        'statement "a": "Bool" stands twice in it, and AWS does not document which counts.',
-        'statement "a": "l" stands twice in it, and AWS does not document which counts.',
+        "The element Id appears twice in the policy, and AWS does not document which counts.",
+        'statement "a": Effect appears twice in it, and AWS does not document which counts.',
+        'statement "a": "Bool" appears twice in it, and AWS does not document which counts.',
+        'statement "a": "l" appears twice in it, and AWS does not document which counts.',
     )
     assert (policy.statements[0].effect, [each.key for each in policy.statements[0].conditions]) == ("Allow", ["l"])
     assert (policy.repeated, policy.statements[0].repeated) == (("Id",), ("Effect", "Bool", "l"))
@@ -183,5 +183,5 @@ def test_how_long_a_text_is_at_least_that_is_like_another(pieces: Pieces, length
 def test_a_policy_is_as_long_as_aws_gives_out_and_no_longer() -> None:
     text = '{"Statement": []}'
     assert parse(text + " " * (131_072 - len(text))).statements == ()
-    with pytest.raises(PolicyError, match=r"^The policy has 131,073 characters; AWS gives out 131,072 at most\.$"):
+    with pytest.raises(PolicyError, match=r"^The policy has 131,073 characters; AWS returns at most 131,072\.$"):
         parse(text + " " * (131_073 - len(text)))

@@ -94,8 +94,8 @@ def test_allowed_by_one_of_two_whatever_the_key_holds() -> None:
         ),
         (
             [when(DENY, StringNotEquals={"k": ["a", "b"]}, Null={"l": "true"}), ALLOW],
-            f'Statement "D" denies kms:Decrypt to {SERVICE}: its condition StringNotEquals k = "a" and "b" holds, the '
-            f'request carries "v" and its condition Null l = "true" holds, the request carries no such key.',
+            f'Statement "D" denies kms:Decrypt to {SERVICE}: its condition StringNotEquals k = "a" and "b" '
+            'holds: the request has "v" and its condition Null l = "true" holds: the request has no such key.',
             f"add {EXEMPT} to its Condition{SPARED}",
         ),
     ],
@@ -146,12 +146,12 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
         ),
         (
             {key: value for key, value in USE.items() if key != "Principal"},
-            "it has no Principal and so no effect",
+            "it has no Principal, so it has no effect",
             f"name {SERVICE} as its Principal",
         ),
         (
             {key: value for key, value in USE.items() if key != "Resource"},
-            "it has no Resource and so no effect",
+            "it has no Resource, so it has no effect",
             'add "Resource": "*"',
         ),
         (
@@ -161,43 +161,43 @@ def test_a_certain_deny_is_named_before_one_that_is_open() -> None:
         ),
         (
             when(USE, StringEquals={"k": ["a", "b", "c", "d", "e"]}),
-            'its condition StringEquals k = "a", "b", "c" and 2 more fails, the request carries "v"',
+            'its condition StringEquals k = "a", "b", "c" and 2 more fails: the request has "v"',
             'add "v" to the values of k',
         ),
         (
             when(USE, StringLike={"k": "a*"}),
-            'its condition StringLike k = "a*" fails, the request carries "v"',
+            'its condition StringLike k = "a*" fails: the request has "v"',
             'add "v" to the values of k',
         ),
         (
             when(USE, StringNotLike={"k": "v*"}),
-            'its condition StringNotLike k = "v*" fails, the request carries "v"',
-            'take "v" out of the values of k',
+            'its condition StringNotLike k = "v*" fails: the request has "v"',
+            'remove "v" from the values of k',
         ),
         (
             when(USE, StringEquals={"x": "a"}),
-            'its condition StringEquals x = "a" fails, the request carries no such key',
+            'its condition StringEquals x = "a" fails: the request has no such key',
             "remove the condition on x",
         ),
         (
             when(USE, Null={"k": "true"}),
-            'its condition Null k = "true" fails, the request carries "v"',
+            'its condition Null k = "true" fails: the request has "v"',
             "remove the condition on k",
         ),
         (
             when(USE, NumericLessThan={"n": "5"}),
-            'its condition NumericLessThan n = "5" fails, the request carries "7"',
-            'change the value of n so that "7" fits',
+            'its condition NumericLessThan n = "5" fails: the request has "7"',
+            'change the value of n so that "7" matches',
         ),
         (
             when(USE, Bool={"b": "true"}),
-            'its condition Bool b = "true" fails, the request carries "false"',
-            'change the value of b so that "false" fits',
+            'its condition Bool b = "true" fails: the request has "false"',
+            'change the value of b so that "false" matches',
         ),
         (
             when({**USE, "Action": "kms:Encrypt"}, StringEquals={"k": "a"}),
-            'it does not allow kms:Decrypt (its Action is "kms:Encrypt"); its condition StringEquals k = "a" fails, '
-            'the request carries "v"',
+            'it does not allow kms:Decrypt (its Action is "kms:Encrypt"); its condition StringEquals k = "a" '
+            'fails: the request has "v"',
             'add kms:Decrypt to its Action; add "v" to the values of k',
         ),
     ],
@@ -267,8 +267,8 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         when(USE, StringEquals={"k": "arn:*"}),
-        'its condition StringEquals k = "arn:*" fails, the request carries "arn:v", and StringEquals takes * literally',
-        "use StringLike in the place of StringEquals",
+        'its condition StringEquals k = "arn:*" fails: the request has "arn:v", and StringEquals takes * literally',
+        "use StringLike instead of StringEquals",
     ),
 ]
 
@@ -321,7 +321,7 @@ def test_denied_where_only_iam_policies_are_missing() -> None:
 def test_allowed_only_where_denied() -> None:
     """The two hang on one key."""
     assert ask([when(ALLOW, Bool={"k": "true"}), when(DENY, Bool={"k": "true"})], unknown=("k",)) == (
-        f'Statement "A" allows kms:Decrypt to {SERVICE} at most when statement "D" denies it.',
+        f'Statement "A" allows kms:Decrypt to {SERVICE} only when statement "D" denies it.',
         f'No Allow overrides a Deny: in statement "D", add "aws:PrincipalIsAWSService": "false" to the Bool of its '
         f"Condition{SPARED}.",
         (),
@@ -343,35 +343,35 @@ def test_conditions_that_never_hold_together() -> None:
         (
             [when(ALLOW, StringEquals={"k": "a"})],
             {},
-            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition StringEquals k = "a", and '
-            "nothing tells whether the request carries that key, and with what value.",
-            'In statement "A", replace the condition on k by one on a key that the request is known to carry.',
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} depends on its condition StringEquals k = '
+            '"a", and it is unknown whether the request has that key, and with what value.',
+            'In statement "A", replace the condition on k by one on a key that the request is known to have.',
         ),
         (
             [ALLOW, when(EVERYTHING, Bool={"k": "true"}), when(DENY, StringEquals={"k": "a"})],
             {},
-            f'Whether statement "D" denies kms:Decrypt to {SERVICE} hangs on its condition StringEquals k = "a", and '
-            "nothing tells whether the request carries that key, and with what value.",
+            f'Whether statement "D" denies kms:Decrypt to {SERVICE} depends on its condition StringEquals k = '
+            '"a", and it is unknown whether the request has that key, and with what value.',
             f'In statement "D", add {EXEMPT} to its Condition{SPARED}.',
         ),
         (
             [when(ALLOW, stringequals={"m": "a"})],
             {},
-            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition stringequals m = "a", and '
-            "AWS documents no such condition.",
-            'In statement "A", replace the condition on m by one on a key that the request is known to carry.',
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} depends on its condition stringequals m = '
+            '"a", and AWS documents no such condition.',
+            'In statement "A", replace the condition on m by one on a key that the request is known to have.',
         ),
         (
             [when(ALLOW, StringEquals={"m": "a"})],
             {"m": ["a", "b"]},
-            f'Whether statement "A" allows kms:Decrypt to {SERVICE} hangs on its condition StringEquals m = "a", and '
-            'AWS does not document how that compares with "a" and "b".',
-            'In statement "A", replace the condition on m by one on a key that the request is known to carry.',
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} depends on its condition StringEquals m = '
+            '"a", and AWS does not document how that compares with "a" and "b".',
+            'In statement "A", replace the condition on m by one on a key that the request is known to have.',
         ),
         (
             [{**ALLOW, "Resource": "arn:aws:kms:*"}],
             {},
-            f'Whether statement "A" allows kms:Decrypt to {SERVICE} cannot be told: AWS does not document how its '
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} is unknown: AWS does not document how its '
             "Principal or its Resource applies to this request.",
             f'In statement "A", name {SERVICE} exactly, and Resource "*".',
         ),
@@ -396,8 +396,8 @@ def test_open(statements: list[dict[str, Any]], context: dict[str, Any], reason:
         (
             ALLOW,
             OTHER,
-            f'Statement "A" allows kms:Decrypt to {OTHER}, a principal of account 444455556666, which must allow it '
-            "too; of that nothing is known.",
+            f'Statement "A" allows kms:Decrypt to {OTHER}, a principal of account 444455556666, which must allow '
+            "it too; whether it does is not known.",
             f"Allow kms:Decrypt on {KEY} in an IAM policy of {OTHER}.",
         ),
     ],

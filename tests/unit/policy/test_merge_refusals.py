@@ -38,23 +38,24 @@ DENY = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Res
         (
             [ROOT, {**DENY, "Action": "kms:Decrypt", "Principal": {"AWS": ROLE}}],
             required(readers=(ROLE,)),
-            f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: statement "No" is aimed at '
-            f"{ROLE}, and its author decides whether that is meant.",
+            f'Statement "No" denies kms:Decrypt to {ROLE}. No Allow overrides a Deny: statement "No" targets '
+            f"{ROLE}, and its author decides whether that is intended.",
         ),
         (
             [ROOT, {**DENY, "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-a"}}}],
             required(),
-            'Whether statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com hangs on its condition '
-            'StringNotEquals aws:SourceVpc = "vpc-a", and nothing tells whether the request carries that key, and '
-            'with what value. In statement "No", add "Bool": {"aws:PrincipalIsAWSService": "false"} to its '
-            "Condition, which exempts AWS services and nobody else.",
+            'Whether statement "No" denies kms:GenerateDataKey to cloudtrail.amazonaws.com depends on its '
+            'condition StringNotEquals aws:SourceVpc = "vpc-a", and it is unknown whether the request has that '
+            'key, and with what value. In statement "No", add "Bool": '
+            '{"aws:PrincipalIsAWSService": "false"} to its Condition, which exempts AWS services and nobody '
+            "else.",
         ),
         (
             [ROOT, {**ROOT, "Sid": "Old", "Principal": {"AWS": ["AIDACKCEVSQ6C2EXAMPLE", "AROACKCEVSQ6C2EXAMPLE"]}}],
             required(),
-            'statement "Old" names AIDACKCEVSQ6C2EXAMPLE, AROACKCEVSQ6C2EXAMPLE, the id of a user or role that was '
-            'deleted, and KMS takes no policy with such a principal. Remove it from statement "Old", or name the new '
-            "user or role.",
+            'statement "Old" names AIDACKCEVSQ6C2EXAMPLE, AROACKCEVSQ6C2EXAMPLE, the id of a user or role that '
+            'was deleted, and KMS accepts no policy with such a principal. Remove it from statement "Old", or '
+            "name the new user or role.",
         ),
     ],
 )
@@ -79,8 +80,8 @@ def test_what_stands_twice_is_not_written_back(written: str, repeated: str, owne
     with pytest.raises(MergeRefusedError) as raised:
         merge(parse(text), required())
     assert str(raised.value) == (
-        f"The policy of {KEY} is left as it is: in {owner} the element {element} stands twice, and only the last of "
-        f"them could be written back. Write it once in {owner}, with all that it is to hold."
+        f"The policy of {KEY} is left as it is: in {owner} the element {element} appears twice, and only the last "
+        f"one could be written back. Keep one in {owner}, with everything it needs."
     )
 
 
@@ -99,8 +100,8 @@ def test_a_policy_that_grows_too_long_is_refused_in_full_sentences() -> None:
         merge(parse(document(root)), required())
     size, longest = (len(json.dumps(each, separators=(",", ":"))) for each in (document(root, USE, DESCRIBE), root))
     assert str(raised.value).endswith(
-        f": The policy has {size} bytes, more than the 32768 that KMS takes. {parse(document(root)).statements[0]}: it "
-        f"alone has {longest} bytes. Repair these statements, or give some of the trails another key."
+        f": The policy has {size} bytes; KMS accepts 32768. {parse(document(root)).statements[0]}: it alone has "
+        f"{longest} bytes. Fix these statements, or give some of the trails another key."
     )
 
 

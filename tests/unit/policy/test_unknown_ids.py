@@ -52,19 +52,19 @@ OF_ANY_ACCOUNT = (
     [
         (
             ALLOW,
-            f'Whether statement "A" allows s3:PutObject to {SERVICE} hangs on which ids stand in {OF_ANY_ACCOUNT}, and '
-            "that is not known.",
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} depends on which ids are in '
+            f"{OF_ANY_ACCOUNT}, and that is not known.",
             'In statement "A", replace the ids in its Resource by *.',
         ),
         (
             _without_resource(NotResource=f"{BUCKET}/AWSLogs/o-abcdefghij/*"),
-            f'Whether statement "A" allows s3:PutObject to {SERVICE} hangs on which ids stand in {OF_ANY_ACCOUNT}, and '
-            "that is not known.",
-            'In statement "A", take the ids out of its NotResource.',
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} depends on which ids are in '
+            f"{OF_ANY_ACCOUNT}, and that is not known.",
+            'In statement "A", remove the ids from its NotResource.',
         ),
         (
             ALLOW | {"NotPrincipal": "*"},
-            f'Whether statement "A" allows s3:PutObject to {SERVICE} cannot be told: it has an element together with '
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} is unknown: it has an element together with '
             "its negation.",
             'Write every name in statement "A" once, and as AWS documents it.',
         ),
@@ -90,8 +90,8 @@ def test_ids_that_nobody_knows_are_told_in_words(statement: dict[str, Any], reas
     assert (decision.reason, decision.advice) == (reason, advice)
     denied = [EVERYTHING, {**statement, "Effect": "Deny"}]
     advice = decide(parse({"Version": "2012-10-17", "Statement": denied}), request).advice
-    is_aimed = advice.startswith(f'Statement "A" is aimed at {SERVICE}')
-    assert (is_aimed or '{"aws:PrincipalIsAWSService": "false"}' in advice) is ("hangs on which ids" in reason)
+    is_aimed = advice.startswith(f'Statement "A" targets {SERVICE}')
+    assert (is_aimed or '{"aws:PrincipalIsAWSService": "false"}' in advice) is ("depends on which ids" in reason)
 
 
 def test_they_are_as_long_as_aws_makes_them() -> None:

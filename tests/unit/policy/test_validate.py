@@ -78,24 +78,24 @@ def test_good_policies(policy: dict[str, Any]) -> None:
         ({"Resource": None, "NotResource": [5]}, "its NotResource must be text or a list of texts"),
         (
             {"Principal": "cloudtrail.amazonaws.com"},
-            'the principal "cloudtrail.amazonaws.com" must be an asterisk or stand under AWS, Service, Federated, '
-            "CanonicalUser",
+            'the principal "cloudtrail.amazonaws.com" must be an asterisk or listed under AWS, Service, '
+            "Federated, CanonicalUser",
         ),
         (
             {"Principal": {}},
-            "the principal {} must be an asterisk or stand under AWS, Service, Federated, CanonicalUser",
+            "the principal {} must be an asterisk or listed under AWS, Service, Federated, CanonicalUser",
         ),
         ({"Principal": {"Robot": "r2d2"}}, "the kind of principal Robot is unknown"),
         ({"Principal": {"AWS": 7}}, "the principal 7 is not text"),
         (
             {"Principal": {"AWS": "cloudtrail.amazonaws.com"}},
-            "the principal cloudtrail.amazonaws.com is a service and belongs under Service",
+            "the principal cloudtrail.amazonaws.com is a service: list it under Service",
         ),
-        ({"Principal": {"AWS": "Bob"}}, "the principal Bob is no account, user or role"),
-        ({"Principal": {"AWS": "1111"}}, "the principal 1111 is no account, user or role"),
+        ({"Principal": {"AWS": "Bob"}}, "the principal Bob is not an account, user or role"),
+        ({"Principal": {"AWS": "1111"}}, "the principal 1111 is not an account, user or role"),
         (
             {"Principal": {"AWS": "arn:aws:iam::111122223333:group/admins"}},
-            "the principal arn:aws:iam::111122223333:group/admins is no account, user or role",
+            "the principal arn:aws:iam::111122223333:group/admins is not an account, user or role",
         ),
         (
             {"Principal": {"AWS": "arn:aws:iam::111122223333:role/read*"}},
@@ -109,8 +109,8 @@ def test_good_policies(policy: dict[str, Any]) -> None:
             {"Principal": {"Service": "*.amazonaws.com"}},
             "the principal *.amazonaws.com has a wildcard in a part of its name",
         ),
-        ({"Principal": {"Service": "*"}}, "the principal * is no service name"),
-        ({"Principal": {"Service": "cloudtrail"}}, "the principal cloudtrail is no service name"),
+        ({"Principal": {"Service": "*"}}, "the principal * is not a service name"),
+        ({"Principal": {"Service": "cloudtrail"}}, "the principal cloudtrail is not a service name"),
         (
             {"Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}},
             "the principal AIDACKCEVSQ6C2EXAMPLE is the unique id of a deleted user or role",
@@ -165,14 +165,14 @@ def test_not_principal_with_allow() -> None:
     del statement["Principal"]
     assert validate(document(statement)) == ['statement "A": NotPrincipal with Allow would let in everybody else.']
     assert validate(document({**statement, "NotPrincipal": {"AWS": "Bob"}, "Effect": "Deny"})) == [
-        'statement "A": the principal Bob is no account, user or role.'
+        'statement "A": the principal Bob is not an account, user or role.'
     ]
 
 
 @pytest.mark.parametrize(
     ("policy", "problems"),
     [
-        ("", ["The policy is no JSON: Expecting value: line 1 column 1 (char 0)."]),
+        ("", ["The policy is not JSON: Expecting value: line 1 column 1 (char 0)."]),
         ("{}", ["The policy has no Statement."]),
         (document(), ["The policy has no statements."]),
         (document(ALLOW, Comment="x"), ["The policy has an unknown element Comment."]),
@@ -181,14 +181,14 @@ def test_not_principal_with_allow() -> None:
         (document(ALLOW, "x"), ["statement 2: it is not an object."]),
         (
             json.dumps(document(ALLOW, Id="a")).replace('"Id":', '"Id": "b", "Id":'),
-            ["The element Id of the policy stands twice."],
+            ["The element Id appears twice in the policy."],
         ),
         (
             json.dumps(document(ALLOW)).replace('"Sid":', '"Sid": "b", "Sid":'),
-            ['statement "A": Sid stands twice in it.'],
+            ['statement "A": Sid appears twice in it.'],
         ),
-        (document(ALLOW, Id="Ω"), ["The policy holds the character 'Ω'; KMS takes Latin-1 only."]),
-        (document(ALLOW, Id="a\u0080b"), ["The policy holds the character '\\x80'; KMS takes Latin-1 only."]),
+        (document(ALLOW, Id="Ω"), ["The policy holds the character 'Ω'; KMS accepts only Latin-1."]),
+        (document(ALLOW, Id="a\u0080b"), ["The policy holds the character '\\x80'; KMS accepts only Latin-1."]),
     ],
 )
 def test_bad_policies(policy: dict[str, Any] | str, problems: list[str]) -> None:
@@ -202,11 +202,11 @@ def test_the_size_is_counted_in_bytes_as_sent() -> None:
     room = MAX_BYTES - frame
     assert validate(document(ALLOW, Id="x" * room)) == []
     assert validate(document(ALLOW, Id="x" * (room + 1))) == [
-        "The policy has 32769 bytes, more than the 32768 that KMS takes.",
+        "The policy has 32769 bytes; KMS accepts 32768.",
         'statement "A": it alone has 91 bytes.',
     ]
     assert validate(document(ALLOW, Id="x" * (room - 1) + "ü")) == [
-        "The policy has 32769 bytes, more than the 32768 that KMS takes.",
+        "The policy has 32769 bytes; KMS accepts 32768.",
         'statement "A": it alone has 91 bytes.',
     ]
 
@@ -215,7 +215,7 @@ def test_too_long_without_statements() -> None:
     """None can be named then."""
     assert validate(document(Id="x" * MAX_BYTES)) == [
         "The policy has no statements.",
-        "The policy has 32815 bytes, more than the 32768 that KMS takes.",
+        "The policy has 32815 bytes; KMS accepts 32768.",
     ]
 
 
@@ -231,7 +231,7 @@ def test_every_problem_is_named() -> None:
         "The Version must be one of 2012-10-17 and 2008-10-17.",
         'statement "A": its Effect must be Allow or Deny.',
         'statement "A": the kind of principal Robot is unknown.',
-        'statement "A": the principal Bob is no account, user or role.',
+        'statement "A": the principal Bob is not an account, user or role.',
         'statement "A": the condition operator Equals is unknown.',
         'statement "A": the condition operator Equals holds no keys.',
         'statement "A": the condition operator Like is unknown.',

@@ -79,7 +79,7 @@ def test_what_we_write_is_held_to_all_that_kms_asks() -> None:
     odd = {**ROOT, "Sid": "\u4e2d", "Condition": {"stringequals": {"a": "b"}}}
     assert [problem.partition(": ")[2] for problem in validate(document(odd))] == [
         "the condition operator stringequals is spelt StringEquals.",
-        "it holds the character '\u4e2d'; KMS takes Latin-1 only.",
+        "it holds the character '\u4e2d'; KMS accepts only Latin-1.",
     ]
     assert validate(document(odd), accepted=parse(document(odd))) == []
     assert validate(document(odd), accepted=parse(document(ROOT))) != []

@@ -476,8 +476,8 @@ def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
     report = page(audit(read_in_part, account("compliant", trail("x"))))
     action = "111111111111 production cloudtrail:DescribeTrails in"
     assert [words(row) for row in section(report, "not-read").one("tbody").all("tr")] == [
-        f"{action} us-west-1, us-west-2 AccessDeniedException: No. Allow cloudtrail:DescribeTrails to the principal "
-        "that asks. Or audit other regions only.",
+        f"{action} us-west-1, us-west-2 AccessDeniedException: No. Allow the caller cloudtrail:DescribeTrails. Or "
+        "audit other regions only.",
         f"{action} eu-west-1 ThrottlingException: No. AWS asks to slow down: run again later, or with a lower "
         "concurrency.",
     ]
