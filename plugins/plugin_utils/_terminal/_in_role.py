@@ -16,7 +16,12 @@ _PREFIX = "cloudtrail_kms_"
 _SPEC = {**audit_spec(), **own_spec()}
 # What is no word of English as well.
 _NAMES = sorted((name for name in _SPEC if "_" in name), key=len, reverse=True)
-_OPTION = re.compile(rf"(?<![\w.:/-])(?:{'|'.join(_NAMES)})(?![\w-])|(?<=\bOption )(?:{'|'.join(_SPEC)})(?=:)")
+_ANY = "|".join(sorted(_SPEC, key=len, reverse=True))
+_OPTION = re.compile(
+    rf"(?<![\w.:/-])(?:{'|'.join(_NAMES)})(?![\w-])"
+    rf"|(?<=\bOption )(?:{_ANY})(?=:)"
+    rf"|\b(?:{_ANY})(?=\|(?:{_ANY})\b)|(?<=\|)(?:{_ANY})\b"  # as Ansible names options that exclude each other
+)
 _IN_THE_ROLE = re.compile(rf", in the role {_PREFIX}\w+")
 
 
