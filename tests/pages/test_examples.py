@@ -157,6 +157,22 @@ def test_the_landing_zone_of_the_page_on_audits_is_compliant(fake_aws: FakeAws, 
     assert "1 compliant" in run(fake_aws, "organization", tmp_path, AUDIT, "--extra-vars", f"@{landing_zone}")
 
 
+def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_aws: FakeAws, tmp_path: Path) -> None:
+    (variables,) = (block for block in blocks("yaml") if block.startswith("# first.yml"))
+    (tmp_path / "first.yml").write_text(variables, encoding="utf-8")
+    (commands,) = (block for block in blocks("console") if "@first.yml" in block)
+    fake_aws.reset("mixed")
+    # The fake AWS takes access keys.
+    typed_in = [line.removeprefix("$ AWS_PROFILE=enforce ") for line in commands.splitlines()]
+    planned, done, back = (typed.typed(fake_aws, command, tmp_path) for command in typed_in)
+    assert (planned.code, planned.writes) == (0, []), planned.printed
+    assert "Plan: 4 changes in 1 account; it would be compliant. Nothing was changed.\n" in planned.printed
+    assert "Next      ansible-playbook aws_baseline.cloudtrail.enforce -e @first.yml\n" in planned.printed
+    assert done.code == 0, done.printed
+    assert f"Undo      {typed_in[2]}\n" in done.printed.replace(" -e @first.yml", "")
+    assert (back.code, back.did("UpdateTrail")) == (0, {"1" * 12}), back.printed
+
+
 # The first two belong together; the next two read accounts of an organization.
 @pytest.mark.parametrize(
     ("scenario", "first", "last"), [("healthy", 0, 2), ("organization", 2, 4), ("healthy", 4, None)]

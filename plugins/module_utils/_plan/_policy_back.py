@@ -86,13 +86,13 @@ def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) ->
     """
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         return (
-            "it cannot be read, so it is left as it is. Restore with credentials that may read it, or remove it from "
-            "the backup."
+            "it cannot be read, so it is left as it is. Restore with credentials that may read it, or "
+            "delete its entry from key_policies in the backup file."
         )
     if not same_policy(key.policy, row.after):
         return (
-            "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or remove it from "
-            "the backup."
+            "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or "
+            "delete its entry from key_policies in the backup file."
         )
     accounts = concerned(row, seen)
     before, present = parse(str(row.before)), parse(key.policy)
@@ -109,14 +109,15 @@ def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> str | None:
     if unread:
         return (
             f"the key serves account {listing(unread)} as well, whose trails are not seen here and may need "
-            "what it allows now. Restore together with the accounts that it serves, or remove it from the backup, and "
-            "set it by hand when no trail needs it."
+            "what it allows now. Restore together with the accounts that it serves, or "
+            "delete its entry from key_policies in the backup file, and set it by hand when no trail needs it."
         )
     regions = sorted({region for snapshot in accounts.values() if snapshot for region in _unseen_regions(snapshot)})
     if regions:
         return (
             f"the trails in {', '.join(regions)} cannot be seen, and may need what the policy allows now. Restore with "
-            "credentials that may read every region, or remove the policy from the backup and set it by hand."
+            "credentials that may read every region, or "
+            "delete its entry from key_policies in the backup file and set it by hand."
         )
     return None
 
@@ -130,7 +131,8 @@ def _unseen_regions(snapshot: Snapshot) -> set[str]:
 def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
     problems = validate(before, accepted=present)
     if problems:
-        return f"KMS would not take it as it was: {' '.join(problems)} Set it by hand, or remove it from the backup."
+        why = "KMS would not take it as it was:"
+        return f"{why} {' '.join(problems)} Set it by hand, or delete its entry from key_policies in the backup file."
     return None
 
 
@@ -191,7 +193,8 @@ def would_go_blind(
                 yield (
                     f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
                     f"key {trail.kms_key_arn} as it was: {finding.message} "
-                    "Remove the trail and the key from the backup, or fix that first."
+                    "Delete their entries from trail_keys and key_policies in the backup file, or fix the cause "
+                    "first."
                 )
 
 

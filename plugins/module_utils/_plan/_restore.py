@@ -162,12 +162,15 @@ class _Restore:
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
                 yield (
                     f"The policy of {undo.row.arn}: a restore leaves it, since logs may come that need it. Set it by "
-                    "hand, or remove it from the backup."
+                    "hand, or delete its entry from bucket_policies in the backup file."
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
             if arn in present:
-                yield f"The trail {arn}: a restore deletes nothing. Delete it by hand, or remove it from the backup."
+                yield (
+                    f"The trail {arn}: a restore deletes nothing. Delete it by hand, or delete its entry from "
+                    "created_trails in the backup file."
+                )
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
         """Return the plans with those of the shared policies, which find the accounts as their own plans leave them."""
@@ -249,7 +252,10 @@ def _trail_goes_back(
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
-        refusals.append(f"The trail {row.arn} is not there, or not to be changed from here. Remove it from the backup.")
+        refusals.append(
+            f"The trail {row.arn} is not there, or not to be changed from here. Delete its entry from "
+            "trail_keys in the backup file."
+        )
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
         reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
@@ -276,7 +282,7 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
 def _somebody_elses(trail: Trail) -> str:
     return (
         f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
-        "Set its key by hand, or remove it from the backup."
+        "Set its key by hand, or delete its entry from trail_keys in the backup file."
     )
 
 
@@ -292,7 +298,8 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
     return (
-        f"its key {row.before} cannot be found ({why}). Remove the trail from the backup: it stays on the key it has."
+        f"its key {row.before} cannot be found ({why}). To leave the trail on the key it has, "
+        "delete its entry from trail_keys in the backup file."
     )
 
 

@@ -143,5 +143,5 @@ def _why_incomplete(path: Iterable[_Write], accounts: Collection[str], rows: str
         return None
     return (
         f"the backup has a later change of account {listing(absent)}, which this run does not read. Restore "
-        f"together with that account, or remove the rows {rows} to leave it as it is."
+        f"together with that account, or delete its entries from {rows} to leave it as it is."
     )

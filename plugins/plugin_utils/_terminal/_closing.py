@@ -128,7 +128,10 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
     words = [word for place in places for word in ("-i", _from_here(place) if os.path.exists(place) else place)]
     words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
     for text in arguments.get("extra_vars") or ():
-        words += ["-e", text] if text.startswith("@") or _is_ours(text, only) else []
+        if text.startswith("@"):
+            words += ["-e", f"@{_from_here(text[1:])}"]
+        elif _is_ours(text, only):
+            words += ["-e", text]
     return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
 
 

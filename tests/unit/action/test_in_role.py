@@ -26,7 +26,7 @@ ASKED = "Set cloudtrail_kms_key_assume_role to a role there, or set cloudtrail_k
         ("Enter it by assume_role, in the role cloudtrail_kms_assume_role, or by -i.",
          "Enter it by cloudtrail_kms_assume_role, or by -i."),
         ("Option regions: 'x' is not a region.", "Option cloudtrail_kms_regions: 'x' is not a region."),
-        ("key|restore, key_id|key", "cloudtrail_kms_key|cloudtrail_kms_restore, cloudtrail_kms_key_id|cloudtrail_kms_key"),
+        ("key_id|key|restore", "cloudtrail_kms_key_id|cloudtrail_kms_key|cloudtrail_kms_restore"),
         ("allow_enable_key-1 arn:aws:iam::1:role/key_id my.key_id cloudtrail_kms_key_id regions", None),
     ],
 )  # fmt: skip

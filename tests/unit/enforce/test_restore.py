@@ -108,7 +108,7 @@ def test_a_policy_that_somebody_else_has_changed_is_refused(load: Callable[[str]
     assert outcome.changes == ()
     assert outcome.refusals == (
         f"The policy of {arn}: somebody else has changed it since the backup, so it is left as it is. Set it by hand, "
-        "or remove it from the backup.",
+        "or delete its entry from key_policies in the backup file.",
     )
 
 

@@ -374,8 +374,9 @@ def test_what_no_restore_puts_back_is_refused_unless_it_is_back() -> None:
     )
     assert left.refusals == (
         "The policy of arn:aws:s3:::logs: a restore leaves it, since logs may come that need it. Set it by hand, or "
-        "remove it from the backup.",
-        f"The trail {build.TRAIL_ARN}: a restore deletes nothing. Delete it by hand, or remove it from the backup.",
+        "delete its entry from bucket_policies in the backup file.",
+        f"The trail {build.TRAIL_ARN}: a restore deletes nothing. Delete it by hand, or delete "
+        "its entry from created_trails in the backup file.",
     )
     back = restoring(
         PRESENT,
