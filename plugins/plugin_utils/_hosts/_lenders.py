@@ -17,7 +17,7 @@ from typing import Any
 
 from ...module_utils._options import JUDGING
 from ._host_accounts import HostAccount, HostsError, host_account, is_plain, of_account
-from ._request import said_of
+from ._request import Request, refuse_wrong_values, said_of
 from ._selection import ACCOUNT
 from ._variables import PREFIX, VariablesError, options
 
@@ -35,8 +35,8 @@ def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iter
 def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[HostAccount]:
     """Return the accounts of the hosts that would be of the play if no limit left them out.
 
-    Nothing is inherited from an account that the inventory has read as no management account: Ansible is not asked for
-    the variables of its host, which takes it long.
+    Nobody inherits a trail from an account that the inventory has read as no management account: Ansible is not asked
+    for the variables of its host, which takes it long.
     """
     inventory, limited = variables["hostvars"]._inventory, {*variables.get("ansible_play_hosts_all", ())}
     if inventory._subset is None:
@@ -53,16 +53,22 @@ def _is_a_member(account: Any) -> bool:
 
 def _accounts(task: Any, variables: Mapping[str, Any], templar: Any, hosts: Iterable[str]) -> list[HostAccount]:
     accounts = []
+    of_play = variables.get("ansible_play_hosts_all", ())
+    failed = {*of_play} - {*variables.get("ansible_play_hosts", of_play)}
     for host in hosts:
         with suppress(HostsError, VariablesError):
             of_host = _variables(task, variables, host)
             judging = options(of_host, templar.copy_with_new_env(available_variables=of_host), _judging(of_host))
+            if host in failed:  # a value that is wrong is told by its own host, and is not to stop the others
+                refuse_wrong_values(Request(said={}, options=judging, of_the_run={}), "audit")
             accounts.append(replace(host_account(host, _said(of_host, templar)), options=judging))
     return accounts
 
 
 def _judging(variables: Mapping[str, Any]) -> list[str]:
-    """Return the options that the variables set of how trails are judged."""
+    """Return the options that the variables set of how trails are judged; nobody inherits one from a member."""
+    if _is_a_member(variables.get(ACCOUNT)):
+        return []
     return [name for name in JUDGING if variables.get(PREFIX + name) is not None]
 
 

@@ -151,6 +151,15 @@ class TestTheModule:
         _result, asked = run_and_ask(NEVER_ASKED, hosts=[ONE], variables=PREFIX, task_vars=task_vars)
         assert [each["accounts"] for each in asked[0][1]["account_options"]] == [[THREE]]
 
+    def test_is_told_of_no_mistake_in_how_an_account_is_judged_that_judges_nothing(self) -> None:
+        """Nobody inherits a trail from a member; and a host that has failed by its mistake is red by that itself."""
+        hosts = [host(ONE), *(host(each, cloudtrail_kms_readers=["nobody"]) for each in (TWO, THREE))]
+        hosts[1]["cloudtrail_kms_account"]["management"] = False
+        others = {"ansible_play_hosts": [ONE, TWO]}
+        _result, asked = enforce(enforced(hosts=(ONE,)), *hosts, batch=[ONE], others=others)
+        assert asked[0][1]["lending_accounts"] == [TWO]
+        assert "account_options" not in asked[0][1]
+
     @pytest.mark.parametrize(("kept", "together"), [({}, 1), ({"check_mode": True}, 2), ({"mode": "audit"}, 2)])
     def test_writes_for_one_host_at_a_time_that_has_a_run_of_its_own(self, kept: dict[str, Any], together: int) -> None:
         running, most = [0], [0]
