@@ -13,4 +13,4 @@ from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, finding_notes
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
-from ._verdicts import verdict_words
+from ._verdicts import is_excepted, verdict_words

@@ -15,6 +15,7 @@ from typing import Any
 from ansible import constants, context
 
 from ...module_utils._printable import count
+from .._reports import is_excepted, verdict_words
 
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
@@ -95,11 +96,13 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
     """What the accounts come to by it."""
     if not enforcement["after"]:
         return "the verdict afterwards is not known"
-    verdicts = [row["verdict"] for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
-    if len(verdicts) == 1:
-        return f"it {'would be' if would else 'is'} {verdicts[0]}"
-    good = verdicts.count("compliant")
-    return f"{good} of {count(len(verdicts), 'account')} {'would be' if would else 'are'} compliant"
+    rows = [row for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
+    if len(rows) == 1:
+        return f"it {'would be' if would else 'is'} {verdict_words(rows[0])}"
+    good = [row for row in rows if row["verdict"] == "compliant"]
+    excepted = sum(map(is_excepted, good))
+    more = f" ({excepted} by exception)" if excepted else ""
+    return f"{len(good)} of {count(len(rows), 'account')} {'would be' if would else 'are'} compliant{more}"
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:

@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
     next_command,
     outcome,
 )
-from tests.unit.action.audits import audit
+from tests.unit.action.audits import audit, finding
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
 
@@ -59,6 +59,19 @@ def test_many_accounts_are_counted() -> None:
     assert ended(*changes, **refused) == (
         "Plan: 3 changes in 2 accounts, 2 refused; 1 of 3 accounts would be compliant. Nothing was changed."
     )
+
+
+def excepted(account_id: str) -> dict[str, Any]:
+    row = bare(account_id, "compliant")
+    row["trails"][0]["findings"] = [finding("key_is_approved", "excepted")]
+    return row
+
+
+def test_what_is_compliant_by_exception_is_told_apart() -> None:
+    alone = ended(change(ONE, "planned"), hosts=(ONE,), after=audit(excepted(ONE)))
+    assert alone == "Plan: 1 change in 1 account; it would be compliant, 1 exception. Nothing was changed."
+    many = ended(change(ONE), is_plan=False, after=audit(bare(ONE, "compliant"), excepted(TWO), bare(THREE)))
+    assert many == "Run: 1 change in 1 account; 2 of 3 accounts are compliant (1 by exception)."
 
 
 def test_accounts_that_are_not_in_use_do_not_count() -> None:
