@@ -5,7 +5,7 @@
 
 # Mutation testing of the key-policy engine: change it in a thousand small ways, and see that its tests notice.
 # Takes half an hour to an hour of one core, so it is no part of `make test`. Prints the survivors, which
-# docs/key-policy-engine.md explains, and fails when less than 90 % are killed.
+# docs/internals/proofs.md explains, and fails when less than 90 % are killed.
 
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)

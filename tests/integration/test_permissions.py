@@ -21,7 +21,7 @@ from tests.fakeaws.client import FakeAws
 from tests.page import ROOT, blocks
 from tools.permissions import BUCKET_ACTIONS, BUCKET_LOOKS
 
-STACK_SET, ONE_ACCOUNT, _TESTS = blocks("console", "docs/permissions.md")
+STACK_SET, ONE_ACCOUNT = blocks("console", "docs/permissions.md")
 
 
 @pytest.fixture(scope="module")

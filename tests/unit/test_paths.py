@@ -29,6 +29,21 @@ def test_files_and_links_are_there(page: Path) -> None:
     assert absent == []
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_headings(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    beside = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", text)
+    whole = [(ROOT / name, anchor) for name, anchor in re.findall(rf"\]\({HERE}/([^)#\s]+)#([^)\s]+)\)", text)]
+    linked = [*((page.parent / name if name else page, anchor) for name, anchor in beside), *whole]
+    assert [(path.name, anchor) for path, anchor in linked if anchor not in anchors(path)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_are_there(page: Path) -> None:
     named = re.findall(r"`make ([a-z-]+)[^`]*`|^\$ make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
