@@ -132,7 +132,7 @@ class ActionModule(ActionBase):
         # process has inherited from ansible-playbook, which takes as long as a quarter of the search.
         gc.freeze()
         with ExitStack() as stack:
-            if run_options["mode"] == "audit" and "accounts" in arguments and self._connection.transport == "local":
+            if "accounts" in arguments and self._connection.transport == "local":
                 aside = f" ({len(unused)} not active, not read)" if unused else ""
                 arguments |= stack.enter_context(progress(lambda line: screen.say(f"{line}{aside}")))
             module = f"aws_baseline.cloudtrail.{MODULES[run_options['mode']]}"

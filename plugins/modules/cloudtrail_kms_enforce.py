@@ -196,6 +196,12 @@ options:
         judged or changed.
     type: list
     elements: str
+  progress_path:
+    description:
+      - A file to which a line is added for every finished tenth of O(accounts) in each phase, such as
+        C(Planned 50 of 500 accounts). The phases are C(Read), C(Planned), C(Applied) and C(Verified).
+      - One that cannot be written fails nothing.
+    type: path
   max_failures:
     description: How many accounts may fail before the module starts no other. Accounts in progress are finished.
     type: int
@@ -534,7 +540,7 @@ from ..module_utils._options import (
     to_settings,
     wait_timeout,
 )
-from ..module_utils._run import Run, Task, checked_path, end, enforce, fail
+from ..module_utils._run import Progress, Run, Task, checked_path, end, enforce, fail
 
 
 def main() -> None:
@@ -584,6 +590,7 @@ def _run_of(module: Any) -> Run:
         backup_path=checked_path(params["backup_path"], params["restore"] or ()),
         backup_play=params["backup_play"],
         max_failures=max_failures(params),
+        progress=Progress(params["progress_path"]),
     )
 
 

@@ -83,7 +83,8 @@ def enforce_spec(audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of `cloudtrail_kms_enforce`: those of an `audit`, its own, and those for many accounts."""
     spec = {**audit, **own_spec()}
     lending = {"lending_accounts": {"type": "list", "elements": "str"}}
-    return {**spec, **sweep_options(spec, ENFORCE_ACCOUNT_OPTIONS), **lending}
+    progress = {"progress_path": {"type": "path"}}
+    return {**spec, **sweep_options(spec, ENFORCE_ACCOUNT_OPTIONS), **lending, **progress}
 
 
 def _key_spec() -> dict[str, Any]:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from ._audit import Progress, audit
+from ._audit import audit
 from ._backup_file import checked_path
 from ._ending import end, fail, warn
 from ._enforce import enforce
+from ._progress import Progress
 from ._task import Run, Task

@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -76,26 +74,3 @@ def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdi
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
 
     return contain_failures(lambda: assess(snapshot, settings), unread, region)
-
-
-class Progress:
-    """Appends a line to a file for every finished tenth of the accounts.
-
-    It never fails what it tells of: an action that becomes another user has a file that this user cannot write to.
-    """
-
-    def __init__(self, path: str | None, total: int) -> None:
-        self._path, self._total, self._tenths = Path(path) if path else None, max(1, total), 0
-        self._write("")
-
-    def __call__(self, done: int) -> None:
-        """Tell that so many accounts are done."""
-        tenths = done * 10 // self._total
-        if tenths > self._tenths:
-            self._tenths = tenths
-            self._write(f"Audited {done} of {self._total} accounts\n")
-
-    def _write(self, text: str) -> None:
-        if self._path:
-            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-                file.write(text)

@@ -52,6 +52,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
     """Return the accounts that could be read, and what is to be said of the others."""
     scope = replace(run.task.scope, in_doubt=run.in_doubt)
     accounts, unread = {}, {}
+    run.progress.begin("Read", len(scope.accounts))
     for reading in sweep(caller, scope, run.lending):
         account_id = reading.snapshot.account_id
         task = run.of(account_id)
@@ -61,6 +62,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
         else:
             read_again = partial(read_account_again, reading, scope)
             accounts[account_id] = AccountRun(reading.account, task, before, read_again)
+        run.progress.one()
     return dict(sorted(accounts.items())), unread
 
 
@@ -93,6 +95,7 @@ def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
 
     What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
     """
+    run.progress.begin("Planned", len(accounts))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         parts = dict(zip(accounts, pool.map(partial(_part, run), accounts.values()), strict=True))
         refused: Mapping[str, tuple[str, ...]] = {}
@@ -176,6 +179,7 @@ def _part(run: Run, each: AccountRun) -> Part:
     """Return the account's part in the plan."""
     nothing = Plan((), (), (), each.before.snapshot)
     plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
+    run.progress.one()
     return Part(plan, with_writers(each.account, each.task.request), each.task.settings)
 
 

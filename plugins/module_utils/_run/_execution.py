@@ -173,14 +173,15 @@ class Execution:
                 self._contain(each, partial(self._leave, each, plan))
             else:
                 (writing if plan.changes else others).append(account_id)
+        self._run.progress.begin("Applied", len(writing) + len(others))
         last = [account_id for account_id in writing if account_id in self._management_accounts()]
         writing = [account_id for account_id in writing if account_id not in last]
         while writing and not self._is_proven:
-            self._apply(writing.pop(0))
+            self._apply_next(writing.pop(0))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(self._apply, [*writing, *others]))
+            list(pool.map(self._apply_next, [*writing, *others]))
         for account_id in last:
-            self._apply(account_id)
+            self._apply_next(account_id)
 
     def _management_accounts(self) -> set[str]:
         """Return the accounts that own organization trails: a mistake there reaches every member."""
@@ -199,6 +200,10 @@ class Execution:
     def _leave(each: AccountRun, plan: Plan) -> None:
         """Leave an account that is refused, or of which nothing is to do."""
         each.leave(_result(plan), _foreseen(each, plan).after)
+
+    def _apply_next(self, account_id: str) -> None:
+        self._apply(account_id)
+        self._run.progress.one()
 
     def _apply(self, account_id: str) -> None:
         """Apply what is left to the account, unless it is not to be begun; who wrote and came through has proven it."""
@@ -270,8 +275,13 @@ class Execution:
         if wait:
             reached = [(each.account, each.reached, each.changed_at) for each in accounts if each.reached]
             wait_for_deliveries(reached, self._new_pace())
+        self._run.progress.begin("Verified", len(accounts))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(lambda each: self._contain(each, partial(each.prove, waited=wait)), accounts))
+            list(pool.map(partial(self._prove_one, waited=wait), accounts))
+
+    def _prove_one(self, each: AccountRun, *, waited: bool) -> None:
+        self._contain(each, partial(each.prove, waited=waited))
+        self._run.progress.one()
 
 
 def _applied(subject: Written) -> Iterator[Change]:

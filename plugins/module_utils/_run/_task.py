@@ -13,6 +13,7 @@ from .._checks import AccountVerdict, Settings, keys_in_doubt
 from .._model import Backup, Change, LeftToOwnerError, Snapshot
 from .._plan import EnforceRequest
 from .._scope import AccountScope, Scope
+from ._progress import Progress
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Run:
     """What is to be enforced in all accounts of the scope of `task`: in each its own task of `tasks`, or `task`.
 
     `lending` are accounts that are entered only for keys and buckets of theirs. After `max_failures` accounts have
-    failed none is begun any more. The runs of one `backup_play` share the file of the backup.
+    failed none is begun any more. The runs of one `backup_play` share the file of the backup. `progress` is told
+    of each account that is read, planned, applied and verified.
     """
 
     task: Task
@@ -72,6 +74,7 @@ class Run:
     max_failures: int = 3
     backup_path: str | None = None
     backup_play: str | None = None
+    progress: Progress = field(default_factory=Progress)
 
     def of(self, account_id: str) -> Task:
         """Return the task of an account."""

@@ -17,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import Progress, audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import Progress, audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Change, Load, role
@@ -359,6 +359,17 @@ def test_progress_of_few_accounts_is_a_line_each(tmp_path: Path) -> None:
         progress(done)
     told = ["before", *(f"Audited {done} of 3 accounts" for done in (1, 2, 3))]
     assert path.read_text(encoding="utf-8").splitlines() == told
+
+
+def test_progress_of_an_enforcement_is_told_by_phase(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    progress = Progress(str(path))
+    for phase, accounts in (("Read", 2), ("Planned", 1), ("Applied", 0), ("Verified", 1)):
+        progress.begin(phase, accounts)
+        for _account in range(accounts):
+            progress.one()
+    lines = ["Read 1 of 2 accounts", "Read 2 of 2 accounts", "Planned 1 of 1 accounts", "Verified 1 of 1 accounts"]
+    assert path.read_text(encoding="utf-8").splitlines() == lines
 
 
 def test_without_a_path_no_progress_is_told() -> None:

@@ -22,6 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import Progress
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import AccountScope, NamedRole
@@ -83,6 +84,16 @@ def test_check_mode_is_the_run_and_a_second_run_writes_nothing(load: Callable[[s
     again = served(lab)
     assert (operations(again), troubles(again)) == (NOTHING, {})
     assert (verdicts(again), lab.writes()) == (COMPLIANT, [])
+
+
+def test_how_far_it_is_is_told_by_phase(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    lab, run = load("central-key"), run_of()
+    for path, check_mode in ((tmp_path / "plan", True), (tmp_path / "run", False)):
+        task = replace(run.task, check_mode=check_mode)
+        lab.run(replace(run, task=task, progress=Progress(str(path))))
+        phases = ["Read", "Planned", *([] if check_mode else ["Applied", "Verified"])]
+        expected = [f"{phase} {done} of 3 accounts" for phase in phases for done in (1, 2, 3)]
+        assert path.read_text(encoding="utf-8").splitlines() == expected
 
 
 def test_each_is_written_by_its_owner(load: Callable[[str], Lab]) -> None:
