@@ -38,3 +38,9 @@ def files_with(*names: str) -> set[str]:
 )
 def test_recipe_names_the_files(title: str, names: tuple[str, ...]) -> None:
     assert files_with(*names) == recipe(title)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/action/*.py")), ids=lambda path: path.stem)
+def test_an_action_is_small(path: Path) -> None:
+    """What it does beside reading hosts, running a module, showing, reporting and returning belongs to a package."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 150
