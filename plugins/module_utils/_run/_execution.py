@@ -95,6 +95,7 @@ class Execution:
         self._accounts = plan.accounts
         self._file = BackupFile(run.backup_path, run.backup_play)
         self._lock = threading.Lock()
+        self._paces: dict[str, Pace] = {}
         self._failed: set[str] = set()
         self._is_proven = False
 
@@ -208,7 +209,7 @@ class Execution:
     def _apply(self, account_id: str) -> None:
         """Apply what is left to the account, unless it is not to be begun; who wrote and came through has proven it."""
         each, plan = self._accounts[account_id], self._plan.plans[account_id]
-        pace = self._new_pace()
+        pace = self._paces[account_id] = self._new_pace()
         reason = self._why_not_begun(account_id, pace)
         each.leave(Done(changes=not_attempted(plan.changes), errors=(reason,) if reason else ()), each.before)
         if reason:
@@ -272,9 +273,11 @@ class Execution:
     def _prove(self) -> None:
         """Judge what was changed, after its deliveries where these are to be waited for."""
         accounts, wait = self._accounts.values(), self._run.task.wait
-        if wait:
-            reached = [(each.account, each.reached, each.changed_at) for each in accounts if each.reached]
-            wait_for_deliveries(reached, self._new_pace())
+        waiting = {account_id: each for account_id, each in self._accounts.items() if wait and each.reached}
+        if waiting:
+            deliveries = [(each.account, each.reached, each.changed_at) for each in waiting.values()]
+            # The time of each account runs since its first write: all wait as long as one of them has time.
+            wait_for_deliveries(deliveries, max(map(self._paces.__getitem__, waiting), key=Pace.start))
         self._run.progress.begin("Verified", len(accounts))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(partial(self._prove_one, waited=wait), accounts))

@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, Task
 from tests.unit.enforce.lab import Lab, statuses
 
 HOME = "eu-central-1"
@@ -116,3 +117,13 @@ def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], second
     outcome = lab.enforce(seconds=seconds, wait=True)
     assert outcome.errors == ()
     assert ["not yet proven" in warning for warning in outcome.warnings] == ([] if proven else [True])
+
+
+def test_the_delivery_is_waited_for_in_the_time_that_the_writes_have_left(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    lab.aws.set(delivery_interval=3600)
+    lab.aws.add_fault(action="cloudtrail:UpdateTrail", times=4, code="ThrottlingException")
+    begun = lab.clock.now
+    outcome = lab.run(Run(Task(wait=True)), seconds=20)
+    assert [change.status for each in outcome.accounts.values() for change in each.changes] == ["applied"] * 4
+    assert 15 < lab.clock.now - begun <= 20
