@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._in_role import by_variables
 from tests.unit.action.audits import account, audit, finding, trail
-from tests.unit.action.running import enforcement, facts_of, run
+from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run
+from tests.unit.action.test_enforce_many import enforce
 
 ASKS = "Set key_assume_role to a role there, or set allow_enable_key."
 ASKED = "Set cloudtrail_kms_key_assume_role to a role there, or set cloudtrail_kms_allow_enable_key=true."
@@ -45,6 +47,12 @@ def test_the_tables_name_variables_where_the_role_runs(form: str, capsys: pytest
             run(told, mode=mode, table=form, **role)
             printed = " ".join(capsys.readouterr().out.split())
             assert printed.count(words) == (1 if mode == "audit" else 3)
+
+
+def test_a_host_whose_options_exclude_each_other_is_told_its_variables() -> None:
+    both = {"key": {"alias": "alias/a"}, "key_id": "alias/b"}
+    with pytest.raises(AnsibleActionFail, match=r"mutually exclusive: cloudtrail_kms_key_id\|cloudtrail_kms_key"):
+        enforce(NEVER_ASKED, variables=both)
 
 
 def test_a_module_that_fails_names_variables_too() -> None:
