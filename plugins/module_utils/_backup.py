@@ -183,13 +183,13 @@ def _read(path: str, room: Room) -> Mapping[str, Any]:
         raise BackupError(f"The backup {path} cannot be read by {user()}: {error.strerror}.") from error
     except TooMuchError as error:
         raise BackupError(
-            f"The backup {path} cannot be read: with it the backups have {error}. Give files as runs have written "
-            "them, and fewer at once."
+            f"The backup {path} cannot be read: with it the backups have {error}. Restore from files as the runs "
+            "wrote them, and from fewer at once."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise BackupError(f"The backup {path} is no JSON: {error}.") from error
+        raise BackupError(f"The backup {path} is not JSON: {error}.") from error
     if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):
-        raise BackupError(f"{path} is no backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
+        raise BackupError(f"{path} is not a backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
     return read
 
 
@@ -203,7 +203,7 @@ def _rows(name: str, rows: object, shape: _Shape, taken_at: str) -> Iterator[Rep
     """Read rows; one that does not say when it was taken, as of earlier versions, was when all of its account were."""
     for where, row in _each(name, rows):
         if not isinstance(row, dict) or row.keys() - {"taken_at"} != shape.keys():
-            raise ValueError(f"{where} does not have just the fields {', '.join(shape)} and taken_at.")
+            raise ValueError(f"{where} does not have exactly the fields {', '.join(shape)} and taken_at.")
         values = {"taken_at": taken_at, **row}
         expected = {**shape, "taken_at": (_is_time, "a time")}
         yield Replaced(**{field: _validated(f"{where}.{field}", values[field], *expected[field]) for field in expected})

@@ -19,18 +19,20 @@ _REJECTED = (
     "not be enabled for their account."
 )
 _CLOCK = "Set the clock of this machine: AWS accepts requests that are at most 15 minutes off."
-_CLOSED = "Enable the Region {region} for the account, or leave it out by the option regions."
+_CLOSED = "Enable the Region {region} for the account, or leave it out with the option regions."
 _UNSUBSCRIBED = (
-    "The account may not use the service in {region}: enable the Region, finish signing up for the account, or leave "
-    "the Region out by the option regions."
+    "The account may not use the service in {region}: enable the Region, finish signing up for the account, or "
+    "leave the Region out with the option regions."
 )
 _SLOWER = "AWS asks to slow down: run again later, or with a lower concurrency."
 _LATER = "AWS could not answer: run again later."
-_VANISHED = "It vanished while it was being read: run again."
-_UNREACHED = "AWS cannot be reached or its answer not be read: check endpoint_url, network, proxy and aws_ca_bundle."
+_VANISHED = "It was deleted while being read: run again."
+_UNREACHED = (
+    "AWS cannot be reached, or its answer cannot be read: check endpoint_url, network, proxy and aws_ca_bundle."
+)
 _PROFILE = "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
 _MFA = (
-    "The profile asks for an MFA code, which nobody can enter here: sign in first, and use the session's credentials."
+    "The profile requires an MFA code, which nobody can enter here: sign in first, and use the session's credentials."
 )
 _CONFIGURATION = "Correct the AWS configuration file or the environment variable that it names."
 _NO_CREDENTIALS = "Set access_key and secret_key, profile, or the AWS_* environment variables."
@@ -43,11 +45,11 @@ _ACCOUNT = "Something is wrong with the AWS account itself: ask AWS Support."
 _STATE = "Wait until the state of the key allows it, or change the state."
 _ORGANIZATION = "In the organization's management account, do what the message asks for."
 _OWNER = "Run with credentials of the management account, which owns the organization's trails."
-_QUOTA = "A quota of the account is reached: delete what is not needed, or have the quota raised."
+_QUOTA = "A quota of the account is reached: delete what is not needed, or request a higher quota."
 _PRINCIPALS = "KMS accepts only principals that exist. Correct or remove the one that is named above."
 _CONFLICT = "Somebody else is changing the same resource: run again in some minutes."
 _NOT_BY_US = "Correct this setting of the trail: it was not set by this collection."
-_KEY_STORE = "Correct the custom key store, or let a key of KMS's own material be created."
+_KEY_STORE = "Correct the custom key store, or create a key with key material from KMS."
 
 _OURS = "This is a fault of the collection aws_baseline.cloudtrail: report it with this message."
 
@@ -196,7 +198,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         *("InsufficientSnsTopicPolicyException", "InvalidSnsTopicNameException", "InvalidEventSelectorsException"),
         *("InvalidCloudWatchLogsLogGroupArnException", "InvalidCloudWatchLogsRoleArnException"),
     ),
-    "Let the bucket policy and the key policy allow CloudTrail what the findings of the trail name.": (
+    "Allow CloudTrail in the bucket policy and the key policy what the findings of the trail name.": (
         *("InsufficientEncryptionPolicyException", "InsufficientS3BucketPolicyException"),
     ),
     _KEY_STORE: (
@@ -204,13 +206,14 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         *("CustomKeyStoreNotFoundException", "XksKeyAlreadyInUseException", "XksKeyInvalidConfigurationException"),
         "XksKeyNotFoundException",
     ),
-    "The account that asks is in no organization: ask from the management account or a delegated administrator.": (
-        "AWSOrganizationsNotInUseException",
-    ),
-    "Correct the account id: there is no such account in the organization of the account that asks.": (
+    (
+        "The account of the credentials is in no organization: use those of the management account or a delegated "
+        "administrator."
+    ): ("AWSOrganizationsNotInUseException",),
+    "Correct the account id: there is no such account in the organization of the credentials.": (
         "AccountNotFoundException",
     ),
-    "It shows once the deletion of the key is cancelled.": ("PendingDeletion",),  # said by the plan, not by AWS
+    "KMS shows it once the deletion of the key is cancelled.": ("PendingDeletion",),  # said by the plan, not by AWS
     "Read the account with credentials of its own partition.": ("OtherPartition",),  # said before STS is asked
 }
 _PASSING = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED, _UNREACHED))
@@ -236,5 +239,7 @@ def step_for(code: str, *, operation: str, iam_action: str, region: str) -> str:
         return _ROLE
     known = STEPS.get(code)
     if known is None:
-        return f"The code {code} is not known here: go by AWS's message, and by the documentation of {operation}."
+        return (
+            f"The code {code} is unknown to this collection: see AWS's message, and the documentation of {operation}."
+        )
     return known.format(iam_action=iam_action, region=region, operation=operation)

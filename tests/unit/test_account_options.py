@@ -117,14 +117,14 @@ def test_the_first_region_that_any_account_names_is_where_to_ask() -> None:
     assert read(checked())[0].first_region is None
 
 
-EMPTY = "the list is empty, which would be no limit. Leave it out for that."
+EMPTY = "the list is empty. For no limit, leave it out."
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
         ({"accounts": []}, "[1].accounts: the list is empty. Name the accounts that the entry is for."),
-        ({"accounts": [12]}, "[1].accounts: '12' is not an account id of 12 digits; in YAML it stands in quotes."),
+        ({"accounts": [12]}, "[1].accounts: '12' is not an account id of 12 digits; put it in quotes in YAML."),
         ({"accounts": [TWO, TWO]}, f"[1].accounts: more than once in the list: {TWO}."),
         (
             {"accounts": [TWO, THREE]},
@@ -140,12 +140,12 @@ EMPTY = "the list is empty, which would be no limit. Leave it out for that."
         ),
         (
             {"assume_role": {"role_arn": f"arn:aws:iam::{THREE}:role/A"}},
-            f"[1].assume_role.role_arn (account {TWO}): 'arn:aws:iam::{THREE}:role/A' opens account {THREE} and no "
-            "other. Give a role of the account, or role_name for several.",
+            f"[1].assume_role.role_arn (account {TWO}): 'arn:aws:iam::{THREE}:role/A' is a role in account {THREE} "
+            "only. Set a role in the account, or role_name for several.",
         ),
         (
             {"accounts": [ONE, TWO], "assume_role": OF_TWO},
-            f"[1].assume_role.role_arn (accounts {ONE}, {TWO}): '{OF_TWO['role_arn']}' opens account {TWO} and no",
+            f"[1].assume_role.role_arn (accounts {ONE}, {TWO}): '{OF_TWO['role_arn']}' is a role in account {TWO} only",
         ),
         (
             {"assume_role": {"role_arn": "Audit"}},
@@ -188,16 +188,16 @@ def test_an_entry_that_cannot_be_meant_is_refused_by_its_number_and_account(
     [
         (
             {"assume_role": None, "account_options": [{"accounts": [TWO], "assume_role": OF_TWO}]},
-            f"Option accounts: no role is given for accounts {ONE}, {THREE}. Give assume_role.role_name, the role to "
-            "assume in each of them, or in account_options an assume_role of their own.",
+            f"Option accounts: no role is set for accounts {ONE}, {THREE}. Set assume_role.role_name, the role to "
+            "assume in each of them, or an assume_role for each in account_options.",
         ),
         (
             {"accounts": [str(number) * 12 for number in range(10)], "assume_role": None},
-            "no role is given for accounts 000000000000, 111111111111, 222222222222 and 7 more. ",
+            "no role is set for accounts 000000000000, 111111111111, 222222222222 and 7 more. ",
         ),
         (
             {"accounts": None, "assume_role": None, "account_options": [{"accounts": [TWO]}]},
-            "Option account_options: it is for accounts. For one account give the options themselves.",
+            "Option account_options: it needs accounts. For one account, set the options themselves.",
         ),
     ],
 )
@@ -266,12 +266,15 @@ def test_lending_accounts_have_roles_as_the_others_have() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"lending_accounts": [TWO]}, f"Option lending_accounts: among accounts as well: {TWO}. Leave them out here."),
-        ({"lending_accounts": ["x"]}, "Option lending_accounts: 'x' is not an account id of 12 digits; in YAML"),
+        ({"lending_accounts": [TWO]}, f"Option lending_accounts: in accounts too: {TWO}. Leave them out here."),
+        (
+            {"lending_accounts": ["x"]},
+            "Option lending_accounts: 'x' is not an account id of 12 digits; put it in quotes",
+        ),
         ({"lending_accounts": [THREE, THREE]}, f"Option lending_accounts: more than once in the list: {THREE}."),
         (
             {"lending_accounts": [THREE], "accounts": None, "assume_role": None},
-            "Option lending_accounts: it is for accounts. Give accounts as well, or leave it out.",
+            "Option lending_accounts: it needs accounts. Set accounts too, or leave it out.",
         ),
         (
             {
@@ -279,7 +282,7 @@ def test_lending_accounts_have_roles_as_the_others_have() -> None:
                 "assume_role": None,
                 "account_options": [{"accounts": [ONE, TWO], "assume_role": NAMED}],
             },
-            f"Option lending_accounts: no role is given for account {THREE}. Give assume_role.role_name,",
+            f"Option lending_accounts: no role is set for account {THREE}. Set assume_role.role_name,",
         ),
     ],
 )

@@ -90,7 +90,7 @@ def test_settings_hold_what_was_asked() -> None:
     [
         ({"trails": ["arn:aws:s3:::x"]}, "Option trails: 'arn:aws:s3:::x' is not a trail name or trail ARN."),
         ({"trails": ["x y"]}, "Option trails: 'x y' is not a trail name or trail ARN."),
-        ({"trails": []}, "Option trails: the list is empty, which would be no limit. Leave it out for that."),
+        ({"trails": []}, "Option trails: the list is empty. For no limit, leave it out."),
         ({"regions": []}, "Option regions: the list is empty"),
         ({"approved_keys": []}, "Option approved_keys: the list is empty"),
         ({"trails": [""]}, "Option trails: '' is not a trail name or trail ARN."),
@@ -204,7 +204,10 @@ def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
     ("given", "message"),
     [
         ({"accounts": []}, "Option accounts: the list is empty. Leave it out to read the account of the credentials."),
-        ({"accounts": ["12345678901"]}, "Option accounts: '12345678901' is not an account id of 12 digits; in YAML"),
+        (
+            {"accounts": ["12345678901"]},
+            "Option accounts: '12345678901' is not an account id of 12 digits; put it in quotes",
+        ),
         ({"accounts": ["\u0661" * 12]}, "is not an account id of 12 digits"),
         (
             {"accounts": ["111111111111", "222222222222", "111111111111"]},
@@ -212,10 +215,10 @@ def test_one_account_is_opened_by_the_arn_of_its_role() -> None:
         ),
         (
             {"assume_role": None},
-            "Option accounts: no role is given for account 111111111111. Give assume_role.role_name",
+            "Option accounts: no role is set for account 111111111111. Set assume_role.role_name",
         ),
-        ({"assume_role": ONE_ROLE}, "Option assume_role.role_arn: it opens one account; for accounts give role_name,"),
-        ({"accounts": None}, "Option assume_role.role_name: it is for accounts; for one account give role_arn."),
+        ({"assume_role": ONE_ROLE}, "Option assume_role.role_arn: it is for one account; for accounts, set role_name,"),
+        ({"accounts": None}, "Option assume_role.role_name: it is for accounts; for one account, set role_arn."),
         ({"assume_role": {**MEMBER_ROLE, "role_name": "/x"}}, "Option assume_role.role_name: '/x' is not a role name."),
         (
             {"assume_role": {**MEMBER_ROLE, "external_id": ""}},
@@ -269,8 +272,8 @@ def test_a_key_is_given_by_any_of_its_names(key_id: str) -> None:
     [
         ({"key_id": ""}, "key_id: ''"),
         ({"key_id": "my-key"}, "key_id: 'my-key'"),
-        ({"key_id": "alias/aws/cloudtrail"}, "key_id: 'alias/aws/cloudtrail' leads to a key that AWS manages"),
-        ({"key_id": f"{KEY.rpartition(':')[0]}:alias/aws/s3"}, ":alias/aws/s3' leads to a key that AWS manages"),
+        ({"key_id": "alias/aws/cloudtrail"}, "key_id: 'alias/aws/cloudtrail' points to a key that AWS manages"),
+        ({"key_id": f"{KEY.rpartition(':')[0]}:alias/aws/s3"}, ":alias/aws/s3' points to a key that AWS manages"),
         ({"key": {"alias": "alias/aws/cloudtrail"}}, "key.alias: 'alias/aws/cloudtrail'"),
         ({"key": {"alias": "logs"}}, "key.alias: 'logs'"),
         ({"key": {"administrators": ["me"]}}, "key.administrators: 'me'"),

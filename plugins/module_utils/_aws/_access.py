@@ -117,7 +117,7 @@ class Clients:
         try:
             return self._session.create_client(service, region_name=region, **settings)
         except ValueError as error:
-            raise AwsError(f"AWS cannot be asked in {region}: {error}. Correct endpoint_url or the region.") from error
+            raise AwsError(f"AWS cannot be called in {region}: {error}. Correct endpoint_url or the region.") from error
 
 
 class Access:

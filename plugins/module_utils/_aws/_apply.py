@@ -228,8 +228,8 @@ class _Run:
                 raise StaleError(str(stale), applied=True) from stale
             if not self._pace.wait(attempt):
                 raise FailedError(
-                    f"The policy of {change.resource} was written, but does not show what was written. "
-                    "Find out who else writes it, and run again."
+                    f"The policy of {change.resource} was written, but AWS shows another policy. Find out who else "
+                    "writes it, and run again."
                 )
 
 
@@ -250,7 +250,7 @@ def _needed_arns(change: Change) -> set[str]:
 
 def _failed(change: Change, error: Exception) -> FailedError:
     """Return the failure in words: the request, AWS's answer, and the next step."""
-    lost = " Whether it was done is not known: the next run looks first." if no_clear_answer(error) else ""
+    lost = " It is unknown whether it was done; the next run checks first." if no_clear_answer(error) else ""
     what = f"{change.operation} of {change.resource} in {change.region}"
     return FailedError(f"{what} failed: {_words(error)}.{lost} {_step(change, code_of(error))}")
 
@@ -261,7 +261,7 @@ def _step(change: Change, code: str) -> str:
     action = iam_action(*operation)
     if "Denied" in code:
         actions = ", ".join([action, *DEPENDENT_ACTIONS.get(operation, ())])
-        return f"Allow what is missing of {actions} to the caller, and run again."
+        return f"Allow the caller whichever of {actions} is missing, and run again."
     step = step_for(code, operation=change.operation, iam_action=action, region=change.region)
     return step if "run again" in step else f"{step} Then run again."
 

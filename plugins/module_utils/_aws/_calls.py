@@ -115,7 +115,7 @@ def _arn(text: str) -> str:
     """Return the text if it is an ARN of six parts, with a valid region or none. Raises ValueError otherwise."""
     parts = text.split(":", 5)
     if len(parts) < ARN_PARTS or not parts[5]:
-        raise ValueError(f"{text!r} is no ARN")
+        raise ValueError(f"{text!r} is not an ARN")
     if parts[3]:
         _region(parts[3])
     return text
@@ -124,13 +124,13 @@ def _arn(text: str) -> str:
 def _arn_like(form: re.Pattern[str], text: str) -> None:
     """Raise ValueError for a text that is no ARN of this form: people copy it from messages into commands."""
     if not form.fullmatch(_arn(text)):
-        raise ValueError(f"{text!r} is no ARN that AWS gives")
+        raise ValueError(f"{text!r} is not an ARN that AWS gives")
 
 
 def _region(text: str) -> str:
     """Return the text if it may be the name of a region, which is asked next. Raises ValueError otherwise."""
     if not REGION.fullmatch(text):
-        raise ValueError(f"{text!r} is no region")
+        raise ValueError(f"{text!r} is not a region")
     return text
 
 

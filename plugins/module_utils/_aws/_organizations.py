@@ -81,7 +81,7 @@ def _account(row: dict[str, Any]) -> OrganizationAccount:
     Its id becomes the name of a host, and its ARN part of a role's: what is neither is refused (shape Account).
     """
     if not (_ACCOUNT_ID.fullmatch(row["Id"]) and ORGANIZATION_ACCOUNT_ARN.fullmatch(row["Arn"])):
-        raise ValueError(f"{row['Id']!r} with the ARN {row['Arn']!r} is no account")
+        raise ValueError(f"{row['Id']!r} with the ARN {row['Arn']!r} is not an account")
     return OrganizationAccount(
         account_id=row["Id"],
         arn=row["Arn"],
@@ -116,14 +116,14 @@ def _refuse_what_has_no_end(units: Mapping[str, _Unit], level: Sequence[_Unit]) 
     """Raise AwsError for a tree with a circle or without a bottom: its endpoint would be asked for ever."""
     if len(units) > MOST_UNITS:
         raise AwsError(
-            f"The organization cannot be read: it has more than {MOST_UNITS:,} OUs, which AWS never answers. "
-            "See that the endpoint is AWS's, and run again."
+            f"The organization cannot be read: it has more than {MOST_UNITS:,} OUs, which AWS never returns. Check "
+            "that the endpoint is AWS's, and run again."
         )
     for unit in level:
         if unit.parent_id in units:
             raise AwsError(
-                f"The organization cannot be read: OU {unit.parent_id} stands below itself, which AWS never answers. "
-                "See that the endpoint is AWS's, and run again."
+                f"The organization cannot be read: OU {unit.parent_id} is below itself, which AWS never returns. "
+                "Check that the endpoint is AWS's, and run again."
             )
 
 

@@ -202,7 +202,7 @@ def with_ram_policies(
 def left_to_owner(service: str, operation: str, record: Mapping[str, Any]) -> LeftToOwnerError:
     """Return what stands for a fact that is read in the account of the trail's owner."""
     owner = record["TrailARN"].split(":")[4]
-    message = f"the account {owner} owns the trail, and its row tells"
+    message = f"account {owner} owns the trail; see its row"
     action = iam_action(service, operation)
     return LeftToOwnerError(service, operation, action, record["HomeRegion"], "ToldByOwner", message)
 
@@ -249,7 +249,7 @@ def _regions(
 def _disabled(known: Regions | ReadError, scope: Scope, account_id: str) -> tuple[ReadError, ...]:
     """Return an entry for each region of `scope` that the account has not enabled, and so has nothing in."""
     disabled = () if isinstance(known, ReadError) else known.disabled
-    message = f"account {account_id} has not enabled this region, so that nothing of it is there"
+    message = f"account {account_id} has not enabled this region, so nothing there was read"
     return tuple(
         failed_read("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
         for region in scope.regions

@@ -160,7 +160,7 @@ class AccountSessions(Mapping[str, Access]):
         if account_id == self._own_id:
             return None
         if role is None:
-            raise ValueError(f"no role was given for account {account_id}")
+            raise ValueError(f"no role is set for account {account_id}")
         return role.of(self.partition, account_id) if isinstance(role, NamedRole) else role
 
     def _other_partition(self, role: Role) -> AwsError:

@@ -92,7 +92,7 @@ def _account_scope(params: Mapping[str, Any]) -> AccountScope:
     """Return what the options say of one account, whichever it is."""
     for option in ("trails", "regions", "approved_keys"):
         if params[option] == []:  # such as a template that has found none
-            raise ArgumentError("the list is empty, which would be no limit. Leave it out for that.", option)
+            raise ArgumentError("the list is empty. For no limit, leave it out.", option)
     for trail in params["trails"] or ():
         check("trails", trail, TRAIL_ARN if trail.startswith("arn:") else TRAIL_NAME, "a trail name or trail ARN")
     for region in params["regions"] or ():
@@ -109,7 +109,7 @@ def _account_scope(params: Mapping[str, Any]) -> AccountScope:
 def lending(params: Mapping[str, Any]) -> tuple[AccountScope, ...]:
     """Return the accounts of `lending_accounts`, of which only keys and buckets are read. Raises ArgumentError."""
     if params["lending_accounts"] and params["accounts"] is None:
-        raise ArgumentError("it is for accounts. Give accounts as well, or leave it out.", "lending_accounts")
+        raise ArgumentError("it needs accounts. Set accounts too, or leave it out.", "lending_accounts")
     return _account_scopes(params, "lending_accounts")
 
 
@@ -138,8 +138,8 @@ def _account_scopes(params: Mapping[str, Any], option: str) -> tuple[AccountScop
     roleless = [each.account_id for each in scopes if each.role is None]
     if roleless:
         raise ArgumentError(
-            f"no role is given for {named(roleless)}. Give assume_role.role_name, the role to assume "
-            "in each of them, or in account_options an assume_role of their own.",
+            f"no role is set for {named(roleless)}. Set assume_role.role_name, the role to assume in each of them, "
+            "or an assume_role for each in account_options.",
             option,
         )
     return tuple(scopes)
@@ -169,12 +169,12 @@ def _check_accounts(params: Mapping[str, Any]) -> None:
     if accounts == []:
         raise ArgumentError("the list is empty. Leave it out to read the account of the credentials.", "accounts")
     if entries and accounts is None:
-        raise ArgumentError("it is for accounts. For one account give the options themselves.", "account_options")
+        raise ArgumentError("it needs accounts. For one account, set the options themselves.", "account_options")
     _check_ids("accounts", accounts or ())
     _check_ids("lending_accounts", lent)
     both = sorted({*lent} & {*(accounts or ())})
     if both:
-        raise ArgumentError(f"among accounts as well: {', '.join(both)}. Leave them out here.", "lending_accounts")
+        raise ArgumentError(f"in accounts too: {', '.join(both)}. Leave them out here.", "lending_accounts")
     placed: dict[str, int] = {}
     for number, entry in enumerate(entries):
         _check_entry(number, entry, {*(accounts or ()), *lent}, placed)
@@ -184,7 +184,7 @@ def _check_accounts(params: Mapping[str, Any]) -> None:
 def _check_ids(option: str, account_ids: Sequence[str]) -> None:
     for account_id in account_ids:
         # YAML reads 012345678901 as a number.
-        check(option, account_id, ACCOUNT_ID, "an account id of 12 digits; in YAML it stands in quotes")
+        check(option, account_id, ACCOUNT_ID, "an account id of 12 digits; put it in quotes in YAML")
     twice = [account_id for account_id, times in Counter(account_ids).items() if times > 1]
     if twice:
         raise ArgumentError(f"more than once in the list: {', '.join(twice)}.", option)
@@ -208,8 +208,8 @@ def _check_entry(number: int, entry: Mapping[str, Any], accounts: Collection[str
     arn = (entry["assume_role"] or {}).get("role_arn")
     if arn and _ROLE_ARN.fullmatch(arn) and [arn.split(":")[4]] != account_ids:
         raise ArgumentError(
-            f"{arn!r} opens account "
-            f"{arn.split(':')[4]} and no other. Give a role of the account, or role_name for several.",
+            f"{arn!r} is a role in account {arn.split(':')[4]} only. Set a role in the account, or role_name for "
+            "several.",
             f"account_options[{number}].assume_role.role_arn",
             where=f" ({named(account_ids)})",
         )
@@ -220,11 +220,11 @@ def _check_run_role(params: Mapping[str, Any]) -> None:
     role, sweeps = params["assume_role"] or {}, params.get("accounts") is not None
     if sweeps and role.get("role_arn"):
         raise ArgumentError(
-            "it opens one account; for accounts give role_name, or the role of each in account_options.",
+            "it is for one account; for accounts, set role_name, or the role of each in account_options.",
             "assume_role.role_arn",
         )
     if role.get("role_name") and not sweeps:
-        raise ArgumentError("it is for accounts; for one account give role_arn.", "assume_role.role_name")
+        raise ArgumentError("it is for accounts; for one account, set role_arn.", "assume_role.role_name")
 
 
 def _named_role(role: Mapping[str, Any]) -> NamedRole | None:

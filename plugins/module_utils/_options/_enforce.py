@@ -139,8 +139,8 @@ def _refuse_aws_s_own(key_id: str) -> None:
     """To describe an alias of AWS's own could create its key (KMS API reference, DescribeKey), in check mode too."""
     if re.search(r"(^|:)alias/aws/", key_id):
         raise ArgumentError(
-            f"{key_id!r} leads to a key that AWS manages, so its policy cannot be written. Give a "
-            "customer managed key.",
+            f"{key_id!r} points to a key that AWS manages, so its policy cannot be written. Use a customer managed "
+            "key.",
             "key_id",
         )
 
@@ -171,8 +171,8 @@ def _refuse_half_a_restore(params: Mapping[str, Any]) -> None:
     for option in ("trails", "regions"):
         if params["restore"] and params[option]:
             raise ArgumentError(
-                "a restore reads all trails of the account, since any of them may need what a key policy would lose. "
-                f"Leave out {option}, and remove what is to stay from the backup.",
+                "a restore reads all trails of the account, because any of them may need what a key policy would "
+                f"lose. Leave out {option}, and delete what should stay from the backup.",
                 "restore",
                 option,
             )

@@ -179,8 +179,8 @@ def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
         for option in AGREED:
             if getattr(members[first].request, option) != getattr(members[other].request, option):
                 return (
-                    f"The accounts {first} and {other} share the key {name[0]}, and differ in {option}. Give both the "
-                    "same, or keys of their own."
+                    f"The accounts {first} and {other} share the key {name[0]}, and differ in {option}. Set the same "
+                    "for both, or give each its own key."
                 )
     return None
 
@@ -273,7 +273,7 @@ def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) ->
     """Return the key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
     key = lookup.key
     if not shared.needs_alias and not isinstance(key, Key):
-        raise RefusedError(f"The key {shared.name[0]} cannot be read any more ({key.message}). Run again.")
+        raise RefusedError(f"The key {shared.name[0]} can no longer be read ({key.message}). Run again.")
     movers = [part for part in shared.parts.values() if part.moves_to(shared.name[0])]
     if isinstance(key, Key) and not movers:
         return KeyPlan(key)

@@ -27,8 +27,8 @@ def key_changes(
     for change in _needed(plan, account_id, request, settings, warn):
         if owner != account_id and owner not in request.writers:
             raise RefusedError(
-                f"The key {plan.key.arn} needs {change.operation}, and belongs to account {owner}: give a role of that "
-                "account by key_assume_role."
+                f"The key {plan.key.arn} needs {change.operation}, and belongs to account {owner}: set "
+                "key_assume_role to a role in that account."
             )
         reason = None if plan.is_new else why_not_writable(plan.key, change.operation, request.writers.get(owner))
         if reason:
@@ -53,7 +53,7 @@ def _policy_of_new_key(required: Required, request: KeyRequest) -> str:
     try:
         return policy_of_new_key(required, request).to_json()
     except MergeRefusedError as error:
-        raise RefusedError(f"The new key cannot be given its policy. {error}") from error
+        raise RefusedError(f"The policy of the new key would not work. {error}") from error
 
 
 def _grants(
@@ -74,13 +74,13 @@ def _grants(
         merged = merge(present, plan.required(request, settings))
     except PolicyError as error:
         raise RefusedError(
-            f"To the policy of {key.arn} nothing can be added: {error} Repair it, or give another key by key_id."
+            f"Nothing can be added to the policy of {key.arn}: {error} Fix it, or set key_id to another key."
         ) from error
     except MergeRefusedError as error:
         if any(each.fails for each in plan.granted):
             raise RefusedError(
-                f"{error} If it stays, leave the trail out by exceptions or trails, or give it another key by key_id "
-                "and replace_compliant_key."
+                f"{error} If it stays, leave the trail out with exceptions or trails, or give it another key with "
+                "key_id and replace_compliant_key."
             ) from error
         warn(str(error))
         return
@@ -105,14 +105,14 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
 
 def _rotation_untold(key: Key) -> str:
     return (
-        f"Whether {key.arn} rotates is not told while its deletion is scheduled. Once that is cancelled it rotates as "
-        "it did before; if it did not, the run turns rotation on, which check mode cannot foresee."
+        f"KMS does not show whether {key.arn} rotates while its deletion is scheduled. Once that is cancelled, it "
+        "rotates as it did before; if it did not, the run turns rotation on, which check mode cannot predict."
     )
 
 
 def _way_out(key: Key) -> str:
     """Return the next step for a key whose state stops encryption."""
-    another = "or give another key by key_id, with replace_compliant_key"
+    another = "or set key_id to another key, with replace_compliant_key"
     if key.state == "Disabled":
         return f"If it was not disabled on purpose, set allow_enable_key; {another}."
     if key.state == "PendingDeletion":

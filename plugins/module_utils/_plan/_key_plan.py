@@ -84,15 +84,12 @@ def step_of_owner(account_id: str, key_id: str, error: ReadError, request: Enfor
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
     if "Denied" not in error.code or owner in (account_id, request.key_account_id):
         return next_step(error)
-    return (
-        f"The key belongs to account {owner}: give a role of that account by key_assume_role, "
-        f"and allow {error.iam_action} there."
-    )
+    return f"The key belongs to account {owner}. Set key_assume_role to a role there that may {error.iam_action}."
 
 
 def _as_found(key: Key, request: EnforceRequest) -> str:
     """Return the key's ARN, with the alias that leads to it where it is requested by one."""
-    return f"{key.arn}, to which {request.key_name} leads," if "alias/" in request.key_name else key.arn
+    return f"{key.arn}, to which {request.key_name} points," if "alias/" in request.key_name else key.arn
 
 
 def _key_to_create(place: str, request: KeyRequest) -> Key:
@@ -116,8 +113,8 @@ def _key_to_create(place: str, request: KeyRequest) -> Key:
 def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
     if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise RefusedError(
-            f"A key would have to be created in {region}, and by its alias and tags it would not be on the list of "
-            "approved keys. Give an approved key by key_id."
+            f"A new key is needed in {region}, but its alias and tags would not be on the list of approved keys. Set "
+            "key_id to an approved key."
         )
 
 
@@ -132,16 +129,16 @@ def _unaliased_key(
     unaliased = lookup.unaliased
     if isinstance(unaliased, ReadError):
         raise RefusedError(
-            f"There is no {request.key_name} in {region}, and whether an earlier run left its key behind cannot be "
-            f"read: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} "
-            "Or give the key by key_id."
+            f"There is no {request.key_name} in {region}, and it cannot be read whether an earlier run left its key "
+            f"behind: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} "
+            "Or set key_id to the key."
         )
     unreadable = next((key.policy for key in unaliased if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and the policy of a key that an earlier run may have left "
-            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} "
-            "Or give the key by key_id."
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or set key_id "
+            "to the key."
         )
     trusted = (settings.readers, request.key.administrators if request.key else ())
     owned = [key for key in unaliased if key.arn.split(":")[4] == key_account(snapshot, request)]
@@ -150,8 +147,7 @@ def _unaliased_key(
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
-            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or give the key by "
-            "key_id."
+            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or set key_id to it."
         )
     return ours[0] if ours else None
 
@@ -180,18 +176,17 @@ def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, setting
 def _why_not(key: Key, region: str) -> str | None:
     if key.manager != "CUSTOMER":
         return (
-            f"it is managed by {key.manager}, so its policy cannot be written. Give a customer managed key by "
-            "key_id, or another alias by key."
+            f"it is managed by {key.manager}, so its policy cannot be written. Set key_id to a customer managed key, "
+            "or key to another alias."
         )
     if not is_right_kind(key):
         return (
-            f"it is {key.spec} for {key.usage}. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, since "
-            "CloudTrail uses no other, by key_id, or another alias by key."
+            f"it is {key.spec} for {key.usage}. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
+            "ENCRYPT_DECRYPT. Set key_id to one, or key to another alias."
         )
     if key.region != region:
         return (
-            f"it is in {key.region}. Give a key in {region} by key_id; CloudTrail uses keys of the bucket's region "
-            "only."
+            f"it is in {key.region}. CloudTrail uses only keys in the bucket's region. Set key_id to a key in {region}."
         )
     return None
 
@@ -199,7 +194,7 @@ def _why_not(key: Key, region: str) -> str | None:
 def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> str | None:
     approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
     if isinstance(approved, Result):
-        return f"whether it is on the list of approved keys is not known. {approved.message} {approved.remediation}"
+        return f"it is unknown whether it is on the list of approved keys. {approved.message} {approved.remediation}"
     if not approved:
-        return "it is not on the list of approved keys. Give an approved key by key_id, or add it to approved_keys."
+        return "it is not on the list of approved keys. Set key_id to an approved key, or add it to approved_keys."
     return None

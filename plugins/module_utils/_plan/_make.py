@@ -103,9 +103,9 @@ class _Planner:
             if trail.ownership == "inherited" and is_named(trail, self._request):
                 yield (
                     f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or remove it from trails. Where "
+                    "cannot change it. Run this with the credentials of that account, or remove it from trails. If "
                     "this account administers CloudTrail for the organization, allow the caller "
-                    "organizations:ListDelegatedServicesForAccount, which tells so."
+                    "organizations:ListDelegatedServicesForAccount, which shows it."
                 )
 
     def _expired_exceptions(self) -> Iterator[str]:
@@ -153,8 +153,8 @@ class _Planner:
         bucket = self._snapshot.buckets[intent.trail.bucket_name]
         if not isinstance(bucket, Bucket):
             raise RefusedError(
-                f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so it is open in which "
-                "region its key must be. Repair the bucket, or leave this trail out by the option trails."
+                f"its bucket {intent.trail.bucket_name} cannot be found ({bucket.message}), so the region of its key "
+                "is unknown. Fix the bucket, or leave this trail out with the option trails."
             )
         lookup: KeyLookup = self._targets[bucket.region]
         return choose_key(self._snapshot, bucket.region, lookup, self._request, self._settings)
@@ -174,7 +174,7 @@ class _Planner:
         if blind:
             raise RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
-                f"{blind[0].message} {blind[0].remediation} To replace it all the same, set replace_compliant_key."
+                f"{blind[0].message} {blind[0].remediation} To replace it anyway, set replace_compliant_key."
             )
 
     def _refuse(self, trails: Sequence[Trail], error: RefusedError) -> None:

@@ -39,7 +39,7 @@ NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_e
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
 # A restore has written more before than after.
-_WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; else take the file as it was written"
+_WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; otherwise use the file as it was written"
 
 
 def concerned(row: Replaced, seen: Seen) -> frozenset[str]:
@@ -108,16 +108,16 @@ def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> str | None:
     unread = sorted(account for account, snapshot in accounts.items() if snapshot is None)
     if unread:
         return (
-            f"the key serves account {listing(unread)} as well, whose trails are not seen here and may need "
-            "what it allows now. Restore together with the accounts that it serves, or "
-            "delete its entry from key_policies in the backup file, and set it by hand when no trail needs it."
+            f"account {listing(unread)} also uses the key, and its trails, which this run does not read, may need "
+            "the present policy. Restore together with the accounts that use the key, or delete its entry from "
+            "key_policies in the backup file, and set it by hand when no trail needs it."
         )
     regions = sorted({region for snapshot in accounts.values() if snapshot for region in _unseen_regions(snapshot)})
     if regions:
         return (
-            f"the trails in {', '.join(regions)} cannot be seen, and may need what the policy allows now. Restore with "
-            "credentials that may read every region, or "
-            "delete its entry from key_policies in the backup file and set it by hand."
+            f"the trails in {', '.join(regions)} cannot be read, and may need the present policy. Restore with "
+            "credentials that may read every region, or delete its entry from key_policies in the backup file and "
+            "set it by hand."
         )
     return None
 
@@ -131,7 +131,7 @@ def _unseen_regions(snapshot: Snapshot) -> set[str]:
 def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
     problems = validate(before, accepted=present)
     if problems:
-        why = "KMS would not take it as it was:"
+        why = "KMS would not accept the earlier policy:"
         return f"{why} {' '.join(problems)} Set it by hand, or delete its entry from key_policies in the backup file."
     return None
 
@@ -144,8 +144,8 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
     rest = ({**policy.document, "Statement": []} for policy in (before, present))
     if odd or not same_policy(*map(to_json, rest)):
         return (
-            f"before and after differ in the backup in what no enforcement writes{_named(odd)}, so that statements of "
-            f"others would go or come. {_WHOSE_FILE}, or set the policy by hand."
+            f"before and after in the backup differ in what no enforcement writes{_named(odd)}, so a restore would "
+            f"remove or add statements of others. {_WHOSE_FILE}, or set the policy by hand."
         )
     others = [each.document for each in present.statements]
     for statement in before.statements:
@@ -153,7 +153,7 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
         more = beyond(statement.document, others) if is_new else ()
         if more:
             return (
-                f"as it was, its {statement.label} reaches further than the policy that stands now, to "
+                f"{statement.label} of the earlier policy reaches further than the present policy, to "
                 f"{listing(sorted(more))}. {_WHOSE_FILE}."
             )
     return None
@@ -192,9 +192,8 @@ def would_go_blind(
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 yield (
                     f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
-                    f"key {trail.kms_key_arn} as it was: {finding.message} "
-                    "Delete their entries from trail_keys and key_policies in the backup file, or fix the cause "
-                    "first."
+                    f"earlier policy of the key {trail.kms_key_arn}: {finding.message} Delete their entries from "
+                    "trail_keys and key_policies in the backup file, or fix the cause first."
                 )
 
 

@@ -111,7 +111,8 @@ def _untold_rotation(key: Key) -> bool | ReadError | None:
         iam_action("kms", "GetKeyRotationStatus"),
         key.region,
         "PendingDeletion",
-        "while a key is pending deletion KMS does not tell; once it is kept it rotates as it did before",
+        "KMS does not show this while a key is pending deletion; once the deletion is cancelled, the key "
+        "rotates as it did before",
     )
 
 

@@ -137,26 +137,27 @@ def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[str]:
     if request.home_region not in snapshot.regions:
         yield (
             f"The trail {_arn(snapshot, request)} cannot be created: {request.home_region} is not among the regions "
-            f"that are read, {', '.join(snapshot.regions)}. Give another home_region, or enable that one in the "
+            f"that are read, {', '.join(snapshot.regions)}. Set another home_region, or enable that one in the "
             "account."
         )
     for error in (*snapshot.errors, *snapshot.closed_regions):
         if (error.operation, error.region) == ("DescribeTrails", request.home_region):
             yield (
-                f"Whether there is a trail {_arn(snapshot, request)} cannot be told: {error.operation} answered "
+                f"It is unknown whether there is a trail {_arn(snapshot, request)}: {error.operation} answered "
                 f"{error.code} ({error.message}). {next_step(error)}"
             )
     for trail in snapshot.trails:
         if trail.name == request.name and trail.ownership != "owned":
             yield (
                 f"Account {snapshot.account_id} has a trail {request.name} already, inherited from account "
-                f"{trail.account_id} ({trail.arn}). Give create_trail another name, or leave it to that account."
+                f"{trail.account_id} ({trail.arn}). Set another name in create_trail, or leave the trail to that "
+                "account."
             )
         elif trail.name == request.name and trail.home_region != request.home_region:
             yield (
                 f"Account {snapshot.account_id} has a trail {request.name} in {trail.home_region} already "
-                f"({trail.arn}), not in {request.home_region}. To adopt it give home_region {trail.home_region}; for a "
-                "second one give create_trail another name."
+                f"({trail.arn}), not in {request.home_region}. To adopt it, set home_region to {trail.home_region}; "
+                "for a second one, set another name in create_trail."
             )
 
 
@@ -175,14 +176,14 @@ def _without_bucket(
             yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
     elif prerequisites.bucket_owner is None:
         yield (
-            f"{of_trail} is not shown to belong to account {snapshot.account_id}, and may be a stranger's: anyone "
-            "who owns it would get the logs. Correct bucket_name, give the role of its owner by bucket_assume_role, "
-            "or allow the caller s3:GetBucketPolicy."
+            f"{of_trail} cannot be shown to belong to account {snapshot.account_id}: if it belongs to a stranger, "
+            "the stranger gets the logs. Correct bucket_name, set bucket_assume_role to a role of its owner, or "
+            "allow the caller s3:GetBucketPolicy."
         )
     elif request.bucket_region not in (None, bucket.region):
         yield (
-            f"{of_trail} is in {bucket.region}, not in {request.bucket_region}. Correct bucket_region, or give another "
-            "bucket."
+            f"{of_trail} is in {bucket.region}, not in {request.bucket_region}. Correct bucket_region, or use "
+            "another bucket."
         )
 
 
@@ -202,8 +203,8 @@ def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
     ]
     if differences:
         yield (
-            f"The trail {trail.arn} is there and differs from create_trail: {', '.join(differences)}. Correct "
-            "create_trail, or give it another name."
+            f"The trail {trail.arn} exists and differs from create_trail: {', '.join(differences)}. Correct "
+            "create_trail, or set another name in it."
         )
 
 
@@ -232,9 +233,9 @@ def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, reques
         )
     elif isinstance(organization, ReadError):
         yield (
-            f"The organization trail {_arn(snapshot, request)} cannot be created: whether account "
-            f"{snapshot.account_id} manages an organization is not told, {organization.operation} answered "
-            f"{organization.code} ({organization.message}). {next_step(organization)}"
+            f"The organization trail {_arn(snapshot, request)} cannot be created: it is unknown whether account "
+            f"{snapshot.account_id} manages an organization: {organization.operation} answered {organization.code} "
+            f"({organization.message}). {next_step(organization)}"
         )
     elif organization and organization.management_account != snapshot.account_id:
         yield (
@@ -279,9 +280,7 @@ def _bucket_change(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) 
     try:
         merged = merge_bucket_policy(bucket.policy, delivery, tls_only=requested.bucket_is_ours)
     except PolicyError as error:
-        raise RefusedError(
-            f"the policy of its bucket {bucket.name} cannot be understood: {error} Repair it."
-        ) from error
+        raise RefusedError(f"the policy of its bucket {bucket.name} cannot be understood: {error} Fix it.") from error
     except MergeRefusedError as error:
         raise RefusedError(str(error)) from error
     if merged is None:

@@ -161,8 +161,8 @@ class _Restore:
             bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
                 yield (
-                    f"The policy of {undo.row.arn}: a restore leaves it, since logs may come that need it. Set it by "
-                    "hand, or delete its entry from bucket_policies in the backup file."
+                    f"The policy of {undo.row.arn}: a restore does not change it, because new logs may need it. Set "
+                    "it by hand, or delete its entry from bucket_policies in the backup file."
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
@@ -196,8 +196,7 @@ class _Restore:
         if not left:
             return ()
         return (
-            f"The backup also holds account {listing(left)}: what was replaced there is not put back in this "
-            "run, which does not read it.",
+            f"The backup also holds account {listing(left)}: this run does not read it, and puts nothing back there.",
         )
 
 
@@ -220,7 +219,7 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
         return Plan((), (f"{where} {reason}",), (), ground)
     refusals = tuple(
         f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
-        f"{finding.rule} with the policy as it was: {finding.message} Delete the row of the key from key_policies "
+        f"{finding.rule} with the earlier policy: {finding.message} Delete the row of the key from key_policies "
         "there, or give the trail another key first."
         for trail, finding in who_needs_it(row, key, seen)
     )
@@ -253,8 +252,8 @@ def _trail_goes_back(
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
         refusals.append(
-            f"The trail {row.arn} is not there, or not to be changed from here. Delete its entry from "
-            "trail_keys in the backup file."
+            f"The trail {row.arn} does not exist, or cannot be changed from here. Delete its entry from trail_keys "
+            "in the backup file."
         )
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
@@ -281,8 +280,8 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
 
 def _somebody_elses(trail: Trail) -> str:
     return (
-        f"since the backup it has got the key {trail.kms_key_arn}, which somebody else decided. "
-        "Set its key by hand, or delete its entry from trail_keys in the backup file."
+        f"somebody else set its key to {trail.kms_key_arn} after the backup. Set its key by hand, or delete its "
+        "entry from trail_keys in the backup file."
     )
 
 

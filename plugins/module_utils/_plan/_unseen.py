@@ -15,7 +15,7 @@ from ._request import EnforceRequest
 # What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
 # GetBucketPolicy).
 _REFUSED = ("AccessDenied", "MethodNotAllowed")
-_LEAVE = " The trail may be delivering now: to move it all the same, set allow_unread_bucket_policy."
+_LEAVE = " The trail may be delivering now: to move it anyway, set allow_unread_bucket_policy."
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,16 @@ def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> str:
     owners = ACCOUNT_IN_NAME.findall(bucket_name)
     if account_id in owners:
         return (
-            f"Allow the caller {error.iam_action}; where the bucket belongs to another account, give a role of that "
-            "account by bucket_assume_role."
+            f"Allow the caller {error.iam_action}, or, if the bucket belongs to another account, set "
+            "bucket_assume_role to a role there."
         )
-    owner = f"account {owners[0]}, which its name holds" if owners else "the account that owns it"
-    return f"Give a role of {owner}, by bucket_assume_role, and allow {error.iam_action} there."
+    owner = f"account {owners[0]} (from the name of the bucket)" if owners else "the account that owns it"
+    return f"Set bucket_assume_role to a role in {owner} that may {error.iam_action}."
 
 
 def _unread_regions(trail: Trail, error: ReadError) -> str:
     return (
-        f"The trail {trail.arn} with the key {trail.kms_key_arn}: it delivers for every region that is enabled, and "
-        f"whether its bucket {trail.bucket_name} takes the logs of each cannot be told, since {error.operation} in "
+        f"The trail {trail.arn} with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it "
+        f"is unknown whether its bucket {trail.bucket_name} accepts the logs of each, because {error.operation} in "
         f"{error.region} answered {error.code} ({error.message}). {next_step(error)}"
     )

@@ -57,12 +57,12 @@ def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
     if folder:
         yield (
             f"{change.operation} may refuse the trail {trail.arn}, though its logs would arrive: the policy of the "
-            f"bucket {trail.bucket_name} does not let CloudTrail upload below {folder}/. In that "
-            "case let it, as AWS's page on bucket policies does for organization trails."
+            f"bucket {trail.bucket_name} does not let CloudTrail upload below {folder}/. In that case allow it, as "
+            "AWS's bucket policy for organization trails does."
         )
     result = bucket_policy_accepts_key(subject)
     if result.advice and not (change.before or {}).get("kms_key_arn"):
-        yield f"The trail {trail.arn} with its first key: {result.message} {result.remediation}"
+        yield f"The trail {trail.arn} once it has its first key: {result.message} {result.remediation}"
 
 
 def _kept(change: Change) -> tuple[object, ...]:
@@ -76,8 +76,8 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
         size = len(str(change.parameters.get("Policy", "")).encode())
         if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
             yield (
-                f"The policy of {change.resource} will have {size} of the {MAX_BYTES} bytes that KMS takes. "
-                "Before it is full, give further accounts another key, or let statements=cis allow whole accounts."
+                f"The policy of {change.resource} will have {size} bytes; KMS accepts {MAX_BYTES}. Before it is "
+                "full, give further accounts another key, or set statements=cis, which allows whole accounts."
             )
 
 
@@ -86,8 +86,8 @@ def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str
     reason = why_not_trusted(key, readers, request.key.administrators) if request.key else None
     if request.key and reason:
         yield (
-            f"The key {key.arn}, to which {request.key.alias} leads, is given to trails that have not used it, and "
-            f"{reason}. If nobody decided that, find out who created the key, and give another by key_id."
+            f"Trails that have not used the key {key.arn}, to which {request.key.alias} points, will now use it, and "
+            f"{reason}. If nobody intended that, find out who created the key, and set key_id to another."
         )
 
 
@@ -95,13 +95,16 @@ def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | N
     """Return the warning that a tool which owns the resource may revert the change, or that nobody can tell."""
     if isinstance(tags, ReadError):
         return (
-            f"Whether CloudFormation or Terraform owns {resource}, and would revert the change, cannot be told: "
+            f"It is unknown whether CloudFormation or Terraform owns {resource}, and would revert the change: "
             f"{tags.operation} answered {tags.code}. {next_step(tags)}"
         )
     owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
     if not owners:
         return None
-    return f"{resource} carries the tags of {' and '.join(owners)}, which may revert the change: make it there as well."
+    return (
+        f"{resource} carries the tags of {' and '.join(owners)}, which may revert the change: make the change there "
+        "too."
+    )
 
 
 def _owners(name: str, value: str) -> Iterator[str]:
@@ -125,7 +128,7 @@ def _excepted_warnings(account: AccountVerdict, request: EnforceRequest, moved: 
     """No exception keeps a trail as it is without a word."""
     for change in excepted_changes(account, request):
         if change.trail.arn not in moved:
-            yield f"Left as it is, under an exception: {change}"
+            yield f"Not changed, because of an exception: {change}"
 
 
 def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, change: Change) -> Iterator[str]:
@@ -141,13 +144,13 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
     lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])], budget)
     if budget.is_exhausted:
         yield (
-            f"Not everybody whom the policy of {old.arn} names could be tried, since it is too long: some may decrypt "
-            f"the logs of {trail.arn} now, and will not be allowed to decrypt new ones. List under readers who should."
+            f"The policy of {old.arn} is too long to try everybody whom it names: some may decrypt the logs of "
+            f"{trail.arn} now, but not new ones. List those who should under readers."
         )
     if lost:
         yield (
-            f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, and will not be allowed to decrypt new ones. "
-            "List them under readers if they should."
+            f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, but not new ones. List them under readers "
+            "if they should."
         )
 
 

@@ -169,6 +169,6 @@ def _has_delivered(trail: Trail, since: datetime) -> bool:
 
 def _unproven(trail: Trail) -> str:
     return (
-        f"That {trail.arn} delivers under its key is not yet proven: it shows no delivery since the change. "
-        "Audit again in some minutes; CloudTrail delivers when there is something to log."
+        f"It is not yet proven that {trail.arn} delivers under its key: it shows no delivery since the change. Audit "
+        "again in some minutes; CloudTrail delivers when there is something to log."
     )

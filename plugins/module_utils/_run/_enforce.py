@@ -69,7 +69,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
 def _untouched(before: AccountVerdict) -> Outcome:
     """Return what is said of an account that could not be read; one that is closed or suspended need not comply."""
     why = "; ".join(dict.fromkeys(error.message for error in before.snapshot.errors))
-    unread = (f"The account could not be read, so that nothing was done there: {why}",)
+    unread = (f"The account could not be read, so nothing was done there: {why}",)
     errors = () if before.verdict == "not_applicable" else unread
     return Outcome(before=before, after=before, errors=errors)
 
@@ -84,7 +84,7 @@ def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
         for account_id, error in each.account.key_accesses.refused().items()
     }
     return tuple(
-        f"Of the keys and buckets of account {each} nothing more could be read: {error}"
+        f"The other keys and buckets of account {each} could not be read: {error}"
         for each, error in closed.items()
         if each in lending
     )

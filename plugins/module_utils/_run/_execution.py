@@ -238,7 +238,7 @@ class Execution:
     def _why_not_begun(self, account_id: str, pace: Pace) -> str | None:
         for step in () if pace.stopped.is_set() else self._keys_of(account_id):
             if not step.done.is_enough:
-                return f"Nothing was done here, since the key {step.arn or step.name[0]} could not be changed for it."
+                return f"Nothing was done here, because the key {step.arn or step.name[0]} could not be changed first."
         writes = self._plan.plans[account_id].changes or pace.stopped.is_set()
         return self._why_stopped(pace) if writes else None
 
@@ -251,7 +251,7 @@ class Execution:
         if failed < self._run.max_failures:
             return None
         return (
-            f"Not attempted, since {failed} accounts have failed, and max_failures is {self._run.max_failures}. "
+            f"Not attempted, because {failed} accounts have failed, and max_failures is {self._run.max_failures}. "
             "Correct what failed there, and run again."
         )
 
@@ -293,12 +293,12 @@ def _applied(subject: Written) -> Iterator[Change]:
 
 def _unseen(key_arn: str, accounts: Iterable[str]) -> str:
     return (
-        f"The policy of {key_arn} stays as it is, since account {', '.join(accounts)} could not be read again, whose "
-        "trails may need what the policy allows now. Correct what stands in the way of reading it, and run again."
+        f"The policy of {key_arn} stays as it is: account {', '.join(accounts)} could not be read again, and its "
+        "trails may need the present policy. Fix what prevents reading it, and run again."
     )
 
 
-INTERRUPTED = "Not attempted, since the run was interrupted. The next run carries on."
+INTERRUPTED = "Not attempted, because the run was interrupted. The next run carries on."
 
 
 class _Saving:

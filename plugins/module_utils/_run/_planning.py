@@ -111,8 +111,8 @@ def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterat
     owner = request.key_account_id
     if owner and next(account.owners(owner), None) is None:
         yield (
-            f"The key of account {account.account_id} is to be in account {owner} (key.account), of which there are no "
-            "credentials. Give a role of it by key_assume_role, or have it among accounts."
+            f"The key of account {account.account_id} is to be in account {owner} (key.account), but there are no "
+            "credentials for it. Set key_assume_role to a role there, or add it to accounts."
         )
 
 

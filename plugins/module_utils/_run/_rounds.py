@@ -110,7 +110,7 @@ class Rounds:
         if applied.stale:
             self._warnings.append(f"{applied.stale} The rest was planned anew.")
         elif plan.changes:
-            self._warnings.append(f"Read again after the last write, {_in_words(plan)} was still to do.")
+            self._warnings.append(f"After the last write, {_in_words(plan)} was still to do.")
         if not plan.changes:
             return plan
         self._warn_anew(plan)
@@ -163,7 +163,7 @@ class Rounds:
 
     def _why_at_an_end(self) -> str:
         interrupted = self._pace.stopped.is_set()
-        return "the run was interrupted" if interrupted else "the time of wait_timeout is up"
+        return "the run was interrupted" if interrupted else "the time in wait_timeout is up"
 
     def _given_up(self, plan: Plan) -> str:
         """Return what is left undone, and which trails are not served for it."""
@@ -171,14 +171,14 @@ class Rounds:
         more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
         trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
         return (
-            f"Somebody else keeps changing what is being changed, and {self._why_at_an_end()} with "
-            f"{_in_words(plan)} to do.{trails} See that one run at a time writes there, and run again."
+            f"Somebody else keeps changing the same resources, and {self._why_at_an_end()} with {_in_words(plan)} to "
+            f"do.{trails} Make sure that only one run at a time writes there, and run again."
         )
 
     def _not_shown(self, change: Change) -> str:
         return (
-            f"{change.operation} of {change.resource} in {change.region} was done, AWS still shows what was before, "
-            f"and {self._why_at_an_end()}. Find out who else changes it, and run again."
+            f"{change.operation} of {change.resource} in {change.region} was done, but AWS still shows the old "
+            f"state, and {self._why_at_an_end()}. Find out who else changes it, and run again."
         )
 
     def _saved_at_the_end(self) -> Backup:

@@ -174,7 +174,7 @@ def test_what_is_no_file_or_never_ends_is_named(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     link.symlink_to("/dev/zero")
     for path in (pipe, link):
-        assert refusal(str(path)) == f"The report {path} cannot be read: It is no regular file."
+        assert refusal(str(path)) == f"The report {path} cannot be read: It is not a regular file."
 
 
 def test_what_is_left_of_an_earlier_run_is_refused(tmp_path: Path) -> None:

@@ -193,14 +193,14 @@ UNIT = {"Id": "ou-root-11111111", "Name": "Circle"}
     ("answers", "words"),
     [
         ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Id": "localhost"}]}}, "'localhost' with the ARN"),
-        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Arn": "nonsense"}]}}, "'nonsense' is no account"),
+        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Arn": "nonsense"}]}}, "'nonsense' is not an account"),
         ({"ListAccounts": {"Accounts": [], "NextToken": "again"}}, "one page after the other with the same NextToken"),
         (
             {
                 "ListOrganizationalUnitsForParent": {"OrganizationalUnits": [UNIT]},
                 "ListAccountsForParent": {"Accounts": []},
             },
-            "OU ou-root-11111111 stands below itself",
+            "OU ou-root-11111111 is below itself",
         ),
     ],
 )

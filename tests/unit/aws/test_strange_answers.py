@@ -107,18 +107,18 @@ def test_a_strange_answer_is_unknown_where_it_was_given(name: str) -> None:
     "members", [{"HomeRegion": "nowhere"}, {"KmsKeyId": build.KEY_ARN.replace("us-east-1", "a b")}]
 )
 def test_a_trail_in_no_region_is_no_trail(members: dict[str, str]) -> None:
-    with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is no region"):
+    with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is not a region"):
         errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=[{**TRAIL, **members}])))
 
 
 # Remedies are commands that people copy into a shell.
 @pytest.mark.parametrize("more", ["; rm -rf ~", "$(id)", "`id`", " x", "\n", "'", "/x"])
 def test_an_arn_that_aws_gives_no_trail_or_key_is_no_answer(more: str) -> None:
-    with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is no ARN"):
+    with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is not an ARN"):
         errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=[{**TRAIL, "TrailARN": f"{build.TRAIL_ARN}{more}"}])))
     of_key = sent(KeyMetadata={**KEY, "Arn": f"{build.KEY_ARN}{more}"})
     (error,) = errors_of(WIRE.with_answers(DescribeKey=of_key))
-    assert (error["operation"], "is no ARN" in error["message"]) == ("DescribeKey", True)
+    assert (error["operation"], "is not an ARN" in error["message"]) == ("DescribeKey", True)
 
 
 @pytest.mark.parametrize("moment", [0, -62135596800, 253402300799])
@@ -164,7 +164,7 @@ def test_no_list_is_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = read(Endless(), "us-east-1", build.KEY_ARN)
         assert isinstance(answer, ReadError)
         assert "more than 50 pages" in answer.message
-    with pytest.raises(AwsError, match="it has more than 50 OUs, which AWS never answers"):
+    with pytest.raises(AwsError, match="it has more than 50 OUs, which AWS never returns"):
         _organizations.read_organization(Endless())
 
 

@@ -187,7 +187,7 @@ def test_an_account_that_does_not_exist_is_unknown_and_the_organization_says_so(
     assert (assume["operation"], member["operation"]) == ("AssumeRole", "DescribeAccount")
     assert (member["code"], member["iam_action"]) == ("AccountNotFoundException", "organizations:DescribeAccount")
     assert next_step(ReadError(**member)) == (
-        "Correct the account id: there is no such account in the organization of the account that asks."
+        "Correct the account id: there is no such account in the organization of the credentials."
     )
     assert verdicts(document) == {PRODUCTION: "unknown", "999999999999": "unknown"}
     assert row(document, PRODUCTION)["errors"] == []  # its key and bucket are others', who are not in the sweep
@@ -234,7 +234,8 @@ def test_where_organizations_is_not_in_use_a_closed_account_is_unknown(changed: 
     error = row(document, PRODUCTION)["errors"][1]
     assert error["code"] == "AWSOrganizationsNotInUseException"
     assert next_step(ReadError(**error)) == (
-        "The account that asks is in no organization: ask from the management account or a delegated administrator."
+        "The account of the credentials is in no organization: use those of the management account or a "
+        "delegated administrator."
     )
 
 

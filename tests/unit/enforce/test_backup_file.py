@@ -141,7 +141,7 @@ def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Pat
         other.write_text("precious", encoding="utf-8")
     there = sorted(tmp_path.iterdir())
     (why,) = lab.enforce(backup_path=str(path)).errors
-    assert why.startswith(f"The backup {path} cannot be written: what is there is no regular file")
+    assert why.startswith(f"The backup {path} cannot be written: it is not a regular file")
     assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
     with BackupFile(str(path)) as file, pytest.raises(BackupError):
         file.save(ONE)
@@ -223,7 +223,9 @@ def test_no_other_run_writes_the_file_before_this_one_has_ended(tmp_path: Path) 
     path = str(tmp_path / "backup.json")
     with BackupFile(path) as first, BackupFile(path) as second:
         first.save(ONE)
-        with pytest.raises(BackupError, match=f"{path} cannot be written: another run is writing it. Wait for its end"):
+        with pytest.raises(
+            BackupError, match=f"{path} cannot be written: another run is writing it. Wait until it ends"
+        ):
             second.save(OTHER)
         first.save(moved(None, KEY))
         assert read_backups([path]) == (moved(None, KEY),)
@@ -383,9 +385,9 @@ def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
     ("text", "words"),
     [
         (None, "cannot be read"),
-        ("x", "is no JSON"),
-        ("[]", "is no backup"),
-        ('{"format": 3}', "is no backup of this collection in format 1 or 2"),
+        ("x", "is not JSON"),
+        ("[]", "is not a backup"),
+        ('{"format": 3}', "is not a backup of this collection in format 1 or 2"),
         ('{"format": 1}', "is not complete: 'account_id'"),
         ('{"format": 2}', "is not complete: 'accounts'"),
         ('{"format": 2, "accounts": [{"account_id": 1}]}', r"is not complete: 'accounts\[0\].taken_at'"),
@@ -408,7 +410,7 @@ def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.Monkey
     os.mkfifo(pipe)
     link.symlink_to("/dev/zero")
     for path in (pipe, link):
-        with pytest.raises(BackupError, match=f"The backup {path} cannot be read by .*: It is no regular file"):
+        with pytest.raises(BackupError, match=f"The backup {path} cannot be read by .*: It is not a regular file"):
             read_backups([str(path)])
     long.write_text("{}" * 100, encoding="utf-8")
     monkeypatch.setattr(_backup, "MOST_BYTES", 100)
@@ -425,8 +427,8 @@ def test_backups_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
     with pytest.raises(BackupError) as refused:
         read_backups([str(path)])
     assert str(refused.value) == (
-        f"The backup {path} cannot be read: with it the backups have more than 19,000 values. Give files as runs have "
-        "written them, and fewer at once."
+        f"The backup {path} cannot be read: with it the backups have more than 19,000 values. Restore from files as "
+        "the runs wrote them, and from fewer at once."
     )
     assert made == []
     monkeypatch.undo()
@@ -441,8 +443,8 @@ def test_backups_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
     [
         ({"account_id": 111111111111}, "account_id is 111111111111"),
         ({"trail_keys": {}}, "trail_keys is not a list"),
-        ({"trail_keys": ["x"]}, r"trail_keys\[0\] does not have just the fields"),
-        ({"trail_keys": [{"arn": TRAIL, "before": KEY}]}, r"trail_keys\[0\] does not have just the fields"),
+        ({"trail_keys": ["x"]}, r"trail_keys\[0\] does not have exactly the fields"),
+        ({"trail_keys": [{"arn": TRAIL, "before": KEY}]}, r"trail_keys\[0\] does not have exactly the fields"),
         ({"trail_keys": [{"arn": KEY, "before": KEY, "after": KEY}]}, r"trail_keys\[0\].arn is .*, not a trail ARN"),
         ({"trail_keys": [{"arn": TRAIL, "before": "", "after": KEY}]}, r"trail_keys\[0\].before is '', not a key ARN"),
         ({"trail_keys": [{"arn": TRAIL, "before": "alias/x", "after": KEY}]}, r"trail_keys\[0\].before is 'alias/x'"),

@@ -47,10 +47,10 @@ class Bad(NamedTuple):
 
 
 TRAIL = f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/main"
-SERVING = "CloudTrail uses no other, by key_id, or another alias by key."
+SERVING = "Set key_id to one, or key to another alias."
 CANNOT_SERVE = f"{TRAIL}: The key {{key}} cannot serve the trails with buckets in {HOME}: "
-BY_ALIAS = CANNOT_SERVE.replace("{key}", "{key}, to which {alias} leads,")
-NO_POLICY = f"{TRAIL}: To the policy of {{key}} nothing can be added: The policy is not JSON: "
+BY_ALIAS = CANNOT_SERVE.replace("{key}", "{key}, to which {alias} points,")
+NO_POLICY = f"{TRAIL}: Nothing can be added to the policy of {{key}}: The policy is not JSON: "
 
 
 def with_key(
@@ -136,8 +136,8 @@ def denied(action: str) -> str:
     """How AWS denies a key to another account, and what to do."""
     return (
         f"User: arn:aws:iam::{STAGING}:user/administrator is not authorized to perform: {action} on resource: {{key}} "
-        f"because no resource-based policy allows the {action} action). The key belongs to account {SECURITY}: give a "
-        f"role of that account by key_assume_role, and allow {action} there."
+        f"because no resource-based policy allows the {action} action). The key belongs to account {SECURITY}. Set "
+        f"key_assume_role to a role there that may {action}."
     )
 
 
@@ -147,36 +147,37 @@ REFUSED = [
         "key in the wrong region",
         "fresh",
         with_key("us-east-1"),
-        CANNOT_SERVE + f"it is in us-east-1. Give a key in {HOME} by key_id; CloudTrail uses keys of the bucket's "
-        "region only.",
+        CANNOT_SERVE + f"it is in us-east-1. CloudTrail uses only keys in the bucket's region. Set key_id to a key "
+        f"in {HOME}.",
     ),
     Bad(
         "asymmetric key",
         "fresh",
         with_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
-        CANNOT_SERVE + "it is RSA_2048 for SIGN_VERIFY. Give a key of spec SYMMETRIC_DEFAULT and usage "
-        f"ENCRYPT_DECRYPT, since {SERVING}",
+        CANNOT_SERVE + "it is RSA_2048 for SIGN_VERIFY. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
+        f"ENCRYPT_DECRYPT. {SERVING}",
     ),
     Bad(
         "key for MACs",
         "fresh",
         with_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"),
-        CANNOT_SERVE + "it is HMAC_256 for GENERATE_VERIFY_MAC. Give a key of spec SYMMETRIC_DEFAULT and usage "
-        f"ENCRYPT_DECRYPT, since {SERVING}",
+        CANNOT_SERVE
+        + "it is HMAC_256 for GENERATE_VERIFY_MAC. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
+        f"ENCRYPT_DECRYPT. {SERVING}",
     ),
     Bad(
         "key without material",
         "fresh",
         with_key(Origin="EXTERNAL"),
-        f"{TRAIL}: The key {{key}} is PendingImport, so CloudTrail cannot use it. Bring it back to the state Enabled, "
-        "or give another key by key_id, with replace_compliant_key.",
+        f"{TRAIL}: The key {{key}} is PendingImport, so CloudTrail cannot use it. Bring it back to the state "
+        "Enabled, or set key_id to another key, with replace_compliant_key.",
     ),
     Bad(
         "key managed by AWS",
         "aws-managed-key",
         with_the_trails_own_key,
-        CANNOT_SERVE + "it is managed by AWS, so its policy cannot be written. Give a customer managed key by "
-        "key_id, or another alias by key.",
+        CANNOT_SERVE + "it is managed by AWS, so its policy cannot be written. Set key_id to a customer managed "
+        "key, or key to another alias.",
     ),
     Bad(
         "key that is not there",
@@ -197,15 +198,15 @@ REFUSED = [
         "given alias that points elsewhere",
         "fresh",
         with_key(alias="alias/mine", KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
-        BY_ALIAS + "it is RSA_2048 for SIGN_VERIFY. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, "
-        f"since {SERVING}",
+        BY_ALIAS + "it is RSA_2048 for SIGN_VERIFY. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
+        f"ENCRYPT_DECRYPT. {SERVING}",
     ),
     Bad(
         "alias to create a key by that points elsewhere",
         "fresh",
         with_key(alias=KeyRequest.alias, request=EnforceRequest(), KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
-        BY_ALIAS + "it is RSA_2048 for SIGN_VERIFY. Give a key of spec SYMMETRIC_DEFAULT and usage ENCRYPT_DECRYPT, "
-        f"since {SERVING}",
+        BY_ALIAS + "it is RSA_2048 for SIGN_VERIFY. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
+        f"ENCRYPT_DECRYPT. {SERVING}",
     ),
     Bad(
         "key of another account",
@@ -236,8 +237,8 @@ REFUSED = [
         ),
         f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/organization-trail belongs to account 111111111111, "
         "and a member of its organization cannot change it. Run this with the credentials of that account, or "
-        "remove it from trails. Where this account administers CloudTrail for the organization, allow the caller "
-        "organizations:ListDelegatedServicesForAccount, which tells so.",
+        "remove it from trails. If this account administers CloudTrail for the organization, allow the caller "
+        "organizations:ListDelegatedServicesForAccount, which shows it.",
     ),
     Bad(
         "policy of a key that cannot be read",
@@ -253,7 +254,7 @@ REFUSED = [
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey '
         'to cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" targets '
         "cloudtrail.amazonaws.com, and its author decides whether that is intended. If it stays, leave the trail "
-        "out by exceptions or trails, or give it another key by key_id and replace_compliant_key.",
+        "out with exceptions or trails, or give it another key with key_id and replace_compliant_key.",
     ),
     Bad(
         "bucket policy that denies",
@@ -300,8 +301,8 @@ ORPHANED = "AIDACKCEVSQ6C2EXAMPLE"
 UNUSABLE = {
     "no JSON": (
         "no JSON",
-        "{trail}: To the policy of {key} nothing can be added: The policy is not JSON: Expecting value: line 1 "
-        "column 1 (char 0). Repair it, or give another key by key_id.",
+        "{trail}: Nothing can be added to the policy of {key}: The policy is not JSON: Expecting value: line 1 "
+        "column 1 (char 0). Fix it, or set key_id to another key.",
     ),
     "a deleted user": (
         json.dumps({"Statement": [{**SHOWN, "Principal": {"AWS": ORPHANED}}]}),
@@ -332,9 +333,9 @@ def test_a_reached_quota_of_keys_is_told_and_nothing_is_written(load: Callable[[
     lab.aws.add_fault("kms:CreateKey", code="LimitExceededException", message="Too many keys.", times=-1)
     outcome = lab.enforce()
     assert outcome.errors == (
-        f"CreateKey of arn:aws:kms:{HOME}:111111111111:key/to-be-created in {HOME} failed: LimitExceededException: Too "
-        "many keys. A quota of the account is reached: delete what is not needed, or have the quota raised. Then run "
-        "again.",
+        f"CreateKey of arn:aws:kms:{HOME}:111111111111:key/to-be-created in {HOME} failed: LimitExceededException: "
+        "Too many keys. A quota of the account is reached: delete what is not needed, or request a higher quota. "
+        "Then run again.",
     )
     assert [change.status for change in outcome.changes] == ["failed", *["not_attempted"] * 3]
     assert [call["result"] for call in lab.aws.calls() if call["kind"] == "write"] == ["LimitExceededException"]
@@ -365,7 +366,7 @@ def test_an_exception_is_never_applied_without_a_word(load: Callable[[str], Lab]
     assert (outcome.changes, outcome.refusals) == ((), ())
     unused, left = outcome.warnings
     assert unused.startswith("The exception for trail mian matches no trail that was read in account 111111111111. ")
-    assert left.startswith("Left as it is, under an exception: trail_has_kms_key of arn:aws:cloudtrail:")
+    assert left.startswith("Not changed, because of an exception: trail_has_kms_key of arn:aws:cloudtrail:")
     expired = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date(2020, 1, 1))
     assert lab.enforce(settings=Settings(exceptions=(expired,))).refusals
     assert lab.writes() == []

@@ -173,7 +173,7 @@ def test_a_trail_of_that_name_in_another_region_is_refused(load: Callable[[str],
     create(lab)
     lab.aws.clear_calls()
     refused = refusal(lab, replace(TRAIL, home_region="eu-west-1"))
-    assert f"in {HOME} already ({TRAIL_ARN}), not in eu-west-1. To adopt it give home_region {HOME}" in refused
+    assert f"in {HOME} already ({TRAIL_ARN}), not in eu-west-1. To adopt it, set home_region to {HOME}" in refused
 
 
 def test_a_home_region_that_is_not_enabled_is_refused(load: Callable[[str], Lab]) -> None:
@@ -184,7 +184,7 @@ def test_a_home_region_that_is_not_enabled_is_refused(load: Callable[[str], Lab]
 def test_a_home_region_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:
     lab = with_bucket(load("no-trails"))
     lab.aws.add_fault("cloudtrail:DescribeTrails", region=HOME, code="AccessDeniedException", times=-1)
-    assert "cannot be told: DescribeTrails answered AccessDeniedException" in refusal(lab)
+    assert ": DescribeTrails answered AccessDeniedException" in refusal(lab)
 
 
 def test_a_reached_quota_is_refused(load: Callable[[str], Lab]) -> None:
@@ -246,7 +246,7 @@ def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[
     backup = tmp_path / "backup.json"
     done = create(lab, backup_path=str(backup))
     assert [change.status for change in done.changes] == ["applied"] * 3 + ["failed"] + ["not_attempted"] * 2
-    assert "Allow what is missing of cloudtrail:CreateTrail, cloudtrail:AddTags" in done.errors[0]
+    assert "Allow the caller whichever of cloudtrail:CreateTrail, cloudtrail:AddTags" in done.errors[0]
     assert [kept.created_trails for kept in read_backups([str(backup)])] == [(TRAIL_ARN,)]
     lab.aws.clear_calls()
     assert create(lab).errors == ()
@@ -260,7 +260,7 @@ def test_a_quota_that_is_reached_where_nobody_could_look_is_told(load: Callable[
     done = create(lab)
     assert done.errors == (
         f"CreateTrail of {TRAIL_ARN} in {HOME} failed: {code}: User already has 5 trails. A quota of the account is "
-        "reached: delete what is not needed, or have the quota raised. Then run again.",
+        "reached: delete what is not needed, or request a higher quota. Then run again.",
     )
     assert (lab.writes().count("CreateTrail"), lab.trails()) == (1, {})
     lab.aws.clear_calls()
@@ -344,7 +344,7 @@ def test_a_central_bucket_is_looked_at_with_its_owners_role(load: Callable[[str]
     s3("PutBucketPolicy", Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
     lab.aws.clear_calls()
     request = replace(TRAIL, bucket_name=name)
-    assert "give the role of its owner by bucket_assume_role" in refusal(lab, request)
+    assert "set bucket_assume_role to a role of its owner" in refusal(lab, request)
     scope = Scope(bucket_role=Role(f"arn:aws:iam::{LOG_ARCHIVE}:role/CloudTrailKmsAudit", "audit-2026"))
     if granted:
         assert create(lab, request, scope=scope).errors == ()

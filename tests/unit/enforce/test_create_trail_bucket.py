@@ -55,7 +55,7 @@ def test_the_key_follows_the_bucket(load: Callable[[str], Lab]) -> None:
     assert create(with_bucket(lab, region="eu-west-1"), elsewhere).changes[0].region == "eu-west-1"
     arn = lab.client("kms", HOME).create_key()["KeyMetadata"]["Arn"]
     given = EnforceRequest(key=None, key_id=arn, create_trail=replace(TRAIL, name="other"))
-    assert "Give a key in eu-west-1" in lab.enforce(request=given).refusals[0]
+    assert "Set key_id to a key in eu-west-1" in lab.enforce(request=given).refusals[0]
 
 
 def test_a_strangers_bucket_is_refused(load: Callable[[str], Lab]) -> None:
@@ -70,7 +70,7 @@ def test_a_strangers_bucket_is_refused(load: Callable[[str], Lab]) -> None:
     }
     s3("PutBucketPolicy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [open_to_all]}))
     lab.aws.clear_calls()
-    assert "is not shown to belong to account 111111111111, and may be a stranger's" in refusal(lab)
+    assert "cannot be shown to belong to account 111111111111: if it belongs to a stranger" in refusal(lab)
 
 
 def test_a_bucket_that_cannot_be_read_is_refused(load: Callable[[str], Lab]) -> None:

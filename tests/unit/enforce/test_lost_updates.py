@@ -182,7 +182,7 @@ def test_a_shared_key_that_is_never_left_in_peace_stops_all_that_need_it(
     assert f"not served: {TRAILS[0]}, {TRAILS[1]}." in troubles(done)[KEY][-1]
     assert operations(done)[KEY][-1] == "PutKeyPolicy"
     assert verdicts(done) == {PRODUCTION: "non_compliant", STAGING: "non_compliant"}
-    assert all("could not be changed for it" in troubles(done)[account][0] for account in (PRODUCTION, STAGING))
+    assert all("could not be changed first" in troubles(done)[account][0] for account in (PRODUCTION, STAGING))
 
 
 def test_a_trail_that_a_shared_key_no_longer_serves_after_its_move_is_red(

@@ -116,7 +116,7 @@ def test_who_only_lends_is_not_written_to(load: Callable[[str], Lab]) -> None:
     run = run_of()
     run = replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
     done = lab.run(run)
-    assert [f"belongs to account {SECURITY}: give a role" in words for (words,) in troubles(done).values()] == [
+    assert [f"belongs to account {SECURITY}: set key_assume_role" in words for (words,) in troubles(done).values()] == [
         True
     ] * 3
     assert lab.writes() == []
@@ -128,13 +128,12 @@ def test_who_was_to_lend_and_cannot_be_entered_is_told(load: Callable[[str], Lab
     run = replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
     done = lab.run(run)
     assert all(
-        f"in account {SECURITY} (key.account), of which there are no" in word for (word,) in troubles(done).values()
+        f"in account {SECURITY} (key.account), but there are no credentials" in word
+        for (word,) in troubles(done).values()
     )
     assert lab.writes() == []
     (warning,) = done.warnings
-    assert warning.startswith(
-        f"Of the keys and buckets of account {SECURITY} nothing more could be read: Cannot assume"
-    )
+    assert warning.startswith(f"The other keys and buckets of account {SECURITY} could not be read: Cannot assume")
 
 
 def test_keys_of_their_own_are_made_side_by_side(load: Callable[[str], Lab]) -> None:
@@ -235,7 +234,7 @@ def test_a_key_that_cannot_be_changed_stops_all_that_need_it(load: Callable[[str
     assert operations(done)[SANDBOX] == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]
     for account in (PRODUCTION, STAGING):
         (why,) = troubles(done)[account]
-        assert "could not be changed for it" in why
+        assert "could not be changed first" in why
         assert [(each.operation, each.status) for each in done.accounts[account].changes] == [
             ("UpdateTrail", "not_attempted")
         ]
@@ -250,7 +249,7 @@ def test_after_so_many_failures_none_is_begun(load: Callable[[str], Lab]) -> Non
     done = served(lab, max_failures=1)
     assert "AccessDenied" in troubles(done)[PRODUCTION][0]
     for account in (STAGING, SANDBOX):
-        assert "Not attempted, since 1 accounts have failed" in troubles(done)[account][0]
+        assert "Not attempted, because 1 accounts have failed" in troubles(done)[account][0]
     assert lab.writes().count("UpdateTrail") == 1
 
 
@@ -271,7 +270,7 @@ def test_an_account_that_cannot_be_entered_is_told_and_left(load: Callable[[str]
     ]
     done = lab.run(replace(run, task=replace(run.task, scope=replace(run.task.scope, accounts=tuple(swept)))))
     (why,) = troubles(done)[STAGING]
-    assert why.startswith("The account could not be read, so that nothing was done there: Cannot assume the role")
+    assert why.startswith("The account could not be read, so nothing was done there: Cannot assume the role")
     assert verdicts(done) == {**COMPLIANT, STAGING: "unknown"}
 
 

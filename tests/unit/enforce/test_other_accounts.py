@@ -176,7 +176,7 @@ def test_a_central_key_s_policy_is_not_restored_blind(load: Callable[[str], Lab]
     lab.aws.clear_calls()
     (kept,) = read_backups([backup])
     outcome = lab.enforce(central(STAGING), restore=kept)
-    assert any(f"the key serves account {SECURITY} as well" in refused for refused in outcome.refusals)
+    assert any(f"account {SECURITY} also uses the key" in refused for refused in outcome.refusals)
     assert lab.writes() == []
     (document,) = json.loads(Path(backup).read_text(encoding="utf-8"))["accounts"]
     assert [row["arn"].split(":")[4] for row in document["key_policies"]] == [SECURITY]

@@ -149,6 +149,6 @@ def test_a_refused_account_is_read_once_more_before_the_policy_goes_back(
 
     monkeypatch.setattr(Execution, "_put_back", put_back)
     done = lab.run(everywhere(restore=backups))
-    assert "which somebody else decided" in troubles(done)[PRODUCTION][0]
+    assert "somebody else set its key to" in troubles(done)[PRODUCTION][0]
     assert TRAILS[PRODUCTION] in " ".join(troubles(done)[KEY])
     assert "PutKeyPolicy" not in lab.writes()

@@ -43,7 +43,7 @@ def test_rotation_comes_back_as_it_was_and_is_turned_on_only_if_it_was_off(
     arn = scheduled(lab, rotating=rotating)
     told = lab.enforce(OURS, check_mode=True)
     assert [change.operation for change in told.changes] == KEPT
-    assert f"Whether {arn} rotates is not told while its deletion is scheduled." in told.warnings[0]
+    assert f"KMS does not show whether {arn} rotates while its deletion is scheduled." in told.warnings[0]
     assert told.after is not None
     key = told.after.snapshot.keys[arn]
     assert isinstance(key, Key)

@@ -140,7 +140,7 @@ def test_who_shares_a_key_that_fails_has_failed(load: Callable[[str], Lab]) -> N
     requests = {SANDBOX: OWN, STAGING: other, PRODUCTION: other}
     done = served(lab, max_failures=2, requests=requests)
     assert lab.writes() == ["CreateKey"]
-    assert "Not attempted, since 2 accounts have failed" in troubles(done)[SANDBOX][0]
+    assert "Not attempted, because 2 accounts have failed" in troubles(done)[SANDBOX][0]
 
 
 def with_trails(tmp_path: Path, **accounts: str) -> str:
@@ -160,7 +160,7 @@ def test_after_so_many_failures_no_shared_key_is_begun(load: Callable[[str], Lab
     assert lab.writes() == ["CreateKey"]
     first, second = (each for _owner, each in done.keys)
     assert "CreateKey" in first.errors[0]
-    assert "Not attempted, since 2 accounts have failed" in second.errors[0]
+    assert "Not attempted, because 2 accounts have failed" in second.errors[0]
     assert list(troubles(done)) == [*TRAILS, SECURITY, KEY]
 
 
@@ -173,7 +173,7 @@ def test_who_writes_nothing_of_its_own_does_not_prove_the_way(load: Callable[[st
     done = served(lab, max_failures=1)
     assert lab.writes() == ["PutKeyPolicy", "UpdateTrail"]
     assert list(troubles(done)) == [STAGING, SANDBOX]
-    assert "Not attempted, since 1 accounts have failed" in troubles(done)[SANDBOX][0]
+    assert "Not attempted, because 1 accounts have failed" in troubles(done)[SANDBOX][0]
     assert verdicts(done)[PRODUCTION] == "compliant"
 
 

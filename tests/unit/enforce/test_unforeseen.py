@@ -82,9 +82,9 @@ def test_a_shared_key_that_cannot_be_read_again_stops_its_sharers(
     denied = {"code": "AccessDeniedException", "status": 400, "message": "No."}
     meanwhile(monkeypatch, "PutKeyPolicy", lambda: lab.aws.add_fault("kms:DescribeKey", times=-1, **denied))
     done = served(lab, *TWO)
-    assert "cannot be read any more" in troubles(done)[KEY][0]
+    assert "can no longer be read" in troubles(done)[KEY][0]
     assert statuses(done.keys[0][1]) == [("PutKeyPolicy", "applied")]
-    assert all("could not be changed for it" in troubles(done)[each][0] for each in TWO)
+    assert all("could not be changed first" in troubles(done)[each][0] for each in TWO)
 
 
 def test_a_write_of_a_shared_key_stops_its_sharers(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_a_write_of_a_shared_key_stops_its_sharers(load: Callable[[str], Lab], m
         ("CreateAlias", "failed"),
         ("EnableKeyRotation", "not_attempted"),
     ]
-    assert all("could not be changed for it" in troubles(done)[each][0] for each in TWO)
+    assert all("could not be changed first" in troubles(done)[each][0] for each in TWO)
     (key,) = of_security(lab)
     assert done.backup is not None
     assert key in str(done.backup)

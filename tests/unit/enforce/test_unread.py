@@ -126,8 +126,10 @@ def test_a_delivering_trail_is_moved_past_an_unread_policy_only_where_that_is_al
     lab = load("central-key")
     refusal = refused(lab, KEY_ROLE_ALONE)
     assert refusal.startswith(f"The trail {TRAIL} with the key ")
-    assert f"Give a role of account {LOG_ARCHIVE}, which its name holds, by bucket_assume_role" in refusal
-    assert refusal.endswith("to move it all the same, set allow_unread_bucket_policy.")
+    assert (
+        f"Set bucket_assume_role to a role in account {LOG_ARCHIVE} (from the name of the bucket) that may" in refusal
+    )
+    assert refusal.endswith("to move it anyway, set allow_unread_bucket_policy.")
     done = twice(lab, replace(KEY_ROLE_ALONE, request=ALLOWED))
     assert [change.operation for change in done.changes] == NEW
     assert sum("the policy of its bucket" in warning for warning in done.warnings) == 1
@@ -194,7 +196,7 @@ def test_what_a_key_of_another_account_needs_is_not_sent_without_a_role_of_it(ch
     lab = changed("central-key", lacking).of(SECURITY)
     scope = Scope(role=role(PRODUCTION), bucket_role=role(LOG_ARCHIVE, "audit"), regions=(HOME,))
     refusal = refused(lab, Task(scope))
-    assert f"needs PutKeyPolicy, and belongs to account {SECURITY}: give a role" in refusal
+    assert f"needs PutKeyPolicy, and belongs to account {SECURITY}: set key_assume_role" in refusal
     assert "key_assume_role" in refusal
 
 
@@ -270,7 +272,7 @@ def test_a_trail_of_all_regions_is_not_moved_while_they_are_unknown(
     lab = load("fresh")
     lab.aws.add_fault("ec2:DescribeRegions", **DENIED)
     refusal = refused(lab, Task(Scope(regions=regions)))
-    assert "it delivers for every region that is enabled" in refusal
+    assert "it delivers logs of every enabled region" in refusal
     assert "Allow the caller ec2:DescribeRegions" in refusal
 
 
@@ -280,7 +282,7 @@ def test_a_trail_that_delivers_nothing_is_moved_though_its_regions_are_unknown(l
     lab.aws.add_fault("ec2:DescribeRegions", **DENIED)
     done = twice(lab, NARROWED)
     assert [change.operation for change in done.changes] == NEW
-    assert sum("it delivers for every region that is enabled" in warning for warning in done.warnings) == 1
+    assert sum("it delivers logs of every enabled region" in warning for warning in done.warnings) == 1
 
 
 def test_a_trail_of_one_region_needs_no_others(changed: Changed) -> None:

@@ -130,7 +130,7 @@ def test_accounts_that_share_a_key_must_agree(option: str, requested: EnforceReq
     assert joint.keys == ()
     for account in (one, two):
         (refusal,) = joint.plans[account].refusals
-        assert f"differ in {option}. Give both the same" in refusal
+        assert f"differ in {option}. Set the same for both" in refusal
         assert CENTRAL.arn in refusal
     assert joint.plans[other] == own.plan
 

@@ -58,7 +58,7 @@ DENY = {**build.service("No", "kms:GenerateDataKey*"), "Effect": "Deny"}
         (target(spec="RSA_2048", usage="SIGN_VERIFY"), ["RSA_2048 for SIGN_VERIFY", "SYMMETRIC_DEFAULT"]),
         (target(arn=OTHER_ARN.replace("us-east-1", "eu-west-1")), ["in eu-west-1", "a key in us-east-1"]),
         (target(policy=POLICY_DENIED), ["Allow the caller kms:GetKeyPolicy"]),
-        (target(policy="{}"), ["no Statement", "Repair it, or give another key"]),
+        (target(policy="{}"), ["no Statement", "Fix it, or set key_id to another key"]),
         (target(policy=build.policy(build.ROOT, DENY)), ['statement "No"']),
         (KeyLookup(Missing("no such key")), ["There is no key", "Correct key_id"]),
         (KeyLookup(KEY_DENIED), ["Allow the caller kms:DescribeKey"]),
@@ -130,7 +130,7 @@ def test_an_explicit_deny_is_somebody_s_decision() -> None:
 @pytest.mark.parametrize("entry", [OTHER_ARN, "alias/other", "tag:use=logs"])
 def test_a_new_key_that_would_not_be_approved_is_not_created(entry: str) -> None:
     (refused,) = plan(build.snapshot(trail=BARE), settings=Settings(approved_keys=(entry,))).refusals
-    assert "approved key by key_id" in refused
+    assert "Set key_id to an approved key" in refused
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_new_key_that_is_approved_by_its_alias_or_tags_is_created(entry: str) 
 def test_a_key_that_nobody_can_say_is_approved_is_not_used() -> None:
     settings = Settings(approved_keys=("tag:use=logs",))
     (refused,) = plan(build.snapshot(trail=BARE), GIVEN, target(tags=TAGS_DENIED), settings).refusals
-    assert "whether it is on the list of approved keys is not known. The tags of the key could not be read" in refused
+    assert "it is unknown whether it is on the list of approved keys. The tags of the key could not be read" in refused
     unread = plan(build.snapshot(key={"tags": TAGS_DENIED}), GIVEN, target(tags={"use": "logs"}), settings)
     assert (unread.changes, verdict(unread, settings)) == ((), "unknown")
 
@@ -226,7 +226,7 @@ def test_what_an_exception_leaves_alone_is_warned_of() -> None:
     exception = TrailException("main", ("trail_has_kms_key", "trail_is_delivering"), "migration", "ops", date.max)
     planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
     assert (planned.changes, planned.refusals) == ((), ())
-    assert planned.warnings == ("Left as it is, under an exception: " + DECISION.format("9999-12-31"),)
+    assert planned.warnings == ("Not changed, because of an exception: " + DECISION.format("9999-12-31"),)
 
 
 def test_an_exception_of_what_is_changed_all_the_same_is_no_warning() -> None:
@@ -336,10 +336,14 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("logs", "AccessDenied", "Give a role of the account that owns it, by bucket_assume_role"),
-        ("logs-222222222222-a", "AccessDenied", "Give a role of account 222222222222, which its name holds, by bucket"),
-        ("logs", "MethodNotAllowed", "Give a role of the account that owns it, by bucket_assume_role"),
-        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow the caller s3:GetBucketPolicy; where"),
+        ("logs", "AccessDenied", "Set bucket_assume_role to a role in the account that owns it that may"),
+        (
+            "logs-222222222222-a",
+            "AccessDenied",
+            ("Set bucket_assume_role to a role in account 222222222222 (from the name of the bucket) that may"),
+        ),
+        ("logs", "MethodNotAllowed", "Set bucket_assume_role to a role in the account that owns it that may"),
+        (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow the caller s3:GetBucketPolicy, or, if"),
         ("logs", "SlowDown", "run again later"),
     ],
 )
@@ -354,7 +358,7 @@ def test_whose_role_would_read_the_bucket_is_told(name: str, error: str, words: 
 def test_a_key_of_another_account_is_not_written_to_without_its_role() -> None:
     foreign = target(arn=OTHER_ARN.replace(build.ACCOUNT, "222222222222"))
     (refused,) = plan(build.snapshot(trail=BARE), GIVEN, foreign).refusals
-    assert "needs PutKeyPolicy, and belongs to account 222222222222: give a role of that account by" in refused
+    assert "needs PutKeyPolicy, and belongs to account 222222222222: set key_assume_role to a role in" in refused
     assert (
         plan(build.snapshot(trail=BARE), replace(GIVEN, writers={"222222222222": build.ROLE_ARN}), foreign).refusals
         == ()
@@ -402,4 +406,4 @@ def test_principals_of_an_old_policy_are_compared_within_a_budget(
     rest = [{**readers, "Principal": {"AWS": "444444444444"}, "Action": f"kms:x{n}"} for n in range(others)]
     old = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, build.DECRYPT, readers, *rest)
     planned = plan(build.snapshot(key={"policy": old}), replace(GIVEN, replace_compliant_key=True), target())
-    assert any("could be tried, since it is too long" in each for each in planned.warnings) is told
+    assert any("is too long to try everybody" in each for each in planned.warnings) is told

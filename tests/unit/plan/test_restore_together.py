@@ -147,7 +147,7 @@ def test_the_policy_stays_for_a_trail_that_stays() -> None:
     assert "would fail key_is_usable" in planned.plans[B].refusals[0]
     refused = policy_refusal(planned)
     assert f"The policy of {SHARED}, in the backup of account {SECURITY}: the trail {trail_arn(B)} still has" in refused
-    assert "would fail key_policy_allows_encrypt with the policy as it was" in refused
+    assert "would fail key_policy_allows_encrypt with the earlier policy" in refused
     assert "Delete the row of the key from key_policies there" in refused
     assert trail_arn(A) not in refused
 
@@ -168,13 +168,12 @@ def test_of_accounts_that_are_not_in_the_run_is_told(absent: str) -> None:
     backups = {**BACKUPS, SECURITY: Backup(SECURITY, ""), A: replace(moved(A), key_policies=of_policy().key_policies)}
     planned = restoring(seen, backups)
     assert planned.warnings == (
-        f"The backup also holds account {absent}: what was replaced there is not put back in this run, which does not "
-        "read it.",
+        f"The backup also holds account {absent}: this run does not read it, and puts nothing back there.",
     )
     assert sorted(steps(planned)) == [each for each in MEMBERS if each != absent]
     refused = policy_refusal(planned)
-    assert f"the key serves account {absent} as well, whose trails are not seen here" in refused
-    assert "Restore together with the accounts that it serves" in refused
+    assert f"account {absent} also uses the key, and its trails, which this run does not read," in refused
+    assert "Restore together with the accounts that use the key" in refused
 
 
 def test_a_backup_of_none_of_the_accounts_is_refused_in_all() -> None:
@@ -191,7 +190,7 @@ def test_a_backup_of_none_of_the_accounts_is_refused_in_all() -> None:
 
 def test_the_policy_stays_where_a_region_of_an_account_is_not_seen() -> None:
     blind = replace(WORLD[B], errors=(build.denied("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails"),))
-    assert "the trails in us-east-1 cannot be seen" in policy_refusal(restoring({**WORLD, B: blind}))
+    assert "the trails in us-east-1 cannot be read" in policy_refusal(restoring({**WORLD, B: blind}))
 
 
 def test_a_trail_that_is_new_among_those_of_an_account_is_thought_of() -> None:
@@ -201,7 +200,7 @@ def test_a_trail_that_is_new_among_those_of_an_account_is_thought_of() -> None:
     seen = {each: account(each, shared_key(after)) for each in (SECURITY, A)}
     backups = {A: moved(A), SECURITY: of_policy(before=before, after=after)}
     planned = restoring(seen, backups, {**KEYS, SHARED: shared_key(after)})
-    assert f"the key serves account {B} as well" in policy_refusal(planned)
+    assert f"account {B} also uses the key" in policy_refusal(planned)
 
 
 def test_a_trail_is_asked_of_whoever_knows_it_best() -> None:

@@ -207,7 +207,7 @@ def test_a_trail_is_not_moved_to_a_key_that_lets_strangers_in_without_a_word(sta
     """Whoever may create keys may give one our alias."""
     planned = moving_to(statement)
     (told,) = (each for each in planned.warnings if "reaches beyond its account" in each)
-    assert f"The key {build.KEY_ARN}, to which {KeyRequest().alias} leads, is given to trails" in told
+    assert f"the key {build.KEY_ARN}, to which {KeyRequest().alias} points, will now use it" in told
     assert f"reaches beyond its account, to {whom}. If nobody" in told
 
 
@@ -304,7 +304,7 @@ def test_the_accounts_of_trails_are_read_through_escapes() -> None:
     present = build.policy(*WHOLE[:1], _ours.use_statement([build.TRAIL_ARN, other], "strict"), WHOLE[2])
     escaped = present.replace("cloudtrail:", "cloudtr\\u0061il:")
     (refused,) = restoring(build.policy(*WHOLE), escaped, escaped).refusals
-    assert "the key serves account 222222222222 as well" in refused
+    assert "account 222222222222 also uses the key" in refused
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_what_no_restore_puts_back_is_refused_unless_it_is_back() -> None:
         created_trails=(build.TRAIL_ARN,),
     )
     assert left.refusals == (
-        "The policy of arn:aws:s3:::logs: a restore leaves it, since logs may come that need it. Set it by hand, or "
-        "delete its entry from bucket_policies in the backup file.",
+        "The policy of arn:aws:s3:::logs: a restore does not change it, because new logs may need it. Set it by "
+        "hand, or delete its entry from bucket_policies in the backup file.",
         f"The trail {build.TRAIL_ARN}: a restore deletes nothing. Delete it by hand, or delete "
         "its entry from created_trails in the backup file.",
     )
