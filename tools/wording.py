@@ -23,6 +23,12 @@ BANNED = {
     r"\b(come|comes|came) to (nothing|none)\b": "is undefined, has no result",
     r"\bnone comes? near\b": "no statement is close",
     r"\blook(s|ed|ing)? at\b|\bnobody has looked\b|\bthe look\b": "audit, read",
+    r"\bto the principal that asks\b": "allow the caller",
+    r"\bby (key_id|key_assume_role|bucket_assume_role)\b": "set the option to",
+    r"\bnothing tells whether\b": "it is unknown whether",
+    r"\bis aimed at\b": "targets",
+    r"\bstands twice\b": "appears twice",
+    r"\b(get|gets) in by\b": "gets in through",
 }
 _WRAPPED = r"""(?: ?"?\s*\n[\s>#*"f-]*| )"""
 

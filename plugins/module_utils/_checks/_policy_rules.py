@@ -73,7 +73,7 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
 
 
 def remedy_for(decision: Decision, grant: str) -> str:
-    """What to do where the outcome is open: no grant settles a Deny, what stands twice, or the length."""
+    """What to do where the outcome is open: no grant settles a Deny, what appears twice, or the length."""
     allows = {(statement.effect, statement.doubted) for statement in decision.statements} == {("Allow", ())}
     return grant if allows else decision.advice
 

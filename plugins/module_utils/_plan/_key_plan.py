@@ -161,8 +161,8 @@ def _refuse_what_reaches_beyond(
             raise RefusedError(
                 f"There is no {request.key_name} in {region}, and the key {key.arn}, which carries our tag and no "
                 f"alias, is not taken for one that an earlier run left behind: {reason}. If the key is "
-                f"yours, remove that from its policy, or the tag {CREATED_FOR_TAG} from the key; or give a key "
-                "by key_id."
+                f"yours, remove that from its policy, or the tag {CREATED_FOR_TAG} from the key; or set key_id to a "
+                "key."
             )
 
 

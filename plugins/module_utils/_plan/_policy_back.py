@@ -160,7 +160,7 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
 
 
 def _is_odd(statement: Statement, known: Collection[Hashable]) -> bool:
-    """Return whether a statement is somebody else's and not known; what stands twice in it is not known."""
+    """Return whether a statement is somebody else's and not known; what appears twice in it is not known."""
     return bool(statement.repeated) or not (is_ours(statement.document) or meaning(statement.document) in known)
 
 

@@ -44,7 +44,7 @@ def cure(denying: Sequence[Statement], request: Request) -> str:
 
 
 def exemption(statement: Statement, request: Request) -> str:
-    """How the caller is exempted from a statement that denies, or may deny; who decides where it is aimed at it."""
+    """How the caller is exempted from a statement that denies, or may deny; who decides where it targets it."""
     if _is_aimed(statement, request):
         return f"{statement.label} targets {request.principal}, and its author decides whether that is intended"
     return f"in {statement.label}, {_exempted(statement, request)}"
