@@ -143,7 +143,8 @@ class Key:
 
     Its tags are read where an approval depends on them, and are empty otherwise. `valid_to` is when the first of its
     imported key material expires (KMS shape KeyMetadata, ValidTo). `ram_policy` is the policy that RAM gives a key that
-    is shared through it; it is read where a verdict depends on it.
+    is shared through it; it is read where a verdict depends on it. `related_keys` are the ARNs of the other keys with
+    its key material, the primary and the replicas of a multi-Region key; None where KMS does not say.
     """
 
     arn: str
@@ -161,6 +162,7 @@ class Key:
     tags: Mapping[str, str] | ReadError = field(default_factory=dict)
     valid_to: datetime | None = None
     ram_policy: str | ReadError | None = None
+    related_keys: tuple[str, ...] | None = ()
 
     @property
     def region(self) -> str:

@@ -216,8 +216,9 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = answer["KeyMetadata"]
     _arn_like(KEY_ARN, metadata["Arn"])
     configuration = metadata.get("MultiRegionConfiguration", {})
-    if configuration.get("MultiRegionKeyType") == "REPLICA":
-        _arn_like(KEY_ARN, configuration["PrimaryKey"]["Arn"])
+    primary = [configuration["PrimaryKey"]] if configuration else []
+    for related in (*primary, *configuration.get("ReplicaKeys", [])):
+        _arn_like(KEY_ARN, related["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
     always_there = {describe_account: metadata[describe_account] for describe_account in always}
     dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}

@@ -206,6 +206,7 @@ def _joined(
         deletion_date=metadata.get("DeletionDate"),
         valid_to=metadata.get("ValidTo"),
         tags=tags or {},
+        related_keys=_related_keys(metadata),
     )
 
 
@@ -232,6 +233,20 @@ def _primary_arn(metadata: dict[str, Any]) -> str | None:
     """Return the ARN of a replica's primary key; None for every other key (KMS shape MultiRegionConfiguration)."""
     configuration = metadata.get("MultiRegionConfiguration", {})
     return configuration["PrimaryKey"]["Arn"] if configuration.get("MultiRegionKeyType") == "REPLICA" else None
+
+
+def _related_keys(metadata: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the other keys with the same key material; None where KMS does not say (the same shape).
+
+    The shape names the key itself as well, as the primary or among the replicas.
+    """
+    if not metadata["MultiRegion"]:
+        return ()
+    configuration = metadata.get("MultiRegionConfiguration", {})
+    if "ReplicaKeys" not in configuration:
+        return None
+    arns = (each["Arn"] for each in (configuration["PrimaryKey"], *configuration["ReplicaKeys"]))
+    return tuple(arn for arn in arns if arn != metadata["Arn"])
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .._checks import Remedy, Result, Settings, is_approved
-from .._model import PLACEHOLDER, Key, KeyLookup, ReadError, Snapshot, next_step
+from .._model import Key, KeyLookup, ReadError, Snapshot, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
-from ._new_key import is_created_here, tags_of_new_key, why_not_trusted
+from ._new_key import is_created_here, key_to_create, why_not_trusted
 from ._remedies import Intent, is_right_kind
-from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError
+from ._request import CREATED_FOR_TAG, EnforceRequest, RefusedError
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def choose_key(
     if request.key is None:
         raise RefusedError(f"There is no key {request.key_in(region)} ({key.message}). Correct key_id.")
     orphan = _unaliased_key(snapshot, region, lookup, request, settings)
-    key = orphan or _key_to_create(
+    key = orphan or key_to_create(
         f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, request)}", request.key
     )
     named = replace(key, aliases=(request.key.alias,))
@@ -92,24 +92,6 @@ def _as_found(key: Key, request: EnforceRequest) -> str:
     return f"{key.arn}, to which {request.key_name} points," if "alias/" in request.key_name else key.arn
 
 
-def _key_to_create(place: str, request: KeyRequest) -> Key:
-    """Return the key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
-    return Key(
-        arn=f"{place}:{PLACEHOLDER}",
-        manager="CUSTOMER",
-        state="Enabled",
-        spec="SYMMETRIC_DEFAULT",
-        usage="ENCRYPT_DECRYPT",
-        origin="AWS_KMS",
-        multi_region=request.multi_region,
-        primary_arn=None,
-        aliases=(),
-        policy="",
-        rotation_enabled=False,
-        tags=tags_of_new_key(request),
-    )
-
-
 def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
     if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise RefusedError(
@@ -123,7 +105,8 @@ def _unaliased_key(
 ) -> Key | None:
     """Return the one key that a run which ended before CreateAlias left behind, if there is one.
 
-    It is ours only if it is in the key's account, without alias, tagged by us, of our policy's shape, and the only one.
+    It is ours only if it is in the key's account, without alias, tagged by us, of the policy and the material that this
+    run would create, and the only one.
     One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
     """
     unaliased = lookup.unaliased
@@ -143,7 +126,7 @@ def _unaliased_key(
     trusted = (settings.readers, request.key.administrators if request.key else ())
     owned = [key for key in unaliased if key.arn.split(":")[4] == key_account(snapshot, request)]
     _refuse_what_reaches_beyond(owned, trusted, request, region)
-    ours = [key for key in owned if is_created_here(key)]
+    ours = [key for key in owned if request.key and is_created_here(key, request.key)]
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "

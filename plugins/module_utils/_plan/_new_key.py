@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import attrgetter
 from typing import Any
 
-from .._model import Key
+from .._model import PLACEHOLDER, Key
 from .._policy import (
     SERVICE,
     Context,
@@ -34,6 +35,8 @@ from ._request import CREATED_FOR_TAG, KeyRequest
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
 _CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
 _NOTHING_KNOWN = Context({}, ("*",))
+# What CreateKey settles for good, and who else may hold the material.
+_MATERIAL = attrgetter("manager", "spec", "usage", "origin", "multi_region", "primary_arn", "related_keys", "valid_to")
 
 
 def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
@@ -53,7 +56,33 @@ def tags_of_new_key(request: KeyRequest) -> dict[str, str]:
     return {**request.tags, CREATED_FOR_TAG: request.alias}
 
 
-def is_created_here(key: Key) -> bool:
+def key_to_create(place: str, request: KeyRequest) -> Key:
+    """Return the key that CreateKey will make, still without its policy and its alias. `place` begins its ARN."""
+    return Key(
+        arn=f"{place}:{PLACEHOLDER}",
+        manager="CUSTOMER",
+        state="Enabled",
+        spec="SYMMETRIC_DEFAULT",
+        usage="ENCRYPT_DECRYPT",
+        origin="AWS_KMS",
+        multi_region=request.multi_region,
+        primary_arn=None,
+        aliases=(),
+        policy="",
+        rotation_enabled=False,
+        tags=tags_of_new_key(request),
+    )
+
+
+def is_created_here(key: Key, request: KeyRequest) -> bool:
+    """Return whether the key is one that this request creates, by its policy and by its key material.
+
+    Anybody who may create keys can copy the policy, around material that they hold as well.
+    """
+    return has_policy_of_a_new_key(key) and _MATERIAL(key) == _MATERIAL(key_to_create(key.arn, request))
+
+
+def has_policy_of_a_new_key(key: Key) -> bool:
     """Return whether we have made the key's policy: the account's root first, then nothing but our statements."""
     policy = _policy(key)
     # What AWS does not document may say more than we read in it.

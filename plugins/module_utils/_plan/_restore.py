@@ -17,7 +17,7 @@ from .._checks import AccountVerdict, Settings
 from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
-from ._new_key import is_created_here
+from ._new_key import has_policy_of_a_new_key
 from ._plans import Plan
 from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
 from ._predict import changed, predict
@@ -275,7 +275,9 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
         return False
     key = snapshot.keys[trail.kms_key_arn]
     is_where_it_was_to_be = trail.kms_key_arn.startswith(row.after.removesuffix(PLACEHOLDER))
-    return trail.kms_key_arn in created or (is_where_it_was_to_be and isinstance(key, Key) and is_created_here(key))
+    return trail.kms_key_arn in created or (
+        is_where_it_was_to_be and isinstance(key, Key) and has_policy_of_a_new_key(key)
+    )
 
 
 def _somebody_elses(trail: Trail) -> str:

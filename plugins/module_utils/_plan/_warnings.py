@@ -14,7 +14,7 @@ from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
 from ._new_key import why_not_trusted
 from ._remedies import excepted_changes, may_write
-from ._request import EnforceRequest
+from ._request import EnforceRequest, KeyRequest
 from ._unseen import in_all_regions
 
 # By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
@@ -82,12 +82,25 @@ def size_warnings(changes: Iterable[Change]) -> Iterator[str]:
 
 
 def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str]) -> Iterator[str]:
-    """Yield whom a key found by its alias lets in: anyone who may create keys could have given it the alias."""
-    reason = why_not_trusted(key, readers, request.key.administrators) if request.key else None
-    if request.key and reason:
+    """Yield what a key found by its alias opens to others: anyone who may create keys could have given it the alias."""
+    if request.key is None:
+        return
+    reasons = (why_not_trusted(key, readers, request.key.administrators), *_of_material(key, request.key))
+    for reason in filter(None, reasons):
         yield (
             f"Trails that have not used the key {key.arn}, to which {request.key.alias} points, will now use it, and "
             f"{reason}. If nobody intended that, find out who created the key, and set key_id to another."
+        )
+
+
+def _of_material(key: Key, request: KeyRequest) -> Iterator[str]:
+    """Yield why others may have the key's material (KMS guide, "Key stores" and "Multi-Region keys in AWS KMS")."""
+    if key.origin != "AWS_KMS":
+        yield f"its key material is not KMS's own (origin {key.origin}): its maker may hold a copy, or take it away"
+    if key.multi_region and not request.multi_region:
+        yield (
+            "it is a multi-Region key, though key does not request one: replicas in other Regions have the same "
+            "key material, and key policies of their own"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,15 +103,20 @@ def test_a_delegate_for_many_services_is_found_on_any_page() -> None:
 class ReplicaAccess(Access):
     """An access that knows one replica key, and where its rotation was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *replicas: str) -> None:
         self.rotation_asked: list[tuple[str, str]] = []
+        self.replicas = {"ReplicaKeys": [{"Arn": arn} for arn in replicas]} if replicas else {}
 
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Answer as KMS does for a replica."""
         assert service == "kms"
         if operation == "GetKeyRotationStatus":
             self.rotation_asked.append((region, parameters["KeyId"]))
-        configuration = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": PRIMARY, "Region": "eu-west-1"}}
+        configuration = {
+            "MultiRegionKeyType": "REPLICA",
+            "PrimaryKey": {"Arn": PRIMARY, "Region": "eu-west-1"},
+            **self.replicas,
+        }
         metadata = {
             "Arn": REPLICA,
             "KeyManager": "CUSTOMER",
@@ -146,3 +152,14 @@ def test_the_rotation_of_a_replica_is_asked_at_its_primary() -> None:
     assert isinstance(key, Key)
     assert (key.primary_arn, key.rotation_enabled) == (PRIMARY, True)
     assert access.rotation_asked == [("eu-west-1", PRIMARY)]
+
+
+def test_the_related_keys_of_a_replica_are_its_primary_and_the_other_replicas() -> None:
+    other = REPLICA.replace("us-east-1", "us-west-2")
+    account = _resources.Account(MANAGEMENT, "aws", ReplicaAccess(REPLICA, other))
+    with ThreadPoolExecutor(1) as pool:
+        key = _resources.KeyReads(pool, account, REPLICA).key()
+        silent = _resources.KeyReads(pool, replace(account, access=ReplicaAccess()), REPLICA).key()
+    assert isinstance(key, Key)
+    assert isinstance(silent, Key)
+    assert (key.related_keys, silent.related_keys) == ((PRIMARY, other), None)

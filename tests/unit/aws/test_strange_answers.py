@@ -71,6 +71,20 @@ STRANGE: dict[str, tuple[str, Sent | bytes]] = {
             }
         ),
     ),
+    "a replica in no region": (
+        "DescribeKey",
+        sent(
+            KeyMetadata={
+                **KEY,
+                "MultiRegion": True,
+                "MultiRegionConfiguration": {
+                    "MultiRegionKeyType": "PRIMARY",
+                    "PrimaryKey": {"Arn": build.KEY_ARN},
+                    "ReplicaKeys": [{"Arn": build.KEY_ARN.replace("us-east-1", "nowhere")}],
+                },
+            }
+        ),
+    ),
     "a page without the next": ("ListAliases", sent(**PAGE)),
     "a page that repeats": ("ListAliases", sent(**PAGE, NextMarker="again")),
     "a wrong type": ("ListAliases", sent(Aliases={"AliasName": "alias/trail"})),

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -186,12 +187,53 @@ def test_the_root_statement_is_known_by_all_that_it_says() -> None:
         assert planned.changes[0].operation == "CreateKey"
 
 
+RELATED = orphan(1).arn.replace("us-east-1", "eu-west-1")
+# What an attacker can have made with our tag and our policy: the material, or a key that shares it, is in other hands.
+MATERIAL = [
+    {"origin": "EXTERNAL"},
+    {"origin": "EXTERNAL", "valid_to": build.NOW + timedelta(hours=2)},
+    {"origin": "EXTERNAL_KEY_STORE"},
+    {"origin": "AWS_CLOUDHSM"},
+    {"multi_region": True},
+    {"spec": "RSA_2048"},
+    {"usage": "GENERATE_VERIFY_MAC"},
+]
+# The same where a multi-Region key is requested.
+RELATIVES = [
+    {"multi_region": False},
+    {"multi_region": True, "primary_arn": RELATED, "related_keys": (RELATED,)},
+    {"multi_region": True, "related_keys": (RELATED,)},
+    {"multi_region": True, "related_keys": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_multi_region"), [(each, False) for each in MATERIAL] + [(each, True) for each in RELATIVES]
+)
+def test_a_key_of_other_material_than_a_run_creates_is_not_adopted(
+    fields: dict[str, Any], is_multi_region: bool
+) -> None:
+    left = replace(NOTHING, unaliased=(orphan(1, **fields),))
+    request = EnforceRequest(key=KeyRequest(multi_region=is_multi_region))
+    assert plan(build.snapshot(trail=BARE), request, left).changes[0].operation == "CreateKey"
+
+
+@pytest.mark.parametrize("is_multi_region", [False, True])
+def test_a_key_that_a_run_left_behind_is_adopted(is_multi_region: bool) -> None:
+    left = replace(NOTHING, unaliased=(orphan(1, multi_region=is_multi_region),))
+    request = EnforceRequest(key=KeyRequest(multi_region=is_multi_region))
+    assert plan(build.snapshot(trail=BARE), request, left).changes[0].operation == "CreateAlias"
+
+
 # What has our alias
 
 
-def moving_to(*statements: Any, request: EnforceRequest | None = None, settings: Settings | None = None) -> Plan:
+def moving_to(
+    *statements: Any, request: EnforceRequest | None = None, settings: Settings | None = None, **fields: Any
+) -> Plan:
     """The plan that gives a trail the key that has our alias, with these statements."""
-    aliased = replace(build.KEY, aliases=(KeyRequest().alias,), policy=build.policy(build.ROOT, *statements))
+    policy = build.policy(build.ROOT, *statements)
+    aliased = replace(build.KEY, aliases=(KeyRequest().alias,), policy=policy, **fields)
     return plan(build.snapshot(trail=BARE), request or EnforceRequest(), KeyLookup(aliased), settings)
 
 
@@ -209,6 +251,36 @@ def test_a_trail_is_not_moved_to_a_key_that_lets_strangers_in_without_a_word(sta
     (told,) = (each for each in planned.warnings if "reaches beyond its account" in each)
     assert f"the key {build.KEY_ARN}, to which {KeyRequest().alias} points, will now use it" in told
     assert f"reaches beyond its account, to {whom}. If nobody" in told
+
+
+MULTI_REGION = EnforceRequest(key=KeyRequest(multi_region=True))
+GIVEN = EnforceRequest(key=None, key_id=build.KEY_ARN)
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_", "says"),
+    [
+        ({"origin": "EXTERNAL"}, EnforceRequest(), ["its key material is not KMS's own (origin EXTERNAL)"]),
+        ({"origin": "EXTERNAL_KEY_STORE"}, MULTI_REGION, ["(origin EXTERNAL_KEY_STORE)"]),
+        (
+            {"multi_region": True},
+            EnforceRequest(),
+            ["it is a multi-Region key, though key does not request one"],
+        ),
+        ({"multi_region": True, "origin": "EXTERNAL"}, EnforceRequest(), ["(origin EXTERNAL)", "multi-Region"]),
+        ({}, EnforceRequest(), []),
+        ({"multi_region": True}, MULTI_REGION, []),
+        ({"multi_region": True, "origin": "EXTERNAL"}, GIVEN, []),
+    ],
+)
+def test_a_trail_is_not_moved_to_a_key_whose_material_others_may_have_without_a_word(
+    fields: dict[str, Any], request_: EnforceRequest, says: list[str]
+) -> None:
+    planned = moving_to(build.ENCRYPT, request=request_, **fields)
+    assert planned.changes[-1].operation == "UpdateTrail"
+    told = [each for each in planned.warnings if "If nobody intended that" in each]
+    assert len(told) == len(says)
+    assert all(words in warning for words, warning in zip(says, told, strict=True))
 
 
 @pytest.mark.parametrize(
