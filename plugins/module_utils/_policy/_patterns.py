@@ -86,7 +86,17 @@ def _folded(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...
 
 def has_variable(text: str) -> bool:
     """Whether the text holds what Version 2012-10-17 calls a policy variable."""
-    return _VARIABLE.search(text) is not None
+    return 0 <= text.find("${") < text.rfind("}")
+
+
+def split_at_variables(text: str) -> list[str]:
+    """Cut a text at its variables: what stands before the first, its name, what stands before the next, and so on.
+
+    Behind the last brace that closes nothing is searched: it would be anew from every brace that opens there.
+    """
+    end = text.rfind("}") + 1
+    *parts, last = _VARIABLE.split(text[:end])
+    return [*parts, last + text[end:]]
 
 
 def pieces_of(text: str) -> Pieces:
@@ -101,7 +111,7 @@ def resolve(template: str, context: Context) -> Pieces | None:
     way of which "IAM policy elements: Variables and tags" says nothing.
     """
     pieces: list[tuple[str, bool]] = []
-    for index, part in enumerate(_VARIABLE.split(template)):
+    for index, part in enumerate(split_at_variables(template)):
         if index % 2 == 0:
             pieces.append((part, True))
             continue

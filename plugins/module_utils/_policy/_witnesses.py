@@ -20,11 +20,10 @@ from typing import TypeAlias
 from ._budget import CHARACTERS, Budget
 from ._conditions import Condition, split_operator
 from ._operators import OPERATORS
-from ._patterns import ARN_PARTS, is_arn
+from ._patterns import ARN_PARTS, is_arn, split_at_variables
 
 DIGITS = "0123456789"
 ACCOUNT_LENGTH = 12
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _STARS = re.compile(r"\*+")
 _WILD = ("StringLike", "ArnLike")
 _TEXTS = (*_WILD, "StringEquals", "StringEqualsIgnoreCase")
@@ -89,7 +88,9 @@ class Patterns:
 
     def _add(self, kind: str, value: str, filling: Mapping[str, str]) -> int:
         """Append the places of one pattern; the bit of its end."""
-        text = _VARIABLE.sub(lambda found: filling.get(found[1].lower(), "*"), value)
+        parts = split_at_variables(value)
+        parts[1::2] = [filling.get(name.lower(), "*") for name in parts[1::2]]
+        text = "".join(parts)
         is_wild = kind in _WILD or text != value
         # The parts of an ARN are "checked separately": see `arn_glob`.
         colons = 0 if kind == "ArnLike" and is_arn(value) else ARN_PARTS
@@ -112,7 +113,7 @@ class Patterns:
 
     def _is_unclear(self, kind: str, value: str, filling: Mapping[str, str]) -> bool:
         """Whether a value has a variable of which nothing is known, or fewer parts than an ARN."""
-        is_open = any(name.lower() not in filling for name in _VARIABLE.findall(value))
+        is_open = any(name.lower() not in filling for name in split_at_variables(value)[1::2])
         return is_open or (kind == "ArnLike" and not is_arn(value))
 
     def _closed(self, state: int) -> int:
