@@ -99,7 +99,7 @@ fuzz: setup ## Try the engine, the rules and the reports with input that nobody 
 mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh
 
-test-matrix: setup ## The integration tests and the pages' examples on the oldest and the newest supported pair
+test-matrix: setup ## The integration tests and the pages' examples on every supported ansible-core; long
 	$(run) python -m tools.matrix
 
 bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes
@@ -123,6 +123,9 @@ bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before an
 pins: setup ## Pin the requirements anew, from requirements/*.in
 	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
 	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
+	cd requirements && $(pin) --python-version 3.11 matrix-2.18.in --output-file matrix-2.18.txt
+	cd requirements && $(pin) --python-version 3.11 matrix-2.19.in --output-file matrix-2.19.txt
+	cd requirements && $(pin) --python-version 3.12 matrix-2.20.in --output-file matrix-2.20.txt
 	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
 	cd requirements && $(pin) --python-version 3.12 eda.in --output-file eda.txt
 	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plays the integration tests with the oldest and the newest ansible-core and amazon.aws that are supported.
+"""Plays the integration tests with every supported ansible-core, the oldest amazon.aws up to the newest beside it.
+
+Usage: python -m tools.matrix [NAME ...]
 
 The tests and the fake AWS run in .venv as always; only the ansible-playbook that they find on PATH is another.
 """
@@ -41,6 +43,9 @@ class Pair:
 
 PAIRS = (
     Pair("oldest", ansible="12.0.0", amazon_aws="10.1.1", pythons=("3.10", "3.11", "3.12")),
+    Pair("2.18", ansible="12.0.0", amazon_aws="10.1.1", pythons=("3.13", "3.12", "3.11")),
+    Pair("2.19", ansible="12.0.0", amazon_aws="10.1.1", pythons=("3.13", "3.12", "3.11")),
+    Pair("2.20", ansible="13.8.0", amazon_aws="10.3.2", pythons=("3.13", "3.12")),
     Pair("newest", ansible="14.5.0", amazon_aws="11.4.0", pythons=("3.13", "3.12")),
 )
 
@@ -57,4 +62,4 @@ def test(pair: Pair) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(max(test(pair) for pair in PAIRS))
+    sys.exit(max(test(pair) for pair in PAIRS if pair.name in (sys.argv[1:] or [each.name for each in PAIRS])))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ansible import constants
 from ansible.utils.color import stringc
@@ -58,10 +58,13 @@ class Screen:
         for line in lines if is_for_people(no_log=self._no_log) and not self._is_closed() else ():
             display.display(printable(line))
 
-    def warn(self, warnings: Iterable[str]) -> None:
-        """Show warnings, which programs read as well."""
+    def warn(self, warnings: Iterable[Any]) -> None:
+        """Show the warnings of a module, which programs read as well.
+
+        ansible-core 2.19 and 2.20 hand on each as an object whose event has the text, older and newer ones as the text.
+        """
         for warning in () if self._no_log or self._is_closed() else warnings:
-            display.warning(printable(warning))
+            display.warning(printable(warning if isinstance(warning, str) else str(warning.event.msg)))
 
 
 def tones() -> dict[Tone, str]:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -77,6 +78,15 @@ class TestReport:
         assert run(facts_of(RED), no_log=no_log)["failing"]
         run(enforcement("not_attempted", warnings=["Beware."]), mode="enforce", no_log=no_log)
         assert len([each for each in told if "Beware." not in each]) == (8 if shown else 0)
+
+    @pytest.mark.parametrize("warning", ["Beware.", SimpleNamespace(event=SimpleNamespace(msg="Beware."))])
+    def test_warns_as_text_and_as_ansible_core_2_19_hands_on_a_warning(
+        self, warning: object, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(_screen.display, "warning", warned.append)
+        run(enforcement("not_attempted", warnings=[warning]), mode="enforce")
+        assert warned == ["Beware."]
 
     def test_writes_the_audit_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "cloudtrail-kms.json"
