@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from ._budget import CHARACTERS, STEPS_OF_A_VARIABLE
-from ._context_facts import fits
+from ._context_facts import ALTERNATIVES, fits
 from ._operators import OPERATORS, Matcher
 from ._patterns import (
     Context,
@@ -161,12 +161,12 @@ class Condition:
         return self.if_exists or self.negated
 
     def _quantify(self, results: Sequence[bool | None]) -> bool | None:
-        if self.quantifier == "ForAnyValue" or len(results) == 1:
-            return _any(results)
-        if self.quantifier == "ForAllValues" or len(set(results)) == 1:
-            return _all(results)
+        if len(set(results)) == 1:
+            return results[0]
         # Several values without a set operator: AWS asks for one and does not say what happens without.
-        return None
+        if not self.quantifier or self.folded_key in ALTERNATIVES:
+            return None
+        return _any(results) if self.quantifier == "ForAnyValue" else _all(results)
 
     def _value_holds(self, value: str, context: Context) -> bool | None:
         matched = self._matches(value, context)

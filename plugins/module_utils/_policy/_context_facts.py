@@ -18,6 +18,8 @@ TRAIL_KEY = "kms:EncryptionContext:aws:cloudtrail:arn"
 OBJECT_KEY = "kms:EncryptionContext:aws:s3:arn"
 # In lower case.
 TIME_KEYS = frozenset(("aws:currenttime", "aws:epochtime"))
+# A request carries one value of these, and a table has all that it may be.
+ALTERNATIVES = frozenset(("s3:tlsversion",))
 
 ABSENT: tuple[str, ...] = ()
 UNKNOWN = None
@@ -27,9 +29,10 @@ UNKNOWN = None
 class Fact:
     """One row: `value` is what the key holds, ABSENT or UNKNOWN; `{name}` is filled in, where it is known.
 
-    Several values are those of a multivalued key, or all that a single-valued key may hold: a condition that
-    they answer alike is settled, one that tells them apart is not. Of a key that may be `missing` nobody knows whether
-    the request carries it, but only with which value. An asterisk ends a row about all keys that begin so.
+    Several values are those of a multivalued key, or all that a single-valued key of ALTERNATIVES may hold: a condition
+    that these answer alike is settled, one that tells them apart is not, whatever its set operator. Of a key that may
+    be `missing` nobody knows whether the request carries it, but only with which value. An asterisk ends a row about
+    all keys that begin so.
     """
 
     key: str

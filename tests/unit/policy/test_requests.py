@@ -34,6 +34,8 @@ from tests.unit.policy.golden_tables import KEY, TRAIL
 UNKNOWN = None
 ABSENT = ()
 ROLE = "arn:aws:iam::444455556666:role/path/reader"
+# IAM user guide, "AWS global condition context keys", and KMS guide, "AWS KMS condition keys": multivalued.
+MULTIVALUED = {"aws:principalservicenameslist", "kms:encryptioncontextkeys"}
 LOG_FILE = (
     "arn:aws:s3:::logs/audit/AWSLogs/111122223333/CloudTrail/us-east-1/YYYY/MM/DD/"
     "111122223333_CloudTrail_us-east-1_YYYYMMDDTHHmmZ_UniqueString.json.gz"
@@ -311,6 +313,12 @@ def test_a_changed_request_is_prepared_anew() -> None:
     changed = replace(service("kms:Decrypt"), principal=ROLE, context={"AWS:SourceArn": "x"})
     assert changed.keys.get("aws:sourcearn") == ("x",)
     assert changed.caller.account == "444455556666"
+
+
+@pytest.mark.parametrize("facts", TABLES)
+def test_several_values_are_a_set_or_alternatives(facts: tuple[table.Fact, ...]) -> None:
+    several = {fact.key.lower() for fact in facts if isinstance(fact.value, tuple) and fact.value}
+    assert several <= MULTIVALUED | table.ALTERNATIVES
 
 
 @pytest.mark.parametrize("facts", TABLES)
