@@ -145,7 +145,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
-    result, trail = judge_with_windows(rule.judge, subject), subject.trail
+    result, trail = rule.completed(subject, judge_with_windows(rule.judge, subject)), subject.trail
     finding = Finding(
         rule=rule.name,
         status=result.status,

@@ -21,7 +21,7 @@ from ._key_rules import (
 )
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
 from ._reader_rule import readers_can_decrypt
-from ._scope_rule import key_policy_is_scoped
+from ._scope_rule import key_policy_is_scoped, with_related_keys
 from ._subject import Result, Subject
 from ._trail_rules import trail_has_kms_key, trail_is_delivering
 
@@ -67,7 +67,7 @@ class Rule:
 
     `title` says what passes, in words for people. `call` is the call of CloudTrail that a rule on the key's policy is
     about. `delivers`: where the rule is required and does not pass, the trail may deliver no logs under a customer
-    managed key.
+    managed key. `completed` adds to the result for all moments what no policy that was read can tell.
     """
 
     judge: Callable[[Subject], Result]
@@ -78,6 +78,7 @@ class Rule:
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     call: str = ""
     delivers: bool = False
+    completed: Callable[[Subject, Result], Result] = lambda _subject, result: result
 
     @property
     def name(self) -> str:
@@ -159,7 +160,9 @@ RULES: Mapping[str, Rule] = {
         Rule(trail_is_delivering, "The trail delivers its logs", "required", "critical", delivers=True),
         Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),
         Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
-        Rule(key_policy_is_scoped, "The key policy admits nobody else", "advised", "medium"),
+        Rule(
+            key_policy_is_scoped, "The key policy admits nobody else", "advised", "medium", completed=with_related_keys
+        ),
         Rule(
             key_rotation_enabled,
             "The key is rotated automatically",

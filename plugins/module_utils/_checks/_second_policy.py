@@ -45,7 +45,7 @@ def _hangs_on_it(finding: Finding) -> bool:
     if finding.level != "required":
         return False
     if finding.rule == _OF_WHO_IS_KEPT_OUT:
-        return finding.status == "pass"
+        return finding.status != "fail"
     return finding.status == "fail" and finding.evidence.get("outcome") != "explicit_deny"
 
 

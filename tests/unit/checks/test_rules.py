@@ -45,6 +45,8 @@ NO_ALIASES = denied("kms", "ListAliases", "kms:ListAliases")
 NO_TAGS = denied("kms", "ListResourceTags", "kms:ListResourceTags")
 FOREIGN_KEY = "arn:aws:kms:us-east-1:444444444444:key/99999999-2222-3333-4444-555555555555"
 FOREIGN_ROLE = "arn:aws:iam::555555555555:role/Analyst"
+REPLICA = KEY_ARN.replace("us-east-1", "eu-west-1")
+REPLICATED = {"multi_region": True, "related_keys": (REPLICA,)}
 GONE = Missing("gone")
 DENY_ALL = {**service("Lock", "kms:*"), "Effect": "Deny"}
 READERS = Settings(readers=(ROLE_ARN,))
@@ -265,6 +267,22 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         "It is unknown whether a trail of another account can encrypt; CloudTrail may",
     ),
     ("key_policy_is_scoped", snapshot(key={"policy": NO_POLICY}), None, "unknown", "kms:GetKeyPolicy"),
+    ("key_policy_is_scoped", snapshot(key={"multi_region": True}), None, "pass", "no stranger."),
+    ("key_policy_is_scoped", snapshot(key=REPLICATED), None, "unknown", f"get in through {REPLICA}: related"),
+    (
+        "key_policy_is_scoped",
+        snapshot(key={**REPLICATED, "related_keys": None}),
+        None,
+        "unknown",
+        "its related multi-Region keys, which KMS did not name",
+    ),
+    (
+        "key_policy_is_scoped",
+        snapshot(key={**REPLICATED, **key_policy(service("All", "kms:*"))}),
+        None,
+        "fail",
+        "kms:PutKeyPolicy",
+    ),
     ("key_rotation_enabled", snapshot(), None, "pass", "rotates"),
     ("key_rotation_enabled", snapshot(key={"rotation_enabled": False}), None, "fail", "aws kms enable-key-rotation"),
     (

@@ -39,6 +39,7 @@ NO_READER = policy({**ROOT, "Principal": {"AWS": "arn:aws:iam::111111111111:role
     [
         ({}, Settings(), False),
         ({}, SCOPED, True),
+        ({"multi_region": True, "related_keys": (KEY_ARN.replace("us-east-1", "eu-west-1"),)}, SCOPED, True),
         (key_policy({**ENCRYPT, "Condition": {}}), SCOPED, False),
         (key_policy(DESCRIBE), Settings(), True),
         (key_policy(DESCRIBE), Settings(levels={"key_policy_allows_encrypt": "off"}), False),

@@ -18,6 +18,7 @@ from tests.unit.checks.build import (
     DECRYPT,
     DESCRIBE,
     ENCRYPT,
+    KEY_ARN,
     ROLE_ARN,
     ROOT,
     SCOPE,
@@ -233,6 +234,18 @@ def test_a_key_that_opens_at_any_time_is_found_or_unknown(times: dict[str, Any],
     opened = {**OPENED, "Condition": times}
     read = snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, opened))
     assert finding("key_policy_is_scoped", read).status == status
+
+
+def test_a_date_in_a_policy_hides_no_related_key_and_is_told_with_it() -> None:
+    replica = KEY_ARN.replace("us-east-1", "eu-west-1")
+    replicated = {"multi_region": True, "related_keys": (replica,)}
+    later = {**OPENED, "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}}}
+    key = {**replicated, **key_policy(ENCRYPT, DESCRIBE, DECRYPT, later)}
+    asked = Settings(levels={"key_policy_is_scoped": "required"})
+    found = finding("key_policy_is_scoped", snapshot(key=key), asked)
+    assert (found.status, found.level) == ("unknown", "required")
+    assert "A policy changes this at 2027-01-01" in found.message
+    assert replica in found.message
 
 
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
