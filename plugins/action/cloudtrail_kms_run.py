@@ -35,6 +35,7 @@ from ..plugin_utils._hosts import (
     refuse_slice,
     reported_on,
     turn,
+    warnings_of_restore,
     with_made,
 )
 from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
@@ -73,6 +74,7 @@ class ActionModule(ActionBase):
             stack.enter_context(turn(needed=writes and not self._task.check_mode))
             interrupted = stack.enter_context(shielded(needed=writes and self._connection.transport == "local"))
             screen = Screen(no_log=self._task.no_log, is_closed=interrupted)
+            screen.warn(warnings_of_restore(arguments if writes else {}))
             accounts = reported_on(hosts, options, self._task.environment, variables)
             keep = stack.enter_context(reserved(places(run_options, variables), accounts, self._play))
             result = self._outcome(run_options, hosts, options, variables, screen)

@@ -171,6 +171,11 @@ def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_a
     assert done.code == 0, done.printed
     assert f"Undo      {typed_in[2]}\n" in done.printed.replace(" -e @first.yml", "")
     assert (back.code, back.did("UpdateTrail")) == (0, {"1" * 12}), back.printed
+    typed.typed(fake_aws, typed_in[1].replace("backup.json", "again.json"), tmp_path)
+    (undo,) = re.findall(r"^Undo +(.*)$", done.printed, re.M)
+    undone = typed.typed(fake_aws, undo, tmp_path)
+    assert "-e @first.yml" in undo
+    assert (undone.code, undone.did("UpdateTrail")) == (0, {"1" * 12}), undone.printed
 
 
 # The first two belong together; the next two read accounts of an organization.

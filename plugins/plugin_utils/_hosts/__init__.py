@@ -23,6 +23,7 @@ from ._run_options import (
     from_variables,
     module_options,
     options_of_run,
+    warnings_of_restore,
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,8 +34,9 @@ OWN_OPTIONS: dict[str, Any] = {
 }
 # How tasks of the role work together, beside the options that a person gives.
 OF_THE_TASKS = frozenset({"hosts", "made", "new_bucket", "variables"})
-# Which key trails are to have, a backup says.
-NOT_RESTORED = frozenset({"create_trail", "key", "key_id"})
+# Which key trails are to have, a backup says; and any trail may need what a key policy would lose, so all are read.
+_NARROWING = ("trails", "regions")
+NOT_RESTORED = frozenset({"create_trail", "key", "key_id", *_NARROWING})
 _TEMPLATE = re.compile(r"\{[{%#]")
 
 
@@ -127,7 +128,7 @@ def of_hosts(arguments: Mapping[str, Any], mode: str) -> frozenset[str]:
 def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
-    So is `report_dir`; a module runs beside the playbook. A restore leaves aside which key trails are to have.
+    So is `report_dir`; a module runs beside the playbook. A restore leaves aside what NOT_RESTORED names.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode == "audit" else OWN_OPTIONS.keys()
     aside |= NOT_RESTORED if arguments.get("restore") else set()
@@ -140,6 +141,16 @@ def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool 
         paths = kept["restore"]
         kept["restore"] = [_from_here(path) for path in (paths.split(",") if isinstance(paths, str) else paths)]
     return kept
+
+
+def warnings_of_restore(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning for each option that narrows an enforcement, but not a restore with the same variables."""
+    for name in _NARROWING if arguments.get("restore") else ():
+        if arguments.get(name):
+            yield (
+                f"The restore puts back all that its files hold: {PREFIX}{name} is ignored. To leave something as it "
+                "is, delete it from the file."
+            )
 
 
 def _from_here(path: object) -> str:

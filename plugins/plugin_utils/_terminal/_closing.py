@@ -19,7 +19,7 @@ from .._reports import is_excepted, verdict_words
 
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
-# What a restore takes of the variables of the enforcement: whom to enter. It refuses to be narrowed.
+# What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
 _OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
 # AWX sets these for its jobs, which nobody has typed.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import render_enforcement
 from tests.unit.action.audits import KEY, account, audit, trail
 from tests.unit.action.running import NEVER_ASKED, HostVars, part, run_and_ask
@@ -190,6 +191,17 @@ class TestTheModule:
         _result, asked = enforce(enforced(), variables=given, mode="restore")
         assert asked[0][1]["restore"] == ["/a.json", "/b.json"]
         assert "key" not in asked[0][1]
+
+    @pytest.mark.parametrize(("name", "value"), [("trails", ["main"]), ("regions", ["eu-central-1"])])
+    def test_restores_all_that_a_backup_holds_and_says_so(
+        self, name: str, value: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(_screen.display, "warning", warned.append)
+        _result, asked = enforce(enforced(), variables={"restore": "/a.json", name: value}, mode="restore")
+        assert name not in asked[0][1]
+        assert len(warned) == 1
+        assert f"cloudtrail_kms_{name} is ignored." in warned[0]
 
     @pytest.mark.parametrize("name", ["backup_path", "wait", "max_failures", "report_prefix"])
     def test_has_one_value_of_what_belongs_to_the_run(self, name: str) -> None:
