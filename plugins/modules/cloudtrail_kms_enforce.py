@@ -210,8 +210,8 @@ options:
     description:
       - Options for single accounts. An option in an entry replaces the option of the run for the accounts of the entry.
         Options that the entry leaves out are those of the run.
-      - An account can be in only one entry. Accounts that share a key must agree on the key, on O(statements) and on
-        the options that allow changes to it. Their readers are combined.
+      - An account can be in only one entry. Accounts that share a key must agree on O(key), O(key_id), O(statements),
+        O(allow_enable_key) and O(allow_cancel_deletion). Their readers are combined.
     type: list
     elements: dict
     suboptions:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import AGREED
 from tests.fakeaws.scenario import templates
 from tests.fakeaws.scenario.spec import Scenario, parse
 from tests.random.accounts import ACCOUNT, ENFORCER, ORGANIZATION, READERS, REGIONS, SECURITY, Case, Maker, distinct
@@ -22,8 +23,6 @@ from tests.random.statements import for_buckets, for_keys
 
 OTHERS = (SECURITY, "333333333333", "444444444444", "555555555555")
 CENTRAL_BUCKET, CENTRAL_KEY = "central-logs", "central-key"
-# In these the accounts that share a key must agree, and most organizations say them once.
-AGREED = ("key", "key_id", "statements", "allow_enable_key", "allow_cancel_deletion")
 
 
 def make_organization(name: str) -> Case:
@@ -159,7 +158,7 @@ class _Organization:
         """What the account is to have that the others have not."""
         drawn = _of(account, maker.options(scenario))
         drawn.pop("key_assume_role", None)
-        if self.shares_key and self._chance(0.9):
+        if self.shares_key and self._chance(0.9):  # most organizations say once what must be agreed
             drawn = {option: value for option, value in drawn.items() if option not in AGREED}
         return {"accounts": [account], **drawn}
 

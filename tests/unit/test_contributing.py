@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
+
 ROOT = Path(__file__).parents[2]
+SWITCHES = [each.name for each in fields(EnforceRequest) if isinstance(each.default, bool)]
 
 
 def recipe(title: str) -> set[str]:
@@ -31,12 +36,12 @@ def files_with(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("title", "names"),
     [
-        ("Add an option of an enforcement", (r"\ballow_unread_bucket_policy\b",)),
+        ("Add an option of an enforcement", [rf"\b{switch}\b" for switch in SWITCHES]),
         ("Add a read call", ('"(cloudtrail:)?ListTags"', r"\btrail_tags\b")),
         ("Add a write call", ('"CancelKeyDeletion"', r"\bcancel_key_deletion\b")),
     ],
 )
-def test_recipe_names_the_files(title: str, names: tuple[str, ...]) -> None:
+def test_recipe_names_the_files(title: str, names: Sequence[str]) -> None:
     assert files_with(*names) == recipe(title)
 
 

@@ -7,11 +7,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._common import AUDIT_ACCOUNT_OPTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._enforce import (
+    ENFORCE_ACCOUNT_OPTIONS,
+    own_spec,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import AGREED
 from tools.architecture import PAGE, page
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +31,7 @@ CLAIMS = [
 
 
 PAGES = sorted(DOCS.rglob("*.md"))
+OF_ENFORCING = [name for name in ENFORCE_ACCOUNT_OPTIONS if name not in AUDIT_ACCOUNT_OPTIONS]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
@@ -44,6 +52,37 @@ def test_readme_is_short_links_in_full_and_has_the_sections_that_certification_a
 def test_every_rule_has_its_section_with_level_and_severity() -> None:
     sections = re.findall(r"^## (\w+)\n\n(\w+)(?: and|,) (\w+)", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
     assert sections == [(name, rule.level.capitalize(), rule.severity) for name, rule in RULES.items()]
+
+
+def test_every_rule_is_in_the_table() -> None:
+    table = re.findall(r"^\| `(\w+_\w+)` \| .+ \| .+ \|$", (DOCS / "rules.md").read_text(encoding="utf-8"), re.M)
+    assert table == list(RULES)
+
+
+def test_every_option_of_an_enforcement_is_in_the_table() -> None:
+    section = (DOCS / "enforce.md").read_text(encoding="utf-8").split("\n## Options\n")[1].split("\n## ")[0]
+    rows = [row.split(" | ")[0] for row in re.findall(r"^\| .*", section, re.M)]
+    documented = {name for row in rows for name in re.findall(r"`cloudtrail_kms_(\w+)`", row)}
+    assert own_spec().keys() - {"backup_play"} <= documented
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "end", "options"),
+    [
+        ("roles/cloudtrail_kms/meta/argument_specs.yml", "account has the", "variables of", ENFORCE_ACCOUNT_OPTIONS),
+        ("plugins/modules/cloudtrail_kms_run.py", "each account has its own", "role to enter", ENFORCE_ACCOUNT_OPTIONS),
+        ("roles/cloudtrail_kms/README.md", "An enforcement takes", "of each host", OF_ENFORCING),
+        ("docs/organizations.md", "The accounts may differ", "beside those of an audit", OF_ENFORCING),
+        ("docs/enforce-many.md", "Accounts that share a key must agree on", "Their", AGREED),
+        ("plugins/modules/cloudtrail_kms_enforce.py", "Accounts that share a key must agree on", "Their", AGREED),
+    ],
+)
+def test_options_that_may_or_must_not_differ_are_listed(
+    path: str, start: str, end: str, options: Iterable[str]
+) -> None:
+    passage = (ROOT / path).read_text(encoding="utf-8").split(start)[1].split(end)[0]
+    named = {*re.findall(r"(?:[CO]\(|`(?:cloudtrail_kms)?_?)(\w+)[`)]", passage)}
+    assert {name for name in options if not ("allow_" in named and name.startswith("allow_"))} == named - {"allow_"}
 
 
 def test_picture_of_the_packages_is_drawn_from_the_imports() -> None:

@@ -11,7 +11,7 @@ accounts of a run change is written once, for all of them, before any of their t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -26,15 +26,14 @@ from ._key_plan import KeyPlan, choose_key, key_account
 from ._make import prove_moves
 from ._plans import Plan
 from ._predict import changed, key_of
-from ._request import EnforceRequest, RefusedError
+from ._request import MAY_DIFFER, EnforceRequest, RefusedError
 from ._warnings import size_warnings, stranger_warnings
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.
 KeyName: TypeAlias = tuple[str, "str | None"]
 
 OF_A_KEY = tuple(operation for operation, write in WRITES.items() if write.is_sent_by_key_owner)
-# In these the accounts that share a key must agree: the key is changed once, by what all of them ask for.
-AGREED = ("key", "key_id", "statements", "allow_enable_key", "allow_cancel_deletion")
+AGREED = tuple(each.name for each in fields(EnforceRequest) if each.name not in MAY_DIFFER)
 
 
 @dataclass(frozen=True)

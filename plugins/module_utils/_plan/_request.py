@@ -87,5 +87,20 @@ class EnforceRequest:
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
 
 
+# Accounts that share a key may differ in these fields, which say nothing of what is done to the key: its account is a
+# part of its ARN. In all other fields they must agree, because the key is changed once for all of them.
+MAY_DIFFER = frozenset(
+    (
+        "key_account_id",
+        "trails",
+        "replace_compliant_key",
+        "allow_unread_bucket_policy",
+        "create_trail",
+        "writers",
+        "accounts",
+    )
+)
+
+
 class RefusedError(Exception):
     """A request that is refused; the message names the trail, the key, the reason and the next step."""

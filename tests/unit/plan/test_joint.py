@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,15 +18,20 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import KeyLookup, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, KeyLookup, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import (
+    AGREED,
     Joint,
     Part,
     join,
     with_created,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+    MAY_DIFFER,
+    EnforceRequest,
+    KeyRequest,
+)
 from tests.unit.checks import build
 from tests.unit.plan.build import NOTHING, OTHER, OTHER_ARN
 
@@ -112,17 +119,12 @@ def test_a_refused_account_leaves_the_key_to_the_others() -> None:
     assert not any(joint.plans[account].refusals for account in ACCOUNTS[1:])
 
 
-@pytest.mark.parametrize(
-    ("option", "requested"),
-    [
-        ("statements", replace(REQUEST, statements="cis")),
-        ("key", replace(REQUEST, key=KeyRequest(description="Another"))),
-        ("allow_enable_key", replace(REQUEST, allow_enable_key=True)),
-        ("allow_cancel_deletion", replace(REQUEST, allow_cancel_deletion=True)),
-        ("key_id", replace(REQUEST, key_id=CENTRAL.arn)),
-    ],
-)
-def test_accounts_that_share_a_key_must_agree(option: str, requested: EnforceRequest) -> None:
+OTHERWISE: dict[str, Any] = {"key": KeyRequest(description="Another"), "key_id": CENTRAL.arn, "statements": "cis"}
+
+
+@pytest.mark.parametrize("option", dict.fromkeys([*OTHERWISE, *AGREED]))
+def test_accounts_that_share_a_key_must_agree(option: str) -> None:
+    requested = replace(REQUEST, **{option: OTHERWISE.get(option, not getattr(REQUEST, option))})
     one, two, other = ACCOUNTS[:3]
     central = KeyLookup(CENTRAL)
     own = part(other, request=EnforceRequest())
@@ -133,6 +135,34 @@ def test_accounts_that_share_a_key_must_agree(option: str, requested: EnforceReq
         assert f"differ in {option}. Set the same for both" in refusal
         assert CENTRAL.arn in refusal
     assert joint.plans[other] == own.plan
+
+
+@pytest.mark.parametrize(
+    "option",
+    [each.name for each in fields(EnforceRequest) if isinstance(each.default, bool) and each.name not in AGREED],
+)
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        *(replace(CENTRAL, state=each, rotation_enabled=False) for each in ("Enabled", "Disabled", "PendingDeletion")),
+    ],
+)
+def test_options_that_may_differ_change_nothing_of_the_key(option: str, key: Key | None) -> None:
+    lookup = KeyLookup(key) if key else NOTHING
+    base = replace(REQUEST, allow_enable_key=True, allow_cancel_deletion=True)
+    choices: list[dict[str, Any]] = [{option: False}, {option: True}]
+    plans = []
+    for chosen in product(choices, repeat=2):
+        parts = {each: part(each, lookup, replace(base, **own)) for each, own in zip(ACCOUNTS, chosen, strict=False)}
+        (shared,) = join(parts).keys
+        plans.append(replace(shared.plan, key_plans={}))
+    assert plans[0].changes
+    assert plans == [plans[0]] * 4
+
+
+def test_what_may_differ_is_a_field() -> None:
+    assert {each.name for each in fields(EnforceRequest)} >= MAY_DIFFER
 
 
 def test_keys_of_two_aliases_are_two_although_they_have_one_placeholder() -> None:
