@@ -175,7 +175,7 @@ def test_where_it_is_allowed_drift_is_mended_and_the_mending_is_no_drift(cloud: 
         assert (write["action"], write["principal"]) == ("PutKeyPolicy", ADMINISTRATOR)
         cloud.tell(cloud.of_key("PutKeyPolicy", userIdentity={"arn": write["principal"]}, userAgent=OURS))
         time.sleep(QUIET)
-        assert rulebook.output.count("PLAY [Bring CloudTrail trails") == 1
+        assert rulebook.output.count("PLAY [Enforce the encryption of CloudTrail trails") == 1
 
 
 def test_a_playbook_of_ones_own_audits_the_account_that_the_event_came_from(cloud: Cloud, tmp_path: Path) -> None:
