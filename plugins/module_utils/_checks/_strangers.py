@@ -44,7 +44,7 @@ _ONE_OF_TRAIL = re.compile(r"(.*:|^)([0-9]{12})(?=$|[:*])")
 _ONE_OF_ARN = re.compile(r"((?:[^:]*:){4})([0-9]{12})(?=$|[:*])")
 _ONE_OF_TEXT = re.compile(r"((?:[^:*]*:){4})([0-9]{12})(?=$|[:*])")
 # What is like one organization alone.
-_ONE_OF_ORGANIZATIONS = re.compile(r"^o-[a-z0-9]{10,32}(?=$|/)")
+_ONE_OF_ORGANIZATIONS = re.compile(r"o-[a-z0-9]{10,32}(?=$|/)")
 _ONE_NAME = re.compile(r"[^*?$]+$")
 _VARIABLE = re.compile(r"\$\{([^},]+)")
 CALLERS = ("kms:CallerAccount", "aws:PrincipalAccount")
@@ -217,7 +217,7 @@ class Strangers:
 
     def _deciding(self, one: re.Pattern[str]) -> Which:
         """Which values name somebody whom the policy thereby lets in."""
-        return lambda condition, value: condition in self._naming and one.search(value) is not None
+        return lambda condition, value: condition in self._naming and one.match(value) is not None
 
 
 def _named_accounts(policy: Policy) -> Iterator[str]:

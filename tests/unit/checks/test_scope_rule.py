@@ -267,6 +267,12 @@ USED = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*"
     [
         ("*", "kms:*", {**IS_SERVICE, **NOT_CLOUDTRAIL}, "any other AWS service may kms:Decrypt"),
         ("*", "kms:GenerateDataKey", {**IS_SERVICE, **NOT_CLOUDTRAIL}, "any other AWS service may kms:GenerateDataKey"),
+        (
+            "*",
+            "kms:Decrypt",
+            {**IS_SERVICE, "StringLike": {"aws:PrincipalServiceName": "*.amazonaws.com"}},
+            "any other AWS service may kms:Decrypt",
+        ),
         ({"Service": "lambda.amazonaws.com"}, "kms:*", {}, "lambda.amazonaws.com may kms:PutKeyPolicy"),
         ({"Service": ["s3.amazonaws.com"]}, "kms:Put*", {}, "s3.amazonaws.com may kms:PutKeyPolicy"),
         ({"Service": LANDING_ZONE}, "kms:Decrypt", {}, ""),

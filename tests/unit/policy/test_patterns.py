@@ -57,13 +57,14 @@ def test_a_text_of_any_length_is_scanned_once(text: str) -> None:
     assert process_time() - begun < 1
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("aws:PrincipalArn", "${" * 15_000), ("aws:PrincipalServiceName", "a" * 60_000 + "*")],
+    ids=["variables that never close", "a name that is none at its end"],
+)
 @pytest.mark.parametrize("version", ["2012-10-17", "2008-10-17"])
-def test_a_policy_full_of_variables_that_never_close_holds_nobody_up(version: str) -> None:
-    opened = {
-        **build.DECRYPT,
-        "Principal": {"AWS": "*"},
-        "Condition": {"StringLike": {"aws:PrincipalArn": "${" * 15_000}},
-    }
+def test_no_value_of_a_policy_takes_the_square_of_its_length(version: str, key: str, value: str) -> None:
+    opened = {**build.DECRYPT, "Principal": "*", "Condition": {"StringLike": {key: value}}}
     policy = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, build.DECRYPT, opened)
     read = build.snapshot(key={"policy": policy.replace("2012-10-17", version)})
     begun = process_time()
