@@ -38,7 +38,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         r"No AWS credentials were found\. Set access_key and secret_key, profile, or the AWS_\* environment\.",
     ),
     "no region": (KEYS, r"No region: set the option region, AWS_REGION, or the region of the profile\."),
-    "no region of AWS": ({**ONCE, "region": "us east"}, r"AWS cannot be asked in us east: .* Correct .* the region\."),
+    "no region of AWS": ({**ONCE, "region": "us east"}, r"AWS cannot be called in us east: .* Correct .* the region\."),
     "endpoint unreachable": (
         ONCE,
         r".*GetCallerIdentity in us-east-1 answered EndpointConnectionError .*127\.0\.0\.1:9.*",
@@ -47,7 +47,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         {"profile": "nobody", "region": "us-east-1", "endpoint_url": NOBODY},
         r'The AWS profile "nobody" is not configured\. Correct the option profile or AWS_PROFILE, .*',
     ),
-    "no such certificates": ({**ONCE, **BUNDLE}, r".*AWS cannot be reached .* check endpoint_url, .* aws_ca_bundle\."),
+    "no such certificates": ({**ONCE, **BUNDLE}, r".*AWS cannot be reached, .* check endpoint_url, .* aws_ca_bundle\."),
     "TLS not verified": ({**ONCE, "validate_certs": False}, r"validate_certs=false is refused: .* set aws_ca_bundle\."),
     "no role ARN": (
         {**ONCE, "assume_role": {"role_arn": "Audit"}},
