@@ -114,9 +114,16 @@ def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[s
         return {account: [message for _word, message in entries] for account, entries in found.items()}
     numbers = {account: Counter(word for word, _message in entries) for account, entries in found.items()}
     return {
-        account: [f"Account {account}: {', '.join(f'{n} {word}' for word, n in each.items())}. The table says why."]
+        account: [f"Account {account}: {', '.join(map(_counted, each, each.values()))}. The table says why."]
         for account, each in numbers.items()
     }
+
+
+def _counted(word: str, number: int) -> str:
+    """An account is refused once, for each of these reasons; of the rest each entry is an error."""
+    if word == "refused":
+        return f"refused for {number} reasons" if number > 1 else word
+    return f"{number} {word}"
 
 
 def left_to_the_role(enforcement: Mapping[str, Any]) -> list[dict[str, Any]]:

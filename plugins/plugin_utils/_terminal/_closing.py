@@ -43,7 +43,7 @@ def closing_lines(
         lines.insert(0, outcome(result, is_plan=is_plan))
     elif registered["failing"]:
         accounts = count(len(audit["accounts"]), "account")
-        lines.insert(0, f"Failing   {registered['failing']} of {accounts} ({_PREFIX}fail_on=never only reports)")
+        lines.insert(0, f"Failing   {registered['failing']} of {accounts}; {_PREFIX}fail_on=never would only report")
     if variables.keys().isdisjoint(_OF_A_JOB):
         lines += _commands(context.CLIARGS, audit, result)
     return ["", *lines] if lines else []
@@ -68,6 +68,11 @@ def _commands(
         yield f"Undo      {undo(arguments, result['backup_path'])}"
     if command := next_command(arguments, audit, result):
         yield f"Next      {command}"
+        if audit and (inventory := _inventory(arguments)):
+            yield (
+                f"          If {', '.join(inventory)} enters by a role that only audits, replace it with an inventory "
+                "of the role that enforces"
+            )
 
 
 def _from_here(path: str) -> str:
@@ -86,8 +91,11 @@ def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
     where = f" in {count(accounts, 'account')}" if changes else ""
     parts = [f"{count(len(changes), 'change')}{where}"]
     failed = sum(each["status"] == "failed" for each in enforcement["changes"])
-    refused = len({each["account_id"] for each in enforcement["refusals"]})
-    parts += [f"{number} {word}" for number, word in ((failed, "failed"), (refused, "refused")) if number]
+    parts += [f"{failed} failed"] if failed else []
+    if refusals := enforcement["refusals"]:
+        refused = len({each["account_id"] for each in refusals})
+        why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""
+        parts.append(f"{count(refused, 'account')} refused{why}")
     verdict = _verdict(enforcement, would=is_plan and bool(changes))
     return f"{'Plan' if is_plan else 'Run'}: {', '.join(parts)}; {verdict}.{' Nothing was changed.' if is_plan else ''}"
 
@@ -126,9 +134,7 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
 
     What else is given by --extra-vars may be a secret, and is left out.
     """
-    inventory = [*(arguments.get("inventory") or ())]
-    places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
-    words = [word for place in places for word in ("-i", _from_here(place) if os.path.exists(place) else place)]
+    words = [word for place in _inventory(arguments) for word in ("-i", place)]
     words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
     for text in arguments.get("extra_vars") or ():
         if text.startswith("@"):
@@ -136,6 +142,13 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
         elif _is_ours(text, only):
             words += ["-e", text]
     return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
+
+
+def _inventory(arguments: Mapping[str, Any]) -> list[str]:
+    """The inventories of a command as they are typed, but for those that are configured."""
+    inventory = [*(arguments.get("inventory") or ())]
+    places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
+    return [_from_here(place) if os.path.exists(place) else place for place in places]
 
 
 def _is_ours(text: str, only: Sequence[str]) -> bool:

@@ -34,11 +34,11 @@ class TestReport:
 
     def test_prints_the_tables_of_an_enforcement(self, capsys: pytest.CaptureFixture[str]) -> None:
         enforced = enforcement(refusals=["Somebody denies it."])
-        assert part(run(enforced))["reason"] == "Account 111111111111: 1 refused. The table says why."
+        assert part(run(enforced))["reason"] == "Account 111111111111: refused. The table says why."
         printed = capsys.readouterr().out
         assert "\n    FAIL      key_is_usable: " in printed
         assert "Changes to account 111111111111: none\n\n    REFUSED   Somebody denies it.\n" in printed
-        assert printed.endswith("\nRun: 0 changes, 1 refused; it is compliant.\n")
+        assert printed.endswith("\nRun: 0 changes, 1 account refused; it is compliant.\n")
 
     def test_prints_in_the_colours_of_ansible(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -198,7 +198,7 @@ class TestFailures:
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
         shown, alone = run(enforced, fail_on=fail_on), run(enforced, fail_on=fail_on, table="none")
-        assert part(shown)["reason"] == "Account 111111111111: 1 refused, 2 failed. The table says why."
+        assert part(shown)["reason"] == "Account 111111111111: refused, 2 failed. The table says why."
         assert part(alone)["reason"] == "Refused.\nFailed.\nFailed too."
         assert part(run(enforced, fail_on=fail_on, no_log=True)) == part(alone)
 

@@ -39,7 +39,7 @@ ALONE: dict[str, Any] = {"hosts": (ONE,)}
         (
             ["not_attempted"],
             {**ALONE, "after": audit(bare(ONE)), "refusals": [refusal("No."), refusal("No, too.")]},
-            "Plan: 0 changes, 1 refused; it is non_compliant. Nothing was changed.",
+            "Plan: 0 changes, 1 account refused for 2 reasons; it is non_compliant. Nothing was changed.",
         ),
         (["applied"], {**ALONE, "is_plan": False}, "Run: 1 change in 1 account; it is compliant."),
         (
@@ -57,7 +57,8 @@ def test_many_accounts_are_counted() -> None:
     changes = [change(CENTRAL, "planned", "PutKeyPolicy"), change(ONE, "planned"), change(ONE, "planned")]
     refused = {"refusals": [refusal("No.", account_id=each) for each in (TWO, TWO, THREE)]}
     assert ended(*changes, **refused) == (
-        "Plan: 3 changes in 2 accounts, 2 refused; 1 of 3 accounts would be compliant. Nothing was changed."
+        "Plan: 3 changes in 2 accounts, 2 accounts refused for 3 reasons; 1 of 3 accounts would be compliant. "
+        "Nothing was changed."
     )
 
 
@@ -131,6 +132,19 @@ def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> 
     assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
 
 
+@pytest.mark.parametrize(("inventory", "is_said"), [((), False), (("/elsewhere/accounts.yml",), True)])
+def test_an_audit_of_an_inventory_says_that_its_roles_may_only_audit(
+    inventory: tuple[str, ...], is_said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {**AUDIT, "inventory": inventory})
+    told = {"ansible_facts": {"cloudtrail_kms": {**audit(bare(ONE)), "summary": {"non_compliant": 1}}}}
+    *_lines, last = closing_lines(told, {"failing": 1}, [], {}, is_plan=False)
+    assert is_said is (
+        last == "          If /elsewhere/accounts.yml enters by a role that only audits, replace it with an inventory "
+        "of the role that enforces"
+    )
+
+
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", GIVEN)
     result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
@@ -148,7 +162,7 @@ def test_an_audit_says_how_many_accounts_fail_and_where_the_reports_are() -> Non
     registered = {"failing": 1, "reports": [f"{os.getcwd()}/reports/a.html", "/srv/b.json", passing]}
     assert closing_lines(told, registered, ["s3://evidence/today/localhost"], {}, is_plan=False) == [
         "",
-        "Failing   1 of 2 accounts (cloudtrail_kms_fail_on=never only reports)",
+        "Failing   1 of 2 accounts; cloudtrail_kms_fail_on=never would only report",
         "Reports   reports/a.html, /srv/b.json, s3://evidence/today/localhost/",
     ]
     assert closing_lines(told, {"failing": 0}, [], {}, is_plan=False) == []

@@ -275,7 +275,7 @@ class TestHosts:
         assert [(part(result, each)["reason"], part(result, each)["changed"]) for each in (ONE, TWO, THREE)] == [
             ("", True),
             (f"Account {TWO}: 1 failed. The table says why.", False),
-            (f"Account {THREE}: 1 refused. The table says why.", False),
+            (f"Account {THREE}: refused. The table says why.", False),
         ]
         assert [each["before"] for each in part(result, ONE)["diff"]] == [CENTRAL, ONE]
         assert part(result, THREE)["diff"] == []
