@@ -38,7 +38,7 @@ def test_endpoints_are_those_of_the_partition(
 
 
 def test_an_endpoint_that_is_none_is_named() -> None:
-    with pytest.raises(AwsError, match=r"asked in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
+    with pytest.raises(AwsError, match=r"called in us-east-1: Invalid endpoint: foo\. Correct endpoint_url"):
         read_account(connect("us-east-1", "foo", connection(), 4), Scope())
 
 
@@ -107,7 +107,7 @@ def test_a_broken_configuration_file_is_named(tmp_path: Path, monkeypatch: pytes
 
 def test_an_endpoint_that_cannot_be_reached_is_named() -> None:
     once = connection(aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"127.0.0.1:9.* AWS cannot be reached .* check endpoint_url"):
+    with pytest.raises(AwsError, match=r"127.0.0.1:9.* AWS cannot be reached.* check endpoint_url"):
         read_account(connect("us-east-1", "http://127.0.0.1:9", once, 4), Scope())
 
 
@@ -124,7 +124,7 @@ def test_unverified_tls_is_refused() -> None:
 def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
     endpoint = load("healthy").endpoint.replace("http:", "https:")
     once = connection(verify="/nowhere/ca.pem", aws_config=Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(AwsError, match=r"AWS cannot be reached .* check .*aws_ca_bundle"):
+    with pytest.raises(AwsError, match=r"AWS cannot be reached.* check .*aws_ca_bundle"):
         read_account(connect("us-east-1", endpoint, once, 4), Scope())
 
 

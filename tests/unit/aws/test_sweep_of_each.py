@@ -205,7 +205,7 @@ def test_a_role_of_another_partition_is_one_unknown_row(load: Load) -> None:
 def test_the_callers_own_account_needs_no_role_and_no_other_is_read_without(load: Load) -> None:
     aws = load("organization")
     assert readings(aws, AccountScope(SECURITY))[SECURITY].snapshot.errors == ()
-    with pytest.raises(ValueError, match=f"no role was given for account {STAGING}"):
+    with pytest.raises(ValueError, match=f"no role is set for account {STAGING}"):
         readings(aws, AccountScope(STAGING))
 
 

@@ -112,7 +112,9 @@ def test_what_a_plan_made_anew_warns_of_is_told_once(
     told = warnings(done)
     assert troubles(done) == {}
     assert [each for each in told if "reaches beyond its account, to 999999999999" in each] == [
-        each for each in told if f"The key {arn}, to which {ALIAS} leads, is given to trails" in each
+        each
+        for each in told
+        if f"Trails that have not used the key {arn}, to which {ALIAS} points, will now use it" in each
     ]
     assert sum("reaches beyond its account" in each for each in told) == 1
     assert sum(f"{arn} carries the tags of Terraform" in each for each in told) == 1
