@@ -163,7 +163,7 @@ def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_a
     (commands,) = (block for block in blocks("console") if "@first.yml" in block)
     fake_aws.reset("mixed")
     # The fake AWS takes access keys.
-    typed_in = [line.removeprefix("$ AWS_PROFILE=enforce ") for line in commands.splitlines()]
+    typed_in = [line.removeprefix("$ AWS_PROFILE=enforce AWS_REGION=eu-central-1 ") for line in commands.splitlines()]
     planned, done, back = (typed.typed(fake_aws, command, tmp_path) for command in typed_in)
     assert (planned.code, planned.writes) == (0, []), planned.printed
     assert "Plan: 4 changes in 1 account; it would be compliant. Nothing was changed.\n" in planned.printed

@@ -22,7 +22,7 @@ from ._per_account import different
 from ._run_options import OF_THE_TASKS, module_options, of_accounts, of_hosts
 from ._sealed import KEY, as_text
 from ._selection import ACCOUNT, ROLE
-from ._variables import AUDIT_SPEC, ENFORCE_SPEC, PREFIX, SPEC, VariablesError, come_to, options
+from ._variables import AUDIT_SPEC, ENFORCE_SPEC, PREFIX, SPEC, VariablesError, come_to, options, sentences
 
 # A template may give a keyword another value on each host; the run has that of one of them.
 _KEYWORDS = ("become", "become_user", "check_mode", "delegate_to", "environment", "no_log", "remote_user")
@@ -73,7 +73,7 @@ def refuse_wrong_values(request: Request, mode: str) -> None:
     validator = ArgumentSpecValidator(spec, mutually_exclusive=EITHER if enforces else ())
     checked = validator.validate({**request.options, "assume_role": request.said.get(ROLE)})
     if checked.error_messages:
-        raise VariablesError(" ".join(checked.error_messages))
+        raise VariablesError(sentences(checked.errors))
     try:
         to_scope(checked.validated_parameters)
         to_settings(checked.validated_parameters)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 from ...module_utils._options import audit_spec, own_spec
 from .._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
@@ -199,6 +200,12 @@ def come_to(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
     return _without(value, variables.get("omit")).get(variable)
 
 
+def sentences(errors: Iterable[Exception]) -> str:
+    """Return what Ansible's validator found as one text; of names that it does not support it says only the names."""
+    texts = (f"unsupported: {error}" if isinstance(error, UnsupportedError) else str(error) for error in errors)
+    return " ".join(f"{text.removesuffix('.')}." for text in texts)
+
+
 def _without(value: Any, omit: object) -> Any:
     """Return the value without what older Ansible leaves for its tasks to omit, a text of its own for each play."""
     if isinstance(value, Mapping):
@@ -226,7 +233,7 @@ def _checked(
     one_of = [[prefix + name for name in names] for names in needs]
     checked = ArgumentSpecValidator(plain, required_one_of=one_of).validate(parsed)
     if checked.error_messages:
-        raise VariablesError(" ".join(checked.error_messages))
+        raise VariablesError(sentences(checked.errors))
     validated = {name: checked.validated_parameters[prefix + name] for name in specs if prefix + name in prefixed}
     return {name: _nested(value, specs[name], f"{prefix}{name}.") for name, value in validated.items()}
 

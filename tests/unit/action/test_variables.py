@@ -156,6 +156,17 @@ def test_what_is_no_choice_is_refused_by_its_variable(name: str) -> None:
             options_of(name, wrong)
 
 
+def test_an_exception_with_other_names_is_told_what_it_lacks_and_what_it_has_too_much() -> None:
+    mistyped = [{"trail": "a", "rules": ["key_is_usable"], "reason": "r", "approved_by": "me", "until": "2027-01-31"}]
+    prefix = f"{PREFIX}exceptions."
+    told = (
+        f"missing required arguments: {prefix}expires, {prefix}owner. "
+        f"unsupported: {prefix}approved_by, {prefix}until. Supported parameters include: {prefix}account, "
+    )
+    with pytest.raises(AnsibleActionFail, match=re.escape(told)):
+        options_of("exceptions", mistyped)
+
+
 def test_every_variable_is_in_the_table() -> None:
     assert VALUES.keys() == SPEC.keys() - {"mode"}
 
