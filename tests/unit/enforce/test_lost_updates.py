@@ -100,7 +100,7 @@ def test_a_trail_that_another_account_s_run_overwrote_is_served_again(
         ("PutKeyPolicy", "applied"),
     ]
     assert statuses(other) == [("PutKeyPolicy", "applied"), ("UpdateTrail", "applied")]
-    assert "PutKeyPolicy of arn:aws:kms:" in next(text for text in done.warnings if "Read again after" in text)
+    assert "PutKeyPolicy of arn:aws:kms:" in next(text for text in done.warnings if "After the last write" in text)
     for outcome in (done, other):
         assert outcome.errors == ()
         assert outcome.after is not None
