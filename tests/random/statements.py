@@ -20,6 +20,7 @@ CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
 CONTEXT = "kms:EncryptionContext:aws:cloudtrail:arn"
 _ANY_TRAIL = "arn:aws:cloudtrail:*:111111111111:trail/*"
 _ROLE = {"AWS": "arn:aws:iam::111111111111:role/LogAuditor"}
+_NO_KEY = "arn:aws:kms:us-east-1:000000000000:key/none"  # a condition has at least one value
 OURS = "AwsBaselineCloudTrail"
 _USE = ["kms:GenerateDataKey*", "kms:Decrypt"]
 _LATER, _EARLIER = "2099-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
@@ -100,7 +101,7 @@ def for_buckets(bucket_arn: str, trails: Sequence[str], keys: Sequence[str]) -> 
             "Deny",
             "*",
             "s3:PutObject",
-            {"StringNotEqualsIfExists": {f"{sse}-aws-kms-key-id": list(keys[:1])}},
+            {"StringNotEqualsIfExists": {f"{sse}-aws-kms-key-id": list(keys[:1]) or [_NO_KEY]}},
             **puts,
         ),
         _statement("Deny", CLOUDTRAIL, "s3:PutObject", {"StringNotEquals": {"aws:SourceArn": list(trails)}}, **puts),
