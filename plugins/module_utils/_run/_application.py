@@ -95,10 +95,12 @@ class AccountRun(Written):
         return self._read is not None
 
     def _judged(self) -> AccountVerdict:
-        """Return the account, read again."""
+        """Return the account, read again. Its organization stays: AWS is asked only where a policy names one."""
         self._read = None
         self._read_at = datetime.now(timezone.utc)
-        self._read = assess(self._read_again(), self.task.settings)
+        snapshot = self._read_again()
+        known = snapshot.organization or self.before.snapshot.organization
+        self._read = assess(replace(snapshot, organization=known), self.task.settings)
         return self._read
 
     def _judged_at_last(self) -> AccountVerdict | None:
