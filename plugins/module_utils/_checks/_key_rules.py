@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules on the key as KMS describes it: whose, in which state, where, approved, rotated."""
+"""Rules on the key as KMS describes it: whose, in which state, where, approved, rotated, related to which others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from .._model import KEY_ARN, Key, Missing, ReadError
+from .._policy import listing
 from ._evidence import Evidence
 from ._subject import NO_KEY, Result, Subject, owner_remedy, unreadable, usable_key
 
@@ -210,3 +211,22 @@ def _has_tag(tag: str, key: Key, account_id: str) -> bool | Result:
     if isinstance(key.tags, ReadError):
         return unreadable("The tags of the key", key.tags, owner_remedy(key.arn, account_id, "kms:ListResourceTags"))
     return key.tags.get(name) == value
+
+
+def with_related_keys(subject: Subject, result: Result) -> Result:
+    """A key that passes, now at least, is unknown where other keys have the same key material.
+
+    Anyone who may use one of them can decrypt what is under all, and each has a key policy of its own (KMS API
+    reference, ReplicateKey).
+    """
+    key = subject.key
+    if not isinstance(key, Key) or key.related_keys == () or not (result.status == "pass" or result.advice):
+        return result
+    names = listing(key.related_keys) if key.related_keys else "its related multi-Region keys, which KMS did not name"
+    return Result(
+        "unknown",
+        f"{result.message} But it is unknown whether strangers get in through {names}: related keys have the same key "
+        "material, and key policies of their own, which are not judged with this one.",
+        f"{result.remediation} Check the policy of each of these keys, and delete replicas that nobody needs.".strip(),
+        result.evidence,
+    )

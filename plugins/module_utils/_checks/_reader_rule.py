@@ -85,27 +85,24 @@ def readers_can_decrypt(subject: Subject) -> Result:
     evidence = {reader: each.evidence for reader, each in answers.items()}
     for reader, statements in _statements(asking, answers).items():
         evidence[reader]["statements_to_add"] = statements
-    denied = [reader for reader, each in answers.items() if each.status == "fail"]
-    unclear = [reader for reader, each in answers.items() if each.status == "unknown"]
+    denied = {reader: each for reader, each in answers.items() if each.status == "fail"}
+    unclear = {reader: each for reader, each in answers.items() if each.status == "unknown"}
     if denied:
-        refused = Result(
-            "fail",
-            " ".join(f"{reader} may not decrypt the logs{answers[reader]}" for reader in denied),
-            _remedy(key, {reader: answers[reader] for reader in denied}),
-            evidence,
-        )
-        is_final = any(answers[reader].outcome is Outcome.EXPLICIT_DENY for reader in denied)
-        return refused if is_final else but_for_others(key, refused)
+        return _refused(key, denied, evidence)
     if unclear:
-        return Result(
-            "unknown",
-            " ".join(f"Unknown whether {reader} may decrypt: {answers[reader].reason}" for reader in unclear),
-            _proof(key, {reader: answers[reader] for reader in unclear}),
-            evidence,
-        )
+        message = " ".join(f"Unknown whether {reader} may decrypt: {each.reason}" for reader, each in unclear.items())
+        return Result("unknown", message, _proof(key, unclear), evidence)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
     return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
+
+
+def _refused(key: Key, denied: Mapping[str, Answer], evidence: Mapping[str, ReaderEvidence]) -> Result:
+    """Return the failure of these readers. Another policy of the key may still allow what no Deny refuses."""
+    message = " ".join(f"{reader} may not decrypt the logs{each}" for reader, each in denied.items())
+    failure = Result("fail", message, _remedy(key, denied), evidence)
+    is_final = any(each.outcome is Outcome.EXPLICIT_DENY for each in denied.values())
+    return failure if is_final else but_for_others(key, failure)
 
 
 def _statements(asking: _Asking, answers: Mapping[str, Answer]) -> dict[str, list[str]]:

@@ -18,10 +18,11 @@ from ._key_rules import (
     key_is_customer_managed,
     key_is_usable,
     key_rotation_enabled,
+    with_related_keys,
 )
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
 from ._reader_rule import readers_can_decrypt
-from ._scope_rule import key_policy_is_scoped, with_related_keys
+from ._scope_rule import key_policy_is_scoped
 from ._subject import Result, Subject
 from ._trail_rules import trail_has_kms_key, trail_is_delivering
 

@@ -160,25 +160,6 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 
-def with_related_keys(subject: Subject, result: Result) -> Result:
-    """A key that passes, now at least, is unknown where other keys have the same key material.
-
-    Anyone who may use one of them can decrypt what is under all, and each has a key policy of its own (KMS API
-    reference, ReplicateKey).
-    """
-    key = subject.key
-    if not isinstance(key, Key) or key.related_keys == () or not (result.status == "pass" or result.advice):
-        return result
-    names = listing(key.related_keys) if key.related_keys else "its related multi-Region keys, which KMS did not name"
-    return Result(
-        "unknown",
-        f"{result.message} But it is unknown whether strangers get in through {names}: related keys have the same key "
-        "material, and key policies of their own, which are not judged with this one.",
-        f"{result.remediation} Check the policy of each of these keys, and delete replicas that nobody needs.".strip(),
-        result.evidence,
-    )
-
-
 def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Result | None:
     """What is open, or cannot be told; None where nothing is. Decisions advise how to get in."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
