@@ -220,7 +220,7 @@ def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
     for related in (*primary, *configuration.get("ReplicaKeys", [])):
         _arn_like(KEY_ARN, related["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
-    always_there = {describe_account: metadata[describe_account] for describe_account in always}
+    always_there = {name: metadata[name] for name in always}
     dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}
     return {**metadata, **always_there, **dates}
 

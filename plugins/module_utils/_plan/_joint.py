@@ -45,7 +45,7 @@ class Part:
     settings: Settings
 
     def refused(self, refusals: tuple[str, ...]) -> Part:
-        """Return the part with more that stands in the way of the account."""
+        """Return the part with these refusals added to its plan."""
         return replace(self, plan=replace(self.plan, refusals=(*self.plan.refusals, *refusals)))
 
     def moves_to(self, key_arn: str) -> dict[str, bool]:

@@ -38,7 +38,7 @@ _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
 
 def regions_in_need(account: AccountVerdict, request: EnforceRequest) -> tuple[str, ...]:
-    """Return the bucket regions in which a key has to be looked for; where one is given, those of all trails."""
+    """Return the bucket regions to find a key in: of all trails if `key_id` is set, else of trails that need a key."""
     if request.key_id:
         trails = [verdict.trail for verdict in account.trails if may_write(verdict.trail, request)]
     else:

@@ -82,7 +82,7 @@ class EnforceRequest:
         )
 
     def key_in(self, *regions: str) -> str:
-        """Return the key in words, and the regions in which it is looked for; an ARN says its own."""
+        """Return the key in words, followed by the regions to find it in. An ARN already names its region."""
         name = self.key_name
         return name if name.startswith("arn:") else f"{name} in {', '.join(regions)}"
 

@@ -240,7 +240,7 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
                 key,
                 texts(value),
                 variables=variables,
-                # Names of keys ignore case, and of one that stands there twice no page says which counts.
+                # Condition keys ignore case. AWS does not document which one counts if a key appears twice.
                 as_documented=spellings[operator.lower(), key.lower()] == 1 and are_texts(value),
             )
             for key, value in keys.items()

@@ -68,7 +68,7 @@ def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing
 
 
 def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
-    """Return the account's verdict; whatever stands in its way, the others get theirs."""
+    """Return the account's verdict. If judging it fails, the account is unknown, and the others are not affected."""
 
     def unread(*errors: ReadError) -> AccountVerdict:
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
