@@ -324,6 +324,13 @@ def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Orga
     return pool.submit(describe_organization, account.access, account.access.region)
 
 
+def with_organization(account: Account, snapshot: Snapshot) -> Snapshot:
+    """Return the predicted snapshot with the organization of its account, asked as it would be if AWS were read now."""
+    if snapshot.organization is not None or not _name_organizations(snapshot.keys.values(), snapshot.buckets.values()):
+        return snapshot
+    return replace(snapshot, organization=describe_organization(account.access, account.access.region))
+
+
 def _name_organizations(keys: Iterable[KeyFact], buckets: Iterable[BucketFact]) -> bool:
     """Return whether one of their policies has a condition on the organization of an account."""
     read = (fact.policy for fact in (*keys, *buckets) if isinstance(fact, (Key, Bucket)))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from .._aws import Account, Pace, contain_failures, wait_for_deliveries
+from .._aws import Account, Pace, contain_failures, wait_for_deliveries, with_organization
 from .._backup import backup_of
 from .._checks import AccountVerdict, assess
 from .._model import PLACEHOLDER, Backup, Change, Organization, ReadError
@@ -78,7 +78,7 @@ def _foreseen(each: AccountRun, plan: Plan) -> Outcome:
     if plan.refusals:
         return Outcome(before=each.before, after=each.before, **vars(_result(plan)))
     stays = plan.predicted == each.before.snapshot
-    after = each.before if stays else assess(plan.predicted, each.task.settings)
+    after = each.before if stays else assess(with_organization(each.account, plan.predicted), each.task.settings)
     return Outcome(before=each.before, after=after, **vars(_result(plan)))
 
 

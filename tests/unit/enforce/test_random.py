@@ -69,6 +69,15 @@ def test_an_organization_stands_and_changes_a_key_for_many(load: Callable[[str],
     assert (list(trial.failures()), trial.did) == ([], "changed with a shared key")
 
 
+@pytest.mark.parametrize("name", ["1-43", "20261129-5"], ids=["the last policy that names it", "the first one"])
+def test_the_organization_of_an_account_is_known_after_a_plan_as_after_the_run(
+    name: str, load: Callable[[str], Lab], tmp_path: Path
+) -> None:
+    """A trail moves from, or to, a key whose policy names the organization, which is asked for where a policy does."""
+    trial = OrganizationTrial(load("healthy"), make_organization(name), tmp_path)
+    assert list(trial.failures()) == []
+
+
 ONE, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
 UPDATE = Change("UpdateTrail", f"arn:aws:cloudtrail:{HOME}:{THIRD}:trail/main", HOME, None, {})
 POLICY = Change("PutKeyPolicy", f"arn:aws:kms:{HOME}:{THIRD}:key/logs", HOME, None, {})
