@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
 from tests.browser.conftest import Reports
 from tests.unit.action.audits import account, audit, finding, trail
 from tests.unit.reports.organization import organization, with_changes
@@ -308,6 +310,24 @@ def test_no_name_breaks_the_page(viewport: dict[str, int], reports: Reports) -> 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("searchbox").fill("<script>")
     expect(page.get_by_role("status")).to_have_text("1 of 4 shown")
+
+
+@pytest.mark.parametrize(("media", "width"), [("screen", 1180), ("print", 703)])
+def test_a_matrix_of_eighteen_rules_fits(media: Any, width: int, reports: Reports) -> None:
+    """Fit the window of the picture in docs/, and A4 without its margins (186 mm), with more rules than there are."""
+    found = [finding(rule) for rule in (*RULES, *(f"a_rule_that_comes_later_{number}" for number in range(18)))][:18]
+    document = audit(account("non_compliant", trail("a-trail-of-the-organization", "non_compliant", *found)))
+    page = reports.open(document, viewport={"width": width, "height": 900})
+    page.emulate_media(media=media)
+    boxes = [box for head in page.locator("#matrix th.rule span").all() if (box := head.bounding_box())]
+    assert len(boxes) == 18
+    assert all(one["x"] + one["width"] <= other["x"] for one, other in pairwise(boxes)), boxes
+    scroll = page.locator(".scroll:has(#matrix)")
+    assert scroll.evaluate("one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]") == [0, 0]
+    last, matrix = page.locator("#matrix tbody td").last.bounding_box(), scroll.bounding_box()
+    assert last
+    assert matrix
+    assert last["x"] + last["width"] <= matrix["x"] + matrix["width"]
 
 
 def test_only_our_own_script_may_run_and_nothing_be_loaded(reports: Reports) -> None:
