@@ -99,7 +99,7 @@ def _shown(value: Any) -> Any:
 def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
     """Judge whether the account has trails and all of them were seen, in the shape of a finding."""
     notes = list(account_notes(account))
-    status, said = _account_status(account)
+    status, said = account_status(account)
     told = [f"{note.subject}: {note.text}" for note in notes if note.mark == "not read"]
     narrowed = [f"Narrowed: {words}." for words in [narrowing(account)] if words]
     return {
@@ -119,7 +119,7 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _account_status(account: Mapping[str, Any]) -> tuple[str, str]:
+def account_status(account: Mapping[str, Any]) -> tuple[str, str]:
     """Return the status of the account's own finding, and its sentence."""
     if account["verdict"] == "not_applicable":
         return "not_applicable", "The account is not judged."

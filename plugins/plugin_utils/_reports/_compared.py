@@ -1,0 +1,261 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What changed from an earlier report to this audit. Pure: the same two give the same comparison.
+
+A finding is known by its account, its trail and its rule. Compared is what verdicts hang on: required findings, and of
+the others those that pass. A finding that was not judged this time is never better: it stays open, with its date, from
+report to report until it is judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from ...module_utils._printable import count
+from ._entries import account_status
+from ._notes import ACCOUNT_RULE
+
+# The lists of a comparison whose entries are findings, or trails.
+LISTS = ("new", "worse", "better", "gone", "still", "not_judged")
+# An exception that ends within so many days is told of.
+SOON = timedelta(days=30)
+_OPEN = frozenset({"fail", "unknown"})
+
+
+class Finding(NamedTuple):
+    """What a finding is known by. The trail is its ARN, and empty where the finding is about the account."""
+
+    account_id: str
+    trail: str
+    rule: str
+
+
+class Standing(NamedTuple):
+    """How a finding stood: its status, and of one that failed the day since which it does."""
+
+    status: str
+    since: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What a comparison needs of an earlier report. Accounts are ids, organizations the ids of those that are known."""
+
+    generated_at: str
+    accounts: frozenset[str]
+    organizations: frozenset[str]
+    standings: Mapping[Finding, Standing]
+
+
+def earlier(report: Mapping[str, Any]) -> Earlier:
+    """Return what a comparison needs of a report, which may have a comparison of its own.
+
+    A failure that the report does not date is as old as the report.
+    """
+    told = report.get("comparison") or {}
+    dated = {_finding_of(entry): entry for name in LISTS for entry in told.get(name, ()) if entry["since"]}
+    day = report["generated_at"][:10]
+    standings = {
+        finding: Standing(status, (dated[finding]["since"] if finding in dated else day) if status == "fail" else None)
+        for finding, status in _statuses(report)
+    }
+    carried = {_finding_of(entry): Standing(entry["before"], entry["since"]) for entry in told.get("not_judged", ())}
+    return Earlier(
+        generated_at=report["generated_at"],
+        accounts=frozenset(row["account_id"] for row in report["accounts"]),
+        organizations=_organizations(report),
+        standings={**standings, **carried},
+    )
+
+
+def is_related(before: Earlier, audit: Mapping[str, Any]) -> bool:
+    """Return whether the report may be an earlier one of this audit: of its organization, or of an account of it."""
+    organizations = _organizations(audit)
+    if organizations and before.organizations:
+        return not organizations.isdisjoint(before.organizations)
+    return not before.accounts.isdisjoint(row["account_id"] for row in audit["accounts"])
+
+
+def compare(before: Earlier, audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what changed since the earlier report, in the shape of `comparison` in the schema of the JSON report."""
+    day = audit["generated_at"][:10]
+    now = dict(_statuses(audit))
+    gone = _gone_trails(before, audit)
+    lists: dict[str, list[dict[str, Any]]] = {name: [] for name in LISTS}
+    for finding in sorted(before.standings.keys() | now.keys()):
+        if (finding.account_id, finding.trail) in gone:
+            continue
+        was, status = before.standings.get(finding), now.get(finding)
+        if name := _list_of(was and was.status, status):
+            lists[name].append(_entry(finding, was, status, day))
+    lists["gone"] += [_entry(Finding(account_id, arn, ""), None, None, day) for account_id, arn in sorted(gone)]
+    return _document({"generated_at": before.generated_at}, lists, audit)
+
+
+def uncompared(why: str, audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the comparison of an audit that no earlier report can be compared with, and why."""
+    return {**_document(None, {name: [] for name in LISTS}, audit), "why": why}
+
+
+def accounts_with_new(comparison: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return, by account id, what is new or worse there."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in (*comparison["new"], *comparison["worse"]):
+        found.setdefault(entry["account_id"], []).append(entry)
+    return found
+
+
+def counts_of(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sentence of a comparison, and how long its lists are: what is registered, and published."""
+    previous = comparison["previous"]
+    return {
+        "sentence": comparison["sentence"],
+        "previous": previous["generated_at"] if previous else "",
+        **{name: len(comparison[name]) for name in (*LISTS, "expiring")},
+    }
+
+
+def _statuses(report: Mapping[str, Any]) -> Iterator[tuple[Finding, str]]:
+    """Yield each finding that was judged, with its status. Advice that is not followed is no judgement."""
+    for account in report["accounts"]:
+        if account["verdict"] == "not_applicable":  # nothing was asked of it
+            continue
+        yield Finding(account["account_id"], "", ACCOUNT_RULE), account_status(account)[0]
+        for trail in account["trails"]:
+            for finding in trail["findings"]:
+                if finding["level"] == "required" or finding["status"] not in _OPEN:
+                    yield Finding(account["account_id"], trail["arn"], finding["rule"]), finding["status"]
+
+
+def _organizations(report: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(filter(None, (row["organization"] for row in report["accounts"])))
+
+
+def _gone_trails(before: Earlier, audit: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the trails, each with its account, that are not there any more: where they lay, all was read."""
+    rows = {row["account_id"]: row for row in audit["accounts"]}
+    present = {(row["account_id"], trail["arn"]) for row in audit["accounts"] for trail in row["trails"]}
+    known = {(finding.account_id, finding.trail) for finding in before.standings if finding.trail}
+    seen_in = {account_id: _regions_seen(row) for account_id, row in rows.items()}
+    return {(account, arn) for account, arn in known - present if arn.split(":")[3] in seen_in.get(account, ())}
+
+
+def _regions_seen(account: Mapping[str, Any]) -> set[str]:
+    """Return the regions in which every trail of the account was seen.
+
+    A trail lies in its home region, which its ARN names (CloudTrail API reference, DescribeTrails).
+    """
+    if not account["complete"] or "narrowed_by" not in account or (account["narrowed_by"] or {}).get("trails"):
+        return set()
+    closed = {error["region"] for error in account["errors"] if error["operation"] == "DescribeTrails"}
+    return {*account["regions"]} - closed
+
+
+def _list_of(was: str | None, status: str | None) -> str | None:
+    """Return the list that a finding is told in, None where there is nothing to tell. None is not judged."""
+    if was not in _OPEN:
+        return None if status not in _OPEN else "worse" if was else "new"
+    if status is None or (was, status) == ("fail", "unknown"):
+        return "not_judged"
+    if status == "not_applicable":
+        return "gone"
+    if status not in _OPEN:
+        return "better"
+    return "still" if was == status else "worse"
+
+
+def _entry(finding: Finding, was: Standing | None, status: str | None, day: str) -> dict[str, Any]:
+    """Return the entry of a finding, or of a trail that is gone, which has no rule."""
+    since = was.since if was and was.status == "fail" else day
+    is_open = status == "fail" or (was and was.status == "fail" and status in (None, "unknown"))
+    return {
+        "account_id": finding.account_id,
+        "trail": finding.trail or None,
+        "rule": finding.rule or None,
+        "before": was.status if was else None,
+        "after": status,
+        "since": since if is_open else None,
+    }
+
+
+def _finding_of(entry: Mapping[str, Any]) -> Finding:
+    return Finding(entry["account_id"], entry["trail"] or "", entry["rule"] or "")
+
+
+def _document(
+    previous: Mapping[str, Any] | None, lists: Mapping[str, list[dict[str, Any]]], audit: Mapping[str, Any]
+) -> dict[str, Any]:
+    expiring = list(_expiring(audit))
+    failing = _number(Finding(*finding) for finding, status in _statuses(audit) if status == "fail")
+    sentence = _sentence(lists, expiring) if previous else _alone(failing, expiring)
+    return {"previous": previous, "why": None, "sentence": sentence, **lists, "expiring": expiring}
+
+
+def _expiring(audit: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the exceptions that end soon, once for each trail, with the rules that they cover there."""
+    today = datetime.fromisoformat(audit["generated_at"]).date()
+    for account in audit["accounts"]:
+        for trail in account["trails"]:
+            covered: dict[tuple[str, str, str], list[str]] = {}
+            for finding in (each for each in trail["findings"] if each["status"] == "excepted"):
+                expires, owner, reason = (finding["evidence"]["exception"][it] for it in ("expires", "owner", "reason"))
+                if date.fromisoformat(expires) - today <= SOON:
+                    covered.setdefault((expires, owner, reason), []).append(finding["rule"])
+            for (expires, owner, reason), rules in sorted(covered.items()):
+                of_trail = {"account_id": account["account_id"], "trail": trail["arn"], "rules": rules}
+                yield {**of_trail, "expires": expires, "owner": owner, "reason": reason}
+
+
+def _sentence(lists: Mapping[str, Sequence[Mapping[str, Any]]], expiring: Sequence[Mapping[str, Any]]) -> str:
+    """Say in one line what changed. Only what passes now is fixed."""
+    worse = [*lists["new"], *lists["worse"]]
+    failed = [each for each in lists["better"] if each["before"] == "fail"]
+    still = [each for each in lists["still"] if each["after"] == "fail"]
+    new = _with(worse, "fail")
+    parts = [
+        f"{count(new, 'new failure')}" if new else "no new failures",
+        *_some(_with(worse, "unknown"), "newly unknown"),
+        *_some(_with(failed, "pass"), "fixed"),
+        *_some(_with(failed, "excepted"), "newly excepted"),
+        *_some(len(lists["better"]) - len(failed), "no longer unknown"),
+        *_some(sum(entry["rule"] is None for entry in lists["gone"]), "trail gone", "trails gone"),
+        *_some(sum(entry["rule"] is not None for entry in lists["gone"]), "no longer to be judged"),
+        *(
+            f"{number} still failing (oldest since {min(each['since'] for each in still)})"
+            for number in [_number(map(_finding_of, still))]
+            if number
+        ),
+        *_some(_with(lists["still"], "unknown"), "still unknown"),
+        *_some(_number(map(_finding_of, lists["not_judged"])), "not judged this time"),
+        *_soon(expiring),
+    ]
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
+
+
+def _alone(failing: int, expiring: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(["Nothing to compare with", f"{failing} failing", *_soon(expiring)])
+
+
+def _soon(expiring: Sequence[Mapping[str, Any]]) -> list[str]:
+    exceptions = {(each["owner"], each["reason"], each["expires"]) for each in expiring}
+    days = f"within {SOON.days} days"
+    return _some(len(exceptions), f"exception expires {days}", f"exceptions expire {days}")
+
+
+def _some(number: int, words: str, many: str | None = None) -> list[str]:
+    return [f"{number} {words if number == 1 else many or words}"] if number else []
+
+
+def _with(entries: Iterable[Mapping[str, Any]], status: str) -> int:
+    return _number(_finding_of(each) for each in entries if each["after"] == status)
+
+
+def _number(findings: Iterable[Finding]) -> int:
+    """Return how many findings these are: a trail that many accounts record is one."""
+    return len({(finding.trail or finding.account_id, finding.rule) for finding in findings})
