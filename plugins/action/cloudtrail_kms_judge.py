@@ -11,11 +11,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.plugins.callback import CallbackBase
 
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import SealError, part_of
-from ..plugin_utils._terminal import display, is_for_people
 
 
 class ActionModule(ActionBase):
@@ -46,9 +44,6 @@ class ActionModule(ActionBase):
             else part["reason"]
         )
         failed = {"failed": True, "msg": reason} if part["reason"] else {}
-        if failed and part["diff"] and self._task.diff and is_for_people(no_log=self._task.no_log):
-            # Ansible shows the diff of a task that does not fail.
-            display.display(CallbackBase()._get_diff(part["diff"]))
         of_host = {name: part[name] for name in ("changed", "diff", "verdicts")}
         return {**result, **of_host, **failed}
 

@@ -107,10 +107,12 @@ class ActionModule(ActionBase):
         screen.warn(result.get("warnings", ()))
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
+        is_diff_shown = self._task.diff and bool(result.get("diff")) and screen.diff(result["diff"])
         is_shown = screen.show(table_of(run_options["table"], audit, result, in_role=in_role))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
-        registered |= judge(run_options, hosts or [_alone(variables)], present, result, is_shown=is_shown)
+        shown = {"is_shown": is_shown, "is_diff_shown": is_diff_shown}
+        registered |= judge(run_options, hosts or [_alone(variables)], present, result, **shown)
         reported, backup = audit or with_enforcement(present, result), result.get("backup_path")
         registered |= publish(run_options, reported, variables, self._connection, play=self._play, backup=backup)
         is_plan = self._task.check_mode

@@ -30,7 +30,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Changes nothing; shows what the run changed.
+    details: Changes nothing; shows what the run changed, unless the run has shown it.
   platform:
     platforms: all
 options:
@@ -69,7 +69,8 @@ msg:
     Account 333333333333 (staging) is non_compliant: 1 of 2 trails fail (trail main in eu-west-1: trail_has_kms_key).
 changed:
   description:
-    - Whether an enforcement changed the account of the host, or would in check mode. C(diff) shows the changes.
+    - Whether an enforcement changed the account of the host, or would in check mode. C(diff) has the changes, unless
+      M(aws_baseline.cloudtrail.cloudtrail_kms_run) has shown them.
     - The first host reports a change in an account that has no host, such as the account of a shared key.
   returned: always
   type: bool

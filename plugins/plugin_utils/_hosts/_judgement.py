@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -41,11 +42,12 @@ def judge(
     result: Mapping[str, Any],
     *,
     is_shown: bool,
+    is_diff_shown: bool = False,
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
     `audit` says how the accounts are, `result` is that of the module: an enforcement is judged by how it leaves them.
-    What a table has shown of refusals and failures is not repeated.
+    What a table has shown of refusals and failures is not repeated, nor are diffs that were shown before it.
     """
     enforcement = result if "before" in result else None
     judged = judged_audit(result) if enforcement else audit
@@ -54,7 +56,7 @@ def judge(
         "summary": audit["summary"],
         "failing": len(failing),
         **({"counts": counts(result), "left_to_the_role": left_to_the_role(result)} if enforcement else {}),
-        "results": leave(parts_of_hosts(hosts, judged, failing, result)),
+        "results": leave(parts_of_hosts(hosts, judged, failing, {**result, "diff": ()} if is_diff_shown else result)),
     }
 
 
@@ -181,10 +183,10 @@ def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -
     by_account = {str(each.account_id): each.host for each in reversed(hosts)}
     by_host: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
     changes = [change for change in result.get("changes", ()) if change["status"] in _CHANGED]
-    for change, diff in zip(changes, result.get("diff", ()), strict=True):
+    for change, diff in zip_longest(changes, result.get("diff", ())):
         of_host = by_host[by_account.get(change["account_id"], hosts[0].host)]
         of_host["changed"] = True
-        of_host["diff"].append(diff)
+        of_host["diff"] += [diff] if diff else []
     return by_host
 
 

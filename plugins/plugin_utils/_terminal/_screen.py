@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible import constants
+from ansible.plugins.callback import CallbackBase
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
@@ -51,6 +52,13 @@ class Screen:
         if not table or not is_for_people(no_log=self._no_log) or self._is_closed():
             return False
         _show(table)
+        return True
+
+    def diff(self, diffs: Sequence[Mapping[str, Any]]) -> bool:
+        """Show diffs as Ansible does, before the table and the closing lines; return whether they are shown."""
+        if not is_for_people(no_log=self._no_log) or self._is_closed():
+            return False
+        display.display(CallbackBase()._get_diff(diffs))
         return True
 
     def say(self, *lines: str) -> None:

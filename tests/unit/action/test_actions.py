@@ -277,6 +277,21 @@ class TestTheModule:
             "diff": told["diff"],
         }
 
+    def test_has_its_diff_shown_once_and_the_closing_lines_last(self, capsys: pytest.CaptureFixture[str]) -> None:
+        told = enforcement("planned", changed=True, diff=[{"before": "a\n", "after": "b\n"}], refusals=["No."])
+        result = run(told, mode="enforce", check_mode=True, diff=True)
+        out = capsys.readouterr().out
+        assert out.index("-a\n+b\n") < out.index("CloudTrail KMS audit") < out.index("\nPlan: 1 change in 1 account")
+        assert (part(result)["changed"], part(result)["diff"]) == (True, [])
+
+    @pytest.mark.parametrize("arguments", [{}, {"diff": True, "no_log": True}], ids=["not asked for", "no_log"])
+    def test_leaves_a_diff_that_is_not_shown_to_each_host(
+        self, arguments: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        told = enforcement("applied", changed=True)
+        assert part(run(told, mode="enforce", **arguments))["diff"] == told["diff"]
+        assert "-a" not in capsys.readouterr().out
+
     def test_keeps_a_large_audit_to_itself(self) -> None:
         result = run(facts_of(RED))
         assert result == {

@@ -171,7 +171,6 @@ class TestJudge:
                 check_mode=True,
                 action="cloudtrail_kms_judge",
                 no_log=no_log,
-                diff=True,
             ),
             connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),
             play_context=None,
@@ -201,15 +200,6 @@ class TestJudge:
     def test_a_host_whose_run_another_has_skipped_is_told_how_to_choose_hosts(self) -> None:
         with pytest.raises(AnsibleActionFail, match=r"skipped by the `when` of the first host\. Put the tasks"):
             self.judge(audit={"changed": False, "skipped": True})
-
-    def test_a_host_that_fails_shows_its_diff_as_well(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Ansible shows that of a task that does not fail."""
-        part = {"reason": "No.", "verdicts": {}, "changed": True, "diff": [{"before": "a\n", "after": "b\n"}]}
-        for no_log in (True, False):
-            self.judge(no_log=no_log, audit={"results": leave({"a": part})})
-            assert ("-a\n+b\n" in capsys.readouterr().out) is not no_log
-        self.judge(audit={"results": leave({"a": {**part, "reason": ""}})})
-        assert capsys.readouterr().out == ""
 
     def test_a_host_that_the_run_was_not_about_does_not_pass(self) -> None:
         with pytest.raises(AnsibleActionFail, match="Nobody has audited the account of the host z, so it does not"):
