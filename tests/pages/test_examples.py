@@ -178,6 +178,16 @@ def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_a
     assert (undone.code, undone.did("UpdateTrail")) == (0, {"1" * 12}), undone.printed
 
 
+def test_the_undo_line_works_where_a_file_of_variables_has_the_backup_path(fake_aws: FakeAws, tmp_path: Path) -> None:
+    (variables,) = (block for block in blocks("yaml") if block.startswith("# first.yml"))
+    (tmp_path / "first.yml").write_text(f"{variables}cloudtrail_kms_backup_path: backup.json\n", encoding="utf-8")
+    fake_aws.reset("mixed")
+    done = typed.typed(fake_aws, "ansible-playbook aws_baseline.cloudtrail.enforce -e @first.yml", tmp_path)
+    (undo,) = re.findall(r"^Undo +(.*)$", done.printed, re.M)
+    undone = typed.typed(fake_aws, undo, tmp_path)
+    assert (undone.code, undone.did("UpdateTrail")) == (0, {"1" * 12}), undone.printed
+
+
 # The first two belong together; the next two read accounts of an organization.
 @pytest.mark.parametrize(
     ("scenario", "first", "last"), [("healthy", 0, 2), ("organization", 2, 4), ("healthy", 4, None)]

@@ -128,7 +128,8 @@ def of_hosts(arguments: Mapping[str, Any], mode: str) -> frozenset[str]:
 def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
     """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
 
-    So is `report_dir`; a module runs beside the playbook. A restore leaves aside what NOT_RESTORED names.
+    So is `report_dir`; a module runs beside the playbook. A restore leaves aside what NOT_RESTORED names, and the
+    backup path of the enforcement that it undoes.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode == "audit" else OWN_OPTIONS.keys()
     aside |= NOT_RESTORED if arguments.get("restore") else set()
@@ -140,17 +141,24 @@ def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool 
     if kept.get("restore"):
         paths = kept["restore"]
         kept["restore"] = [_from_here(path) for path in (paths.split(",") if isinstance(paths, str) else paths)]
+        if kept.get("backup_path") in kept["restore"]:
+            del kept["backup_path"]
     return kept
 
 
 def warnings_of_restore(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a warning for each option that narrows an enforcement, but not a restore with the same variables."""
+    """Yield a warning for each variable of an enforcement that its restore ignores, though it says something."""
     for name in _NARROWING if arguments.get("restore") else ():
         if arguments.get(name):
             yield (
                 f"The restore puts back all that its files hold: {PREFIX}{name} is ignored. To leave something as it "
                 "is, delete it from the file."
             )
+    if arguments.get("restore") and "backup_path" in arguments.keys() - module_options(arguments, "enforce").keys():
+        yield (
+            f"The restore writes no backup: {PREFIX}backup_path is a file that it puts back. To undo the restore, run "
+            "the enforcement again."
+        )
 
 
 def _from_here(path: object) -> str:

@@ -203,6 +203,17 @@ class TestTheModule:
         assert len(warned) == 1
         assert f"cloudtrail_kms_{name} is ignored." in warned[0]
 
+    @pytest.mark.parametrize(("path", "is_ignored"), [("/x/../b.json", True), ("/c.json", False)])
+    def test_ignores_the_backup_path_of_the_enforcement_that_it_undoes(
+        self, path: str, monkeypatch: pytest.MonkeyPatch, *, is_ignored: bool
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(_screen.display, "warning", warned.append)
+        given = {"restore": ["/a.json", "/b.json"], "backup_path": path}
+        _result, asked = enforce(enforced(), variables=given, mode="restore")
+        assert ("backup_path" not in asked[0][1]) is is_ignored
+        assert [text.partition(":")[0] for text in warned] == ["The restore writes no backup"] * is_ignored
+
     @pytest.mark.parametrize("name", ["backup_path", "wait", "max_failures", "report_prefix"])
     def test_has_one_value_of_what_belongs_to_the_run(self, name: str) -> None:
         other = host(TWO, **{f"cloudtrail_kms_{name}": "1"})
