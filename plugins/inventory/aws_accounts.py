@@ -25,9 +25,7 @@ description:
     C(organizations:ListAccountsForParent), C(organizations:ListParents) and C(organizations:ListTagsForResource).
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.requirements
-  - amazon.aws.common.plugins
-  - amazon.aws.region.plugins
-  - amazon.aws.assume_role.plugins
+  - aws_baseline.cloudtrail.connection.plugins
   - ansible.builtin.constructed
   - ansible.builtin.inventory_cache
 author:

@@ -323,8 +323,7 @@ extends_documentation_fragment:
   - aws_baseline.cloudtrail.principals.sweep
   - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
+  - aws_baseline.cloudtrail.connection.modules
   - aws_baseline.cloudtrail.requirements
   - ansible.builtin.action_common_attributes
 attributes:
