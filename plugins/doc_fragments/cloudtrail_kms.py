@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that the modules of this collection share."""
+"""The options that the modules of this collection share.
+
+They are one text: YAML's anchors end with it, ansible-test takes no fragment that is put together from others, and
+extends_documentation_fragment merges whole options by name.
+"""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that say what is read, and how it is judged; and with which key, and how, keys are changed."""
+    """Options that say what is read, as whom, how it is judged, and in what the accounts of a sweep may differ."""
 
     DOCUMENTATION = r"""
 options:
@@ -33,6 +37,14 @@ options:
     description: How many reads may run at once.
     type: int
     default: 64
+  readers:
+    description:
+      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
+      - A reader of another account also needs permission from its own account.
+      - An audit judges by the key policy. If the key policy only delegates to the reader's account, the reader is
+        V(unknown).
+    type: list
+    elements: str
   approved_keys:
     description:
       - The only keys that trails may use, each by key ARN, alias ARN, alias name (V(alias/...)), or tag
@@ -61,7 +73,7 @@ options:
       - Each exception needs O(exceptions[].trail) or O(exceptions[].account) or both.
     type: list
     elements: dict
-    suboptions:
+    suboptions: &exception
       trail:
         description: The name or the ARN of the trail. V(*) matches any characters, V(?) matches one.
         type: str
@@ -104,4 +116,105 @@ options:
     type: str
     choices: [advise, unknown]
     default: advise
+  assume_role:
+    description:
+      - The role to assume, by ARN in the account to read, or by name in each of O(accounts).
+      - Works in check mode too, because assuming a role changes nothing. The module assumes the role again before the
+        session ends.
+    type: dict
+    suboptions: &role_by_name
+      role_arn:
+        description: ARN of the role, if it is for one account. For several accounts, set each ARN in
+          O(account_options).
+        type: str
+      role_name:
+        description: Name of the role in each account, with its path if it has one.
+        type: str
+      external_id:
+        description: The external id that the role's trust policy requires.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
+  key_assume_role:
+    description:
+      - The role to assume in the account that owns the KMS keys, if that is another account.
+      - KMS never shows a key policy to another account, so without this role the policy rules are V(unknown) there.
+      - An enforcement finds the key by its id or alias in that account, or creates it there, and adds to its policy.
+      - The role also reads buckets if O(bucket_assume_role) is not set or is denied.
+      - The module assumes it with its own credentials, not with those of O(assume_role).
+    type: dict
+    suboptions: &role
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      external_id:
+        description: The external id that the role's trust policy requires.
+        type: str
+      session_name:
+        description: The session name that appears in CloudTrail for what the role does.
+        type: str
+        default: aws-baseline-cloudtrail
+  bucket_assume_role:
+    description:
+      - The role to assume in the account that owns the S3 buckets, if that is another account.
+      - The module uses it if the credentials of the trail's account are denied, and for the keys of the bucket's
+        account. If this role is denied too, the module tries O(key_assume_role), then its own credentials if they are
+        of another account.
+      - The role only reads.
+      - The module assumes it with its own credentials, not with those of O(assume_role).
+    type: dict
+    suboptions: *role
+  account_options:
+    description:
+      - Options for single O(accounts). For the accounts of an entry, its options replace the options of the same name;
+        the two are never merged. Options that the entry leaves out or sets to V(null) are those of the run.
+      - An account can be in only one entry. An empty list means none; C(regions), C(trails) and C(approved_keys) must
+        not be empty.
+      - An organization trail is judged by the options of the account that owns it. If that account is not read, an
+        entry with only C(readers), C(approved_keys), C(rules) or C(exceptions) can set them. Without such an entry,
+        each account judges the trail by its own options.
+    type: list
+    elements: dict
+    suboptions:
+      accounts:
+        description:
+          - The accounts that the entry is for. Each must be in O(accounts), or the entry may have only the options for
+            an account that is not read.
+        type: list
+        elements: str
+        required: true
+      assume_role:
+        description: The role to assume in these accounts. If there is an entry with a role for every account,
+          O(assume_role) is not needed.
+        type: dict
+        suboptions: *role_by_name
+      regions:
+        description: The regions to read, see O(regions).
+        type: list
+        elements: str
+      trails:
+        description: Names or ARNs of the trails to judge, see O(trails).
+        type: list
+        elements: str
+      readers:
+        description: ARNs of the principals that must be able to decrypt the logs, see O(readers).
+        type: list
+        elements: str
+      approved_keys:
+        description: The only keys that trails may use, see O(approved_keys).
+        type: list
+        elements: str
+      rules:
+        description: How much each rule counts, see O(rules).
+        type: dict
+      exceptions:
+        description: Accepted findings of some rules on some trails, each until a given day, see O(exceptions).
+        type: list
+        elements: dict
+        suboptions: *exception
+notes:
+  - O(validate_certs=false) is refused, because a forged answer would make a forged audit. Use O(aws_ca_bundle).
 """

@@ -319,22 +319,14 @@ options:
         type: bool
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
-  - aws_baseline.cloudtrail.principals
-  - aws_baseline.cloudtrail.principals.sweep
-  - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
   - aws_baseline.cloudtrail.connection.modules
   - aws_baseline.cloudtrail.requirements
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    support: full
     details: Makes no write call; RV(after) is the predicted result of the plan.
   diff_mode:
-    support: full
-  platform:
-    platforms: all
-  idempotent:
     support: full
 notes:
   - Ansible runs a task on several hosts at once. Where hosts share a key, let one task cover all O(accounts), or set
@@ -342,8 +334,6 @@ notes:
   - Existing objects in the bucket keep their encryption.
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_facts
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 """
 
 EXAMPLES = r"""

@@ -18,10 +18,6 @@ description:
   - Changes nothing, with or without check mode.
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
-  - aws_baseline.cloudtrail.principals
-  - aws_baseline.cloudtrail.account_options
-  - aws_baseline.cloudtrail.principals.sweep
-  - aws_baseline.cloudtrail.principals.owners
   - aws_baseline.cloudtrail.attributes
   - aws_baseline.cloudtrail.connection.modules
   - aws_baseline.cloudtrail.requirements
@@ -48,19 +44,11 @@ options:
       - If the file cannot be written, the module carries on.
     type: path
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: N/A
     details: The module changes nothing.
   facts:
     support: full
-  platform:
-    platforms: all
-  idempotent:
-    support: full
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 """
 
 EXAMPLES = r"""

@@ -19,25 +19,14 @@ description:
   - A mark is valid for one run, that is, for this include, loop iteration, batch or use of the role.
   - Makes no AWS calls and starts no process. The marks are stored on the control node until C(ansible-playbook) ends.
     Only the user who runs it can read them.
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
+  - aws_baseline.cloudtrail.attributes.action
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.flow
 attributes:
-  action:
-    support: full
-  async:
-    support: none
-  bypass_host_loop:
-    support: none
-  check_mode:
-    support: full
   diff_mode:
     support: none
     details: Changes nothing.
-  platform:
-    platforms: all
 options:
   variables:
     description:

@@ -15,28 +15,18 @@ description:
   - The joined audit belongs to no single host. M(aws_baseline.cloudtrail.cloudtrail_kms_judge) judges each host of the
     batch by all of it.
   - Prints and logs nothing under C(no_log), or with a callback for programs.
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
+  - aws_baseline.cloudtrail.attributes.action
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.flow
   - aws_baseline.cloudtrail.reporting
 attributes:
-  action:
-    support: full
-  async:
-    support: none
-  bypass_host_loop:
-    support: none
   check_mode:
-    support: full
     details:
       - The reports are written in check mode too.
   diff_mode:
     support: none
     details: Changes nothing.
-  platform:
-    platforms: all
 options:
   variables:
     description:
@@ -73,58 +63,30 @@ reports:
   elements: str
   sample: [/srv/audit/reports/cloudtrail-kms.json]
 uploads:
-  description:
-    - The reports to upload to O(report_bucket). Empty without O(report_bucket).
-    - A report replaces the report of an earlier run in the bucket. A backup must not, so the role adds the time to its
-      name.
+  description: The reports to upload to O(report_bucket). Empty without O(report_bucket).
   returned: success
   type: list
   elements: str
   sample: [/srv/audit/reports/cloudtrail-kms.json]
 carried:
-  description:
-    - Whether the reports must first be copied to where the upload runs, on another host or as C(become_user).
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:carried).
   returned: when RV(uploads) is not empty
   type: bool
-  sample: false
 report_objects:
-  description: Where to upload RV(uploads), the same for all hosts of a run.
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:report_objects).
   returned: when RV(uploads) is not empty
   type: dict
-  contains:
-    bucket:
-      description: The O(report_bucket).
-      type: str
-      sample: audit-reports
-    prefix:
-      description: The O(report_prefix), or the default prefix of this run, without a trailing slash.
-      type: str
-      sample: cloudtrail-kms/4711
 summary:
-  description:
-    - How many accounts were judged, how many have each verdict, how many trails there are, and how many are excepted.
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:summary), over the accounts of all reports.
   returned: success
   type: dict
-  sample:
-    accounts: 1
-    trails: 6
-    compliant: 0
-    non_compliant: 1
-    unknown: 0
-    no_trails: 0
-    not_applicable: 0
-    excepted: 0
 failing:
   description: How many accounts fail.
   returned: success
   type: int
   sample: 1
 results:
-  description:
-    - Where the result of each host is stored for M(aws_baseline.cloudtrail.cloudtrail_kms_judge), on the control node
-      until C(ansible-playbook) ends. Only the user who runs it can read it.
-    - This keeps the registered variable small for any number of accounts.
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:results).
   returned: success
   type: dict
-  sample: {"directory": "/home/me/.ansible/tmp/ansible-local-1/cloudtrail-kms-results-2", "key": "..."}
 """

@@ -14,25 +14,14 @@ description:
     reason if its account fails.
   - A host fails if the run did not cover it, or if its result was removed or changed since.
   - Starts no process, so that thousands of hosts get their result at little cost.
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
+  - aws_baseline.cloudtrail.attributes.action
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.flow
 attributes:
-  action:
-    support: full
-  async:
-    support: none
-  bypass_host_loop:
-    support: none
-  check_mode:
-    support: full
   diff_mode:
     support: full
     details: Changes nothing; shows what the run changed, unless the run has shown it.
-  platform:
-    platforms: all
 options:
   run:
     description: The name of the variable that M(aws_baseline.cloudtrail.cloudtrail_kms_run) is registered in.
@@ -43,18 +32,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Mark the hosts of the run
-  aws_baseline.cloudtrail.cloudtrail_kms_host:
-    variables: cloudtrail_kms_
-  register: host
-
-- name: Audit their accounts in one run
-  aws_baseline.cloudtrail.cloudtrail_kms_run:
-    variables: cloudtrail_kms_
-    hosts: host
-  run_once: true
-  register: audit
-
+# The tasks before it are in the examples of cloudtrail_kms_host.
 - name: Fail each host whose account does not comply
   aws_baseline.cloudtrail.cloudtrail_kms_judge:
     run: audit

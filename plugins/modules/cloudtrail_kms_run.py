@@ -20,27 +20,17 @@ description:
   - Judges every account by O(fail_on), and records for each host why it fails, so that
     M(aws_baseline.cloudtrail.cloudtrail_kms_judge) can fail the host. The task itself fails only if nothing could be
     read, or if a report could not be written.
-author:
-  - The aws_baseline.cloudtrail maintainers (@aws-baseline)
 extends_documentation_fragment:
+  - aws_baseline.cloudtrail.attributes.action
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.flow
   - aws_baseline.cloudtrail.reporting
 attributes:
-  action:
-    support: full
-  async:
-    support: none
-  bypass_host_loop:
-    support: none
   check_mode:
-    support: full
     details:
       - The reports are written in check mode too.
   diff_mode:
     support: full
-  platform:
-    platforms: all
 options:
   variables:
     description:
