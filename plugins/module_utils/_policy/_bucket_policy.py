@@ -19,7 +19,7 @@ from ._decide import decide
 from ._delivery import Call, acl_calls, answer, digest_calls, log_calls, spare_calls
 from ._document import Policy, parse
 from ._locations import Locations
-from ._merge import MergeRefusedError, orphans, why_not_written_back
+from ._merge import MergeRefusedError, why_not_written_back
 from ._ours import add_statement
 from ._request import Outcome
 from ._requests import plain_request
@@ -67,11 +67,17 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
         add_statement(documents, addition)
     if documents == present:
         return None
-    lossy = why_not_written_back(policy)
-    if lossy:
-        raise _refusal(delivery, lossy)
+    why_not = why_not_written_back(policy, "S3")
+    if why_not:
+        raise _refusal(delivery, why_not)
     merged = policy.with_statements(documents)
-    _refuse_what_s3_would(merged, delivery)
+    size = len(merged.to_json().encode())
+    if size > BUCKET_POLICY_BYTES:
+        raise _refusal(
+            delivery,
+            f"with the missing statements it would have {size} bytes; S3 accepts {BUCKET_POLICY_BYTES}. Shorten it, "
+            "or give the trail another bucket.",
+        )
     return merged
 
 
@@ -118,22 +124,6 @@ def _allow(sid: str, action: str, resource: Any, equal: Any) -> dict[str, Any]:
         "Resource": resource,
         "Condition": {"StringEquals": equal},
     }
-
-
-def _refuse_what_s3_would(merged: Policy, delivery: Delivery) -> None:
-    for label, names in orphans(merged):
-        raise _refusal(
-            delivery,
-            f"{label} names {names}, the id of a user or role that was deleted, and S3 accepts no policy with such a "
-            f"principal. Remove it from {label}, or name the new user or role.",
-        )
-    size = len(merged.to_json().encode())
-    if size > BUCKET_POLICY_BYTES:
-        raise _refusal(
-            delivery,
-            f"with the missing statements it would have {size} bytes; S3 accepts {BUCKET_POLICY_BYTES}. Shorten it, "
-            "or give the trail another bucket.",
-        )
 
 
 def _refusal(delivery: Delivery, why: str) -> MergeRefusedError:

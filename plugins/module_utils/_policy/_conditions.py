@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ._budget import CHARACTERS, STEPS_OF_A_VARIABLE
@@ -80,7 +80,9 @@ class Condition:
         self._templates = [value for value in known if filled and has_variable(value)]
         self._plain = plain = [value for value in known if not (filled and has_variable(value))]
         self._is_clear = len(known) == len(values)
-        self._exact, self._matchers = _compile(self._make, plain)
+        compared = [self._make(pieces_of(value)) for value in plain] if self._make else []
+        self._exact = frozenset(each for each in compared if isinstance(each, str))
+        self._matchers: list[Matcher] = [each for each in compared if not isinstance(each, str)]
         self._fold = kind is not None and kind.ignores_case
         # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
         self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * len(self._templates)
@@ -106,7 +108,8 @@ class Condition:
             return self._wants_presence if values else self._wants_absence
         if not values or (self.quantifier and not any(values)):
             return self._when_absent()
-        return self._quantify([self._value_holds(value, context) for value in values])
+        matched = [self._matches(value, context) for value in values]
+        return self._quantify([each if each is None else each != self.negated for each in matched])
 
     def holds_in(self, context: Context, world: Mapping[Hashable, bool]) -> bool:
         """Whether a condition that cannot be told holds in a world where each of `questions` has an answer."""
@@ -131,7 +134,8 @@ class Condition:
         asked: tuple[Hashable, ...] = (("present", self.folded_key),)
         perhaps = context.perhaps(self.folded_key)
         if perhaps is not None:
-            return (*asked, self._doubt) if self._is_open_of(perhaps, context) else asked
+            is_open = None in (self._holds_of(perhaps, context), self._holds_of((), context))
+            return (*asked, self._doubt) if is_open else asked
         if not self.is_null:
             asked += (self.comparison,)
             asked += (self._doubt,) if self._when_absent() is None else ()
@@ -140,9 +144,6 @@ class Condition:
     def _doubtful(self, context: Context) -> bool:
         """Whether it cannot be told for want of documentation, or of a variable, and not of its own key."""
         return not self.is_documented or context.get(self.folded_key) is not None
-
-    def _is_open_of(self, values: tuple[str, ...], context: Context) -> bool:
-        return None in (self._holds_of(values, context), self._holds_of((), context))
 
     @property
     def _doubt(self) -> Hashable:
@@ -166,18 +167,16 @@ class Condition:
         # Several values without a set operator: AWS asks for one and does not say what happens without.
         if not self.quantifier or self.folded_key in ALTERNATIVES:
             return None
-        return _any(results) if self.quantifier == "ForAnyValue" else _all(results)
-
-    def _value_holds(self, value: str, context: Context) -> bool | None:
-        matched = self._matches(value, context)
-        return matched if matched is None else matched != self.negated
+        decisive = self.quantifier == "ForAnyValue"
+        return decisive if decisive in results else None
 
     def _matches(self, value: str, context: Context) -> bool | None:
         """Whether one value of the request is like one of the policy's values."""
         if (value.lower() if self._fold else value) in self._exact:
             return True
         unclear = False
-        for matches in (*self._matchers, *(self._filled(template, context) for template in self._templates)):
+        filled: list[Matcher] = [partial(self._template_matches, each, context) for each in self._templates]
+        for matches in (*self._matchers, *filled):
             matched = _tried(matches, value)
             if matched:
                 return True
@@ -191,10 +190,7 @@ class Condition:
             return lambda _value: True
         return self._like_one(*(pieces_of(value.lower() if self._fold else value) for value in self._plain))
 
-    def _filled(self, template: str, context: Context) -> Matcher:
-        return lambda value: self._template_matches(template, value, context)
-
-    def _template_matches(self, template: str, value: str, context: Context) -> bool:
+    def _template_matches(self, template: str, context: Context, value: str) -> bool:
         pieces = resolve(template, context)
         # "There is no equal or like value" for a variable without value (IAM policy elements: Variables).
         if pieces is None or self._make is None or shortest(pieces) > len(value.lower()):
@@ -268,12 +264,6 @@ def _tried(matches: Matcher, value: str) -> bool | None:
         return None
 
 
-def _compile(make: Any, values: Sequence[str]) -> tuple[frozenset[str], tuple[Matcher, ...]]:
-    compared = [make(pieces_of(value)) for value in values] if make else []
-    exact = frozenset(each for each in compared if isinstance(each, str))
-    return exact, tuple(each for each in compared if not isinstance(each, str))
-
-
 def texts(value: Any) -> tuple[str, ...]:
     """The values of one key: a single one or a list; AWS's own pages write booleans bare."""
     listed = value if isinstance(value, list) else [value]
@@ -284,15 +274,3 @@ def are_texts(value: Any) -> bool:
     """Whether these are values as the grammar of policies has them: texts, booleans and numbers."""
     listed = value if isinstance(value, list) else [value]
     return all(isinstance(each, (str, bool, Number)) for each in listed)
-
-
-def _any(results: Sequence[bool | None]) -> bool | None:
-    if True in results:
-        return True
-    return None if None in results else False
-
-
-def _all(results: Sequence[bool | None]) -> bool | None:
-    if False in results:
-        return False
-    return None if None in results else True

@@ -89,15 +89,11 @@ def _corrected(condition: Condition, request: Request) -> str | None:
     instead = like_instead(condition, request)
     if instead:
         return f"use {instead} instead of {condition.operator}, which takes * literally"
-    others = [value for value in condition.values if not _is_key_arn(value)]
+    others = [value for value in condition.values if not value.startswith("arn:") or ":alias/" in value]
     if condition.folded_key == _KEY_ID and others:
         # S3 user guide, "Using server-side encryption with AWS KMS keys": the key's ARN.
         return f"use {quoted(values)} instead of {quoted(others)}: S3 compares the ARN of the key"
     return f"add {quoted(values)} to the values of {condition.key}"
-
-
-def _is_key_arn(value: str) -> bool:
-    return value.startswith("arn:") and ":alias/" not in value
 
 
 def _exempted(statement: Statement, request: Request) -> str:

@@ -9,7 +9,7 @@ Source: CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -84,14 +84,12 @@ def acl_calls(policy: Policy, locations: Locations) -> Iterator[Call]:
 
 def log_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
     """It puts log files, encrypted under the key, into each of their folders."""
-    under_key = upload_request(locations, key_arn)
-    return (Call((under_key.at(folder.file),), folder.region, folder) for folder in locations.logs())
+    return _uploads(locations.logs(), upload_request(locations, key_arn))
 
 
 def spare_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
     """It would put them there, were an organization trail an account's."""
-    under_key = upload_request(locations, key_arn)
-    return (Call((under_key.at(folder.file),), folder.region, folder) for folder in locations.spare())
+    return _uploads(locations.spare(), upload_request(locations, key_arn))
 
 
 def digest_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
@@ -100,9 +98,11 @@ def digest_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
     Under the key by the API reference (CreateTrail, UpdateTrail: KmsKeyId), by SSE-S3 by the CloudTrail user guide,
     "Security best practices in AWS CloudTrail".
     """
-    forms = upload_request(locations, key_arn), upload_request(locations, None)
-    for folder in locations.digests():
-        yield Call(tuple(form.at(folder.file) for form in forms), folder.region, folder)
+    return _uploads(locations.digests(), upload_request(locations, key_arn), upload_request(locations, None))
+
+
+def _uploads(folders: Iterable[Folder], *forms: Request) -> Iterator[Call]:
+    return (Call(tuple(form.at(folder.file) for form in forms), folder.region, folder) for folder in folders)
 
 
 def answer(policy: Policy, request: Request, region: str, budget: Budget) -> Answer:

@@ -73,7 +73,7 @@ class Names:
         self._templates = [value for value in values if variables and has_variable(value)]
         self._is_private = any(map(has_unknown, values))
         plain = tuple(pieces_of(value) for value in values if not (variables and has_variable(value)))
-        self._covers = _actions_like(plain) if actions else _resources_like(plain)
+        self._covers = any_of(map(glob, plain), ignores_case=True) if actions else _resources_like(plain)
         # Patterns without variables are compared many at once.
         self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * len(self._templates)
         self.sought = sought(values) + CHARACTERS * len(self._templates)
@@ -99,10 +99,6 @@ class Names:
             if pieces is not None and shortest(pieces) <= len(name):
                 filled.append(pieces)
         yield _filled_like(tuple(filled))(name)
-
-
-def _actions_like(texts: Sequence[Pieces]) -> Callable[[str], bool | None]:
-    return any_of(map(glob, texts), ignores_case=True)
 
 
 def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
@@ -323,11 +319,8 @@ def _whole(text: str) -> tuple[str, str | None]:
     """
     halves = (f"\\u{found[1]}" for found in _ESCAPE.finditer(text) if found[1])
     first = next(halves, None) if "\\ud" in text or "\\uD" in text else None
-    return (text if first is None else _ESCAPE.sub(_written_out, text)), first
-
-
-def _written_out(escape: re.Match[str]) -> str:
-    return f"\\{escape[0]}" if escape[1] else escape[0]
+    written_out = text if first is None else _ESCAPE.sub(lambda found: "\\" * bool(found[1]) + found[0], text)
+    return written_out, first
 
 
 def _load(text: str) -> tuple[Any, str | None]:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ._known import NOTHING_KNOWN, Known
 from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT, ANY_OF_TIME, ANY_OF_UNIQUE
+from ._request import NOTHING_KNOWN, Known
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
 ANY_MEMBER = ANY_DIGIT * 12

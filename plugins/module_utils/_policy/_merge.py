@@ -10,7 +10,7 @@ guide): statements of others keep their order and their text. Only our own are e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,9 +20,8 @@ from ._context_facts import OBJECT_KEY, SERVICE
 from ._decide import decide, told_apart
 from ._document import Policy, parse
 from ._doubts import named
-from ._known import NOTHING_KNOWN, Known
 from ._ours import Form, add_statement, describe_statement, readers_statement, root_statement, use_statement
-from ._request import Outcome, Request
+from ._request import NOTHING_KNOWN, Known, Outcome, Request
 from ._requests import reader_request, service_request
 from ._validate import validate
 
@@ -82,10 +81,9 @@ def merge(policy: Policy, required: Required) -> Policy:
     missing = _missing(policy, required)
     if not missing:
         return policy
-    _refuse_orphans(policy, required)
-    lossy = why_not_written_back(policy)
-    if lossy:
-        raise _refusal(required, lossy)
+    why_not = why_not_written_back(policy, "KMS")
+    if why_not:
+        raise _refusal(required, why_not)
     documents = [each.document for each in policy.statements]
     for addition in _additions(missing, required):
         add_statement(documents, addition)
@@ -175,28 +173,19 @@ def _trails_of(calls: Iterable[Request]) -> list[str]:
     return _once(str(call.context["aws:SourceArn"]) for call in calls)
 
 
-def _refuse_orphans(policy: Policy, required: Required) -> None:
-    """A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy")."""
-    for label, names in orphans(policy):
-        raise _refusal(
-            required,
-            f"{label} names {names}, the id of a user or role that was deleted, and KMS accepts no policy with such "
-            f"a principal. Remove it from {label}, or name the new user or role.",
-        )
+def why_not_written_back(policy: Policy, service: str) -> str | None:
+    """Return why the service would not take the policy as it was read, or why something in it would be lost.
 
-
-def orphans(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Each statement that names principals which no longer exist, by its label, with their unique ids."""
-    for statement in policy.statements:
-        if statement.principals and statement.principals.orphans:
-            yield statement.label, ", ".join(statement.principals.orphans)
-
-
-def why_not_written_back(policy: Policy) -> str | None:
-    """Of names that stand twice in one object only the last value is read: written back, the others would be lost.
-
-    So would half a character, which UTF-8 cannot carry.
+    A policy that holds the unique id of a deleted principal cannot be written back ("Creating a key policy"). Of names
+    that stand twice in one object only the last value is read. UTF-8 cannot carry half a character.
     """
+    for each in policy.statements:
+        if each.principals and each.principals.orphans:
+            return (
+                f"{each.label} names {', '.join(each.principals.orphans)}, the id of a user or role that was deleted, "
+                f"and {service} accepts no policy with such a principal. Remove it from {each.label}, or name the new "
+                "user or role."
+            )
     if policy.halved:
         return f"a string in it has {policy.halved}, half a character, which cannot be written back. Remove it."
     for owner, names in (("the policy", policy.repeated), *((each.label, each.repeated) for each in policy.statements)):

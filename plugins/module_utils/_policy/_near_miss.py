@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -57,15 +56,12 @@ def failures(statement: Statement, request: Request) -> list[Failure]:
 
 def like_instead(condition: Condition, request: Request) -> str | None:
     """The operator that takes the wildcards of a condition for such, where that settles the condition."""
-    if "String" not in condition.operator or "Equals" not in condition.operator or not _is_wild(condition.values):
+    is_wild = any("*" in value or "?" in value for value in condition.values)
+    if "String" not in condition.operator or "Equals" not in condition.operator or not is_wild:
         return None
     operator = condition.operator.replace("EqualsIgnoreCase", "Like").replace("Equals", "Like")
     instead = Condition(operator, condition.key, condition.values, variables=True)
     return operator if instead.holds(request.keys) is not condition.holds(request.keys) else None
-
-
-def _is_wild(values: Sequence[str]) -> bool:
-    return any("*" in value or "?" in value for value in values)
 
 
 def _closeness(statement: Statement, request: Request) -> tuple[bool, int, bool, float] | None:

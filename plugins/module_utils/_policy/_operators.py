@@ -54,8 +54,7 @@ def _folded(pieces: Pieces) -> str:
 
 
 def _like(pieces: Pieces) -> str | Matcher:
-    pattern = glob(pieces)
-    return pattern if isinstance(pattern, str) else lambda value: pattern.fullmatch(value) is not None
+    return _matcher(glob(pieces))
 
 
 def _arn(pieces: Pieces) -> str | Matcher:
@@ -64,7 +63,10 @@ def _arn(pieces: Pieces) -> str | Matcher:
         # Fewer than six parts: nothing says whether the rest is anything or nothing.
         loose = glob(pieces)
         return lambda value: _unclear_if(loose == value if isinstance(loose, str) else loose.fullmatch(value))
-    pattern = arn_glob(pieces)
+    return _matcher(arn_glob(pieces))
+
+
+def _matcher(pattern: str | re.Pattern[str]) -> str | Matcher:
     return pattern if isinstance(pattern, str) else lambda value: pattern.fullmatch(value) is not None
 
 
@@ -86,11 +88,19 @@ def _never_clear(_value: str) -> bool:
 
 
 def _compared(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool], pieces: Pieces) -> Matcher:
+    """A comparison with a value of the policy; of a text that `parse` does not take, AWS documents nothing."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise UndocumentedError from error
+
     try:
-        bound = parse(_text(pieces))
+        bound = parsed(_text(pieces))
     except UndocumentedError:
         return _never_clear
-    return lambda value: compare(parse(value), bound)
+    return lambda value: compare(parsed(value), bound)
 
 
 def _number(text: str) -> float:
@@ -127,20 +137,6 @@ def _of_date(*groups: str | None) -> datetime:
     return moment + ahead if sign == "-" else moment - ahead
 
 
-def _binary(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise UndocumentedError from error
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise UndocumentedError from error
-
-
 def _inside(address: ipaddress.IPv4Network | ipaddress.IPv6Network, network: Any) -> bool:
     return address.version == network.version and address.subnet_of(network)
 
@@ -151,7 +147,7 @@ _LIKE = Operator("StringLike", _like, variables=True)
 _ARN = Operator("ArnLike", _arn, variables=True)
 _NUMERIC = Operator("NumericEquals", partial(_compared, _number, operator.eq))
 _DATED = Operator("DateEquals", partial(_compared, _moment, operator.eq))
-_ADDRESS = Operator("IpAddress", partial(_compared, _network, _inside))
+_ADDRESS = Operator("IpAddress", partial(_compared, partial(ipaddress.ip_network, strict=False), _inside))
 
 OPERATORS: dict[str, Operator] = {
     "StringEquals": _EXACT,
@@ -179,7 +175,7 @@ OPERATORS: dict[str, Operator] = {
     "DateLessThanEquals": Operator("DateLessThanEquals", partial(_compared, _moment, operator.le)),
     "DateGreaterThan": Operator("DateGreaterThan", partial(_compared, _moment, operator.gt)),
     "DateGreaterThanEquals": Operator("DateGreaterThanEquals", partial(_compared, _moment, operator.ge)),
-    "BinaryEquals": Operator("BinaryEquals", partial(_compared, _binary, operator.eq)),
+    "BinaryEquals": Operator("BinaryEquals", partial(_compared, partial(base64.b64decode, validate=True), operator.eq)),
     "IpAddress": _ADDRESS,
     "NotIpAddress": replace(_ADDRESS, negated=True),
 }

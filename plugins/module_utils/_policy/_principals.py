@@ -70,9 +70,7 @@ class Principals:
         self.orphans = tuple(name for name in aws if ORPHAN.fullmatch(name))
         self.unreadable = tuple(name for name in names["?"] if written != "*")
         callers = [Caller(name) for name in aws]
-        self._roles = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "role")
-        self._users = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "user")
-        self._sessions = frozenset((c.account, c.friendly_name) for c in callers if c.kind == "assumed-role")
+        self._callers = frozenset((each.kind, each.account, each.friendly_name) for each in callers)
         self._outside = [*aws, *names["Federated"], *names["CanonicalUser"]]
         self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
         wild = [name for kind in KINDS for name in names[kind]]
@@ -100,7 +98,7 @@ class Principals:
         if self.everyone or caller.name in (self.services if caller.is_service else self.names):
             return Covers.YES
         who = (caller.account, caller.friendly_name)
-        if caller.kind == "assumed-role" and who in self._roles:
+        if caller.kind == "assumed-role" and ("role", *who) in self._callers:
             return Covers.YES
         if caller.kind == "root" and caller.account in self.accounts:
             return Covers.YES
@@ -114,8 +112,8 @@ class Principals:
         """
         who = (caller.account, caller.friendly_name)
         return (
-            (caller.kind == "role" and who in self._sessions)
-            or (caller.kind == "federated-user" and who in self._users)
+            (caller.kind == "role" and ("assumed-role", *who) in self._callers)
+            or (caller.kind == "federated-user" and ("user", *who) in self._callers)
             or (self._canonical and not caller.is_service)
             or (self._federated and caller.kind in ("role", "assumed-role"))
             or bool(self.unreadable)
@@ -130,7 +128,8 @@ class Principals:
         if caller.is_service or listed is Covers.UNCLEAR:
             return {Covers.YES: Covers.NO, Covers.NO: Covers.YES}.get(listed, listed)
         if listed is Covers.YES:
-            role_too = caller.kind != "assumed-role" or (caller.account, caller.friendly_name) in self._roles
+            role = ("role", caller.account, caller.friendly_name)
+            role_too = caller.kind != "assumed-role" or role in self._callers
             return Covers.NO if role_too and caller.account in self.accounts else Covers.UNCLEAR
         # Naming the account alone spares nobody but its root: AWS's example lists it beside the user it spares.
         return Covers.YES

@@ -22,11 +22,10 @@ from ._context_facts import (
     WRITER_FACTS,
     Fact,
 )
-from ._known import NOTHING_KNOWN, Filling, Known
 from ._locations import Locations
 from ._patterns import ANY_LETTER_OR_DIGIT, has_unknown
 from ._principals import Caller
-from ._request import Request
+from ._request import NOTHING_KNOWN, Filling, Known, Request
 
 
 class _Table:

@@ -21,9 +21,8 @@ from typing import Any
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Known, Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     acl_request,
     reader_request,

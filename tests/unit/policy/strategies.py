@@ -12,9 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._known import Known
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Known, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import (
     reader_request,
     service_request,
