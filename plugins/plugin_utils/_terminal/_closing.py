@@ -16,6 +16,7 @@ from ansible import constants, context
 
 from ...module_utils._printable import count
 from .._reports import is_excepted, verdict_words
+from ._decisions import decisions
 
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
@@ -45,7 +46,7 @@ def closing_lines(
         accounts = count(len(audit["accounts"]), "account")
         lines.insert(0, f"Failing   {registered['failing']} of {accounts}; {_PREFIX}fail_on=never would only report")
     if variables.keys().isdisjoint(_OF_A_JOB):
-        lines += _commands(context.CLIARGS, audit, result)
+        lines += _commands(context.CLIARGS, audit, result, variables)
     return ["", *lines] if lines else []
 
 
@@ -61,12 +62,17 @@ def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Se
 
 
 def _commands(
-    arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any]
+    arguments: Mapping[str, Any],
+    audit: Mapping[str, Any] | None,
+    result: Mapping[str, Any],
+    variables: Mapping[str, Any],
 ) -> Iterator[str]:
-    """Yield the commands that undo the run, and that go on."""
+    """Yield the commands that undo the run, and that go on, and what is to be decided before."""
     if result.get("backup_path"):
         yield f"Undo      {undo(arguments, result['backup_path'])}"
-    if command := next_command(arguments, audit, result):
+    open_ones = decisions(audit, variables) if audit else None
+    if command := next_command(arguments, audit, result, open_ones.variables if open_ones else ()):
+        yield from (f"Decide    {line}" for line in (open_ones.lines if open_ones else ()))
         yield f"Next      {command}"
         if audit and (inventory := _inventory(arguments)):
             yield (
@@ -118,13 +124,22 @@ def undo(arguments: Mapping[str, Any], backup: str) -> str:
     return _typed("restore", arguments, ["-e", f"{_PREFIX}restore={_from_here(backup)}"], only=_OF_A_RESTORE)
 
 
-def next_command(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any]) -> str:
-    """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text."""
+def next_command(
+    arguments: Mapping[str, Any],
+    audit: Mapping[str, Any] | None,
+    result: Mapping[str, Any],
+    needed: Sequence[str] = (),
+) -> str:
+    """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text.
+
+    `needed` are the variables, as in `name=true`, without which the plan after an audit would be refused.
+    """
     (playbook, *others) = arguments.get("args") or ("",)
     ours = playbook.startswith(_PLAYBOOKS) and not others
     name = playbook.rpartition(".")[2]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        return _typed("enforce", arguments, ["--check", "--diff"])
+        options = [word for variable in needed for word in ("-e", variable)]
+        return _typed("enforce", arguments, [*options, "--check", "--diff"])
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
     return _typed(name, arguments) if ours and planned and arguments.get("check") else ""
 

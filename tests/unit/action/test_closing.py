@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
     next_command,
     outcome,
 )
-from tests.unit.action.audits import audit, finding
+from tests.unit.action.audits import KEY, audit, finding
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
 
@@ -143,6 +143,18 @@ def test_an_audit_of_an_inventory_says_that_its_roles_may_only_audit(
         last == "          If /elsewhere/accounts.yml enters by a role that only audits, replace it with an inventory "
         "of the role that enforces"
     )
+
+
+def test_what_is_to_be_decided_stands_before_the_command_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", AUDIT)
+    row = bare(ONE)
+    evidence = {"state": "Disabled", "usage": "ENCRYPT_DECRYPT", "spec": "SYMMETRIC_DEFAULT"}
+    row["trails"][0] |= {"kms_key_arn": KEY, "findings": [finding("key_is_usable", evidence=evidence)]}
+    told = {"ansible_facts": {"cloudtrail_kms": {**audit(row), "summary": {"non_compliant": 1}}}}
+    lines = closing_lines(told, {"failing": 1}, [], {}, is_plan=False)
+    assert lines[-2].startswith("Decide    whether to enable the key alias/trail, disabled now")
+    option = "-e cloudtrail_kms_allow_enable_key=true"
+    assert lines[-1] == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce {option} --check --diff"
 
 
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
