@@ -39,10 +39,10 @@ options:
     default: 64
   readers:
     description:
-      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to decrypt the logs.
+      - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to read the logs.
       - A reader of another account also needs permission from its own account.
-      - An audit judges by the key policy. If the key policy only delegates to the reader's account, the reader is
-        V(unknown).
+      - An audit judges by the key policy, and whether the bucket policy lets the reader fetch the logs. If the key
+        policy only delegates to the reader's account, the reader is V(unknown).
     type: list
     elements: str
   approved_keys:
@@ -60,8 +60,8 @@ options:
       - A trail is V(non_compliant) if a V(required) rule fails.
       - The rules are V(trail_has_kms_key), V(key_is_customer_managed), V(key_is_usable), V(key_in_bucket_region),
         V(key_policy_allows_encrypt), V(key_policy_allows_describe), V(key_policy_allows_decrypt),
-        V(bucket_policy_accepts_key), V(trail_is_delivering), V(readers_can_decrypt), V(key_is_approved),
-        V(key_policy_is_scoped) and V(key_rotation_enabled).
+        V(bucket_policy_accepts_key), V(trail_is_delivering), V(readers_can_decrypt), V(readers_can_read),
+        V(key_is_approved), V(key_policy_is_scoped) and V(key_rotation_enabled).
     type: dict
   exceptions:
     description:
@@ -200,7 +200,7 @@ options:
         type: list
         elements: str
       readers:
-        description: ARNs of the principals that must be able to decrypt the logs, see O(readers).
+        description: ARNs of the principals that must be able to read the logs, see O(readers).
         type: list
         elements: str
       approved_keys:

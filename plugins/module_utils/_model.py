@@ -185,6 +185,30 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class SimulatedCall:
+    """A call of a reader that IAM is asked about: an action on one resource, a key or a file of a folder."""
+
+    principal: str
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What IAM's simulator says of a call (IAM API reference, EvaluationResult and ResourceSpecificResult).
+
+    `decision` is allowed, explicitDeny or implicitDeny. `missing` are the condition keys of the principal's policies
+    whose values it was not told; it does not tell those of service control policies. Of a boundary and an organization
+    it says whether they allow the call, or nothing.
+    """
+
+    decision: str
+    missing: tuple[str, ...] = ()
+    allowed_by_boundary: bool | None = None
+    allowed_by_organization: bool | None = None
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All that was read of one account.
 
@@ -194,7 +218,8 @@ class Snapshot:
     of one key, bucket or trail stands in place of its fact. `state` is that of an account which could not be entered,
     as its organization knows it (Organizations API reference, Account, State), or else None. `organization` is read
     where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
-    the principal that read the account: the role that was assumed in it, or the caller.
+    the principal that read the account: the role that was assumed in it, or the caller. `simulations` has the calls of
+    readers that IAM was asked about.
     """
 
     account_id: str
@@ -212,6 +237,7 @@ class Snapshot:
     organization: Organization | ReadError | None = None
     regions_left_out: tuple[str, ...] | ReadError = ()
     audited_by: str | None = None
+    simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict)
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:

@@ -134,6 +134,7 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
         account_id=snapshot.account_id,
         regions=snapshot.regions,
         organization=snapshot.organization,
+        simulations=snapshot.simulations,
     )
 
 

@@ -32,11 +32,13 @@ class _Decided(TypedDict):
 
 
 class ReaderEvidence(_Decided, total=False):
-    """What a key policy says of one reader; `readers_can_decrypt` holds it by the reader's ARN."""
+    """What a policy says of one reader; `readers_can_decrypt` and `readers_can_read` hold it by the reader's ARN."""
 
     folders: list[str]
     delegated: bool
     statements_to_add: list[str]
+    bucket_policy: str
+    own_policies: str
 
 
 class Evidence(TypedDict, total=False):

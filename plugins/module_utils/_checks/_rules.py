@@ -22,6 +22,7 @@ from ._key_rules import (
 )
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
 from ._reader_rule import readers_can_decrypt
+from ._reading_rule import readers_can_read
 from ._scope_rule import key_policy_is_scoped
 from ._subject import Result, Subject
 from ._trail_rules import trail_has_kms_key, trail_is_delivering
@@ -160,6 +161,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(trail_is_delivering, "The trail delivers its logs", "required", "critical", delivers=True),
         Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),
+        Rule(readers_can_read, "The readers may fetch the logs", "required", "high"),
         Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
         Rule(
             key_policy_is_scoped, "The key policy admits nobody else", "advised", "medium", completed=with_related_keys

@@ -20,6 +20,8 @@ from .._model import (
     Missing,
     Organization,
     ReadError,
+    SimulatedCall,
+    Simulation,
     Status,
     Trail,
     next_step,
@@ -103,6 +105,7 @@ class Subject:
     regions: tuple[str, ...] = ()
     organization: Organization | ReadError | None = None
     budget: Budget = field(default_factory=Budget, repr=False, compare=False)
+    simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict, repr=False)
 
     @property
     def known(self) -> Known:

@@ -26,14 +26,14 @@ from ._delivery import (
 )
 from ._document import Policy, PolicyError, Statement, parse, to_json
 from ._explain import hangs_on_ids
-from ._locations import ANY_ORGANIZATION, Locations, folder_of
+from ._locations import ANY_ORGANIZATION, Locations, example_of, folder_of, stands_for_many
 from ._merge import MergeRefusedError, Required, merge, new_key_policy, statements_to_add
 from ._operators import moment_of
 from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
 from ._patterns import Context, has_variable, is_arn, readable
 from ._principals import Caller, Principals, account_of
 from ._request import NOTHING_KNOWN, Known, Outcome, Request
-from ._requests import reader_request, service_request, write_request
+from ._requests import object_request, reader_request, service_request, write_request
 from ._validate import MAX_BYTES, validate
 from ._witnesses import ACCOUNT_LENGTH, Accounts, Form, Free, Patterns, Which, distinct, texts
 from ._words import listing

@@ -99,7 +99,7 @@ _CHAIN_KEYS = (
 _ALWAYS_THERE = (
     Fact("aws:CurrentTime", "{time}", f"{_KEYS}: always there; when the account was read"),
     Fact("aws:EpochTime", "{epoch}", f"{_KEYS}: always there; when the account was read"),
-    Fact("aws:SecureTransport", "true", f"{_KEYS}: always there; KMS requires TLS, services call each other over it"),
+    Fact("aws:SecureTransport", "true", f"{_KEYS}: always there; KMS requires TLS, services and SDKs call over it"),
     Fact("aws:UserAgent", UNKNOWN, f"{_KEYS}: always there; its value is the caller's"),
     Fact("aws:RequestedRegion", "{region}", f"{_KEYS}: always there; the region of the key or bucket is called"),
     Fact("aws:IsMcpServiceAction", ABSENT, f"{_KEYS}: only when the MCP service authorizes an action of its own"),
@@ -240,6 +240,17 @@ READER_FACTS = (
     Fact(TRAIL_KEY, "{trail_arn}", f"{_HOW}: Decrypt repeats the encryption context of delivery"),
     Fact(OBJECT_KEY, "{object_arn}", "S3 user guide, S3 Bucket Keys: with one the bucket, else the object"),
     Fact("kms:EncryptionContextKeys", ("aws:cloudtrail:arn", "aws:s3:arn"), f"{_HOW}: the whole context"),
+    Fact("*", UNKNOWN, f"{_KEYS}: nothing on others"),
+)
+# A user or role that fetches a log file or digest file: by itself, or through a service that queries logs.
+OBJECT_READER_FACTS = (
+    *_PRINCIPAL_FACTS,
+    *_rows(UNKNOWN, f"{_KEYS}: from where the reader calls is not known", *_NETWORK_KEYS),
+    *_RESOURCE,
+    *_rows(UNKNOWN, f"{_KEYS}: where a service such as Athena calls for the reader", *_CHAIN_KEYS, "aws:ViaAWSService"),
+    *_ALWAYS_THERE,
+    Fact("aws:referer", UNKNOWN, f"{_KEYS}: where a link on a web page leads to a file"),
+    *BUCKET_FACTS,
     Fact("*", UNKNOWN, f"{_KEYS}: nothing on others"),
 )
 # A user or role that writes to a key, which it does through no other service.

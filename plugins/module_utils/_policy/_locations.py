@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT, ANY_OF_TIME, ANY_OF_UNIQUE
+from ._patterns import ANY_DIGIT, ANY_LETTER_OR_DIGIT, ANY_OF_TIME, ANY_OF_UNIQUE, as_if_named, has_unknown
 from ._request import NOTHING_KNOWN, Known
 
 # An account that stands for every member of an organization: which there are, and will be, a trail does not tell.
@@ -125,3 +126,17 @@ class Locations:
 def folder_of(file_arn: str) -> str:
     """The folder of one of these files, with the bucket's name."""
     return file_arn.partition(":::")[2].rpartition("/20")[0]
+
+
+def stands_for_many(file_arn: str) -> bool:
+    """Whether one of these files is in the folder of an account, or an organization, whose id nobody knows."""
+    return has_unknown(as_if_named(file_arn))
+
+
+def example_of(file_arn: str, at: datetime) -> str:
+    """The ARN that one of these files may have, written at a moment in UTC; where an id is not known it is made up."""
+    for text, form in ((_DAY, "%Y/%m/%d"), (_MINUTE, "%Y%m%dT%H%MZ"), (_SECOND, "%Y%m%dT%H%M%SZ")):
+        file_arn = file_arn.replace(text, at.strftime(form))
+    return file_arn.translate(dict.fromkeys(map(ord, (ANY_DIGIT, ANY_OF_TIME)), "0")).translate(
+        dict.fromkeys(map(ord, (ANY_LETTER_OR_DIGIT, ANY_OF_UNIQUE)), "a")
+    )

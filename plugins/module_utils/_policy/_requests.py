@@ -13,6 +13,7 @@ from ._context_facts import (
     CRYPTOGRAPHIC_FACTS,
     DELIVERY_FACTS,
     KMS_FACTS,
+    OBJECT_READER_FACTS,
     ORGANIZATION_FACTS,
     READER_FACTS,
     SERVICE,
@@ -52,6 +53,7 @@ _DESCRIBE = _Table(SERVICE_FACTS, KMS_FACTS)
 _CRYPTOGRAPHIC = _Table(SERVICE_FACTS, KMS_FACTS, CRYPTOGRAPHIC_FACTS)
 _ACL = _Table(SERVICE_FACTS, BUCKET_FACTS)
 _READER = _Table(READER_FACTS)
+_OBJECT_READER = _Table(OBJECT_READER_FACTS)
 _WRITER = _Table(WRITER_FACTS)
 # By whether the file is encrypted under a key, and whether it is known of which organization the trail is.
 _UPLOADS = {
@@ -125,7 +127,6 @@ def reader_request(
     """
     partition = key_arn.split(":")[1]
     reader_arn = f"arn:{partition}:iam::{reader_arn}:root" if reader_arn.isdigit() else reader_arn
-    account = reader_arn.split(":")[4]
     return _request(
         _READER,
         reader_arn,
@@ -134,17 +135,32 @@ def reader_request(
         known,
         identity_allows=identity_allows,
         trail_arn=trail_arn,
-        principal_account=account,
         bucket_region=bucket_region,
         object_arn=object_arn,
-        **known.of_account("principal", account),
-        **_principal(Caller(reader_arn)),
+        **_principal(reader_arn, known),
+    )
+
+
+def object_request(reader_arn: str, locations: Locations, *, identity_allows: bool | None = None) -> Request:
+    """A reader's `s3:GetObject` of a file of a trail; `at` says which.
+
+    `reader_arn` is the ARN of a user, role, session or root user. The bucket is of the account that `locations.known`
+    has as its owner.
+    """
+    return _request(
+        _OBJECT_READER,
+        reader_arn,
+        "s3:GetObject",
+        locations.bucket_arn,
+        locations.known,
+        identity_allows=identity_allows,
+        trail_arn=locations.trail_arn,
+        **_principal(reader_arn, locations.known),
     )
 
 
 def write_request(principal: str, action: str, *, key_arn: str) -> Request:
     """A write to a key by a principal, the ARN of a user, role or session, whose own IAM policies are not known."""
-    account = principal.split(":")[4]
     return _request(
         _WRITER,
         principal,
@@ -153,16 +169,17 @@ def write_request(principal: str, action: str, *, key_arn: str) -> Request:
         NOTHING_KNOWN,
         identity_allows=None,
         trail_arn=key_arn,
-        principal_account=account,
-        **NOTHING_KNOWN.of_account("principal", account),
-        **_principal(Caller(principal)),
+        **_principal(principal, NOTHING_KNOWN),
     )
 
 
-def _principal(caller: Caller) -> dict[str, Filling]:
+def _principal(arn: str, known: Known) -> dict[str, Filling]:
     """What is known of an IAM principal by its ARN; that of a session does not show the path of its role."""
+    caller = Caller(arn)
     is_role = caller.kind not in _TYPES
     return {
+        **known.of_account("principal", caller.account),
+        "principal_account": caller.account,
         "principal_arn": None if caller.kind == "assumed-role" else caller.name,
         "principal_type": _TYPES.get(caller.kind, "AssumedRole"),
         "principal_tags": () if caller.kind == "root" else None,
@@ -203,8 +220,8 @@ def _request(
         action=action,
         resource=resource,
         context=filled.context,
-        # A bucket's ARN does not name its owner; for a service's request nothing hangs on it.
-        account=account,
+        # A bucket's ARN does not name its owner.
+        account=owner or "",
         identity_allows=identity_allows,
         unknown_keys=frozenset(filled.unknown),
         perhaps=filled.perhaps,

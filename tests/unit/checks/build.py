@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, subject_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
@@ -21,6 +21,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Level,
     Missing,
     ReadError,
+    SimulatedCall,
+    Simulation,
     Snapshot,
     Trail,
     TrailStatus,
@@ -100,8 +102,10 @@ KEY = Key(
     policy=policy(ROOT, ENCRYPT, DESCRIBE, DECRYPT),
     rotation_enabled=True,
 )
+OWNED = {"owner": ACCOUNT}
 BUCKET = Bucket("logs", "us-east-1", BUCKET_POLICY, bucket_key_enabled=False)
 Fact = dict[str, Any] | Missing | ReadError
+ALLOWED = Simulation("allowed")
 
 
 def denied(service_name: str, operation: str, action: str) -> ReadError:
@@ -116,6 +120,21 @@ def snapshot(trail: dict[str, Any] | None = None, key: Fact | None = None, bucke
     buckets = {"logs": bucket if isinstance(bucket, (Missing, ReadError)) else replace(BUCKET, **bucket or {})}
     known = {arn: fact for arn, fact in keys.items() if arn is not None}
     return Snapshot(ACCOUNT, "aws", NOW, (changed,), known, buckets)
+
+
+def with_answers(
+    *readers: str,
+    of: Snapshot | None = None,
+    get: Simulation | ReadError = ALLOWED,
+    decrypt: Simulation | ReadError = ALLOWED,
+) -> Snapshot:
+    """The snapshot with the answers of IAM's simulator, for readers and every folder of its only trail."""
+    read = of or snapshot(bucket=OWNED)
+    subject = subject_of(read, read.trails[0], Settings())
+    folders = [each.file for place in subject.locations for each in (*place.logs(), *place.digests())]
+    answers = {SimulatedCall(reader, "s3:GetObject", folder): get for reader in readers for folder in folders}
+    keys = {SimulatedCall(reader, "kms:Decrypt", arn): decrypt for reader in readers for arn in read.keys}
+    return replace(read, simulations={**answers, **keys})
 
 
 def finding(rule: str, read: Snapshot, settings: Settings | None = None) -> Finding:

@@ -22,6 +22,7 @@ from tests.unit.checks.build import (
     ENCRYPT,
     KEY_ARN,
     NOW,
+    OWNED,
     ROLE_ARN,
     ROOT,
     TRAIL_ARN,
@@ -31,6 +32,7 @@ from tests.unit.checks.build import (
     policy,
     service,
     snapshot,
+    with_answers,
 )
 
 NO_KEY = {"kms_key_arn": None}
@@ -192,6 +194,13 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ),
     ("readers_can_decrypt", snapshot(), Settings(readers=(FOREIGN_ROLE,)), "fail", FOREIGN_ROLE),
     ("readers_can_decrypt", snapshot(key={"policy": NO_POLICY}), READERS, "unknown", "kms:GetKeyPolicy"),
+    ("readers_can_read", snapshot(), None, "not_applicable", "No readers"),
+    ("readers_can_read", snapshot(bucket=GONE), READERS, "not_applicable", "trail_is_delivering"),
+    ("readers_can_read", with_answers(ROLE_ARN), READERS, "pass", "can differ from a live call"),
+    ("readers_can_read", snapshot(bucket=OWNED), READERS, "unknown", "no credentials for account 111111111111"),
+    ("readers_can_read", snapshot(bucket=OWNED), Settings(readers=(FOREIGN_ROLE,)), "fail", "No statement allows"),
+    ("readers_can_read", snapshot(bucket={"policy": NO_BUCKET_POLICY}), READERS, "unknown", "s3:GetBucketPolicy"),
+    ("readers_can_read", snapshot(bucket={"policy": "{"}), READERS, "unknown", "cannot be understood"),
     ("key_is_approved", snapshot(), None, "not_applicable", "No approved keys"),
     ("key_is_approved", snapshot(), Settings(approved_keys=(KEY_ARN,)), "pass", "approved"),
     ("key_is_approved", snapshot(), Settings(approved_keys=(FOREIGN_KEY,)), "fail", "not on the list"),

@@ -120,6 +120,13 @@ CASES = [
     Case("policy-lacking", Task(), ["PutKeyPolicy"], "non_compliant", "compliant"),
     Case("policy-unscoped", Task(), [], "compliant", "compliant"),
     Case(
+        "reader-closed-by-bucket",
+        Task(settings=Settings(readers=(READER,))),
+        [],
+        "non_compliant",
+        "non_compliant",
+    ),
+    Case(
         "reader-missing",
         Task(settings=Settings(readers=(READER,))),
         ["PutKeyPolicy"],

@@ -1,0 +1,143 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a reader's own side says of a call: its IAM policies, its boundary and its organization, by IAM's simulator.
+
+IAM API reference, SimulatePrincipalPolicy, EvaluationResult, ResourceSpecificResult.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .._model import ReadError, SimulatedCall, Simulation, next_step
+from .._policy import Caller, listing, readable, stands_for_many
+from ._subject import Subject
+
+GET, DECRYPT = "s3:GetObject", "kms:Decrypt"
+LIMITS = (
+    "Of their own policies this is what IAM's simulator answers: its results can differ from a live call, and resource "
+    "control policies, session policies and endpoint policies are not in them."
+)
+
+
+class Own(IntEnum):
+    """What can come of it, the worst first.
+
+    BLOCKED: refused whatever other policies allow. DENIED: nothing of its own allows it, another policy may.
+    BY_ORGANIZATION: a service control policy refuses it, and AWS does not say whether for want of a condition key.
+    """
+
+    BLOCKED = 0
+    DENIED = 1
+    BY_ORGANIZATION = 2
+    OPEN = 3
+    NOT_ASKED = 4
+    ALLOWED = 5
+
+
+@dataclass(frozen=True)
+class OwnSide:
+    """What a reader's own side says of a call, why, and what to do."""
+
+    outcome: Own
+    reason: str = ""
+    advice: str = ""
+    error: ReadError | None = None
+
+
+def own_side(subject: Subject, reader: str, action: str, resources: Iterable[str]) -> OwnSide:
+    """The worst that a reader's own side says of an action on resources."""
+    sides = (_on_one(subject, SimulatedCall(reader, action, resource)) for resource in resources)
+    return min(sides, key=lambda side: side.outcome)
+
+
+def simulated_as(reader: str) -> str | None:
+    """The ARN of the user or role whose policies decide for a reader, of a session its role; None where IAM has none.
+
+    The path of a session's role is not known, and roles with a path are not found without it.
+    """
+    caller = Caller(reader)
+    if caller.kind in ("user", "role"):
+        return reader
+    partition = reader.split(":")[1]
+    is_session = caller.kind == "assumed-role"
+    return f"arn:{partition}:iam::{caller.account}:role/{caller.friendly_name}" if is_session else None
+
+
+def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:
+    found = subject.simulations.get(call)
+    if found is None:
+        return _not_asked(subject, call)
+    what = call.action
+    if isinstance(found, ReadError):
+        gone = found.code == "NoSuchEntity"
+        reason = (
+            f"{call.principal} does not exist"
+            if gone
+            else f"{found.operation} in {found.region} answered {found.code} ({found.message})"
+        )
+        advice = "Correct or remove it under readers." if gone else next_step(found)
+        return OwnSide(Own.OPEN, f"Whether its own policies allow {what} is unknown: {reason}.", advice, found)
+    return _answered(found, call, what)
+
+
+def _answered(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
+    """What an answer means. What hangs on a condition key that the simulator lacked, it does not tell."""
+    if found.missing:
+        return OwnSide(
+            Own.OPEN,
+            f"Whether its own policies allow {what} depends on {listing(sorted(found.missing))}, which IAM's simulator "
+            "was not told.",
+            f"Allow {call.principal} {call.action} without a condition on it to be sure.",
+        )
+    if found.allowed_by_organization is False:
+        return OwnSide(
+            Own.BY_ORGANIZATION,
+            f"A service control policy of its organization denies {what}, perhaps only for want of a condition key "
+            "that IAM's simulator was not told.",
+            f"In the organization of account {Caller(call.principal).account}, let the service control policies allow "
+            f"{call.principal} {call.action}.",
+        )
+    if found.decision == "allowed":
+        return OwnSide(Own.ALLOWED)
+    return _denied(found, call, what)
+
+
+def _denied(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
+    """What a denial means. A role's boundary limits what other policies grant it, a user's does not (IAM user guide,
+    "Permissions boundaries for IAM entities").
+    """
+    caller, owner = Caller(call.principal), call.resource.split(":")[4]
+    is_explicit, of_boundary = found.decision == "explicitDeny", found.allowed_by_boundary is False
+    if stands_for_many(call.resource):
+        place = readable(call.resource)
+        return OwnSide(Own.OPEN, f"Its own policies deny {what} on {place} of some account, perhaps not of all.")
+    if owner not in ("", caller.account) and not is_explicit and not of_boundary:
+        return OwnSide(
+            Own.OPEN,
+            f"IAM's simulator finds nothing that allows {what}, but for a key of another account it may have missed "
+            "the key's policy, which it is not given.",
+        )
+    if is_explicit:
+        reason = f"An IAM policy of its own denies {what}."
+        return OwnSide(Own.BLOCKED, reason, f"In account {caller.account}, remove that Deny for {call.principal}.")
+    if of_boundary:
+        outcome = Own.DENIED if caller.kind == "user" else Own.BLOCKED
+        reason = f"Its permissions boundary does not allow {what}."
+        return OwnSide(outcome, reason, f"Let the permissions boundary of {call.principal} allow {call.action}.")
+    return OwnSide(Own.DENIED, f"No IAM policy of its own allows {what}.")
+
+
+def _not_asked(subject: Subject, call: SimulatedCall) -> OwnSide:
+    account = Caller(call.principal).account
+    if simulated_as(call.principal) is None:
+        reason = f"AWS simulates no such principal as {call.principal}"
+    elif subject.trail.ownership == "inherited":
+        reason = f"account {subject.trail.account_id}, which owns the trail, was not read"
+    else:
+        reason = f"there are no credentials for account {account}"
+    return OwnSide(Own.NOT_ASKED, f"Whether its own policies allow {call.action} was not asked: {reason}.")
