@@ -2,14 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a file does not fit on the disk, nothing half written is left, and what was there before is."""
+"""Where a file does not fit on the disk, nothing half written is left, and what was there before is.
+
+Nor does writing one touch any other file.
+"""
 
 from __future__ import annotations
 
+import os
 import resource
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,3 +58,23 @@ def test_a_report_that_does_not_fit_leaves_the_one_of_yesterday(tmp_path: Path) 
     with no_file_larger_than(16), pytest.raises(ReportError, match=f"The report {path} cannot be written: "):
         write_reports(audit, ["json"], tmp_path, "3.0")
     assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == [yesterday]
+
+
+def test_the_mode_of_a_report_is_given_to_no_file_that_somebody_puts_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write the directory of the reports can replace the file that becomes the report by a link."""
+    secret, reports = tmp_path / "secret", tmp_path / "reports"
+    secret.touch(mode=0o600)
+    reports.mkdir()
+    opened = os.fdopen
+
+    def replaced(descriptor: int, *arguments: Any, **options: Any) -> Any:
+        (temporary,) = reports.iterdir()
+        temporary.unlink()
+        temporary.symlink_to(secret)
+        return opened(descriptor, *arguments, **options)
+
+    monkeypatch.setattr(os, "fdopen", replaced)
+    write_reports(facts([assess(build.snapshot(), Settings())]), ["json"], reports, "3.0")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600

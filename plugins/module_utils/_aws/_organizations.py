@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,6 +32,8 @@ MOST_UNITS = 10_000
 DEFAULT_REGION = "us-east-1"
 # Shapes AccountId and AccountArn of the Organizations service model, in every partition.
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
+# The words of AccountState have this form; AWS may add to them.
+_STATE = re.compile(r"[A-Z_]+")
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,14 @@ def read_organization(access: Access) -> tuple[OrganizationAccount, ...]:
     """Return every account of the caller's organization, without tags, in the order of their ids.
 
     ListAccounts says which accounts there are; the walk down the tree says where they stand, at two calls an OU rather
-    than one an account. Raises AwsError where the organization cannot be read as a whole.
+    than one an account. Raises AwsError where the organization cannot be read as a whole, or contradicts itself.
     """
-    accounts = _list(access, "ListAccounts", "Accounts", _account)
+    accounts = list(dict.fromkeys(_list(access, "ListAccounts", "Accounts", _account)))
+    _refuse_contradictions(accounts)
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         units, places = _walk(pool, access)
-    placed = [
-        _in_unit(account, places.get(account.account_id) or _unit_of(access, account, units)) for account in accounts
-    ]
+    _refuse_unlisted(places.keys() - {account.account_id for account in accounts})
+    placed = [_in_unit(account, _unit_of(access, account, places[account.account_id], units)) for account in accounts]
     return tuple(sorted(placed, key=lambda account: account.account_id))
 
 
@@ -78,10 +81,14 @@ def with_tags(access: Access, accounts: Iterable[OrganizationAccount]) -> tuple[
 def _account(row: dict[str, Any]) -> OrganizationAccount:
     """Return an account as ListAccounts shows it. Its name may be withheld; an SDK before 2025-09 knows no `State`.
 
-    Its id becomes the name of a host, and its ARN part of a role's: what is neither is refused (shape Account).
+    Its id becomes the name of a host, and its ARN part of a role's: what is neither, or of two accounts, is refused
+    (shape Account).
     """
-    if not (_ACCOUNT_ID.fullmatch(row["Id"]) and ORGANIZATION_ACCOUNT_ARN.fullmatch(row["Arn"])):
+    is_account = _ACCOUNT_ID.fullmatch(row["Id"]) and ORGANIZATION_ACCOUNT_ARN.fullmatch(row["Arn"])
+    if not (is_account and row["Arn"].endswith(f"/{row['Id']}")):
         raise ValueError(f"{row['Id']!r} with the ARN {row['Arn']!r} is not an account")
+    if not _STATE.fullmatch(row.get("State", "ACTIVE")):
+        raise ValueError(f"{row['State']!r} is not the State of an account")
     return OrganizationAccount(
         account_id=row["Id"],
         arn=row["Arn"],
@@ -97,17 +104,50 @@ def _in_unit(account: OrganizationAccount, unit: _Unit) -> OrganizationAccount:
     return replace(account, ou_ids=unit.ids, ou_names=unit.names)
 
 
-def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], dict[str, _Unit]]:
-    """Return every OU by its id, the root among them, and the OU of every account by the account's id."""
+def _refuse_contradictions(accounts: Sequence[OrganizationAccount]) -> None:
+    """Raise AwsError for a list of two organizations, or with two rows on an account, of which either may be true.
+
+    An account that is closed between two pages can be listed so; the next run then reads it once.
+    """
+    ((twice, times),) = Counter(account.account_id for account in accounts).most_common(1) or [("", 0)]
+    if times > 1:
+        raise AwsError(
+            f"The organization cannot be read: ListAccounts lists account {twice} {times} times, each time otherwise. "
+            "Run again; if it stays so, check that the endpoint is AWS's."
+        )
+    organizations = sorted({account.arn.rpartition("/")[0] for account in accounts})
+    if len(organizations) > 1:
+        raise AwsError(
+            f"The organization cannot be read: ListAccounts lists accounts of {' and '.join(organizations[:2])}, which "
+            "AWS never returns. Check that the endpoint is AWS's, and run again."
+        )
+
+
+def _refuse_unlisted(unlisted: Iterable[str]) -> None:
+    """Raise AwsError for accounts that stand in an OU and not in the list: they would be left out without a word."""
+    for account_id in sorted(unlisted)[:1]:
+        raise AwsError(
+            f"The organization cannot be read: account {account_id!r} is in an OU and not in the answer of "
+            "ListAccounts. It may have been created meanwhile. Run again; if it stays so, check that the endpoint is "
+            "AWS's."
+        )
+
+
+def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], dict[str, list[_Unit]]]:
+    """Return every OU by its id, the root among them, and the OUs of every account, by the account's id.
+
+    One that is moved meanwhile may be seen in two OUs, as it may be seen in none.
+    """
     units: dict[str, _Unit] = {}
-    places: dict[str, _Unit] = {}
+    places: dict[str, list[_Unit]] = defaultdict(list)
     level = [_Unit(root_id) for root_id in _list(access, "ListRoots", "Roots", lambda row: str(row["Id"]))]
     while level:
         _refuse_what_has_no_end(units, level)
         units.update({unit.parent_id: unit for unit in level})
         below = pool.map(lambda unit: _units_below(access, unit), level)
         for unit, inside in zip(level, pool.map(lambda unit: _accounts_in(access, unit), level), strict=True):
-            places.update(dict.fromkeys(inside, unit))
+            for account_id in dict.fromkeys(inside):
+                places[account_id].append(unit)
         level = [unit for found in below for unit in found]
     return units, places
 
@@ -138,8 +178,12 @@ def _accounts_in(access: Access, unit: _Unit) -> list[str]:
     return _list(access, "ListAccountsForParent", "Accounts", lambda row: str(row["Id"]), ParentId=unit.parent_id)
 
 
-def _unit_of(access: Access, account: OrganizationAccount, units: Mapping[str, _Unit]) -> _Unit:
-    """Return the OU of an account that was moved while the tree was read."""
+def _unit_of(
+    access: Access, account: OrganizationAccount, seen_in: Sequence[_Unit], units: Mapping[str, _Unit]
+) -> _Unit:
+    """Return the OU of an account; where it was moved while the tree was read, as it is now."""
+    if len(seen_in) == 1:
+        return seen_in[0]
     parents = _list(access, "ListParents", "Parents", lambda row: str(row["Id"]), ChildId=account.account_id)
     if len(parents) != 1 or parents[0] not in units:
         raise AwsError(
@@ -152,7 +196,14 @@ def _tags(access: Access, account_id: str) -> dict[str, str]:
     def pair(row: dict[str, Any]) -> tuple[str, str]:
         return row["Key"], row["Value"]
 
-    return dict(_list(access, "ListTagsForResource", "Tags", pair, ResourceId=account_id))
+    pairs = _list(access, "ListTagsForResource", "Tags", pair, ResourceId=account_id)
+    tags = dict(pairs)
+    if len(tags) < len(set(pairs)):
+        raise AwsError(
+            f"The tags of account {account_id} cannot be read: one has two values, which AWS never returns. Check that "
+            "the endpoint is AWS's, and run again."
+        )
+    return tags
 
 
 def _list(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,10 @@ def _replace(path: Path, text: str) -> None:
         # Line ends are those of the format, whatever the machine.
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        os.chmod(temporary, FILE_MODE)
+            # By its descriptor: who may write the directory can put a link to another file under its name meanwhile.
+            os.fchmod(descriptor, FILE_MODE)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise

@@ -97,7 +97,7 @@ def test_the_shipped_policy_is_enough(load: Callable[[str], FakeAws], tmp_path: 
         encoding="utf-8",
     )
     access = organization(load(str(path))).assume(Role("arn:aws:iam::111111111111:role/Reader"))
-    assert [account.tags for account in with_tags(access, read_organization(moving(access)))] == [{}, {}]
+    assert [account.tags for account in with_tags(access, read_organization(moving(access, Meanwhile)))] == [{}, {}]
 
 
 class Impatient(threading.Condition):
@@ -139,14 +139,25 @@ class Meanwhile(Access):
         return answer
 
 
-def moving(access: Access) -> Access:
-    access.__class__ = Meanwhile
+class Twice(Access):
+    """The access in whose sight an account comes into each OU right before that is listed."""
+
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        answer = super().send(service, region, operation, **parameters)
+        if operation == "ListAccountsForParent":
+            answer["Accounts"] = [*(row for row in answer["Accounts"] if row["Id"] != MEMBER), {"Id": MEMBER}]
+        return answer
+
+
+def moving(access: Access, seen: type[Access]) -> Access:
+    access.__class__ = seen
     return access
 
 
-def test_an_account_that_is_moved_meanwhile_is_not_lost(load: Callable[[str], FakeAws]) -> None:
+@pytest.mark.parametrize("seen", [Meanwhile, Twice])
+def test_an_account_that_is_moved_meanwhile_is_not_lost(load: Callable[[str], FakeAws], seen: type[Access]) -> None:
     aws = load("organization")
-    accounts = read_organization(moving(organization(aws)))
+    accounts = read_organization(moving(organization(aws), seen))
     assert {account.account_id: account.ou_names for account in accounts}[MEMBER] == ("Workloads", "Production")
     assert [call["action"] for call in aws.calls()].count("ListParents") == 1
 
@@ -186,6 +197,7 @@ ACCOUNT = {
     "Name": "{{ x }}",
     "State": "ACTIVE",
 }
+OTHER_ARN = f"arn:aws:organizations::{MANAGEMENT}:account/o-exampleorg2/{SECURITY}"
 UNIT = {"Id": "ou-root-11111111", "Name": "Circle"}
 
 
@@ -194,6 +206,17 @@ UNIT = {"Id": "ou-root-11111111", "Name": "Circle"}
     [
         ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Id": "localhost"}]}}, "'localhost' with the ARN"),
         ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Arn": "nonsense"}]}}, "'nonsense' is not an account"),
+        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "Id": SECURITY}]}}, f"'{SECURITY}' with the ARN"),
+        ({"ListAccounts": {"Accounts": [{**ACCOUNT, "State": "active\n"}]}}, r"'active\\n' is not the State"),
+        (
+            {"ListAccounts": {"Accounts": [ACCOUNT, ACCOUNT, {**ACCOUNT, "State": "SUSPENDED"}]}},
+            f"lists account {MEMBER} 2 times, each time otherwise. Run again",
+        ),
+        (
+            {"ListAccounts": {"Accounts": [ACCOUNT, {**ACCOUNT, "Id": SECURITY, "Arn": OTHER_ARN}]}},
+            "accounts of .*/o-exampleorg1 and .*/o-exampleorg2, which AWS never returns",
+        ),
+        ({"ListAccounts": {"Accounts": [ACCOUNT]}}, "account '111111111111' is in an OU and not in the answer"),
         ({"ListAccounts": {"Accounts": [], "NextToken": "again"}}, "one page after the other with the same NextToken"),
         (
             {
@@ -219,3 +242,24 @@ def test_what_no_organization_answers_is_refused_and_ends(
     monkeypatch.setattr(access, "send", garbled)
     with pytest.raises(AwsError, match=words):
         read_organization(access)
+
+
+def test_an_account_that_is_listed_twice_alike_is_one_and_a_tag_of_two_values_is_none(
+    load: Callable[[str], FakeAws], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = organization(load("organization"))
+    send = access.send
+
+    def doubled(service: str, region: str, asked: str, **parameters: Any) -> dict[str, Any]:
+        answer = send(service, region, asked, **parameters)
+        is_doubled = asked in {"ListAccounts", "ListAccountsForParent", "ListTagsForResource"}
+        return {name: rows * 2 if is_doubled and isinstance(rows, list) else rows for name, rows in answer.items()}
+
+    before = read_organization(access)
+    monkeypatch.setattr(access, "send", doubled)
+    assert read_organization(access) == before
+    assert all(account.tags is not None for account in with_tags(access, before))
+    tags = {"Tags": [{"Key": "team", "Value": "web"}, {"Key": "team", "Value": "ops"}]}
+    monkeypatch.setattr(access, "send", lambda *_asked, **_parameters: tags)
+    with pytest.raises(AwsError, match=r"The tags of account .* cannot be read: one has two values"):
+        with_tags(access, before)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -306,3 +307,20 @@ def test_what_somebody_writes_into_the_file_meanwhile_is_kept_beside(tmp_path: P
     (aside,) = tmp_path.glob("backup.json.*Z")
     assert aside.read_text(encoding="utf-8") == "theirs"
     assert read_backups([str(path)]) == (ONE, OTHER)
+
+
+def test_a_directory_that_cannot_be_listed_takes_a_backup_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory of mode 0300, to whoever is not root: files are put there, but it cannot be opened."""
+    opened = os.open
+
+    def unlisted(path: Any, flags: int, *mode: Any, **options: Any) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", unlisted)
+    path = written(tmp_path / "backup.json", ONE, OTHER)
+    assert read_backups([str(path)]) == (ONE, OTHER)
+    assert [each.name for each in tmp_path.iterdir()] == ["backup.json"]
