@@ -21,7 +21,10 @@ Fact = TypeVar("Fact")
 Narrowing: TypeAlias = "dict[str, list[str]] | None"
 
 # The fields of `enforcement`, which a report has of a run that enforces, in check mode or not.
-ENFORCEMENT = ("changes", "refusals", "errors")
+ENFORCEMENT = ("changes", "refusals", "errors", "warnings")
+# Whose view of a trail counts first, and then which verdict.
+_OWNERSHIP = ("owned", "delegated", "inherited")
+_WORST_FIRST = ("non_compliant", "unknown", "compliant")
 VERDICTS = ("compliant", "non_compliant", "unknown", "no_trails", "not_applicable")
 
 
@@ -59,15 +62,17 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with what an enforcement changed, or would change, and what it refused or failed to do."""
+    """Return the document with what an enforcement changed, or would change, refused, failed to do and warned of."""
     return {**audit, "enforcement": {name: list(result[name]) for name in ENFORCEMENT}}
 
 
 def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, Any]) -> dict[str, Any]:
     """The joined document with the enforcements of all audits, in their order."""
     enforcements = [audit["enforcement"] for audit in audits if "enforcement" in audit]
-    merged = {name: [each for enforcement in enforcements for each in enforcement[name]] for name in ENFORCEMENT}
-    return with_enforcement(joined, merged) if enforcements else joined
+    # Reports from before reports had warnings have none.
+    names = [name for name in ENFORCEMENT if any(name in told for told in enforcements)]
+    merged = {name: [each for told in enforcements for each in told.get(name, ())] for name in names}
+    return {**joined, "enforcement": merged} if enforcements else joined
 
 
 def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,12 +117,12 @@ def replace_accounts(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> di
 def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:
     """Return the document of published accounts: JSON types only, lists in a stable order, accounts by their id.
 
-    `summary` counts accounts by verdict, and over all of them `trails` and `excepted` trails.
+    `summary` counts accounts by verdict, and `trails` and `excepted` trails, each once however many accounts see it.
     """
     owners = {trail["arn"]: (row, trail) for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
     accounts = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
     verdicts = [row["verdict"] for row in accounts]
-    trails = [trail for row in accounts for trail in row["trails"]]
+    trails = [trail for _row, trail in distinct_trails(accounts)]
     return {
         "generated_at": generated_at,
         "collection_version": VERSION,
@@ -129,6 +134,24 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
         },
         "accounts": accounts,
     }
+
+
+def distinct_trails(
+    accounts: Iterable[Mapping[str, Any]],
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Return each trail once, with the account that tells of it: its owner, or else the one that finds it worst."""
+    best: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    for account in accounts:
+        for trail in account["trails"]:
+            known = best.get(trail["arn"])
+            if known is None or trail_rank(trail) < trail_rank(known[1]):
+                best[trail["arn"]] = (account, trail)
+    return list(best.values())
+
+
+def trail_rank(trail: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the place of a trail among those of one ARN, as accounts see it: the lowest tells of it."""
+    return _OWNERSHIP.index(trail["ownership"]), _WORST_FIRST.index(trail["verdict"])
 
 
 def moment(read_at: datetime) -> str:

@@ -133,7 +133,8 @@ ansible_facts:
           sample: 0.1.0
         summary:
           description:
-            - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted).
+            - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted). A trail counts once,
+              however many accounts see it.
             - How many accounts have each verdict, C(compliant), C(non_compliant), C(unknown), C(no_trails) or
               C(not_applicable).
           type: dict

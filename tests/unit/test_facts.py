@@ -50,7 +50,8 @@ def test_shape() -> None:
     assert account["errors"] == []
 
 
-def test_summary_counts_accounts_by_verdict_and_excepted_trails() -> None:
+def test_summary_counts_accounts_by_verdict_and_each_trail_once() -> None:
+    """The same trail is seen twice here, as an organization's trail is by its members."""
     later = replace(snapshot(), read_at=NOW + timedelta(minutes=1))
     accounts = [
         assess(read, Settings()) for read in (snapshot(), snapshot({"kms_key_arn": None}), replace(later, trails=()))
@@ -59,7 +60,7 @@ def test_summary_counts_accounts_by_verdict_and_excepted_trails() -> None:
     assert document["generated_at"] == "2026-11-23T12:01:00+00:00"
     assert document["summary"] == {
         "accounts": 3,
-        "trails": 2,
+        "trails": 1,
         "compliant": 1,
         "non_compliant": 1,
         "unknown": 0,

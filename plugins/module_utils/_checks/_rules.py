@@ -164,7 +164,7 @@ RULES: Mapping[str, Rule] = {
         Rule(readers_can_read, "The readers may fetch the logs", "required", "high"),
         Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
         Rule(
-            key_policy_is_scoped, "The key policy admits nobody else", "advised", "medium", completed=with_related_keys
+            key_policy_is_scoped, "The key policy keeps outsiders out", "advised", "medium", completed=with_related_keys
         ),
         Rule(
             key_rotation_enabled,

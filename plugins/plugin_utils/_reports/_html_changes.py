@@ -56,12 +56,16 @@ class ChangeView:
 
 @dataclass(frozen=True, kw_only=True)
 class Enforcement:
-    """What an enforcement did, or would do; `messages` are refusals and errors, each with its kind and account."""
+    """What an enforcement did, or would do.
+
+    `messages` are refusals, errors and warnings: the class of their badge, their kind, the account (empty for a
+    warning, which names what it is about) and the text.
+    """
 
     title: str
     summary: str
     changes: tuple[ChangeView, ...]
-    messages: tuple[tuple[str, str, str], ...]
+    messages: tuple[tuple[str, str, str, str], ...]
 
 
 def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
@@ -76,10 +80,10 @@ def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
         title="Planned changes" if is_plan else "Changes",
         summary=_summary(told, is_plan=is_plan),
         changes=tuple(_change(change, names, opened=len(told["changes"]) <= _OPEN) for change in told["changes"]),
-        messages=tuple(
-            (kind, each["account_id"], each["message"])
-            for kind, name in (("Refused", "refusals"), ("Failed", "errors"))
-            for each in told[name]
+        messages=(
+            *(("fail", "Refused", each["account_id"], each["message"]) for each in told["refusals"]),
+            *(("fail", "Failed", each["account_id"], each["message"]) for each in told["errors"]),
+            *(("unknown", "Warning", "", text) for text in told.get("warnings", ())),
         ),
     )
 

@@ -13,6 +13,7 @@ from datetime import date, datetime, timezone
 from typing import Any, TypeAlias
 
 from ...module_utils._checks import RULES
+from ...module_utils._facts import distinct_trails, trail_rank
 from ...module_utils._printable import count
 from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_changes import Enforcement, enforcement
@@ -48,7 +49,6 @@ _DELIVERIES: Mapping[Delivery, tuple[str, str]] = {
     "not_judged": ("was not judged by every rule on delivery", "were not judged by every rule on delivery"),
 }
 _ORDER = {verdict: place for place, verdict in enumerate(VERDICTS)}
-_OWNERSHIP = ("owned", "delegated", "inherited")
 # An account, and a trail that it tells of.
 Seen: TypeAlias = "tuple[Mapping[str, Any], Mapping[str, Any]]"
 # The same of a line of the matrix; None where it is about the account itself.
@@ -148,7 +148,7 @@ class Page:
 def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     """Return what the report says of an audit, which has the shape of `ansible_facts.cloudtrail_kms`."""
     accounts = audit["accounts"]
-    seen = _distinct(accounts)
+    seen = distinct_trails(accounts)
     trails = [trail for _account, trail in seen]
     entries = _entries(accounts)
     verdict = min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable")
@@ -173,21 +173,6 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
         controls=tuple(_controls(trails, cis_version)),
     )
-
-
-def _distinct(accounts: Sequence[Mapping[str, Any]]) -> list[Seen]:
-    """Return each trail once, with the account that tells of it: its owner, or else the one that finds it worst."""
-    best: dict[str, Seen] = {}
-    for account in accounts:
-        for trail in account["trails"]:
-            known = best.get(trail["arn"])
-            if known is None or _rank(trail) < _rank(known[1]):
-                best[trail["arn"]] = (account, trail)
-    return list(best.values())
-
-
-def _rank(trail: Mapping[str, Any]) -> tuple[int, int]:
-    return _OWNERSHIP.index(trail["ownership"]), _ORDER[trail["verdict"]]
 
 
 def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
@@ -299,7 +284,7 @@ def _seen_alike(
         for trail in _trails(account):
             known_by = (trail["arn"], trail["verdict"]) if trail else (id(account), "")
             alike.setdefault(known_by, []).append((account, trail))
-    return [sorted(seen, key=lambda each: _rank(each[1]) if each[1] else (0, 0)) for seen in alike.values()]
+    return [sorted(seen, key=lambda each: trail_rank(each[1]) if each[1] else (0, 0)) for seen in alike.values()]
 
 
 def _entry(number: int, seen: Sequence[Line], *, opened: bool) -> Entry:

@@ -333,7 +333,8 @@ _report = _object(
                 "changes": _list(_change),
                 "refusals": _list(_object({**_of_account, "options": _texts})),
                 "errors": _list(_object(_of_account)),
-            }
+            },
+            {"warnings": _texts},
         )
     },
 )

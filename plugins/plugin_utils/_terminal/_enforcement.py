@@ -195,7 +195,8 @@ def title_after(enforcement: Mapping[str, Any]) -> str:
     summary = enforcement["after"]["summary"]
     counted = count(summary["trails"], "trail")
     if not _alone(enforcement):
-        counted = f"{count(len(enforcement['changed_accounts']), 'account')} of {summary['accounts']}, {counted} in all"
+        changed, all_accounts = len(enforcement["changed_accounts"]), count(summary["accounts"], "account")
+        counted = f"{all_accounts}, {changed} changed, {counted}"
     if "planned" in _statuses(enforcement):
         return f"CloudTrail KMS audit as these changes will leave it: {counted}"
     return f"CloudTrail KMS audit of {printable(enforcement['after']['generated_at'])}, after these changes: {counted}"

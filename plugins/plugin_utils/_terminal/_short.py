@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count, printable
 from .._reports import Note, account_notes, finding_notes
 from ._grid import Column, Grid, Paint, grouped_lines, legible
@@ -29,7 +30,7 @@ ACCOUNT, NAME = Column(heading="ACCOUNT"), Column(heading="NAME", limit=24)
 _LAYOUT = (
     ACCOUNT,
     NAME,
-    Column(heading="TRAILS"),
+    Column(heading="FAILING TRAILS"),
     Column(heading="VERDICT"),
 )
 
@@ -72,10 +73,9 @@ def what_is_wrong(audit: Mapping[str, Any], width: int, paint: Paint) -> list[st
 
 def advice(audit: Mapping[str, Any]) -> list[str]:
     """Return a line that counts what the short form leaves out."""
-    trails = [trail for account in audit["accounts"] for trail in account["trails"]]
     advised = sum(
         any(each["level"] == "advised" and each["status"] in ("fail", "unknown") for each in trail["findings"])
-        for trail in trails
+        for _account, trail in distinct_trails(audit["accounts"])
     )
     return (
         [f"Advice    {count(advised, 'trail')} (cloudtrail_kms_table=full shows it, and the commands)"]
@@ -123,7 +123,10 @@ def _groups(audit: Mapping[str, Any]) -> list[_Group]:
 
 def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
     """Yield each finding: in its own words, in words that other trails may share, and where it is."""
-    for account, trail, inherited_by in _distinct_trails(audit):
+    inheriting = _inheriting(audit)
+    for account, trail in distinct_trails(audit["accounts"]):
+        number = inheriting[trail["arn"]]
+        inherited_by = f", inherited by {count(number, 'account')}" if number else ""
         place = f"{trail['name']} ({account['account_id']}, {trail['home_region']}{inherited_by})"
         for note in finding_notes(trail["findings"]):
             if note.mark in _SHOWN:
@@ -133,18 +136,10 @@ def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
             yield note, note, f"account {account['account_id']}"
 
 
-def _distinct_trails(audit: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
-    """Yield each trail once, as its owner sees it where that is in the audit, and how many accounts inherit it."""
-    inherited = Counter(
-        trail["arn"] for account in audit["accounts"] for trail in account["trails"] if trail["ownership"] != "owned"
-    )
-    seen: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-    for account in audit["accounts"]:
-        for trail in account["trails"]:
-            if trail["ownership"] == "owned" or trail["arn"] not in seen:
-                seen[trail["arn"]] = (account, trail)
-    for arn, (account, trail) in seen.items():
-        yield account, trail, f", inherited by {count(inherited[arn], 'account')}" if inherited[arn] else ""
+def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:
+    """How many accounts see a trail that another one owns, by its ARN."""
+    rows = (trail for account in audit["accounts"] for trail in account["trails"])
+    return Counter(trail["arn"] for trail in rows if trail["ownership"] != "owned")
 
 
 def _brief(text: str) -> str:

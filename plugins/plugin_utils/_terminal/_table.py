@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count, printable
 from .._reports import Note, Tone, account_notes, finding_notes, narrowings, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, legible, note_lines
@@ -112,9 +113,9 @@ def _key_cell(arn: str | None, aliases: Mapping[str, Sequence[str] | None]) -> s
 
 
 def closing(audit: Mapping[str, Any], width: int) -> list[str]:
-    """Return the lines that count the verdicts, and say what the audit was narrowed by."""
+    """Return the lines that count the verdicts, each trail once, and say what the audit was narrowed by."""
     accounts = audit["accounts"]
-    trails = [trail for account in accounts for trail in account["trails"]]
+    trails = [trail for _account, trail in distinct_trails(accounts)]
     excepted = audit["summary"]["excepted"]
     lines = [
         f"Accounts  {_tally(account['verdict'] for account in accounts)}",

@@ -220,9 +220,10 @@ class TestFailures:
 def test_an_enforcement_is_reported_as_it_is_and_judged_as_it_will_be(
     enforced: dict[str, Any], reported: dict[str, Any], judged: dict[str, Any], tmp_path: Path
 ) -> None:
-    result = run(enforced, reports=["json"], report_dir=str(tmp_path))
+    result = run({**enforced, "warnings": ["Keep the key."]}, reports=["json"], report_dir=str(tmp_path))
     report = json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8"))
-    assert report.pop("enforcement") == {name: enforced[name] for name in ("changes", "refusals", "errors")}
+    told = {name: enforced[name] for name in ("changes", "refusals", "errors")}
+    assert report.pop("enforcement") == {**told, "warnings": ["Keep the key."]}
     assert report == reported
     assert result["summary"] == reported["summary"]
     assert bool(result["failing"]) is (judged is RED)

@@ -382,7 +382,7 @@ TABLE = dedent("""\
         REFUSED   account 333333333333: The key is disabled.
         FAILED    account 222222222222: UpdateTrail failed.""")
 AFTER = dedent("""\
-    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 1 account of 3, 3 trails in all
+    CloudTrail KMS audit of 2026-11-23T08:00:00+00:00, after these changes: 3 accounts, 1 changed, 3 trails
 
     ACCOUNT       REGION     TRAIL  KEY          BEFORE         AFTER
     111111111111  us-east-1  main   alias/trail  non_compliant  compliant

@@ -70,13 +70,18 @@ def test_the_enforcements_of_all_are_joined(tmp_path: Path) -> None:
     refusal = {"account_id": TWO, "message": "No.", "options": ["key_id"]}
     told: list[Any] = [
         {"changes": changes[:1], "refusals": [], "errors": []},
-        {"changes": changes[1:], "refusals": [refusal], "errors": []},
+        {"changes": changes[1:], "refusals": [refusal], "errors": [], "warnings": ["Keep the key."]},
     ]
     first, second = ({**report(one), "enforcement": each} for one, each in zip((ACCOUNT, TWO), told, strict=True))
     slices = written(tmp_path, first, second, report("3" * 12))
     result, _asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
     joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
-    assert joined["enforcement"] == {"changes": changes, "refusals": [refusal], "errors": []}
+    assert joined["enforcement"] == {
+        "changes": changes,
+        "refusals": [refusal],
+        "errors": [],
+        "warnings": ["Keep the key."],
+    }
 
 
 def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,6 +270,7 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("report", {"collection_version": GONE}, "collection_version: None, but"),
     ("report", {"enforcement": {}}, "enforcement, changes: is missing."),
     ("enforcement", {"refusals": [{}]}, "refusals, account_id: is missing."),
+    ("enforcement", {"warnings": [""]}, "warnings: '' is not a text with something in it."),
     ("enforcement", {"errors": [{"account_id": "1", "message": "No."}]}, "errors, account_id: '1' is not the id of an"),
     ("change", {"operation": "DeleteTrail"}, "operation: 'DeleteTrail' is not one of CreateBucket,"),
     ("change", {"status": "done"}, "status: 'done' is not one of planned,"),

@@ -30,7 +30,7 @@ def test_a_landing_zone_is_judged_everywhere_by_what_each_owner_knows(load: Load
     assert verdicts(document) == {**dict.fromkeys(EVERYBODY, "compliant"), STAGING: "non_compliant"}
     assert document["summary"] == {
         "accounts": 5,
-        "trails": 6,
+        "trails": 2,
         "compliant": 4,
         "non_compliant": 1,
         "unknown": 0,

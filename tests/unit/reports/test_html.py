@@ -245,7 +245,7 @@ def test_rules_without_findings_are_only_named() -> None:
     assert [words(row) for row in report.one("table", class_="rules").one("tbody").all("tr")] == [
         "The key is enabled and can encrypt key_is_usable 1 fail",
         "The trail delivers its logs trail_is_delivering 1 excepted",
-        "The key policy admits nobody else key_policy_is_scoped 1 advice",
+        "The key policy keeps outsiders out key_policy_is_scoped 1 advice",
     ]
     assert words(report.one("p", class_="quiet")) == "No findings: The trail has a KMS key trail_has_kms_key."
 

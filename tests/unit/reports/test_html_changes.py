@@ -82,6 +82,13 @@ def test_what_was_refused_and_what_failed_is_said() -> None:
     assert "Nothing was changed. 1 refusal." in words(report)
 
 
+def test_what_the_run_warned_of_is_said() -> None:
+    told = ["Keep the key K: logs encrypted under it cannot be read once it is gone.", "<b>&"]
+    assert [words(one) for one in page(enforced(warnings=told)).all("p", class_="message")] == [
+        f"Warning {text}" for text in told
+    ]
+
+
 def test_the_report_of_an_audit_has_no_section_of_changes() -> None:
     assert not page(EXAMPLE).all("h2", id="changes")
 

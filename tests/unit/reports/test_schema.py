@@ -101,9 +101,16 @@ def test_the_report_of_an_enforcement_keeps_to_it() -> None:
     changed_key = change("PutKeyPolicy", {"policy": "{}"}, before={"policy": "{}"}, status="applied")
     refused = {"account_id": "1" * 12, "message": "The key is disabled.", "options": ["allow_enable_key"]}
     failed = {"account_id": "1" * 12, "message": "No."}
-    told = {"changes": [changed_key, *map(made, WRITES)], "refusals": [refused], "errors": [failed]}
+    told = {
+        "changes": [changed_key, *map(made, WRITES)],
+        "refusals": [refused],
+        "errors": [failed],
+        "warnings": ["Beware."],
+    }
     document = {**facts([assess(snapshot(), Settings())]), "enforcement": told}
     assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+    earlier = {name: value for name, value in told.items() if name != "warnings"}
+    assert VALIDATOR.is_valid({**document, "enforcement": earlier})
     for broken in (*({**told, name: [{}]} for name in told), {**told, "changes": [{**changed_key, "status": "done"}]}):
         assert not VALIDATOR.is_valid({**document, "enforcement": broken})
 
