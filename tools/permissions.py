@@ -26,8 +26,10 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     AUDIT_ACTIONS,
     DEPENDENT_ACTIONS,
     ENFORCEMENT_ACTIONS,
+    EVENT_ACTIONS,
     IAM_ACTIONS,
     INVENTORY_ACTIONS,
+    OBJECT_ACTIONS,
     PROVISIONING_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
@@ -41,6 +43,9 @@ PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
     "provision": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS},
     "inventory": INVENTORY_ACTIONS,
+    # Beside one of the first three, where the option proof is set.
+    "proof-events": EVENT_ACTIONS,
+    "proof-objects": {**EVENT_ACTIONS, **OBJECT_ACTIONS},
 }
 # What amazon.aws.s3_bucket must be allowed where the role makes sure of a bucket: seen in its calls, and named by the
 # Service Authorization Reference. community.aws.s3_lifecycle needs the last two.
@@ -98,6 +103,8 @@ KEYS = ("arn:{partition}:kms:*:*:key/*",)
 OWN_KEYS = ("arn:{partition}:kms:*:{account}:key/*",)
 OWN_KEYS_AND_ALIASES = (*OWN_KEYS, "arn:{partition}:kms:*:{account}:alias/*")
 BUCKETS = ("arn:{partition}:s3:::*",)
+# Where CloudTrail puts its files, below a prefix or not.
+LOGS = ("arn:{partition}:s3:::*/AWSLogs/*",)
 # Those that a role may make and write to.
 OWN_BUCKETS = ("arn:{partition}:s3:::{buckets}",)
 
@@ -132,6 +139,8 @@ GRANTS: Mapping[str, Grant] = {
     **dict.fromkeys(BUCKET_LOOKS, Grant("LookAtTheBucket", OWN_BUCKETS, OWN_ACCOUNT)),
     "cloudtrail:AddTags": Grant("CreateTheTrail", OWN_TRAILS),
     **dict.fromkeys(INVENTORY_ACTIONS.values(), Grant("ReadTheOrganization")),
+    "s3:GetObject": Grant("ReadEncryptionOfLogs", LOGS),
+    "cloudtrail:LookupEvents": Grant("ReadEventHistory"),
     "cloudtrail:DescribeTrails": _LOOK,
     "kms:ListAliases": _LOOK,
     "kms:ListKeys": _LOOK,
@@ -148,6 +157,11 @@ GRANTS: Mapping[str, Grant] = {
         {"StringEquals": {"iam:AWSServiceName": "mrk.kms.amazonaws.com"}},
     ),
 }
+# The same action as provisioning needs, for other buckets, and for the names of CloudTrail's files alone.
+GRANTS_OF_PROOF: Mapping[str, Grant] = {
+    **GRANTS,
+    "s3:ListBucket": Grant("ReadNamesOfLogs", BUCKETS, {"StringLike": {"s3:prefix": ["AWSLogs/*", "*/AWSLogs/*"]}}),
+}
 # Of the principal that starts the run, not of the roles that it assumes: it is granted there, on the roles by name; and
 # what an organization says of accounts that a sweep cannot enter, where the principal may know.
 OF_THE_CALLER = frozenset({("sts", "AssumeRole"), ("organizations", "DescribeAccount")})
@@ -161,7 +175,13 @@ def actions(purpose: str) -> list[str]:
     return sorted(granted | dependent | ({*BUCKET_ACTIONS} if purpose == "provision" else set()))
 
 
-def policy(names: Iterable[str], partition: str, account: str = "*", buckets: str = "*") -> dict[str, Any]:
+def policy(
+    names: Iterable[str],
+    partition: str,
+    account: str = "*",
+    buckets: str = "*",
+    grants: Mapping[str, Grant] = GRANTS,
+) -> dict[str, Any]:
     """Return the IAM policy that grants these actions. Raises KeyError for an action without a grant.
 
     `account` is that of the role, `buckets` the pattern of those that it may make; both narrow the resources.
@@ -169,7 +189,7 @@ def policy(names: Iterable[str], partition: str, account: str = "*", buckets: st
     filled = {"partition": partition, "account": account, "buckets": buckets}
     statements: dict[str, dict[str, Any]] = {}
     for name in names:
-        grant = GRANTS[name]
+        grant = grants[name]
         statement = statements.setdefault(grant.sid, {"Sid": grant.sid, "Effect": "Allow", "Action": []})
         statement["Action"].append(name)
         resources = [resource.format_map(filled) for resource in grant.resources]
@@ -313,6 +333,7 @@ class _Plain(yaml.SafeDumper):
 def files() -> dict[str, str]:
     """Return the text of every generated file, by its name."""
     policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
+    policies["proof-objects.json"] = policy(actions("proof-objects"), "aws", grants=GRANTS_OF_PROOF)
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (
         "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n"

@@ -60,8 +60,8 @@ options:
       - A trail is V(non_compliant) if a V(required) rule fails.
       - The rules are V(trail_has_kms_key), V(key_is_customer_managed), V(key_is_usable), V(key_in_bucket_region),
         V(key_policy_allows_encrypt), V(key_policy_allows_describe), V(key_policy_allows_decrypt),
-        V(bucket_policy_accepts_key), V(trail_is_delivering), V(readers_can_decrypt), V(readers_can_read),
-        V(key_is_approved), V(key_policy_is_scoped) and V(key_rotation_enabled).
+        V(bucket_policy_accepts_key), V(trail_is_delivering), V(encryption_is_proven), V(readers_can_decrypt),
+        V(readers_can_read), V(key_is_approved), V(key_policy_is_scoped) and V(key_rotation_enabled).
     type: dict
   exceptions:
     description:
@@ -116,6 +116,18 @@ options:
     type: str
     choices: [advise, unknown]
     default: advise
+  proof:
+    description:
+      - What to read of what AWS did, for the rule V(encryption_is_proven).
+      - V(none) reads nothing, and the rule is not judged.
+      - V(events) reads CloudTrail's event history and the last use of each key. It takes about 7 seconds for an account
+        and Region, because AWS allows two such calls a second. It needs C(cloudtrail:LookupEvents) and
+        C(kms:GetKeyLastUsage).
+      - V(objects) also reads the names and the encryption of the newest files of each trail, and the content of none.
+        It needs C(s3:ListBucket) and C(s3:GetObject).
+    type: str
+    choices: [none, events, objects]
+    default: none
   assume_role:
     description:
       - The role to assume, by ARN in the account to read, or by name in each of O(accounts).

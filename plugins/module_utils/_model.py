@@ -11,19 +11,20 @@ why, in place of its value, so that no check can mistake "denied" for "absent".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from ._change import PLACEHOLDER, Backup, BackupError, Change, ChangeStatus, Prerequisites, Replaced, Same
 from ._next_steps import step_for
-from ._operations import Operation
 
+# The words of writes stand in a file of their own, and are handed on from here.
+__all__ = ["PLACEHOLDER", "Backup", "BackupError", "Change", "ChangeStatus", "Prerequisites", "Replaced", "Same"]
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
 Level: TypeAlias = Literal["required", "advised", "off"]
-Same: TypeAlias = Callable[[str | None, str | None], bool]
-ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
+Proof: TypeAlias = Literal["none", "events", "objects"]
 
 # The states of an account in which it need not comply (Organizations API reference, Account, State). An account in any
 # other state is read, also in one that AWS may add.
@@ -209,6 +210,74 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class LastChange:
+    """Since when no change of a trail, a key or a bucket is known, by the event history of its account and Region.
+
+    `event` and `event_id` are those of the last change; None where the history holds none, and then `since` is where
+    the history begins.
+    """
+
+    since: datetime
+    event: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """The last use of a key, made by anyone (KMS API reference, GetKeyLastUsage).
+
+    `trail_arn` and `object_arn` are what its event names, where that is CloudTrail's own GenerateDataKey; `unread` says
+    why the event could not be read.
+    """
+
+    operation: str
+    at: datetime
+    event_id: str
+    trail_arn: str | None = None
+    object_arn: str | None = None
+    unread: ReadError | None = None
+
+
+@dataclass(frozen=True)
+class LogFolder:
+    """A folder to which a trail delivers files of a Region: its path, and how the names of its files begin."""
+
+    path: str
+    name: str
+    region: str
+    is_of_digests: bool = False
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """The newest file of a folder, with its encryption (S3 API reference, HeadObject); None in `key_arn` is no KMS key.
+
+    `name` is the object's key, None where the folder has had no file for days.
+    """
+
+    folder: LogFolder
+    name: str | None = None
+    at: datetime | None = None
+    encryption: str | None = None
+    key_arn: str | None = None
+    has_bucket_key: bool = False
+
+
+@dataclass(frozen=True)
+class TrailProof:
+    """What AWS did for a trail: the last changes of it, its key and its bucket, the key's last use, the newest files.
+
+    `files` is empty where the option proof asks for events alone; an error there is of the folder at its place.
+    """
+
+    trail: LastChange | ReadError
+    key: LastChange | ReadError
+    bucket: LastChange | ReadError
+    last_use: KeyUse | ReadError | None
+    files: tuple[DeliveredFile | ReadError, ...] = ()
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All that was read of one account.
 
@@ -219,7 +288,8 @@ class Snapshot:
     as its organization knows it (Organizations API reference, Account, State), or else None. `organization` is read
     where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
     the principal that read the account: the role that was assumed in it, or the caller. `simulations` has the calls of
-    readers that IAM was asked about.
+    readers that IAM was asked about. `proofs` are by the ARN of the trail, of those that have a key; empty where the
+    option proof asks for none.
     """
 
     account_id: str
@@ -238,6 +308,7 @@ class Snapshot:
     regions_left_out: tuple[str, ...] | ReadError = ()
     audited_by: str | None = None
     simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict)
+    proofs: Mapping[str, TrailProof] = field(default_factory=dict)
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:
@@ -320,85 +391,3 @@ class TrailPrerequisites:
     bucket: Bucket | Missing | ReadError
     bucket_owner: str | None = None
     organization: Organization | ReadError | None = None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One write: `operation` is AWS's name of it, `parameters` the request as it is sent.
-
-    `resource` is the ARN of the trail, key, alias or bucket. A key that is still to be created goes by an ARN that
-    ends in PLACEHOLDER, in any field, until it has one. `before` is None where the resource does not exist yet.
-    """
-
-    operation: Operation
-    resource: str
-    region: str
-    before: Mapping[str, object] | None
-    after: Mapping[str, object]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    status: ChangeStatus = "planned"
-
-    def with_arns(self, created: Mapping[str, str]) -> Change:
-        """Return the change with the ARNs of created keys in place of their placeholders."""
-
-        def real(value: Any) -> Any:
-            return created.get(value, value) if isinstance(value, str) else value
-
-        def fields(of: Mapping[str, Any]) -> dict[str, Any]:
-            return {name: real(value) for name, value in of.items()}
-
-        return replace(self, resource=real(self.resource), after=fields(self.after), parameters=fields(self.parameters))
-
-
-PLACEHOLDER = "key/to-be-created"
-
-
-@dataclass(frozen=True)
-class Prerequisites:
-    """What changes need in place, by ARN, as it was read: a service that denies it does not see it yet.
-
-    `usable` are the trails, the buckets, and the keys that work or will work. `policies` are those of the keys and
-    buckets, as the changes leave them, where they could be read.
-    """
-
-    usable: frozenset[str] = frozenset()
-    policies: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket.
-
-    `taken_at` is when this was first kept, just before the write: by it the writes of all accounts have an order.
-    """
-
-    arn: str
-    before: str | None
-    after: str
-    taken_at: str = ""
-
-    def followed_by(self, later: Replaced, same: Same) -> Replaced | None:
-        """Return what undoes both of a resource, the later one first; None where somebody else changed it in between.
-
-        `same` compares two values, for KMS lays out a policy anew.
-        """
-        if same(later.before, self.before):  # it was put back, or this is the same once more
-            return later
-        return replace(later, before=self.before) if same(later.before, self.after) else None
-
-
-@dataclass(frozen=True)
-class Backup:
-    """What an enforcement replaces: the trails' keys, the keys' and buckets' policies; and what it creates."""
-
-    account_id: str
-    taken_at: str
-    trail_keys: tuple[Replaced, ...] = ()
-    key_policies: tuple[Replaced, ...] = ()
-    created_keys: tuple[str, ...] = ()
-    bucket_policies: tuple[Replaced, ...] = ()
-    created_trails: tuple[str, ...] = ()
-
-
-class BackupError(Exception):
-    """A backup cannot be written or read; the message names its file and says why."""

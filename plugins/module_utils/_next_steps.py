@@ -107,7 +107,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     _CONFLICT: ("ConflictException", "ConcurrentModificationException", "OperationAborted", "409"),
     _VANISHED: (
         *("NotFoundException", "ResourceNotFoundException", "TrailNotFoundException", "NoSuchBucket", "404"),
-        *("NoSuchEntity", "ParentNotFoundException", "ChildNotFoundException", "TargetNotFoundException"),
+        *("NoSuchKey", "NoSuchEntity", "ParentNotFoundException", "ChildNotFoundException", "TargetNotFoundException"),
         *("EventDataStoreNotFoundException", "InactiveEventDataStoreException"),
     ),
     _UNREACHED: (
@@ -169,7 +169,8 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
             "MalformedQueryString",
         ),
         *("AlreadyExistsException", "TrailAlreadyExistsException", "RequestEntityTooLargeException"),
-        "MalformedHttpRequestException",
+        *("InvalidLookupAttributesException", "InvalidTimeRangeException", "InvalidEventCategoryException"),
+        *("InvalidMaxResultsException", "MalformedHttpRequestException"),
     ),
     _OUTDATED: (
         *("InvalidAction", "UnknownOperationException", "UnknownOperation", "UnsupportedOperation", "NotImplemented"),
@@ -181,7 +182,14 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
             "MD5UnavailableError",
         ),
         *("UnknownSignatureVersionError", "UnsupportedSignatureVersionError", "InvalidMarkerException"),
-        *("InvalidTokenException", "OperationNotPageableError", "PaginationError", "501", "UnknownKeyError"),
+        *(
+            "InvalidNextTokenException",
+            "InvalidTokenException",
+            "OperationNotPageableError",
+            "PaginationError",
+            "501",
+            "UnknownKeyError",
+        ),
     ),
     _ACCOUNT: ("AccountProblem", "AllAccessDisabled", "InvalidPayer", "InvalidObjectState"),
     _STATE: ("KMSInvalidStateException", "DisabledException", "KmsKeyDisabledException"),
@@ -215,6 +223,8 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     ),
     "KMS shows it once the deletion of the key is cancelled.": ("PendingDeletion",),  # said by the plan, not by AWS
     "Read the account with credentials of its own partition.": ("OtherPartition",),  # said before STS is asked
+    # Said before AWS is asked.
+    "Sweep that account as well, or let key_assume_role or bucket_assume_role name a role in it.": ("NotAsked",),
 }
 _PASSING = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED, _UNREACHED))
 STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}

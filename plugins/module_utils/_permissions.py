@@ -51,6 +51,19 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
     }
 )
+# What an audit needs beside that with the option proof, `events` and `objects`; no other rule reads an object.
+EVENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("cloudtrail", "LookupEvents"): "cloudtrail:LookupEvents",
+        ("kms", "GetKeyLastUsage"): "kms:GetKeyLastUsage",
+    }
+)
+OBJECT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("s3", "ListObjectsV2"): "s3:ListBucket",
+        ("s3", "HeadObject"): "s3:GetObject",
+    }
+)
 # What an enforcement needs beside that.
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -76,7 +89,14 @@ INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 # What the creation of a trail needs beside that.
 PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(_write_actions("provision"))
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS, **INVENTORY_ACTIONS}
+    {
+        **AUDIT_ACTIONS,
+        **EVENT_ACTIONS,
+        **OBJECT_ACTIONS,
+        **ENFORCEMENT_ACTIONS,
+        **PROVISIONING_ACTIONS,
+        **INVENTORY_ACTIONS,
+    }
 )
 # Answered whatever the caller is granted: an identity by STS (STS API reference, GetCallerIdentity), and a bucket's
 # region, all that we ask, in the header of a refusal as well (S3 API reference, HeadBucket). No policy needs them, and

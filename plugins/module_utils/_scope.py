@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ._model import Snapshot
+from ._model import LogFolder, Proof, Snapshot, Trail
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Scope:
 
     A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
     `key_tags`: the tags of keys too. `in_doubt` returns the keys of a snapshot whose second policy, which RAM makes,
-    could change a verdict.
+    could change a verdict. `proof` says what of AWS's own doing is read, and `folders` where the files of a trail lie.
     """
 
     regions: tuple[str, ...] = ()
@@ -78,6 +78,8 @@ class Scope:
     concurrency: int = 64
     key_tags: bool = False
     in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
+    proof: Proof = "none"
+    folders: Callable[[Snapshot, Trail], Sequence[LogFolder]] = field(default=lambda _read, _trail: (), compare=False)
 
     @property
     def first_region(self) -> str | None:

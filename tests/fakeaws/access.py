@@ -23,6 +23,8 @@ from tests.fakeaws.world import Identity, Rule, World
 # IAM actions that are not named as their operation (Service Authorization Reference, Amazon S3).
 _ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:ListBuckets": "s3:ListAllMyBuckets",

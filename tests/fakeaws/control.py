@@ -78,17 +78,17 @@ class Control:
         return {}
 
     def _set_switches(self, body: Body) -> object:
-        """`latency_ms` is the server's, the others are the scenario's: two in seconds, three that are on or off."""
+        """`latency_ms` is the server's, the others are the scenario's: four numbers, three that are on or off."""
         for name, value in body.items():
             if name == "latency_ms":
                 self._engine.switches.latency_ms = float(value)
-            elif name in ("propagation_delay", "delivery_interval"):
+            elif name in ("propagation_delay", "delivery_interval", "event_lag", "lookups_per_second"):
                 setattr(self._engine.world, name, float(value))
             elif name in ("digests_under_key", "own_folder_needed", "describe_key_needed"):
                 setattr(self._engine.world, name, bool(value))
             else:
-                known = "latency_ms, propagation_delay, delivery_interval, digests_under_key, own_folder_needed, "
-                known += "describe_key_needed"
+                known = "latency_ms, propagation_delay, delivery_interval, event_lag, lookups_per_second, "
+                known += "digests_under_key, own_folder_needed, describe_key_needed"
                 raise ValueError(f"no switch {name!r}; there are: {known}")
         return {}
 

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.fakeaws.access import authenticate, permit
-from tests.fakeaws.rules import cloudtrail_read, cloudtrail_write, ec2, iam, kms_read, kms_write, organizations, s3, sts
+from tests.fakeaws.rules import (
+    cloudtrail_read,
+    cloudtrail_write,
+    ec2,
+    history,
+    iam,
+    kms_read,
+    kms_write,
+    objects,
+    organizations,
+    s3,
+    sts,
+)
 from tests.fakeaws.rules.operation import Operation
 from tests.fakeaws.wire import Answer, Call, HttpReply
 from tests.fakeaws.world import Identity, World
@@ -20,6 +32,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **iam.OPERATIONS,
     **organizations.OPERATIONS,
     **s3.OPERATIONS,
+    **objects.OPERATIONS,
+    **history.OPERATIONS,
     **kms_read.OPERATIONS,
     **kms_write.OPERATIONS,
     **cloudtrail_read.OPERATIONS,

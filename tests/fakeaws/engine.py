@@ -13,6 +13,7 @@ from tests.fakeaws import dispatch, moto_app, scenario, wire
 from tests.fakeaws.access import iam_action
 from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules.delivery import settle
+from tests.fakeaws.rules.history import record_write
 from tests.fakeaws.switches import Fault, Switches
 from tests.fakeaws.wire import Call, HttpReply, HttpRequest
 from tests.fakeaws.world import Identity, World
@@ -67,13 +68,21 @@ class Engine:
             with self._lock:
                 return self._work(call), "ok"
         except AwsError as error:
+            self._record(call, error.code)
             return wire.error_reply(call.service, call.request.method, error), error.code
 
     def _work(self, call: Call) -> HttpReply:
         identity = dispatch.identify(self.world, call)
         answer = dispatch.answer(self.world, identity, call)
+        if call.kind == "write":
+            self._record(call)
         if answer is None:
             return moto_app.answer(identity, call)
         if call.kind == "write":
             settle(self.world)
         return wire.reply(call, answer)
+
+    def _record(self, call: Call, error: str | None = None) -> None:
+        identity = self._identity(call)
+        if identity and call.kind == "write":
+            record_write(self.world, identity, call, error)

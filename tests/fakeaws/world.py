@@ -134,6 +134,37 @@ class Delivery:
     digest_problem: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A management event in the event history of an account and Region; `record` is its JSON document."""
+
+    account: str
+    region: str
+    name: str
+    at: float
+    resources: tuple[str, ...]
+    record: Mapping[str, Any]
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFile:
+    """An object that CloudTrail delivered; `key_arn` is None for SSE-S3."""
+
+    at: float
+    key_arn: str | None
+    bucket_key: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyUse:
+    """The last cryptographic operation with a key, and the id of its event."""
+
+    operation: str
+    at: float
+    event_id: str
+
+
 @dataclass(frozen=True)
 class PolicyVersion:
     """A key policy, and from when on the services decide by it."""
@@ -161,10 +192,18 @@ class World:
     ram_policies: dict[str, str] = field(default_factory=dict)
     material_expires: dict[str, float] = field(default_factory=dict)
     alias_dates: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # The event histories, the delivered objects by bucket and name, and the last use of each key by its ARN.
+    events: list[Event] = field(default_factory=list)
+    files: dict[str, dict[str, LogFile]] = field(default_factory=dict)
+    last_uses: dict[str, KeyUse] = field(default_factory=dict)
+    lookups: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     # Seconds until the services see a policy that was written, and between two deliveries of a trail.
     propagation_delay: float = 0.0
     delivery_interval: float = 1.0
+    # Seconds until an event shows in the history, and how many LookupEvents an account and Region takes in a second.
+    event_lag: float = 0.0
+    lookups_per_second: float = float("inf")
     # Where AWS's pages disagree, or one report stands alone: are digest files encrypted under the trail's key, and do
     # CreateTrail and UpdateTrail insist on the folder of an organization trail's own account, and on DescribeKey?
     digests_under_key: bool = True

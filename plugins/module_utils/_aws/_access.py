@@ -133,6 +133,10 @@ class Access:
         with suppress(AwsError, BotoCoreError):
             self.clients.client(service, self.region)
 
+    def knows(self, service: str, region: str, operation: str) -> bool:
+        """Return whether the installed SDK has an operation."""
+        return operation in self.clients.client(service, region).meta.service_model.operation_names
+
     def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one request and return its response; raises botocore's ClientError and BotoCoreError."""
         client, pace = self.clients.client(service, region), Pace(PATIENCE)

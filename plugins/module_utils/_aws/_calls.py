@@ -162,8 +162,12 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
 
 
 def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment_of(moment)
+
+
+def moment_of(moment: datetime) -> datetime:
     """Return the same moment in UTC: botocore gives the time zone of the machine."""
-    return moment and moment.astimezone(timezone.utc)
+    return moment.astimezone(timezone.utc)
 
 
 def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool | ReadError:

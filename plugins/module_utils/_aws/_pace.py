@@ -37,7 +37,11 @@ from .._operations import WRITES
 
 LONGEST_WAIT = 20.0
 _chance = SystemRandom().random
-RATES: Mapping[str, int] = {operation: write.per_second for operation, write in WRITES.items() if write.per_second}
+# Two a second for an account and Region (CloudTrail API reference, LookupEvents).
+RATES: Mapping[str, int] = {
+    **{operation: write.per_second for operation, write in WRITES.items() if write.per_second},
+    "LookupEvents": 2,
+}
 SECOND = 1.0
 
 

@@ -39,6 +39,8 @@ from ._calls import (
     trail_status,
     trails_seen_in,
 )
+from ._history import History
+from ._proofs import with_proofs
 from ._resources import Account, BucketFact, Credential, KeyFact, Shared, first_answer, read_keys_and_buckets
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
@@ -76,7 +78,8 @@ def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
         prepare(pool, access)
         account = _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
-        return account, with_ram_policies(pool, account, read(pool, seen, Shared()), scope.in_doubt)
+        snapshot = with_ram_policies(pool, account, read(pool, seen, Shared()), scope.in_doubt)
+        return account, with_proofs(pool, account, snapshot, scope, History())
 
 
 def prepare(pool: ThreadPoolExecutor, access: Access) -> None:

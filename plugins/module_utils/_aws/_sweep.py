@@ -32,6 +32,8 @@ from ._calls import (
     describe_account,
     enabled_regions,
 )
+from ._history import History
+from ._proofs import with_proofs
 from ._resources import Account, Credential, Shared
 from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
 
@@ -104,7 +106,8 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
         listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
         snapshot = read(pool, seen, Shared(), reading.read_by_owner)
-        return with_ram_policies(pool, account, snapshot, scope.in_doubt)
+        snapshot = with_ram_policies(pool, account, snapshot, scope.in_doubt)
+        return with_proofs(pool, account, snapshot, scope, History())
 
 
 class AccountSessions(Mapping[str, Access]):
@@ -214,7 +217,7 @@ class _Sweep:
     ) -> None:
         self._pool, self._accounts, self._sessions, self._scope = pool, accounts, sessions, scope
         self._key_role, self._bucket_role = owners.key_role(), owners.bucket_role()
-        self._shared = Shared()
+        self._shared, self._history = Shared(), History()
         swept = [each.account_id for each in scope.accounts]
         self._writers = {**{account_id: sessions.writer(account_id) for account_id in swept}, **scope.key_writers}
         self._requested = frozenset(swept)
@@ -328,6 +331,7 @@ class _Sweep:
         )
         snapshot = read(self._pool, seen, self._shared, read_by_owner)
         snapshot = with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
+        snapshot = with_proofs(self._pool, seen.account, snapshot, self._scope, self._history)
         return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:
@@ -339,6 +343,8 @@ class _Sweep:
         for held in self._held:
             better = {name: found[name] for name, _bucket in _refused(held.snapshot) if name in found}
             snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
+            if better and held.account:
+                snapshot = with_proofs(self._pool, held.account, snapshot, self._scope, self._history)
             yield replace(held, snapshot=snapshot, account=held.account and _with_bucket_owners(held.account, snapshot))
 
     def _search(self, bucket: Bucket) -> Bucket:

@@ -20,6 +20,7 @@ from ._assess import (
 from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
 from ._evidence import Evidence, ReaderEvidence
 from ._key_rules import TAG, USABLE_STATES, is_approved
+from ._proof import log_folders
 from ._reader_rule import may_read
 from ._rules import RULES, Remedy
 from ._second_policy import keys_in_doubt

@@ -135,13 +135,15 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
         regions=snapshot.regions,
         organization=snapshot.organization,
         simulations=snapshot.simulations,
+        proof=snapshot.proofs.get(trail.arn),
     )
 
 
 def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
     subject = subject_of(snapshot, trail, settings)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
-    return tuple(_finding(RULES[name], level, subject) for name, level in levels.items() if level != "off")
+    asked = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
+    return tuple(_finding(RULES[name], levels[name], subject) for name in asked)
 
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:

@@ -66,6 +66,12 @@ class Evidence(TypedDict, total=False):
     latest_delivery_time: str | None
     latest_delivery_error: str | None
     latest_digest_delivery_error: str | None
+    proven_by: str
+    proven_at: str
+    proof: str
+    last_changes: list[str]
+    key_last_used: str
+    folders: list[str]
     iam_action: str
     operation: str
     code: str

@@ -21,10 +21,11 @@ from ._key_rules import (
     with_related_keys,
 )
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
+from ._proof import encryption_is_proven
 from ._reader_rule import readers_can_decrypt
 from ._reading_rule import readers_can_read
 from ._scope_rule import key_policy_is_scoped
-from ._subject import Result, Subject
+from ._subject import Result, Settings, Subject
 from ._trail_rules import trail_has_kms_key, trail_is_delivering
 
 
@@ -69,7 +70,8 @@ class Rule:
 
     `title` says what passes, in words for people. `call` is the call of CloudTrail that a rule on the key's policy is
     about. `delivers`: where the rule is required and does not pass, the trail may deliver no logs under a customer
-    managed key. `completed` adds to the result for all moments what no policy that was read can tell.
+    managed key. `completed` adds to the result for all moments what no policy that was read can tell. `is_asked` says
+    of settings whether the rule is judged at all.
     """
 
     judge: Callable[[Subject], Result]
@@ -81,6 +83,7 @@ class Rule:
     call: str = ""
     delivers: bool = False
     completed: Callable[[Subject, Result], Result] = lambda _subject, result: result
+    is_asked: Callable[[Settings], bool] = lambda _settings: True
 
     @property
     def name(self) -> str:
@@ -160,6 +163,14 @@ RULES: Mapping[str, Rule] = {
             delivers=True,
         ),
         Rule(trail_is_delivering, "The trail delivers its logs", "required", "critical", delivers=True),
+        Rule(
+            encryption_is_proven,
+            "A delivered log is encrypted under the key",
+            "advised",
+            "medium",
+            frameworks=ENCRYPTION_CONTROLS,
+            is_asked=lambda settings: settings.proof != "none",
+        ),
         Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),
         Rule(readers_can_read, "The readers may fetch the logs", "required", "high"),
         Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),

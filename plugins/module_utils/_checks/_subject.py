@@ -19,11 +19,13 @@ from .._model import (
     Level,
     Missing,
     Organization,
+    Proof,
     ReadError,
     SimulatedCall,
     Simulation,
     Status,
     Trail,
+    TrailProof,
     next_step,
 )
 from .._policy import ANY_ORGANIZATION, Budget, Known, Locations
@@ -67,6 +69,8 @@ class TrailException:
 class Settings:
     """What the user asks of the rules; `levels` holds only what differs from a rule's own level.
 
+    `proof` says what was read of what AWS did.
+
     `of_owners` are the settings of accounts that the run does not judge: by these, the trails that others inherit.
     """
 
@@ -77,6 +81,7 @@ class Settings:
     stale_after_hours: int = 24
     expiry_warning_days: int = 30
     closed_regions: Literal["advise", "unknown"] = "advise"
+    proof: Proof = "none"
     of_owners: Mapping[str, Settings] = field(default_factory=dict)
 
     def of(self, trail: Trail) -> Settings:
@@ -104,6 +109,7 @@ class Subject:
     account_id: str
     regions: tuple[str, ...] = ()
     organization: Organization | ReadError | None = None
+    proof: TrailProof | None = None
     budget: Budget = field(default_factory=Budget, repr=False, compare=False)
     simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict, repr=False)
 

@@ -85,6 +85,7 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
         bucket_role=_role(params, "bucket_assume_role"),
         concurrency=between(params, "concurrency", MOST_READS),
         key_tags=of_run.key_tags,
+        proof=params["proof"],
     )
 
 
@@ -159,6 +160,7 @@ def to_settings(params: Mapping[str, Any], of_owners: Mapping[str, Settings] = M
         stale_after_hours=between(params, "stale_after_hours", A_YEAR),
         expiry_warning_days=between(params, "expiry_warning_days", A_DECADE),
         closed_regions=params["closed_regions"],
+        proof=params["proof"],
         of_owners=of_owners,
     )
 

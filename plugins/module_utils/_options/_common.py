@@ -84,6 +84,7 @@ def audit_spec() -> dict[str, Any]:
         "stale_after_hours": {"type": "int", "default": 24},
         "expiry_warning_days": {"type": "int", "default": 30},
         "closed_regions": {"type": "str", "choices": ["advise", "unknown"], "default": "advise"},
+        "proof": {"type": "str", "choices": ["none", "events", "objects"], "default": "none"},
     }
 
 

@@ -33,11 +33,15 @@ _LOGS, _DIGESTS = "CloudTrail", "CloudTrail-Digest"
 
 @dataclass(frozen=True)
 class Folder:
-    """One folder of a trail: its path below the bucket, the ARN of any file in it, and the region the file is of."""
+    """One folder of a trail: its path below the bucket, the ARN of any file in it, and the region the file is of.
+
+    `begin` is how the names of its files begin.
+    """
 
     path: str
     file: str
     region: str
+    begin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,16 +112,16 @@ class Locations:
         return [(self.organization_id, self.account), (self.organization_id, ANY_MEMBER)]
 
     def _logs_of(self, organization: str | None, account: str, region: str) -> Folder:
-        name = f"{account}_{_LOGS}_{region}_{_MINUTE}_{_UNIQUE}.json.gz"
-        return self._folder(self._path(organization, account, _LOGS, region), name, region)
+        begin, name = f"{account}_{_LOGS}_{region}_", f"{_MINUTE}_{_UNIQUE}.json.gz"
+        return self._folder(self._path(organization, account, _LOGS, region), begin, name, region)
 
     def _digests_of(self, organization: str | None, account: str, region: str) -> Folder:
         _arn, _partition, _service, home, _account, trail = self.trail_arn.split(":", 5)
-        name = f"{account}_{_DIGESTS}_{region}_{trail.removeprefix('trail/')}_{home}_{_SECOND}.json.gz"
-        return self._folder(self._path(organization, account, _DIGESTS, region), name, region)
+        begin, name = f"{account}_{_DIGESTS}_{region}_{trail.removeprefix('trail/')}_{home}_", f"{_SECOND}.json.gz"
+        return self._folder(self._path(organization, account, _DIGESTS, region), begin, name, region)
 
-    def _folder(self, path: str, name: str, region: str) -> Folder:
-        return Folder(path, f"{self.bucket_arn}/{path}/{_DAY}/{name}", region)
+    def _folder(self, path: str, begin: str, name: str, region: str) -> Folder:
+        return Folder(path, f"{self.bucket_arn}/{path}/{_DAY}/{begin}{name}", region, begin)
 
     def _path(self, *parts: str | None) -> str:
         return "/".join(part for part in (self.bucket_prefix, "AWSLogs", *parts) if part)

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from .._aws import Access, Reading, contain_failures, sweep
-from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, unused_exceptions
+from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, log_folders, subject_of, unused_exceptions
 from .._facts import Narrowing, account_row, document, moment, narrowed_by
-from .._model import Level, ReadError, Snapshot, Trail
+from .._model import Level, LogFolder, ReadError, Snapshot, Trail
 from .._scope import Scope
 
 _NARROWING: tuple[Level, ...] = ("off", "advised")
@@ -36,7 +36,9 @@ def audit(
     def of(account_id: str) -> Settings:
         return settings_of.get(account_id, settings)
 
-    scope = replace(scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot))
+    scope = replace(
+        scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot), folders=folders_of
+    )
     rows: list[dict[str, Any]] = []
     judged: dict[str, list[Trail]] = {}
     read_at = ""
@@ -48,6 +50,11 @@ def audit(
         tell(len(rows))
     unused = unused_exceptions((account_id, of(account_id), judged[account_id]) for account_id in sorted(judged))
     return document(rows, read_at), unused
+
+
+def folders_of(snapshot: Snapshot, trail: Trail) -> tuple[LogFolder, ...]:
+    """Return the folders of a trail in which the newest files are looked for."""
+    return log_folders(subject_of(snapshot, trail, Settings()))
 
 
 def _judged_here(reading: Reading) -> list[Trail]:

@@ -18,7 +18,10 @@ from tests.fakeaws.access import denied, identity_refusal
 from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules import trails
 from tests.fakeaws.rules.cloudtrail_read import trail_resource
+from tests.fakeaws.rules.delivery import refresh
+from tests.fakeaws.rules.history import key_of, use_key
 from tests.fakeaws.rules.operation import Operation
+from tests.fakeaws.rules.service_requests import prefix_of
 from tests.fakeaws.rules.trail_validation import check_bucket, check_key, key_arn_of
 from tests.fakeaws.store import Trail
 from tests.fakeaws.wire import Answer, Call
@@ -46,6 +49,7 @@ def update_trail(world: World, identity: Identity, call: Call) -> Answer:
     _owner(world, identity, call)  # only some may turn a trail into an organization trail
     changed = _with_parameters(world, identity, call, trail)
     _validate(world, changed)
+    refresh(world, trail)  # what was delivered until now was so under the settings until now
     vars(trail).update(vars(changed))
     return trails.settings(trail)
 
@@ -118,6 +122,14 @@ def _validate(world: World, trail: Trail) -> None:
     bucket = check_bucket(world, trail)
     if trail.kms_key_id:
         check_key(world, trail, bucket)
+        _use_key(world, trail)
+
+
+def _use_key(world: World, trail: Trail) -> None:
+    """The check is a GenerateDataKey for the bucket and path (CloudTrail guide, "How AWS CloudTrail uses AWS KMS")."""
+    key = key_of(trail)
+    if key:
+        use_key(world, key, trail, f"arn:{trail.partition}:s3:::{trail.bucket_name}/{prefix_of(trail)}")
 
 
 def start_logging(world: World, identity: Identity, call: Call) -> Answer:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 
 from tests.fakeaws import store
+from tests.fakeaws.rules.objects import deliver
 from tests.fakeaws.rules.service_requests import (
     may_put,
     may_read_acl,
@@ -31,7 +32,11 @@ def refresh(world: World, trail: Trail) -> tuple[Delivery, str | None]:
     delivery, problem, now = world.deliveries[trail.arn], obstacle(world, trail), time.time()
     delivery.digest_problem = digest_obstacle(world, trail) if trail.log_validation else None
     for files, obstructed in ((delivery.logs, problem), (delivery.digests, delivery.digest_problem)):
+        before = files.last_delivery
         _advance(world, files, now, flows=obstructed is None and trail.status.is_logging)
+        is_digest = files is delivery.digests
+        if files.last_delivery and files.last_delivery != before and (trail.log_validation or not is_digest):
+            deliver(world, trail, trail.region_name, files.last_delivery, digest=is_digest)
     return delivery, problem
 
 

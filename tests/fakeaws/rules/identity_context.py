@@ -41,6 +41,8 @@ def request_context(call: Call, resource: str) -> Mapping[str, str | Sequence[st
     context: dict[str, str | Sequence[str]] = {}
     if owner := _owner(resource):
         context["aws:ResourceAccount"] = owner
+    if call.name == "s3:ListObjectsV2":  # S3 guide, "Bucket policy examples using condition keys", s3:prefix
+        context["s3:prefix"] = call.request.query.get("prefix", "")
     if call.name in ("kms:CreateKey", "kms:PutKeyPolicy"):
         bypass = call.parameters.get("BypassPolicyLockoutSafetyCheck", False)
         context["kms:BypassPolicyLockoutSafetyCheck"] = str(bypass).lower()

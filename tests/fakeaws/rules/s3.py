@@ -28,55 +28,57 @@ _SSE_S3 = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES2
 
 def head_bucket(world: World, identity: Identity, call: Call) -> HttpReply:
     """The region header comes whatever the caller may do (S3 API reference, HeadBucket)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     return HttpReply(
-        headers={**_region(bucket), "content-type": "application/xml", "x-amz-access-point-alias": "false"}
+        headers={**region_header(bucket), "content-type": "application/xml", "x-amz-access-point-alias": "false"}
     )
 
 
 def get_bucket_policy(world: World, identity: Identity, call: Call) -> HttpReply:
     """The policy as it was written; NoSuchBucketPolicy without one (S3 API reference, Error responses)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     if bucket.policy is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404, headers=_region(bucket))
-    return HttpReply(headers={**_region(bucket), "content-type": "application/json"}, body=bucket.policy)
+        raise AwsError(
+            "NoSuchBucketPolicy", "The bucket policy does not exist", status=404, headers=region_header(bucket)
+        )
+    return HttpReply(headers={**region_header(bucket), "content-type": "application/json"}, body=bucket.policy)
 
 
 def put_bucket_policy(world: World, identity: Identity, call: Call) -> HttpReply:
     """Validated before it is stored (bucket_policies.py)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     text = call.parameters.get("Body", "")
     validate(world, bucket, text)
     bucket.policy = json.dumps(json.loads(text), separators=(",", ":")).encode()
-    return HttpReply(status=204, headers=_region(bucket))
+    return HttpReply(status=204, headers=region_header(bucket))
 
 
 def get_bucket_encryption(world: World, identity: Identity, call: Call) -> HttpReply:
     """Every bucket has a default encryption, SSE-S3 if nothing else was set (GetBucketEncryption)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     configuration = bucket.encryption or _SSE_S3
-    return s3_xml("ServerSideEncryptionConfiguration", configuration, _region(bucket))
+    return s3_xml("ServerSideEncryptionConfiguration", configuration, region_header(bucket))
 
 
 def get_object_lock_configuration(world: World, identity: Identity, call: Call) -> HttpReply:
     """An error where it is off; the retention has days or years, never both (GetObjectLockConfiguration)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     if not bucket.object_lock_enabled:
         message = "Object Lock configuration does not exist for this bucket"
-        raise AwsError("ObjectLockConfigurationNotFoundError", message, status=404, headers=_region(bucket))
+        raise AwsError("ObjectLockConfigurationNotFoundError", message, status=404, headers=region_header(bucket))
     configuration: dict[str, Any] = {"ObjectLockEnabled": "Enabled"}
     periods = {"Days": bucket.default_lock_days, "Years": bucket.default_lock_years}
     if bucket.default_lock_mode:
         retention = {"Mode": bucket.default_lock_mode, **{unit: number for unit, number in periods.items() if number}}
         configuration["Rule"] = {"DefaultRetention": retention}
-    return s3_xml("ObjectLockConfiguration", configuration, _region(bucket))
+    return s3_xml("ObjectLockConfiguration", configuration, region_header(bucket))
 
 
 def put_bucket_encryption(world: World, identity: Identity, call: Call) -> HttpReply:
     """AES256, aws:kms and aws:kms:dsse exist; only the KMS ones take a key (PutBucketEncryption)."""
-    bucket = _open(world, identity, call)
+    bucket = open_bucket(world, identity, call)
     bucket.encryption = _encryption(call.parameters.get("Body", ""))
-    return HttpReply(headers=_region(bucket))
+    return HttpReply(headers=region_header(bucket))
 
 
 def _encryption(text: str) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def _encryption(text: str) -> dict[str, Any]:
     return {"Rule": {"ApplyServerSideEncryptionByDefault": found, "BucketKeyEnabled": bucket_key}}
 
 
-def _open(world: World, identity: Identity, call: Call) -> FakeBucket:
-    """The bucket, if it exists, is asked for in its region, and the caller may do this to it."""
+def open_bucket(world: World, identity: Identity, call: Call, key: str | None = None) -> FakeBucket:
+    """The bucket, if it exists, is asked for in its region, and the caller may do this to it, or to its object."""
     name = call.parameters["Bucket"]
     bucket = store.find_bucket(name)
     if bucket is None:
@@ -103,27 +105,27 @@ def _open(world: World, identity: Identity, call: Call) -> FakeBucket:
             "The bucket you are attempting to access must be addressed using the specified endpoint. "
             "Please send all future requests to this endpoint."
         )
-        raise AwsError("PermanentRedirect", message, status=301, headers=_region(bucket))
-    _authorize(world, identity, call, bucket)
+        raise AwsError("PermanentRedirect", message, status=301, headers=region_header(bucket))
+    _authorize(world, identity, call, bucket, f"/{key}" if key else "")
     return bucket
 
 
-def _authorize(world: World, identity: Identity, call: Call, bucket: FakeBucket) -> None:
+def _authorize(world: World, identity: Identity, call: Call, bucket: FakeBucket, path: str) -> None:
     owner = call.parameters.get("ExpectedBucketOwner")
     if owner and owner != bucket.account_id:
-        raise AwsError("AccessDenied", "Access Denied", status=403, headers=_region(bucket))
+        raise AwsError("AccessDenied", "Access Denied", status=403, headers=region_header(bucket))
     action = iam_action(call)
-    arn = f"arn:{bucket.partition}:s3:::{bucket.name}"
+    arn = f"arn:{bucket.partition}:s3:::{bucket.name}{path}"
     refusal = identity_refusal(world, identity, action, call, arn)
     verdict = _bucket_verdict(world, identity, action, arn, bucket)
     reason = _refusal(identity, bucket, refusal, verdict, action)
     if reason:
         error = denied("s3", identity, action, arn, reason)
-        raise AwsError(error.code, error.message, status=error.status, headers=_region(bucket))
+        raise AwsError(error.code, error.message, status=error.status, headers=region_header(bucket))
     if identity.account != bucket.account_id and call.action in _OWNERS_ONLY:
         # Permitted, but of another account (S3 API reference, GetBucketPolicy and PutBucketPolicy).
         message = "The specified method is not allowed against this resource."
-        raise AwsError("MethodNotAllowed", message, status=405, headers=_region(bucket))
+        raise AwsError("MethodNotAllowed", message, status=405, headers=region_header(bucket))
 
 
 def _bucket_verdict(world: World, identity: Identity, action: str, arn: str, bucket: FakeBucket) -> Verdict:
@@ -146,7 +148,8 @@ def _refusal(identity: Identity, bucket: FakeBucket, refusal: str | None, verdic
     return refusal
 
 
-def _region(bucket: FakeBucket) -> dict[str, str]:
+def region_header(bucket: FakeBucket) -> dict[str, str]:
+    """The header that every answer about a bucket has."""
     return {"x-amz-bucket-region": bucket.region_name}
 
 

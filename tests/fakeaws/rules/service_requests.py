@@ -57,7 +57,7 @@ def _encryption_context(trail: Trail) -> dict[str, str | list[str]]:
     """Both keys are in UpdateTrail's own GenerateDataKey (KMS guide, "How AWS CloudTrail uses AWS KMS")."""
     return {
         "kms:EncryptionContext:aws:cloudtrail:arn": trail.arn,
-        "kms:EncryptionContext:aws:s3:arn": f"arn:{trail.partition}:s3:::{trail.bucket_name}/{_prefix(trail)}",
+        "kms:EncryptionContext:aws:s3:arn": f"arn:{trail.partition}:s3:::{trail.bucket_name}/{prefix_of(trail)}",
         "kms:EncryptionContextKeys": ["aws:cloudtrail:arn", "aws:s3:arn"],
         "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
     }
@@ -81,7 +81,7 @@ def may_put(
     organization = world.organization_of(trail.account_id) if trail.is_org_trail else None
     if organization:
         put["aws:SourceOrgID"] = organization.id
-    folder = _prefix(trail, organization.id if organization and not own else None)
+    folder = prefix_of(trail, organization.id if organization and not own else None)
     return _may_on_bucket(trail, bucket, "s3:PutObject", f"/{folder}{kind}/{trail.region_name}/file.json.gz", put)
 
 
@@ -105,7 +105,8 @@ def _encryption_headers(key_arn: str | None) -> dict[str, str]:
     }
 
 
-def _prefix(trail: Trail, organization_id: str | None = None) -> str:
+def prefix_of(trail: Trail, organization_id: str | None = None) -> str:
+    """The folder of the trail's account, with a slash at its end."""
     start = f"{trail.s3_key_prefix}/" if trail.s3_key_prefix else ""
     middle = f"{organization_id}/" if organization_id else ""
     return f"{start}AWSLogs/{middle}{trail.account_id}/"

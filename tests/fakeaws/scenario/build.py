@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.fakeaws import store
 from tests.fakeaws.rules.delivery import digest_obstacle, obstacle
+from tests.fakeaws.scenario.past import add_events, deliver_past
 from tests.fakeaws.scenario.spec import AccountSpec, BucketSpec, KeySpec, PolicySpec, RuleSpec, Scenario, TrailSpec
 from tests.fakeaws.scenario.templates import BucketPlace, KeyPlace, bucket_policy, key_policy
 from tests.fakeaws.world import (
@@ -56,6 +57,8 @@ def build(scenario: Scenario) -> World:
     for label, trail in scenario.trails.items():
         _add_trail(scenario, label, trail)
         _start(world, scenario, label, trail)
+        deliver_past(world, scenario, label, trail)
+    add_events(world, scenario)
     return world
 
 
@@ -253,7 +256,7 @@ def _start(world: World, scenario: Scenario, label: str, spec: TrailSpec) -> Non
     trail = store.find_trail(arn)
     problems = (obstacle, digest_obstacle)
     logs, digests = (
-        Files(healthy_since=now - 90 * _DAY, last_delivery=now)
+        Files(healthy_since=now - 90 * _DAY, last_delivery=now - spec.log_age * 60)
         if trail is not None and spec.logging and problem(world, trail) is None
         else Files(last_delivery=now - _STALE)
         for problem in problems

@@ -105,7 +105,11 @@ class BucketSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrailSpec:
-    """A trail; `bucket` and `key` are labels of this file. It may stand on a bad key: nothing is validated."""
+    """A trail; `bucket` and `key` are labels of this file. It may stand on a bad key: nothing is validated.
+
+    `log_age` is how many minutes old the newest files of its folders are, `log_ages` the same for some Regions, and
+    `log_key` the key that they show, by default the trail's: a label, or `none`.
+    """
 
     bucket: str
     key: str | None = None
@@ -117,7 +121,26 @@ class TrailSpec:
     logging: bool = True
     validation: bool = True
     delivery_failure: DeliveryFailure = "error"
+    log_age: float = 0
+    log_ages: Mapping[str, float] = field(default_factory=dict)
+    log_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSpec:
+    """Something that happened `minutes_ago`: an `event` such as kms:PutKeyPolicy, `on` a label of this file.
+
+    `error` is the code of a request that was refused. Without `on` the event names nothing. Of the use of a key, `by`
+    is `somebody`, or the trail for which CloudTrail used it; `log` says whether that was for a log.
+    """
+
+    event: str
+    on: str | None = None
+    minutes_ago: float = 0
+    error: str | None = None
+    by: str = "somebody"
+    log: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +156,7 @@ class Scenario:
     keys: Mapping[str, KeySpec]
     buckets: Mapping[str, BucketSpec]
     trails: Mapping[str, TrailSpec]
+    events: tuple[EventSpec, ...]
     propagation_delay: float
     delivery_interval: float
 
@@ -187,6 +211,7 @@ def parse(name: str, text: str) -> Scenario:
         keys=_each(KeySpec, f"{name}: key", raw.pop("keys", {})),
         buckets=_each(BucketSpec, f"{name}: bucket", raw.pop("buckets", {})),
         trails=_each(TrailSpec, f"{name}: trail", raw.pop("trails", {})),
+        events=tuple(_make(EventSpec, f"{name}: event", event) for event in raw.pop("events", [])),
         propagation_delay=float(raw.pop("propagation_delay", 0)),
         delivery_interval=float(raw.pop("delivery_interval", 1)),
     )

@@ -47,6 +47,7 @@ VALUES: dict[str, Any] = {
     "bucket_assume_role": ROLE,
     "cis_version": "2.0",
     "closed_regions": "unknown",
+    "proof": "events",
     "concurrency": 8,
     "create_trail": {"name": "main", "bucket_name": "logs", "multi_region": False},
     "exceptions": [EXCEPTION],

@@ -16,15 +16,19 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._r
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Bucket,
+    DeliveredFile,
     Finding,
     Key,
+    LastChange,
     Level,
+    LogFolder,
     Missing,
     ReadError,
     SimulatedCall,
     Simulation,
     Snapshot,
     Trail,
+    TrailProof,
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._bucket_policy import Delivery
@@ -104,6 +108,9 @@ KEY = Key(
 )
 OWNED = {"owner": ACCOUNT}
 BUCKET = Bucket("logs", "us-east-1", BUCKET_POLICY, bucket_key_enabled=False)
+_NEVER = LastChange(NOW - timedelta(days=90))
+# Nobody changed anything since the event history begins, and nobody used the key.
+UNCHANGED = TrailProof(trail=_NEVER, key=_NEVER, bucket=_NEVER, last_use=None)
 Fact = dict[str, Any] | Missing | ReadError
 ALLOWED = Simulation("allowed")
 
@@ -135,6 +142,13 @@ def with_answers(
     answers = {SimulatedCall(reader, "s3:GetObject", folder): get for reader in readers for folder in folders}
     keys = {SimulatedCall(reader, "kms:Decrypt", arn): decrypt for reader in readers for arn in read.keys}
     return replace(read, simulations={**answers, **keys})
+
+
+def delivered_under(key_arn: str | None) -> Snapshot:
+    """A healthy account whose trail has delivered a log under this key, or under none."""
+    folder = LogFolder(f"AWSLogs/{ACCOUNT}/CloudTrail/us-east-1", f"{ACCOUNT}_CloudTrail_us-east-1_", "us-east-1")
+    log = DeliveredFile(folder, f"{folder.path}/log", NOW, "aws:kms" if key_arn else "AES256", key_arn)
+    return replace(snapshot(), proofs={TRAIL_ARN: replace(UNCHANGED, files=(log,))})
 
 
 def finding(rule: str, read: Snapshot, settings: Settings | None = None) -> Finding:

@@ -26,6 +26,7 @@ from tests.unit.checks.build import (
     ROLE_ARN,
     ROOT,
     TRAIL_ARN,
+    delivered_under,
     denied,
     finding,
     key_policy,
@@ -310,6 +311,8 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ),
     ("key_rotation_enabled", snapshot(key={"rotation_enabled": NO_ROTATION}), None, "unknown", "GetKeyRotationStatus"),
     ("key_rotation_enabled", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
+    ("encryption_is_proven", delivered_under(KEY_ARN), Settings(proof="objects"), "pass", "under the trail's key"),
+    ("encryption_is_proven", delivered_under(None), Settings(proof="objects"), "fail", "under no KMS key"),
 ]
 
 

@@ -1,0 +1,262 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""CloudTrail's event history: when something was last changed, and by whom a key was last used.
+
+CloudTrail API reference, LookupEvents: the management events of 90 days of one account and Region, by one attribute, 50
+in a page, the most recent first, two calls a second. It needs no trail.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from .._model import KeyUse, LastChange, ReadError
+from ._access import MALFORMED, Access, failed_read
+from ._calls import moment_of
+from ._pace import NEVER, Limits
+from ._resources import Account
+
+Fact = TypeVar("Fact")
+
+KEPT = timedelta(days=90)
+PAGE = 50
+# Of one event name: 1,000 events. Of what lies before the oldest of these nothing is said.
+MOST_PAGES = 20
+# What changes whether, and under which key, CloudTrail delivers: the events by the service that records them.
+CHANGES: Mapping[str, tuple[str, ...]] = {
+    "kms": (
+        "PutKeyPolicy",
+        "DisableKey",
+        "EnableKey",
+        "ScheduleKeyDeletion",
+        "CancelKeyDeletion",
+        "DeleteImportedKeyMaterial",
+    ),
+    "s3": ("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketEncryption", "DeleteBucketEncryption"),
+    "cloudtrail": ("UpdateTrail", "StopLogging", "StartLogging"),
+}
+# By which names the parameters of these requests call what they are about.
+_PARAMETERS = ("keyId", "bucketName", "name", "trailName")
+# Who encrypts a log, by the example events of the CloudTrail guide, "How AWS CloudTrail uses AWS KMS".
+_CLOUDTRAIL = "cloudtrail.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What may have been changed: the names by which events call it, its service, and where its events are recorded."""
+
+    service: str
+    names: frozenset[str]
+    account_id: str
+    region: str
+
+
+@dataclass(frozen=True)
+class _Event:
+    """One event; `names` are of what it is about, empty where it names nothing, and `detail` is its record."""
+
+    name: str
+    id: str
+    at: datetime
+    names: frozenset[str]
+    detail: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Return the parameters of the request."""
+        return _mapping(self.detail.get("requestParameters"))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The events that were found, and since when these are all that the history has."""
+
+    events: Sequence[_Event]
+    since: datetime
+
+
+class History:
+    """The event histories that a sweep asks, each name of an event once for an account and Region, at AWS's rate."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits(sleep=NEVER.wait)
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, ...], Future[Any]] = {}
+
+    def last_change(self, account: Account, thing: Thing) -> LastChange | ReadError:
+        """Return the last change of a thing; an event that names nothing may be about anything of its kind."""
+        latest = LastChange(datetime.min.replace(tzinfo=timezone.utc))
+        for name in CHANGES[thing.service]:
+            found = self._events(account, thing.account_id, thing.region, "EventName", name)
+            if isinstance(found, ReadError):
+                return found
+            about = [each for each in found.events if _may_concern(each, thing)]
+            known = [LastChange(each.at, each.name, each.id) for each in about]
+            latest = max([latest, LastChange(found.since), *known], key=lambda each: each.since)
+        return latest
+
+    def last_use(self, account: Account, key_arn: str) -> KeyUse | ReadError | None:
+        """Return the last use of a key, with what its event says; None where KMS knows of none."""
+        return self._once(("use", key_arn), lambda: self._last_use(account, key_arn))
+
+    def _last_use(self, account: Account, key_arn: str) -> KeyUse | ReadError | None:
+        region, owner = key_arn.split(":")[3:5]
+        access = next(account.owners(owner), None)
+        if access is None:
+            return _no_access("kms", "GetKeyLastUsage", owner, region)
+        use = _key_use(access, region, key_arn)
+        if not isinstance(use, KeyUse):
+            return use
+        found = self._events(account, owner, region, "EventId", use.event_id)
+        if isinstance(found, ReadError):
+            return KeyUse(use.operation, use.at, use.event_id, unread=found)
+        event = next((each for each in found.events if each.id == use.event_id), None)
+        return KeyUse(use.operation, use.at, use.event_id, *(_encrypted(event) if event else (None, None)))
+
+    def _events(self, account: Account, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
+        accesses = tuple(account.owners(account_id))
+        return self._once(
+            (account_id, region, attribute, value),
+            lambda: self._first_answer(accesses, account_id, region, attribute, value),
+        )
+
+    def _first_answer(
+        self, accesses: Iterable[Access], account_id: str, region: str, attribute: str, value: str
+    ) -> _Found | ReadError:
+        """Ask one access of the account after the other; return the first refusal where all are refused."""
+        refusals: list[ReadError] = []
+        for access in accesses:
+            answer = self._lookup(access, account_id, region, attribute, value)
+            if not isinstance(answer, ReadError):
+                return answer
+            refusals.append(answer)
+        return next(iter(refusals), _no_access("cloudtrail", "LookupEvents", account_id, region))
+
+    def _lookup(self, access: Access, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
+        """Read the events page by page, up to MOST_PAGES of them."""
+        request: dict[str, Any] = {"LookupAttributes": [{"AttributeKey": attribute, "AttributeValue": value}]}
+        begins, rows, tokens = datetime.now(timezone.utc) - KEPT, list[_Event](), set[str]()
+        for _page in range(MOST_PAGES):
+            self._limits.take("LookupEvents", account_id, region)
+            answer = access.ask("cloudtrail", region, "LookupEvents", _events_of, MaxResults=PAGE, **request)
+            if isinstance(answer, ReadError):
+                return answer
+            events, token = answer
+            rows += events
+            if token is None:
+                return _Found(_done(rows), begins)
+            if token in tokens:
+                return _strange(region, "one page after the other with the same NextToken")
+            tokens.add(token)
+            request["NextToken"] = token
+        if not rows or [each.at for each in rows] != sorted((each.at for each in rows), reverse=True):
+            return _strange(region, f"{MOST_PAGES} pages that are empty or not in the order of time")
+        return _Found(_done(rows), rows[-1].at)
+
+    def _once(self, name: tuple[str, ...], read: Callable[[], Fact]) -> Fact:
+        """Return what was read under a name, which one of all who ask for it reads."""
+        with self._lock:
+            mine = name not in self._answers
+            answer = self._answers.setdefault(name, Future())
+        if mine:
+            try:
+                answer.set_result(read())
+            except BaseException as error:
+                answer.set_exception(error)
+                raise
+        fact: Fact = answer.result()
+        return fact
+
+
+def _may_concern(event: _Event, thing: Thing) -> bool:
+    return not event.names or bool(event.names & thing.names)
+
+
+def _done(events: Iterable[_Event]) -> list[_Event]:
+    """Return the events of requests that AWS carried out (CloudTrail guide, "Record contents", errorCode)."""
+    return [each for each in events if not each.detail.get("errorCode")]
+
+
+def _events_of(answer: dict[str, Any]) -> tuple[list[_Event], str | None]:
+    """Return the events of one page, and the token of the next."""
+    return [_event(row) for row in answer["Events"]], answer.get("NextToken") or None
+
+
+def _event(row: Mapping[str, Any]) -> _Event:
+    """Return one event. Raises KeyError where it has no name, id or time (CloudTrail API reference, Event)."""
+    detail = _record(row.get("CloudTrailEvent"))
+    return _Event(
+        name=row["EventName"],
+        id=row["EventId"],
+        at=moment_of(row["EventTime"]),
+        names=frozenset(_names(row, detail)),
+        detail=detail,
+    )
+
+
+def _names(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the names of what an event is about, wherever these stand."""
+    parameters = _mapping(detail.get("requestParameters"))
+    listed = detail.get("resources")
+    found = [each.get("ResourceName") for each in row.get("Resources", ())]
+    found += [parameters.get(name) for name in _PARAMETERS]
+    found += [_mapping(each).get("ARN") for each in (listed if isinstance(listed, list) else ())]
+    return (each for each in found if isinstance(each, str) and each)
+
+
+def _record(text: str | None) -> Mapping[str, Any]:
+    """Return the record of an event; empty where it cannot be understood, so that it may be about anything."""
+    try:
+        return _mapping(json.loads(text or "{}"))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _key_use(access: Access, region: str, key_arn: str) -> KeyUse | ReadError | None:
+    """Return the key's last use; None where it was not used since KMS keeps count (KMS API reference)."""
+    if not access.knows("kms", region, "GetKeyLastUsage"):
+        why = "the installed boto3 is older than this call; it is there from botocore 1.43 on"
+        return failed_read("kms", "GetKeyLastUsage", region, "UnknownClientMethodError", why)
+    return access.ask("kms", region, "GetKeyLastUsage", _use_of, KeyId=key_arn)
+
+
+def _use_of(answer: dict[str, Any]) -> KeyUse | None:
+    use = answer.get("KeyLastUsage") or {}
+    if "Timestamp" not in use:
+        return None
+    return KeyUse(use["Operation"], moment_of(use["Timestamp"]), use["CloudTrailEventId"])
+
+
+def _encrypted(event: _Event) -> tuple[str | None, str | None]:
+    """Return the trail and the object that an event says CloudTrail encrypted; two None for any other event.
+
+    Source: CloudTrail guide, "How AWS CloudTrail uses AWS KMS". Anybody may send such an encryption context, but not
+    under the service's name.
+    """
+    caller, context = _mapping(event.detail.get("userIdentity")), _mapping(event.parameters.get("encryptionContext"))
+    names = context.get("aws:cloudtrail:arn"), context.get("aws:s3:arn")
+    is_by_service = (caller.get("type"), caller.get("invokedBy")) == ("AWSService", _CLOUDTRAIL)
+    if event.name != "GenerateDataKey" or not is_by_service or not all(isinstance(each, str) for each in names):
+        return None, None
+    return names
+
+
+def _no_access(service: str, operation: str, account_id: str, region: str) -> ReadError:
+    why = f"the run has no credentials of account {account_id}, which alone may be asked for it"
+    return failed_read(service, operation, region, "NotAsked", why)
+
+
+def _strange(region: str, why: str) -> ReadError:
+    return failed_read("cloudtrail", "LookupEvents", region, MALFORMED, f"the answer is not one that AWS gives ({why})")

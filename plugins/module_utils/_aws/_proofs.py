@@ -1,0 +1,169 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read what AWS did for the trails of an account: last changes, the last use of each key, and the newest files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from .._model import (
+    Bucket,
+    DeliveredFile,
+    LastChange,
+    LeftToOwnerError,
+    LogFolder,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailProof,
+)
+from .._scope import Scope
+from ._access import MALFORMED, Access, failed_read
+from ._calls import moment_of
+from ._history import History, Thing
+from ._resources import Account, first_answer
+
+# How far back the newest file of a folder is looked for, the next where the one before found none: in an hour there are
+# some dozen files, for CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
+WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
+# Of 1,000 objects each (S3 API reference, ListObjectsV2).
+MOST_PAGES = 5
+# What follows the Region, or the trail's name, in the names of logs and digests (CloudTrail guide, "CloudTrail log file
+# name format", "Finding your CloudTrail digest files").
+_FILE = re.compile(r"20\d{6}T\d{4}(\d{2})?Z(_[A-Za-z0-9]{16})?\.json\.gz", re.ASCII)
+_DAY = re.compile(r"20\d\d/\d\d/\d\d", re.ASCII)
+
+
+def with_proofs(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, scope: Scope, history: History
+) -> Snapshot:
+    """Return the snapshot with the proof of each of its trails that has a key, as far as `scope.proof` asks for it."""
+    if scope.proof == "none":
+        return snapshot
+    trails = [
+        trail for trail in snapshot.trails if trail.kms_key_arn and not isinstance(trail.status, LeftToOwnerError)
+    ]
+    asks = scope.proof == "objects"
+    files = {trail.arn: _ask_files(pool, account, snapshot, trail, scope) if asks else () for trail in trails}
+    return replace(
+        snapshot, proofs={trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
+    )
+
+
+def _proof(
+    account: Account,
+    snapshot: Snapshot,
+    trail: Trail,
+    history: History,
+    files: Sequence[Future[DeliveredFile | ReadError]],
+) -> TrailProof:
+    """Read the histories one after the other, as their rate has it, while the files are on their way."""
+    key_arn, bucket = trail.kms_key_arn or "", snapshot.buckets[trail.bucket_name]
+    region, owner = key_arn.split(":")[3:5]
+    key = Thing("kms", frozenset({key_arn, key_arn.rpartition("/")[2]}), owner, region)
+    of_trail = Thing("cloudtrail", frozenset({trail.arn, trail.name}), trail.account_id, trail.home_region)
+    return TrailProof(
+        trail=history.last_change(account, of_trail),
+        key=history.last_change(account, key),
+        bucket=_bucket_change(account, trail, bucket, history),
+        last_use=history.last_use(account, key_arn),
+        files=tuple(each.result() for each in files),
+    )
+
+
+def _bucket_change(account: Account, trail: Trail, bucket: object, history: History) -> LastChange | ReadError:
+    """Return the last change of a bucket, whose events its owner's account records in the Region of the bucket."""
+    if isinstance(bucket, ReadError):
+        return bucket
+    if not isinstance(bucket, Bucket) or bucket.owner is None:
+        why = f"which account owns the bucket {trail.bucket_name} is not known"
+        return failed_read("cloudtrail", "LookupEvents", trail.home_region, "NotAsked", why)
+    names = frozenset({bucket.name, f"arn:{trail.arn.split(':')[1]}:s3:::{bucket.name}"})
+    return history.last_change(account, Thing("s3", names, bucket.owner, bucket.region))
+
+
+def _ask_files(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, trail: Trail, scope: Scope
+) -> list[Future[DeliveredFile | ReadError]]:
+    """Ask for the newest file of each folder, with the credentials of the bucket's owner where there are any."""
+    bucket = snapshot.buckets[trail.bucket_name]
+    if not isinstance(bucket, Bucket):
+        return []
+    readers = list(account.bucket_readers(bucket.name, {trail.kms_key_arn or ""}))
+
+    def ask(folder: LogFolder) -> DeliveredFile | ReadError:
+        def newest(access: Access, region: str, name: str) -> DeliveredFile | ReadError:
+            return _newest_file(access, region, name, folder, snapshot.read_at)
+
+        return first_answer(newest, readers, bucket.region, bucket.name)
+
+    return [pool.submit(ask, folder) for folder in scope.folders(snapshot, trail)]
+
+
+def _newest_file(
+    access: Access, region: str, bucket: str, folder: LogFolder, now: datetime
+) -> DeliveredFile | ReadError:
+    """Return the newest file of a folder, one without a name where there was none for days."""
+    for window in WINDOWS:
+        found = _files_since(access, region, bucket, folder, now - window)
+        if isinstance(found, ReadError):
+            return found
+        if found:
+            name = max(found, key=lambda each: (found[each], each))
+            return access.ask("s3", region, "HeadObject", partial(_file, folder, name), Bucket=bucket, Key=name)
+    return DeliveredFile(folder)
+
+
+def _files_since(
+    access: Access, region: str, bucket: str, folder: LogFolder, since: datetime
+) -> dict[str, datetime] | ReadError:
+    """Return the files of a folder by name, with their times: names begin with the time, and S3 lists in their order.
+
+    S3 API reference, ListObjectsV2, StartAfter: general purpose buckets are listed in the order of UTF-8.
+    """
+    start = f"{folder.path}/{since:%Y/%m/%d}/{folder.name}{since:%Y%m%dT%H%M}"
+    request: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{folder.path}/", "StartAfter": start}
+    found: dict[str, datetime] = {}
+    for _page in range(MOST_PAGES):
+        answer = access.ask("s3", region, "ListObjectsV2", _listed, **request)
+        if isinstance(answer, ReadError):
+            return answer
+        rows, token = answer
+        found |= {name: at for name, at in rows if _is_of(folder, name)}
+        if token is None:
+            return found
+        request["ContinuationToken"] = token
+    why = f"{folder.path}/ holds more than {MOST_PAGES * 1000:,} objects since {since.isoformat(timespec='minutes')}"
+    return failed_read("s3", "ListObjectsV2", region, MALFORMED, why)
+
+
+def _listed(answer: dict[str, Any]) -> tuple[list[tuple[str, datetime]], str | None]:
+    """Return names and times of one page, and the token of the next."""
+    rows = [(row["Key"], moment_of(row["LastModified"])) for row in answer.get("Contents", ())]
+    return rows, answer["NextContinuationToken"] if answer.get("IsTruncated") else None
+
+
+def _is_of(folder: LogFolder, name: str) -> bool:
+    """Return whether an object is named as CloudTrail names the files of the folder: others may write there as well."""
+    day, _slash, file = name.removeprefix(f"{folder.path}/").rpartition("/")
+    is_named = file.startswith(folder.name) and _FILE.fullmatch(file.removeprefix(folder.name))
+    return bool(is_named and _DAY.fullmatch(day))
+
+
+def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile:
+    return DeliveredFile(
+        folder=folder,
+        name=name,
+        at=moment_of(answer["LastModified"]),
+        encryption=answer.get("ServerSideEncryption"),
+        key_arn=answer.get("SSEKMSKeyId"),
+        has_bucket_key=bool(answer.get("BucketKeyEnabled", False)),
+    )

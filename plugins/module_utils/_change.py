@@ -1,0 +1,101 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words of writes: what is to change (Change), what that stands on, and what is kept to undo it (Backup).
+
+`_model` hands them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from ._operations import Operation
+
+Same: TypeAlias = Callable[[str | None, str | None], bool]
+ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write: `operation` is AWS's name of it, `parameters` the request as it is sent.
+
+    `resource` is the ARN of the trail, key, alias or bucket. A key that is still to be created goes by an ARN that
+    ends in PLACEHOLDER, in any field, until it has one. `before` is None where the resource does not exist yet.
+    """
+
+    operation: Operation
+    resource: str
+    region: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    status: ChangeStatus = "planned"
+
+    def with_arns(self, created: Mapping[str, str]) -> Change:
+        """Return the change with the ARNs of created keys in place of their placeholders."""
+
+        def real(value: Any) -> Any:
+            return created.get(value, value) if isinstance(value, str) else value
+
+        def fields(of: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: real(value) for name, value in of.items()}
+
+        return replace(self, resource=real(self.resource), after=fields(self.after), parameters=fields(self.parameters))
+
+
+PLACEHOLDER = "key/to-be-created"
+
+
+@dataclass(frozen=True)
+class Prerequisites:
+    """What changes need in place, by ARN, as it was read: a service that denies it does not see it yet.
+
+    `usable` are the trails, the buckets, and the keys that work or will work. `policies` are those of the keys and
+    buckets, as the changes leave them, where they could be read.
+    """
+
+    usable: frozenset[str] = frozenset()
+    policies: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """One value that an enforcement replaces: the key of a trail, or the policy of a key or bucket.
+
+    `taken_at` is when this was first kept, just before the write: by it the writes of all accounts have an order.
+    """
+
+    arn: str
+    before: str | None
+    after: str
+    taken_at: str = ""
+
+    def followed_by(self, later: Replaced, same: Same) -> Replaced | None:
+        """Return what undoes both of a resource, the later one first; None where somebody else changed it in between.
+
+        `same` compares two values, for KMS lays out a policy anew.
+        """
+        if same(later.before, self.before):  # it was put back, or this is the same once more
+            return later
+        return replace(later, before=self.before) if same(later.before, self.after) else None
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What an enforcement replaces: the trails' keys, the keys' and buckets' policies; and what it creates."""
+
+    account_id: str
+    taken_at: str
+    trail_keys: tuple[Replaced, ...] = ()
+    key_policies: tuple[Replaced, ...] = ()
+    created_keys: tuple[str, ...] = ()
+    bucket_policies: tuple[Replaced, ...] = ()
+    created_trails: tuple[str, ...] = ()
+
+
+class BackupError(Exception):
+    """A backup cannot be written or read; the message names its file and says why."""
