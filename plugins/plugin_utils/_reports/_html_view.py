@@ -176,7 +176,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
 
 
 def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
-    """Say in a sentence what the verdict rests on; what trails can do is counted from the findings on each."""
+    """Say in a sentence what the verdict rests on; what each trail can do follows from its findings."""
     trails = [trail for _account, trail in seen]
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
@@ -196,7 +196,7 @@ def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> st
 
 
 def _deliveries(seen: Sequence[Seen]) -> Iterator[str]:
-    """Say how many of the trails, which are all compliant, can deliver, and what the others pass by."""
+    """Say how many of the trails, all of them compliant, can deliver, and why the others are compliant."""
     found = Counter(delivery(trail, account) for account, trail in seen)
     for kind, (of_one, of_many) in _DELIVERIES.items():
         if found[kind]:
@@ -270,7 +270,7 @@ def _entries(accounts: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
 
 
 def _judged(seen: Sequence[Line]) -> Mapping[str, Any]:
-    """Return what a line is about: a trail, or an account where it has no trail that tells its verdict."""
+    """Return what a line is about: a trail, or an account whose trails do not explain its verdict."""
     account, trail = seen[0]
     return trail or account
 
@@ -278,7 +278,7 @@ def _judged(seen: Sequence[Line]) -> Mapping[str, Any]:
 def _seen_alike(
     accounts: Sequence[Mapping[str, Any]],
 ) -> list[list[Line]]:
-    """Return what the lines are about, an organization's trail once with all accounts that judge it alike."""
+    """Return the lines of the matrix; an organization's trail has one line for all accounts that judge it alike."""
     alike: dict[tuple[object, str], list[Line]] = {}
     for account in accounts:
         for trail in _trails(account):

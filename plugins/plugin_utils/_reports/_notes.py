@@ -63,7 +63,7 @@ def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is wrong and what to do; of what is excepted, until when and why nothing needs doing."""
+    """Return what is wrong and what to do; of an excepted finding, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
         return finding["message"], finding["remediation"]
     return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", ""
@@ -99,7 +99,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
 
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Leave out what a finding quotes: of a key or bucket that could not be read, its trail tells.
+    """Yield the errors that no finding quotes: a trail reports that its key or bucket could not be read.
 
     The quotes are sorted, so that each error is looked up in them, however many there are of both.
     """

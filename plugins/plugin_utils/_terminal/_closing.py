@@ -22,7 +22,7 @@ _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
 # What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
 _OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
-# AWX sets these for its jobs, which nobody has typed.
+# AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 
 
@@ -34,9 +34,9 @@ def closing_lines(
     *,
     is_plan: bool,
 ) -> list[str]:
-    """Return the last lines of a run, of whose module this is the `result`, and an empty one before them.
+    """Return the last lines of a run, after an empty one; `result` is that of its module.
 
-    `registered` is what the task returns, `folders` are those of a bucket that the reports go to.
+    `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports.
     """
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
     lines = [*_files(result, registered, folders)]
@@ -107,7 +107,7 @@ def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
 
 
 def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
-    """What the accounts come to by it."""
+    """Say what the accounts are afterwards, or would be."""
     if not enforcement["after"]:
         return "the verdict afterwards is not known"
     rows = [row for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
@@ -145,9 +145,9 @@ def next_command(
 
 
 def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = (), only: Sequence[str] = ()) -> str:
-    """A command with the inventory, the limit and the variables of this one, or of these the ones named.
+    """Return a command with the inventory, the limit and our variables of the present one, or only those in `only`.
 
-    What else is given by --extra-vars may be a secret, and is left out.
+    Other --extra-vars may be secrets, and are left out.
     """
     words = [word for place in _inventory(arguments) for word in ("-i", place)]
     words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
@@ -160,7 +160,7 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
 
 
 def _inventory(arguments: Mapping[str, Any]) -> list[str]:
-    """The inventories of a command as they are typed, but for those that are configured."""
+    """Return the inventories that were typed, not those that are configured."""
     inventory = [*(arguments.get("inventory") or ())]
     places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
     return [_from_here(place) if os.path.exists(place) else place for place in places]

@@ -49,7 +49,7 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
 
     `enforcement` is a result of cloudtrail_kms_enforce that is complete: `before`, `after`, `changes`,
     `refusals`, `errors` and `changed_accounts`.
-    Where nothing was done, or no account could be read again, there is nothing to say of after.
+    The audit after is left out if nothing was done, or no account could be read again.
     """
     width = legible(width)
     parts = [render(enforcement["before"], width=width, paint=paint), _changes(enforcement, width, paint)]
@@ -59,13 +59,13 @@ def render_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Pai
 
 
 def _alone(enforcement: Mapping[str, Any]) -> str | None:
-    """The one account of an enforcement, or None where there are many, each of which is named then."""
+    """Return the only account of an enforcement, or None if there are several, which each row then names."""
     accounts = [account["account_id"] for account in enforcement["before"]["accounts"]]
     return accounts[0] if len(accounts) == 1 else None
 
 
 def has_after(enforcement: Mapping[str, Any]) -> bool:
-    """Return whether there is something to say of the accounts after the enforcement."""
+    """Return whether an enforcement has an audit after it to show."""
     return bool(enforcement["after"] and _statuses(enforcement) - {"not_attempted"})
 
 
@@ -91,7 +91,7 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
 
 
 def _changed_accounts(enforcement: Mapping[str, Any]) -> set[str]:
-    """The accounts with changes, without those that have but the key of the trails of others."""
+    """Return the accounts with changes, without those that only own the key of other accounts' trails."""
     changed = {change["account_id"] for change in enforcement["changes"]}
     trails = {
         account["account_id"]
@@ -102,7 +102,7 @@ def _changed_accounts(enforcement: Mapping[str, Any]) -> set[str]:
 
 
 def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width: int, paint: Paint) -> Iterator[str]:
-    """The changes in their order, which is that of accounts after the keys that they share."""
+    """Yield the changes in their order: shared keys first, then account by account."""
     rows = [_change_cells(change, alone) for change in changes]
     grid = Grid(_CHANGES if alone else (ACCOUNT, *_CHANGES), rows, width)
     yield grid.heading(paint)
@@ -113,7 +113,7 @@ def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width
 
 
 def _change_cells(change: Mapping[str, Any], alone: str | None) -> tuple[str, ...]:
-    """A resource of the account goes by the last part of its ARN, since the rest is said beside it."""
+    """Return the cells of a change; a resource of the account itself is named by the last part of its ARN."""
     *_prefix, owner, name = change["resource"].split(":", 5)
     resource = name if owner == (alone or change["account_id"]) else change["resource"]
     cells = (change["operation"], change["region"], resource, change["status"])
@@ -140,7 +140,7 @@ def _value(value: object) -> str:
 
 
 def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
-    """Return what was refused and what failed; of many accounts the same is said once, with all that it is about."""
+    """Return refusals and failures; of several accounts, each text once, with all accounts that it is about."""
     alike: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
         for each in told:
@@ -185,7 +185,7 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
 
 
 def _was(row: Row, account: Mapping[str, Any]) -> str:
-    """The verdict before the changes, on a trail or on the account itself; none on a trail that did not exist."""
+    """Return the verdict before the changes on a trail, or on the account itself; a dash for a new trail."""
     judged = {None: account, **{trail["arn"]: trail for trail in account["trails"]}}
     return verdict_words(judged[row.arn]) if row.arn in judged else "-"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell how far a module is: the lines of a file while another process writes them."""
+"""Show the progress of a module: the lines of a file while another process writes them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PATIENCE = 5.0
 
 @contextmanager
 def progress(tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
-    """Give the option that lets a module on this machine write its progress, and tell each line until the block ends.
+    """Yield the option that makes a module on this machine write its progress; pass each line to `tell` meanwhile.
 
-    Without a file there is no progress: it fails nothing.
+    If no file can be made for it, there is no progress, and no error.
     """
     with ExitStack() as stack:
         options = {}
@@ -37,9 +37,9 @@ def progress(tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
 def following(
     path: Path, tell: Callable[[str], None], *, patience: float = PATIENCE, every: float = 0.25
 ) -> Iterator[None]:
-    """Call `tell` with each line of the file, in a thread, until the block ends; the last lines are told then.
+    """Pass each line of the file to `tell`, in a thread, until the block ends, the last lines included.
 
-    Nothing is told of what is done within `patience` seconds, and of the lines written until then only the last.
+    During the first `patience` seconds nothing is passed on; of the lines written until then only the last is.
     """
     ended = threading.Event()
 

@@ -50,7 +50,7 @@ class Column:
 class Grid:
     """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap.
 
-    What wraps in the first one goes on further in: where rows begin, nothing stands that others have written.
+    A first cell that wraps goes on indented, so that nothing that others have written starts a line as a row does.
     """
 
     def __init__(self, layout: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> None:
@@ -119,7 +119,7 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
-    """Say once what is to be done: one cause makes several rules fail, and one fix cures them."""
+    """Yield what to do about each note, in full only once: one fix may cure several rules."""
     told: dict[str, str] = {}
     for note in notes:
         subject = told.setdefault(note.remediation, note.subject)

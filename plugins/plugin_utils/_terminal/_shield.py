@@ -25,10 +25,10 @@ EVERY = 0.5
 
 @contextmanager
 def shielded(*, needed: bool = True) -> Iterator[Callable[[], bool]]:
-    """Pass an interruption on to the module that runs meanwhile, and take it oneself only at the end.
+    """Pass an interruption on to the module that is running, and act on it here only when the block ends.
 
-    Yields what tells whether there was one: then nothing may be displayed any more, for no one reads Ansible's queue,
-    and who writes more than fits into it waits forever. This is for a worker of Ansible's: nothing is done elsewhere.
+    Yields a function that tells whether there was one: then nothing may be displayed any more, since nobody reads
+    Ansible's queue, and a writer that fills it waits forever. Outside of a worker of Ansible's this does nothing.
     """
     if not needed or multiprocessing.parent_process() is None:
         yield lambda: False
@@ -46,7 +46,7 @@ def shielded(*, needed: bool = True) -> Iterator[Callable[[], bool]]:
 
 
 class _Shield:
-    """The signal that was taken, and who passes it on."""
+    """Remembers the signal that came, and passes it on."""
 
     def __init__(self) -> None:
         self.taken: int | None = None

@@ -24,9 +24,9 @@ MOST_IN_FULL = 20
 def table_of(
     form: str | None, audit: Mapping[str, Any] | None, enforcement: Mapping[str, Any], *, in_role: bool = False
 ) -> Table | None:
-    """Return the table of an audit, or else of an enforcement, in the form that is asked for or fits it.
+    """Return the table of an audit, or else of an enforcement, in the requested form or in the one that fits its size.
 
-    `in_role` says that the role runs, so that what is to be set are its variables.
+    With `in_role`, for a run of the role, messages name its variables in place of the options of a module.
     """
     accounts = (audit or enforcement["before"])["accounts"]
     form = form or ("full" if len(accounts) <= MOST_IN_FULL else "short")
