@@ -5,7 +5,7 @@
 # Everything here runs through tools/isolated.py: no variable or file of yours can lead it to real AWS.
 run := .venv/bin/python -I tools/isolated.py
 # No registry is named in the files, so that each machine takes its own.
-pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-index-url --upgrade \
+pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-index-url --generate-hashes --upgrade \
 	--custom-compile-command 'make pins'
 
 .DEFAULT_GOAL := help
@@ -120,17 +120,13 @@ bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before an
 	@$(run) python -m benchmarks.peers
 	@$(run) python -m benchmarks.peers_sweep
 
-pins: setup ## Pin the requirements anew, from requirements/*.in
-	cd requirements && $(pin) --python-version 3.12 test.in --output-file test.txt
-	cd requirements && $(pin) --python-version 3.10 matrix-oldest.in --output-file matrix-oldest.txt
-	cd requirements && $(pin) --python-version 3.11 matrix-2.18.in --output-file matrix-2.18.txt
-	cd requirements && $(pin) --python-version 3.11 matrix-2.19.in --output-file matrix-2.19.txt
-	cd requirements && $(pin) --python-version 3.12 matrix-2.20.in --output-file matrix-2.20.txt
-	cd requirements && $(pin) --python-version 3.12 matrix-newest.in --output-file matrix-newest.txt
-	cd requirements && $(pin) --python-version 3.12 eda.in --output-file eda.txt
-	cd requirements && $(pin) --python-version 3.12 browser.in --output-file browser.txt
-	cd requirements && $(pin) --python-version 3.12 release.in --output-file release.txt
-	cd requirements && $(pin) --python-version 3.12 docs.in --output-file docs.txt
+# Each with the oldest Python that it is installed for.
+PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 docs=3.12 matrix-target=3.10 matrix-2.18=3.11 \
+	matrix-2.19=3.11 matrix-2.20=3.12 matrix-2.21=3.12 matrix-2.22=3.13
+
+pins: setup ## Pin the requirements anew with their hashes, from requirements/*.in
+	cd requirements && for each in $(PINNED); do \
+		$(pin) --python-version "$${each#*=}" "$${each%=*}.in" --output-file "$${each%=*}.txt" || exit 1; done
 
 screens: setup ## Write the screens of tests/unit/action/screens anew, for 1 to 500 accounts; read what has changed
 	@$(run) python -m tests.unit.action.screens

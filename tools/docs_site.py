@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tools.collection import take
 from tools.isolated import ROOT
-from tools.matrix import PAIRS
+from tools.matrix import NEWEST_STABLE
 from tools.venvs import set_up
 
 SITE = ROOT / "build" / "docs-site"
@@ -81,7 +81,7 @@ def main() -> int:
         VENV,
         ROOT / "requirements" / "docs.txt",
         ("3.13", "3.12"),
-        finish=partial(take, "amazon.aws", PAIRS[-1].ansible),
+        finish=partial(take, "amazon.aws", NEWEST_STABLE.ansible),
     )
     environment = os.environ | {"PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
