@@ -24,11 +24,11 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
+from tools.build import build
 from tools.isolated import ROOT
 from tools.matrix import NEWEST_STABLE, audits
 from tools.venvs import run, set_up
 
-BUILD = ROOT / "build"
 VENV = ROOT / ".venv-release"
 # The importer's own run of ansible-test needs a container engine; `make sanity` runs the same tests.
 IMPORTER = "[galaxy-importer]\nRUN_ANSIBLE_TEST = False\n"
@@ -48,12 +48,6 @@ def unready() -> Iterator[str]:
         yield f"There is a tag {VERSION} already: set the next version."
     if run("git", "-C", ROOT, "status", "--porcelain"):
         yield "Something is not committed."
-
-
-def built() -> Path:
-    """The tarball."""
-    run("ansible-galaxy", "collection", "build", ROOT, "--output-path", BUILD, "--force")
-    return BUILD / f"aws_baseline-cloudtrail-{VERSION}.tar.gz"
 
 
 def audits_from(tarball: Path) -> str | None:
@@ -95,8 +89,11 @@ def imported(tarball: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    tarball = built()
-    print(f"{tarball.relative_to(ROOT)} is built: {tarball.stat().st_size // 1024} KB.", flush=True)
+    tarball = build(ROOT / "build")
+    print(
+        f"{tarball.relative_to(ROOT)} is built: {tarball.stat().st_size // 1024} KB, with its bill of materials.",
+        flush=True,
+    )
     wrong = audits_from(tarball)
     print(
         "Installed beside ansible-core, amazon.aws and boto3 alone it "
