@@ -55,11 +55,14 @@ class Prerequisites:
     """What changes need in place, by ARN, as it was read: a service that denies it does not see it yet.
 
     `usable` are the trails, the buckets, and the keys that work or will work. `policies` are those of the keys and
-    buckets, as the changes leave them, where they could be read.
+    buckets, as the changes leave them, where they could be read. `trails` say where each trail delivers, in the words
+    of UpdateTrail; `bucket_regions` are the Regions of the buckets.
     """
 
     usable: frozenset[str] = frozenset()
     policies: Mapping[str, str | None] = field(default_factory=dict)
+    trails: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    bucket_regions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

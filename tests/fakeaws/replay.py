@@ -137,6 +137,10 @@ class Replay:
                 "SessionToken": "not-checked-here",
                 "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
             },
+            "AssumedRoleUser": {
+                "AssumedRoleId": "AROAREPLAY:replay",
+                "Arn": f"arn:aws:sts::{self._model.decode()}:assumed-role/Any/replay",
+            },
         }
 
     def _refuse(self, name: str, first_line: bytes, why: str) -> bytes:

@@ -48,7 +48,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "GetBucketEncryption": {"ServerSideEncryptionConfiguration": {"Rules": [{"BucketKeyEnabled": False}]}},
     "ListDelegatedServicesForAccount": {"DelegatedServices": []},
     "AssumeRole": {
-        "Credentials": {"AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": build.NOW}
+        "Credentials": {"AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": build.NOW},
+        "AssumedRoleUser": {"AssumedRoleId": "AROAX:x", "Arn": f"arn:aws:sts::{build.ACCOUNT}:assumed-role/Audit/x"},
     },
 }
 ORGANIZATION_ANSWERS: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -125,7 +126,7 @@ class Answers(Access):
 
     def assume(self, role: Role) -> Access:
         """The same answers again, if the role is given."""
-        if isinstance(error := self.ask("sts", self.region, "AssumeRole", issued), ReadError):
+        if isinstance(error := self.ask("sts", self.region, "AssumeRole", partial(issued, build.ACCOUNT)), ReadError):
             raise AwsError(f"{role.role_arn}: {error.message}", error)
         return self
 

@@ -248,7 +248,7 @@ class Access:
             request["ExternalId"] = role.external_id
 
         def issue() -> Session | ReadError:
-            return self.ask("sts", self.region, "AssumeRole", issued, **request)
+            return self.ask("sts", self.region, "AssumeRole", partial(issued, role.account_id), **request)
 
         session = issue()
         if isinstance(session, ReadError):

@@ -29,7 +29,6 @@ from ._writes import (
     Present,
     SamePolicy,
     StaleError,
-    changed_by_somebody,
     code_of,
     is_done,
     is_retryable,
@@ -85,7 +84,7 @@ class _Run:
 
     def __init__(self, account: Account, prerequisites: Prerequisites, pace: Pace, same_policy: SamePolicy) -> None:
         self._account, self._pace = account, pace
-        self._present = Present(account, pace, same_policy)
+        self._present = Present(account, pace, same_policy, prerequisites)
         self._created: dict[str, str] = {}
         self._usable, self._policies = set(prerequisites.usable), dict(prerequisites.policies)
 
@@ -156,7 +155,8 @@ class _Run:
                     raise _failed(change, answer)
                 break
             if code_of(answer) in UNSEEN_POLICY:
-                self._check_policies(change)
+                needed = {arn: self._policies[arn] for arn in _needed_arns(change) & self._policies.keys()}
+                self._present.check_policies(needed, change.region)
         return False
 
     def _take_turn(self, change: Change) -> None:
@@ -176,12 +176,6 @@ class _Run:
             is_there=bool(needed & self._usable),
             is_allowed=bool(needed & self._policies.keys()),
         )
-
-    def _check_policies(self, change: Change) -> None:
-        """Raise StaleError where a policy that the change needs is no longer what the plan counts on."""
-        for arn in _needed_arns(change) & self._policies.keys():
-            if not self._present.has_policy(self._present.policy(arn, change.region), self._policies[arn]):
-                raise changed_by_somebody(arn)
 
     def _create_key(self, change: Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, TypeVar
 
 from .._model import KEY_ARN, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
@@ -20,6 +21,7 @@ Row = TypeVar("Row")
 ARN_PARTS = 6
 # General Reference, "AWS service endpoints": us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
+MOST_REGIONS = 200  # far more than any partition has; each costs connections
 CLOUDTRAIL_SERVICE = "cloudtrail.amazonaws.com"
 # What a member of an organization, and an account of none, is told (Organizations API reference,
 # ListDelegatedServicesForAccount: management account and delegated administrators only).
@@ -78,7 +80,9 @@ def _region_of_every_account(region: str) -> str | None:
 
 
 def _regions(answer: dict[str, Any]) -> Regions:
-    """Return the names. Raises ValueError where none is enabled, since some Regions cannot be disabled."""
+    """Return the names. Raises ValueError where none is enabled, as some Regions always are, or far too many show."""
+    if len(answer["Regions"]) > MOST_REGIONS:
+        raise ValueError(f"more than {MOST_REGIONS} regions")
     rows = {_region(row["RegionName"]): row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
     enabled = tuple(sorted(name for name, is_enabled in rows.items() if is_enabled))
     if not enabled:
@@ -106,7 +110,7 @@ def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadEr
         "cloudtrail",
         region,
         "DescribeTrails",
-        lambda answer: [_trail(row) for row in answer["trailList"]],
+        _trails,
         includeShadowTrails=True,
     )
 
@@ -134,12 +138,25 @@ def _region(text: str) -> str:
     return text
 
 
+def _trails(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the trails. Raises ValueError where one shows twice: each may say something else of its key."""
+    trails = [_trail(row) for row in answer["trailList"]]
+    if len({trail["TrailARN"] for trail in trails}) < len(trails):
+        raise ValueError("a trail shows twice")
+    return trails
+
+
 def _trail(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the trail. Raises KeyError where a member is missing (CloudTrail API reference, Trail)."""
+    """Return the trail (CloudTrail API reference, Trail; DescribeTrails shows KmsKeyId as the ARN of a key).
+
+    Raises KeyError where a member is missing, ValueError where the members contradict each other.
+    """
     _arn_like(TRAIL_ARN, row["TrailARN"])
-    _region(row["HomeRegion"])
+    _arn, _partition, _service, region, _account, name = row["TrailARN"].split(":")
+    if (row["HomeRegion"], f"trail/{row['Name']}") != (region, name):
+        raise ValueError(f"the name or home region of {row['TrailARN']} is not that of its ARN")
     if row.get("KmsKeyId"):
-        _arn(row["KmsKeyId"])
+        _arn_like(KEY_ARN, row["KmsKeyId"])
     always = ("Name", "HomeRegion", "IsMultiRegionTrail", "IsOrganizationTrail", "S3BucketName")
     return {**row, **{describe_account: row[describe_account] for describe_account in always}}
 
@@ -209,16 +226,23 @@ def describe_account(access: Access, region: str, account_id: str) -> Organizati
 
 def key_metadata(access: Access, region: str, key_id: str) -> dict[str, Any] | Missing | ReadError:
     """Return the KeyMetadata of DescribeKey, which works across accounts where the key policy allows it."""
-    answer = access.ask("kms", region, "DescribeKey", _metadata, KeyId=key_id)
+    answer = access.ask("kms", region, "DescribeKey", partial(_metadata, key_id), KeyId=key_id)
     if isinstance(answer, ReadError) and answer.code == "NotFoundException":
         return Missing(answer.message)
     return answer
 
 
-def _metadata(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata. Raises KeyError where a member is missing (KMS API reference, KeyMetadata)."""
+def _metadata(key_id: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of the key with this id, ARN or alias (KMS API reference, KeyMetadata).
+
+    Raises KeyError where a member is missing, ValueError where the answer tells of another key.
+    """
     metadata: dict[str, Any] = answer["KeyMetadata"]
     _arn_like(KEY_ARN, metadata["Arn"])
+    if "alias/" not in key_id and key_id not in (metadata["Arn"], metadata["Arn"].rpartition("/")[2]):
+        raise ValueError(f"the answer tells of {metadata['Arn']}")
+    if key_id.startswith("arn:") and metadata["Arn"].split(":")[:5] != key_id.split(":")[:5]:
+        raise ValueError(f"the answer tells of {metadata['Arn']}")
     configuration = metadata.get("MultiRegionConfiguration", {})
     primary = [configuration["PrimaryKey"]] if configuration else []
     for related in (*primary, *configuration.get("ReplicaKeys", [])):
@@ -241,9 +265,12 @@ def ram_policy(access: Access, region: str, key_arn: str) -> str | ReadError | N
 
 
 def _policy_named(name: str, access: Access, region: str, key_arn: str) -> str | ReadError:
-    return access.ask(
-        "kms", region, "GetKeyPolicy", lambda answer: str(answer["Policy"]), KeyId=key_arn, PolicyName=name
-    )
+    def policy(answer: dict[str, Any]) -> str:
+        if answer.get("PolicyName", name) != name:
+            raise ValueError(f"the answer is the policy {answer['PolicyName']!r}")
+        return str(answer["Policy"])
+
+    return access.ask("kms", region, "GetKeyPolicy", policy, KeyId=key_arn, PolicyName=name)
 
 
 def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | ReadError:

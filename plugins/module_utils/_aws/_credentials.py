@@ -138,8 +138,13 @@ def static(access_key: str, secret_key: str, session_token: str | None) -> Any:
     return botocore.credentials.Credentials(access_key, secret_key, session_token)
 
 
-def issued(answer: dict[str, Any]) -> Session:
-    """Return the session of an AssumeRole; raises KeyError or AttributeError where the answer is not STS's."""
-    credentials = answer["Credentials"]
+def issued(account_id: str, answer: dict[str, Any]) -> Session:
+    """Return the session of a role of this account (STS API reference, AssumeRole).
+
+    Raises KeyError or AttributeError where the answer is not STS's, ValueError where it opens another account.
+    """
+    credentials, user = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
+    if user.split(":")[4:5] != [account_id]:
+        raise ValueError(f"it opens {user}, not account {account_id}")
     keys = static(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
     return Session(keys.get_frozen_credentials(), credentials["Expiration"].timestamp(), time.time())

@@ -10,12 +10,13 @@ What is to be known of an operation beforehand stands in its row of `_operations
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
-from .._model import Change, Missing, ReadError, TrailStatus, next_step
+from .._model import Change, Missing, Prerequisites, ReadError, TrailStatus, next_step
 from .._next_steps import is_transient
 from .._operations import ALREADY_THERE, TRANSIENT, UNSEEN_POLICY, WRITES, Operation
 from ._access import Access
@@ -29,7 +30,7 @@ from ._calls import (
     trail_status,
 )
 from ._pace import Pace
-from ._resources import Account
+from ._resources import Account, first_answer
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -98,12 +99,13 @@ class StaleError(Exception):
 class Present:
     """What AWS shows now. It is read until AWS answers, or refuses, or the time is up.
 
-    `same_policy` compares two policies, which AWS lays out anew.
+    `same_policy` compares two policies, which AWS lays out anew. `planned` is what the changes stand on.
     """
 
     account: Account
     pace: Pace
     same_policy: SamePolicy
+    planned: Prerequisites
 
     def read(self, what: str, ask: Callable[[], Fact | ReadError]) -> Fact:
         """Return the fact. Raises FailedError where it cannot be read: nothing is overwritten unseen."""
@@ -124,10 +126,23 @@ class Present:
 
         def ask() -> str | ReadError | None:
             if service == "s3":
-                return bucket_policy(self.account.access, region, name)
+                readers = self.account.bucket_readers(name, set())
+                return first_answer(bucket_policy, readers, self.planned.bucket_regions.get(arn, region), name)
             return key_policy(self.account.key_access(owner), key_region, arn)
 
         return self.read(f"The policy of {arn}", ask)
+
+    def planned_policies(self, *arns: str) -> dict[str, str | None]:
+        """Return the policies that the plan counts on, of these keys and buckets, as far as they were read."""
+        return {arn: self.planned.policies[arn] for arn in arns if arn in self.planned.policies}
+
+    def check_policies(self, policies: Mapping[str, str | None], region: str) -> None:
+        """Raise StaleError where a key or bucket has another policy than this."""
+        with ThreadPoolExecutor(max(1, len(policies))) as pool:
+            shown = pool.map(lambda arn: self.policy(arn, region), policies)
+        for (arn, policy), now in zip(policies.items(), shown, strict=True):
+            if not self.has_policy(now, policy):
+                raise changed_by_somebody(arn)
 
     def has_policy(self, present: object, policy: object) -> bool:
         """Return whether two policies say the same; a bucket may have none."""
@@ -155,12 +170,18 @@ def changed_by_somebody(arn: str) -> StaleError:
 
 
 def _is_alias_of_key(present: Present, change: Change) -> bool:
-    """Raise StaleError where another run gave the alias to a key first: two runs at once end with one key in use."""
+    """Raise StaleError where another run gave the alias to a key first: two runs at once end with one key in use.
+
+    So it does where the key has another policy than planned: with the alias the next run takes it for ours.
+    """
     alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
     access = access_for(present.account, change)
     target = present.read(alias, lambda: alias_target(access, change.region, alias))
-    if target == key_arn or isinstance(target, Missing):
-        return bool(target == key_arn)
+    if target == key_arn:
+        return True
+    if isinstance(target, Missing):
+        present.check_policies(present.planned_policies(key_arn), change.region)
+        return False
     raise StaleError(
         f"{alias} in {change.region} was given to {target} while this run was under way, so that key is used. "
         f"The key {key_arn} is not in use: if no other run has taken it, schedule its deletion."
@@ -189,18 +210,27 @@ def _is_created_trail(present: Present, change: Change) -> bool:
 
 
 def _is_updated_trail(present: Present, change: Change) -> bool:
-    """Raise StaleError where the trail has neither the planned key nor the one before.
+    """Raise StaleError where the trail is not the one that the plan judged, or its bucket or key has another policy.
 
-    UpdateTrail knows no condition (CloudTrail API reference). A trail that does not show is left to it.
+    UpdateTrail knows no condition (CloudTrail API reference), and AWS checks neither bucket nor readers there.
     """
-    trail = present.trail(change)
-    if trail is None or _has_all(trail, change):
-        return trail is not None
-    key_arn = trail.get("KmsKeyId")
-    if key_arn == change.after["kms_key_arn"]:
-        return False
-    if (key_arn or None) != (change.before or {})["kms_key_arn"]:
+    planned = present.planned.trails[change.resource]
+    bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{planned['S3BucketName']}"
+    policies = present.planned_policies(str(change.after["kms_key_arn"]), bucket_arn)
+    with ThreadPoolExecutor(1) as pool:
+        checked = pool.submit(present.check_policies, policies, change.region)
+        trail = present.trail(change)
+    if trail is None:
+        raise StaleError(f"{change.resource} is not there any more.")
+    if _has_all(trail, change):
+        return True
+    key_arn = trail.get("KmsKeyId") or None
+    if key_arn not in (change.after["kms_key_arn"], (change.before or {})["kms_key_arn"]):
         raise StaleError(f"Somebody else has changed the key of {change.resource} to {key_arn or 'none'}.")
+    for name, value in planned.items():
+        if name not in change.parameters and (trail.get(name) or None) != (value or None):
+            raise StaleError(f"Somebody else has changed {name} of {change.resource}.")
+    checked.result()
     return False
 
 

@@ -48,18 +48,31 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
 
 def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
     """Return what the changes of a plan stand on, by what it predicts."""
-    policies: dict[str, str | ReadError | None] = {
-        f"arn:{predicted.partition}:s3:::{name}": bucket.policy
+    buckets = {
+        f"arn:{predicted.partition}:s3:::{name}": bucket
         for name, bucket in predicted.buckets.items()
         if isinstance(bucket, Bucket)
     }
+    policies: dict[str, str | ReadError | None] = {arn: bucket.policy for arn, bucket in buckets.items()}
     for arn, key in predicted.keys.items():
         if isinstance(key, Key) and key.state in USABLE_STATES:
             policies[arn] = key.policy
     return Prerequisites(
         usable=frozenset(policies) | {trail.arn for trail in predicted.trails},
         policies={arn: policy for arn, policy in policies.items() if not isinstance(policy, ReadError)},
+        trails={trail.arn: _deliveries(trail) for trail in predicted.trails},
+        bucket_regions={arn: bucket.region for arn, bucket in buckets.items()},
     )
+
+
+def _deliveries(trail: Trail) -> dict[str, object]:
+    """Return what decides where a trail delivers, in the words of UpdateTrail."""
+    return {
+        "S3BucketName": trail.bucket_name,
+        "S3KeyPrefix": trail.bucket_prefix,
+        "IsMultiRegionTrail": trail.multi_region,
+        "IsOrganizationTrail": trail.organization_trail,
+    }
 
 
 def key_of(change: Change) -> str:

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.retries.quota import RetryQuota
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _credentials
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import RoleCredentials, Session
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Load
-from tests.unit.aws.sweeping import EVERYBODY, STAGING, swept, verdicts
+from tests.unit.aws.sweeping import EVERYBODY, STAGING, row, swept, verdicts
 
 
 def test_a_session_that_is_over_is_renewed(load: Load) -> None:
@@ -73,3 +75,17 @@ def test_others_throttling_does_not_take_the_retries_of_an_account(load: Load, m
     assert verdicts(
         swept(aws, regions=["eu-central-1"], accounts=[MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY])
     ) == dict.fromkeys((MANAGEMENT, PRODUCTION, LOG_ARCHIVE, SECURITY), "compliant")
+
+
+def test_the_session_of_another_account_judges_nothing(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Access.send
+
+    def swapped(self: Access, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        if operation == "AssumeRole":
+            parameters["RoleArn"] = parameters["RoleArn"].replace(STAGING, PRODUCTION)
+        return send(self, service, region, operation, **parameters)
+
+    monkeypatch.setattr(Access, "send", swapped)
+    account = row(swept(load("organization"), [PRODUCTION, STAGING]), STAGING)
+    assert (account["verdict"], account["trails"]) == ("unknown", [])
+    assert f"it opens arn:aws:sts::{PRODUCTION}:assumed-role/" in account["errors"][0]["message"]

@@ -85,6 +85,17 @@ STRANGE: dict[str, tuple[str, Sent | bytes]] = {
             }
         ),
     ),
+    "another key": ("DescribeKey", sent(KeyMetadata={**KEY, "Arn": f"{build.KEY_ARN}0"})),
+    "a key of another account": (
+        "DescribeKey",
+        sent(KeyMetadata={**KEY, "Arn": build.KEY_ARN.replace(build.ACCOUNT, "999999999999")}),
+    ),
+    "another policy": ("GetKeyPolicy", sent(Policy="{}", PolicyName="AWS_RAM")),
+    "more regions than there are": (
+        "DescribeRegions",
+        b"<DescribeRegionsResponse><regionInfo>%s</regionInfo></DescribeRegionsResponse>"
+        % b"".join(b"<item><regionName>us-east-%d</regionName></item>" % number for number in range(1, 1000))[:20000],
+    ),
     "a page without the next": ("ListAliases", sent(**PAGE)),
     "a page that repeats": ("ListAliases", sent(**PAGE, NextMarker="again")),
     "a wrong type": ("ListAliases", sent(Aliases={"AliasName": "alias/trail"})),
@@ -118,11 +129,30 @@ def test_a_strange_answer_is_unknown_where_it_was_given(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "members", [{"HomeRegion": "nowhere"}, {"KmsKeyId": build.KEY_ARN.replace("us-east-1", "a b")}]
+    "members",
+    [
+        {"HomeRegion": "nowhere", "TrailARN": build.TRAIL_ARN.replace("us-east-1", "nowhere")},
+        {"KmsKeyId": build.KEY_ARN.replace("us-east-1", "a b")},
+    ],
 )
 def test_a_trail_in_no_region_is_no_trail(members: dict[str, str]) -> None:
     with pytest.raises(AwsError, match=r"No region of account .* could be read: .* is not a region"):
         errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=[{**TRAIL, **members}])))
+
+
+@pytest.mark.parametrize(
+    ("trails", "why"),
+    [
+        ([{**TRAIL, "KmsKeyId": ""}, TRAIL], "a trail shows twice"),
+        ([{**TRAIL, "Name": "another"}], "is not that of its ARN"),
+        ([{**TRAIL, "HomeRegion": "eu-west-1"}], "is not that of its ARN"),
+        ([{**TRAIL, "KmsKeyId": build.KEY_ARN.replace(":key/", ":alias/")}], "is not an ARN that AWS gives"),
+        ([{**TRAIL, "KmsKeyId": build.KEY_ARN.replace(":kms:", ":s3:")}], "is not an ARN that AWS gives"),
+    ],
+)
+def test_a_trail_that_contradicts_itself_is_no_trail(trails: list[dict[str, Any]], why: str) -> None:
+    with pytest.raises(AwsError, match=f"No region of account .* could be read: .*{why}"):
+        errors_of(WIRE.with_answers(DescribeTrails=sent(trailList=trails)))
 
 
 # Remedies are commands that people copy into a shell.

@@ -34,6 +34,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Snapshot,
     TrailStatus,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import predicted_prerequisites
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
 from tests.unit.enforce.lab import Lab
 from tests.unit.modules import replace_everywhere
@@ -54,8 +55,10 @@ def account_of(lab: Lab) -> tuple[_resources.Account, Snapshot]:
 def applied(lab: Lab, changes: Sequence[Change], stop: Stop = NEVER) -> Applied:
     """The changes applied, with nothing to stand on but the keys that are created."""
     policies = {change.resource: change.parameters["Policy"] for change in changes if change.operation == "CreateKey"}
-    prerequisites = Prerequisites(usable=frozenset(policies), policies=policies)
-    return apply(account_of(lab)[0], changes, prerequisites, lab.clock.pace(stopped=stop), same_policy)
+    account, snapshot = account_of(lab)
+    trails = predicted_prerequisites(snapshot).trails
+    prerequisites = Prerequisites(usable=frozenset(policies), policies=policies, trails=trails)
+    return apply(account, changes, prerequisites, lab.clock.pace(stopped=stop), same_policy)
 
 
 def test_nothing_is_begun_after_a_stop(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
