@@ -104,7 +104,7 @@ class ActionModule(ActionBase):
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result
-        result = {**result, "warnings": screen.warn(result.get("warnings", ()))}
+        screen.warn(result.get("warnings", ()))
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
         is_diff_shown = self._task.diff and bool(result.get("diff")) and screen.diff(result["diff"])

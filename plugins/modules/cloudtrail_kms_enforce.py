@@ -447,6 +447,11 @@ errors:
     message:
       description: What failed, why, and the next step.
       type: str
+run_warnings:
+  description: What the run warned of, for reports. Ansible shows it too, and some versions take it out of the result.
+  returned: always
+  type: list
+  elements: str
 backup:
   description: What was replaced, with the values before and after, as in O(backup_path). Null if nothing was written.
   returned: always

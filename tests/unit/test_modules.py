@@ -172,6 +172,12 @@ def test_a_restore_whose_backup_is_a_file_to_restore_from_is_refused(
     assert told["earlier_backups"] == []
 
 
+def test_what_the_run_warns_of_is_in_the_result_for_reports(options: Callable[..., dict[str, Any]]) -> None:
+    """Some versions of ansible-core show the warnings of a module and take them out of its result."""
+    asked = options("healthy", replace_compliant_key=True, _ansible_check_mode=True)
+    assert any(text.startswith("Keep the key ") for text in answer(cloudtrail_kms_enforce, asked)["run_warnings"])
+
+
 def test_the_diff_shows_no_change_that_is_not_made(options: Callable[..., dict[str, Any]]) -> None:
     told = answer(cloudtrail_kms_enforce, options("mixed"))
     assert {change["status"] for change in told["changes"]} == {"not_attempted"}

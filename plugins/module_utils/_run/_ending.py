@@ -26,7 +26,7 @@ from ._task import Run, RunOutcome
 def end(module: Any, outcome: RunOutcome, run: Run) -> None:
     """Leave the module with the result of the run; where that cannot be put together, with what was changed."""
     results = [*outcome.keys, *outcome.accounts.items()]
-    for warning in dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]):
+    for warning in _warnings(outcome):
         warn(warning)
     try:
         result = _result(module, outcome, run)
@@ -67,11 +67,18 @@ def _result(module: Any, outcome: RunOutcome, run: Run) -> dict[str, Any]:
         ],
         "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(results, "refusals")],
         "errors": list(_rows(results, "errors")),
+        "run_warnings": list(map(printable, _warnings(outcome))),
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
         "earlier_backups": list(outcome.earlier_backups),
         **_audits(outcome, run),
     }
+
+
+def _warnings(outcome: RunOutcome) -> list[str]:
+    """Return the warnings of the run and of its accounts, each once."""
+    results = [*outcome.keys, *outcome.accounts.items()]
+    return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
 
 
 def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:

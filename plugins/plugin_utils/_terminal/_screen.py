@@ -66,15 +66,13 @@ class Screen:
         for line in lines if is_for_people(no_log=self._no_log) and not self._is_closed() else ():
             display.display(printable(line))
 
-    def warn(self, warnings: Iterable[Any]) -> list[str]:
-        """Show the warnings of a module, which programs read as well; return their texts.
+    def warn(self, warnings: Iterable[Any]) -> None:
+        """Show the warnings of a module, which programs read as well.
 
         ansible-core 2.19 and 2.20 hand on each as an object whose event has the text, older and newer ones as the text.
         """
-        texts = [warning if isinstance(warning, str) else str(warning.event.msg) for warning in warnings]
-        for text in () if self._no_log or self._is_closed() else texts:
-            display.warning(printable(text))
-        return texts
+        for warning in () if self._no_log or self._is_closed() else warnings:
+            display.warning(printable(warning if isinstance(warning, str) else str(warning.event.msg)))
 
 
 def tones() -> dict[Tone, str]:

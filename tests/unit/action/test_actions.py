@@ -220,7 +220,7 @@ class TestFailures:
 def test_an_enforcement_is_reported_as_it_is_and_judged_as_it_will_be(
     enforced: dict[str, Any], reported: dict[str, Any], judged: dict[str, Any], tmp_path: Path
 ) -> None:
-    result = run({**enforced, "warnings": ["Keep the key."]}, reports=["json"], report_dir=str(tmp_path))
+    result = run({**enforced, "run_warnings": ["Keep the key."]}, reports=["json"], report_dir=str(tmp_path))
     report = json.loads((tmp_path / "cloudtrail-kms.json").read_text(encoding="utf-8"))
     told = {name: enforced[name] for name in ("changes", "refusals", "errors")}
     assert report.pop("enforcement") == {**told, "warnings": ["Keep the key."]}

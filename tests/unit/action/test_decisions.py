@@ -37,10 +37,15 @@ EXPIRED = {"expired_exception": {"reason": "Old.", "owner": "me", "expires": "20
 @pytest.mark.parametrize(
     ("found", "variables", "begins", "needed"),
     [
-        ([state("Disabled")], {}, ["whether to enable the key alias/trail, disabled"], [ENABLE]),
+        ([state("Disabled")], {}, ["whether to enable the key alias/trail (disabled)"], [ENABLE]),
         ([state("Disabled")], {"cloudtrail_kms_allow_enable_key": "false"}, ["whether to enable"], [ENABLE]),
         ([state("Disabled")], ON, [], []),
-        ([state("PendingDeletion")], {}, ["whether to keep the key alias/trail, sch"], [CANCEL, ENABLE]),
+        (
+            [state("PendingDeletion")],
+            {},
+            ["whether to keep the key alias/trail (deletion is scheduled)"],
+            [CANCEL, ENABLE],
+        ),
         (
             [state("PendingDeletion")],
             {"cloudtrail_kms_allow_enable_key": "yes"},
@@ -90,7 +95,7 @@ def test_of_many_accounts_the_first_are_named_and_members_decide_nothing() -> No
         rows.append(account("non_compliant", own, seen, account_id=one))
     (line,) = decisions(audit(*rows), {}).lines
     assert line.startswith(
-        "whether to enable 5 keys (k (222222222222), k (333333333333), k (444444444444) and 2 more), disabled now"
+        "whether to enable 5 keys (k (222222222222), k (333333333333), k (444444444444) and 2 more) (disabled)"
     )
 
 
