@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     INVENTORY_ACTIONS,
     OBJECT_ACTIONS,
     PROVISIONING_ACTIONS,
+    READER_ACTIONS,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
@@ -40,6 +41,7 @@ ROLES = {"audit": "Audit", "enforce": "Enforce", "provision": "Provision"}
 ROLE_NAMES = {purpose: f"CloudTrailKms{name}" for purpose, name in ROLES.items()}
 PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "audit": AUDIT_ACTIONS,
+    "audit-with-readers": {**AUDIT_ACTIONS, **READER_ACTIONS},
     "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
     "provision": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS},
     "inventory": INVENTORY_ACTIONS,
@@ -151,6 +153,7 @@ GRANTS: Mapping[str, Grant] = {
     # GetRole is asked for CloudTrail's own role as well, behind the writes of organization trails.
     "iam:GetRole": _PRINCIPALS,
     "iam:GetUser": _PRINCIPALS,
+    "iam:SimulatePrincipalPolicy": replace(_PRINCIPALS, sid="SimulateReaders"),
     "iam:CreateServiceLinkedRole": Grant(
         "MultiRegionKeys",
         (f"{_SERVICE_ROLES}/mrk.kms.amazonaws.com/AWSServiceRoleForKeyManagementServiceMultiRegionKeys",),

@@ -41,8 +41,9 @@ options:
     description:
       - ARNs of the principals (IAM roles, users, or the root of an account) that must be able to read the logs.
       - A reader of another account also needs permission from its own account.
-      - An audit judges by the key policy, and whether the bucket policy lets the reader fetch the logs. If the key
-        policy only delegates to the reader's account, the reader is V(unknown).
+      - An audit judges the key policy and the bucket policy. With credentials for the reader's account it also asks
+        IAM's simulator about the reader's own policies, which needs C(iam:SimulatePrincipalPolicy).
+      - If the key policy only delegates to the reader's account, and IAM could not be asked, the reader is V(unknown).
     type: list
     elements: str
   approved_keys:

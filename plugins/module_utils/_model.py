@@ -195,6 +195,21 @@ class SimulatedCall:
 
 
 @dataclass(frozen=True)
+class ReaderCalls:
+    """Calls of one reader that IAM is asked about together: one action on resources, in the context that all share.
+
+    `source` is the ARN of the user or role whose policies decide for the reader. `resources` has the ARNs that are
+    sent, by the resource of each SimulatedCall.
+    """
+
+    principal: str
+    source: str
+    action: str
+    resources: Mapping[str, str]
+    context: Mapping[str, str | tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What IAM's simulator says of a call (IAM API reference, EvaluationResult and ResourceSpecificResult).
 

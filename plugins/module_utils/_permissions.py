@@ -64,6 +64,10 @@ OBJECT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("s3", "HeadObject"): "s3:GetObject",
     }
 )
+# What an audit needs beside that where readers are given, in their accounts. Where it is refused they are unknown.
+READER_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("iam", "SimulatePrincipalPolicy"): "iam:SimulatePrincipalPolicy"}
+)
 # What an enforcement needs beside that.
 ENFORCEMENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -93,6 +97,7 @@ IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         **AUDIT_ACTIONS,
         **EVENT_ACTIONS,
         **OBJECT_ACTIONS,
+        **READER_ACTIONS,
         **ENFORCEMENT_ACTIONS,
         **PROVISIONING_ACTIONS,
         **INVENTORY_ACTIONS,

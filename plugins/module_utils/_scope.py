@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ._model import LogFolder, Proof, Snapshot, Trail
+from ._model import LogFolder, Proof, ReaderCalls, Snapshot, Trail
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Scope:
 
     A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
     `key_tags`: the tags of keys too. `in_doubt` returns the keys of a snapshot whose second policy, which RAM makes,
-    could change a verdict. `proof` says what of AWS's own doing is read, and `folders` where the files of a trail lie.
+    could change a verdict, and `of_readers` the calls of readers that IAM is to simulate. `proof` says what of AWS's
+    own doing is read, and `folders` where the files of a trail lie.
     """
 
     regions: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class Scope:
     in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
     proof: Proof = "none"
     folders: Callable[[Snapshot, Trail], Sequence[LogFolder]] = field(default=lambda _read, _trail: (), compare=False)
+    of_readers: Callable[[Snapshot], Iterable[ReaderCalls]] = field(default=lambda _snapshot: (), compare=False)
 
     @property
     def first_region(self) -> str | None:

@@ -20,6 +20,7 @@ from tests.fakeaws.rules import (
     objects,
     organizations,
     s3,
+    simulator,
     sts,
 )
 from tests.fakeaws.rules.operation import Operation
@@ -30,6 +31,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **sts.OPERATIONS,
     **ec2.OPERATIONS,
     **iam.OPERATIONS,
+    **simulator.OPERATIONS,
     **organizations.OPERATIONS,
     **s3.OPERATIONS,
     **objects.OPERATIONS,

@@ -61,7 +61,7 @@ _S3_OPERATIONS = {
     ("GET", "logging"): "GetBucketLogging",
     ("GET", "acl"): "GetBucketAcl",
 }
-_READS = ("Get", "List", "Describe", "Head", "Lookup")
+_READS = ("Get", "List", "Describe", "Head", "Lookup", "Simulate")
 
 
 @dataclass(frozen=True, kw_only=True)

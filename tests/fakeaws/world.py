@@ -70,7 +70,10 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An AWS account; `closed_regions` are denied by a service control policy, `ou` are the names of its OUs."""
+    """An AWS account; `closed_regions` are denied by a service control policy, `ou` are the names of its OUs.
+
+    `scp` is a service control policy beside the one that allows all, which the simulator knows.
+    """
 
     id: str
     name: str
@@ -80,6 +83,7 @@ class Account:
     tags: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = DEFAULT_REGIONS
     closed_regions: tuple[str, ...] = ()
+    scp: Mapping[str, Any] | None = None
 
     def arn(self, service: str, resource: str, region: str = "") -> str:
         """An ARN in this account and partition."""
@@ -88,7 +92,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A role that may be assumed from the accounts in `trusts`, with the external id if there is one."""
+    """A role that may be assumed from the accounts in `trusts`, with the external id if there is one.
+
+    `boundary` is its permissions boundary, which the simulator knows.
+    """
 
     account: str
     name: str
@@ -97,6 +104,7 @@ class Role:
     allow: tuple[Rule, ...] = (Rule("*"),)
     deny: tuple[Rule, ...] = ()
     policy: Mapping[str, Any] | None = None
+    boundary: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

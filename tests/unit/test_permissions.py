@@ -136,6 +136,15 @@ def test_audit_policy_is_enough(limited: Limited, scenario: str) -> None:
     assert judged(under_the_policy) == judged(as_administrator)
 
 
+def test_audit_of_readers_is_enough_and_misses_its_action_by_name(limited: Limited) -> None:
+    task = Task(settings=Settings(readers=(f"arn:aws:iam::{ACCOUNT}:role/Free",)), check_mode=True)
+    scope = limited.load("readers", policy(actions("audit-with-readers"), "aws"))
+    under_the_policy = limited.lab.enforce(replace(task, scope=scope))
+    assert judged(under_the_policy) == judged(limited.lab.enforce(task))
+    scope = limited.load("readers", policy(actions("audit"), "aws"))
+    assert "iam:SimulatePrincipalPolicy" in limited.told(replace(task, scope=scope))
+
+
 @pytest.mark.parametrize("scenario", ENFORCEMENTS)
 def test_enforce_policy_is_enough(limited: Limited, scenario: str) -> None:
     scope = limited.load(scenario, policy(actions("enforce"), "aws", ACCOUNT))

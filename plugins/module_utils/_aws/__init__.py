@@ -11,7 +11,7 @@ from ._apply import Applied, apply, wait_for_deliveries
 from ._organizations import open_organization, read_organization, with_tags
 from ._pace import Pace, Stop, on_signals
 from ._resources import Account
-from ._snapshot import left_to_owner, with_organization
+from ._snapshot import as_if_read_now, left_to_owner
 from ._sweep import AccountSessions, Reading, contain_failures, read_account_again, sweep
 from ._targets import (
     missing_principals,

@@ -19,6 +19,7 @@ from .._model import (
     LeftToOwnerError,
     Organization,
     Ownership,
+    ReaderCalls,
     ReadError,
     Snapshot,
     Trail,
@@ -41,6 +42,7 @@ from ._calls import (
 )
 from ._history import History
 from ._proofs import with_proofs
+from ._readers import with_simulations
 from ._resources import Account, BucketFact, Credential, KeyFact, Shared, first_answer, read_keys_and_buckets
 
 # IAM user guide, "AWS global condition context keys"; their case does not matter.
@@ -78,8 +80,7 @@ def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
         prepare(pool, access)
         account = _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
-        snapshot = with_ram_policies(pool, account, read(pool, seen, Shared()), scope.in_doubt)
-        return account, with_proofs(pool, account, snapshot, scope, History())
+        return account, read_in_doubt(pool, account, read(pool, seen, Shared()), scope, History())
 
 
 def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
@@ -185,6 +186,15 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
         organization=organization.result() if organization else None,
         audited_by=account.writers.get(account.account_id),
     )
+
+
+def read_in_doubt(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, scope: Scope, history: History
+) -> Snapshot:
+    """Return the snapshot with what else a verdict may depend on: second policies of keys, readers, and proofs."""
+    snapshot = with_ram_policies(pool, account, snapshot, scope.in_doubt)
+    snapshot = with_simulations(pool, account, snapshot, scope.of_readers)
+    return with_proofs(pool, account, snapshot, scope, history)
 
 
 def with_ram_policies(
@@ -327,11 +337,14 @@ def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Orga
     return pool.submit(describe_organization, account.access, account.access.region)
 
 
-def with_organization(account: Account, snapshot: Snapshot) -> Snapshot:
-    """Return the predicted snapshot with the organization of its account, asked as it would be if AWS were read now."""
-    if snapshot.organization is not None or not _name_organizations(snapshot.keys.values(), snapshot.buckets.values()):
-        return snapshot
-    return replace(snapshot, organization=describe_organization(account.access, account.access.region))
+def as_if_read_now(
+    account: Account, snapshot: Snapshot, of_readers: Callable[[Snapshot], Iterable[ReaderCalls]]
+) -> Snapshot:
+    """Return the predicted snapshot with what AWS would be asked if it were read now: its organization, its readers."""
+    if snapshot.organization is None and _name_organizations(snapshot.keys.values(), snapshot.buckets.values()):
+        snapshot = replace(snapshot, organization=describe_organization(account.access, account.access.region))
+    with ThreadPoolExecutor() as pool:
+        return with_simulations(pool, account, snapshot, of_readers)
 
 
 def _name_organizations(keys: Iterable[KeyFact], buckets: Iterable[BucketFact]) -> bool:

@@ -35,7 +35,7 @@ from ._calls import (
 from ._history import History
 from ._proofs import with_proofs
 from ._resources import Account, Credential, Shared
-from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_ram_policies
+from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, read_in_doubt, see
 
 # The most central buckets whose owner is searched for in all accounts of the sweep, the busiest first. An organization
 # has few; the bound is for one whose roles may read none.
@@ -106,8 +106,7 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
         listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
         snapshot = read(pool, seen, Shared(), reading.read_by_owner)
-        snapshot = with_ram_policies(pool, account, snapshot, scope.in_doubt)
-        return with_proofs(pool, account, snapshot, scope, History())
+        return read_in_doubt(pool, account, snapshot, scope, History())
 
 
 class AccountSessions(Mapping[str, Access]):
@@ -330,8 +329,7 @@ class _Sweep:
             arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ())
         )
         snapshot = read(self._pool, seen, self._shared, read_by_owner)
-        snapshot = with_ram_policies(self._pool, seen.account, snapshot, self._scope.in_doubt)
-        snapshot = with_proofs(self._pool, seen.account, snapshot, self._scope, self._history)
+        snapshot = read_in_doubt(self._pool, seen.account, snapshot, self._scope, self._history)
         return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:

@@ -18,6 +18,7 @@ from ._assess import (
     unused_exceptions,
 )
 from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
+from ._calls_of_readers import calls_of_readers
 from ._evidence import Evidence, ReaderEvidence
 from ._key_rules import TAG, USABLE_STATES, is_approved
 from ._proof import log_folders

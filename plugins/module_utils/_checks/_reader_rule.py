@@ -23,6 +23,7 @@ from .._policy import (
     told_apart,
 )
 from ._evidence import ReaderEvidence
+from ._own_side import DECRYPT, LIMITS, Own, own_side
 from ._policy_rules import but_for_others, granting, key_and_policy
 from ._subject import Result, Subject, unknown_organization, unreadable
 
@@ -94,7 +95,9 @@ def readers_can_decrypt(subject: Subject) -> Result:
         return Result("unknown", message, _proof(key, unclear), evidence)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
-    return Result("pass", f"The key policy lets every reader decrypt.{also}", "", evidence)
+    asked = any(_own_policies_allow(subject, reader, key) for reader in answers if reader not in foreign)
+    limits = f" {LIMITS}" if asked else ""
+    return Result("pass", f"The key policy lets every reader decrypt.{also}{limits}", "", evidence)
 
 
 def _refused(key: Key, denied: Mapping[str, Answer], evidence: Mapping[str, ReaderEvidence]) -> Result:
@@ -191,16 +194,22 @@ def _would_be_allowed(asking: _Asking, request: Request) -> bool:
 
 def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
     """A reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
-    bucket = asking.subject.bucket
+    bucket, is_foreign = asking.subject.bucket, _is_foreign(reader, asking.key)
     return reader_request(
         reader,
         trail_arn=asking.subject.trail.arn,
         key_arn=asking.key.arn,
         object_arn=object_arn,
         bucket_region=bucket.region if isinstance(bucket, Bucket) else asking.key.region,
-        identity_allows=True if _is_foreign(reader, asking.key) else None,
+        identity_allows=True if is_foreign else _own_policies_allow(asking.subject, reader, asking.key),
         known=asking.subject.known,
     )
+
+
+def _own_policies_allow(subject: Subject, reader: str, key: Key) -> bool | None:
+    """What IAM's simulator says of the reader's own policies; None where it did not, or not for certain."""
+    outcome = own_side(subject, reader, DECRYPT, [key.arn]).outcome
+    return True if outcome is Own.ALLOWED else False if outcome in (Own.DENIED, Own.BLOCKED) else None
 
 
 def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:

@@ -33,7 +33,7 @@ from ._unseen import blind_moves, bucket_policy_error, in_all_regions
 from ._warnings import plan_warnings, stranger_warnings
 
 # Beside these a change of key can only make things better, or it is nothing that a key could fix.
-NO_WORSE = ("trail_is_delivering",)
+NO_WORSE = ("trail_is_delivering", "readers_can_read")
 _OF_THE_KEY = (Remedy.ANOTHER_KEY, Remedy.MERGE)
 
 

@@ -10,7 +10,7 @@ from ._bucket_policy import NOTHING, Delivery, merge_bucket_policy
 from ._budget import CHARACTERS, Budget
 from ._comparison import meaning, policy_meaning, same_policy
 from ._conditions import Condition, split_operator
-from ._context_facts import OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
+from ._context_facts import ALTERNATIVES, OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
 from ._decide import Decision, concerning, decide, told_apart
 from ._delivery import (
     REGION_ACCOUNTS,
@@ -30,7 +30,7 @@ from ._locations import ANY_ORGANIZATION, Locations, example_of, folder_of, stan
 from ._merge import MergeRefusedError, Required, merge, new_key_policy, statements_to_add
 from ._operators import moment_of
 from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
-from ._patterns import Context, has_variable, is_arn, readable
+from ._patterns import Context, has_unknown, has_variable, is_arn, readable
 from ._principals import Caller, Principals, account_of
 from ._request import NOTHING_KNOWN, Known, Outcome, Request
 from ._requests import object_request, reader_request, service_request, write_request

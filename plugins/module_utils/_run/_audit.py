@@ -12,7 +12,16 @@ from types import MappingProxyType
 from typing import Any
 
 from .._aws import Access, Reading, contain_failures, sweep
-from .._checks import AccountVerdict, Settings, assess, keys_in_doubt, log_folders, subject_of, unused_exceptions
+from .._checks import (
+    AccountVerdict,
+    Settings,
+    assess,
+    calls_of_readers,
+    keys_in_doubt,
+    log_folders,
+    subject_of,
+    unused_exceptions,
+)
 from .._facts import Narrowing, account_row, document, moment, narrowed_by
 from .._model import Level, LogFolder, ReadError, Snapshot, Trail
 from .._scope import Scope
@@ -37,7 +46,10 @@ def audit(
         return settings_of.get(account_id, settings)
 
     scope = replace(
-        scope, in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot), folders=folders_of
+        scope,
+        in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot),
+        of_readers=lambda snapshot: calls_of_readers(of(snapshot.account_id), snapshot),
+        folders=folders_of,
     )
     rows: list[dict[str, Any]] = []
     judged: dict[str, list[Trail]] = {}

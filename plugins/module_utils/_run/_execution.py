@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from .._aws import Account, Pace, contain_failures, wait_for_deliveries, with_organization
+from .._aws import Account, Pace, as_if_read_now, contain_failures, wait_for_deliveries
 from .._backup import backup_of
-from .._checks import AccountVerdict, assess
+from .._checks import AccountVerdict, assess, calls_of_readers
 from .._model import PLACEHOLDER, Backup, Change, Organization, ReadError
 from .._plan import KeyName, Plan, key_of, with_created
 from ._application import AccountRun, Shared
@@ -77,8 +77,9 @@ def _foreseen(each: AccountRun, plan: Plan) -> Outcome:
     """Return the outcome of a plan that is not applied: refused, in check mode, or without anything to do."""
     if plan.refusals:
         return Outcome(before=each.before, after=each.before, **vars(_result(plan)))
-    stays = plan.predicted == each.before.snapshot
-    after = each.before if stays else assess(with_organization(each.account, plan.predicted), each.task.settings)
+    after, settings = each.before, each.task.settings
+    if plan.predicted != each.before.snapshot:
+        after = assess(as_if_read_now(each.account, plan.predicted, partial(calls_of_readers, settings)), settings)
     return Outcome(before=each.before, after=after, **vars(_result(plan)))
 
 

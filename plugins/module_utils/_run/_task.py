@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .._checks import AccountVerdict, Settings, keys_in_doubt
-from .._model import Backup, Change, LeftToOwnerError, Snapshot
+from .._checks import AccountVerdict, Settings, calls_of_readers, keys_in_doubt
+from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Snapshot
 from .._plan import EnforceRequest
 from .._scope import AccountScope, Scope
 from ._progress import Progress
@@ -83,6 +83,10 @@ class Run:
     def in_doubt(self, snapshot: Snapshot) -> Iterable[str]:
         """Return the keys of an account whose second policy could change what is said of it."""
         return keys_in_doubt(self.of(snapshot.account_id).settings, snapshot)
+
+    def of_readers(self, snapshot: Snapshot) -> Iterable[ReaderCalls]:
+        """Return the calls of readers that IAM is to simulate for an account."""
+        return calls_of_readers(self.of(snapshot.account_id).settings, snapshot)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def _add_account(world: World, spec: AccountSpec) -> None:
         tags=spec.tags,
         regions=spec.regions,
         closed_regions=spec.closed_regions,
+        scp=spec.scp,
     )
     arn = account.arn("iam", "user/administrator")
     identity = Identity(
@@ -120,7 +121,8 @@ def _add_roles(world: World, scenario: Scenario) -> None:
                 external_id=spec.external_id,
                 allow=_rules(spec.allow),
                 deny=_rules(spec.deny),
-                policy=spec.policy,
+                policy=_filled(scenario, spec.policy) if spec.policy else None,
+                boundary=spec.boundary,
             )
             world.roles[world.accounts[account_id].arn("iam", f"role/{name}")] = role
 

@@ -26,7 +26,8 @@ _Spec = TypeVar("_Spec")
 class AccountSpec:
     """An account and what its administrator may do; the first one is the one that a client speaks for.
 
-    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root.
+    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root. `scp` is a service
+    control policy of it, for SimulatePrincipalPolicy.
     """
 
     id: str
@@ -39,6 +40,7 @@ class AccountSpec:
     closed_regions: tuple[str, ...] = ()
     allow: tuple[RuleSpec, ...] = ("*",)
     deny: tuple[RuleSpec, ...] = ()
+    scp: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,8 @@ class OrganizationSpec:
 class RoleSpec:
     """A role of the same name in each of `accounts` (by default the first), trusted by `trusts` (by default all).
 
-    `policy`, an IAM policy document, stands in the place of `allow` and `deny` where it is given.
+    `policy`, an IAM policy document, stands in the place of `allow` and `deny` where it is given. `boundary` is its
+    permissions boundary, for SimulatePrincipalPolicy.
     """
 
     accounts: tuple[str, ...] | None = None
@@ -64,6 +67,7 @@ class RoleSpec:
     allow: tuple[RuleSpec, ...] = ("*",)
     deny: tuple[RuleSpec, ...] = ()
     policy: Mapping[str, Any] | None = None
+    boundary: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

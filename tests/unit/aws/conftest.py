@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._calls_of_readers import calls_of_readers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from tests.fakeaws.client import FakeAws
@@ -71,7 +72,8 @@ def audit(server: FakeAws) -> Audit:
     def audited(account_id: str | None = None, **options: Any) -> AccountVerdict:
         given = params(**options)
         settings = _audit_arguments.to_settings(given)
-        scope = replace(_audit_arguments.to_scope(given), in_doubt=partial(keys_in_doubt, settings))
+        in_doubt, of_readers = partial(keys_in_doubt, settings), partial(calls_of_readers, settings)
+        scope = replace(_audit_arguments.to_scope(given), in_doubt=in_doubt, of_readers=of_readers)
         return assess(read_account(caller(server, account_id), scope), settings)
 
     return audited

@@ -121,7 +121,7 @@ EXPECTED: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
     "reader-missing": (
         "non_compliant",
         "pass",
-        {("readers_can_decrypt", "fail", "required"), ("readers_can_read", "unknown", "advised")},
+        {("readers_can_decrypt", "fail", "required")},
     ),
     "reader-closed-by-bucket": ("non_compliant", "pass", {("readers_can_read", "fail", "required")}),
 }
@@ -145,7 +145,7 @@ FORMS: dict[str, dict[str, set[str]]] = {
     },
 }
 # Scenarios with several trails or accounts, with none that may be read, or with none yet, have tests of their own.
-ELSEWHERE = {"landing-zone", "mixed", "organization", "no-permissions", "new-bucket", "vending", *FORMS}
+ELSEWHERE = {"landing-zone", "mixed", "organization", "no-permissions", "new-bucket", "readers", "vending", *FORMS}
 
 
 def noted(account: AccountVerdict) -> set[tuple[str, str, str]]:

@@ -64,7 +64,17 @@ def test_only_principals_that_a_policy_would_newly_name_are_asked_for(load: Call
     assert "UpdateTrail" in lab.writes()
     lab.aws.clear_calls()
     lab.enforce(task)
-    assert [call for call in lab.aws.calls() if call["service"] == "iam"] == []
+    assert {call["action"] for call in lab.aws.calls() if call["service"] == "iam"} == {"SimulatePrincipalPolicy"}
+
+
+def test_a_reader_whom_the_bucket_policy_keeps_out_keeps_no_trail_from_its_key(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    done = lab.enforce(Task(settings=Settings(readers=(ELSEWHERE,))))
+    assert (done.refusals, "UpdateTrail" in lab.writes()) == ((), True)
+    assert done.after is not None
+    assert {each.rule for trail in done.after.trails for each in trail.findings if each.status == "fail"} == {
+        "readers_can_read"
+    }
 
 
 def test_a_policy_that_only_another_may_write_is_refused_with_who_may(load: Callable[[str], Lab]) -> None:

@@ -133,6 +133,16 @@ CASES = [
         "non_compliant",
         "compliant",
     ),
+    Case(
+        "readers", Task(settings=Settings(readers=(f"arn:aws:iam::{ACCOUNT}:role/Free",))), [], "compliant", "compliant"
+    ),
+    Case(
+        "readers",
+        Task(settings=Settings(readers=(f"arn:aws:iam::{ACCOUNT}:role/Free", f"arn:aws:iam::{ACCOUNT}:role/Auditor"))),
+        [],
+        "compliant",
+        "compliant",
+    ),
     Case("several", Task(), [], "compliant", "compliant"),
     Case("several", Task(scope=Scope(trails=("team-1-us-east-1",))), [], "compliant", "compliant"),
     Case("vending", Task(), [], "compliant", "compliant"),
@@ -272,6 +282,7 @@ def test_every_call_of_an_enforcement_has_its_declared_permission(load: Callable
     recorded: dict[tuple[str, str], str] = {}
     for scenario in ("fresh", "policy-lacking", "pending-deletion"):
         lab = load(scenario)
+        lab.enforce(settings=Settings(readers=PRINCIPALS), check_mode=True)
         lab.enforce(request=COME_BACK)
         lab.enforce(settings=Settings(readers=PRINCIPALS), check_mode=True)
         recorded |= {(call["service"], call["action"]): call["iam_action"] for call in lab.aws.calls()}

@@ -19,7 +19,7 @@ SHIPPED = {
     "fresh", "healthy", "aws-managed-key", "disabled-key", "disabled-key-silent", "pending-deletion", "deleted-key",
     "wrong-region", "policy-lacking", "policy-denying", "policy-unscoped", "several", "one-trail-17-regions",
     "no-trails", "organization", "unreadable-key", "bucket-denies-kms", "delivery-error", "reader-missing",
-    "reader-closed-by-bucket",
+    "reader-closed-by-bucket", "readers",
     "bucket-key-without-decrypt", "closed-region", "denied-region", "no-permissions", "mixed", "central-key",
     "china", "govcloud",
     "landing-zone", "vending", "new-bucket", "forms-of-organizations", "forms-of-accounts",
@@ -27,7 +27,7 @@ SHIPPED = {
 # Where the one trail of a scenario can deliver; all others but these have no trail, several, or cannot be read.
 DELIVERING = {
     "fresh": True, "healthy": True, "policy-unscoped": True, "reader-missing": True, "closed-region": True,
-    "reader-closed-by-bucket": True,
+    "reader-closed-by-bucket": True, "readers": True,
     "denied-region": True, "unreadable-key": True, "one-trail-17-regions": True,
     "aws-managed-key": False, "disabled-key": False, "disabled-key-silent": False, "pending-deletion": False,
     "deleted-key": False, "wrong-region": False, "policy-lacking": False, "policy-denying": False,

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._calls_of_readers import calls_of_readers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
@@ -37,10 +40,12 @@ HOSTILE = (
 def audits(server: FakeAws) -> dict[str, dict[str, Any]]:
     """Every scenario's audit, as it comes and with all that can be asked for."""
     read: dict[str, dict[str, Any]] = {}
+    of_readers = partial(calls_of_readers, Settings(readers=tuple(READERS["readers"])))
+    scope = replace(_audit_arguments.to_scope(params()), of_readers=of_readers)
     for scenario in sorted(SCENARIOS):
         server.reset(scenario)
         try:
-            snapshot = read_account(caller(server), _audit_arguments.to_scope(params()))
+            snapshot = read_account(caller(server), scope)
         except AwsError:
             continue
         plain = facts([assess(snapshot, Settings())])

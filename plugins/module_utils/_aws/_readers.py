@@ -1,0 +1,130 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ask IAM what the own policies of readers allow, with credentials of their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeAlias
+
+from .._model import ReaderCalls, ReadError, SimulatedCall, Simulation, Snapshot
+from ._access import Access, failed_read
+from ._resources import Account, first_answer
+
+# IAM answers 100 results on a page (IAM API reference, SimulatePrincipalPolicy, MaxItems). The trails that CloudTrail
+# allows an account have fewer folders than so many calls ask about.
+RESOURCES_OF_A_CALL, MOST_CALLS = 100, 10
+_OPERATION = "SimulatePrincipalPolicy"
+_DECISIONS = ("allowed", "explicitDeny", "implicitDeny")
+# IAM API reference, ContextEntry, ContextKeyType.
+_TYPES = {"aws:CurrentTime": "date", "aws:EpochTime": "numeric"}
+Answers: TypeAlias = Mapping[str, Simulation]
+
+
+def with_simulations(
+    pool: ThreadPoolExecutor,
+    account: Account,
+    snapshot: Snapshot,
+    of_readers: Callable[[Snapshot], Iterable[ReaderCalls]],
+) -> Snapshot:
+    """Return the snapshot with what IAM says of the calls of its readers in whose accounts it can be asked.
+
+    What was asked before is not asked again.
+    """
+    asked: list[tuple[ReaderCalls, list[str], Future[Answers | ReadError]]] = []
+    found = dict(snapshot.simulations)
+    for calls in of_readers(snapshot):
+        accesses = list(account.owners(calls.source.split(":")[4]))
+        new = [each for each in calls.resources if SimulatedCall(calls.principal, calls.action, each) not in found]
+        for resources in _parts(new) if accesses else ():
+            sent = replace(calls, resources={each: calls.resources[each] for each in resources})
+            asked.append((calls, resources, pool.submit(_first_answer, accesses, account.access.region, sent)))
+        if accesses:
+            region = account.access.region
+            why = f"the trails have more than {RESOURCES_OF_A_CALL * MOST_CALLS} folders"
+            beyond = failed_read("iam", _OPERATION, region, "TooManyCalls", why)
+            for each in new[RESOURCES_OF_A_CALL * MOST_CALLS :]:
+                found[SimulatedCall(calls.principal, calls.action, each)] = beyond
+    for calls, resources, answer in asked:
+        for each in resources:
+            found[SimulatedCall(calls.principal, calls.action, each)] = _answer_on(
+                answer.result(), calls, each, account
+            )
+    return replace(snapshot, simulations=found) if found != snapshot.simulations else snapshot
+
+
+def _parts(resources: list[str]) -> Iterator[list[str]]:
+    starts = range(0, len(resources), RESOURCES_OF_A_CALL)
+    return (resources[start : start + RESOURCES_OF_A_CALL] for start in islice(starts, MOST_CALLS))
+
+
+def _answer_on(
+    answers: Answers | ReadError, calls: ReaderCalls, resource: str, account: Account
+) -> Simulation | ReadError:
+    if isinstance(answers, ReadError):
+        return answers
+    why = f"the answer does not speak of {calls.resources[resource]}"
+    missing = failed_read("iam", _OPERATION, account.access.region, "NoAnswer", why)
+    return answers.get(calls.resources[resource], missing)
+
+
+def _first_answer(accesses: list[Access], region: str, calls: ReaderCalls) -> Answers | ReadError:
+    def ask(access: Access, where: str, _source: str) -> Answers | ReadError:
+        return simulate(access, where, calls)
+
+    return first_answer(ask, accesses, region, calls.source)
+
+
+def simulate(access: Access, region: str, calls: ReaderCalls) -> Answers | ReadError:
+    """Return what IAM says of a reader's own policies, by the ARN of the resource.
+
+    Without a ResourcePolicy, which IAM takes for users only, and without a ResourceOwner: so it speaks of the reader's
+    own side alone (IAM API reference, SimulatePrincipalPolicy).
+    """
+    results = access.ask_pages(
+        "iam",
+        region,
+        _OPERATION,
+        _page,
+        "Marker",
+        PolicySourceArn=calls.source,
+        ActionNames=[calls.action],
+        ResourceArns=list(calls.resources.values()),
+        ContextEntries=[_entry(key, value) for key, value in calls.context.items()],
+    )
+    return results if isinstance(results, ReadError) else dict(results)
+
+
+def _entry(key: str, value: str | tuple[str, ...]) -> dict[str, object]:
+    if not isinstance(value, str):
+        return {"ContextKeyName": key, "ContextKeyType": "stringList", "ContextKeyValues": list(value)}
+    kind = "boolean" if value in ("true", "false") else _TYPES.get(key, "string")
+    return {"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": [value]}
+
+
+def _page(answer: dict[str, Any]) -> tuple[list[tuple[str, Simulation]], str | None]:
+    rows = [row for result in answer["EvaluationResults"] for row in _simulations(result)]
+    return rows, answer["Marker"] if answer.get("IsTruncated") else None
+
+
+def _simulations(result: dict[str, Any]) -> Iterator[tuple[str, Simulation]]:
+    """Yield what one result says of each resource.
+
+    IAM gives one result for an action, with the decisions under ResourceSpecificResults; before, it gave one for each
+    resource (IAM API reference, EvaluationResult). What stands above the decisions holds for all of them. Raises
+    ValueError for a decision that IAM does not give.
+    """
+    organization = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations")
+    above = {**result, "EvalResourceDecision": result["EvalDecision"]}
+    for each in result.get("ResourceSpecificResults") or [above]:
+        boundary = {**result, **each}.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary")
+        missing = {*result.get("MissingContextValues", ()), *each.get("MissingContextValues", ())}
+        decision = each["EvalResourceDecision"]
+        if decision not in _DECISIONS:
+            raise ValueError(f"{decision!r} is no decision")
+        yield each["EvalResourceName"], Simulation(decision, tuple(sorted(missing)), boundary, organization)

@@ -1,0 +1,86 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which calls of readers IAM is to simulate: of each one action on all keys, and one on the files of all folders.
+
+What a call carries is told as far as it is known and the same for all that are asked about together; IAM says where its
+policies need more (IAM API reference, SimulatePrincipalPolicy, ContextEntries).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .._model import Bucket, LeftToOwnerError, ReaderCalls, Snapshot
+from .._policy import ALTERNATIVES, Request, example_of, has_unknown, object_request, reader_request
+from ._assess import subject_of
+from ._own_side import simulated_as
+from ._rules import RULES
+from ._subject import Settings, Subject
+
+_RULES = ("readers_can_read", "readers_can_decrypt")
+
+
+@dataclass
+class _Asked:
+    resources: dict[str, str] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+
+def calls_of_readers(settings: Settings, snapshot: Snapshot) -> tuple[ReaderCalls, ...]:
+    """The calls to simulate for the trails of a snapshot, an entry for each reader and action; none without readers."""
+    asked: dict[tuple[str, str], _Asked] = {}
+    for trail in snapshot.trails:
+        own = settings.of(trail)
+        is_left = isinstance(snapshot.buckets.get(trail.bucket_name), LeftToOwnerError)
+        if trail.ownership == "inherited" or is_left or not any(_is_on(own, rule) for rule in _RULES):
+            continue
+        subject = subject_of(snapshot, trail, own)
+        for reader in filter(simulated_as, own.readers):
+            for request, resources in _requests(subject, reader):
+                entry = asked.setdefault((reader, request.action), _Asked())
+                entry.resources |= resources
+                entry.requests.append(request)
+    return tuple(
+        ReaderCalls(reader, simulated_as(reader) or "", action, each.resources, _shared(each.requests))
+        for (reader, action), each in asked.items()
+    )
+
+
+def _is_on(settings: Settings, rule: str) -> bool:
+    return settings.levels.get(rule, RULES[rule].level) != "off"
+
+
+def _requests(subject: Subject, reader: str) -> Iterator[tuple[Request, dict[str, str]]]:
+    """The calls for one trail, each with the resources it is on; the names of files are made up as of now."""
+    locations, key_arn, bucket = subject.locations, subject.trail.kms_key_arn, subject.bucket
+    if _is_on(subject.settings, "readers_can_read") and len(locations) == 1:
+        files = [folder.file for folder in (*locations[0].logs(), *locations[0].digests())]
+        yield object_request(reader, locations[0]), {file: example_of(file, subject.read_at) for file in files}
+    if key_arn:
+        yield (
+            reader_request(
+                reader,
+                trail_arn=subject.trail.arn,
+                key_arn=key_arn,
+                object_arn=locations[0].bucket_arn if subject.bucket_key is True else None,
+                bucket_region=bucket.region if isinstance(bucket, Bucket) else key_arn.split(":")[3],
+                known=subject.known,
+            ),
+            {key_arn: key_arn},
+        )
+
+
+def _shared(requests: list[Request]) -> Mapping[str, str | tuple[str, ...]]:
+    """What all of these requests carry for certain; nobody can tell IAM that a key is absent."""
+    first, *others = (request.context for request in requests)
+    return {
+        key: value if isinstance(value, str) else tuple(value)
+        for key, value in first.items()
+        if value
+        and key.lower() not in ALTERNATIVES
+        and not any(map(has_unknown, [value] if isinstance(value, str) else value))
+        and all(other.get(key) == value for other in others)
+    }
