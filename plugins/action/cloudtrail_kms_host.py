@@ -27,6 +27,7 @@ from ..plugin_utils._hosts import (
     refuse_unknown,
     refuse_wrong_values,
 )
+from ..plugin_utils._reports import to_fetch
 from ..plugin_utils._terminal import by_variables
 
 # The others of a run may come by module_defaults of their group.
@@ -51,7 +52,8 @@ class ActionModule(ActionBase):
             if names:
                 refuse_unknown(variables)
                 found = options(variables, self._templar, names)
-                return {**result, "changed": False, "options": found, "check_mode": self._task.check_mode}
+                fetching = to_fetch(found, variables, self._task._uuid)
+                return {**result, "changed": False, "options": found, "check_mode": self._task.check_mode, **fetching}
             if len(variables["ansible_play_batch"]) > 1:
                 refuse_strategy(self._task.get_play().strategy)
             arguments = from_variables(self._task.args, variables, self._templar)
@@ -62,7 +64,8 @@ class ActionModule(ActionBase):
         except (AnsibleTemplateError, HostsError, VariablesError) as error:
             raise AnsibleActionFail(printable(by_variables(str(error)))) from None  # Ansible would say it twice
         mark(self._task._uuid, host, request)
-        return {**result, "changed": False, "pass": self._task._uuid}
+        fetching = to_fetch(arguments, variables, self._task._uuid)
+        return {**result, "changed": False, "pass": self._task._uuid, **fetching}
 
 
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:

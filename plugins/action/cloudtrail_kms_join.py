@@ -32,6 +32,7 @@ from ..plugin_utils._reports import (
     folders,
     joined_reports,
     places,
+    previous_of,
     publish,
     refuse_one_place,
     reserved,
@@ -73,13 +74,15 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
         screen = Screen(no_log=self._task.no_log)
-        screen.show(table_of(run_options["table"], audit, {}, in_role=bool(run_options["variables"])))
-        failing = failing_accounts(run_options, audit)
+        previous = previous_of(run_options)
+        in_role = bool(run_options["variables"])
+        screen.show(table_of(run_options["table"], audit, {}, in_role=in_role, previous=previous))
+        failing = failing_accounts(run_options, audit, previous=previous)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), "results": leave(parts)}
-        result |= publish(run_options, audit, variables, self._connection)
+        result |= publish(run_options, audit, variables, self._connection, previous=previous)
         whole = {"ansible_facts": {"cloudtrail_kms": audit}}
         screen.say(*closing_lines(whole, result, folders(run_options, variables)[1:], variables, is_plan=False))
         return result

@@ -38,7 +38,7 @@ from ..plugin_utils._hosts import (
     warnings_of_restore,
     with_made,
 )
-from ..plugin_utils._reports import ReservedError, folders, places, publish, refuse_one_place, reserved
+from ..plugin_utils._reports import ReservedError, folders, places, previous_of, publish, refuse_one_place, reserved
 from ..plugin_utils._terminal import Screen, closing_lines, progress, result_by_variables, shielded, table_of
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, HostsError, ReservedError, SealError, VariablesError)
@@ -107,14 +107,16 @@ class ActionModule(ActionBase):
         screen.warn(result.get("warnings", ()))
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
+        previous = previous_of(run_options, self._play)
         is_diff_shown = self._task.diff and bool(result.get("diff")) and screen.diff(result["diff"])
-        is_shown = screen.show(table_of(run_options["table"], audit, result, in_role=in_role))
+        is_shown = screen.show(table_of(run_options["table"], audit, result, in_role=in_role, previous=previous))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
-        shown = {"is_shown": is_shown, "is_diff_shown": is_diff_shown}
+        shown: dict[str, Any] = {"is_shown": is_shown, "is_diff_shown": is_diff_shown, "previous": previous}
         registered |= judge(run_options, hosts or [_alone(variables)], present, result, **shown)
-        reported, backup = audit or with_enforcement(present, result), result.get("backup_path")
-        registered |= publish(run_options, reported, variables, self._connection, play=self._play, backup=backup)
+        reported = audit or with_enforcement(present, result)
+        told: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}
+        registered |= publish(run_options, reported, variables, self._connection, **told)
         is_plan = self._task.check_mode
         screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, is_plan=is_plan))
         return registered

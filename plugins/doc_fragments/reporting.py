@@ -60,8 +60,23 @@ options:
     choices:
       unknown: The verdicts C(non_compliant), C(no_trails), and C(unknown), because unknown is not a pass.
       non_compliant: The verdicts C(non_compliant) and C(no_trails).
+      new: What is new since the report of O(previous), that is, each finding that fails or is unknown and did not so
+        then. If that report cannot be used, it is the same as V(unknown).
       never: No verdict.
     default: unknown
+  previous:
+    description:
+      - An earlier JSON report to compare with, as a path, or as C(s3://BUCKET/PREFIX), of which the role fetches the
+        newest JSON report under that prefix.
+      - The table, the HTML report and the JSON report then show what is new, worse, better or gone, since when the rest
+        has failed, and which exceptions end within 30 days.
+      - A finding that was not judged this time is not better. It stays open, with its date, from report to report.
+      - A report that cannot be used is named with the reason, and nothing is compared. This is so for a file that
+        is missing or broken, and for a report of a newer version, of a later time, or about other accounts or another
+        organization.
+      - A relative path starts at the directory in which C(ansible-playbook) was started. It may be the report in
+        O(report_dir), which is read before it is replaced.
+    type: str
   table:
     description:
       - How much the terminal shows.

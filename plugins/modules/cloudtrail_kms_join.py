@@ -43,6 +43,11 @@ options:
     type: list
     elements: path
     default: []
+  previous_fetched:
+    description:
+      - For the role only. The report that it has fetched from the bucket in O(previous), as C(path) with its C(name),
+        or C(why) there is none.
+    type: dict
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_run
 """
@@ -79,6 +84,10 @@ report_objects:
 summary:
   description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:summary), over the accounts of all reports.
   returned: success
+  type: dict
+comparison:
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:comparison).
+  returned: when O(previous) is set
   type: dict
 failing:
   description: How many accounts fail.

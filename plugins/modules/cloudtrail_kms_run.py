@@ -52,6 +52,11 @@ options:
     type: list
     elements: dict
     default: []
+  previous_fetched:
+    description:
+      - For the role only. The report that it has fetched from the bucket in O(previous), as C(path) with its C(name),
+        or C(why) there is none.
+    type: dict
   mode:
     description:
       - V(audit) reads and judges. V(enforce) also changes what does not comply.
@@ -163,6 +168,24 @@ summary:
     no_trails: 0
     not_applicable: 0
     excepted: 0
+comparison:
+  description:
+    - What changed since the report of O(previous), over all that the play has read so far. The C(sentence) is for a
+      notification. Also the time of the C(previous) report, empty with the reason C(why) where it cannot be used, and
+      how long each list of the C(comparison) in the JSON report is.
+  returned: when O(previous) is set
+  type: dict
+  sample:
+    sentence: 2 new failures, 1 fixed, 5 still failing (oldest since 2026-10-02)
+    previous: "2026-11-28T05:00:00+00:00"
+    why: ""
+    new: 1
+    worse: 1
+    better: 1
+    gone: 0
+    still: 5
+    not_judged: 0
+    expiring: 0
 failing:
   description: How many accounts fail.
   returned: success

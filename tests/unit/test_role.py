@@ -18,7 +18,7 @@ from ansible.template import Templar
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import SPEC
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _report_file
 
 ROLE = Path(__file__).parents[2] / "roles" / "cloudtrail_kms"
 
@@ -88,7 +88,7 @@ def test_no_playbook_ends_green_where_it_has_no_host() -> None:
 def test_no_more_is_fetched_than_is_joined() -> None:
     tasks = yaml.safe_load((ROLE / "tasks" / "fetch.yml").read_text(encoding="utf-8"))
     for name in ("__cloudtrail_kms_most_bytes", "__cloudtrail_kms_most_bytes_together"):
-        assert {task["vars"][name] for task in tasks if "vars" in task} == {_joined.MOST_BYTES}
+        assert {task["vars"][name] for task in tasks if "vars" in task} == {_report_file.MOST_BYTES}
 
 
 def test_no_backup_takes_the_place_of_another_in_the_bucket() -> None:

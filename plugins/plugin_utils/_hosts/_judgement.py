@@ -18,6 +18,7 @@ from ansible import constants
 
 from ...module_utils._operations import WRITES
 from ...module_utils._printable import count, printable
+from .._reports import Previous, accounts_with_new
 from ._host_accounts import HostAccount, are_swept, host_failures
 from ._sealed import SealedFiles
 
@@ -26,6 +27,7 @@ FAILING: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "unknown": frozenset({"non_compliant", "no_trails", "unknown"}),
         "non_compliant": frozenset({"non_compliant", "no_trails"}),
+        "new": frozenset({"non_compliant", "no_trails", "unknown"}),  # where there is nothing to compare with
         "never": frozenset(),
     }
 )
@@ -43,6 +45,7 @@ def judge(
     *,
     is_shown: bool,
     is_diff_shown: bool = False,
+    previous: Previous | None = None,
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
@@ -51,7 +54,7 @@ def judge(
     """
     enforcement = result if "before" in result else None
     judged = judged_audit(result) if enforcement else audit
-    failing = failing_accounts(run_options, judged, enforcement, is_shown=is_shown)
+    failing = failing_accounts(run_options, judged, enforcement, is_shown=is_shown, previous=previous)
     return {
         "summary": audit["summary"],
         "failing": len(failing),
@@ -66,17 +69,19 @@ def failing_accounts(
     enforcement: Mapping[str, Any] | None = None,
     *,
     is_shown: bool = False,
+    previous: Previous | None = None,
 ) -> dict[str, str]:
     """Return, by account id, the message that the host of a failing account ends with.
 
     `audit` is what accounts are judged by, `enforcement` what has led to it, and whether that `is_shown` in a table.
     """
     refused, would = (_reasons(enforcement, is_shown), _is_planned(enforcement)) if enforcement else ({}, False)
-    failing = failures(audit, run_options["fail_on"], refused, would=would)
+    previous = previous if run_options["fail_on"] == "new" else None
+    failing = failures(audit, run_options["fail_on"], refused, would=would, previous=previous)
     if run_options["require_organization_trail"]:
         failing = joined(failing, without_organization_trail(audit))
     if enforcement and run_options["fail_on_drift"]:
-        failing = joined(failing, drifted(enforcement, run_options["fail_on"]))
+        failing = joined(failing, drifted(enforcement, run_options["fail_on"], previous))
     return failing
 
 
@@ -190,7 +195,7 @@ def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -
     return by_host
 
 
-def drifted(enforcement: Mapping[str, Any], fail_on: str) -> dict[str, str]:
+def drifted(enforcement: Mapping[str, Any], fail_on: str, previous: Previous | None = None) -> dict[str, str]:
     """Return, by account id, the message for each account that a dry run would change or finds failing.
 
     An account fails as well whose trails wait for a change in another one, such as that of a shared key.
@@ -208,7 +213,7 @@ def drifted(enforcement: Mapping[str, Any], fail_on: str) -> dict[str, str]:
         account: f"Account {account} has drifted: {count(number, 'change')} planned (fail_on_drift)."
         for account, number in planned.items()
     }
-    return joined(failures(before, fail_on), changes)
+    return joined(failures(before, fail_on, previous=previous), changes)
 
 
 def failures(
@@ -217,16 +222,21 @@ def failures(
     reasons: Mapping[str, Sequence[str]] = MappingProxyType({}),
     *,
     would: bool = False,
+    previous: Previous | None = None,
 ) -> dict[str, str]:
     """Return, by account id, the message that the host of a failing account ends with.
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`; `fail_on` is a key of `FAILING`. Accounts that do not fail
     under it are left out. `reasons`, what an enforcement was refused or failed to do, fail an account whatever its
-    verdict. `would` says that the audit is predicted.
+    verdict. `would` says that the audit is predicted. With a `previous` report that can be used only what is new fails.
     """
-    failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
-    verb = "would be" if would else "is"
-    by_verdict = {each["account_id"]: printable(_account_sentence(each, verb)) for each in failing}
+    comparison = previous.comparison(audit) if previous else None
+    if comparison and comparison["previous"]:
+        by_verdict = _failures_that_are_new(audit, comparison, would=would)
+    else:
+        failing = [account for account in audit["accounts"] if account["verdict"] in FAILING[fail_on]]
+        verb = "would be" if would else "is"
+        by_verdict = {each["account_id"]: printable(_account_sentence(each, verb)) for each in failing}
     return {**by_verdict, **{account: "\n".join(map(printable, messages)) for account, messages in reasons.items()}}
 
 
@@ -272,6 +282,28 @@ def _account_sentence(account: Mapping[str, Any], verb: str) -> str:
     listed = "; ".join([*reasons[:_NAMED], *more])
     counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
     return f"{subject} {verb} {verdict}: {counted} ({listed})."
+
+
+def _failures_that_are_new(audit: Mapping[str, Any], comparison: Mapping[str, Any], *, would: bool) -> dict[str, str]:
+    """Return, by account id, the message for each account with a finding that did not fail so before."""
+    names = {account["account_id"]: account.get("account_name") for account in audit["accounts"]}
+    verb = "would have" if would else "has"
+    when = comparison["previous"]["generated_at"]
+    told = {}
+    for account_id, entries in accounts_with_new(comparison).items():
+        name = f" ({names[account_id]})" if names[account_id] else ""
+        more = [f"and {len(entries) - _NAMED} more"] if len(entries) > _NAMED else []
+        listed = "; ".join([*map(_new_reason, entries[:_NAMED]), *more])
+        found = f"{verb} what the report of {when} has not: {listed}."
+        told[account_id] = printable(f"Account {account_id}{name} {found}")
+    return told
+
+
+def _new_reason(entry: Mapping[str, Any]) -> str:
+    if entry["trail"] is None:
+        return f"{entry['rule']} ({entry['after']})"
+    region, name = entry["trail"].split(":")[3], entry["trail"].rpartition("/")[2]
+    return f"trail {name} in {region}: {entry['rule']} ({entry['after']})"
 
 
 def _trail_reason(trail: Mapping[str, Any], status: str) -> str:

@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.path import unfrackpath
 
 from ...module_utils._options import AUDIT_ACCOUNT_OPTIONS, ENFORCE_ACCOUNT_OPTIONS
-from .._reports import passing_directory
+from .._reports import objects_of, passing_directory
 from ._variables import AUDIT_SPEC, ENFORCE_SPEC, OF_A_RUN, PREFIX, SPEC, options, refuse_unknown
 
 MODULES = {"audit": "cloudtrail_kms_facts", "enforce": "cloudtrail_kms_enforce"}
@@ -30,10 +30,11 @@ OWN_OPTIONS: dict[str, Any] = {
     "hosts": {"type": "str"},
     "new_bucket": {"type": "bool"},
     "made": {"type": "list", "elements": "dict", "default": []},
+    "previous_fetched": {"type": "dict"},
     "variables": {"type": "str", "choices": [PREFIX]},
 }
 # How tasks of the role work together, beside the options that a person gives.
-OF_THE_TASKS = frozenset({"hosts", "made", "new_bucket", "variables"})
+OF_THE_TASKS = frozenset({"hosts", "made", "new_bucket", "previous_fetched", "variables"})
 # Which key trails are to have, a backup says; and any trail may need what a key policy would lose, so all are read.
 _NARROWING = ("trails", "regions")
 NOT_RESTORED = frozenset({"create_trail", "key", "key_id", *_NARROWING})
@@ -80,6 +81,8 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
     # From where ansible-playbook was called: tasks that take these later look elsewhere.
     run_options["report_dir"] = run_options["report_dir"] and _from_here(run_options["report_dir"])
     run_options["audits"] = [*map(_from_here, run_options["audits"])]
+    if run_options["previous"] and not objects_of(run_options["previous"]):
+        run_options["previous"] = _from_here(run_options["previous"])
     if run_options["mode"] == "restore":
         if not arguments.get("restore"):
             raise AnsibleActionFail(

@@ -33,6 +33,7 @@ OF_A_RUN: dict[str, Any] = {
     "report_prefix": {"type": "str"},
     "cis_version": {"type": "str", "choices": list(CIS_VERSIONS), "default": DEFAULT_CIS_VERSION},
     "fail_on": {"type": "str", "choices": list(FAILING), "default": "unknown"},
+    "previous": {"type": "str"},
     "audits": {"type": "list", "elements": "path", "default": []},
     "table": {"type": "str", "choices": ["full", "short", "none"]},
     "fail_on_drift": {"type": "bool", "default": False},
@@ -105,6 +106,7 @@ _OF_THE_RULEBOOK = frozenset(f"drift_{name}" for name in ("enforcers", "playbook
 # AWX gives what a job has left by set_stats to the later jobs of a workflow as variables.
 _ARTIFACTS = frozenset(
     {
+        "comparison",
         "report_files",
         *(
             f"summary_{name}"

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+from ._change_rows import change_rows
+from ._compared import accounts_with_new
 from ._destination import passing_directory, refuse_one_place
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._joined import JoinError, age, fail_without, joined_reports, unchecked
 from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, finding_notes
+from ._previous import Previous, objects_of, previous_of, to_fetch
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
 from ._verdicts import is_excepted, verdict_words

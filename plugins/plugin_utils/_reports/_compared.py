@@ -116,6 +116,7 @@ def counts_of(comparison: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "sentence": comparison["sentence"],
         "previous": previous["generated_at"] if previous else "",
+        "why": comparison["why"] or "",
         **{name: len(comparison[name]) for name in (*LISTS, "expiring")},
     }
 
@@ -191,8 +192,7 @@ def _document(
     previous: Mapping[str, Any] | None, lists: Mapping[str, list[dict[str, Any]]], audit: Mapping[str, Any]
 ) -> dict[str, Any]:
     expiring = list(_expiring(audit))
-    failing = _number(Finding(*finding) for finding, status in _statuses(audit) if status == "fail")
-    sentence = _sentence(lists, expiring) if previous else _alone(failing, expiring)
+    sentence = _sentence(lists, expiring) if previous else _alone(audit, expiring)
     return {"previous": previous, "why": None, "sentence": sentence, **lists, "expiring": expiring}
 
 
@@ -238,8 +238,11 @@ def _sentence(lists: Mapping[str, Sequence[Mapping[str, Any]]], expiring: Sequen
     return text[0].upper() + text[1:]
 
 
-def _alone(failing: int, expiring: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(["Nothing to compare with", f"{failing} failing", *_soon(expiring)])
+def _alone(audit: Mapping[str, Any], expiring: Sequence[Mapping[str, Any]]) -> str:
+    failing, unknown = (
+        _number(finding for finding, status in _statuses(audit) if status == wanted) for wanted in ("fail", "unknown")
+    )
+    return ", ".join(["Nothing to compare with", f"{failing} failing", *_some(unknown, "unknown"), *_soon(expiring)])
 
 
 def _soon(expiring: Sequence[Mapping[str, Any]]) -> list[str]:

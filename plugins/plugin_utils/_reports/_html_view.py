@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from ...module_utils._checks import RULES
 from ...module_utils._facts import distinct_trails, trail_rank
 from ...module_utils._printable import count
+from ._change_rows import ChangeRow, change_rows
 from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_changes import Enforcement, enforcement
 from ._html_scope import scope
@@ -124,6 +125,16 @@ class ExceptionLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What changed since an earlier report, whose time it is; None where there is nothing to compare with, and why."""
+
+    since: datetime | None
+    sentence: str
+    why: str
+    rows: tuple[ChangeRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """The whole report. `columns` are all rules, `rules` those that found something, worst first."""
 
@@ -135,6 +146,7 @@ class Page:
     headline: str
     literally: str
     scope: tuple[tuple[str, str], ...]
+    comparison: Comparison | None
     enforcement: Enforcement | None
     totals: tuple[Total, ...]
     columns: tuple[str, ...]
@@ -164,6 +176,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         headline=_headline(accounts, seen),
         literally=_literally(trails, control),
         scope=tuple(scope(audit, len(trails))),
+        comparison=_comparison(audit.get("comparison")),
         enforcement=enforcement(audit),
         totals=tuple(_totals(accounts, trails, control)),
         columns=tuple(rule.name for rule in rules),
@@ -172,6 +185,18 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
         controls=tuple(_controls(trails, cis_version)),
+    )
+
+
+def _comparison(told: Mapping[str, Any] | None) -> Comparison | None:
+    if not told:
+        return None
+    previous = told["previous"]
+    return Comparison(
+        since=datetime.fromisoformat(previous["generated_at"]).astimezone(timezone.utc) if previous else None,
+        sentence=f"{told['sentence']}.",
+        why=told["why"] or "",
+        rows=tuple(change_rows(told)),
     )
 
 

@@ -10,7 +10,6 @@ anything else is refused, with the place where it does.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -19,17 +18,14 @@ from typing import Any
 from ...module_utils._facts import join, judged_again, moment
 from ...module_utils._regular_file import Room, TooMuchError
 from ...module_utils._version import VERSION
+from . import _report_file
+from ._report_file import NoJsonError, read_report, refuse_empty_or_later
 from ._report_shape import ENTRIES, ShapeError, check_report, named, shown
 
 # Slices of one job take minutes. What is older than this was left by another run, such as that of the day before.
 SAME_RUN = timedelta(hours=12)
 # An account may be read a day before the last one of its report.
 A_LONG_RUN = timedelta(days=1)
-# By so much may the clock of the machine that made a report be ahead of ours.
-AHEAD = timedelta(minutes=5)
-# Of all reports together: those of 40,000 accounts, which take four times as much memory. An account has about 400
-# values.
-MOST_BYTES = 512 * 1024 * 1024
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
@@ -45,7 +41,7 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     """
     if not paths:
         raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
-    room = Room(MOST_BYTES)
+    room = Room(_report_file.MOST_BYTES)
     audits = [_report(path, now, room) for path in paths]
     _refuse_twice(paths, audits)
     _refuse_earlier_runs(paths, [audit["generated_at"] for audit in audits])
@@ -127,6 +123,7 @@ def _report(path: str, now: datetime, room: Room) -> dict[str, Any]:
     try:
         _refuse_another_version(report)
         check_report(report)
+        report.pop("comparison", None)  # the joined audit has one of its own
         _refuse_what_cannot_be(report, now)
         implied = judged_again(report)
         _refuse_difference({**report, "accounts": sorted(report["accounts"], key=_account_id)}, implied)
@@ -151,12 +148,9 @@ def _refuse_another_version(report: object) -> None:
         raise ShapeError(f"{shown(version)}, but {VERSION} joins.", "collection_version")
 
 
-def _refuse_what_cannot_be(report: Mapping[str, Any], now: datetime) -> None:
-    """Raise ShapeError for a report on no account, which would fail nothing, and for one that is yet to be written."""
-    if not report["accounts"]:
-        raise ShapeError("there is none.", "accounts")
-    if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
-        raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+def _refuse_what_cannot_be(report: dict[str, Any], now: datetime) -> None:
+    """Raise ShapeError for a report that says of accounts what nobody can have read."""
+    refuse_empty_or_later(report, now)
     made = datetime.fromisoformat(report["generated_at"]).date()
     for row in report["accounts"]:
         for trail in row["trails"]:
@@ -174,7 +168,7 @@ def _refuse_what_was_over(account: Mapping[str, Any], trail: Mapping[str, Any], 
 
 def _read(path: str, room: Room) -> Any:
     try:
-        content = room.read(path)
+        return read_report(path, room)
     except OSError as error:
         raise JoinError(f"The report {path} cannot be read: {error.strerror}.") from None
     except TooMuchError as error:
@@ -182,18 +176,8 @@ def _read(path: str, room: Room) -> Any:
             f"The report {path} cannot be joined: with it the reports have {error}. Remove it if no audit of yours has "
             "written it, or else join fewer accounts."
         ) from None
-    try:
-        read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
-        if b"\\ud" in content.lower():
-            # No report of ours holds half a character (a lone surrogate), and none with it could be written.
-            json.dumps(read, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+    except NoJsonError as error:
         raise JoinError(f"The report {path} is no JSON: {error}.") from None
-    return read
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _refuse_difference(told: Any, implied: Any, where: tuple[str, ...] = ()) -> None:

@@ -10,12 +10,15 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...module_utils._printable import printable
+from ._compared import counts_of
 from ._destination import passing_directory, uploads
 from ._formats import FORMATS
+from ._previous import Previous
 from ._reserved import added_up, folders
 
 
@@ -27,14 +30,17 @@ def publish(
     *,
     play: str = "",
     backup: str | None = None,
+    previous: Previous | None = None,
 ) -> dict[str, Any]:
     """Write the reports that the options of a run ask for, and return what the run tells of them.
 
     A `play` has one report for all its batches and loops; without one the reports are on this audit alone. Where one
-    cannot be written, the run fails, and what it has changed and its backup are told all the same.
+    cannot be written, the run fails, and what it has changed and its backup are told all the same. All that the play
+    has found so far is compared with the `previous` report, whether reports are written or not.
     """
     try:
-        return _publish(run_options, audit, variables, connection, play=play, backup=backup)
+        told = _publish(run_options, audit, variables, connection, play=play, backup=backup, previous=previous)
+        return told | _compared(audit, play, previous)
     except ReportError as error:
         return {"failed": True, "msg": printable(str(error))}
 
@@ -47,15 +53,17 @@ def _publish(
     *,
     play: str,
     backup: str | None,
+    previous: Previous | None,
 ) -> dict[str, Any]:
     more = [backup] if backup else []
     if not run_options["reports"]:
         return {"reports": [], "added_up": False, **uploads(run_options, more, variables, connection)}
     folder, *in_bucket = folders(run_options, variables)
-    written, reports = _write_all(run_options, audit, play, folder, run_options["report_dir"])
+    write = partial(_write_all, run_options, audit, play, previous=previous)
+    written, reports = write(folder, run_options["report_dir"])
     going = reports
     if in_bucket and written is not audit:
-        going = _write_all(run_options, audit, play, in_bucket[0], passing_directory())[1]
+        going = write(in_bucket[0], passing_directory())[1]
     return {
         "reports": reports,
         "added_up": written is not audit,
@@ -63,11 +71,25 @@ def _publish(
     }
 
 
+def _compared(audit: Mapping[str, Any], play: str, previous: Previous | None) -> dict[str, Any]:
+    if not previous:
+        return {}
+    with added_up("compared", audit, play) as whole:
+        return {"comparison": counts_of(previous.comparison(whole))}
+
+
 def _write_all(
-    run_options: Mapping[str, Any], audit: Mapping[str, Any], play: str, folder: str, directory: str
+    run_options: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    play: str,
+    folder: str,
+    directory: str,
+    *,
+    previous: Previous | None,
 ) -> tuple[Mapping[str, Any], list[str]]:
     with added_up(folder, audit, play) as whole:
-        return whole, write_reports(whole, run_options["reports"], Path(directory), run_options["cis_version"])
+        told = {**whole, "comparison": previous.comparison(whole)} if previous else whole
+        return whole, write_reports(told, run_options["reports"], Path(directory), run_options["cis_version"])
 
 
 FILE_MODE = 0o640

@@ -20,6 +20,7 @@ from ...module_utils._checks import RULES, Evidence, ReaderEvidence
 from ...module_utils._facts import VERDICTS
 from ...module_utils._model import TRAIL_ARN, ChangeStatus, Ownership, Status
 from ...module_utils._operations import WRITES
+from ._compared import LISTS
 
 # What the entries of a list are called in a message, and the field that each is known by.
 ENTRIES: Mapping[str, tuple[str, str]] = {
@@ -56,6 +57,11 @@ def check_report(report: object) -> None:
     _report(report)
 
 
+def check_earlier(report: object) -> None:
+    """Raise ShapeError for a report, of this version or an older one, that lacks what a comparison needs."""
+    _earlier(report)
+
+
 def shown(value: object) -> str:
     """The value in a message: short, and no character that would not show as itself."""
     return _shown.repr(value)
@@ -88,8 +94,17 @@ def _or_null(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def _object(needed: Mapping[str, Check], other: Mapping[str, Check] | None = None, more: Check | None = None) -> Check:
-    """An object with the fields `needed`, perhaps those of `other`, and no third; `more` sees it whole."""
+def _object(
+    needed: Mapping[str, Check],
+    other: Mapping[str, Check] | None = None,
+    more: Check | None = None,
+    *,
+    is_open: bool = False,
+) -> Check:
+    """An object with the fields `needed`, perhaps those of `other`, and no third; `more` sees it whole.
+
+    One that `is_open` may have more fields, of which nothing is asked.
+    """
     known = {**needed, **(other or {})}
 
     def check(value: Any) -> None:
@@ -99,6 +114,8 @@ def _object(needed: Mapping[str, Check], other: Mapping[str, Check] | None = Non
             raise ShapeError("is missing.", name)
         for name, content in value.items():
             if name not in known:
+                if is_open:
+                    continue
                 raise ShapeError("no report has this field.", shown(name)[1:-1])
             try:
                 known[name](content)
@@ -245,10 +262,11 @@ def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
         raise ShapeError("null says that nothing was left out.")
 
 
+_status = _one_of(*get_args(Status))
 _finding = _object(
     {
         "rule": _rule,
-        "status": _one_of(*get_args(Status)),
+        "status": _status,
         "level": _one_of("required", "advised"),
         "severity": _one_of("critical", "high", "medium", "low"),
         "message": _words,
@@ -320,6 +338,35 @@ _change = _object(
         "status": _one_of(*get_args(ChangeStatus)),
     }
 )
+_of_comparison = _object(
+    {
+        "account_id": _account_id,
+        "trail": _or_null(_matching(TRAIL_ARN, "the ARN of a trail")),
+        "rule": _or_null(_words),
+        "before": _or_null(_status),
+        "after": _or_null(_status),
+        "since": _or_null(_day),
+    }
+)
+_expiring = _object(
+    {
+        "account_id": _account_id,
+        "trail": _matching(TRAIL_ARN, "the ARN of a trail"),
+        "rules": _texts,
+        "expires": _day,
+        "owner": _text,
+        "reason": _text,
+    }
+)
+_comparison = _object(
+    {
+        "previous": _or_null(_object({"generated_at": _moment})),
+        "why": _or_null(_words),
+        "sentence": _words,
+        **dict.fromkeys(LISTS, _list(_of_comparison)),
+        "expiring": _list(_expiring),
+    }
+)
 _report = _object(
     {
         "generated_at": _moment,
@@ -328,6 +375,7 @@ _report = _object(
         "accounts": _entries("accounts", _account),
     },
     {
+        "comparison": _comparison,
         "enforcement": _object(
             {
                 "changes": _list(_change),
@@ -335,6 +383,52 @@ _report = _object(
                 "errors": _list(_object(_of_account)),
             },
             {"warnings": _texts},
-        )
+        ),
     },
+)
+
+
+def _dates_agree(report: Mapping[str, Any]) -> None:
+    """What a report says to have failed since a day has failed before the report was made."""
+    told = report.get("comparison", {})
+    for name in LISTS:
+        for entry in told.get(name, ()):
+            if (entry["since"] or "") > report["generated_at"]:
+                raise ShapeError(f"{entry['since']} is later than the report.", "comparison", name, "since")
+
+
+_earlier = _object(
+    {
+        "generated_at": _moment,
+        "collection_version": _text,
+        "accounts": _entries(
+            "accounts",
+            _object(
+                {
+                    "account_id": _account_id,
+                    "verdict": _words,
+                    "complete": _flag,
+                    "organization": _or_null(_words),
+                    "trails": _entries(
+                        "trails",
+                        _object(
+                            {
+                                "arn": _matching(TRAIL_ARN, "the ARN of a trail"),
+                                "verdict": _words,
+                                "findings": _entries(
+                                    "findings",
+                                    _object({"rule": _words, "status": _status, "level": _words}, is_open=True),
+                                ),
+                            },
+                            is_open=True,
+                        ),
+                    ),
+                },
+                is_open=True,
+            ),
+        ),
+    },
+    {"comparison": _comparison},
+    more=_dates_agree,
+    is_open=True,
 )

@@ -63,7 +63,7 @@ def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Itera
 
 def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
     """Return the file that reserves the place, or None where it was reserved already."""
-    path = _file(place)
+    path = file_of_run(place)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as file:
         json.dump({"play": play, "accounts": sorted(accounts)}, file)
         file.flush()
@@ -91,7 +91,7 @@ def added_up(folder: str, audit: Mapping[str, Any], play: str) -> Iterator[Mappi
     if not play:
         yield audit
         return
-    path = _file(f"{play} {folder}")
+    path = file_of_run(f"{play} {folder}")
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
@@ -102,7 +102,8 @@ def added_up(folder: str, audit: Mapping[str, Any], play: str) -> Iterator[Mappi
         json.dump(whole, file)
 
 
-def _file(name: str) -> Path:
+def file_of_run(name: str) -> Path:
+    """Return the file that all processes of one ansible-playbook have for this name."""
     folder = Path(constants.DEFAULT_LOCAL_TMP) / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / hashlib.sha256(name.encode()).hexdigest()

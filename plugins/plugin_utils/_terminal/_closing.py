@@ -45,9 +45,17 @@ def closing_lines(
     elif registered["failing"]:
         accounts = count(len(audit["accounts"]), "account")
         lines.insert(0, f"Failing   {registered['failing']} of {accounts}; {_PREFIX}fail_on=never would only report")
+    lines[:0] = _compared(registered.get("comparison"))
     if variables.keys().isdisjoint(_OF_A_JOB):
         lines += _commands(context.CLIARGS, audit, result, variables)
     return ["", *lines] if lines else []
+
+
+def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
+    """Return what changed since the previous report, in a sentence, or why nobody can tell."""
+    if not comparison:
+        return []
+    return [f"Compared  {comparison['sentence']}", *([f"          {comparison['why']}"] if comparison["why"] else [])]
 
 
 def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import Narrowing, facts, join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined, _report_file
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import display
 from tests.unit.action.audits import NARROWED, change
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
@@ -115,7 +115,7 @@ def test_what_is_no_report_is_named(content: str, message: str, tmp_path: Path) 
 def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("/nowhere/1.json") == "The report /nowhere/1.json cannot be read: No such file or directory."
     (path,) = written(tmp_path, report())
-    monkeypatch.setattr(_joined, "MOST_BYTES", 1000)
+    monkeypatch.setattr(_report_file, "MOST_BYTES", 1000)
     assert refusal(path) == (
         f"The report {path} cannot be joined: with it the reports have more than 1,000 bytes. Remove it if no audit of "
         "yours has written it, or else join fewer accounts."
@@ -126,18 +126,18 @@ def test_reports_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
     """A list of empty objects takes thirty times its bytes; nothing of it is made before it is refused."""
     first, last = written(tmp_path, report(), report(TWO))
     size = os.path.getsize(first)
-    monkeypatch.setattr(_joined, "MOST_BYTES", size * 3 // 2)
+    monkeypatch.setattr(_report_file, "MOST_BYTES", size * 3 // 2)
     assert refusal(first, last).startswith(f"The report {last} cannot be joined: with it the reports have more than")
     (path,) = written(tmp_path, '{"accounts": [' + "{}," * 10_000 + "{}]}")
-    monkeypatch.setattr(_joined, "MOST_BYTES", 19_000 * _regular_file.BYTES_OF_A_VALUE)
+    monkeypatch.setattr(_report_file, "MOST_BYTES", 19_000 * _regular_file.BYTES_OF_A_VALUE)
     assert "with it the reports have more than 19,000 values." in refusal(path)
 
 
 @pytest.mark.parametrize("key", [True, False])
 def test_the_reports_of_40_000_accounts_are_joined(key: bool) -> None:
     content = json.dumps(report(key=key), indent=2).encode()
-    assert 40_000 * len(content) < _joined.MOST_BYTES * 1.1
-    assert 40_000 * _regular_file.values_of(content) < _joined.MOST_BYTES // _regular_file.BYTES_OF_A_VALUE
+    assert 40_000 * len(content) < _report_file.MOST_BYTES * 1.1
+    assert 40_000 * _regular_file.values_of(content) < _report_file.MOST_BYTES // _regular_file.BYTES_OF_A_VALUE
 
 
 def test_a_policy_of_commas_is_one_value() -> None:

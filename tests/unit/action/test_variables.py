@@ -57,6 +57,7 @@ VALUES: dict[str, Any] = {
     "key_assume_role": ROLE,
     "key_id": "alias/a",
     "max_failures": 5,
+    "previous": "earlier.json",
     "readers": [f"arn:aws:iam::{ONE}:role/A", f"arn:aws:iam::{ONE}:role/B"],
     "regions": ["us-east-1", "eu-west-1"],
     "report_bucket": "evidence",

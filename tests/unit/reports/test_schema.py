@@ -24,8 +24,20 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._operations import WRITES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
-from tests.unit.action.audits import change
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._compared import (
+    LISTS,
+    compare,
+    earlier,
+    uncompared,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._report_shape import (
+    ShapeError,
+    check_earlier,
+    check_report,
+)
+from tests.unit.action.audits import EXCEPTION, change
 from tests.unit.checks.build import denied, snapshot
+from tests.unit.reports.history import ONE, on, row, with_status
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
@@ -155,3 +167,28 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 def test_it_refuses_what_is_no_audit(change: Callable[[dict[str, Any]], object]) -> None:
     assert VALIDATOR.is_valid(changed(lambda _audit: None))
     assert not VALIDATOR.is_valid(changed(change))
+
+
+def test_the_comparison_of_a_report_keeps_to_it() -> None:
+    """Its lists are closed to anything else, and the check of an earlier report refuses the same."""
+    excepted = with_status("excepted")
+    excepted["findings"][0]["evidence"]["exception"] = {**EXCEPTION, "expires": "2026-10-20"}
+    statuses = ("fail", "pass", "unknown", "fail", "fail")
+    before = [with_status(status, f"trail-{number}") for number, status in enumerate(statuses)]
+    after = [
+        with_status(status, f"trail-{number}") for number, status in enumerate(("fail", "fail", "pass", "unknown"))
+    ]
+    told = compare(earlier(on(0, row(ONE, *before))), on(1, row(ONE, *after, with_status("fail", "made"), excepted)))
+    assert all(told[name] for name in (*LISTS, "expiring"))
+    document = facts([assess(snapshot(), Settings())])
+    for comparison in (told, uncompared("It is broken.", document)):
+        written = {**document, "comparison": comparison}
+        assert [error.message for error in VALIDATOR.iter_errors(written)] == []
+        check_report(json.loads(FORMATS["json"].render(written)))
+    for name in (*LISTS, "expiring"):
+        for broken in ({**told, name: [{}]}, {**told, name: [{**told[name][0], "more": 1}]}):
+            written = {**document, "comparison": broken}
+            assert not VALIDATOR.is_valid(written)
+            for check in (check_report, check_earlier):
+                with pytest.raises(ShapeError):
+                    check(json.loads(json.dumps(written)))

@@ -1,0 +1,50 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A JSON report that was on its way: read as far as it fits into memory, and nothing believed of it yet."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...module_utils._facts import moment
+from ...module_utils._regular_file import Room
+from ._report_shape import ShapeError
+
+# Of all reports of a run together: those of 40,000 accounts, which take four times as much memory. An account has about
+# 400 values.
+MOST_BYTES = 512 * 1024 * 1024
+# By so much may the clock of the machine that made a report be ahead of ours.
+AHEAD = timedelta(minutes=5)
+
+
+class NoJsonError(ValueError):
+    """A file that is no JSON; the message says why."""
+
+
+def read_report(path: str, room: Room) -> Any:
+    """Return what a JSON file holds. Raises OSError, TooMuchError and NoJsonError."""
+    content = room.read(path)
+    try:
+        read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\ud" in content.lower():
+            # No report of ours holds half a character (a lone surrogate), and none with it could be written.
+            json.dumps(read, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise NoJsonError(str(error)) from None
+    return read
+
+
+def refuse_empty_or_later(report: dict[str, Any], now: datetime) -> None:
+    """Raise ShapeError for a report on no account, which would fail nothing, and for one that is yet to be written."""
+    if not report["accounts"]:
+        raise ShapeError("there is none.", "accounts")
+    if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
+        raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
