@@ -21,7 +21,7 @@ from moto.server import ThreadedMotoServer
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import FORMATS
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
-from tests.unit.action.audits import NARROWED, account, audit, trail
+from tests.unit.action.audits import NARROWED, account, audit, error, trail
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
 SECTIONS = {section.partition("\n")[0]: section for section in PAGE.split("\n## ")[1:]}
@@ -104,30 +104,65 @@ def test_the_events_come_one_a_line(tmp_path: Path, shell: dict[str, str], audit
     assert [json.loads(line) for line in lines] == json.loads(text)
 
 
+def imported(
+    folder: Path, environment: dict[str, str], document: dict[str, Any], *, status: str = "FAILED"
+) -> list[dict[str, Any]]:
+    """Let the script of the page import the reports of an audit; return what Security Hub has then."""
+    hub = boto3.client(
+        "securityhub", "eu-central-1", endpoint_url=environment["AWS_ENDPOINT_URL"], aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )  # fmt: skip
+    for name in ("asff", "json"):
+        text = FORMATS[name].render(document).replace('"FAILED"', f'"{status}"')
+        (folder / FORMATS[name].file_name).write_text(text, encoding="utf-8")
+    (script,) = blocks("asff", "python")
+    (folder / "import_findings.py").write_text(script, encoding="utf-8")
+    run("asff", folder, environment)
+    return [one for page in hub.get_paginator("get_findings").paginate() for one in page["Findings"]]
+
+
+def copied(document: dict[str, Any], copies: int) -> dict[str, Any]:
+    """The audit with each trail of its account so often, and with another account."""
+    (account,) = document["accounts"]
+    trails = [
+        {**trail, "arn": f"{trail['arn']}-{copy}", "name": f"{trail['name']}-{copy}"}
+        for trail in account["trails"]
+        for copy in range(copies)
+    ]
+    return {**document, "accounts": [{**account, "trails": trails}, {**account, "account_id": "2" * 12}]}
+
+
 def test_a_second_import_updates_the_findings_of_the_first(
     tmp_path: Path, shell: dict[str, str], audits: dict[str, dict[str, Any]]
 ) -> None:
-    """Two batches of trails, one whole account, of which every finding passes the second time."""
-    hub = boto3.client(
-        "securityhub", "eu-central-1", endpoint_url=shell["AWS_ENDPOINT_URL"], aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )  # fmt: skip
-    (account,) = audits["mixed"]["accounts"]
-    copies = [
-        {**trail, "arn": f"{trail['arn']}-{copy}", "name": f"{trail['name']}-{copy}"}
-        for trail in account["trails"]
-        for copy in range(3)
-    ]
-    first = {**audits["mixed"], "accounts": [{**account, "trails": copies}, {**account, "account_id": "2" * 12}]}
-    text = FORMATS["asff"].render(first)
+    """More than two batches of trails, one whole account, of which every finding passes the second time."""
+    first = copied(audits["mixed"], 3)
     for status in ("FAILED", "PASSED"):
-        (tmp_path / FORMATS["asff"].file_name).write_text(text.replace('"FAILED"', f'"{status}"'), encoding="utf-8")
-        told = run("asff", tmp_path, shell)
-        assert told.count('"FailedCount": 0') == 3
-        found = [one for page in hub.get_paginator("get_findings").paginate() for one in page["Findings"]]
-        wanted = [one["Id"] for one in json.loads(text) if one["AwsAccountId"] == account["account_id"]]
+        found = imported(tmp_path, shell, first, status=status)
+        findings = json.loads(FORMATS["asff"].render(first))
+        wanted = [one["Id"] for one in findings if one["AwsAccountId"] == "1" * 12]
         assert len(wanted) > 200
         assert sorted(one["Id"] for one in found) == sorted(wanted)
         assert {one["ProductArn"].split(":")[3] for one in found} == {"eu-central-1"}
         assert (status in {one["Compliance"]["Status"] for one in found}) is True
     assert "FAILED" not in {one["Compliance"]["Status"] for one in found}
+
+
+def test_what_is_gone_is_archived_where_all_was_read(
+    tmp_path: Path, shell: dict[str, str], audits: dict[str, dict[str, Any]]
+) -> None:
+    before, after = copied(audits["mixed"], 2), copied(audits["mixed"], 1)
+    row = after["accounts"][0]
+    states = {one["Id"]: one["RecordState"] for one in imported(tmp_path, shell, before)}
+    gone = {name for name in states if "-1/" in name}
+    assert {states[name] for name in gone} == {"ACTIVE", "ARCHIVED"}  # what does not apply is archived from the start
+    unread = ({"narrowed_by": {"regions": ["us-east-1"]}}, {"complete": False}, {"errors": [error("us-east-1")]})
+    for fields in unread:
+        narrowed = {**after, "accounts": [{**row, **fields}]}
+        assert {one["Id"]: one["RecordState"] for one in imported(tmp_path, shell, narrowed)} == states
+    later = {**after, "generated_at": "2999-01-01T00:00:00+00:00"}
+    found = {one["Id"]: one for one in imported(tmp_path, shell, later)}
+    assert found.keys() == states.keys()
+    assert {found[name]["RecordState"] for name in gone} == {"ARCHIVED"}
+    assert {found[name]["UpdatedAt"] for name in gone if states[name] == "ACTIVE"} == {"2999-01-01T00:00:00Z"}
+    assert all(found[name]["RecordState"] == states[name] for name in found.keys() - gone)
