@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from reprlib import Repr
 from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
-from ...module_utils._checks import RULES, Evidence, ReaderEvidence
+from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
 from ...module_utils._model import TRAIL_ARN, ChangeStatus, Ownership, Status
 from ...module_utils._operations import WRITES
@@ -30,6 +30,8 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "kms_keys": ("key", "arn"),
     "buckets": ("bucket", "name"),
 }
+# Of these every trail has a finding where they are not off; of the others only where an option asks.
+_ALWAYS_ASKED = frozenset(name for name, rule in RULES.items() if rule.is_asked(Settings()))
 _shown = Repr()
 _shown.maxstring = _shown.maxother = 80
 
@@ -248,7 +250,7 @@ def _account_agrees(account: Mapping[str, Any]) -> None:
         if (trail["ownership"] == "owned") != (trail["arn"].split(":")[4] == account["account_id"]):
             raise ShapeError(f"{trail['ownership']}, which the ARN contradicts.", where, "ownership")
         judged = {finding["rule"] for finding in trail["findings"]}
-        missing = sorted(RULES.keys() - judged - {*narrowed.get("rules_off", ())})
+        missing = sorted(_ALWAYS_ASKED - judged - {*narrowed.get("rules_off", ())})
         if missing:
             raise ShapeError(f"there is no finding of {', '.join(missing)}.", where, "findings")
     if account["verdict"] == "not_applicable":
