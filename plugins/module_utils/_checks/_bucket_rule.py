@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
@@ -31,6 +31,7 @@ from .._policy import (
     digest_calls,
     folder_of,
     hangs_on_ids,
+    is_open_alike,
     log_calls,
     merge_bucket_policy,
     naming_accounts,
@@ -41,6 +42,7 @@ from .._policy import (
 )
 from ._evidence import Evidence
 from ._policy_rules import as_result, parsed, remedy_for
+from ._proof import settled, settling
 from ._subject import NO_KEY, Result, Subject, unknown_organization, unreadable
 from ._trail_rules import beside_delivery
 
@@ -151,13 +153,16 @@ def _judged(subject: Subject, policy: Policy, locations: Locations, budget: Budg
 
 def _worst_of(judge: _Judge, subject: Subject, policy: Policy, budget: Budget, calls: Iterable[Call]) -> Result:
     """The worst result of these calls; of those that are decided alike the first is put into words."""
-    first: dict[tuple[Outcome, ...], Result] = {}
+    first: dict[Hashable, Result] = {}
     for call in calls:
         answers = [answer(policy, request, call.region, budget) for request in call.requests]
         outcomes = tuple(each.outcome for each in answers)
-        if outcomes not in first:
-            first[outcomes] = judge(subject, policy, call, answers)
-        if (first[outcomes].status, first[outcomes].advice) == _ORDER[0] or budget.is_exhausted:
+        # Of what is open, a folder to which something was delivered is told from the others.
+        is_open = Outcome.INDETERMINATE in outcomes
+        alike = (outcomes, is_open and settling(subject, call.folder.path if call.folder else None))
+        if alike not in first:
+            first[alike] = judge(subject, policy, call, answers)
+        if (first[alike].status, first[alike].advice) == _ORDER[0] or budget.is_exhausted:
             break
     return _worst([*first.values()] or [Result("pass", "")])
 
@@ -220,7 +225,7 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
             return _not_of_this_region(subject, call, ", ".join(each.label for each in accounts))
     if decision.outcome is Outcome.INDETERMINATE and any(hangs_on_ids(each, request) for each in decision.statements):
         return _of_unknown_ids(subject, decision, folder)
-    return as_result(
+    result = as_result(
         policy,
         decision,
         passed,
@@ -229,6 +234,8 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         f"{_below(subject, folder) if folder else f'on {request.resource}'}, condition aws:SourceArn = "
         f"{subject.trail.arn}.",
     )
+    is_alike = not found.by_account and is_open_alike(policy, decision, request)
+    return settled(subject, result, passed, call.folder.path if call.folder else None) if is_alike else result
 
 
 def _below(subject: Subject, folder: str) -> str:

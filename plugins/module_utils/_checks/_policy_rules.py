@@ -19,12 +19,14 @@ from .._policy import (
     PolicyError,
     Request,
     decide,
+    is_open_alike,
     parse,
     service_request,
     statements_to_add,
     to_json,
 )
 from ._evidence import Evidence
+from ._proof import settled
 from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_key
 from ._trail_rules import beside_delivery
 
@@ -39,7 +41,11 @@ _DESCRIBE_PAGES = (
 
 
 def key_policy_allows_encrypt(subject: Subject) -> Result:
-    """CloudTrail may GenerateDataKey under the key for this trail; without it no log is delivered."""
+    """CloudTrail may GenerateDataKey under the key for this trail; without it no log is delivered.
+
+    What the policy leaves open, a delivered log settles (option proof). No other call is settled by one: CloudTrail may
+    deliver without DescribeKey, and calls Decrypt only with an S3 Bucket Key.
+    """
     return beside_delivery(subject, _service_may(subject, "kms:GenerateDataKey", "encrypt logs under"))
 
 
@@ -99,7 +105,12 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"{subject.trail.arn} (the enforce playbook adds it if the rule is required).",
         granting=() if decision.outcome is Outcome.ALLOWED else granting(policy, [request]),
     )
-    return but_for_others(key, result) if decision.outcome is Outcome.IMPLICIT_DENY else result
+    if decision.outcome is Outcome.IMPLICIT_DENY:
+        return but_for_others(key, result)
+    # With an S3 Bucket Key a log may come under a key that S3 was given before the policy changed.
+    is_shown = action == "kms:GenerateDataKey" and subject.bucket_key is False
+    is_alike = is_shown and is_open_alike(policy, decision, request)
+    return settled(subject, result, f"CloudTrail may {verb} the key.") if is_alike else result
 
 
 def granting(policy: Policy, calls: Sequence[Request]) -> list[str]:

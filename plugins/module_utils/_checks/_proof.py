@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from .._model import (
     DeliveredFile,
@@ -95,6 +95,49 @@ def proven(subject: Subject) -> tuple[Proven, ...]:
     if proof is None or next(_under_another_key(subject, proof), None):
         return ()
     return (*_by_objects(subject, proof), *_by_use(subject, proof), *_by_delivery(subject, proof))
+
+
+def settling(subject: Subject, folder: str | None = None) -> Proven | None:
+    """What shows that AWS carried out CloudTrail's calls under what stands now, in a folder or (None) in any of logs.
+
+    It is later than every change by the margin, and every change could be read. A delivery alone counts only where no
+    file says otherwise or was refused. Of a folder of digests a file there shows it, under whatever encryption.
+    """
+    proof = subject.proof
+    last = _last_known(proof) if proof else None
+    if proof is None or last is None or _unread_changes(subject, proof):
+        return None
+    is_clean = not any(isinstance(each, ReadError) for each in proof.files)
+    is_clean = is_clean and not next(_under_another_key(subject, proof), None)
+    found = [*_by_objects(subject, proof), *_by_use(subject, proof)]
+    found += _by_delivery(subject, proof) if is_clean else ()
+    found += _digests(proof) if folder else ()
+    late = (each for each in found if each.at > last.since + MARGIN and folder in (None, each.folder))
+    return next(late, None)
+
+
+def settled(subject: Subject, result: Result, passed: str, folder: str | None = None) -> Result:
+    """The result, or where AWS showed what it leaves open: that this passes, and by what it is shown.
+
+    Of what could not be read, or fails, or passes, nothing is settled.
+    """
+    shown = settling(subject, folder) if result.status == "unknown" and not result.unread else None
+    if shown is None or subject.proof is None:
+        return result
+    evidence: Evidence = {
+        **cast("Evidence", result.evidence),
+        "proven_by": shown.by,
+        "proven_at": _clock(shown.at),
+        "proof": shown.what,
+    }
+    words = _words(subject.proof, shown, (shown,))
+    return Result("pass", f"{passed} The policy leaves this open, but AWS did it. {words} {_LAG}", "", evidence)
+
+
+def _digests(proof: TrailProof) -> Iterator[Proven]:
+    for file in proof.files:
+        if isinstance(file, DeliveredFile) and file.folder.is_of_digests and file.at:
+            yield Proven("object", file.at, file.name or "", file.folder.path)
 
 
 def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
@@ -198,6 +241,8 @@ def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Re
 
 
 def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
+    if best.by == "object" and "/CloudTrail-Digest/" in best.folder:
+        return f"A digest file was delivered at {_clock(best.at)}: {best.what}."
     if best.by == "object":
         others = len([each for each in proofs if each.by == "object"]) - 1
         more = f" So are the newest logs of {others} other folders." if others else ""

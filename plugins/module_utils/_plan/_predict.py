@@ -11,7 +11,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from .._checks import USABLE_STATES
-from .._model import Bucket, Change, Key, Missing, Prerequisites, ReadError, Snapshot, Trail, TrailStatus
+from .._model import (
+    Bucket,
+    Change,
+    Key,
+    LastChange,
+    Missing,
+    Prerequisites,
+    ReadError,
+    Snapshot,
+    Trail,
+    TrailProof,
+    TrailStatus,
+)
 from .._operations import WRITES
 from .._permissions import iam_action
 
@@ -25,7 +37,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
     """
     known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
     trails = {trail.arn: trail for trail in snapshot.trails}
-    buckets = dict(snapshot.buckets)
+    buckets, before = dict(snapshot.buckets), {trail.arn: trail.kms_key_arn for trail in snapshot.trails}
     for change in changes:
         if change.operation in OF_A_TRAIL:
             trails[change.resource] = _changed_trail(trails[change.resource], change, snapshot.read_at)
@@ -42,6 +54,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
         trails=tuple(trails.values()),
         keys={arn: key for arn, key in known.items() if arn in used},
         buckets=buckets,
+        proofs={arn: proof for arn, proof in snapshot.proofs.items() if trails[arn].kms_key_arn == before[arn]},
     )
     return without_old_errors(predicted, changes, snapshot.read_at)
 
@@ -145,7 +158,8 @@ def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: d
     """Return the snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
 
     Of each trail that they reach the delivery errors go, which speak of the key before the change. Of one that has
-    another key since, its digests go as well: they show nothing of that key, whose encryption they may follow.
+    another key since, its digests go as well: they show nothing of that key, whose encryption they may follow. Of the
+    proofs the last changes are these, which the event history shows late.
     """
     reached, moved = (
         changed_trails(snapshot, changes),
@@ -155,7 +169,27 @@ def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: d
         _without_old_error(trail, since, moved=trail.arn in moved) if trail.arn in reached else trail
         for trail in snapshot.trails
     )
-    return replace(snapshot, trails=trails)
+    return replace(snapshot, trails=trails, proofs=_proofs_after(snapshot, changes, since))
+
+
+def _proofs_after(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> dict[str, TrailProof]:
+    done = {each.resource: each.operation for each in changes if not WRITES[each.operation].is_optional}
+    by_arn = {trail.arn: trail for trail in snapshot.trails}
+
+    def after(known: LastChange | ReadError, arn: str | None) -> LastChange | ReadError:
+        operation = done.get(arn or "")
+        is_older = isinstance(known, LastChange) and known.since <= since
+        return LastChange(since, operation) if operation and is_older else known
+
+    return {
+        arn: replace(
+            proof,
+            trail=after(proof.trail, arn),
+            key=after(proof.key, by_arn[arn].kms_key_arn),
+            bucket=after(proof.bucket, f"arn:{snapshot.partition}:s3:::{by_arn[arn].bucket_name}"),
+        )
+        for arn, proof in snapshot.proofs.items()
+    }
 
 
 def _without_old_error(trail: Trail, since: datetime, *, moved: bool) -> Trail:

@@ -11,7 +11,7 @@ from ._budget import CHARACTERS, Budget
 from ._comparison import meaning, policy_meaning, same_policy
 from ._conditions import Condition, split_operator
 from ._context_facts import ALTERNATIVES, OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
-from ._decide import Decision, concerning, decide, told_apart
+from ._decide import Decision, concerning, decide, is_open_alike, told_apart
 from ._delivery import (
     REGION_ACCOUNTS,
     Answer,

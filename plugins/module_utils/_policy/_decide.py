@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from ._budget import CHARACTERS, Budget
+from ._context_facts import TIME_KEYS
 from ._document import Policy, Statement
 from ._evaluate import apply, settle
 from ._explain import Explanation, explain, explain_exhaustion
-from ._patterns import Context, has_variable
+from ._patterns import Context, has_unknown, has_variable
 from ._principals import Covers
 from ._request import Outcome, Request
 
@@ -71,6 +72,42 @@ def decide(policy: Policy, request: Request, budget: Budget | None = None) -> De
     if outcome is Outcome.INDETERMINATE and budget.is_exhausted:
         return Decision(outcome, partial(explain_exhaustion, request))
     return Decision(outcome, partial(explain, outcome, applied, policy, request))
+
+
+# What AWS does not document of CloudTrail's calls, and what is the same in all that it makes for a trail.
+_ALIKE = frozenset(
+    (
+        "aws:principalarn",
+        "aws:principalaccount",
+        "aws:principaltype",
+        "aws:userid",
+        "aws:sourceorgid",
+        "kms:viaservice",
+        "kms:calleraccount",
+        "kms:encryptionalgorithm",
+    )
+)
+
+
+def is_open_alike(policy: Policy, decision: Decision, request: Request) -> bool:
+    """Whether one call that AWS carried out tells of all calls like it what the decision leaves open.
+
+    It does not where the policy depends on the time, nor where the outcome hangs on what may differ between two calls:
+    the name of a file, the network, tags.
+    """
+    conditions = [condition for each in policy.statements for condition in each.conditions]
+    if decision.outcome is not Outcome.INDETERMINATE or any(each.folded_key in TIME_KEYS for each in conditions):
+        return False
+    return bool(decision.statements) and all(_is_open_alike(each, request) for each in decision.statements)
+
+
+def _is_open_alike(statement: Statement, request: Request) -> bool:
+    values = [value for condition in statement.conditions for value in condition.values]
+    resources = statement.resources
+    if any(map(has_variable, values)) or (resources and resources.cover(request.resource, request.keys) is None):
+        return False
+    known = (request.keys.get(each.folded_key) for each in statement.conditions if each.folded_key not in _ALIKE)
+    return all(each is not None and not any(map(has_unknown, each)) for each in known)
 
 
 def concerning(policy: Policy, request: Request) -> Policy:

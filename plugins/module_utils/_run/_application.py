@@ -138,16 +138,25 @@ class AccountRun(Written):
         """Judge what was read last; where deliveries were waited for, read once more and say which have not come."""
         if self.after is None:
             return
-        changed_at, unproven = self._read_at, []
-        if waited and self.reached:
+        changed_at, waits = self._read_at, waited and bool(self.reached)
+        if waits:
             self.after = self._judged_at_last()
-            unproven = [_unproven(trail) for trail in self.reached if not _has_delivered(trail, changed_at)]
         if self.after is None:
             return
         snapshot = without_old_errors(self.after.snapshot, self._applied, changed_at)
         if snapshot != self.after.snapshot:
             self.after = assess(snapshot, self.task.settings)
+        unproven = filter(None, (self._unproven(trail, changed_at) for trail in self.reached)) if waits else ()
         self.done = replace(self.done, warnings=(*self.done.warnings, *unproven))
+
+    def _unproven(self, trail: Trail, since: datetime) -> str:
+        """Return what is still open of the deliveries of a trail; empty where it has delivered, as far as was asked."""
+        rows = self.after.trails if self.after else ()
+        findings = (each for row in rows if row.trail.arn == trail.arn for each in row.findings)
+        proof = next((each for each in findings if each.rule == "encryption_is_proven"), None)
+        if proof is None:
+            return "" if _has_delivered(trail, since) else _undelivered(trail)
+        return "" if proof.status == "pass" else f"It is not yet proven of {trail.arn}: {proof.message}"
 
 
 def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
@@ -169,7 +178,7 @@ def _has_delivered(trail: Trail, since: datetime) -> bool:
     return isinstance(trail.status, TrailStatus) and delivered_since(trail.status, since)
 
 
-def _unproven(trail: Trail) -> str:
+def _undelivered(trail: Trail) -> str:
     return (
         f"It is not yet proven that {trail.arn} delivers under its key: it shows no delivery since the change. Audit "
         "again in some minutes; CloudTrail delivers when there is something to log."

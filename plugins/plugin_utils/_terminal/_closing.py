@@ -18,6 +18,8 @@ from ...module_utils._printable import count
 from .._reports import is_excepted, verdict_words
 from ._decisions import decisions
 
+# Of a run of many accounts the report says the others.
+MOST_PROOFS = 3
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
 # What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
@@ -41,7 +43,7 @@ def closing_lines(
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
     lines = [*_files(result, registered, folders)]
     if audit is None:
-        lines.insert(0, outcome(result, is_plan=is_plan))
+        lines[:0] = [outcome(result, is_plan=is_plan), *([] if is_plan else _proven(result))]
     elif registered["failing"]:
         accounts = count(len(audit["accounts"]), "account")
         lines.insert(0, f"Failing   {registered['failing']} of {accounts}; {_PREFIX}fail_on=never would only report")
@@ -56,6 +58,22 @@ def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
     if not comparison:
         return []
     return [f"Compared  {comparison['sentence']}", *([f"          {comparison['why']}"] if comparison["why"] else [])]
+
+
+def _proven(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield by what it is proven that the trails that were changed deliver under their keys, of the first ones."""
+    changed = {each["resource"] for each in result["changes"] if each["status"] == "applied"}
+    trails = [trail for row in (result["after"] or {}).get("accounts", ()) for trail in row["trails"]]
+    proofs = [
+        f"{trail['name']}: {finding['message']}"
+        for trail in trails
+        for finding in trail["findings"]
+        if (finding["rule"], finding["status"]) == ("encryption_is_proven", "pass")
+        and changed & {trail["arn"], trail["kms_key_arn"]}
+    ]
+    yield from (f"Proven    {each}" for each in proofs[:MOST_PROOFS])
+    if len(proofs) > MOST_PROOFS:
+        yield f"          and {count(len(proofs) - MOST_PROOFS, 'trail')} more"
 
 
 def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:

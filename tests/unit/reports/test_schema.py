@@ -36,7 +36,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
     check_report,
 )
 from tests.unit.action.audits import EXCEPTION, change
-from tests.unit.checks.build import denied, snapshot
+from tests.unit.checks.build import KEY_ARN, delivered_under, denied, snapshot
 from tests.unit.reports.history import ONE, on, row, with_status
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
@@ -83,9 +83,20 @@ def test_the_scenarios_show_every_rule_in_every_status_that_it_knows(audits: dic
     never = {(rule, status) for rule in RULES for status in ("pass", "fail")} - seen
     # The second round of audits excepts what these find.
     assert never <= {(rule, "fail") for rule in list(RULES)[::2]} | {
+        ("encryption_is_proven", "pass"),
+        ("encryption_is_proven", "fail"),
         ("key_is_approved", "pass"),
         *(("encryption_is_proven", status) for status in ("pass", "fail")),
     }
+
+
+@pytest.mark.parametrize(("key_arn", "status"), [(KEY_ARN, "pass"), (None, "fail")])
+def test_an_audit_with_proof_keeps_to_it(key_arn: str | None, status: str) -> None:
+    audit = facts([assess(delivered_under(key_arn), Settings(proof="objects"))])
+    (trail,) = audit["accounts"][0]["trails"]
+    (found,) = (each for each in trail["findings"] if each["rule"] == "encryption_is_proven")
+    assert found["status"] == status
+    VALIDATOR.validate(json.loads(FORMATS["json"].render(audit)))
 
 
 @pytest.mark.parametrize(
