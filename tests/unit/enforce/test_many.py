@@ -174,8 +174,9 @@ def test_a_policy_that_lacks_accounts_is_written_once_for_all(
     lagging(monkeypatch, lab.clock, 3600, "GetTrailStatus")
     lab.aws.clear_calls()
     reader = f"arn:aws:iam::{PRODUCTION}:root"
-    told = served(lab, settings=Settings(readers=(reader,)), check_mode=True)
-    done = served(lab, settings=Settings(readers=(reader,)), wait=True)
+    settings = Settings(readers=(reader,), levels={"readers_can_read": "off"})  # Their bucket is another account's.
+    told = served(lab, settings=settings, check_mode=True)
+    done = served(lab, settings=settings, wait=True)
     assert operations(told) == operations(done) == {KEY: ["PutKeyPolicy"], **NOTHING}
     assert (troubles(done), verdicts(done), lab.writes()) == ({}, COMPLIANT, ["PutKeyPolicy"])
     assert verdicts(told) == COMPLIANT
@@ -202,7 +203,8 @@ def test_readers_of_all_are_joined(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     run = run_of()
     readers = {account: f"arn:aws:iam::{account}:root" for account in TRAILS}
-    tasks = {each: replace(run.task, settings=Settings(readers=(arn,))) for each, arn in readers.items()}
+    ours = {each: Settings(readers=(arn,), levels={"readers_can_read": "off"}) for each, arn in readers.items()}
+    tasks = {each: replace(run.task, settings=settings) for each, settings in ours.items()}
     done = lab.run(replace(run, tasks=tasks))
     assert (troubles(done), verdicts(done)) == ({}, COMPLIANT)
     (key,) = of_security(lab).values()
