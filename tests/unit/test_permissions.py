@@ -19,16 +19,18 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import folders_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
-from tools.permissions import FOLDER, ROLE_NAMES, ROLES, actions, files, policy
+from tools.permissions import FOLDER, GRANTS_OF_PROOF, ROLE_NAMES, ROLES, actions, files, policy
 
 SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
 EXTERNAL_ID = "audit-2026"
@@ -101,6 +103,7 @@ class Limited:
 def limited(server: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Limited:
     clock = Clock()
     no_waiting(monkeypatch, clock)
+    monkeypatch.setitem(_pace.RATES, "LookupEvents", 10_000)
     server.reset("healthy")
     return Limited(Lab(server, clock), tmp_path)
 
@@ -175,6 +178,28 @@ def test_delegated_administrator_misses_what_tells_so_by_name(limited: Limited) 
     lacking = policy([name for name in actions("enforce") if name != OF_ADMINISTRATORS], "aws")
     scope = replace(limited.load("organization", lacking, ADMINISTRATOR), trails=("organization-trail",))
     assert OF_ADMINISTRATORS in limited.told(Task(scope=scope, request=EnforceRequest(trails=scope.trails)))
+
+
+PROVING = Settings(proof="objects")
+WITH_PROOF = [*actions("audit"), *actions("proof-objects")]
+
+
+def proving(limited: Limited, document: Mapping[str, Any]) -> Task:
+    """An audit with proof under a policy."""
+    scope = replace(limited.load("healthy", document), proof="objects", folders=folders_of)
+    return Task(scope=scope, settings=PROVING, check_mode=True)
+
+
+def test_audit_policy_with_that_of_proof_is_enough(limited: Limited) -> None:
+    told = limited.told(proving(limited, policy(WITH_PROOF, "aws", grants=GRANTS_OF_PROOF)))
+    assert "is encrypted under the trail's key" in told
+    assert "could not be read" not in told
+
+
+@pytest.mark.parametrize("action", sorted(actions("proof-objects")))
+def test_proof_misses_each_action_by_name(limited: Limited, action: str) -> None:
+    lacking = policy([name for name in WITH_PROOF if name != action], "aws", grants=GRANTS_OF_PROOF)
+    assert action in limited.told(proving(limited, lacking))
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,8 @@ def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result
 def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Result:
     best = proofs[0]
     unread = [f"{what} could not be read ({each.iam_action})." for what, each in _unread_changes(subject, proof)]
+    if isinstance(proof.last_use, ReadError):
+        unread.append(f"The last use of the key could not be read ({proof.last_use.iam_action}).")
     notes = [*unread, *_unproven_notes(proof, proofs)]
     evidence: Evidence = {
         **_evidence(subject, proof),

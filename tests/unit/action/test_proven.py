@@ -1,0 +1,47 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An enforcement with proof ends with what proves that the trails it changed deliver under their keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
+
+_PROVEN = {"rule": "encryption_is_proven", "status": "pass", "message": "The log of 12:05 is encrypted under the key."}
+
+
+def result(trails: int, **finding: str) -> dict[str, Any]:
+    """A run that changed so many trails of a compliant account."""
+    arns = [f"arn:aws:cloudtrail:us-east-1:111111111111:trail/t{number}" for number in range(trails)]
+    rows = [
+        {"arn": arn, "name": arn.rpartition("/")[2], "kms_key_arn": "k", "findings": [{**_PROVEN, **finding}]}
+        for arn in arns
+    ]
+    changes = [{"resource": arn, "status": "applied", "account_id": "111111111111"} for arn in arns]
+    row = {"account_id": "111111111111", "verdict": "compliant", "trails": rows}
+    return {"changes": changes, "refusals": [], "errors": [], "after": {"accounts": [row]}}
+
+
+def lines(run: dict[str, Any], *, is_plan: bool = False) -> list[str]:
+    """Those of the closing lines that are about proof."""
+    found = closing_lines(run, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=is_plan)
+    return [line for line in found if "12:05" in line or "more" in line]
+
+
+def test_the_last_lines_say_what_proves_it() -> None:
+    assert lines(result(1)) == ["Proven    t0: The log of 12:05 is encrypted under the key."]
+
+
+def test_many_trails_are_counted() -> None:
+    assert lines(result(5))[3:] == ["          and 2 trails more"]
+
+
+def test_what_is_not_proven_or_not_done_is_not_said() -> None:
+    assert lines(result(1, status="unknown")) == []
+    assert lines(result(1, rule="trail_is_delivering")) == []
+    assert lines({**result(1), "changes": []}) == []
+    assert lines(result(1), is_plan=True) == []
+    assert lines({**result(1), "after": None}) == []
