@@ -28,7 +28,6 @@ from ..plugin_utils._hosts import (
     refuse_wrong_values,
 )
 from ..plugin_utils._reports import to_fetch
-from ..plugin_utils._terminal import by_variables
 
 # The others of a run may come by module_defaults of their group.
 _OPTIONS = {
@@ -62,7 +61,7 @@ class ActionModule(ActionBase):
             request.host_account(host)  # which refuses what contradicts itself
             refuse_wrong_values(request, arguments["mode"])
         except (AnsibleTemplateError, HostsError, VariablesError) as error:
-            raise AnsibleActionFail(printable(by_variables(str(error)))) from None  # Ansible would say it twice
+            raise AnsibleActionFail(printable(str(error))) from None  # Ansible would say it twice
         mark(self._task._uuid, host, request)
         fetching = to_fetch(arguments, variables, self._task._uuid)
         return {**result, "changed": False, "pass": self._task._uuid, **fetching}

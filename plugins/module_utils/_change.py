@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +17,48 @@ from ._operations import Operation
 
 Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
+
+
+# Alternatives, each of the options to set together: a switch to true, any other to what the words say.
+Options: TypeAlias = tuple[Mapping[str, "bool | str"], ...]
+
+
+def with_options(text: str, options: Options) -> str:
+    """Return the text with a last sentence, or the end of its last one, that says what to set."""
+    if not options:
+        return text
+    return f"{text} {'set' if text and text[-1] != '.' else 'Set'} {named_options(options)}.".lstrip()
+
+
+def named_options(options: Iterable[Mapping[str, bool | str]], prefix: str = "") -> str:
+    """Return the options with their values, each name after the prefix."""
+
+    def value(of: bool | str) -> str:
+        return ": true" if of is True else f" to {of}"
+
+    return ", or ".join(" and ".join(f"{prefix}{name}{value(each[name])}" for name in each) for each in options)
+
+
+def about(trails: Sequence[str]) -> str:
+    """Return how a sentence about these trails begins."""
+    return f"The trail {', '.join(trails)}: " if trails else ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something is not done: of which trails, by ARN, for which key, and the options that would allow it.
+
+    `text` goes on after the trails, and before the options.
+    """
+
+    text: str
+    options: Options = ()
+    trails: tuple[str, ...] = ()
+    key: str | None = None
+
+    def __str__(self) -> str:
+        """Return all of it as plain sentences."""
+        return about(self.trails) + with_options(self.text, self.options)
 
 
 @dataclass(frozen=True)

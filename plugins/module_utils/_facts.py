@@ -202,16 +202,11 @@ def _as_owner_sees(owner: Mapping[str, Any], seen: Mapping[str, Any], trail: Map
     findings = [
         {
             **finding,
-            "remediation": addressed(finding["remediation"], owner["account_id"], is_unread=_is_unread(finding)),
+            "remediation": addressed(finding["remediation"], owner["account_id"], is_unread="unread" in finding),
         }
         for finding in seen["findings"]
     ]
     return {**seen, "ownership": trail["ownership"], "findings": findings}
-
-
-def _is_unread(finding: Mapping[str, Any]) -> bool:
-    """Return whether the row of a finding says that something could not be read."""
-    return "iam_action" in finding["evidence"]
 
 
 def _entries(field: str, name: str, wanted: Mapping[str | None, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -266,6 +261,12 @@ def _trail(judged: TrailVerdict) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
+    """Return the row of a finding; of most there is no read that failed, no option to set and no command."""
+    details = {
+        "settings": [dict(options) for options in finding.options],
+        "command": finding.command,
+        "unread": finding.unread and asdict(finding.unread),
+    }
     return {
         "rule": finding.rule,
         "status": finding.status,
@@ -273,7 +274,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "message": finding.message,
         "evidence": dict(finding.evidence),
-        "remediation": finding.remediation,
+        "remediation": finding.to_do,
+        **{name: detail for name, detail in details.items() if detail},
         "frameworks": _frameworks(finding.rule),
     }
 

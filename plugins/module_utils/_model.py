@@ -16,11 +16,39 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from ._change import PLACEHOLDER, Backup, BackupError, Change, ChangeStatus, Prerequisites, Replaced, Same
+from ._change import (
+    PLACEHOLDER,
+    Backup,
+    BackupError,
+    Change,
+    ChangeStatus,
+    Options,
+    Prerequisites,
+    Refusal,
+    Replaced,
+    Same,
+    about,
+    named_options,
+    with_options,
+)
 from ._next_steps import step_for
 
 # The words of writes stand in a file of their own, and are handed on from here.
-__all__ = ["PLACEHOLDER", "Backup", "BackupError", "Change", "ChangeStatus", "Prerequisites", "Replaced", "Same"]
+__all__ = [
+    "PLACEHOLDER",
+    "Backup",
+    "BackupError",
+    "Change",
+    "ChangeStatus",
+    "Options",
+    "Prerequisites",
+    "Refusal",
+    "Replaced",
+    "Same",
+    "about",
+    "named_options",
+    "with_options",
+]
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
 Status: TypeAlias = Literal["pass", "fail", "unknown", "not_applicable", "excepted"]
 Level: TypeAlias = Literal["required", "advised", "off"]
@@ -346,8 +374,9 @@ class AcceptedRisk:
 class Finding:
     """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
 
-    `unread` is the fact that could not be read, where the rule was not judged for that reason. `exception` is the one
-    that covers the finding, `expired_exception` one that did.
+    What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
+    could not be read, where the rule was not judged for that reason. `exception` is the one that covers the finding,
+    `expired_exception` one that did.
     """
 
     rule: str
@@ -359,8 +388,20 @@ class Finding:
     remediation: str = ""
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: ReadError | None = None
+    options: Options = ()
+    command: str = ""
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None
+
+    @property
+    def step(self) -> str:
+        """Return what is to be done other than by options; a command stands at the end, after a colon."""
+        return f"{self.remediation}: {self.command}" if self.command else self.remediation
+
+    @property
+    def to_do(self) -> str:
+        """Return all that is to be done."""
+        return with_options(self.step, self.options)
 
 
 @dataclass(frozen=True)

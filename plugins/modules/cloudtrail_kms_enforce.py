@@ -424,29 +424,35 @@ refusals:
   returned: always
   type: list
   elements: dict
-  contains:
+  contains: &reason
     account_id:
       description: The account.
       type: str
     message:
-      description: What was refused, why, and the next step.
+      description: What was refused or failed, why, and the next step.
       type: str
-    options:
-      description: The options that the message names.
+    trails:
+      description: The ARNs of the trails that the message begins with.
       type: list
       elements: str
+    key:
+      description: The ARN of the key that it is about, or null.
+      type: str
+    options:
+      description: The options that would allow it.
+      type: list
+      elements: str
+    settings:
+      description: The same options with their values, with which the message ends. Each entry is an alternative. A
+        value is V(true), or says in words what to set.
+      type: list
+      elements: dict
 errors:
   description: Why changes failed. The module fails. The next run continues where it stopped.
   returned: always
   type: list
   elements: dict
-  contains:
-    account_id:
-      description: The account.
-      type: str
-    message:
-      description: What failed, why, and the next step.
-      type: str
+  contains: *reason
 run_warnings:
   description: What the run warned of, for reports. Ansible shows it too, and some versions take it out of the result.
   returned: always
@@ -558,7 +564,9 @@ def _enforce_and_end(module: Any, stop: Stop) -> None:
         scope = run.task.scope
         caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
         outcome = enforce(caller, run, Pace.for_each(timeout, stop))
-    except (ArgumentError, AwsError, BackupError) as error:
+    except ArgumentError as error:
+        fail(module, str(error), options=error.options)
+    except (AwsError, BackupError) as error:
         fail(module, str(error))
     end(module, outcome, run)
 

@@ -277,6 +277,21 @@ ansible_facts:
                     remediation:
                       description: What to do.
                       type: str
+                    settings:
+                      description: The options of this collection that the remediation ends with. Each entry is an
+                        alternative. A value is V(true), or says in words what to set.
+                      returned: if it names options
+                      type: list
+                      elements: dict
+                    command:
+                      description: The command of the AWS CLI that the remediation ends with.
+                      returned: if it ends with one
+                      type: str
+                    unread:
+                      description: The read that failed, with the fields of
+                        RV(ansible_facts.cloudtrail_kms.accounts[].errors).
+                      returned: if the rule could not be judged because of it
+                      type: dict
                     frameworks:
                       description: The controls of each framework that require the rule.
                       type: dict
@@ -377,7 +392,9 @@ def main() -> None:
         region, endpoint_url, connection = get_aws_connection_info(module)
         caller = connect(region or scope.first_region, endpoint_url, connection, scope.concurrency)
         found, warnings = audit(caller, scope, settings, progress, own)
-    except (ArgumentError, AwsError) as error:
+    except ArgumentError as error:
+        fail(module, str(error), options=error.options)
+    except AwsError as error:
         fail(module, str(error))
     for warning in warnings:
         warn(warning)

@@ -90,7 +90,7 @@ def _at_once(lab: Lab) -> list[RunOutcome]:
 
 
 def _told(outcome: Done) -> Iterator[str]:
-    yield from (*outcome.errors, *outcome.warnings, *outcome.refusals)
+    yield from map(str, (*outcome.errors, *outcome.warnings, *outcome.refusals))
 
 
 def stopped_by(number: signal.Signals) -> Callable[[Lab, Path], None]:

@@ -25,4 +25,4 @@ from ._proof import log_folders
 from ._reader_rule import may_read
 from ._rules import RULES, Remedy
 from ._second_policy import keys_in_doubt
-from ._subject import Result, Settings, TrailException
+from ._subject import Result, Settings, TrailException, role_of_key_owner

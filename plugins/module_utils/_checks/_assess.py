@@ -161,6 +161,8 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         ),
         frameworks=rule.frameworks,
         unread=result.unread,
+        options=result.options,
+        command=result.command,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 

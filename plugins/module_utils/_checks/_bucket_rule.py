@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TypeAlias, cast
 
-from .._model import Missing, ReadError, TrailStatus
+from .._model import Missing, Options, ReadError, TrailStatus
 from .._policy import (
     ANY_ORGANIZATION,
     REGION_ACCOUNTS,
@@ -72,11 +72,9 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
         return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
     policy = policy_of(subject)
     if isinstance(policy, ReadError):
-        remedy = (
-            f"Allow the caller {policy.iam_action}, or, if the bucket belongs to another account, set "
-            "bucket_assume_role to a role there."
-        )
-        return unreadable(f"The policy of the bucket {name}", policy, remedy)
+        remedy = f"Allow the caller {policy.iam_action}, or, if the bucket belongs to another account,"
+        options: Options = ({"bucket_assume_role": "a role there"},)
+        return unreadable(f"The policy of the bucket {name}", policy, options, remedy)
     if isinstance(policy, Result):
         return policy
     result = _of_every_organization(subject, policy, subject.budget)

@@ -6,22 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from .._model import KEY_ARN, Key, Missing, ReadError
 from .._policy import listing
 from ._evidence import Evidence
-from ._subject import NO_KEY, Result, Subject, owner_remedy, unreadable, usable_key
+from ._subject import NO_KEY, Result, Subject, role_of_key_owner, unreadable, usable_key
 
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
 USABLE_STATES = ("Enabled", "Updating")
-STATE_REMEDIES = {
-    "Disabled": "Enable it: aws kms enable-key --region {region} --key-id {arn}",
-    "PendingDeletion": "Without the key, the logs that it encrypted are lost too. Cancel the deletion in time, then "
-    "enable the key: aws kms cancel-key-deletion --region {region} --key-id {arn} && aws kms "
-    "enable-key --region {region} --key-id {arn}",
-    "PendingImport": "Import its key material, or give the trail another key.",
+# What to do about a key by its state, and the operations of the AWS CLI for it.
+STATE_REMEDIES: Mapping[str, tuple[str, ...]] = {
+    "Disabled": ("Enable it", "enable-key"),
+    "PendingDeletion": (
+        "Without the key, the logs that it encrypted are lost too. Cancel the deletion in time, then enable the key",
+        "cancel-key-deletion",
+        "enable-key",
+    ),
+    "PendingImport": ("Import its key material, or give the trail another key.",),
 }
 
 
@@ -86,12 +89,14 @@ def _expiring(key: Key, valid_to: datetime, evidence: Evidence) -> Result:
 def _unusable_state(key: Key, evidence: Evidence) -> Result:
     """The result for a key whose state stops encryption."""
     when = f" (on {key.deletion_date.date().isoformat()})" if key.deletion_date else ""
-    remedy = STATE_REMEDIES.get(key.state, "Bring the key back to the state Enabled, or give the trail another key.")
+    another = ("Bring the key back to the state Enabled, or give the trail another key.",)
+    remedy, *operations = STATE_REMEDIES.get(key.state, another)
     return Result(
         "fail",
         f"The key is {key.state}{when}, so CloudTrail cannot deliver logs.",
-        remedy.format(region=key.region, arn=key.arn),
+        remedy,
         evidence,
+        command=" && ".join(f"aws kms {each} --region {key.region} --key-id {key.arn}" for each in operations),
     )
 
 
@@ -161,8 +166,9 @@ def key_rotation_enabled(subject: Subject) -> Result:
     return Result(
         "fail",
         "The key does not rotate automatically.",
-        f"Turn it on: aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}",
+        "Turn it on",
         {"rotation_enabled": False},
+        command=f"aws kms enable-key-rotation --region {primary.split(':')[3]} --key-id {primary}",
     )
 
 
@@ -197,19 +203,21 @@ def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
 
     Who cannot read the key's policy has not asked with its owner's credentials: no alias seen is then no answer.
     """
+    options = role_of_key_owner(key.arn, account_id, "kms:ListAliases")
     if isinstance(key.aliases, ReadError):
-        return unreadable("The aliases of the key", key.aliases, owner_remedy(key.arn, account_id, "kms:ListAliases"))
-    remedy = owner_remedy(key.arn, account_id, "kms:ListAliases")
-    if remedy and isinstance(key.policy, ReadError):
+        return unreadable("The aliases of the key", key.aliases, options)
+    if options and isinstance(key.policy, ReadError):
         message = "KMS shows the aliases of the key, which might approve it, only to the account of the key."
-        return Result("unknown", message, remedy, {"iam_action": "kms:ListAliases"}, unread=key.policy)
+        return Result("unknown", message, "", {"iam_action": "kms:ListAliases"}, unread=key.policy, options=options)
     return name in key.aliases
 
 
 def _has_tag(tag: str, key: Key, account_id: str) -> bool | Result:
     name, _equals, value = tag.partition("=")
     if isinstance(key.tags, ReadError):
-        return unreadable("The tags of the key", key.tags, owner_remedy(key.arn, account_id, "kms:ListResourceTags"))
+        return unreadable(
+            "The tags of the key", key.tags, role_of_key_owner(key.arn, account_id, "kms:ListResourceTags")
+        )
     return key.tags.get(name) == value
 
 

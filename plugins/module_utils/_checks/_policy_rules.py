@@ -27,7 +27,7 @@ from .._policy import (
 )
 from ._evidence import Evidence
 from ._proof import settled
-from ._subject import Result, Subject, foreign_key_remedy, unreadable, usable_key
+from ._subject import Result, Subject, foreign_key_options, unreadable, usable_key
 from ._trail_rules import beside_delivery
 
 # ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
@@ -160,7 +160,7 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
     if isinstance(key, Result):
         return key
     if isinstance(key.policy, ReadError):
-        return unreadable("The policy of the key", key.policy, foreign_key_remedy(subject, key.policy))
+        return unreadable("The policy of the key", key.policy, foreign_key_options(subject, key.policy))
     policies = [parsed(text) for text in (key.policy, key.ram_policy) if isinstance(text, str)]
     first, *others = policies
     if isinstance(first, Result):

@@ -18,6 +18,7 @@ from .._model import (
     Key,
     Level,
     Missing,
+    Options,
     Organization,
     Proof,
     ReadError,
@@ -173,7 +174,10 @@ def organizations(account_id: str, organization: Organization | ReadError | None
 
 @dataclass(frozen=True)
 class Result:
-    """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level."""
+    """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level.
+
+    What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI.
+    """
 
     status: Status
     message: str
@@ -181,22 +185,25 @@ class Result:
     evidence: Evidence | Mapping[str, ReaderEvidence] = field(default_factory=Evidence)
     advice: bool = False
     unread: ReadError | None = None
+    options: Options = ()
+    command: str = ""
 
 
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")
 
 
-def unreadable(what: str, error: ReadError, remedy: str = "") -> Result:
+def unreadable(what: str, error: ReadError, options: Options = (), remedy: str = "") -> Result:
     """The result for a fact that could not be read: unknown, with the IAM action that would tell.
 
-    `remedy` replaces the advice that follows from the error's code, where that would not help.
+    `options` and `remedy` replace the advice that follows from the error's code, where that would not help.
     """
     return Result(
         "unknown",
         f"{what} could not be read: {error.operation} in {error.region} answered {error.code} ({error.message}).",
-        remedy or next_step(error),
+        remedy if options else next_step(error),
         {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
         unread=error,
+        options=options,
     )
 
 
@@ -215,18 +222,20 @@ def usable_key(subject: Subject) -> Key | Result:
     if isinstance(subject.key, Missing):
         return Result("not_applicable", f"The key {subject.trail.kms_key_arn} does not exist; see key_is_usable.")
     if isinstance(subject.key, ReadError):
-        return unreadable(f"The key {subject.trail.kms_key_arn}", subject.key, foreign_key_remedy(subject, subject.key))
+        return unreadable(
+            f"The key {subject.trail.kms_key_arn}", subject.key, foreign_key_options(subject, subject.key)
+        )
     return subject.key
 
 
-def foreign_key_remedy(subject: Subject, error: ReadError) -> str:
-    """The advice for a key of another account, whose credentials alone can read it; empty for a key of our own."""
+def foreign_key_options(subject: Subject, error: ReadError) -> Options:
+    """The options for a key of another account, whose credentials alone can read it; none for a key of our own."""
     key_arn = subject.trail.kms_key_arn or ""
-    return owner_remedy(key_arn, subject.account_id, error.iam_action) if "Denied" in error.code else ""
+    return role_of_key_owner(key_arn, subject.account_id, error.iam_action) if "Denied" in error.code else ()
 
 
-def owner_remedy(key_arn: str, account_id: str, action: str) -> str:
-    """The advice for what only the owner of a key may ask; empty where that is the account that was read."""
+def role_of_key_owner(key_arn: str, account_id: str, action: str) -> Options:
+    """The options for what only the owner of a key may ask; none where that is the account that was read."""
     owner = key_arn.split(":")[4]
-    remedy = f"The key belongs to account {owner}. Set key_assume_role to a role there that may {action}."
-    return "" if owner == account_id else remedy
+    role = f"a role in account {owner}, which owns the key, that may {action}"
+    return () if owner == account_id else ({"key_assume_role": role},)

@@ -24,8 +24,8 @@ def trail_has_kms_key(subject: Subject) -> Result:
         "The trail has no KMS key: its logs are encrypted with keys that S3 holds, and anyone who may read the bucket "
         "may read them.",
         "Run the enforce playbook, or by hand: create a customer managed key in "
-        f"{region} whose policy allows CloudTrail, then set it (existing log files keep their encryption): "
-        f"aws cloudtrail update-trail --region {subject.trail.home_region} --name {subject.trail.arn} "
+        f"{region} whose policy allows CloudTrail, then set it (existing log files keep their encryption)",
+        command=f"aws cloudtrail update-trail --region {subject.trail.home_region} --name {subject.trail.arn} "
         "--kms-key-id KEY_ARN",
     )
 
@@ -100,9 +100,10 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: Evidence) -> Res
         return Result(
             "fail",
             "Logging is off, so nothing new is recorded.",
-            f"Start it: aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}",
+            "Start it",
             evidence,
             advice=True,
+            command=f"aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}",
         )
     where = _where(status)
     hours = subject.settings.stale_after_hours

@@ -38,7 +38,7 @@ class ArgumentError(ValueError):
     """Options whose values cannot be meant; the message names them, and says why."""
 
     def __init__(self, why: str, *options: str, where: str = "") -> None:
-        super().__init__(f"Option{'s' if len(options) > 1 else ''} {' and '.join(options)}{where}: {why}")
+        super().__init__(f"{of_options(options)}{where}: {why}")
         self.why, self.options = why, options
 
     def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:
@@ -47,6 +47,12 @@ class ArgumentError(ValueError):
         if len(self.options) > 1:
             return ArgumentError(self.why, *self.options, where=f" of {entry}{of_accounts}")
         return ArgumentError(self.why, f"{entry}.{self.options[0]}", where=of_accounts)
+
+
+def of_options(options: Iterable[str]) -> str:
+    """Return how the message about these options begins."""
+    names = [*options]
+    return f"Option{'s' if len(names) > 1 else ''} {' and '.join(names)}"
 
 
 def role_spec() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from .._checks import TAG, Settings
-from .._model import PLACEHOLDER, Change, Key, KeyLookup, Snapshot, Trail
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Refusal, Snapshot, Trail
 from .._operations import WRITES
 from .._policy import Known
 from .._printable import unforeseen
@@ -44,7 +44,7 @@ class Part:
     request: EnforceRequest
     settings: Settings
 
-    def refused(self, refusals: tuple[str, ...]) -> Part:
+    def refused(self, refusals: tuple[Refusal, ...]) -> Part:
         """Return the part with these refusals added to its plan."""
         return replace(self, plan=replace(self.plan, refusals=(*self.plan.refusals, *refusals)))
 
@@ -111,7 +111,7 @@ def join(parts: Mapping[str, Part]) -> Joint:
     the key's change, so that this is planned again without them.
     """
     parts = dict(sorted(parts.items()))
-    refused: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, tuple[Refusal, ...]] = {}
     while True:
         going = {each: part for each, part in parts.items() if not part.plan.refusals and each not in refused}
         keys = [_shared_key(name, members) for name, members in _sharing(going).items()]
@@ -160,8 +160,8 @@ def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
     return SharedKey(name, parts, plan)
 
 
-def _not_planned(what: str, error: Exception) -> str:
-    return f"No plan could be made for {what}: {unforeseen(error)}"
+def _not_planned(what: str, error: Exception) -> Refusal:
+    return Refusal(f"No plan could be made for {what}: {unforeseen(error)}")
 
 
 def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> Settings:
@@ -171,15 +171,17 @@ def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> S
     return replace(first.settings, readers=readers, approved_keys=approved_keys, exceptions=())
 
 
-def _difference(name: KeyName, members: Mapping[str, Part]) -> str | None:
+def _difference(name: KeyName, members: Mapping[str, Part]) -> Refusal | None:
     """Return the refusal of accounts that ask for different things of one key; None where they agree."""
     first, *others = members
     for other in others:
         for option in AGREED:
             if getattr(members[first].request, option) != getattr(members[other].request, option):
-                return (
-                    f"The accounts {first} and {other} share the key {name[0]}, and differ in {option}. Set the same "
-                    "for both, or give each its own key."
+                return Refusal(
+                    f"The accounts {first} and {other} share the key {name[0]}, and ask for different things of "
+                    "it. Give each its own key, or",
+                    ({option: "the same for both"},),
+                    key=name[0],
                 )
     return None
 
@@ -232,7 +234,7 @@ def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, see
     try:
         changes = list(key_changes(key_plan, owner, request, settings, warnings.append))
     except RefusedError as error:
-        return Plan((), (str(error),), (), snapshot)
+        return Plan((), (error.refusal,), (), snapshot)
     key = key_plan.key
     for change in sort_changes(changes):
         key = changed(key, change)
@@ -250,7 +252,7 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
     try:
         chosen = _choose_for_all(shared, lookup, snapshot)
     except RefusedError as error:
-        return Plan((), (str(error),), (), snapshot)
+        return Plan((), (error.refusal,), (), snapshot)
     settings = _joined(shared.parts)
     key = chosen.key
     planned = shared.plan.key_plans[planned_as]
@@ -272,7 +274,9 @@ def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) ->
     """Return the key for the trails of all accounts. Raises RefusedError where it may not serve those of one."""
     key = lookup.key
     if not shared.needs_alias and not isinstance(key, Key):
-        raise RefusedError(f"The key {shared.name[0]} can no longer be read ({key.message}). Run again.")
+        raise RefusedError(
+            f"The key {shared.name[0]} can no longer be read ({key.message}). Run again.", key=shared.name[0]
+        )
     movers = [part for part in shared.parts.values() if part.moves_to(shared.name[0])]
     if isinstance(key, Key) and not movers:
         return KeyPlan(key)
@@ -283,7 +287,7 @@ def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) ->
     return chosen[0]
 
 
-def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
+def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Refusal, ...]) -> Plan:
     try:
         return _own(account, part, keys, refusals)
     except Exception as error:
@@ -291,7 +295,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
         return Plan((), (*part.plan.refusals, *why), (), part.plan.predicted)
 
 
-def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[str, ...]) -> Plan:
+def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Refusal, ...]) -> Plan:
     """Return the plan of what is left to the account, which will find the shared keys as their plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
     left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.request) in mine]

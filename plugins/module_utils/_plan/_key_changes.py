@@ -6,17 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from .._checks import USABLE_STATES, Remedy, Settings
-from .._model import Change, Key, ReadError
+from .._model import Change, Key, Options, ReadError
 from .._policy import MergeRefusedError, PolicyError, Required, merge, parse
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
 from ._key_plan import KeyPlan, step_of_owner
 from ._new_key import policy_of_new_key
 from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._writable import why_not_writable
+
+_ANOTHER_KEY: Mapping[str, bool | str] = {"key_id": "another key", "replace_compliant_key": True}
+# By the state of a key that stops encryption: the next step.
+_WAYS_OUT: Mapping[str, tuple[str, Options]] = {
+    "Disabled": ("If it was not disabled on purpose,", ({"allow_enable_key": True},)),
+    "PendingDeletion": ("To keep it,", ({"allow_cancel_deletion": True, "allow_enable_key": True},)),
+}
 
 
 def key_changes(
@@ -27,12 +34,13 @@ def key_changes(
     for change in _needed(plan, account_id, request, settings, warn):
         if owner != account_id and owner not in request.writers:
             raise RefusedError(
-                f"The key {plan.key.arn} needs {change.operation}, and belongs to account {owner}: set "
-                "key_assume_role to a role in that account."
+                f"The key {plan.key.arn} needs {change.operation}, and belongs to account {owner}:",
+                {"key_assume_role": "a role in that account"},
+                key=plan.key.arn,
             )
         reason = None if plan.is_new else why_not_writable(plan.key, change.operation, request.writers.get(owner))
         if reason:
-            raise RefusedError(f"The key {plan.key.arn} cannot be changed: {reason}")
+            raise RefusedError(f"The key {plan.key.arn} cannot be changed: {reason}", key=plan.key.arn)
         yield change
 
 
@@ -65,22 +73,25 @@ def _grants(
     """
     key = plan.key
     if isinstance(key.policy, ReadError):
+        step, options = step_of_owner(account_id, key.arn, key.policy, request)
         raise RefusedError(
-            f"The policy of the key {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). "
-            f"{step_of_owner(account_id, key.arn, key.policy, request)}"
+            f"The policy of {key.arn} cannot be read ({key.policy.code}: {key.policy.message}). {step}".rstrip(),
+            *options,
+            key=key.arn,
         )
     try:
         present = parse(key.policy)
         merged = merge(present, plan.required(request, settings))
     except PolicyError as error:
         raise RefusedError(
-            f"Nothing can be added to the policy of {key.arn}: {error} Fix it, or set key_id to another key."
+            f"Nothing can be added to the policy of {key.arn}: {error} Fix it, or",
+            {"key_id": "another key"},
+            key=key.arn,
         ) from error
     except MergeRefusedError as error:
         if any(each.fails for each in plan.granted):
             raise RefusedError(
-                f"{error} If it stays, leave the trail out with exceptions or trails, or give it another key with "
-                "key_id and replace_compliant_key."
+                f"{error} If it stays, leave the trail out with exceptions or trails, or", _ANOTHER_KEY, key=key.arn
             ) from error
         warn(str(error))
         return
@@ -100,7 +111,9 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
     elif key.state == "Disabled" and request.allow_enable_key:
         yield enable_key(key)
     else:
-        raise RefusedError(f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {_way_out(key)}")
+        step, options = _WAYS_OUT.get(key.state, ("Bring it back to the state Enabled, or", ()))
+        why = f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {step}"
+        raise RefusedError(why, *options, _ANOTHER_KEY, key=key.arn)
 
 
 def _rotation_untold(key: Key) -> str:
@@ -108,16 +121,6 @@ def _rotation_untold(key: Key) -> str:
         f"KMS does not show whether {key.arn} rotates while its deletion is scheduled. Once that is cancelled, it "
         "rotates as it did before; if it did not, the run turns rotation on, which check mode cannot predict."
     )
-
-
-def _way_out(key: Key) -> str:
-    """Return the next step for a key whose state stops encryption."""
-    another = "or set key_id to another key, with replace_compliant_key"
-    if key.state == "Disabled":
-        return f"If it was not disabled on purpose, set allow_enable_key; {another}."
-    if key.state == "PendingDeletion":
-        return f"To keep it, set allow_cancel_deletion and allow_enable_key; {another}."
-    return f"Bring it back to the state Enabled, {another}."
 
 
 def rotation(key: Key, account_id: str, request: EnforceRequest) -> Change | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .._checks import Remedy, Result, Settings, is_approved
-from .._model import Key, KeyLookup, ReadError, Snapshot, next_step
+from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
+from .._model import Key, KeyLookup, Options, ReadError, Refusal, Snapshot, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
 from ._new_key import is_created_here, key_to_create, why_not_trusted
 from ._remedies import Intent, is_right_kind
@@ -59,15 +59,19 @@ def choose_key(
     """
     key = lookup.key
     if isinstance(key, ReadError):
+        step, options = step_of_owner(snapshot.account_id, request.key_name, key, request)
         raise RefusedError(
             f"The key {request.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
-            f"({key.message}). {step_of_owner(snapshot.account_id, request.key_name, key, request)}"
+            f"({key.message}). {step}".rstrip(),
+            *options,
         )
     if isinstance(key, Key):
         _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, request))
         return KeyPlan(key)
     if request.key is None:
-        raise RefusedError(f"There is no key {request.key_in(region)} ({key.message}). Correct key_id.")
+        raise RefusedError(
+            f"There is no key {request.key_in(region)} ({key.message}).", {"key_id": "a key that exists"}
+        )
     orphan = _unaliased_key(snapshot, region, lookup, request, settings)
     key = orphan or key_to_create(
         f"arn:{snapshot.partition}:kms:{region}:{key_account(snapshot, request)}", request.key
@@ -79,12 +83,12 @@ def choose_key(
     return KeyPlan(key, is_new=orphan is None, needs_alias=True)
 
 
-def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> str:
+def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> tuple[str, Options]:
     """Return what to do about a failed read of a key: the key of another account is shown to that account's roles."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
     if "Denied" not in error.code or owner in (account_id, request.key_account_id):
-        return next_step(error)
-    return f"The key belongs to account {owner}. Set key_assume_role to a role there that may {error.iam_action}."
+        return next_step(error), ()
+    return "", role_of_key_owner(key_id, account_id, error.iam_action)
 
 
 def _as_found(key: Key, request: EnforceRequest) -> str:
@@ -95,8 +99,8 @@ def _as_found(key: Key, request: EnforceRequest) -> str:
 def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settings) -> None:
     if settings.approved_keys and is_approved(key, snapshot.account_id, settings.approved_keys) is not True:
         raise RefusedError(
-            f"A new key is needed in {region}, but its alias and tags would not be on the list of approved keys. Set "
-            "key_id to an approved key."
+            f"A new key is needed in {region}, but its alias and tags would not be on the list of approved keys.",
+            {"key_id": "an approved key"},
         )
 
 
@@ -113,15 +117,15 @@ def _unaliased_key(
     if isinstance(unaliased, ReadError):
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and it cannot be read whether an earlier run left its key "
-            f"behind: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} "
-            "Or set key_id to the key."
+            f"behind: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} Or",
+            {"key_id": "the key"},
         )
     unreadable = next((key.policy for key in unaliased if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and the policy of a key that an earlier run may have left "
-            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or set key_id "
-            "to the key."
+            f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or",
+            {"key_id": "the key"},
         )
     trusted = (settings.readers, request.key.administrators if request.key else ())
     owned = [key for key in unaliased if key.arn.split(":")[4] == key_account(snapshot, request)]
@@ -130,7 +134,8 @@ def _unaliased_key(
     if len(ours) > 1:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and {len(ours)} keys carry our tag and no alias: "
-            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or set key_id to it."
+            f"{', '.join(sorted(key.arn for key in ours))}. Give the alias to the one to use, or",
+            {"key_id": "it"},
         )
     return ours[0] if ours else None
 
@@ -144,40 +149,43 @@ def _refuse_what_reaches_beyond(
             raise RefusedError(
                 f"There is no {request.key_name} in {region}, and the key {key.arn}, which carries our tag and no "
                 f"alias, is not taken for one that an earlier run left behind: {reason}. If the key is "
-                f"yours, remove that from its policy, or the tag {CREATED_FOR_TAG} from the key; or set key_id to a "
-                "key."
+                f"yours, remove that from its policy, or the tag {CREATED_FOR_TAG} from the key; or",
+                {"key_id": "a key"},
+                key=key.arn,
             )
 
 
 def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings, named: str) -> None:
     """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
-    reason = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
-    if reason:
-        raise RefusedError(f"The key {named} cannot serve the trails with buckets in {region}: {reason}")
+    why = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
+    if why:
+        where = f"The key {named} cannot serve the trails with buckets in {region}:"
+        raise RefusedError(f"{where} {why.text}", *why.options, key=key.arn)
 
 
-def _why_not(key: Key, region: str) -> str | None:
+def _why_not(key: Key, region: str) -> Refusal | None:
+    another = {"key": "another alias"}
     if key.manager != "CUSTOMER":
-        return (
-            f"it is managed by {key.manager}, so its policy cannot be written. Set key_id to a customer managed key, "
-            "or key to another alias."
-        )
+        reason = f"it is managed by {key.manager}, so its policy cannot be written."
+        return Refusal(reason, ({"key_id": "a customer managed key"}, another))
     if not is_right_kind(key):
-        return (
+        reason = (
             f"it is {key.spec} for {key.usage}. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
-            "ENCRYPT_DECRYPT. Set key_id to one, or key to another alias."
+            "ENCRYPT_DECRYPT."
         )
+        return Refusal(reason, ({"key_id": "one"}, another))
     if key.region != region:
-        return (
-            f"it is in {key.region}. CloudTrail uses only keys in the bucket's region. Set key_id to a key in {region}."
-        )
+        reason = f"it is in {key.region}. CloudTrail uses only keys in the bucket's region."
+        return Refusal(reason, ({"key_id": f"a key in {region}"},))
     return None
 
 
-def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> str | None:
+def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> Refusal | None:
     approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
     if isinstance(approved, Result):
-        return f"it is unknown whether it is on the list of approved keys. {approved.message} {approved.remediation}"
+        reason = f"it is unknown whether it is on the list of approved keys. {approved.message} {approved.remediation}"
+        return Refusal(reason.rstrip(), approved.options)
     if not approved:
-        return "it is not on the list of approved keys. Set key_id to an approved key, or add it to approved_keys."
+        reason = "it is not on the list of approved keys."
+        return Refusal(reason, ({"key_id": "an approved key"}, {"approved_keys": "a list with this one"}))
     return None

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
-from .._model import Bucket, Change, Key, KeyLookup, Missing, Snapshot, Trail
+from .._model import Bucket, Change, Key, KeyLookup, Missing, Refusal, Snapshot, Trail
 from ._changes import sort_changes, update_trail
 from ._key_changes import key_changes, rotation
 from ._key_plan import KeyPlan, choose_key, key_account
@@ -76,7 +76,7 @@ class _Planner:
         self._account, self._targets, self._request, self._settings = account, targets, request, settings
         self._requested = requested
         self._snapshot: Snapshot = account.snapshot
-        self._refusals: list[str] = []
+        self._refusals: list[Refusal] = []
         self._refused: set[str] = set()
         self._warnings: list[str] = []
         self._key_plans: dict[str, KeyPlan] = {}
@@ -96,34 +96,37 @@ class _Planner:
         self._warnings += plan_warnings(self._account, predicted, in_order, self._request)
         return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._key_plans)
 
-    def _refused_trails(self) -> Iterator[str]:
+    def _refused_trails(self) -> Iterator[Refusal]:
         """Trails that are asked for by name, and are another account's to change."""
         for verdict in self._account.trails:
             trail = verdict.trail
             if trail.ownership == "inherited" and is_named(trail, self._request):
-                yield (
-                    f"The trail {trail.arn} belongs to account {trail.account_id}, and a member of its organization "
-                    "cannot change it. Run this with the credentials of that account, or remove it from trails. If "
-                    "this account administers CloudTrail for the organization, allow the caller "
-                    "organizations:ListDelegatedServicesForAccount, which shows it."
+                yield Refusal(
+                    f"it belongs to account {trail.account_id}, and a member of its organization cannot change it. Run "
+                    "this with the credentials of that account, or remove it from trails. If this account administers "
+                    "CloudTrail for the organization, allow the caller "
+                    "organizations:ListDelegatedServicesForAccount, which shows it.",
+                    trails=(trail.arn,),
                 )
 
-    def _expired_exceptions(self) -> Iterator[str]:
+    def _expired_exceptions(self) -> Iterator[Refusal]:
         """The author of the exception meant the trail to stay as it is: its day decides nothing for them."""
         for change in changes_no_longer_excepted(self._account, self._request):
-            yield (
-                f"An exception has expired, and what it covered would be changed now: {change} "
-                "Renew it, or remove it from exceptions."
+            yield Refusal(
+                f"an exception has expired, and what it covered would be changed now: {change.finding.rule}, "
+                f"{change.decision} Renew it, or remove it from exceptions.",
+                trails=(change.trail.arn,),
             )
 
-    def _absent_key(self) -> Iterator[str]:
+    def _absent_key(self) -> Iterator[Refusal]:
         """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
         keys = [lookup.key for lookup in self._targets.values()]
         is_needed = any(intent.needs_key for intent in find_intents(self._account, self._request))
         if self._request.key_id and keys and not is_needed and all(isinstance(key, Missing) for key in keys):
-            yield (
+            yield Refusal(
                 f"There is no key {self._request.key_in(*self._targets)} for the buckets of account "
-                f"{self._snapshot.account_id}. Correct key_id."
+                f"{self._snapshot.account_id}.",
+                ({"key_id": "a key that exists"},),
             )
 
     def _choose(self, intent: Intent) -> None:
@@ -174,12 +177,15 @@ class _Planner:
         if blind:
             raise RefusedError(
                 f"its key {verdict.trail.kms_key_arn} would be replaced, but {blind[0].rule} is unknown: "
-                f"{blind[0].message} {blind[0].remediation} To replace it anyway, set replace_compliant_key."
+                f"{blind[0].message} {f'{blind[0].remediation} Or' if blind[0].remediation else ''}".rstrip(),
+                *blind[0].options,
+                {"replace_compliant_key": True},
+                key=verdict.trail.kms_key_arn,
             )
 
     def _refuse(self, trails: Sequence[Trail], error: RefusedError) -> None:
         arns = [trail.arn for trail in trails]
-        self._refusals.append(f"The trail {', '.join(arns)}: {error}")
+        self._refusals.append(replace(error.refusal, trails=tuple(arns)))
         self._refused.update(arns)
 
     def _of_key(self, plan: KeyPlan) -> Iterator[Change]:
@@ -222,7 +228,8 @@ class _Planner:
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
         for blind in blind_moves(self._snapshot, predicted, moves, self._request):
             if blind.trail_arn not in self._refused:
-                (self._refusals if blind.is_refused else self._warnings).append(blind.message)
+                self._refusals += [blind.why] if blind.is_refused else []
+                self._warnings += [] if blind.is_refused else [str(blind.why)]
         moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}
         proof = prove_moves(predicted, self._settings, moved)
         self._refusals += proof.refusals
@@ -233,7 +240,7 @@ class _Planner:
 class Proof:
     """What is against moving trails to a key, and what nobody can tell."""
 
-    refusals: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -245,12 +252,12 @@ def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, boo
     verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
     objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
     return Proof(
-        tuple(words for is_refused, words in objections if is_refused),
-        tuple(words for is_refused, words in objections if not is_refused),
+        tuple(why for is_refused, why in objections if is_refused),
+        tuple(str(why) for is_refused, why in objections if not is_refused),
     )
 
 
-def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool]) -> Iterator[tuple[bool, str]]:
+def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool]) -> Iterator[tuple[bool, Refusal]]:
     """Yield what a trail fails with its key, or may fail, and whether it is refused for that."""
     trail = verdict.trail
     # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
@@ -258,9 +265,10 @@ def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, boo
     for finding in verdict.findings:
         if finding.level != "required" or finding.rule in aside or finding.status not in ("fail", "unknown"):
             continue
-        words = f"The trail {trail.arn} with the key {trail.kms_key_arn}: {finding.message} {finding.remediation}"
+        words = f"with the key {trail.kms_key_arn}: {finding.message} {finding.step}".rstrip()
         unseen = moved[trail.arn] and finding.rule in NEEDED_TO_DELIVER and unread(finding)
-        yield finding.status == "fail" or unseen, words.strip()
+        why = Refusal(words, finding.options, (trail.arn,), trail.kms_key_arn)
+        yield finding.status == "fail" or unseen, why
 
 
 def _without_leave(settings: Settings) -> Settings:

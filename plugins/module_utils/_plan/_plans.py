@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .._model import Change, Snapshot
+from .._model import Change, Refusal, Snapshot
 from ._key_plan import KeyPlan
 
 
@@ -22,7 +22,7 @@ class Plan:
     """
 
     changes: tuple[Change, ...]
-    refusals: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
     warnings: tuple[str, ...]
     predicted: Snapshot
     key_plans: Mapping[str, KeyPlan] = field(default_factory=dict, compare=False)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from .._checks import Settings, TrailVerdict, assess
-from .._model import Finding, Key, Missing, ReadError, Replaced, Snapshot, Trail
+from .._model import Finding, Key, Missing, ReadError, Refusal, Replaced, Snapshot, Trail
 from .._policy import (
     Policy,
     PolicyError,
@@ -183,17 +183,19 @@ def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, F
 
 def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
-) -> Iterator[str]:
+) -> Iterator[Refusal]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
     before, after = (_doubts_of_all(each, settings) for each in (snapshot, predicted))
     for trail in predicted.trails:
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
-                yield (
-                    f"The trail {trail.arn} {'would' if finding.status == 'fail' else 'might'} fail {rule} with the "
-                    f"earlier policy of the key {trail.kms_key_arn}: {finding.message} Delete their entries from "
-                    "trail_keys and key_policies in the backup file, or fix the cause first."
+                yield Refusal(
+                    f"it {'would' if finding.status == 'fail' else 'might'} fail {rule} with the earlier policy of the "
+                    f"key {trail.kms_key_arn}: {finding.message} Delete their entries from trail_keys and key_policies "
+                    "in the backup file, or fix the cause first.",
+                    trails=(trail.arn,),
+                    key=trail.kms_key_arn,
                 )
 
 

@@ -119,11 +119,14 @@ class ExceptedChange:
     finding: Finding
     exception: AcceptedRisk
 
-    def __str__(self) -> str:
+    @property
+    def decision(self) -> str:
+        """The end of a sentence that names the exception."""
         risk = self.exception
-        return (
-            f"{self.finding.rule} of {self.trail.arn}, excepted until {risk.expires} by {risk.owner} ({risk.reason})."
-        )
+        return f"excepted until {risk.expires} by {risk.owner} ({risk.reason})."
+
+    def __str__(self) -> str:
+        return f"{self.finding.rule} of {self.trail.arn}, {self.decision}"
 
 
 def excepted_changes(account: AccountVerdict, request: EnforceRequest) -> Iterator[ExceptedChange]:

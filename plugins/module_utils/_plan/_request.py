@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .._model import KeyLookup
+from .._model import KeyLookup, Refusal
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
@@ -103,4 +103,8 @@ MAY_DIFFER = frozenset(
 
 
 class RefusedError(Exception):
-    """A request that is refused; the message names the trail, the key, the reason and the next step."""
+    """A request that is refused: why, the options that would allow it, and the key that it is about."""
+
+    def __init__(self, text: str, *options: Mapping[str, bool | str], key: str | None = None) -> None:
+        super().__init__(text)
+        self.refusal = Refusal(text, options, key=key)

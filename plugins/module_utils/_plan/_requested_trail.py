@@ -21,6 +21,7 @@ from .._model import (
     Missing,
     Organization,
     ReadError,
+    Refusal,
     Snapshot,
     Trail,
     TrailPrerequisites,
@@ -59,7 +60,7 @@ class RequestedTrail:
 
 def requested_trail(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, check_mode: bool
-) -> tuple[RequestedTrail | None, tuple[str, ...]]:
+) -> tuple[RequestedTrail | None, tuple[Refusal, ...]]:
     """Return the trail, or None with every reason why there can be none.
 
     Only in check mode may a bucket still be missing.
@@ -69,7 +70,7 @@ def requested_trail(
     refusals = [*_misplaced(snapshot, request), *_without_bucket(snapshot, prerequisites, request, foreseen=foreseen)]
     refusals += _different(present, request) if present else _not_creatable(snapshot, prerequisites, request)
     if refusals:
-        return None, tuple(refusals)
+        return None, tuple(replace(each, trails=(_arn(snapshot, request),)) for each in refusals)
     return (
         RequestedTrail(
             trail=present or _trail_to_create(snapshot, request),
@@ -132,62 +133,59 @@ def _namesakes(snapshot: Snapshot, request: TrailRequest) -> Iterator[Trail]:
     return (trail for trail in snapshot.trails if trail.name == request.name and trail.ownership == "owned")
 
 
-def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[str]:
+def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
     """Yield reasons that lie in where the trail is to be."""
     if request.home_region not in snapshot.regions:
-        yield (
-            f"The trail {_arn(snapshot, request)} cannot be created: {request.home_region} is not among the regions "
-            f"that are read, {', '.join(snapshot.regions)}. Set another home_region, or enable that one in the "
-            "account."
+        yield Refusal(
+            f"it cannot be created: {request.home_region} is not among the regions that are read, "
+            f"{', '.join(snapshot.regions)}. Enable it in the account, or",
+            ({"create_trail.home_region": "another"},),
         )
     for error in (*snapshot.errors, *snapshot.closed_regions):
         if (error.operation, error.region) == ("DescribeTrails", request.home_region):
-            yield (
-                f"It is unknown whether there is a trail {_arn(snapshot, request)}: {error.operation} answered "
-                f"{error.code} ({error.message}). {next_step(error)}"
-            )
+            why = f"{error.operation} answered {error.code} ({error.message}). {next_step(error)}"
+            yield Refusal(f"it is unknown whether it exists: {why}")
     for trail in snapshot.trails:
         if trail.name == request.name and trail.ownership != "owned":
-            yield (
-                f"Account {snapshot.account_id} has a trail {request.name} already, inherited from account "
-                f"{trail.account_id} ({trail.arn}). Set another name in create_trail, or leave the trail to that "
-                "account."
+            yield Refusal(
+                f"account {snapshot.account_id} has a trail {request.name} already, inherited from account "
+                f"{trail.account_id} ({trail.arn}). Leave the trail to that account, or",
+                ({"create_trail.name": "another"},),
             )
         elif trail.name == request.name and trail.home_region != request.home_region:
-            yield (
-                f"Account {snapshot.account_id} has a trail {request.name} in {trail.home_region} already "
-                f"({trail.arn}), not in {request.home_region}. To adopt it, set home_region to {trail.home_region}; "
-                "for a second one, set another name in create_trail."
+            yield Refusal(
+                f"account {snapshot.account_id} has a trail {request.name} in {trail.home_region} already "
+                f"({trail.arn}), not in {request.home_region}. Adopt it, or create a second one:",
+                ({"create_trail.home_region": trail.home_region}, {"create_trail.name": "another"}),
             )
 
 
 def _without_bucket(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, foreseen: bool
-) -> Iterator[str]:
+) -> Iterator[Refusal]:
     """Yield reasons that lie in the bucket; `foreseen`: it may still be missing."""
-    bucket, of_trail = prerequisites.bucket, f"The trail {_arn(snapshot, request)}: its bucket {request.bucket_name}"
+    bucket, name = prerequisites.bucket, f"its bucket {request.bucket_name}"
     if isinstance(bucket, ReadError):
-        yield (
-            f"{of_trail} cannot be read: {bucket.operation} answered {bucket.code} ({bucket.message}). "
-            f"{next_step(bucket)}"
-        )
+        why = f"{bucket.operation} answered {bucket.code} ({bucket.message}). {next_step(bucket)}"
+        yield Refusal(f"{name} cannot be read: {why}")
     elif isinstance(bucket, Missing):
         if not foreseen:
-            yield f"{of_trail} does not exist. Create it first, or correct bucket_name."
+            why = f"{name} does not exist. Create it first, or"
+            yield Refusal(why, ({"create_trail.bucket_name": "a bucket that exists"},))
     elif prerequisites.bucket_owner is None:
-        yield (
-            f"{of_trail} cannot be shown to belong to account {snapshot.account_id}: if it belongs to a stranger, "
-            "the stranger gets the logs. Correct bucket_name, set bucket_assume_role to a role of its owner, or "
-            "allow the caller s3:GetBucketPolicy."
+        yield Refusal(
+            f"{name} cannot be shown to belong to account {snapshot.account_id}: if it belongs to a stranger, the "
+            "stranger gets the logs. Allow the caller s3:GetBucketPolicy, or",
+            ({"create_trail.bucket_name": "another bucket"}, {"bucket_assume_role": "a role of its owner"}),
         )
     elif request.bucket_region not in (None, bucket.region):
-        yield (
-            f"{of_trail} is in {bucket.region}, not in {request.bucket_region}. Correct bucket_region, or use "
-            "another bucket."
+        yield Refusal(
+            f"{name} is in {bucket.region}, not in {request.bucket_region}. Use another bucket, or",
+            ({"create_trail.bucket_region": bucket.region},),
         )
 
 
-def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
+def _different(trail: Trail, request: TrailRequest) -> Iterator[Refusal]:
     """Yield what keeps a trail that is there from being the one that is requested."""
     pairs = {
         "bucket_name": (trail.bucket_name, request.bucket_name),
@@ -202,9 +200,9 @@ def _different(trail: Trail, request: TrailRequest) -> Iterator[str]:
         if is_ != requested
     ]
     if differences:
-        yield (
-            f"The trail {trail.arn} exists and differs from create_trail: {', '.join(differences)}. Correct "
-            "create_trail, or set another name in it."
+        yield Refusal(
+            f"it exists and differs from what is requested: {', '.join(differences)}. Correct that, or",
+            ({"create_trail.name": "another"},),
         )
 
 
@@ -212,35 +210,35 @@ def _word(value: str | bool | None) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[str]:
+def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[Refusal]:
     """Yield reasons that lie in the account."""
     full = [
         region
         for region in (snapshot.regions if request.multi_region else (request.home_region,))
         if _full(snapshot, region)
     ]
+    account, organization = snapshot.account_id, prerequisites.organization
     if full:
-        yield (
-            f"The trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} has "
-            f"{TRAILS_PER_REGION} trails in {', '.join(full)}, which is the quota. Delete one that is not needed, or "
-            "adopt one by its name."
+        yield Refusal(
+            f"it cannot be created: account {account} has {TRAILS_PER_REGION} trails in {', '.join(full)}, which is "
+            "the quota. Delete one that is not needed, or adopt one by its name."
         )
-    organization = prerequisites.organization
     if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
-        yield (
-            f"The organization trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} is in "
-            "no organization. Create it from the management account of one, or set organization_trail to false."
+        yield Refusal(
+            f"it cannot be created for an organization: account {account} is in none. Create it from the management "
+            "account of one, or",
+            ({"create_trail.organization_trail": "false"},),
         )
     elif isinstance(organization, ReadError):
-        yield (
-            f"The organization trail {_arn(snapshot, request)} cannot be created: it is unknown whether account "
-            f"{snapshot.account_id} manages an organization: {organization.operation} answered {organization.code} "
-            f"({organization.message}). {next_step(organization)}"
+        yield Refusal(
+            f"it cannot be created for an organization: it is unknown whether account {account} manages one: "
+            f"{organization.operation} answered {organization.code} ({organization.message}). "
+            f"{next_step(organization)}"
         )
-    elif organization and organization.management_account != snapshot.account_id:
-        yield (
-            f"The organization trail {_arn(snapshot, request)} cannot be created: account {snapshot.account_id} is a "
-            f"member. Run this with the credentials of the management account, {organization.management_account}."
+    elif organization and organization.management_account != account:
+        yield Refusal(
+            f"it cannot be created for an organization: account {account} is a member. Run this with the credentials "
+            f"of the management account, {organization.management_account}."
         )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._checks import AccountVerdict, Settings
-from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Replaced, Snapshot, Trail
+from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Refusal, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
 from ._new_key import has_policy_of_a_new_key
@@ -124,7 +124,7 @@ class _Restore:
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
         """Plan what is restored in one account by itself."""
-        verdict, request, refusals = self._judged[account], self._requests[account], list[str]()
+        verdict, request, refusals = self._judged[account], self._requests[account], list[Refusal]()
         snapshot = verdict.snapshot
         changes: list[Change] = []
         if not self._asked:
@@ -140,36 +140,38 @@ class _Restore:
         known = {arn: key for arn, key in self._keys.items() if isinstance(key, Key)}
         predicted = predict(snapshot, changes, known)
         blind = blind_moves(snapshot, predicted, changes, request)
-        refusals += (move.message for move in blind if move.is_refused)
+        refusals += (move.why for move in blind if move.is_refused)
         refusals += would_go_blind(snapshot, predicted, moved, self._settings[account])
         warnings = plan_warnings(verdict, predicted, changes, request)
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
-    def _of_others(self, account: str) -> str:
+    def _of_others(self, account: str) -> Refusal:
         """Say why nothing is restored where a backup holds none of the accounts that are read."""
         others = sorted(self._backups)
-        how = f"Enter {others[0]} by" if len(others) == 1 else "Enter one of them by"
-        return (
-            f"The backup is of account {listing(others)}, not of {account}. {how} assume_role, in the role "
-            "cloudtrail_kms_assume_role, or name its host by -i and cloudtrail_kms_hosts."
+        which = others[0] if len(others) == 1 else "one of them"
+        return Refusal(
+            f"The backup is of account {listing(others)}, not of {account}. Enter {which}: name its host by -i and "
+            "cloudtrail_kms_hosts, or",
+            ({"assume_role": "a role there"},),
         )
 
-    def _left_out(self, account: str) -> Iterator[str]:
+    def _left_out(self, account: str) -> Iterator[Refusal]:
         """Yield what of a backup no restore changes, where nobody else has restored it either."""
         snapshot = self._seen[account]
         for undo in self._undos.bucket_policies:
             bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
-                yield (
+                yield Refusal(
                     f"The policy of {undo.row.arn}: a restore does not change it, because new logs may need it. Set "
                     "it by hand, or delete its entry from bucket_policies in the backup file."
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
             if arn in present:
-                yield (
-                    f"The trail {arn}: a restore deletes nothing. Delete it by hand, or delete its entry from "
-                    "created_trails in the backup file."
+                yield Refusal(
+                    "a restore deletes nothing. Delete it by hand, or delete its entry from created_trails in the "
+                    "backup file.",
+                    trails=(arn,),
                 )
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
@@ -216,11 +218,15 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
         return Plan((), (), (), ground)
     reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
     if reason or not isinstance(key, Key):
-        return Plan((), (f"{where} {reason}",), (), ground)
+        return Plan((), (Refusal(f"{where} {reason}", key=row.arn),), (), ground)
     refusals = tuple(
-        f"{where} the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
-        f"{finding.rule} with the earlier policy: {finding.message} Delete the row of the key from key_policies "
-        "there, or give the trail another key first."
+        Refusal(
+            f"{where} the trail {trail.arn} still has the key, and "
+            f"{'would' if finding.status == 'fail' else 'might'} fail {finding.rule} with the earlier policy: "
+            f"{finding.message} Delete the row of the key from key_policies there, or give the trail another key "
+            "first.",
+            key=row.arn,
+        )
         for trail, finding in who_needs_it(row, key, seen)
     )
     change = _policy_change(row, key)
@@ -244,22 +250,20 @@ def _trail_goes_back(
     undo: Undo,
     created: Collection[str],
     keys: Mapping[str, KeyFact],
-    refusals: list[str],
+    refusals: list[Refusal],
 ) -> Iterator[Change]:
     """Yield the change that gives the trail its former key, or note a refusal. The backup names the trail."""
     row = undo.row
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
-        refusals.append(
-            f"The trail {row.arn} does not exist, or cannot be changed from here. Delete its entry from trail_keys "
-            "in the backup file."
-        )
+        why = "it does not exist, or cannot be changed from here. Delete its entry from trail_keys in the backup file."
+        refusals.append(Refusal(why, trails=(row.arn,)))
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
         reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
         if reason:
-            refusals.append(f"The trail {row.arn}: {reason}")
+            refusals.append(Refusal(reason, trails=(row.arn,)))
         else:
             yield update_trail(trail, str(row.before))
 
@@ -305,7 +309,7 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
 
 
 def _policy_goes_back(
-    undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[str]
+    undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[Refusal]
 ) -> Iterator[Change]:
     """Yield the policy as it was, where it still is what the enforcement made of it; or a refusal."""
     row = undo.row
@@ -315,7 +319,7 @@ def _policy_goes_back(
     if reason is None and isinstance(key, Key):
         yield _policy_change(row, key)
     else:
-        refusals.append(f"The policy of {row.arn}: {reason}")
+        refusals.append(Refusal(f"The policy of {row.arn}: {reason}", key=row.arn))
 
 
 def _policy_change(row: Replaced, key: Key) -> Change:

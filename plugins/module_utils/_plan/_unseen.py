@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .._model import ACCOUNT_IN_NAME, Bucket, Change, ReadError, Snapshot, Trail, next_step
+from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Refusal, Snapshot, Trail, next_step
 from ._request import EnforceRequest
 
 # What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
 # GetBucketPolicy).
 _REFUSED = ("AccessDenied", "MethodNotAllowed")
-_LEAVE = " The trail may be delivering now: to move it anyway, set allow_unread_bucket_policy."
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class BlindMove:
     """A trail that would be moved although something is unread, and whether that is refused or only warned of."""
 
     trail_arn: str
-    message: str
+    why: Refusal
     is_refused: bool
 
 
@@ -53,8 +52,7 @@ def blind_moves(
         unread, left_out = bucket_policy_error(predicted, trail), before.regions_left_out
         if unread:
             is_refused = delivers and not request.allow_unread_bucket_policy
-            message = _unread_bucket(before.account_id, trail, unread, _LEAVE if is_refused else "")
-            yield BlindMove(trail.arn, message, is_refused)
+            yield BlindMove(trail.arn, _unread_bucket(before.account_id, trail, unread, is_refused), is_refused)
         elif trail.multi_region and isinstance(left_out, ReadError):
             yield BlindMove(trail.arn, _unread_regions(trail, left_out), is_refused=delivers)
 
@@ -67,31 +65,36 @@ def _is_move(change: Change) -> bool:
     return change.after["kms_key_arn"] != present or "multi_region" in change.after
 
 
-def _unread_bucket(account_id: str, trail: Trail, error: ReadError, leave: str) -> str:
-    return (
-        f"The trail {trail.arn} with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which "
-        f"may refuse logs under that key, could not be read: {error.operation} in {error.region} answered {error.code} "
-        f"({error.message}). {_who_would_read(account_id, trail.bucket_name, error)}{leave}"
+def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: bool) -> Refusal:
+    step, options = _who_would_read(account_id, trail.bucket_name, error)
+    words = (
+        f"with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which may refuse logs under "
+        f"that key, could not be read: {error.operation} in {error.region} answered {error.code} ({error.message})."
     )
+    if is_refused:
+        words += " The trail may be delivering now."
+        step = step if options else f"{step} To move it anyway,"
+        options = (*options, {"allow_unread_bucket_policy": True})
+    return Refusal(f"{words} {step}".rstrip(), options, (trail.arn,), trail.kms_key_arn)
 
 
-def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> str:
+def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tuple[str, Options]:
     """The next step; names of central buckets often hold the id of their account."""
     if error.code not in _REFUSED:
-        return next_step(error)
+        return next_step(error), ()
     owners = ACCOUNT_IN_NAME.findall(bucket_name)
     if account_id in owners:
-        return (
-            f"Allow the caller {error.iam_action}, or, if the bucket belongs to another account, set "
-            "bucket_assume_role to a role there."
-        )
+        step = f"Allow the caller {error.iam_action}, or, if the bucket belongs to another account,"
+        return step, ({"bucket_assume_role": "a role there"},)
     owner = f"account {owners[0]} (from the name of the bucket)" if owners else "the account that owns it"
-    return f"Set bucket_assume_role to a role in {owner} that may {error.iam_action}."
+    return "", ({"bucket_assume_role": f"a role in {owner} that may {error.iam_action}"},)
 
 
-def _unread_regions(trail: Trail, error: ReadError) -> str:
-    return (
-        f"The trail {trail.arn} with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it "
-        f"is unknown whether its bucket {trail.bucket_name} accepts the logs of each, because {error.operation} in "
-        f"{error.region} answered {error.code} ({error.message}). {next_step(error)}"
+def _unread_regions(trail: Trail, error: ReadError) -> Refusal:
+    return Refusal(
+        f"with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it is unknown whether its "
+        f"bucket {trail.bucket_name} accepts the logs of each, because {error.operation} in {error.region} answered "
+        f"{error.code} ({error.message}). {next_step(error)}",
+        trails=(trail.arn,),
+        key=trail.kms_key_arn,
     )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -16,7 +15,7 @@ from ansible.module_utils.common.warnings import warn as _warn
 
 from .._checks import AccountVerdict
 from .._facts import Narrowing, account_row, document, moment
-from .._model import ReadError, Snapshot
+from .._model import ReadError, Refusal, Snapshot
 from .._plan import change_rows, diff
 from .._printable import printable, unforeseen
 from ._audit import narrowing
@@ -29,7 +28,7 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
     for warning in _warnings(outcome):
         warn(warning)
     try:
-        result = _result(module, outcome, run)
+        result = _result(outcome, run)
     except Exception as error:
         _fail_with_changes(module, results, error)
         return
@@ -51,12 +50,12 @@ def _fail_with_changes(module: Any, results: list[tuple[str, Any]], error: Excep
         module,
         f"The run has ended, and what came of it cannot be put together: {unforeseen(error)}",
         f"Changes: {told}.",
-        *(message for _id, done in results for message in (*done.refusals, *done.errors)),
+        *(str(why) for _id, done in results for why in (*done.refusals, *done.errors)),
         changed=any(each.status in ("planned", "applied") for each in changes),
     )
 
 
-def _result(module: Any, outcome: RunOutcome, run: Run) -> dict[str, Any]:
+def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     """What came of the run, as the module returns it."""
     results = [*outcome.keys, *outcome.accounts.items()]
     changes = [(account_id, change) for account_id, done in results for change in done.changes]
@@ -65,7 +64,7 @@ def _result(module: Any, outcome: RunOutcome, run: Run) -> dict[str, Any]:
         "changes": [
             {"account_id": account_id, **row} for account_id, change in changes for row in change_rows([change])
         ],
-        "refusals": [{**row, "options": _options(module, row["message"])} for row in _rows(results, "refusals")],
+        "refusals": list(_rows(results, "refusals")),
         "errors": list(_rows(results, "errors")),
         "run_warnings": list(map(printable, _warnings(outcome))),
         "diff": diff(change for _id, change in changes),
@@ -81,16 +80,18 @@ def _warnings(outcome: RunOutcome) -> list[str]:
     return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
 
 
-def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, str]]:
+def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
     for account_id, done in results:
-        for message in getattr(done, of):
-            yield {"account_id": account_id, "message": printable(message)}
-
-
-def _options(module: Any, message: str) -> list[str]:
-    """Return the options that a refusal names, but for those whose names are words of English as well."""
-    names = [name for name in module.params if "_" in name]
-    return list(dict.fromkeys(re.findall(rf"\b(?:{'|'.join(names)})\b", message)))
+        for each in getattr(done, of):
+            why = Refusal(each) if isinstance(each, str) else each
+            yield {
+                "account_id": account_id,
+                "message": printable(str(why)),
+                "trails": list(why.trails),
+                "key": why.key,
+                "options": list(dict.fromkeys(name for options in why.options for name in options)),
+                "settings": [dict(options) for options in why.options],
+            }
 
 
 def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:

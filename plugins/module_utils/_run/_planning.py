@@ -20,7 +20,7 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, KeyLookup, Missing, RequestedKey, Snapshot
+from .._model import Change, KeyLookup, Missing, Refusal, RequestedKey, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     EnforceRequest,
@@ -53,7 +53,7 @@ def planned(account: Account, judged: AccountVerdict, task: Task) -> Plan:
     """Return the plan of the account by itself; raises AwsError as reading does."""
     task = replace(task, request=with_writers(account, task.request))
     refusals = (*of_another_partition(task.request, task.settings.readers, judged.snapshot),)
-    refusals += tuple(_without_way_to_the_key(account, task.request))
+    refusals += (*_without_way_to_the_key(account, task.request),)
     if refusals:
         return Plan((), refusals, (), judged.snapshot)
     return with_principals(account, _enforcing(account, judged, task))
@@ -106,13 +106,14 @@ def _targets_of(account: Account, judged: AccountVerdict, request: EnforceReques
     return read_targets(account, judged.snapshot, regions_in_need(judged, request), requested_key(account, request))
 
 
-def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[str]:
+def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[Refusal]:
     """A key in an account of which there are no credentials could be neither found nor created."""
     owner = request.key_account_id
     if owner and next(account.owners(owner), None) is None:
-        yield (
+        yield Refusal(
             f"The key of account {account.account_id} is to be in account {owner} (key.account), but there are no "
-            "credentials for it. Set key_assume_role to a role there, or add it to accounts."
+            "credentials for it. Add it to accounts, or",
+            ({"key_assume_role": "a role there"},),
         )
 
 
@@ -121,16 +122,17 @@ def with_principals(account: Account, plan: Plan) -> Plan:
     return replace(plan, refusals=(*plan.refusals, *_absent_principals(account, plan.changes)))
 
 
-def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[str]:
+def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[Refusal]:
     """Yield a refusal for each principal that a key policy would newly name and that does not exist.
 
     KMS accepts only principals that exist (KMS guide, "Key policy format"), and refuses the write after all others.
     """
     named = {arn: change.resource for change in changes for arn in new_principals(change)}
     for arn in missing_principals(account, sorted(named)):
-        yield (
+        yield Refusal(
             f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
-            "exist. Correct or remove it under readers or key.administrators."
+            "exist. Correct or remove it under readers or key.administrators.",
+            key=named[arn],
         )
 
 

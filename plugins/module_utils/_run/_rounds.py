@@ -17,7 +17,7 @@ from itertools import count
 
 from .._aws import Account, Applied, AwsError, Pace, apply
 from .._backup import backup_of
-from .._model import PLACEHOLDER, Backup, BackupError, Change
+from .._model import PLACEHOLDER, Backup, BackupError, Change, Refusal
 from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
 from .._printable import unforeseen
@@ -50,7 +50,7 @@ class Rounds:
         self._earlier, self._closed = earlier, closed
         self.plan: Plan | None = None
         self.changes: list[Change] = []
-        self.errors: list[str] = []
+        self.errors: list[str | Refusal] = []
         self._rotation_errors: list[str] = []
         self._warnings: list[str] = []
         self._rest: Sequence[Change] = ()
@@ -119,7 +119,7 @@ class Rounds:
         try:
             self._save([*self.changes, *plan.changes])
         except BackupError as error:
-            return replace(plan, refusals=(str(error),))
+            return replace(plan, refusals=(Refusal(str(error)),))
         return plan
 
     def _warn_anew(self, plan: Plan) -> None:
@@ -161,24 +161,26 @@ class Rounds:
             for done in self._earlier
         )
 
-    def _why_at_an_end(self) -> str:
-        interrupted = self._pace.stopped.is_set()
-        return "the run was interrupted" if interrupted else "the time in wait_timeout is up"
+    def _at_an_end(self, before: str, after: str) -> Refusal:
+        """Return why no more is tried: the run was interrupted, or its time is up, of which it may get more."""
+        if self._pace.stopped.is_set():
+            return Refusal(f"{before}, and the run was interrupted{after}.")
+        return Refusal(f"{before}, and the time is up{after}, or", ({"wait_timeout": "more seconds"},))
 
-    def _given_up(self, plan: Plan) -> str:
+    def _given_up(self, plan: Plan) -> Refusal:
         """Return what is left undone, and which trails are not served for it."""
         unserved = _unserved(plan)
         more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
         trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
-        return (
-            f"Somebody else keeps changing the same resources, and {self._why_at_an_end()} with {_in_words(plan)} to "
-            f"do.{trails} Make sure that only one run at a time writes there, and run again."
+        return self._at_an_end(
+            "Somebody else keeps changing the same resources",
+            f" with {_in_words(plan)} to do.{trails} Make sure that only one run at a time writes there, and run again",
         )
 
-    def _not_shown(self, change: Change) -> str:
-        return (
-            f"{change.operation} of {change.resource} in {change.region} was done, but AWS still shows the old "
-            f"state, and {self._why_at_an_end()}. Find out who else changes it, and run again."
+    def _not_shown(self, change: Change) -> Refusal:
+        return self._at_an_end(
+            f"{change.operation} of {change.resource} in {change.region} was done, but AWS still shows the old state",
+            ". Find out who else changes it, and run again",
         )
 
     def _saved_at_the_end(self) -> Backup:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_in_doubt
-from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Snapshot
+from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Refusal, Snapshot
 from .._plan import EnforceRequest
 from .._scope import AccountScope, Scope
 from ._progress import Progress
@@ -39,8 +39,8 @@ class Done:
     """
 
     changes: tuple[Change, ...] = ()
-    refusals: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    errors: tuple[str | Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
     backup: Backup | None = None
     rotation_errors: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Done:
     @property
     def is_enough(self) -> bool:
         """Whether what trails need was done: no log waits for the rotation of a key."""
-        return not self.refusals and set(self.errors) <= set(self.rotation_errors)
+        return not self.refusals and all(error in self.rotation_errors for error in self.errors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_mutually_exclusive
 
 from ...module_utils._options import EITHER, ArgumentError, to_request, to_scope, to_settings
 from ._host_accounts import HostAccount, HostsError, host_account
@@ -70,10 +71,10 @@ def refuse_wrong_values(request: Request, mode: str) -> None:
     """Raise VariablesError where the module would refuse options of the account, and with them all other accounts."""
     enforces = mode != "audit"
     spec = {**AUDIT_SPEC, **ENFORCE_SPEC} if enforces else AUDIT_SPEC
-    validator = ArgumentSpecValidator(spec, mutually_exclusive=EITHER if enforces else ())
-    checked = validator.validate({**request.options, "assume_role": request.said.get(ROLE)})
+    checked = ArgumentSpecValidator(spec).validate({**request.options, "assume_role": request.said.get(ROLE)})
     if checked.error_messages:
         raise VariablesError(sentences(checked.errors))
+    _refuse_either(request.options)
     try:
         to_scope(checked.validated_parameters)
         to_settings(checked.validated_parameters)
@@ -82,6 +83,14 @@ def refuse_wrong_values(request: Request, mode: str) -> None:
     except ArgumentError as error:
         names = " and ".join(PREFIX + option for option in error.options)
         raise VariablesError(f"The value of {names} cannot be used: {error.why}") from None
+
+
+def _refuse_either(values: Mapping[str, Any]) -> None:
+    either = [[PREFIX + option for option in options] for options in EITHER]
+    try:
+        check_mutually_exclusive(either, {PREFIX + name: value for name, value in values.items()})
+    except TypeError as error:
+        raise VariablesError(f"{error}.") from None
 
 
 def said_of(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -33,13 +32,17 @@ _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do."""
+    """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do.
+
+    `command` is the one that `remediation` ends with.
+    """
 
     mark: str
     tone: Tone
     subject: str
     text: str
     remediation: str
+    command: str = ""
 
 
 def rule_title(rule: str) -> str:
@@ -49,24 +52,25 @@ def rule_title(rule: str) -> str:
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
     """Yield the notes of a trail, worst first. Rules that say the same, as of a key not read, share one."""
-    alike: dict[tuple[str, Tone, str, str], list[str]] = {}
+    alike: dict[tuple[str, Tone, str, str, str], list[str]] = {}
     for standing, (mark, tone) in _MARKS.items():
         for finding in findings:
             if _standing(finding) == standing:
                 alike.setdefault((mark, tone, *_words(finding)), []).append(finding["rule"])
-    for (mark, tone, text, remediation), rules in alike.items():
-        yield Note(mark=mark, tone=tone, subject=", ".join(rules), text=text, remediation=remediation)
+    for (mark, tone, text, remediation, command), rules in alike.items():
+        subject = ", ".join(rules)
+        yield Note(mark=mark, tone=tone, subject=subject, text=text, remediation=remediation, command=command)
 
 
 def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
     return finding["status"], finding["level"]
 
 
-def _words(finding: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is wrong and what to do; of an excepted finding, until when and why nothing needs doing."""
+def _words(finding: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what is wrong, what to do and its command; of what is excepted, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
-        return finding["message"], finding["remediation"]
-    return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", ""
+        return finding["message"], finding["remediation"], finding.get("command", "")
+    return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", "", ""
 
 
 def excepted_until(exception: Mapping[str, Any]) -> str:
@@ -99,30 +103,14 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
 
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the errors that no finding quotes: a trail reports that its key or bucket could not be read.
-
-    The quotes are sorted, so that each error is looked up in them, however many there are of both.
-    """
-    told = sorted(
-        _quote(finding)
+    """Leave out what a finding tells: of a key or bucket that could not be read, its trail says so."""
+    told = {
+        ReadError(**finding["unread"])
         for trail in account["trails"]
         for finding in trail["findings"]
-        if _standing(finding) in _MARKS and "operation" in finding["evidence"]
-    )
-    for error in account["errors"]:
-        quoted = f"{_answered(error)}{error['message']})"
-        place = bisect_left(told, quoted)
-        if place == len(told) or not told[place].startswith(quoted):
-            yield error
-
-
-def _quote(finding: Mapping[str, Any]) -> str:
-    """Return a finding's message from where it quotes the error of a read, whose evidence it has."""
-    return str(finding["message"][finding["message"].find(_answered(finding["evidence"])) :])
-
-
-def _answered(read: Mapping[str, Any]) -> str:
-    return f"{read['operation']} in {read['region']} answered {read['code']} ("
+        if _standing(finding) in _MARKS and "unread" in finding
+    }
+    return (error for error in account["errors"] if ReadError(**error) not in told)
 
 
 def _error_remediation(error: Mapping[str, Any]) -> str:

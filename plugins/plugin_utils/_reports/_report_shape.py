@@ -265,6 +265,10 @@ def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
 
 
 _status = _one_of(*get_args(Status))
+_error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
+# It is typed into a shell: nothing but options and plain arguments.
+_COMMAND = re.compile(r'aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && aws [a-z]+ [a-z-]+)+', re.ASCII)
+_settings = _list(_where(lambda value: isinstance(value, dict), "options with their values"))
 _finding = _object(
     {
         "rule": _rule,
@@ -276,6 +280,7 @@ _finding = _object(
         "remediation": _text,
         "frameworks": _where(lambda value: isinstance(value, dict), "the controls that ask for the rule"),
     },
+    {"settings": _settings, "command": _matching(_COMMAND, "a command of the AWS CLI"), "unread": _error},
     more=_finding_agrees,
 )
 _trail = _object(
@@ -302,7 +307,6 @@ _key = _object(
     }
 )
 _bucket = _object({"name": _words, "region": _text, "bucket_key_enabled": _or_null(_flag)})
-_error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
 _account_id = _matching(re.compile("[0-9]{12}"), "the id of an account")
 _account = _object(
     {
@@ -327,7 +331,16 @@ _account = _object(
     {"account_name": _text},
     more=_account_agrees,
 )
-_of_account = {"account_id": _account_id, "message": _words}
+_reason = _object(
+    {
+        "account_id": _account_id,
+        "message": _words,
+        "trails": _texts,
+        "key": _or_null(_words),
+        "options": _texts,
+        "settings": _settings,
+    }
+)
 _values = _where(lambda value: isinstance(value, dict), "the fields that a change is about")
 _change = _object(
     {
@@ -381,8 +394,7 @@ _report = _object(
         "enforcement": _object(
             {
                 "changes": _list(_change),
-                "refusals": _list(_object({**_of_account, "options": _texts})),
-                "errors": _list(_object(_of_account)),
+                **dict.fromkeys(("refusals", "errors"), _list(_reason)),
             },
             {"warnings": _texts},
         ),

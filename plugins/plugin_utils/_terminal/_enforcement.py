@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from ...module_utils._model import about
 from ...module_utils._options import named
 from ...module_utils._printable import count, printable
 from .._reports import Note, Tone, verdict_words
@@ -144,25 +145,19 @@ def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
     alike: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
         for each in told:
-            trails, why = ([], each["message"]) if alone else _of_trails(each["message"])
+            trails = [] if alone else each["trails"]
+            why = each["message"].removeprefix(about(trails))
             alike.setdefault((mark, why), []).append((each["account_id"], trails))
     return [
         Note(
             mark=mark,
             tone="bad",
-            subject="" if alone else named(list(dict.fromkeys(account for account, _trails in about))),
-            text=f"{_trails_named(list(chain.from_iterable(trails for _account, trails in about)))}{why}",
+            subject="" if alone else named(list(dict.fromkeys(account for account, _trails in places))),
+            text=f"{_trails_named(list(chain.from_iterable(trails for _account, trails in places)))}{why}",
             remediation="",
         )
-        for (mark, why), about in alike.items()
+        for (mark, why), places in alike.items()
     ]
-
-
-def _of_trails(message: str) -> tuple[list[str], str]:
-    """The trails that a message begins with, and what it says of them, which it may say of others as well."""
-    trails, _colon, why = message.partition(": ")
-    arns = trails.removeprefix("The trail ").split(", ")
-    return (arns, why) if why and all(arn.startswith("arn:") and " " not in arn for arn in arns) else ([], message)
 
 
 def _trails_named(arns: Sequence[str]) -> str:

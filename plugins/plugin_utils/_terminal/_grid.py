@@ -104,12 +104,12 @@ def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]
 def grouped_lines(notes: Sequence[tuple[Note, str]], width: int, paint: Paint) -> Iterator[str]:
     """Yield the lines of notes, each with all that it is about below it, where there is more than one thing."""
     width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
-    for (note, places), to_do in zip(notes, _to_dos(note for note, _places in notes), strict=True):
+    for (note, places), (to_do, command) in zip(notes, _to_dos(note for note, _places in notes), strict=True):
         told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
         yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
         yield from _marked(" " * _MARK_WIDTH, wrap(printable(places), width)) if places else ()
         if to_do:
-            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), width))
+            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), printable(command), width))
 
 
 def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
@@ -118,17 +118,17 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
         yield " " * _NOTE_INDENT + (" " * _MARK_WIDTH if number else mark) + _GAP + line
 
 
-def _to_dos(notes: Iterable[Note]) -> Iterator[str]:
-    """Yield what to do about each note, in full only once: one fix may cure several rules."""
+def _to_dos(notes: Iterable[Note]) -> Iterator[tuple[str, str]]:
+    """Yield what to do about each note and the command at its end, once: one fix may cure several rules."""
     told: dict[str, str] = {}
     for note in notes:
         subject = told.setdefault(note.remediation, note.subject)
         if not note.remediation:
-            yield ""
+            yield "", ""
         elif subject == note.subject:
-            yield f"To do: {note.remediation}"
+            yield f"To do: {note.remediation}", note.command
         else:
-            yield f"To do: as for {subject}."
+            yield f"To do: as for {subject}.", ""
 
 
 def detail_lines(text: str, width: int) -> Iterator[str]:

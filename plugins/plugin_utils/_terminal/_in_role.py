@@ -6,41 +6,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils._options import audit_spec, own_spec
+from ...module_utils._model import named_options
+from ...module_utils._options import of_options
 
 _PREFIX = "cloudtrail_kms_"
-_SPEC = {**audit_spec(), **own_spec()}
-# What is no word of English as well.
-_NAMES = sorted((name for name in _SPEC if "_" in name), key=len, reverse=True)
-_ANY = "|".join(sorted(_SPEC, key=len, reverse=True))
-_OPTION = re.compile(
-    rf"(?<![\w.:/-])(?:{'|'.join(_NAMES)})(?![\w-])"
-    rf"|(?<=\bOption )(?:{_ANY})(?=:)"
-    rf"|\b(?:{_ANY})(?=\|(?:{_ANY})\b)|(?<=\|)(?:{_ANY})\b"  # as Ansible names options that exclude each other
-)
-_IN_THE_ROLE = re.compile(rf", in the role {_PREFIX}\w+")
-
-
-def by_variables(text: str) -> str:
-    """Return the text with variables in the place of options; a switch has the value that it is to be set to."""
-    return _OPTION.sub(_variable, _IN_THE_ROLE.sub("", text))
-
-
-def _variable(option: re.Match[str]) -> str:
-    is_switch = _SPEC[option[0]]["type"] == "bool"
-    return f"{_PREFIX}{option[0]}{'=true' if is_switch else ''}"
 
 
 def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a module with variables in what it refuses, and in why it failed."""
-    found = {**result, **({"msg": by_variables(result["msg"])} if result.get("msg") else {})}
+    found = dict(result)
+    if options := result.get("options"):
+        subject = of_options(_PREFIX + option for option in options)
+        found["msg"] = subject + result["msg"].removeprefix(of_options(options))
     for name in ("refusals", "errors"):
         if name in result:
-            found[name] = [{**each, "message": by_variables(each["message"])} for each in result[name]]
+            found[name] = [_by_variables(each, "message") for each in result[name]]
     return found
 
 
@@ -50,10 +33,16 @@ def audit_by_variables(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _account(row: Mapping[str, Any]) -> dict[str, Any]:
-    trails = [{**trail, "findings": [_finding(finding) for finding in trail["findings"]]} for trail in row["trails"]]
+    trails = [
+        {**trail, "findings": [_by_variables(finding, "remediation") for finding in trail["findings"]]}
+        for trail in row["trails"]
+    ]
     return {**row, "trails": trails}
 
 
-def _finding(finding: Mapping[str, Any]) -> Mapping[str, Any]:
-    remediation = finding["remediation"]
-    return {**finding, "remediation": by_variables(remediation)} if remediation else finding
+def _by_variables(row: Mapping[str, Any], text: str) -> Mapping[str, Any]:
+    """Return a row with variables in the options that its text ends with."""
+    settings = row.get("settings")
+    if not settings:
+        return row
+    return {**row, text: f"{row[text].removesuffix(f'{named_options(settings)}.')}{named_options(settings, _PREFIX)}."}

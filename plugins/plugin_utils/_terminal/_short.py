@@ -17,7 +17,6 @@ from ...module_utils._printable import count, printable
 from .._reports import Note, account_notes, finding_notes
 from ._grid import Column, Grid, Paint, grouped_lines, legible
 from ._table import VERDICT_TONES, closing, title
-from ._text import without_command
 
 _FINE = frozenset({"compliant", "not_applicable"})
 # What a person has to act on, the worst first; of advice the short form only tells how much there is.
@@ -47,7 +46,10 @@ class _Group:
     def note(self) -> Note:
         """The finding in few words, which hold for all its places."""
         note = self.first if len(self.places) == 1 else self.general
-        return replace(note, text=_brief(note.text), remediation=_brief(without_command(note.remediation)))
+        remediation = note.remediation
+        if note.command:
+            remediation = f"{remediation.removesuffix(f': {note.command}')}."
+        return replace(note, text=_brief(note.text), remediation=_brief(remediation), command="")
 
     @property
     def where(self) -> str:
@@ -161,4 +163,5 @@ def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -
     def general(text: str) -> str:
         return pattern.sub(lambda found: names[found[0]], text)
 
-    return replace(note, text=general(note.text), remediation=general(note.remediation))
+    text, remediation, command = map(general, (note.text, note.remediation, note.command))
+    return replace(note, text=text, remediation=remediation, command=command)

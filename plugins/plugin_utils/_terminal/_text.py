@@ -11,9 +11,7 @@ import unicodedata
 
 # A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
 _SEPARATORS = "/:-_.,"
-# The command of the AWS CLI that a text ends with, of nothing that a shell would take for more than an argument; and
-# where it may break.
-_COMMAND = re.compile(r'(?<=: )aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && aws [a-z]+ [a-z-]+)+$', re.ASCII)
+# Where a command may break.
 _PART = re.compile(r" (?=--|&& )")
 
 
@@ -63,16 +61,15 @@ def wrap_further_in(text: str, width: int) -> list[str]:
     return [first, *(f" {line}" for line in wrap(rest, width - 1))] if others else [first]
 
 
-def wrap_with_command(text: str, width: int) -> list[str]:
-    """Return the text as `wrap` does; the command that it ends with, after a colon, is for a shell as it stands.
+def wrap_with_command(text: str, command: str, width: int) -> list[str]:
+    """Return the text as `wrap` does; the command that it ends with is for a shell as it stands.
 
     It starts a line, breaks before its options, and its lines go on after a backslash. An argument stays whole: where
     it is wider than the line, the terminal breaks it, and copies it as one.
     """
-    command = _COMMAND.search(text)
     if not command:
         return wrap(text, width)
-    first, *parts = _PART.split(text[command.start() :])
+    first, *parts = _PART.split(command)
     lines = [first]
     for part in parts:
         joined = f"{lines[-1]} {part}"
@@ -80,13 +77,7 @@ def wrap_with_command(text: str, width: int) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(f"  {part}")
-    return [*wrap(text[: command.start()], width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
-
-
-def without_command(text: str) -> str:
-    """Return the text without the command that it ends with."""
-    command = _COMMAND.search(text)
-    return f"{text[: command.start()].rstrip().removesuffix(':')}." if command else text
+    return [*wrap(text.removesuffix(command), width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _pieces(word: str, width: int) -> list[str]:

@@ -66,6 +66,12 @@ def error(region: str, code: str = "AccessDeniedException") -> dict[str, Any]:
     }
 
 
+def reason(message: str, **fields: Any) -> dict[str, Any]:
+    """Why something is refused or has failed."""
+    bare: dict[str, Any] = {"trails": [], "key": None, "options": [], "settings": []}
+    return {"account_id": "1" * 12, "message": message, **bare, **fields}
+
+
 def account(verdict: str = "compliant", *trails: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {
         "account_id": "111111111111",

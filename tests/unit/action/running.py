@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.action import (
     cloudtrail_kms_run,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import part_of
-from tests.unit.action.audits import KEY, account, audit, finding, trail
+from tests.unit.action.audits import KEY, account, audit, finding, reason, trail
 
 RED = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
 GREEN = audit(account("compliant", trail()))
@@ -45,11 +45,8 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
     lists: dict[str, Any] = {"changes": changes, "diff": diff, "refusals": [], "errors": [], "earlier_backups": []}
     told = {"before": RED, "after": GREEN, **lists, **fields}
     # In short: what was refused or failed in the account.
-    additions: dict[str, dict[str, Any]] = {"refusals": {"options": []}, "errors": {}}
-    for name, more in additions.items():
-        told[name] = [
-            {"account_id": "1" * 12, "message": each, **more} if isinstance(each, str) else each for each in told[name]
-        ]
+    for name in ("refusals", "errors"):
+        told[name] = [reason(each) if isinstance(each, str) else each for each in told[name]]
     return told
 
 

@@ -23,6 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports i
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import table_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import outcome
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._screen import tones
+from tests.unit.action.audits import reason
 from tests.unit.reports.organization import organization
 
 FOLDER = Path(__file__).parent / "screens"
@@ -94,7 +95,7 @@ def _new_key(account: str, trail: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _refusal(account: str, key: str) -> dict[str, Any]:
-    return {"account_id": account, "message": f"The key {key} is Disabled.", "options": ["allow_enable_key"]}
+    return reason(f"The key {key} is Disabled.", account_id=account, options=["allow_enable_key"])
 
 
 if __name__ == "__main__":

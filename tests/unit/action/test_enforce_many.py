@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import render_enforcement
-from tests.unit.action.audits import KEY, account, audit, trail
+from tests.unit.action.audits import KEY, account, audit, reason, trail
 from tests.unit.action.running import NEVER_ASKED, HostVars, part, run_and_ask
 from tests.unit.action.test_enforcement import plain
 from tests.unit.action.test_many_accounts import host
@@ -267,8 +267,8 @@ class TestHosts:
             change(CENTRAL, operation="EnableKeyRotation"),
             change(ONE),
             change(TWO, "failed"),
-            refusals=[{"account_id": THREE, "message": "Somebody denies it.", "options": ["key_id"]}],
-            errors=[{"account_id": TWO, "message": "UpdateTrail failed."}],
+            refusals=[reason("Somebody denies it.", account_id=THREE, options=["key_id"])],
+            errors=[reason("UpdateTrail failed.", account_id=TWO)],
             failed=True,
             msg="No.",
         )
@@ -292,7 +292,7 @@ class TestHosts:
         assert part(result, THREE)["diff"] == []
 
     def test_are_told_whether_their_account_was_begun(self) -> None:
-        failed = [{"account_id": each, "message": "Why."} for each in (ONE, TWO, THREE)]
+        failed = [reason("Why.", account_id=each) for each in (ONE, TWO, THREE)]
         changes = (change(ONE, "failed"), change(ONE, "not_attempted"), change(TWO, "not_attempted"))
         result, _asked = enforce(enforced(*changes, errors=failed, failed=True, msg="No."))
         assert [part(result, each)["reason"] for each in (ONE, TWO, THREE)] == [
@@ -325,13 +325,13 @@ class TestHosts:
         assert enforce(told)[0]["failing"] == 0
 
     def test_fail_where_a_key_of_no_host_has_failed(self) -> None:
-        errors = [{"account_id": CENTRAL, "message": "PutKeyPolicy failed."}]
+        errors = [reason("PutKeyPolicy failed.", account_id=CENTRAL)]
         result, _asked = enforce(enforced(errors=errors), variables={"fail_on": "never", "table": "none"})
         assert [part(result, each)["reason"] for each in (ONE, TWO)] == ["PutKeyPolicy failed.", ""]
 
     def test_register_little_however_many_they_are(self) -> None:
         many = [f"{number:012d}" for number in range(100, 400)]
-        refusals = [{"account_id": each, "message": "No. " * 100, "options": []} for each in many]
+        refusals = [reason("No. " * 100, account_id=each) for each in many]
         told = enforced(*map(change, many), hosts=tuple(many), refusals=refusals, warnings=["Beware. " * 50] * 99)
         result, _asked = enforce(told, *map(host, many), variables={"table": "none"})
         assert len(json.dumps(result)) < 2048
@@ -397,8 +397,8 @@ def test_trails_that_are_refused_for_the_same_reason_are_told_of_once() -> None:
     why = "The policy of the key is left as it is."
     arns = [f"arn:aws:cloudtrail:us-east-1:{each}:trail/main" for each in (ONE, TWO, TWO, THREE)]
     named = [(ONE, arns[0]), (TWO, f"{arns[1]}, {arns[2]}-2"), (THREE, arns[3])]
-    refusals = [{"account_id": each, "message": f"The trail {arn}: {why}", "options": []} for each, arn in named]
-    refusals.append({"account_id": ONE, "message": "The trail is: not named.", "options": []})
+    refusals = [reason(f"The trail {arn}: {why}", account_id=each, trails=arn.split(", ")) for each, arn in named]
+    refusals.append(reason("The trail is: not named.", account_id=ONE))
     shown = render_enforcement(with_after(enforced(refusals=refusals)), width=120, paint=plain)
     assert " ".join(shown.partition("REFUSED")[2].split()) == (
         f"accounts {ONE}, {TWO}, {THREE}: The trails {arns[0]}, {arns[1]}, {arns[2]}-2 and 1 more: {why} "
@@ -407,7 +407,7 @@ def test_trails_that_are_refused_for_the_same_reason_are_told_of_once() -> None:
 
 
 def test_one_table_tells_of_all_accounts() -> None:
-    denied = [{"account_id": each * 12, "message": "Somebody denies it.", "options": ["key_id"]} for each in "3467"]
+    denied = [reason("Somebody denies it.", account_id=each * 12, options=["key_id"]) for each in "3467"]
     told = with_after(
         enforced(
             change(CENTRAL, operation="EnableKeyRotation"),
@@ -415,9 +415,9 @@ def test_one_table_tells_of_all_accounts() -> None:
             change(TWO, "failed"),
             refusals=[
                 *denied,
-                {"account_id": THREE, "message": "The key is disabled.", "options": ["allow_enable_key", "key_id"]},
+                reason("The key is disabled.", account_id=THREE, options=["allow_enable_key", "key_id"]),
             ],
-            errors=[{"account_id": TWO, "message": "UpdateTrail failed."}],
+            errors=[reason("UpdateTrail failed.", account_id=TWO)],
         )
     )
     before, changes, after = render_enforcement(told, width=105, paint=plain).split("\n\n\n")

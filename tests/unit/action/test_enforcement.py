@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._enforcement import render_enforcement
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
-from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
+from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, reason, trail
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111111111111:trail/main"
 NEW_KEY = "arn:aws:kms:us-east-1:111111111111:key/to-be-created"
@@ -69,11 +69,11 @@ def update_trail(status: str = "planned") -> dict[str, Any]:
 
 
 def refusal(message: str, *options: str, account_id: str = "1" * 12) -> dict[str, Any]:
-    return {"account_id": account_id, "message": message, "options": list(options)}
+    return reason(message, account_id=account_id, options=list(options))
 
 
 def failure(message: str, account_id: str = "1" * 12) -> dict[str, Any]:
-    return {"account_id": account_id, "message": message}
+    return reason(message, account_id=account_id)
 
 
 def enforcement(*changes: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _joined, _report_file
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import display
-from tests.unit.action.audits import NARROWED, change
+from tests.unit.action.audits import NARROWED, change, reason
 from tests.unit.action.running import NEVER_ASKED, run, run_and_ask
 from tests.unit.action.running import part as found_of
 from tests.unit.checks.build import ACCOUNT, DECRYPT, DESCRIBE, ENCRYPT, KEY_ARN, TRAIL_ARN, key_policy, snapshot
@@ -67,7 +67,7 @@ def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
 
 def test_the_enforcements_of_all_are_joined(tmp_path: Path) -> None:
     changes = [change("UpdateTrail", {"kms_key_arn": KEY_ARN}, account_id=one) for one in (ACCOUNT, TWO)]
-    refusal = {"account_id": TWO, "message": "No.", "options": ["key_id"]}
+    refusal = reason("No.", account_id=TWO, options=["key_id"])
     told: list[Any] = [
         {"changes": changes[:1], "refusals": [], "errors": []},
         {"changes": changes[1:], "refusals": [refusal], "errors": [], "warnings": ["Keep the key."]},
@@ -271,7 +271,7 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("report", {"enforcement": {}}, "enforcement, changes: is missing."),
     ("enforcement", {"refusals": [{}]}, "refusals, account_id: is missing."),
     ("enforcement", {"warnings": [""]}, "warnings: '' is not a text with something in it."),
-    ("enforcement", {"errors": [{"account_id": "1", "message": "No."}]}, "errors, account_id: '1' is not the id of an"),
+    ("enforcement", {"errors": [reason("No.", account_id="1")]}, "errors, account_id: '1' is not the id of an"),
     ("change", {"operation": "DeleteTrail"}, "operation: 'DeleteTrail' is not one of CreateBucket,"),
     ("change", {"status": "done"}, "status: 'done' is not one of planned,"),
     ("change", {"after": None}, "after: None is not the fields that a change is about."),

@@ -24,7 +24,7 @@ ONE, TWO = "1" * 12, "2" * 12
 ASKED = """
 import json
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_run
-from tests.unit.action.audits import account, audit
+from tests.unit.action.audits import account, audit, reason
 class ActionModule(cloudtrail_kms_run.ActionModule):
     def _execute_module(self, module, options, task_vars):
         with open(task_vars["notes"], "a") as file:
@@ -35,7 +35,7 @@ class ActionModule(cloudtrail_kms_run.ActionModule):
         rows = [account(verdict, account_id=each) for each, verdict in verdicts.items()]
         if module.endswith("facts"):
             return {"changed": False, "ansible_facts": {"cloudtrail_kms": audit(*rows)}}
-        failed = [{"account_id": each, "message": "Failed."} for each in options["accounts"] if each[0] == "2"]
+        failed = [reason("Failed.", account_id=each) for each in options["accounts"] if each[0] == "2"]
         return {"changed": False, "before": audit(*rows), "after": None, "changes": [], "diff": [], "refusals": [],
                 "errors": failed, "backup": None}
 """

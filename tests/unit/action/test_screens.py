@@ -102,8 +102,8 @@ def test_findings_that_differ_in_names_alone_are_one_with_words_in_their_place()
         key = f"arn:aws:kms:eu-west-{number}:{number * 12}:key/x"
         arn = f"arn:aws:cloudtrail:eu-west-{number}:{number * 12}:trail/main"
         text = f"The key {key} in the account {number * 12} and the bucket logs of {arn}: no logs."
-        fix = f"Enable it: aws kms enable-key --region eu-west-{number} --key-id {key}"
-        found = finding("key_is_usable", message=text, remediation=fix)
+        command = f"aws kms enable-key --region eu-west-{number} --key-id {key}"
+        found = finding("key_is_usable", message=text, remediation=f"Enable it: {command}", command=command)
         fields = {"arn": arn, "kms_key_arn": key, "home_region": f"eu-west-{number}"}
         return account("non_compliant", trail("main", "non_compliant", found, **fields), account_id=number * 12)
 

@@ -13,8 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import unreadable
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
@@ -140,7 +138,7 @@ def notes(*findings: dict[str, Any], **fields: Any) -> list[str]:
 
 def test_a_command_is_shown_so_that_it_can_be_pasted() -> None:
     command = f"aws kms enable-key --region us-east-1 --key-id {KEY}"
-    assert notes(finding("a", remediation=f"Enable it: {command}"))[1:] == [
+    assert notes(finding("a", remediation=f"Enable it: {command}", command=command))[1:] == [
         "    ->        To do: Enable it:",
         "              aws kms enable-key --region us-east-1 \\",
         f"                --key-id {KEY}",
@@ -182,30 +180,18 @@ def test_rules_that_found_the_same_share_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "region", "more", "told"),
+    ("status", "region", "told"),
     [
-        ("unknown", "eu-west-1", "", False),
-        ("unknown", "eu-west-1", " It was excepted until 2026-01-01.", False),
-        ("excepted", "eu-west-1", "", False),
-        ("unknown", "eu-west-2", "", True),
-        ("pass", "eu-west-1", "", True),
+        ("unknown", "eu-west-1", False),
+        ("excepted", "eu-west-1", False),
+        ("unknown", "eu-west-2", True),
+        ("pass", "eu-west-1", True),
     ],
 )
-def test_an_error_that_a_finding_quotes_is_not_told_twice(status: str, region: str, more: str, told: bool) -> None:
-    read = error(region)
-    quoting = finding("a", status, message=f"It could not be read: {unreadable_words(read)}.{more}")
-    quoting["evidence"] |= {name: read[name] for name in ("iam_action", "operation", "region", "code")}
-    lines = notes(quoting, errors=[error("eu-west-1")])
+def test_an_error_that_a_finding_tells_is_not_told_twice(status: str, region: str, told: bool) -> None:
+    telling = finding("a", status, message="It could not be read.", unread=error(region))
+    lines = notes(telling, errors=[error("eu-west-1")])
     assert ("not read" in "\n".join(lines)) is told
-
-
-def test_the_rules_quote_errors_in_these_words() -> None:
-    read = ReadError(**error("eu-west-1"))
-    assert unreadable("It", read).message == f"It could not be read: {unreadable_words(error('eu-west-1'))}."
-
-
-def unreadable_words(read: dict[str, Any]) -> str:
-    return f"{read['operation']} in {read['region']} answered {read['code']} ({read['message']})"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ TRAIL = f"arn:aws:cloudtrail:eu-west-1:111111111111:trail/{'t' * 128}"
     ],
 )
 def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command: str, width: int) -> None:
-    lines = wrap_with_command(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", width)
+    lines = wrap_with_command(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", command, width)
     start = next(number for number, line in enumerate(lines) if line.startswith("aws "))
     pasted = "\n".join(f"              {line}" for line in lines[start:])
     assert shlex.split(pasted.replace("\\\n", "")) == shlex.split(command)
@@ -109,17 +109,9 @@ def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command:
     assert " ".join(lines[:start]).endswith("Enable it:")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Enable it: aws kms enable-key --key-id key; rm",
-        "Enable it: aws kms enable-key --key-id $(rm)",
-        "Refused: aws is not asked",
-        "No statement names aws kms enable-key --key-id key",
-    ],
-)
-def test_what_is_no_command_wraps_as_any_text(text: str) -> None:
-    assert wrap_with_command(text, 20) == wrap(text, 20)
+def test_without_a_command_a_text_wraps_as_any() -> None:
+    text = "No statement names aws kms enable-key --key-id key"
+    assert wrap_with_command(text, "", 20) == wrap(text, 20)
 
 
 def test_wrapping_ends_where_there_is_no_room_at_all() -> None:

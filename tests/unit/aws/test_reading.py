@@ -141,8 +141,8 @@ def test_without_the_owners_roles_key_and_bucket_policies_are_unknown(load: Load
     assert account.verdict == "unknown"
     assert (found["key_is_usable"], found["key_policy_allows_encrypt"]) == ("pass", "unknown")
     assert found["bucket_policy_accepts_key"] == "unknown"
-    remedies = {f.rule: f.remediation for f in account.trails[0].findings}
-    assert f"belongs to account {SECURITY}" in remedies["key_policy_allows_encrypt"]
+    remedies = {f.rule: f.to_do for f in account.trails[0].findings}
+    assert f"a role in account {SECURITY}, which owns the key" in remedies["key_policy_allows_encrypt"]
     assert "bucket_assume_role" in remedies["bucket_policy_accepts_key"]
 
 

@@ -129,7 +129,7 @@ def test_without_the_owner_in_the_sweep_it_is_said_whose_credentials_would_tell(
     assert trail["verdict"] == "unknown"
     remedies = {found["rule"]: found["remediation"] for found in trail["findings"]}
     assert (
-        f"The key belongs to account {SECURITY}. Set key_assume_role to a role there"
+        f"Set key_assume_role to a role in account {SECURITY}, which owns the key, that may kms:GetKeyPolicy."
         in remedies["key_policy_allows_encrypt"]
     )
     assert "bucket_assume_role" in remedies["bucket_policy_accepts_key"]

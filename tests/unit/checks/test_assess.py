@@ -206,7 +206,7 @@ def test_who_may_not_read_is_told_to_act_whoever_owns_the_trail() -> None:
     unread = ReadError("s3", "GetBucketPolicy", "s3:GetBucketPolicy", "us-east-1", "AccessDenied", "No.")
     trail = {"arn": arn, "ownership": "inherited"}
     found = finding("bucket_policy_accepts_key", snapshot(trail, bucket={"policy": unread}))
-    assert found.remediation == (
+    assert found.to_do == (
         "Allow the caller s3:GetBucketPolicy, or, if the bucket belongs to another account, set "
         "bucket_assume_role to a role there."
     )

@@ -122,7 +122,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "policy": NO_POLICY}),
         None,
         "unknown",
-        "belongs to account 444444444444",
+        "Set key_assume_role to a role in account 444444444444, which owns the key",
     ),
     ("key_policy_allows_encrypt", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
     ("key_policy_allows_describe", snapshot(), None, "pass", "may describe"),
@@ -222,7 +222,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         snapshot({"kms_key_arn": FOREIGN_KEY}, {"arn": FOREIGN_KEY, "policy": NO_POLICY, "aliases": ()}),
         approving("alias/trail"),
         "unknown",
-        "Set key_assume_role to a role there that may kms:ListAliases",
+        "which owns the key, that may kms:ListAliases",
     ),
     (
         "key_is_approved",
@@ -324,7 +324,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
 def test_rule(rule: str, read: Snapshot, settings: Settings | None, status: str, words: str) -> None:
     found = finding(rule, read, settings)
     assert found.status == status
-    assert words in f"{found.message} {found.remediation}"
+    assert words in f"{found.message} {found.to_do}"
 
 
 def test_every_rule_has_a_case_for_pass_and_one_for_fail() -> None:

@@ -58,7 +58,7 @@ def refusal(lab: Lab, trail: TrailRequest = TRAIL, **fields: Any) -> str:
     refusals = [create(lab, trail, check_mode=check_mode, **fields).refusals for check_mode in (True, False)]
     assert refusals[0] == refusals[1]
     assert lab.writes() == []
-    (refused,) = refusals[0]
+    (refused,) = map(str, refusals[0])
     assert f":{ACCOUNT}:trail/{trail.name}" in refused
     return refused
 

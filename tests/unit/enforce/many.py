@@ -59,7 +59,9 @@ def operations(outcome: RunOutcome) -> dict[str, list[str]]:
 def troubles(outcome: RunOutcome) -> dict[str, tuple[str, ...]]:
     """Refusals and errors of each account, and of the keys."""
     told = [*outcome.accounts.items(), *((f"key of {owner}", done) for owner, done in outcome.keys)]
-    return {account: (*done.refusals, *done.errors) for account, done in told if done.refusals or done.errors}
+    return {
+        account: (*map(str, (*done.refusals, *done.errors)),) for account, done in told if done.refusals or done.errors
+    }
 
 
 def verdicts(outcome: RunOutcome) -> dict[str, str | None]:

@@ -145,7 +145,7 @@ def test_a_backup_replaces_files_alone(load: Callable[[str], Lab], tmp_path: Pat
     if kind == "link":
         other.write_text("precious", encoding="utf-8")
     there = sorted(tmp_path.iterdir())
-    (why,) = lab.enforce(backup_path=str(path)).errors
+    (why,) = map(str, lab.enforce(backup_path=str(path)).errors)
     assert why.startswith(f"The backup {path} cannot be written: it is not a regular file")
     assert (lab.writes(), sorted(tmp_path.iterdir())) == ([], there)
     with BackupFile(str(path)) as file, pytest.raises(BackupError):

@@ -136,8 +136,8 @@ def denied(action: str) -> str:
     """How AWS denies a key to another account, and what to do."""
     return (
         f"User: arn:aws:iam::{STAGING}:user/administrator is not authorized to perform: {action} on resource: {{key}} "
-        f"because no resource-based policy allows the {action} action). The key belongs to account {SECURITY}. Set "
-        f"key_assume_role to a role there that may {action}."
+        f"because no resource-based policy allows the {action} action). Set key_assume_role to a role in account "
+        f"{SECURITY}, which owns the key, that may {action}."
     )
 
 
@@ -170,7 +170,7 @@ REFUSED = [
         "fresh",
         with_key(Origin="EXTERNAL"),
         f"{TRAIL}: The key {{key}} is PendingImport, so CloudTrail cannot use it. Bring it back to the state "
-        "Enabled, or set key_id to another key, with replace_compliant_key.",
+        "Enabled, or set key_id to another key and replace_compliant_key: true.",
     ),
     Bad(
         "key managed by AWS",
@@ -184,15 +184,15 @@ REFUSED = [
         "fresh",
         asking(given(f"arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000")),
         f"{TRAIL}: There is no key arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000 (Key "
-        f"'arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000' does not exist). Correct "
-        "key_id.",
+        f"'arn:aws:kms:{HOME}:111111111111:key/00000000-0000-0000-0000-000000000000' does not exist). Set "
+        "key_id to a key that exists.",
     ),
     Bad(
         "alias that is not there",
         "fresh",
         asking(given("alias/none")),
         f"{TRAIL}: There is no key alias/none in {HOME} (Alias arn:aws:kms:{HOME}:111111111111:alias/none is not "
-        "found.). Correct key_id.",
+        "found.). Set key_id to a key that exists.",
     ),
     Bad(
         "given alias that points elsewhere",
@@ -226,8 +226,7 @@ REFUSED = [
         "key of another account that shows itself",
         "organization",
         with_a_key_whose_policy_is_a_strangers,
-        f"{STAGING_TRAIL}: The policy of the key {{key}} cannot be read (AccessDeniedException: "
-        + denied("kms:GetKeyPolicy"),
+        f"{STAGING_TRAIL}: The policy of {{key}} cannot be read (AccessDeniedException: " + denied("kms:GetKeyPolicy"),
     ),
     Bad(
         "inherited organization trail",
@@ -235,16 +234,16 @@ REFUSED = [
         asking(
             Task(Scope(trails=("organization-trail",)), request=EnforceRequest(trails=("organization-trail",))), STAGING
         ),
-        f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/organization-trail belongs to account 111111111111, "
-        "and a member of its organization cannot change it. Run this with the credentials of that account, or "
-        "remove it from trails. If this account administers CloudTrail for the organization, allow the caller "
-        "organizations:ListDelegatedServicesForAccount, which shows it.",
+        f"The trail arn:aws:cloudtrail:{HOME}:111111111111:trail/organization-trail: it belongs to account "
+        "111111111111, and a member of its organization cannot change it. Run this with the credentials of that "
+        "account, or remove it from trails. If this account administers CloudTrail for the organization, allow the "
+        "caller organizations:ListDelegatedServicesForAccount, which shows it.",
     ),
     Bad(
         "policy of a key that cannot be read",
         "fresh",
         unread("kms:GetKeyPolicy", with_key()),
-        f"{TRAIL}: The policy of the key {{key}} cannot be read (AccessDeniedException: No.). Allow the caller "
+        f"{TRAIL}: The policy of {{key}} cannot be read (AccessDeniedException: No.). Allow the caller "
         "kms:GetKeyPolicy.",
     ),
     Bad(
@@ -254,13 +253,13 @@ REFUSED = [
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey '
         'to cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" targets '
         "cloudtrail.amazonaws.com, and its author decides whether that is intended. If it stays, leave the trail "
-        "out with exceptions or trails, or give it another key with key_id and replace_compliant_key.",
+        "out with exceptions or trails, or set key_id to another key and replace_compliant_key: true.",
     ),
     Bad(
         "bucket policy that denies",
         "fresh",
         with_a_denying_bucket,
-        f"{TRAIL} with the key arn:aws:kms:{HOME}:111111111111:key/to-be-created: The policy of the bucket "
+        f"{TRAIL}: with the key arn:aws:kms:{HOME}:111111111111:key/to-be-created: The policy of the bucket "
         "logs-111111111111 does not let CloudTrail upload logs encrypted under this key to "
         'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-northeast-1. Statement "Only AES256" denies '
         "s3:PutObject to cloudtrail.amazonaws.com: its condition StringNotEquals s3:x-amz-server-side-encryption "
@@ -277,7 +276,7 @@ REFUSED = [
                 )
             )
         ),
-        f"An exception has expired, and what it covered would be changed now: trail_has_kms_key of {TRAIL[10:]}, "
+        f"{TRAIL}: an exception has expired, and what it covered would be changed now: trail_has_kms_key, "
         "excepted until 2020-01-01 by ops (migration). Renew it, or remove it from exceptions.",
     ),
 ]
@@ -291,7 +290,7 @@ def test_it_is_refused_before_the_first_write(load: Callable[[str], Lab], bad: B
     for check_mode in (True, False):
         task = replace(asked.task, check_mode=check_mode)
         outcome = alone(lab.of(asked.account or "111111111111").access, task, lab.clock.pace())
-        assert outcome.refusals == (bad.message.format(**asked.names),)
+        assert (*map(str, outcome.refusals),) == (bad.message.format(**asked.names),)
         assert (outcome.errors, outcome.after) == ((), outcome.before)
     assert lab.writes() == []
 
@@ -323,7 +322,7 @@ def test_a_policy_that_cannot_be_written_back(
     lab.aws.clear_calls()
     replace_everywhere(monkeypatch, _calls.key_policy, lambda *_called: policy)
     for check_mode in (True, False):
-        (refused,) = lab.enforce(given(arn), check_mode=check_mode).refusals
+        (refused,) = map(str, lab.enforce(given(arn), check_mode=check_mode).refusals)
         assert refused.startswith(message.format(trail=TRAIL, key=arn))
     assert lab.writes() == []
 
@@ -345,7 +344,7 @@ def test_a_reader_that_does_not_exist_is_told_of_as_what_may_be_wrong(load: Call
     lab = load("fresh")
     lab.aws.add_fault("iam:GetRole", code="AccessDenied", status=403, times=-1)
     outcome = lab.enforce(settings=Settings(readers=("arn:aws:iam::111111111111:role/Nobody",)))
-    (told,) = outcome.errors
+    (told,) = map(str, outcome.errors)
     assert "MalformedPolicyDocumentException" in told
     assert told.endswith(
         "KMS accepts only principals that exist. Correct or remove the one that is named above. Then run again."

@@ -166,7 +166,7 @@ def test_a_trail_that_is_never_left_served_ends_the_run_red(
     lab.enforce(central(SANDBOX))
     overwriting(lab, monkeypatch, "PutKeyPolicy")
     done = lab.enforce(central(), seconds=8)
-    assert f"not served: {TRAILS[0]}." in done.errors[-1]
+    assert f"not served: {TRAILS[0]}." in str(done.errors[-1])
     assert ("PutKeyPolicy", "not_attempted") in statuses(done)
     assert done.after is not None
     assert done.after.verdict == "non_compliant"

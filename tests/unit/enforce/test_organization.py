@@ -93,8 +93,8 @@ def test_a_delegated_administrator_moves_it_where_it_is_named(load: Callable[[st
 def test_a_member_is_refused_what_it_names(load: Callable[[str], Lab], name: str) -> None:
     lab = load("organization")
     task = Task(replace(SCOPE, trails=(name,)), request=replace(MOVE, trails=(name,)))
-    (refused,) = enforced(lab, PRODUCTION, task).refusals
-    assert f"The trail {TRAIL} belongs to account {MANAGEMENT}, and a member of its organization cannot" in refused
+    (refused,) = map(str, enforced(lab, PRODUCTION, task).refusals)
+    assert f"The trail {TRAIL}: it belongs to account {MANAGEMENT}, and a member of its organization cannot" in refused
     assert lab.writes() == []
 
 

@@ -143,7 +143,7 @@ def test_a_key_left_behind_that_is_opened_meanwhile_gets_no_trail(
     (arn,) = (arn for arn, key in lab.keys(HOME).items() if "aws-baseline:cloudtrail-kms" in key["tags"])
     meanwhile(monkeypatch, when, lambda: open_to_everybody(lab, arn))
     outcome = lab.enforce()
-    told = " ".join((*outcome.refusals, *outcome.errors, *outcome.warnings))
+    told = " ".join(map(str, (*outcome.refusals, *outcome.errors, *outcome.warnings)))
     assert "reaches beyond its account, to everybody" in told
 
 

@@ -26,7 +26,7 @@ def refused(lab: Lab, task: Task) -> str:
     """The one refusal, of check mode and of the run alike; nothing is written."""
     told = [lab.enforce(task, check_mode=check_mode).refusals for check_mode in (True, False)]
     assert (told[0], lab.writes()) == (told[1], [])
-    (refusal,) = told[0]
+    (refusal,) = map(str, told[0])
     return refusal
 
 

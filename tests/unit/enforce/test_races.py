@@ -99,7 +99,7 @@ def test_a_policy_that_keeps_changing_is_given_up(load: Callable[[str], Lab], mo
     meanwhile(monkeypatch, "GetKeyPolicy", lambda: add_statement(lab), times=99)
     outcome = lab.enforce(seconds=5)
     assert statuses(outcome) == [("PutKeyPolicy", "not_attempted")]
-    assert "keeps changing" in outcome.errors[0]
+    assert "keeps changing" in str(outcome.errors[0])
     assert "PutKeyPolicy" not in [call["action"] for call in lab.aws.calls() if "AwsBaseline" in str(call)]
 
 
@@ -155,7 +155,7 @@ def test_a_trail_whose_key_cannot_be_looked_at_is_left(load: Callable[[str], Lab
     outcome = lab.enforce()
     assert "UpdateTrail" not in lab.writes()
     assert dict(statuses(outcome))["UpdateTrail"] == "failed"
-    assert "could not be read while it was being written: AccessDeniedException" in outcome.errors[0]
+    assert "could not be read while it was being written: AccessDeniedException" in str(outcome.errors[0])
 
 
 def take_the_alias(lab: Lab, monkeypatch: pytest.MonkeyPatch, then: Callable[[], object] = lambda: None) -> str:
@@ -197,7 +197,7 @@ def test_without_its_backup_nothing_that_is_planned_anew_is_written(
     outcome = lab.enforce(backup_path=str(folder / "backup.json"))
     assert statuses(outcome)[0] == ("CreateKey", "applied")
     assert {status for __, status in statuses(outcome)[1:]} == {"not_attempted"}
-    assert "cannot be written" in outcome.errors[0]
+    assert "cannot be written" in str(outcome.errors[0])
     assert "UpdateTrail" not in lab.writes()
 
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_planned_anew_is_told_as_not_done(
     ]
     created = outcome.changes[0].resource
     assert [change.after["kms_key_arn"] for change in outcome.changes if change.operation == "UpdateTrail"] == [created]
-    assert [ALIAS in outcome.errors[0], "could not be read again" in outcome.errors[1]] == [True, True]
+    assert [ALIAS in str(outcome.errors[0]), "could not be read again" in str(outcome.errors[1])] == [True, True]
     assert outcome.after is None
 
 
@@ -261,6 +261,6 @@ def test_the_backup_is_there_before_the_first_write(load: Callable[[str], Lab], 
 def test_without_its_backup_nothing_is_written(load: Callable[[str], Lab], tmp_path: Path) -> None:
     lab = load("fresh")
     done = lab.enforce(backup_path=str(tmp_path / "absent" / "backup.json"))
-    assert "cannot be written" in done.errors[0]
+    assert "cannot be written" in str(done.errors[0])
     assert {status for _operation, status in statuses(done)} == {"not_attempted"}
     assert (lab.writes(), done.after) == ([], done.before)

@@ -161,8 +161,8 @@ def test_after_so_many_failures_no_shared_key_is_begun(load: Callable[[str], Lab
     done = served(lab, *TRAILS, SECURITY, lending=(), requests={SANDBOX: other, SECURITY: other}, max_failures=1)
     assert lab.writes() == ["CreateKey"]
     first, second = (each for _owner, each in done.keys)
-    assert "CreateKey" in first.errors[0]
-    assert "Not attempted, because 2 accounts have failed" in second.errors[0]
+    assert "CreateKey" in str(first.errors[0])
+    assert "Not attempted, because 2 accounts have failed" in str(second.errors[0])
     assert list(troubles(done)) == [*TRAILS, SECURITY, KEY]
 
 

@@ -79,7 +79,7 @@ def twice(lab: Lab, task: Task) -> Outcome:
 
 def refused(lab: Lab, task: Task) -> str:
     """The one refusal, in check mode and in the run; nothing is written."""
-    (refusal,) = twice(lab, task).refusals
+    (refusal,) = map(str, twice(lab, task).refusals)
     assert lab.writes() == []
     return refusal
 
@@ -125,11 +125,11 @@ def test_a_delivering_trail_is_moved_past_an_unread_policy_only_where_that_is_al
 ) -> None:
     lab = load("central-key")
     refusal = refused(lab, KEY_ROLE_ALONE)
-    assert refusal.startswith(f"The trail {TRAIL} with the key ")
+    assert refusal.startswith(f"The trail {TRAIL}: with the key ")
     assert (
         f"Set bucket_assume_role to a role in account {LOG_ARCHIVE} (from the name of the bucket) that may" in refusal
     )
-    assert refusal.endswith("to move it anyway, set allow_unread_bucket_policy.")
+    assert refusal.endswith(", or allow_unread_bucket_policy: true.")
     done = twice(lab, replace(KEY_ROLE_ALONE, request=ALLOWED))
     assert [change.operation for change in done.changes] == NEW
     assert sum("the policy of its bucket" in warning for warning in done.warnings) == 1

@@ -47,7 +47,7 @@ def test_readers_must_be_let_in_where_the_logs_will_lie(
     read = build.snapshot({**BARE, **trail}, bucket={"bucket_key_enabled": bucket_key, "policy": takes_all})
     planned = plan(read, GIVEN, target(policy=denying(below)), READERS)
     assert bool(planned.refusals) is refused
-    assert all('"Not these" denies kms:Decrypt' in each for each in planned.refusals)
+    assert all('"Not these" denies kms:Decrypt' in each for each in map(str, planned.refusals))
 
 
 def test_a_reader_of_the_prefix_is_no_reader_that_is_missing() -> None:

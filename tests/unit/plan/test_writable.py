@@ -39,14 +39,14 @@ ELSE = {"ArnNotEquals": {"aws:PrincipalArn": OWNER}}
 @pytest.mark.parametrize("principal", [ROLE, SESSION])
 def test_a_plan_refuses_what_only_another_principal_may(principal: str) -> None:
     request = replace(GIVEN, writers={build.ACCOUNT: principal})
-    (refusal,) = plan(build.snapshot(trail=BARE), request, target(policy=build.policy(OWNED))).refusals
+    (refusal,) = map(str, plan(build.snapshot(trail=BARE), request, target(policy=build.policy(OWNED))).refusals)
     assert f"its policy does not let {principal} call kms:PutKeyPolicy" in refusal
     assert f"Its policy names {OWNER}: run with one of these." in refusal
 
 
 def test_the_key_of_a_trail_is_asked_before_it_is_merged_into() -> None:
     request = EnforceRequest(writers={build.ACCOUNT: ROLE})
-    (refusal,) = plan(build.snapshot(key={"policy": build.policy(OWNED)}), request).refusals
+    (refusal,) = map(str, plan(build.snapshot(key={"policy": build.policy(OWNED)}), request).refusals)
     assert OWNER in refusal
 
 
@@ -54,7 +54,7 @@ def test_a_key_that_is_enabled_is_asked_too() -> None:
     request = EnforceRequest(writers={build.ACCOUNT: ROLE}, allow_enable_key=True)
     served = [OWNED, build.service("Use", "kms:*")]
     disabled = {"state": "Disabled", "policy": build.policy(*served)}
-    (refusal,) = plan(build.snapshot(key=disabled), request).refusals
+    (refusal,) = map(str, plan(build.snapshot(key=disabled), request).refusals)
     assert "call kms:EnableKey" in refusal
     request = replace(request, writers={build.ACCOUNT: OWNER})
     assert [operation for operation, _resource in steps(plan(build.snapshot(key=disabled), request))] == ["EnableKey"]
@@ -102,6 +102,6 @@ def test_a_policy_that_cannot_be_read_or_is_none_says_nothing() -> None:
 def test_readers_and_administrators_are_of_the_accounts_partition() -> None:
     request = EnforceRequest(key=KeyRequest(administrators=("arn:aws-cn:iam::111111111111:role/A", ROLE)))
     readers = ("arn:aws-us-gov:iam::111111111111:role/B", "222222222222", OWNER)
-    told = list(of_another_partition(request, readers, build.snapshot()))
+    told = [str(each) for each in of_another_partition(request, readers, build.snapshot())]
     assert [refusal.rpartition(" ")[2] for refusal in told] == ["key.administrators.", "readers."]
     assert "is of the partition aws-cn, and account 111111111111 of aws" in told[0]

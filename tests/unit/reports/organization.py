@@ -16,6 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot, TrailStatus
+from tests.unit.action.audits import reason
 from tests.unit.checks.build import (
     ACCOUNT,
     BUCKET_POLICY,
@@ -94,7 +95,7 @@ def with_changes(document: dict[str, Any]) -> dict[str, Any]:
             ("PutKeyPolicy", {"policy": policy(ROOT, DENY), "multi_region": True}, "applied"),
         )
     ]
-    refused = {"account_id": ACCOUNT, "message": "The key is disabled.", "options": ["allow_enable_key"]}
+    refused = reason("The key is disabled.", account_id=ACCOUNT, options=["allow_enable_key"])
     return {**document, "enforcement": {"changes": changes, "refusals": [refused], "errors": []}}
 
 

@@ -16,6 +16,7 @@ from tests.unit.action.audits import (
     audit,
     change,
     finding,
+    reason,
     trail,
 )
 from tests.unit.reports.pages import page, words
@@ -73,8 +74,8 @@ def test_lines_far_from_what_changes_are_left_out() -> None:
 
 
 def test_what_was_refused_and_what_failed_is_said() -> None:
-    refused = {"account_id": "111111111111", "message": "The key is disabled.", "options": ["allow_enable_key"]}
-    report = page(enforced(refusals=[refused], errors=[{"account_id": "222222222222", "message": "No."}]))
+    refused = reason("The key is disabled.", options=["allow_enable_key"])
+    report = page(enforced(refusals=[refused], errors=[reason("No.", account_id="222222222222")]))
     assert [words(one) for one in report.all("p", class_="message")] == [
         "Refused 111111111111 The key is disabled.",
         "Failed 222222222222 No.",

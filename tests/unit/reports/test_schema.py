@@ -35,7 +35,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
     check_earlier,
     check_report,
 )
-from tests.unit.action.audits import EXCEPTION, change
+from tests.unit.action.audits import EXCEPTION, change, reason
 from tests.unit.checks.build import KEY_ARN, delivered_under, denied, snapshot
 from tests.unit.reports.history import ONE, on, row, with_status
 
@@ -120,8 +120,8 @@ def test_a_narrowed_audit_keeps_to_it(narrowed: tuple[Iterable[str], ...]) -> No
 
 def test_the_report_of_an_enforcement_keeps_to_it() -> None:
     changed_key = change("PutKeyPolicy", {"policy": "{}"}, before={"policy": "{}"}, status="applied")
-    refused = {"account_id": "1" * 12, "message": "The key is disabled.", "options": ["allow_enable_key"]}
-    failed = {"account_id": "1" * 12, "message": "No."}
+    refused = reason("The key is disabled.", options=["allow_enable_key"])
+    failed = reason("No.")
     told = {
         "changes": [changed_key, *map(made, WRITES)],
         "refusals": [refused],
