@@ -10,24 +10,34 @@ pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-
 
 .DEFAULT_GOAL := help
 # Every target that `make help` lists is a deed, not a file.
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##[1-3].*/\1/p' Makefile)
 
-help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
-		printf '  make %-14s%s\n' "$$target" "$$text"; done
+help: ##1 List the targets
+	@group() { printf '%s\n' "$$2"; sed -n "s/^\([a-z-]*\):.*##$$1 \(.*\)/\1|\2/p" Makefile | \
+		while IFS='|' read -r target text; do printf '  make %-16s%s\n' "$$target" "$$text"; done; }; \
+	group 1 'In the first hour'; group 2 'Before a pull request: all of test, and of the rest what you touched'; \
+	group 3 'Before a release'
 
-setup: ## Make .venv with all that is needed; a second call does nothing
+setup: ##1 Make .venv with all that is needed; a second call does nothing
 	@tools/setup.sh
 
-demo: setup ## Audit a small fake AWS, see the plan that fixes it, do it, and audit again
+demo: setup ##1 Audit a small fake AWS, see the plan that fixes it, do it, and audit again
 	@$(run) python -m tools.demo
 
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
-test: setup ## lint, types, ansible-lint, sanity, unit, integration, docs-lint, recorded: two at a time; some minutes
+test: export NO_COLOR = 1
+test: setup ##1 lint, types, ansible-lint, sanity, unit, integration, docs-lint, recorded: two at a time; some minutes
 	@rm -rf .cache/recorded
-	@$(run) python -m tools.steps unit,integration,sanity,ansible-lint,docs-lint,lint,types recorded
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target \
+		unit integration sanity ansible-lint docs-lint lint types; \
+		failed=$$?; $(MAKE) --no-print-directory recorded && exit $$failed
 
-lint: setup ## ruff, the import contracts, yamllint, shellcheck, wording, the changelog's form, licences
+quick: setup ##1 ruff, and the tests of the policy engine and of the rules with few examples; half a minute
+	$(run) ruff check
+	$(run) ruff format --check
+	HYPOTHESIS_PROFILE=brief $(run) python -m pytest tests/unit/policy tests/unit/checks -q -n 2
+
+lint: setup ##2 ruff, the import contracts, yamllint, shellcheck, wording, the changelog's form, licences
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) lint-imports --no-logo
@@ -37,72 +47,72 @@ lint: setup ## ruff, the import contracts, yamllint, shellcheck, wording, the ch
 	$(run) antsibull-changelog lint
 	$(run) reuse lint --quiet
 
-types: setup ## mypy, strict
+types: setup ##2 mypy, strict
 	$(run) mypy
 
-ansible-lint: setup ## ansible-lint, production profile, offline, on what is shipped
+ansible-lint: setup ##2 ansible-lint, production profile, offline, on what is shipped
 	$(run) ansible-lint --offline --profile production roles playbooks
 
-sanity: setup ## ansible-test sanity, all its tests, on what is shipped
+sanity: setup ##2 ansible-test sanity, all its tests, on what is shipped
 	$(run) python -m tools.sanity
 
-sanity-all: setup ## ansible-test sanity and ansible-lint on the tests, the tools and the benchmarks too; minutes
+sanity-all: setup ##3 ansible-test sanity and ansible-lint on the tests, the tools and the benchmarks too; minutes
 	$(run) python -m tools.sanity --all
 	$(run) ansible-lint --offline --profile production
 
-unit: setup ## The unit tests, and how much of plugins/ they cover
+unit: setup ##2 The unit tests, and how much of plugins/ they cover
 	$(run) coverage run -m pytest tests/unit
 	$(run) coverage report
 
-integration: setup ## Playbooks against the fake AWS; not measured, which would make them a fifth slower
+integration: setup ##2 Playbooks against the fake AWS; not measured, which would make them a fifth slower
 	$(run) python -m pytest tests/integration
 
-recorded: ## That the permissions declared are those of the calls that the last `make test` made
+recorded: ##2 That the permissions declared are those of the calls that the last `make test` made
 	$(run) python -m tools.recorded .cache/recorded
 
-test-faults: setup ## The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
+test-faults: setup ##3 The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
 
-test-random: setup ## Enforce what chance makes: RANDOM_ACCOUNTS (300), RANDOM_ORGANIZATIONS (100), RANDOM_SEED; some minutes
+test-random: setup ##3 Enforce what chance makes: RANDOM_ACCOUNTS (300), RANDOM_ORGANIZATIONS (100), RANDOM_SEED; some minutes
 	$(run) python -m tests.random accounts $(or $(RANDOM_ACCOUNTS),300) $(RANDOM_SEED)
 	$(run) python -m tests.random organizations $(or $(RANDOM_ORGANIZATIONS),100) $(RANDOM_SEED)
 
-test-properties: setup ## The properties of the unit tests, 400 examples for each that sets no number of its own; minutes
+test-properties: setup ##3 The properties of the unit tests, 400 examples for each that sets no number of its own; minutes
 	HYPOTHESIS_PROFILE=wide $(run) python -m pytest tests/unit -m hypothesis
 
-test-pages: setup ## What README and docs/ show, typed and compared with what is printed, and their examples; minutes
+test-pages: setup ##2 What README and docs/ show, typed and compared with what is printed, and their examples; minutes
 	$(run) python -m pytest tests/pages
 
-test-awx: setup ## Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
+test-awx: setup ##2 Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
 	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
 	$(run) python -m pytest tests/awx
 
-test-eda: setup ## The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
+test-eda: setup ##2 The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
 	@$(run) python -m tools.eda
 
-test-browser: setup ## The HTML report in Chromium, with axe-core; a minute
+test-browser: setup ##2 The HTML report in Chromium, with axe-core; a minute
 	$(run) python -m tools.browser pytest tests/browser
 
-molecule: setup ## The role, converged twice, minutes: audit, enforce, provision, central_key, organization, exceptions
+molecule: setup ##3 The role, converged twice, minutes: audit, enforce, provision, central_key, organization, exceptions
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce --scenario-name provision \
 		--scenario-name central_key --scenario-name organization --scenario-name exceptions
 
-docs-lint: setup ## The documentation of modules, plugins and the role
+docs-lint: setup ##2 The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
-docs-site: setup ## The documentation as a site, in build/docs-site/html
+docs-site: setup ##3 The documentation as a site, in build/docs-site/html
 	$(run) python -m tools.docs_site
 
-fuzz: setup ## Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
+fuzz: setup ##3 Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
 	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
-mutation: setup ## Change the key-policy engine in every small way, and see that its tests notice; an hour
+mutation: setup ##3 Change the key-policy engine in every small way, and see that its tests notice; an hour
 	tools/mutation.sh
 
-test-matrix: setup ## The integration tests and the pages' examples on every supported ansible-core; long
+test-matrix: setup ##3 The integration tests and the pages' examples on every supported ansible-core; long
 	$(run) python -m tools.matrix
 
-bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes
+bench: setup ##3 Time the policy engine, audits and sweeps beside plain boto3, an enforcement beside amazon.aws; some minutes
 	@$(run) python -m benchmarks.policy
 	@$(run) python -m benchmarks.audit
 	@$(run) python -m benchmarks.sweep
@@ -110,13 +120,13 @@ bench: setup ## Time the policy engine, audits and sweeps beside plain boto3, an
 	@$(run) python -m benchmarks.enforce
 	@$(run) python -m benchmarks.enforce_many
 
-permissions: setup ## Write the IAM policies and the role template in docs/permissions anew
+permissions: setup ##2 Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
 
-architecture: setup ## Draw the packages and their arrows in docs/architecture.md anew
+architecture: setup ##2 Draw the packages and their arrows in docs/architecture.md anew
 	@$(run) python -m tools.architecture
 
-bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
+bench-peers: setup ##3 Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
 	@$(run) python -m benchmarks.peers
 	@$(run) python -m benchmarks.peers_sweep
 
@@ -124,22 +134,22 @@ bench-peers: setup ## Let Prowler and Cloud Custodian look at accounts before an
 PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 docs=3.12 matrix-target=3.10 matrix-2.18=3.11 \
 	matrix-2.19=3.11 matrix-2.20=3.12 matrix-2.21=3.12 matrix-2.22=3.13
 
-pins: setup ## Pin the requirements anew with their hashes, from requirements/*.in
+pins: setup ##3 Pin the requirements anew with their hashes, from requirements/*.in
 	cd requirements && for each in $(PINNED); do \
 		$(pin) --python-version "$${each#*=}" "$${each%=*}.in" --output-file "$${each%=*}.txt" || exit 1; done
 
-screens: setup ## Write the screens of tests/unit/action/screens anew, for 1 to 500 accounts; read what has changed
+screens: setup ##2 Write the screens of tests/unit/action/screens anew, for 1 to 500 accounts; read what has changed
 	@$(run) python -m tests.unit.action.screens
 
-pictures: setup ## Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
+pictures: setup ##2 Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
 	$(run) python -m tools.pictures
 
-changelog: setup ## Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
+changelog: setup ##3 Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
-release: setup ## Build the tarball, install it by itself, import it as Galaxy does, and see that it can be tagged
+release: setup ##3 Build the tarball, install it by itself, import it as Galaxy does, and see that it can be tagged
 	$(run) python -m tools.release
 
-clean: ## Remove all that the targets above made
+clean: ##1 Remove all that the targets above made
 	rm -rf .venv .venv-* .cache .hypothesis .import_linter_cache .ruff_cache build

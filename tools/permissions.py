@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the IAM policies and the template of the roles in docs/permissions/, from the table of the AWS calls.
+"""Writes the IAM policies in docs/permissions/, those of its template too, from the table of the AWS calls.
 
-Usage: python -m tools.permissions [--check]. With --check it writes nothing and fails where a file is not as it would
-be written. Which actions there are says plugins/module_utils/_permissions.py, and of writes _operations.py; here stands
-on which resources and under which conditions each is granted, by the Service Authorization Reference.
+Usage: python -m tools.permissions. Which actions there are says plugins/module_utils/_permissions.py, and of writes
+_operations.py; here stands on which resources and under which conditions each is granted, by the Service Authorization
+Reference.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,9 +35,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
 
 FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
-# The roles of the template: what they are for, their names by default, and what the outputs and parameters call them.
-ROLES = {"audit": "Audit", "enforce": "Enforce", "provision": "Provision"}
-ROLE_NAMES = {purpose: f"CloudTrailKms{name}" for purpose, name in ROLES.items()}
+TEMPLATE = "member-roles.yml"
+# What the template calls the role for each purpose.
+ROLES = {"audit": "Audit", "enforce": "Enforcement", "provision": "Provisioning"}
 PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "audit": AUDIT_ACTIONS,
     "audit-with-readers": {**AUDIT_ACTIONS, **READER_ACTIONS},
@@ -203,114 +202,13 @@ def policy(
 
 
 def template() -> dict[str, Any]:
-    """Return the CloudFormation template of the roles in one account, for a stack or a stack set."""
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "The roles with which aws_baseline.cloudtrail audits, enforces and provisions encrypted trails",
-        "Parameters": {name: {"Type": "String", **settings} for name, settings in _PARAMETERS.items()},
-        "Conditions": {
-            "MakesEnforce": {"Fn::Equals": [{"Ref": "Enforce"}, "true"]},
-            "MakesProvision": {"Fn::Equals": [{"Ref": "Provision"}, "true"]},
-            "HasBoundary": {"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]},
-            "HasTag": {"Fn::Not": [{"Fn::Equals": [{"Ref": "TagKey"}, ""]}]},
-        },
-        "Resources": {_RESOURCES[purpose]: {**_condition(purpose), **_role(purpose)} for purpose in ROLES},
-        "Outputs": {
-            f"{name}RoleArn": {
-                "Description": f"ARN of the role for {_FOR[purpose]}",
-                **_condition(purpose),
-                "Value": {"Fn::GetAtt": [_RESOURCES[purpose], "Arn"]},
-            }
-            for purpose, name in ROLES.items()
-        },
-    }
-
-
-_RESOURCES = {"audit": "Audit", "enforce": "Enforcement", "provision": "Provisioning"}
-_FOR = {"audit": "audits", "enforce": "enforcements", "provision": "the provisioning of accounts"}
-_ROLE_NAME = r"[\w+=,.@-]+"
-_YES: Mapping[str, Any] = {"AllowedValues": ["true", "false"], "Default": "false"}
-
-
-def _condition(purpose: str) -> dict[str, Any]:
-    """Return the condition under which there is a role: that for audits is always made."""
-    return {} if purpose == "audit" else {"Condition": f"Makes{ROLES[purpose]}"}
-
-
-# The limits are those of IAM (API reference, CreateRole).
-_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "TrustedPrincipal": {
-        "Description": "ARN of the role or user that runs the playbooks, or of the root of its account",
-        "AllowedPattern": r"arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)",
-    },
-    "ExternalId": {
-        "Description": "The external id that the playbooks send",
-        "MinLength": 2,
-        "MaxLength": 1224,
-        "AllowedPattern": r"[\w+=,.@:/-]+",
-    },
-    "Enforce": {"Description": "Whether the role that enforces is made as well", **_YES},
-    "Provision": {"Description": "Whether the role that provisions accounts is made as well", **_YES},
-    **{
-        f"{name}RoleName": {
-            "Description": f"Name of the role for {_FOR[purpose]}",
-            "Default": ROLE_NAMES[purpose],
-            "MaxLength": 64,
-            "AllowedPattern": _ROLE_NAME,
-        }
-        for purpose, name in ROLES.items()
-    },
-    "Path": {
-        "Description": "Path of the roles, which begins and ends with a slash",
-        "Default": "/",
-        "MaxLength": 512,
-        "AllowedPattern": r"/|/[!-~]+/",
-    },
-    "PermissionsBoundary": {
-        "Description": "ARN of the policy that bounds what the roles may do; empty for none",
-        "Default": "",
-        "AllowedPattern": r"|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+",
-    },
-    "TagKey": {
-        "Description": "Key of a tag of the roles, beside the tags of the stack; empty for none",
-        "Default": "",
-        "MaxLength": 128,
-    },
-    "TagValue": {"Description": "Value of that tag", "Default": "", "MaxLength": 256},
-    "Buckets": {
-        "Description": "Names of the buckets that the role for provisioning may make and write to, with * and ?",
-        "Default": "cloudtrail-logs-*",
-        "AllowedPattern": "[a-z0-9.*?-]+",
-    },
-}
-
-
-def _role(purpose: str) -> dict[str, Any]:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": {"Ref": "TrustedPrincipal"}},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}},
-            }
-        ],
-    }
-    document = policy(actions(purpose), "${AWS::Partition}", "${AWS::AccountId}", "${Buckets}")
-    properties = {
-        "RoleName": {"Ref": f"{ROLES[purpose]}RoleName"},
-        "Path": {"Ref": "Path"},
-        "PermissionsBoundary": _if("HasBoundary", {"Ref": "PermissionsBoundary"}),
-        "Tags": _if("HasTag", [{"Key": {"Ref": "TagKey"}, "Value": {"Ref": "TagValue"}}]),
-        "AssumeRolePolicyDocument": trust,
-        "Policies": [{"PolicyName": ROLE_NAMES[purpose], "PolicyDocument": _filled_in(document)}],
-    }
-    return {"Type": "AWS::IAM::Role", "Properties": properties}
-
-
-def _if(condition: str, value: Any) -> dict[str, Any]:
-    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+    """Return the CloudFormation template of the roles, as it lies in docs/permissions, with their policies anew."""
+    found: dict[str, Any] = yaml.safe_load((FOLDER / TEMPLATE).read_text(encoding="utf-8"))
+    for purpose, resource in ROLES.items():
+        document = policy(actions(purpose), "${AWS::Partition}", "${AWS::AccountId}", "${Buckets}")
+        (inline,) = found["Resources"][resource]["Properties"]["Policies"]
+        inline["PolicyDocument"] = _filled_in(document)
+    return found
 
 
 def _filled_in(value: Any) -> Any:
@@ -339,31 +237,22 @@ def files() -> dict[str, str]:
     policies["proof-objects.json"] = policy(actions("proof-objects"), "aws", grants=GRANTS_OF_PROOF)
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (
-        "# Written by `make permissions`; change plugins/module_utils/_permissions.py or tools/permissions.py.\n"
+        "# `make permissions` writes the policies in it anew, and keeps the rest, but no comment.\n"
         "# yamllint disable rule:line-length\n"
         "---\n"
     )
     return {
         **{name: json.dumps(document, indent=2) + "\n" for name, document in policies.items()},
-        "member-roles.yml": note + yaml.dump(template(), Dumper=_Plain, sort_keys=False, width=120),
+        TEMPLATE: note + yaml.dump(template(), Dumper=_Plain, sort_keys=False, width=120),
     }
 
 
-def main(arguments: list[str]) -> int:
-    stale = [name for name, text in files().items() if not _holds(FOLDER / name, text)]
-    if arguments == ["--check"]:
-        for name in stale:
-            print(f"docs/permissions/{name} is not as `make permissions` writes it.")
-        return 1 if stale else 0
-    for name in stale:
-        (FOLDER / name).write_text(files()[name], encoding="utf-8")
-        print(f"docs/permissions/{name} is written.")
-    return 0
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text(encoding="utf-8") == text
+def main() -> None:
+    for name, text in files().items():
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text:
+            (FOLDER / name).write_text(text, encoding="utf-8")
+            print(f"docs/permissions/{name} is written.")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

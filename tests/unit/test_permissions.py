@@ -30,10 +30,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.fakeaws.client import FakeAws
 from tests.unit.enforce.lab import Clock, Lab, comparable, no_waiting
-from tools.permissions import FOLDER, GRANTS_OF_PROOF, ROLE_NAMES, ROLES, actions, files, policy
+from tools.permissions import FOLDER, GRANTS_OF_PROOF, ROLES, actions, files, policy
 
 SCENARIOS = Path(__file__).parents[1] / "fakeaws" / "scenarios"
 EXTERNAL_ID = "audit-2026"
+ROLE_NAMES = {purpose: f"CloudTrailKms{purpose.capitalize()}" for purpose in ROLES}
 ACCOUNT = "111111111111"
 REVIVING = EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True)
 # AWS refuses it to members and to those who lack it alike: an audit takes the account for a member, which writes less.
@@ -280,7 +281,7 @@ def test_template_makes_the_role_that_audits_and_the_others_on_request() -> None
     assert outputs == {"AuditRoleArn": f"arn:aws:iam::{MOTO}:role/CloudTrailKmsAudit"}
     roles, outputs = made(**ALL)
     assert roles.keys() == set(ROLE_NAMES.values())
-    assert outputs == {f"{name}RoleArn": roles[ROLE_NAMES[purpose]]["Arn"] for purpose, name in ROLES.items()}
+    assert outputs == {f"{purpose.capitalize()}RoleArn": roles[name]["Arn"] for purpose, name in ROLE_NAMES.items()}
 
 
 def test_template_takes_names_path_boundary_and_tag() -> None:
