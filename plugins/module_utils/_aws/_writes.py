@@ -200,13 +200,21 @@ def _has_planned_policy(present: Present, change: Change) -> bool:
 def _is_created_trail(present: Present, change: Change) -> bool:
     """Raise StaleError where another trail has the name; read before the first CreateTrail too, which may be a second.
 
-    The answer to the first may have been lost.
+    The answer to the first may have been lost. Raise it too where bucket or key have another policy than planned.
     """
     trail = present.trail(change)
-    prefix = change.parameters.get("S3KeyPrefix")
-    if trail is not None and not (_has_all(trail, change) and trail.get("S3KeyPrefix") == prefix):
+    if trail is None:
+        present.check_policies(_policies_of(present, change, change.parameters), change.region)
+        return False
+    if not (_has_all(trail, change) and trail.get("S3KeyPrefix") == change.parameters.get("S3KeyPrefix")):
         raise StaleError(f"Somebody else has created {change.resource}.")
-    return trail is not None
+    return True
+
+
+def _policies_of(present: Present, change: Change, trail: Mapping[str, object]) -> dict[str, str | None]:
+    """Return the planned policies of the key that a change gives to a trail, and of the trail's bucket."""
+    bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{trail['S3BucketName']}"
+    return present.planned_policies(str(change.after["kms_key_arn"]), bucket_arn)
 
 
 def _is_updated_trail(present: Present, change: Change) -> bool:
@@ -215,10 +223,8 @@ def _is_updated_trail(present: Present, change: Change) -> bool:
     UpdateTrail knows no condition (CloudTrail API reference), and AWS checks neither bucket nor readers there.
     """
     planned = present.planned.trails[change.resource]
-    bucket_arn = f"arn:{change.resource.split(':')[1]}:s3:::{planned['S3BucketName']}"
-    policies = present.planned_policies(str(change.after["kms_key_arn"]), bucket_arn)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(present.check_policies, policies, change.region)
+        checked = pool.submit(present.check_policies, _policies_of(present, change, planned), change.region)
         trail = present.trail(change)
     if trail is None:
         raise StaleError(f"{change.resource} is not there any more.")

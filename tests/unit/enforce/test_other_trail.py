@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import EnforceRequest, KeyRequest
-from tests.unit.enforce.lab import Lab, meanwhile
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+    EnforceRequest,
+    KeyRequest,
+    TrailRequest,
+)
+from tests.unit.enforce.lab import Lab, meanwhile, once_before_the_trail_is_looked_at
 
 HOME = "eu-central-1"
 TRAIL = """
@@ -129,6 +133,19 @@ def test_a_key_that_is_opened_to_everybody_meanwhile_is_judged_again(
     strict = Settings(levels={"key_policy_is_scoped": "required"})
     outcome = lab.enforce(request=EnforceRequest(key=None, key_id=arn), settings=strict)
     assert_not_moved(lab)
+    assert outcome.refusals or outcome.errors
+
+
+def test_no_trail_is_created_under_a_key_that_is_opened_to_everybody_meanwhile(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab, arn = with_a_key(load, tmp_path)
+    trail = TrailRequest("second", bucket_of(lab), HOME)
+    once_before_the_trail_is_looked_at(monkeypatch, lambda: open_to_everybody(lab, arn))
+    strict = Settings(levels={"key_policy_is_scoped": "required"})
+    request = EnforceRequest(key=None, key_id=arn, create_trail=trail)
+    outcome = lab.enforce(request=request, settings=strict)
+    assert "CreateTrail" not in lab.writes()
     assert outcome.refusals or outcome.errors
 
 
