@@ -71,8 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, reply: HttpReply) -> None:
         self.send_response_only(reply.status)
+        self.send_header("Date", self.date_time_string())
         for name, value in reply.headers.items():
-            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+            if name.lower() not in ("content-length", "connection", "date", "transfer-encoding"):
                 self.send_header(name, value)
         named = {name.lower(): value for name, value in reply.headers.items()}
         # Of a HEAD request it is that of the object, which does not come with it (RFC 9110, section 8.6).

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from datetime import datetime, timedelta, tzinfo
 from io import StringIO
 from types import ModuleType
 from typing import Any
@@ -54,3 +55,15 @@ def replace_everywhere(
     assert holders
     for module in holders:
         monkeypatch.setattr(module, name, other)
+
+
+def clock_off_by(monkeypatch: pytest.MonkeyPatch, skew: timedelta) -> None:
+    """Let the clock of this machine be off, for all that the collection asks of it."""
+
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + skew
+
+    Off.__name__ = "datetime"
+    replace_everywhere(monkeypatch, datetime, Off)

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -87,6 +88,35 @@ class AwsError(Exception):
         self.errors = errors
 
 
+class Clock:
+    """AWS's time, by the Date of its answers, since what AWS tells of deliveries is compared with it.
+
+    The clock of this machine is only asked before the first answer. It may be minutes off: S3 takes requests that are
+    signed up to 15 minutes before or after its own time (S3 API reference, "Error responses", RequestTimeTooSkewed).
+    A Date that is further off is none of an AWS that has taken the request.
+    """
+
+    MOST = timedelta(minutes=15)
+
+    def __init__(self) -> None:
+        self._heard: tuple[datetime, float] | None = None
+
+    def now(self) -> datetime:
+        """Return AWS's time, up to a second late: never before the last answer was made."""
+        if self._heard is None:
+            return datetime.now(timezone.utc)
+        at, since = self._heard
+        return at + timedelta(seconds=time.monotonic() - since)
+
+    def hear(self, response: Mapping[str, Any]) -> None:
+        """Take the time from an answer. A Date is cut to whole seconds (RFC 9110, 5.6.7), so it may be one later."""
+        with suppress(*_MISFITS):
+            date = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"]) + timedelta(seconds=1)
+            behind = self.now() - date
+            if abs(date - datetime.now(timezone.utc)) <= self.MOST and not timedelta() <= behind < timedelta(seconds=2):
+                self._heard = date, time.monotonic()
+
+
 class Clients:
     """The clients that all accesses share, made once for each service and region from one botocore session.
 
@@ -98,6 +128,7 @@ class Clients:
     def __init__(self, session: botocore.session.Session, settings: dict[str, Any]) -> None:
         self._session = session
         self._settings = settings
+        self.clock = Clock()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str, bool], Any] = {}
         session.register_component("credential_provider", SignedByAsker())
@@ -127,6 +158,10 @@ class Access:
         self.region = region
         self.clients = clients
         self._credentials = credentials
+
+    def now(self) -> datetime:
+        """Return AWS's time."""
+        return self.clients.clock.now()
 
     def prepare(self, service: str) -> None:
         """Make the client of a service; an error shows when the client is used."""
@@ -180,6 +215,7 @@ class Access:
     def _call(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with signed_with(self._credentials):
             response: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+            self.clients.clock.hear(response)
             return response
 
     def ask(

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import Any
 
 from .._model import (
@@ -169,7 +168,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
     return Snapshot(
         account_id=account.account_id,
         partition=account.partition,
-        read_at=datetime.now(timezone.utc),
+        read_at=account.access.now(),
         trails=tuple(
             _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
         ),

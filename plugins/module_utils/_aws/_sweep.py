@@ -16,7 +16,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -300,7 +299,9 @@ class _Sweep:
         return Reading(replace(unread, state=member.state, account_name=member.name))
 
     def _unread(self, account_id: str, errors: tuple[ReadError, ...]) -> Reading:
-        return Reading(Snapshot(account_id, self._sessions.partition, datetime.now(timezone.utc), errors=errors))
+        return Reading(
+            Snapshot(account_id, self._sessions.partition, self._sessions.caller.access.now(), errors=errors)
+        )
 
     def _take(self, seen: Seen) -> None:
         """Note what an account owns, release the accounts that wait for it, and queue the account itself."""

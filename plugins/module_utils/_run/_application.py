@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 
 from .._aws import Account, AwsError, Pace
 from .._checks import AccountVerdict, assess
@@ -68,7 +68,7 @@ class AccountRun(Written):
         rounds = Rounds(
             self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
         )
-        self._read_at, self._shared = datetime.now(timezone.utc), shared
+        self._read_at, self._shared = self.account.access.now(), shared
         self.write(rounds, plan, "The account")
         if self._read is None and plan.changes and not self.is_touched:
             self.after = self.before
@@ -97,7 +97,7 @@ class AccountRun(Written):
     def _judged(self) -> AccountVerdict:
         """Return the account, read again. Its organization stays: AWS is asked only where a policy names one."""
         self._read = None
-        self._read_at = datetime.now(timezone.utc)
+        self._read_at = self.account.access.now()
         snapshot = self._read_again()
         known = snapshot.organization or self.before.snapshot.organization
         self._read = assess(replace(snapshot, organization=known), self.task.settings)
@@ -126,7 +126,7 @@ class AccountRun(Written):
 
     @property
     def changed_at(self) -> datetime:
-        """When the account was read after its last change: what is delivered later is delivered under it."""
+        """When the account was read after its last change, by AWS's clock: what is delivered later is under it."""
         return self._read_at
 
     @property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 
 from .._aws import (
     Account,
@@ -62,7 +61,7 @@ def planned(account: Account, judged: AccountVerdict, task: Task) -> Plan:
 def key_planned_anew(account: Account, key: SharedKey) -> Plan:
     """Return the plan of a shared key for what it is now; `account` opens the key's account."""
     account = replace(account, key_tags=account.key_tags or key.is_approved_by_tag)
-    snapshot = Snapshot(key.owner, account.partition, datetime.now(timezone.utc))
+    snapshot = Snapshot(key.owner, account.partition, account.access.now())
     return with_principals(account, plan_key_anew(key, _lookup(account, key, snapshot), snapshot))
 
 

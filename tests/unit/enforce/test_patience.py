@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.parsers import ResponseParserError
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, Task
-from tests.unit.enforce.lab import Lab, statuses
+from tests.unit.enforce.lab import Clock, Lab, statuses
+from tests.unit.modules import clock_off_by
 
 HOME = "eu-central-1"
 ALIAS = "alias/aws-baseline-cloudtrail"
@@ -110,9 +114,17 @@ def test_rotation_never_stops_the_encryption(load: Callable[[str], Lab]) -> None
     assert outcome.after.verdict == "compliant"
 
 
+class Passing(Clock):
+    """A clock that goes thirty times as fast as that of the fake AWS."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        time.sleep(seconds / 30)
+
+
 @pytest.mark.parametrize(("seconds", "proven"), [(60, True), (0, False)])
 def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], seconds: float, proven: bool) -> None:
-    lab = load("fresh")
+    lab = Lab(load("fresh").aws, Passing())
     lab.aws.set(delivery_interval=0.001 if proven else 3600)
     outcome = lab.enforce(seconds=seconds, wait=True)
     assert outcome.errors == ()
@@ -127,3 +139,19 @@ def test_the_delivery_is_waited_for_in_the_time_that_the_writes_have_left(load: 
     outcome = lab.run(Run(Task(wait=True)), seconds=20)
     assert [change.status for each in outcome.accounts.values() for change in each.changes] == ["applied"] * 4
     assert 15 < lab.clock.now - begun <= 20
+
+
+@pytest.mark.parametrize("minutes", [-4, 4])
+def test_a_delivery_from_before_the_change_proves_nothing_whatever_the_clock_of_this_machine(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    lab = load("fresh")
+    # Thirty seconds ago the trail has delivered, and it does not again for a long time.
+    lab.aws.set(delivery_interval=0.001)
+    lab.client("cloudtrail", HOME).get_trail_status(Name="main")
+    lab.aws.set(delivery_interval=(time.time() - 30) / 100_000)
+    lab.access.clients.clock = _access.Clock()
+    clock_off_by(monkeypatch, timedelta(minutes=minutes))
+    done = lab.enforce(wait=True)
+    assert any("It is not yet proven" in warning for warning in done.warnings)
+    assert lab.clock.now > 200
