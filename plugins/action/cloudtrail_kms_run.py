@@ -114,8 +114,8 @@ class ActionModule(ActionBase):
         present = audit or last_read(result)
         shown: dict[str, Any] = {"is_shown": is_shown, "is_diff_shown": is_diff_shown, "previous": previous}
         registered |= judge(run_options, hosts or [_alone(variables)], present, result, **shown)
-        reported = audit or with_enforcement(present, result)
         told: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}
+        reported, told["failed"] = audit or with_enforcement(present, result), registered.get("msg", "")
         registered |= publish(run_options, reported, variables, self._connection, **told)
         is_plan = self._task.check_mode
         screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, is_plan=is_plan))

@@ -18,7 +18,7 @@ from ansible import constants
 
 from ...module_utils._operations import WRITES
 from ...module_utils._printable import count, printable
-from .._reports import Previous, accounts_with_new
+from .._reports import Previous, accounts_with_new, unkept
 from ._host_accounts import HostAccount, are_swept, host_failures
 from ._sealed import SealedFiles
 
@@ -59,7 +59,7 @@ def judge(
         "summary": audit["summary"],
         "failing": len(failing),
         **({"counts": counts(result), "left_to_the_role": left_to_the_role(result)} if enforcement else {}),
-        "results": leave(parts_of_hosts(hosts, judged, failing, {**result, "diff": ()} if is_diff_shown else result)),
+        **leave(parts_of_hosts(hosts, judged, failing, {**result, "diff": ()} if is_diff_shown else result)),
     }
 
 
@@ -315,18 +315,21 @@ def _trail_reason(trail: Mapping[str, Any], status: str) -> str:
     return f"trail {trail['name']} in {trail['home_region']}: {', '.join(rules)}"
 
 
-def leave(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Write the part of each host, and return what has to be registered for `part_of` to find them.
+def leave(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Write the part of each host, and return as `results` what has to be registered for `part_of` to find them.
 
     Ansible copies what a task registers to every host of the play. So each host's part lies in a file of its own on the
-    control node, until ansible-playbook ends.
+    control node, until ansible-playbook ends. Where it cannot be written there, the run has `failed`, and says so.
     """
-    directory = tempfile.mkdtemp(prefix="cloudtrail-kms-results-", dir=constants.DEFAULT_LOCAL_TMP)
-    where = {"directory": directory, "key": secrets.token_hex(16)}
-    files = SealedFiles(**where)
-    for host, part in parts.items():
-        files.write(host, part)
-    return where
+    try:
+        directory = tempfile.mkdtemp(prefix="cloudtrail-kms-results-", dir=constants.DEFAULT_LOCAL_TMP)
+        where = {"directory": directory, "key": secrets.token_hex(16)}
+        files = SealedFiles(**where)
+        for host, part in parts.items():
+            files.write(host, part)
+    except OSError as error:
+        return {"failed": True, "msg": printable(unkept("What was found of each host", error))}
+    return {"results": where}
 
 
 def part_of(host: str, where: Mapping[str, str]) -> dict[str, Any] | None:

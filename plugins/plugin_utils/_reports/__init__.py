@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._change_rows import change_rows
 from ._compared import accounts_with_new
-from ._destination import passing_directory, refuse_one_place
+from ._destination import passing_directory, refuse_one_place, unkept
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._joined import JoinError, age, fail_without, joined_reports, unchecked
 from ._narrowed import narrowings

@@ -22,6 +22,16 @@ STARTED = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 FOLDER = "cloudtrail-kms"
 
 
+def unkept(what: str, error: Exception) -> str:
+    """Return why something is not in Ansible's temporary directory, and the next step: AWS may have been changed."""
+    reason = getattr(error, "strerror", None) or str(error)
+    where = getattr(error, "filename", None) or constants.DEFAULT_LOCAL_TMP
+    return (
+        f"{what} cannot be kept in {where}: {reason}. Whatever was changed in AWS stays changed. Make room there, "
+        "or let ANSIBLE_LOCAL_TEMP name a directory that has room and stays until the end, and run again."
+    )
+
+
 def passing_directory() -> str:
     """Make a directory for reports that are on their way to a bucket: Ansible removes it when it ends."""
     return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)

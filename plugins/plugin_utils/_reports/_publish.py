@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from ...module_utils._printable import printable
 from ._compared import counts_of
-from ._destination import passing_directory, uploads
+from ._destination import passing_directory, unkept, uploads
 from ._formats import FORMATS
 from ._previous import Previous
 from ._reserved import added_up, folders
@@ -31,18 +31,24 @@ def publish(
     play: str = "",
     backup: str | None = None,
     previous: Previous | None = None,
+    failed: str = "",
 ) -> dict[str, Any]:
     """Write the reports that the options of a run ask for, and return what the run tells of them.
 
     A `play` has one report for all its batches and loops; without one the reports are on this audit alone. Where one
-    cannot be written, the run fails, and what it has changed and its backup are told all the same. All that the play
-    has found so far is compared with the `previous` report, whether reports are written or not.
+    cannot be written, the run fails, and what it has changed and its backup are told all the same; so it does where
+    something has `failed` before, which the message then says as well. All that the play has found so far is compared
+    with the `previous` report, whether reports are written or not.
     """
+    reasons = [failed] if failed else []
+    told: dict[str, Any] = {}
     try:
-        told = _publish(run_options, audit, variables, connection, play=play, backup=backup, previous=previous)
-        return told | _compared(audit, play, previous)
+        more: dict[str, Any] = {"tell": reasons.append, "play": play, "backup": backup, "previous": previous}
+        told = _publish(run_options, audit, variables, connection, **more)
+        told |= _compared(audit, play, previous, reasons.append)
     except ReportError as error:
-        return {"failed": True, "msg": printable(str(error))}
+        reasons.append(str(error))
+    return {**told, **({"failed": True, "msg": printable(" ".join(reasons))} if reasons else {})}
 
 
 def _publish(
@@ -50,6 +56,7 @@ def _publish(
     audit: Mapping[str, Any],
     variables: Mapping[str, Any],
     connection: Any,
+    tell: Callable[[str], None],
     *,
     play: str,
     backup: str | None,
@@ -59,11 +66,15 @@ def _publish(
     if not run_options["reports"]:
         return {"reports": [], "added_up": False, **uploads(run_options, more, variables, connection)}
     folder, *in_bucket = folders(run_options, variables)
-    write = partial(_write_all, run_options, audit, play, previous=previous)
-    written, reports = write(folder, run_options["report_dir"])
+    write = partial(_write_all, run_options, audit, tell=tell, previous=previous)
+    written, reports = write((play, folder, run_options["report_dir"]))
     going = reports
     if in_bucket and written is not audit:
-        going = write(in_bucket[0], passing_directory())[1]
+        try:
+            going = write((play, in_bucket[0], passing_directory()))[1]
+        except (OSError, ReportError) as error:
+            going = []
+            tell(unkept("The reports for the bucket", error) if isinstance(error, OSError) else str(error))
     return {
         "reports": reports,
         "added_up": written is not audit,
@@ -71,23 +82,25 @@ def _publish(
     }
 
 
-def _compared(audit: Mapping[str, Any], play: str, previous: Previous | None) -> dict[str, Any]:
+def _compared(
+    audit: Mapping[str, Any], play: str, previous: Previous | None, tell: Callable[[str], None]
+) -> dict[str, Any]:
     if not previous:
         return {}
-    with added_up("compared", audit, play) as whole:
+    with added_up("compared", audit, play, tell) as whole:
         return {"comparison": counts_of(previous.comparison(whole))}
 
 
 def _write_all(
     run_options: Mapping[str, Any],
     audit: Mapping[str, Any],
-    play: str,
-    folder: str,
-    directory: str,
+    to: tuple[str, str, str],
     *,
+    tell: Callable[[str], None],
     previous: Previous | None,
 ) -> tuple[Mapping[str, Any], list[str]]:
-    with added_up(folder, audit, play) as whole:
+    play, folder, directory = to
+    with added_up(folder, audit, play, tell) as whole:
         told = {**whole, "comparison": previous.comparison(whole)} if previous else whole
         return whole, write_reports(told, run_options["reports"], Path(directory), run_options["cis_version"])
 

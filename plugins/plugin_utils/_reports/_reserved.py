@@ -12,14 +12,14 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
 
 from ...module_utils._facts import replace_accounts
-from ._destination import report_objects
+from ._destination import report_objects, unkept
 
 _FOLDER = "cloudtrail-kms-reserved"
 
@@ -58,7 +58,8 @@ def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Itera
         yield made.clear
     finally:
         for path in made:
-            path.unlink()
+            with suppress(OSError):  # which would replace the result of a run that has written
+                path.unlink()
 
 
 def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
@@ -82,24 +83,33 @@ def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
 
 
 @contextmanager
-def added_up(folder: str, audit: Mapping[str, Any], play: str) -> Iterator[Mapping[str, Any]]:
+def added_up(
+    folder: str, audit: Mapping[str, Any], play: str, tell: Callable[[str], None]
+) -> Iterator[Mapping[str, Any]]:
     """Give what the reports in a folder are to hold, which nobody else writes meanwhile.
 
     Batches and loops of one play make one report: what was found there before, and in its place what is found now.
-    Without a play, and for the first of a play, that is the audit itself.
+    Without a play, and for the first of a play, that is the audit itself. `tell` is called with what has failed where
+    what was found before cannot be read, and the reports are on this audit alone, or what is found now cannot be kept.
     """
     if not play:
         yield audit
         return
-    path = file_of_run(f"{play} {folder}")
-    with path.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        text = file.read()
-        whole = replace_accounts(json.loads(text), audit) if text else audit
+    with ExitStack() as stack:
+        try:
+            path = file_of_run(f"{play} {folder}")
+            fcntl.flock(stack.enter_context(path.open("a+", encoding="utf-8")), fcntl.LOCK_EX)
+            text = path.read_text(encoding="utf-8")
+            whole = replace_accounts(json.loads(text), audit) if text else audit
+        except (OSError, ValueError) as error:
+            tell(unkept("What the play has found before", error) + " The reports hold this run alone.")
+            yield audit
+            return
         yield whole
-        file.truncate(0)
-        json.dump(whole, file)
+        try:
+            path.write_text(json.dumps(whole), encoding="utf-8")
+        except OSError as error:
+            tell(unkept("What the reports hold, to which further batches add,", error))
 
 
 def file_of_run(name: str) -> Path:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -27,10 +28,18 @@ def progress(tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         options = {}
         with suppress(OSError):
-            path = stack.enter_context(tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP)).name
+            descriptor, path = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP)
+            os.close(descriptor)
+            stack.callback(_remove, path)
             stack.enter_context(following(Path(path), tell))
             options["progress_path"] = path
         yield options
+
+
+def _remove(path: str) -> None:
+    """Remove the file; one that is gone must not replace the result of a run that has written."""
+    with suppress(OSError):
+        os.unlink(path)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible import constants
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._follow import following
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._follow import following, progress
 from tests import PATIENCE
 
 
@@ -82,3 +83,12 @@ def test_a_file_that_cannot_be_read_fails_nothing(path: Path) -> None:
         with following(file, told, patience=0, every=0.01):
             pass
     assert told.lines == []
+
+
+def test_a_file_that_is_gone_at_the_end_fails_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    with progress(lambda _line: None) as options:
+        Path(options["progress_path"]).unlink()
+    with progress(lambda _line: None) as options:
+        assert Path(options["progress_path"]).exists()
+    assert list(tmp_path.iterdir()) == []

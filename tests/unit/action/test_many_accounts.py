@@ -184,7 +184,7 @@ class TestJudge:
     def left(self, *reasons: str) -> dict[str, Any]:
         """What a run registers that leaves a reason for the hosts a, b and so on."""
         told = zip("abc", reasons, strict=False)
-        return {"results": leave({host: {"reason": reason, "verdicts": {}, **UNCHANGED} for host, reason in told})}
+        return leave({host: {"reason": reason, "verdicts": {}, **UNCHANGED} for host, reason in told})
 
     def test_a_host_fails_with_the_reason(self) -> None:
         expected = {**UNCHANGED, "verdicts": {}, "failed": True, "msg": "No."}

@@ -6,6 +6,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +87,56 @@ def test_neither_is_an_audit_of_all_after_that_of_one(given: dict[str, Any]) -> 
 def test_a_run_that_wrote_no_report_keeps_no_place(given: dict[str, Any]) -> None:
     assert run({"failed": True, "msg": "No."}, assume_role=ONE, **given)["failed"]
     assert run(facts_of(GREEN), assume_role=TWO, **given)["reports"]
+
+
+ENDED = "Whatever was changed in AWS stays changed. Make room there, or let ANSIBLE_LOCAL_TEMP name a directory"
+
+
+def no_directory(scratch: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(scratch)
+
+
+def no_room(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there stays, and nothing is added."""
+    for name in ("mkdtemp", "mkstemp"):
+        make = getattr(tempfile, name)
+        monkeypatch.setattr(tempfile, name, partial(_full, make, scratch))
+    monkeypatch.setattr(Path, "write_text", partialmethod(_unwritten))
+
+
+def _full(make: Any, scratch: Path, **options: Any) -> Any:
+    if Path(options["dir"]) == scratch:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return make(**options)
+
+
+def _unwritten(path: Path, _text: str, **_options: Any) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+@pytest.mark.parametrize(
+    ("happens", "reasons"),
+    [
+        (no_directory, {"No such file or directory", "The reports hold this run alone."}),
+        (no_room, {"No space left on device", "What the reports hold, to which further batches add, cannot be kept"}),
+    ],
+)
+def test_a_temporary_directory_that_fails_after_the_writes_loses_nothing_of_the_result(
+    given: dict[str, Any],
+    tmp_path: Path,
+    happens: Callable[[Path, pytest.MonkeyPatch], None],
+    reasons: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scratch, backup = tmp_path / "scratch", str(tmp_path / "backup.json")
+    told = enforcement("applied", changed=True, backup={"format": 2})
+    meanwhile = {"meanwhile": lambda _options: happens(scratch, monkeypatch)}
+    result = run(told, mode="enforce", backup_path=backup, play="play-1", **meanwhile, **given)
+    assert (result["failed"], result["changed"], result["backup_path"]) == (True, True, backup)
+    assert "results" not in result
+    assert result["counts"]["applied"] == 1
+    assert f"What was found of each host cannot be kept in {scratch}" in result["msg"]
+    assert ENDED in result["msg"]
+    assert all(reason in result["msg"] for reason in reasons)
+    (report,) = result["reports"]
+    assert json.loads(Path(report).read_text(encoding="utf-8"))["accounts"]
