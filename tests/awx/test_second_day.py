@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs that compare themselves with the newest earlier report in the bucket, and the notification that AWX makes of it."""
+"""Jobs compared with the newest earlier report in the bucket, and the notification that AWX makes of one."""
 
 from __future__ import annotations
 

@@ -91,12 +91,19 @@ def head_object(world: World, identity: Identity, call: Call) -> HttpReply:
     """
     bucket = open_bucket(world, identity, call, key=call.parameters["Key"])
     file = world.files.get(bucket.name, {}).get(call.parameters["Key"])
+    size = 0
+    # What others put there lies in moto, with its size and time.
+    if file is None and (written := bucket.keys.get(call.parameters["Key"])):
+        file, size = (
+            LogFile(at=written.last_modified.replace(tzinfo=timezone.utc).timestamp(), key_arn=None),
+            written.size,
+        )
     if file is None:
         raise AwsError("NoSuchKey", "The specified key does not exist.", status=404, headers=region_header(bucket))
     headers = {
         **region_header(bucket),
         "last-modified": _moment(file.at, "%a, %d %b %Y %H:%M:%S GMT"),
-        "content-length": "0",
+        "content-length": str(size),
         "x-amz-server-side-encryption": "aws:kms" if file.key_arn else "AES256",
     }
     if file.key_arn:
