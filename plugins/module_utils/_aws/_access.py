@@ -243,7 +243,7 @@ class Access:
         except BotoCoreError as error:
             return read_error(service, operation, region, error)
         except (ResponseParserError, *_MISFITS) as error:
-            return _malformed(service, operation, region, f"{type(error).__name__}: {error}")
+            return malformed(service, operation, region, f"{type(error).__name__}: {error}")
 
     def ask_pages(
         self,
@@ -269,10 +269,10 @@ class Access:
             if following is None:
                 return rows
             if following in tokens:
-                return _malformed(service, operation, region, f"one page after the other with the same {token}")
+                return malformed(service, operation, region, f"one page after the other with the same {token}")
             tokens.add(following)
             parameters[token] = following
-        return _malformed(service, operation, region, f"more than {MOST_PAGES:,} pages")
+        return malformed(service, operation, region, f"more than {MOST_PAGES:,} pages")
 
     def assume(self, role: Role) -> Access:
         """Return the access of an assumed role, which is assumed again before its session ends.
@@ -293,7 +293,8 @@ class Access:
         return Access(self.clients, RoleCredentials(session, issue), region=self.region)
 
 
-def _malformed(service: str, operation: str, region: str, why: str) -> ReadError:
+def malformed(service: str, operation: str, region: str, why: str) -> ReadError:
+    """Return the error of a read whose answer is none of AWS; it says why."""
     return failed_read(service, operation, region, MALFORMED, f"the answer is not one that AWS gives ({why})")
 
 

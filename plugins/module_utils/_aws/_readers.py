@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
 from .._model import ReaderCalls, ReadError, SimulatedCall, Simulation, Snapshot
-from ._access import Access, failed_read
+from ._access import Access, failed_read, malformed
 from ._resources import Account, first_answer
 
 # IAM answers 100 results on a page (IAM API reference, SimulatePrincipalPolicy, MaxItems). The trails that CloudTrail
@@ -84,20 +85,26 @@ def simulate(access: Access, region: str, calls: ReaderCalls) -> Answers | ReadE
     """Return what IAM says of a reader's own policies, by the ARN of the resource.
 
     Without a ResourcePolicy, which IAM takes for users only, and without a ResourceOwner: so it speaks of the reader's
-    own side alone (IAM API reference, SimulatePrincipalPolicy).
+    own side alone (IAM API reference, SimulatePrincipalPolicy). An answer that says two things of one resource is none.
     """
     results = access.ask_pages(
         "iam",
         region,
         _OPERATION,
-        _page,
+        partial(_page, calls),
         "Marker",
         PolicySourceArn=calls.source,
         ActionNames=[calls.action],
         ResourceArns=list(calls.resources.values()),
         ContextEntries=[_entry(key, value) for key, value in calls.context.items()],
     )
-    return results if isinstance(results, ReadError) else dict(results)
+    if isinstance(results, ReadError):
+        return results
+    answers: dict[str, Simulation] = {}
+    for resource, simulation in results:
+        if answers.setdefault(resource, simulation) != simulation:
+            return malformed("iam", _OPERATION, region, f"it says two things of {resource}")
+    return answers
 
 
 def _entry(key: str, value: str | tuple[str, ...]) -> dict[str, object]:
@@ -107,8 +114,18 @@ def _entry(key: str, value: str | tuple[str, ...]) -> dict[str, object]:
     return {"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": [value]}
 
 
-def _page(answer: dict[str, Any]) -> tuple[list[tuple[str, Simulation]], str | None]:
-    rows = [row for result in answer["EvaluationResults"] for row in _simulations(result)]
+def _page(calls: ReaderCalls, answer: dict[str, Any]) -> tuple[list[tuple[str, Simulation]], str | None]:
+    """Return what a page says of each resource. Raises ValueError for what was not asked: another action or resource.
+
+    Names of actions have no case (IAM user guide, "IAM JSON policy elements: Action").
+    """
+    rows: list[tuple[str, Simulation]] = []
+    for result in answer["EvaluationResults"]:
+        if result["EvalActionName"].lower() != calls.action.lower():
+            raise ValueError(f"it speaks of {result['EvalActionName']!r}, not of {calls.action}")
+        rows += _simulations(result)
+    if strange := {resource for resource, _ in rows} - {*calls.resources.values()}:
+        raise ValueError(f"nobody asked about {min(strange)!r}")
     return rows, answer["Marker"] if answer.get("IsTruncated") else None
 
 

@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._readers import _page, with_simulations
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._readers import simulate, with_simulations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Finding,
     ReaderCalls,
+    ReadError,
     SimulatedCall,
     Simulation,
     Snapshot,
@@ -116,6 +118,32 @@ def test_a_reader_of_an_account_without_credentials_is_not_asked_for(
 
 
 FIRST, SECOND = "arn:aws:s3:::logs/1", "arn:aws:s3:::logs/2"
+GET = "s3:GetObject"
+OF_TWO = ReaderCalls(role("Free"), role("Free"), GET, {"first": FIRST, "second": SECOND}, {})
+
+
+def on(resource: str, decision: str, action: str = GET) -> dict[str, Any]:
+    """A result of the form that IAM gave before: one for each resource."""
+    return {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision}
+
+
+class PagedAccess(Access):
+    """An access to an IAM that answers these pages of results."""
+
+    def __init__(self, pages: list[list[dict[str, Any]]]) -> None:
+        self.pages = pages
+
+    def send(self, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Answer the page that the marker names."""
+        assert (service, region, operation) == ("iam", "us-east-1", "SimulatePrincipalPolicy")
+        number = int(parameters.get("Marker", 0))
+        is_last = number + 1 == len(self.pages)
+        return {"EvaluationResults": self.pages[number], "IsTruncated": not is_last, "Marker": str(number + 1)}
+
+
+def answer_of(pages: list[list[dict[str, Any]]]) -> Mapping[str, Simulation] | ReadError:
+    """What is read of these pages."""
+    return simulate(PagedAccess(pages), "us-east-1", OF_TWO)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +152,7 @@ FIRST, SECOND = "arn:aws:s3:::logs/1", "arn:aws:s3:::logs/2"
         (
             [
                 {
+                    "EvalActionName": "s3:getobject",
                     "EvalDecision": "implicitDeny",
                     "EvalResourceName": "arn:${Partition}:s3:::${BucketName}/${KeyName}",
                     "OrganizationsDecisionDetail": {"AllowedByOrganizations": True},
@@ -144,8 +173,8 @@ FIRST, SECOND = "arn:aws:s3:::logs/1", "arn:aws:s3:::logs/2"
         ),
         (
             [
-                {"EvalDecision": "allowed", "EvalResourceName": FIRST, "MissingContextValues": ["a:B"]},
-                {"EvalDecision": "explicitDeny", "EvalResourceName": SECOND},
+                {**on(FIRST, "allowed"), "MissingContextValues": ["a:B"]},
+                on(SECOND, "explicitDeny"),
             ],
             {FIRST: Simulation("allowed", ("a:B",)), SECOND: Simulation("explicitDeny")},
         ),
@@ -154,13 +183,32 @@ FIRST, SECOND = "arn:aws:s3:::logs/1", "arn:aws:s3:::logs/2"
 )
 def test_both_forms_of_the_answer_are_read(results: list[dict[str, Any]], simulated: dict[str, Simulation]) -> None:
     """IAM API reference, EvaluationResult: one result for an action; before, one for each resource."""
-    rows, following = _page({"EvaluationResults": results, "IsTruncated": True, "Marker": "more"})
-    assert (dict(rows), following) == (simulated, "more")
+    assert answer_of([results]) == simulated
 
 
-def test_a_decision_that_aws_does_not_know_is_no_answer() -> None:
-    with pytest.raises(ValueError, match="perhaps"):
-        _page({"EvaluationResults": [{"EvalDecision": "perhaps", "EvalResourceName": FIRST}]})
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        ([[on(FIRST, "perhaps")]], "'perhaps' is no decision"),
+        ([[on(FIRST, "allowed", "s3:ListBucket")]], f"it speaks of 's3:ListBucket', not of {GET}"),
+        ([[on(FIRST, "allowed"), on("arn:aws:s3:::logs/3", "allowed")]], "nobody asked about 'arn:aws:s3:::logs/3'"),
+        ([[on(FIRST, "explicitDeny"), on(FIRST, "allowed")]], f"it says two things of {FIRST}"),
+        ([[on(FIRST, "explicitDeny")], [on(SECOND, "allowed"), on(FIRST, "allowed")]], f"two things of {FIRST}"),
+        (
+            [[on(FIRST, "allowed"), {**on(FIRST, "allowed"), "MissingContextValues": ["a:B"]}]],
+            f"it says two things of {FIRST}",
+        ),
+    ],
+)
+def test_what_iam_would_not_say_is_no_answer(pages: list[list[dict[str, Any]]], why: str) -> None:
+    found = answer_of(pages)
+    assert isinstance(found, ReadError)
+    assert found.code == "MalformedAnswerError"
+    assert why in found.message
+
+
+def test_what_is_said_twice_alike_is_an_answer() -> None:
+    assert answer_of([[on(FIRST, "allowed")], [on(FIRST, "allowed")]]) == {FIRST: Simulation("allowed")}
 
 
 def test_many_folders_are_asked_for_in_few_calls_and_never_without_end(server: FakeAws) -> None:
