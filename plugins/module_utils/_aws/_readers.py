@@ -22,6 +22,11 @@ from ._resources import Account, first_answer
 RESOURCES_OF_A_CALL, MOST_CALLS = 100, 10
 _OPERATION = "SimulatePrincipalPolicy"
 _DECISIONS = ("allowed", "explicitDeny", "implicitDeny")
+# Without whose consent nothing is allowed (IAM user guide, "Policy evaluation logic").
+_MUST_ALLOW = {
+    "PermissionsBoundaryDecisionDetail": "AllowedByPermissionsBoundary",
+    "OrganizationsDecisionDetail": "AllowedByOrganizations",
+}
 # IAM API reference, ContextEntry, ContextKeyType.
 _TYPES = {"aws:CurrentTime": "date", "aws:EpochTime": "numeric"}
 Answers: TypeAlias = Mapping[str, Simulation]
@@ -138,10 +143,21 @@ def _simulations(result: dict[str, Any]) -> Iterator[tuple[str, Simulation]]:
     """
     organization = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations")
     above = {**result, "EvalResourceDecision": result["EvalDecision"]}
-    for each in result.get("ResourceSpecificResults") or [above]:
+    specific = result.get("ResourceSpecificResults", [])
+    for each in (above, *specific):
+        _refuse_contradiction(each)
+    for each in specific or [above]:
         boundary = {**result, **each}.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary")
         missing = {*result.get("MissingContextValues", ()), *each.get("MissingContextValues", ())}
         decision = each["EvalResourceDecision"]
-        if decision not in _DECISIONS:
-            raise ValueError(f"{decision!r} is no decision")
         yield each["EvalResourceName"], Simulation(decision, tuple(sorted(missing)), boundary, organization)
+
+
+def _refuse_contradiction(result: dict[str, Any]) -> None:
+    """Raise ValueError for a decision that IAM does not give, such as an `allowed` beside what denies it."""
+    decision = result["EvalResourceDecision"]
+    if decision not in _DECISIONS:
+        raise ValueError(f"{decision!r} is no decision")
+    for detail, flag in _MUST_ALLOW.items():
+        if decision == "allowed" and result.get(detail, {}).get(flag) is False:
+            raise ValueError(f"it allows what {flag} denies")

@@ -127,6 +127,15 @@ def on(resource: str, decision: str, action: str = GET) -> dict[str, Any]:
     return {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision}
 
 
+def of_resource(resource: str, decision: str) -> dict[str, Any]:
+    """What a result says now of one resource."""
+    return {"EvalResourceName": resource, "EvalResourceDecision": decision}
+
+
+BOUND = {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
+OF_MEMBER = {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
+
+
 class PagedAccess(Access):
     """An access to an IAM that answers these pages of results."""
 
@@ -157,12 +166,8 @@ def answer_of(pages: list[list[dict[str, Any]]]) -> Mapping[str, Simulation] | R
                     "EvalResourceName": "arn:${Partition}:s3:::${BucketName}/${KeyName}",
                     "OrganizationsDecisionDetail": {"AllowedByOrganizations": True},
                     "ResourceSpecificResults": [
-                        {"EvalResourceName": FIRST, "EvalResourceDecision": "allowed", "MissingContextValues": ["a:B"]},
-                        {
-                            "EvalResourceName": SECOND,
-                            "EvalResourceDecision": "implicitDeny",
-                            "PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False},
-                        },
+                        {**of_resource(FIRST, "allowed"), "MissingContextValues": ["a:B"]},
+                        {**of_resource(SECOND, "implicitDeny"), **BOUND},
                     ],
                 }
             ],
@@ -194,6 +199,12 @@ def test_both_forms_of_the_answer_are_read(results: list[dict[str, Any]], simula
         ([[on(FIRST, "allowed"), on("arn:aws:s3:::logs/3", "allowed")]], "nobody asked about 'arn:aws:s3:::logs/3'"),
         ([[on(FIRST, "explicitDeny"), on(FIRST, "allowed")]], f"it says two things of {FIRST}"),
         ([[on(FIRST, "explicitDeny")], [on(SECOND, "allowed"), on(FIRST, "allowed")]], f"two things of {FIRST}"),
+        ([[{**on(FIRST, "allowed"), **BOUND}]], "it allows what AllowedByPermissionsBoundary denies"),
+        ([[{**on(FIRST, "allowed"), **OF_MEMBER}]], "it allows what AllowedByOrganizations denies"),
+        (
+            [[{**on("*", "implicitDeny"), "ResourceSpecificResults": [{**of_resource(FIRST, "allowed"), **BOUND}]}]],
+            "it allows what AllowedByPermissionsBoundary denies",
+        ),
         (
             [[on(FIRST, "allowed"), {**on(FIRST, "allowed"), "MissingContextValues": ["a:B"]}]],
             f"it says two things of {FIRST}",
