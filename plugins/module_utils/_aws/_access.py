@@ -53,6 +53,9 @@ _MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Overflo
 # The organization with the most accounts is listed in some hundred pages (Organizations guide, "Quotas"): beyond this
 # many the list is one that never ends.
 MOST_PAGES = 10_000
+# The parameter that asks a service for the next page of a list, and the field of the answer that holds its value (KMS
+# API reference, ListKeys; Organizations API reference, ListAccounts).
+_TOKENS = {"kms": ("Marker", "NextMarker"), "organizations": ("NextToken", "NextToken")}
 # The session of an assumed role is over: JSON services, STS and S3, EC2 ("Common errors" pages of the services).
 _EXPIRED = ("ExpiredTokenException", "ExpiredToken", "RequestExpired")
 # Seconds for which a read waits that the SDK gave up on because others used up the retries of the client they share.
@@ -144,7 +147,10 @@ class Clients:
             return self._made[service, region, retries]
 
     def _make(self, service: str, region: str, *, retries: bool) -> Any:
-        settings = self._settings if retries else _without_retries(self._settings)
+        settings = dict(self._settings)
+        if not retries:
+            once = botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 1})
+            settings["config"] = settings["config"].merge(once)
         try:
             return self._session.create_client(service, region_name=region, **settings)
         except ValueError as error:
@@ -250,14 +256,21 @@ class Access:
         service: str,
         region: str,
         operation: str,
-        page: Callable[[dict[str, Any]], tuple[list[Row], str | None]],
-        token: str,
+        field: str,
+        take: Callable[[dict[str, Any]], Row],
         **parameters: Any,
     ) -> list[Row] | ReadError:
-        """Return all rows of a list, page by page: `page` makes rows of one, and says where the next starts, or None.
+        """Return what `take` makes of every row in the field of a list, page by page.
 
-        `token` is the parameter that asks for the next. A list that would not end is not AWS's.
+        A page may be empty while more are to come (Organizations API reference, the note on every List operation). A
+        list that would not end is not AWS's.
         """
+        token, next_token = _TOKENS[service]
+
+        def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
+            following = answer[next_token] if answer.get("Truncated") else answer.get(next_token)
+            return [take(row) for row in answer[field]], following or None
+
         rows: list[Row] = []
         tokens: set[str] = set()
         while len(tokens) < MOST_PAGES:
@@ -350,11 +363,6 @@ def _fits(type_name: str, value: object) -> bool:
     """Return whether the value is of the type; Python takes true for a number, AWS does not."""
     expected = _TYPES.get(type_name)
     return expected is None or (isinstance(value, expected) and isinstance(value, bool) is (bool in expected))
-
-
-def _without_retries(settings: dict[str, Any]) -> dict[str, Any]:
-    once = botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 1})
-    return {**settings, "config": settings["config"].merge(once)}
 
 
 def read_error(service: str, operation: str, region: str, error: ClientError | BotoCoreError) -> ReadError:

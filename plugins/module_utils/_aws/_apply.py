@@ -122,19 +122,16 @@ class _Run:
     def _do_or_fail(self, change: Change) -> None:
         """Apply one change. An unforeseen exception fails this change alone: those before it are still reported."""
         try:
-            self._do(change)
+            if change.operation == "CreateKey":
+                created = self._created[change.resource] = self._create_key(change)
+                self._policies[created] = change.parameters["Policy"]
+            elif self._write(change) and "policy" in change.after:
+                self._verify_policy(change)
         except (_InterruptedError, StaleError, FailedError):
             raise
         except Exception as error:
             what = f"{change.operation} of {change.resource} in {change.region}"
             raise FailedError(f"{what} failed: {unforeseen(error)}") from error
-
-    def _do(self, change: Change) -> None:
-        if change.operation == "CreateKey":
-            created = self._created[change.resource] = self._create_key(change)
-            self._policies[created] = change.parameters["Policy"]
-        elif self._write(change) and "policy" in change.after:
-            self._verify_policy(change)
         self._usable.add(self._created.get(change.resource, change.resource))
 
     def _write(self, change: Change) -> bool:

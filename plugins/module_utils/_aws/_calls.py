@@ -7,16 +7,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from .._model import KEY_ARN, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
 from ._access import Access
-
-Row = TypeVar("Row")
 
 ARN_PARTS = 6
 # General Reference, "AWS service endpoints": us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1.
@@ -59,14 +56,11 @@ def enabled_regions(access: Access, region: str) -> Regions | ReadError:
         return access.ask("ec2", where, "DescribeRegions", _regions, AllRegions=True)
 
     answer, other = ask(region), _region_of_every_account(region)
-    if other in (None, region) or not isinstance(answer, ReadError) or not _is_shut(answer):
+    if other in (None, region) or not isinstance(answer, ReadError):
         return answer
-    second = ask(str(other))
+    is_shut = answer.code in _NOT_ENABLED or SCP_DENIAL in answer.message
+    second = ask(str(other)) if is_shut else answer
     return answer if isinstance(second, ReadError) else second
-
-
-def _is_shut(error: ReadError) -> bool:
-    return error.code in _NOT_ENABLED or SCP_DENIAL in error.message
 
 
 def _region_of_every_account(region: str) -> str | None:
@@ -158,7 +152,7 @@ def _trail(row: dict[str, Any]) -> dict[str, Any]:
     if row.get("KmsKeyId"):
         _arn_like(KEY_ARN, row["KmsKeyId"])
     always = ("Name", "HomeRegion", "IsMultiRegionTrail", "IsOrganizationTrail", "S3BucketName")
-    return {**row, **{describe_account: row[describe_account] for describe_account in always}}
+    return {**row, **{name: row[name] for name in always}}
 
 
 def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | ReadError:
@@ -193,18 +187,13 @@ def administers_cloudtrail(access: Access, region: str, account_id: str) -> bool
         "organizations",
         region,
         "ListDelegatedServicesForAccount",
-        _delegated_services,
-        "NextToken",
+        "DelegatedServices",
+        lambda row: str(row["ServicePrincipal"]),
         AccountId=account_id,
     )
     if isinstance(services, ReadError):
         return False if services.code in NO_ADMINISTRATOR else services
     return CLOUDTRAIL_SERVICE in services
-
-
-def _delegated_services(answer: dict[str, Any]) -> tuple[list[str], str | None]:
-    """Return the services of one page, and the token of the next."""
-    return [row["ServicePrincipal"] for row in answer["DelegatedServices"]], answer.get("NextToken") or None
 
 
 @dataclass(frozen=True)
@@ -275,8 +264,8 @@ def _policy_named(name: str, access: Access, region: str, key_arn: str) -> str |
 
 def key_aliases(access: Access, region: str, key_arn: str) -> tuple[str, ...] | ReadError:
     """Return the key's alias names, sorted; their quota is 50, and adjustable (KMS guide, "Resource quotas")."""
-    names = _pages(
-        access, region, "ListAliases", "Aliases", lambda row: str(row["AliasName"]), KeyId=key_arn, Limit=100
+    names = access.ask_pages(
+        "kms", region, "ListAliases", "Aliases", lambda row: str(row["AliasName"]), KeyId=key_arn, Limit=100
     )
     return names if isinstance(names, ReadError) else tuple(sorted(names))
 
@@ -290,16 +279,16 @@ def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
 
 def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
     """Return the key's tags."""
-    rows = _pages(
-        access, region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
+    rows = access.ask_pages(
+        "kms", region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
     )
     return rows if isinstance(rows, ReadError) else dict(rows)
 
 
 def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadError:
     """Return the ARNs of the account's keys in a region that have no alias, sorted."""
-    keys = _pages(access, region, "ListKeys", "Keys", lambda row: (row["KeyId"], row["KeyArn"]), Limit=1000)
-    named = _pages(access, region, "ListAliases", "Aliases", lambda row: row.get("TargetKeyId"), Limit=100)
+    keys = access.ask_pages("kms", region, "ListKeys", "Keys", lambda row: (row["KeyId"], row["KeyArn"]), Limit=1000)
+    named = access.ask_pages("kms", region, "ListAliases", "Aliases", lambda row: row.get("TargetKeyId"), Limit=100)
     if isinstance(keys, ReadError):
         return keys
     if isinstance(named, ReadError):
@@ -346,27 +335,16 @@ def describe_organization(access: Access, region: str) -> Organization | ReadErr
     )
 
 
-def _pages(
-    access: Access, region: str, operation: str, field: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
-) -> list[Row] | ReadError:
-    """Return what `take` makes of every row of a KMS list, page by page (KMS API reference: Truncated, NextMarker)."""
-
-    def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
-        return [take(row) for row in answer[field]], answer["NextMarker"] if answer.get("Truncated") else None
-
-    return access.ask_pages("kms", region, operation, page, "Marker", **parameters)
-
-
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:
     """Return the bucket's region, from the header that HeadBucket sends even where it refuses (S3 API reference)."""
-    answer = access.ask("s3", region, "HeadBucket", _region_header, telling=("301", "400", "403"), Bucket=bucket)
+
+    def header(answer: dict[str, Any]) -> str:
+        return _region(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
+
+    answer = access.ask("s3", region, "HeadBucket", header, telling=("301", "400", "403"), Bucket=bucket)
     if isinstance(answer, ReadError) and answer.code in ("404", "NoSuchBucket"):
         return Missing(f"the bucket {bucket} does not exist")
     return answer
-
-
-def _region_header(answer: dict[str, Any]) -> str:
-    return _region(answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])
 
 
 def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:
@@ -387,12 +365,12 @@ def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError |
 
 def bucket_key_enabled(access: Access, region: str, bucket: str) -> bool | ReadError:
     """Return whether default encryption uses an S3 Bucket Key (S3 API reference, ServerSideEncryptionRule)."""
-    answer = access.ask("s3", region, "GetBucketEncryption", _bucket_key, Bucket=bucket)
+
+    def is_enabled(answer: dict[str, Any]) -> bool:
+        rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+        return any(rule.get("BucketKeyEnabled", False) for rule in rules)
+
+    answer = access.ask("s3", region, "GetBucketEncryption", is_enabled, Bucket=bucket)
     if isinstance(answer, ReadError) and answer.code == "ServerSideEncryptionConfigurationNotFoundError":
         return False
     return answer
-
-
-def _bucket_key(answer: dict[str, Any]) -> bool:
-    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    return any(rule.get("BucketKeyEnabled", False) for rule in rules)

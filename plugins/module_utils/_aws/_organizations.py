@@ -209,15 +209,8 @@ def _tags(access: Access, account_id: str) -> dict[str, str]:
 def _list(
     access: Access, operation: str, member: str, take: Callable[[dict[str, Any]], Row], **parameters: Any
 ) -> list[Row]:
-    """Return all rows of a List operation, page after page; raises AwsError where one is refused.
-
-    A page may be empty while more are to come (Organizations API reference, the note on every List operation).
-    """
-
-    def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
-        return [take(row) for row in answer[member]], answer.get("NextToken") or None
-
-    rows = access.ask_pages("organizations", access.region, operation, page, "NextToken", **parameters)
+    """Return all rows of a List operation; raises AwsError where a page is refused."""
+    rows = access.ask_pages("organizations", access.region, operation, member, take, **parameters)
     if isinstance(rows, ReadError):
         raise AwsError(_refusal(rows))
     return rows

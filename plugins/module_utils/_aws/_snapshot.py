@@ -146,8 +146,8 @@ def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future
         disabled_regions=_disabled(known, scope, account.account_id),
         records=records,
         foreign=foreign,
-        errors=errors + tuple(e for e in failed if not _closed_by_scp(e)) + unsaid,
-        closed_regions=tuple(e for e in failed if _closed_by_scp(e)),
+        errors=errors + tuple(each for each in failed if SCP_DENIAL not in each.message) + unsaid,
+        closed_regions=tuple(each for each in failed if SCP_DENIAL in each.message),
     )
 
 
@@ -158,7 +158,11 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
     """
     account = seen.account
     read_here = [(region, record) for region, record in seen.records if record["TrailARN"] not in read_by_owner]
-    statuses = _ask_statuses(pool, account, read_here)
+    # Keys and buckets are asked for while these answers are on their way.
+    statuses = {
+        record["TrailARN"]: pool.submit(trail_status, account.access, region, record["TrailARN"])
+        for region, record in read_here
+    }
     is_organizations = any(record["IsOrganizationTrail"] for _region, record in read_here)
     organization = _ask_organization(pool, account) if is_organizations else None
     keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in read_here], shared)
@@ -323,14 +327,6 @@ def _foreign_ownership(
     return ("delegated" if administers else "inherited"), ()
 
 
-def _ask_statuses(
-    pool: ThreadPoolExecutor, account: Account, records: list[tuple[str, dict[str, Any]]]
-) -> dict[str, Future[TrailStatus | ReadError]]:
-    """Ask for the status of every trail; keys and buckets are asked for while the answers are on their way."""
-    regions = {record["TrailARN"]: region for region, record in records}
-    return {arn: pool.submit(trail_status, account.access, region, arn) for arn, region in regions.items()}
-
-
 def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Organization | ReadError]:
     """Ask which organization the account is in; every account of one may ask."""
     return pool.submit(describe_organization, account.access, account.access.region)
@@ -369,7 +365,3 @@ def _trail(
         status=status.result() if status else left_to_owner("cloudtrail", "GetTrailStatus", record),
         log_file_validation=record.get("LogFileValidationEnabled", False),
     )
-
-
-def _closed_by_scp(error: ReadError) -> bool:
-    return SCP_DENIAL in error.message

@@ -145,11 +145,13 @@ class AccountSessions(Mapping[str, Access]):
         if role is None:
             return self._caller
         try:
-            if role.partition != self.partition:
-                raise self._other_partition(role)
-            return self._caller.assume(role)
+            if role.partition == self.partition:
+                return self._caller.assume(role)
         except AwsError as error:
             return error
+        why = f"The role {role.role_arn} is of another partition than the credentials, which are of {self.partition}."
+        refused = failed_read("sts", "AssumeRole", self._caller.region, "OtherPartition", why)
+        return AwsError(f"{why} {next_step(refused)}", refused)
 
     def refused(self) -> dict[str, AwsError]:
         """Return the accounts whose role could not be assumed, with the reason."""
@@ -163,11 +165,6 @@ class AccountSessions(Mapping[str, Access]):
         if role is None:
             raise ValueError(f"no role is set for account {account_id}")
         return role.of(self.partition, account_id) if isinstance(role, NamedRole) else role
-
-    def _other_partition(self, role: Role) -> AwsError:
-        why = f"The role {role.role_arn} is of another partition than the credentials, which are of {self.partition}."
-        error = failed_read("sts", "AssumeRole", self._caller.region, "OtherPartition", why)
-        return AwsError(f"{why} {next_step(error)}", error)
 
     def writer(self, account_id: str) -> str:
         """Return the ARN of the principal that works in an account: its role, or the caller."""
