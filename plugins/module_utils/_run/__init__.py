@@ -10,5 +10,4 @@ from ._audit import audit
 from ._backup_file import checked_path
 from ._ending import end, fail, warn
 from ._enforce import enforce
-from ._progress import Progress
-from ._task import Run, Task
+from ._task import Progress, Run, Task

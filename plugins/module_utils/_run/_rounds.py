@@ -91,7 +91,8 @@ class Rounds:
             self._rotation_errors += applied.rotation_errors
             if (applied.errors or applied.rotation_errors) and applied.stale is None:
                 return
-            in_time = self._pace.wait(attempt) if attempt or applied.stale or _is_disputed(applied.changes) else True
+            is_disputed = any(each.operation in DISPUTED and each.status == "applied" for each in applied.changes)
+            in_time = self._pace.wait(attempt) if attempt or applied.stale or is_disputed else True
             plan = self._plan_anew(applied)
             self._rest = not_attempted(plan.changes)
             if plan.changes and not in_time:
@@ -215,10 +216,6 @@ class Written:
 def not_attempted(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes as those that nobody has begun."""
     return tuple(replace(change, status="not_attempted") for change in changes)
-
-
-def _is_disputed(changes: Sequence[Change]) -> bool:
-    return any(change.operation in DISPUTED and change.status == "applied" for change in changes)
 
 
 def _in_words(plan: Plan) -> str:
