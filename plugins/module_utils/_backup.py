@@ -20,13 +20,12 @@ from ._regular_file import Room, TooMuchError, user
 from ._version import VERSION
 
 FORMAT = 2
-FORMAT_OF_ONE = 1  # that of a run for one account, before there were runs for many
 # Of all backups together: far more than the policies of all keys that a run may change.
 MOST_BYTES = 128 * 1024 * 1024
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
 LONGEST_TIME = 40
-# What runs of all versions have written of an account.
+# What somebody who cuts a backup down leaves of an account.
 _NEEDED = ("account_id", "taken_at", "trail_keys", "key_policies", "created_keys")
 _Shape: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
 
@@ -79,15 +78,11 @@ def _replaced(changes: Sequence[Change], operation: str, field: str, same: Same)
     by_resource: dict[str, Replaced] = {}
     for change in changes:
         if change.operation == operation:
-            before = _or_none((change.before or {}).get(field))
-            row = Replaced(change.resource, before, str(change.after[field]))
+            before = (change.before or {}).get(field)
+            row = Replaced(change.resource, None if before is None else str(before), str(change.after[field]))
             earlier = by_resource.get(change.resource)
             by_resource[change.resource] = (earlier and earlier.followed_by(row, same)) or row
     return tuple(by_resource.values())
-
-
-def _or_none(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
@@ -134,8 +129,6 @@ def read_parts(path: str, play: str | None = None) -> tuple[Backup, ...]:
 
 def _parts(path: str, read: Mapping[str, Any]) -> tuple[Backup, ...]:
     try:
-        if read["format"] == FORMAT_OF_ONE:
-            return (_part(read, ""),)
         parts = tuple(_part(row, f"{where}.") for where, row in _each("accounts", read["accounts"]))
     except KeyError as error:
         raise BackupError(f"The backup {path} is not complete: {error}.") from error
@@ -188,8 +181,8 @@ def _read(path: str, room: Room) -> Mapping[str, Any]:
         ) from None
     except (ValueError, RecursionError) as error:
         raise BackupError(f"The backup {path} is not JSON: {error}.") from error
-    if not isinstance(read, Mapping) or read.get("format") not in (FORMAT_OF_ONE, FORMAT):
-        raise BackupError(f"{path} is not a backup of this collection in format {FORMAT_OF_ONE} or {FORMAT}.")
+    if not isinstance(read, Mapping) or read.get("format") != FORMAT:
+        raise BackupError(f"{path} is not a backup of this collection in format {FORMAT}.")
     return read
 
 
@@ -200,7 +193,7 @@ def _each(name: str, rows: object) -> Iterator[tuple[str, Any]]:
 
 
 def _rows(name: str, rows: object, shape: _Shape, taken_at: str) -> Iterator[Replaced]:
-    """Read rows; one that does not say when it was taken, as of earlier versions, was when all of its account were."""
+    """Read rows; one that does not say when it was taken was taken when all of its account were."""
     for where, row in _each(name, rows):
         if not isinstance(row, dict) or row.keys() - {"taken_at"} != shape.keys():
             raise ValueError(f"{where} does not have exactly the fields {', '.join(shape)} and taken_at.")
@@ -230,20 +223,15 @@ def _is_time(value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TIME
 
 
-def _is_account(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9]{12}", value) is not None
+def _like(form: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and form.fullmatch(value) is not None
 
 
-def _is_trail(value: object) -> bool:
-    return isinstance(value, str) and TRAIL_ARN.fullmatch(value) is not None
+def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or fits(value)
 
 
-def _is_key(value: object) -> bool:
-    return isinstance(value, str) and KEY_ARN.fullmatch(value) is not None
-
-
-def _is_key_or_none(value: object) -> bool:
-    return value is None or _is_key(value)
+_is_account, _is_trail, _is_key = map(_like, (re.compile(r"[0-9]{12}"), TRAIL_ARN, KEY_ARN))
 
 
 def _is_policy(value: object) -> bool:
@@ -253,18 +241,14 @@ def _is_policy(value: object) -> bool:
         return False
 
 
-def _is_policy_or_none(value: object) -> bool:
-    return value is None or _is_policy(value)
-
-
 _TRAIL_KEY: _Shape = {
     "arn": (_is_trail, "a trail ARN"),
-    "before": (_is_key_or_none, "a key ARN or null"),
+    "before": (_or_none(_is_key), "a key ARN or null"),
     "after": (_is_key, "a key ARN"),
 }
 _BUCKET_POLICY: _Shape = {
     "arn": (_is_text, "a bucket ARN"),
-    "before": (_is_policy_or_none, "a bucket policy or null"),
+    "before": (_or_none(_is_policy), "a bucket policy or null"),
     "after": (_is_policy, "a bucket policy"),
 }
 _KEY_POLICY: _Shape = {

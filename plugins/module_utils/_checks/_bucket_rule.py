@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import TypeAlias, cast
 
@@ -138,8 +139,10 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
 def _judged(subject: Subject, policy: Policy, locations: Locations, budget: Budget) -> Result:
     """The worst that is to be said of each kind of call; of digests only where the logs themselves arrive."""
     key_arn = subject.trail.kms_key_arn or ""
-    logs = _worst_of(_of_log, subject, policy, budget, log_calls(locations, key_arn))
-    acl = _worst_of(_of_acl, subject, policy, budget, acl_calls(policy, locations))
+    of_log = partial(_of_first, what="upload logs encrypted under this key")
+    of_acl = partial(_of_first, what="read the bucket's ACL, as it does before it delivers")
+    logs = _worst_of(of_log, subject, policy, budget, log_calls(locations, key_arn))
+    acl = _worst_of(of_acl, subject, policy, budget, acl_calls(policy, locations))
     if {logs.status, acl.status} != {"pass"}:
         return _joined([logs, acl])
     digests = _worst_of(_of_digest, subject, policy, budget, digest_calls(locations, key_arn))
@@ -180,12 +183,8 @@ def _joined(results: list[Result]) -> Result:
     )
 
 
-def _of_log(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
-    return _of_request(subject, policy, call, answers[0], "upload logs encrypted under this key")
-
-
-def _of_acl(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
-    return _of_request(subject, policy, call, answers[0], "read the bucket's ACL, as it does before it delivers")
+def _of_first(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer], *, what: str) -> Result:
+    return _of_request(subject, policy, call, answers[0], what)
 
 
 def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:

@@ -107,7 +107,9 @@ class Proof:
             return False
         if statement.doubted:
             return True
-        closing = (self._binds(each, outsiders) or _never_holds(each, outsiders) for each in statement.conditions)
+        closing = (
+            self._binds(each, outsiders) or each.holds(outsiders.known) is False for each in statement.conditions
+        )
         return resources.cover(self.key_arn, outsiders.known) is not False and not any(closing)
 
     def _denied(self, outsiders: Outsiders) -> frozenset[str]:
@@ -169,10 +171,6 @@ def _covered(statement: Statement, outsiders: Outsiders, *, surely: bool = False
         return frozenset()
     enough = (True,) if surely else (True, None)
     return frozenset(action for action in outsiders.actions if names.cover(action, outsiders.known) in enough)
-
-
-def _never_holds(condition: Condition, outsiders: Outsiders) -> bool:
-    return condition.holds(outsiders.known) is False
 
 
 _IN_FULL = "in full, without *, ?, IfExists or variables"

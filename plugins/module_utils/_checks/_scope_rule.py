@@ -197,12 +197,9 @@ def _listed(names: Iterable[str]) -> str:
     for name in names:
         who, _may, action = name.partition(" may ")
         grouped.setdefault(who, []).extend([action] if action else [])
-    return "; ".join(f"{who} may {_few(actions)}" if actions else who for who, actions in grouped.items())
-
-
-def _few(actions: list[str]) -> str:
-    more = len(actions) - SHOWN
-    return ", ".join(actions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = {who: f" and {len(actions) - SHOWN} more" * (len(actions) > SHOWN) for who, actions in grouped.items()}
+    few = {who: ", ".join(actions[:SHOWN]) + more[who] for who, actions in grouped.items()}
+    return "; ".join(f"{who} may {actions}" if actions else who for who, actions in few.items())
 
 
 def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
@@ -335,16 +332,14 @@ def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Ca
 def _foreign_services(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
     """Calls that services make for a foreign account."""
     objects = _objects(subject, strangers.policy, subject.budget)
+    of_log: Context = {
+        TRAIL_KEY: subject.trail.arn,
+        "kms:EncryptionContextKeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
+    }
     for name in strangers.callers():
         request = _foreign_service(subject, key, strangers.account, name)
-        yield from ((_carrying(request, _context_of_log(subject, file)), _OF_LOGS) for file in objects)
+        yield from ((_carrying(request, {**of_log, OBJECT_KEY: file}), _OF_LOGS) for file in objects)
         yield request, _OF_OTHERS
-
-
-def _context_of_log(subject: Subject, file: str) -> Context:
-    """The encryption context of a log file."""
-    names = ("aws:cloudtrail:arn", "aws:s3:arn")
-    return {TRAIL_KEY: subject.trail.arn, OBJECT_KEY: file, "kms:EncryptionContextKeys": names}
 
 
 def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str) -> dict[str, Decision]:

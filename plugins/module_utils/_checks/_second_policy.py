@@ -28,7 +28,8 @@ def keys_in_doubt(settings: Settings, snapshot: Snapshot) -> frozenset[str]:
     owners = {each: _of_second_policy(their) for each, their in settings.of_owners.items()}
     judged = assess(snapshot, replace(_of_second_policy(settings), of_owners=owners))
     found = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
-    return frozenset(arn for arn in found if _is_shareable(snapshot, arn))
+    keys = [key for arn in found if isinstance(key := snapshot.keys.get(arn), Key)]
+    return frozenset(key.arn for key in keys if key.manager == "CUSTOMER" and isinstance(key.policy, str))
 
 
 def _of_second_policy(settings: Settings) -> Settings:
@@ -47,8 +48,3 @@ def _hangs_on_it(finding: Finding) -> bool:
     if finding.rule == _OF_WHO_IS_KEPT_OUT:
         return finding.status != "fail"
     return finding.status == "fail" and finding.evidence.get("outcome") != "explicit_deny"
-
-
-def _is_shareable(snapshot: Snapshot, arn: str) -> bool:
-    key = snapshot.keys.get(arn)
-    return isinstance(key, Key) and key.manager == "CUSTOMER" and isinstance(key.policy, str)

@@ -255,21 +255,18 @@ def _check_session(option: str, role: Mapping[str, Any]) -> None:
 
 def _levels(rules: Mapping[str, Any]) -> dict[str, Any]:
     _check_rules("rules", rules)
-    for rule, level in rules.items():
-        if _level(level) not in LEVELS:
+    # YAML 1.1 reads a bare `off` as false.
+    levels = {rule: "off" if level is False else level for rule, level in rules.items()}
+    for rule, level in levels.items():
+        if level not in LEVELS:
             raise ArgumentError(f"{level!r} is no level for {rule}; it is one of {', '.join(LEVELS)}.", "rules")
-    return {rule: _level(level) for rule, level in rules.items()}
+    return levels
 
 
 def _check_rules(option: str, names: Iterable[str]) -> None:
     for name in names:
         if name not in RULES:
             raise ArgumentError(f"there is no rule {name!r}; the rules are {', '.join(RULES)}.", option)
-
-
-def _level(value: object) -> object:
-    # YAML 1.1 reads a bare `off` as false.
-    return "off" if value is False else value
 
 
 def _exception(row: Mapping[str, Any]) -> TrailException:

@@ -75,16 +75,12 @@ def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
         yield (), _plain(written)
         return
     for kind, names in kinds.items():
-        yield (kind,), _texts(names, _account) if kind == "AWS" else _texts(names)
+        yield (kind,), _texts(names, lambda name: account_of(name) or name) if kind == "AWS" else _texts(names)
 
 
 def _action(name: str) -> str:
     """Case is folded in ASCII: no other letter is one of an action's."""
     return name.lower() if name.isascii() else name
-
-
-def _account(name: str) -> str:
-    return account_of(name) or name
 
 
 def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:

@@ -165,7 +165,11 @@ def _condition_element(block: Any) -> Iterator[str]:
         yield "its Condition is not an object"
         return
     for operator, keys in block.items():
-        yield from _operator(operator)
+        meant = _SPELLINGS.get(operator.lower())
+        if meant is None:
+            yield f"the condition operator {operator} is unknown"
+        elif meant != operator:
+            yield f"the condition operator {operator} is spelt {meant}"
         if not isinstance(keys, Mapping):
             yield f"the condition operator {operator} holds no keys"
             continue
@@ -174,11 +178,3 @@ def _condition_element(block: Any) -> Iterator[str]:
                 yield f"{operator} on {key} also matches requests without it; KMS refuses that: remove ForAllValues"
             if not are_texts(value):
                 yield f"the values of {key} must be texts"
-
-
-def _operator(operator: str) -> Iterator[str]:
-    meant = _SPELLINGS.get(operator.lower())
-    if meant is None:
-        yield f"the condition operator {operator} is unknown"
-    elif meant != operator:
-        yield f"the condition operator {operator} is spelt {meant}"

@@ -53,15 +53,10 @@ class HostAccount:
         return self._part(1) or "aws"
 
     @property
-    def role_options(self) -> dict[str, Any]:
-        """How the account is entered in a sweep: the role by its name, which most accounts have alike."""
-        others = {name: value for name, value in self.role.items() if name != "role_arn" and value is not None}
-        return {"role_name": self._part(3), **others}
-
-    @property
     def account_options(self) -> dict[str, Any]:
-        """The options that the account has of its own in a sweep."""
-        return {**self.options, "assume_role": self.role_options}
+        """The options that the account has of its own in a sweep: the role by its name, which most have alike."""
+        others = {name: value for name, value in self.role.items() if name != "role_arn" and value is not None}
+        return {**self.options, "assume_role": {"role_name": self._part(3), **others}}
 
     @property
     def active(self) -> bool:

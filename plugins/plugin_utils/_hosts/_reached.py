@@ -45,8 +45,9 @@ def accounts_of_run(
     place = _passed(run_options, variables)
     requests = marked(place, variables["ansible_play_batch"])
     _refuse_each_host_for_itself(action, host, requests)
-    if not action._task.until:  # which would try the same run again
-        _unmark(place, requests)
+    # A mark counts for one run, also where that fails and a handler passes again; `until` would try the same run again.
+    for each in () if action._task.until else requests:
+        _files(place).remove(each)
     refuse_difference(requests)
     refuse_another_task(host, request, requests[host])
     hosts = [each.host_account(name) for name, each in requests.items()]
@@ -105,13 +106,6 @@ def marked(passed: str, hosts: Iterable[str]) -> dict[str, Request]:
     files = _files(passed)
     contents = {host: files.read(host) for host in hosts}
     return {host: Request(**content) for host, content in contents.items() if content is not None}
-
-
-def _unmark(passed: str, hosts: Iterable[str]) -> None:
-    """Remove the marks of hosts: a mark counts for one run, also where that fails and a handler passes again."""
-    files = _files(passed)
-    for host in hosts:
-        files.remove(host)
 
 
 def _files(passed: str) -> SealedFiles:

@@ -73,7 +73,7 @@ LOCALHOST = host_account("localhost", {"inventory_hostname": "localhost"})
 def test_a_host_of_the_inventory() -> None:
     found = host(ONE, cloudtrail_kms_assume_role=role(ONE, "path/Audit", external_id="audit-2026"))
     assert (found.account_id, found.partition, found.name, found.active) == (ONE, "aws", "name-1", True)
-    assert found.role_options == {"role_name": "path/Audit", "external_id": "audit-2026"}
+    assert found.account_options["assume_role"] == {"role_name": "path/Audit", "external_id": "audit-2026"}
 
 
 def test_a_host_of_another_partition() -> None:

@@ -82,14 +82,6 @@ def test_accounts_and_rows_may_be_cut_off(tmp_path: Path) -> None:
     assert read_backups([str(path)]) == (ONE, OTHER)
 
 
-def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "backup.json"
-    row = {"arn": TRAIL, "before": None, "after": KEY}
-    old = {"account_id": "111111111111", "taken_at": AT.format(0), "trail_keys": [row], "key_policies": []}
-    path.write_text(json.dumps({"format": 1, **old, "created_keys": []}), encoding="utf-8")
-    assert read_backups([str(path)]) == (moved(None, KEY),)
-
-
 # What is no backup
 
 
@@ -99,8 +91,8 @@ def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
         (None, "cannot be read"),
         ("x", "is not JSON"),
         ("[]", "is not a backup"),
-        ('{"format": 3}', "is not a backup of this collection in format 1 or 2"),
-        ('{"format": 1}', "is not complete: 'account_id'"),
+        ('{"format": 3}', "is not a backup of this collection in format 2"),
+        ('{"format": 1}', "is not a backup of this collection in format 2"),
         ('{"format": 2}', "is not complete: 'accounts'"),
         ('{"format": 2, "accounts": [{"account_id": 1}]}', r"is not complete: 'accounts\[0\].taken_at'"),
         ('{"format": 2, "accounts": {}}', "cannot be used: accounts is not a list"),
@@ -176,9 +168,6 @@ def test_backups_are_read_as_long_as_all_fit_into_memory(tmp_path: Path, monkeyp
 def test_a_row_that_no_run_would_write_is_named(tmp_path: Path, given: dict[str, Any], named: str) -> None:
     path = tmp_path / "backup.json"
     whole = {"account_id": "111111111111", "taken_at": "", "trail_keys": [], "key_policies": [], "created_keys": []}
-    path.write_text(json.dumps({"format": 1, **whole, **given}), encoding="utf-8")
-    with pytest.raises(BackupError, match=f"{path} cannot be used: {named}"):
-        read_backups([str(path)])
     path.write_text(json.dumps({"format": 2, "accounts": [whole, {**whole, **given}]}), encoding="utf-8")
     with pytest.raises(BackupError, match=rf"{path} cannot be used: accounts\[1\].{named}"):
         read_backups([str(path)])
