@@ -203,7 +203,7 @@ class InventoryModule(AWSInventoryBase):
         super().parse(inventory, loader, path, cache=cache)
         options = self.get_options()
         try:
-            selection = Selection.from_options({name: options.get(name) for name in Selection.OPTIONS})
+            selection = Selection.from_options(options)
             accounts = self._accounts(selection, path, use_cache=cache)
         except (AwsError, SelectionError) as error:
             raise AnsibleParserError(printable(str(error))) from None  # Ansible would say it twice

@@ -75,11 +75,8 @@ class Account:
         """Return the access of the key's owner, or else this account's: key policies are never read across accounts."""
         return self.key_accesses.get(key_account) or self.access
 
-    def has_access_of(self, owner: str) -> bool:
-        """Return whether the owner of a key is the first to be asked for it."""
-        return any(self._roles_of(owner))
-
-    def _roles_of(self, owner: str) -> Iterator[Access]:
+    def roles_of(self, owner: str) -> Iterator[Access]:
+        """Yield the accesses of an account that are asked first for its keys, if there are any."""
         access = self.key_accesses.get(owner)
         if access:
             yield access
@@ -90,7 +87,7 @@ class Account:
 
     def owners(self, owner: str) -> Iterator[Access]:
         """Yield the accesses of an account, in the order in which they are asked."""
-        yield from self._roles_of(owner)
+        yield from self.roles_of(owner)
         if owner != self.account_id and self.caller and self.caller.account_id == owner:
             yield self.caller.access
 
@@ -336,7 +333,7 @@ class Shared:
 
         Reads with the tags and reads without them are kept apart.
         """
-        if not account.has_access_of(arn.split(":")[4]):
+        if not any(account.roles_of(arn.split(":")[4])):
             return KeyReads(pool, account, arn)
         name = (arn, account.key_tags)
         with self._lock:

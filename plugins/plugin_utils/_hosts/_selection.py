@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from ...module_utils._model import ORGANIZATION_ACCOUNT_ARN, OrganizationAccount
 
@@ -28,18 +29,6 @@ class SelectionError(ValueError):
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """The options of the inventory that say which accounts are wanted, and with what role they are entered."""
-
-    ROLE_OPTIONS: ClassVar[tuple[str, ...]] = ("role_name", "external_id")
-    OPTIONS: ClassVar[tuple[str, ...]] = (
-        *ROLE_OPTIONS,
-        "ous",
-        "tags",
-        "states",
-        "include_accounts",
-        "exclude_accounts",
-        "management_account",
-        "read_tags",
-    )
 
     role_name: str | None = None
     external_id: str | None = None
@@ -71,14 +60,16 @@ class Selection:
             raise SelectionError("Option tags: accounts cannot be selected by tags that read_tags leaves unread.")
         lists = ("ous", "states", "include_accounts", "exclude_accounts")
         tags = {str(name): _values(name, value) for name, value in options["tags"].items()}
-        return cls(**{**options, **{name: tuple(options[name]) for name in lists}, "tags": tags})
+        own = {each.name: options[each.name] for each in fields(cls)}
+        return cls(**{**own, **{name: tuple(options[name]) for name in lists}, "tags": tags})
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides which accounts are read, in JSON types.
 
         It goes into the cache. How accounts are entered does not: the external id may come from a vault.
         """
-        return {name: _plain(value) for name, value in asdict(self).items() if name not in self.ROLE_OPTIONS}
+        kept: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {name: value for name, value in kept.items() if name not in ("role_name", "external_id")}
 
 
 def _values(name: object, value: object) -> tuple[str, ...]:
@@ -87,12 +78,6 @@ def _values(name: object, value: object) -> tuple[str, ...]:
         # YAML would read 1.10 and yes as something else than the text in the tag.
         raise SelectionError(f"Option tags: the value of {name} must be a text, in quotes, or a list of texts.")
     return tuple(values)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return {name: list(values) for name, values in value.items()} if isinstance(value, dict) else value
 
 
 def kept_accounts(cached: Any, requested: Mapping[str, Any]) -> list[OrganizationAccount] | None:
