@@ -80,7 +80,7 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
 
 def remedy_for(decision: Decision, grant: str) -> str:
     """What to do where the outcome is open: no grant settles a Deny, what appears twice, or the length."""
-    allows = {(statement.effect, statement.doubted) for statement in decision.statements} == {("Allow", ())}
+    allows = {(statement.effect, statement.why_unclear) for statement in decision.statements} == {("Allow", ())}
     return grant if allows else decision.advice
 
 
@@ -175,8 +175,8 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
 def _together(policy: Policy, ram_policy: Policy) -> Policy:
     """Both policies of a key as one, which is how KMS weighs them (KMS guide, "Determining access to AWS KMS keys")."""
     others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
-    doubts = (*policy.doubts, *ram_policy.doubts)
-    return replace(policy, statements=(*policy.statements, *others), doubts=doubts)
+    undocumented = (*policy.undocumented, *ram_policy.undocumented)
+    return replace(policy, statements=(*policy.statements, *others), undocumented=undocumented)
 
 
 @lru_cache(maxsize=256)

@@ -105,7 +105,7 @@ class Proof:
         principals, resources = statement.principals, statement.resources
         if principals is None or resources is None or not outsiders.meant(principals):
             return False
-        if statement.doubted:
+        if statement.why_unclear:
             return True
         closing = (
             self._binds(each, outsiders) or each.holds(outsiders.known) is False for each in statement.conditions
@@ -123,7 +123,7 @@ class Proof:
 
     def _surely_applies(self, statement: Statement, outsiders: Outsiders) -> bool:
         principals, resources = statement.principals, statement.resources
-        if principals is None or resources is None or statement.doubted:
+        if principals is None or resources is None or statement.why_unclear:
             return False
         if not outsiders.denied(principals) or not resources.cover(self.key_arn, outsiders.known):
             return False

@@ -175,7 +175,7 @@ def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, F
     for account, trail in using:
         alone = replace(seen[account], trails=(trail,))
         now, then = (
-            _doubts_of_all(replace(alone, keys={**alone.keys, row.arn: each}), Settings())[trail.arn]
+            _unknowns_of_all(replace(alone, keys={**alone.keys, row.arn: each}), Settings())[trail.arn]
             for each in policies
         )
         yield from ((trail, finding) for rule, finding in then.items() if _is_worse(now.get(rule), finding))
@@ -185,7 +185,7 @@ def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[Refusal]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
-    before, after = (_doubts_of_all(each, settings) for each in (snapshot, predicted))
+    before, after = (_unknowns_of_all(each, settings) for each in (snapshot, predicted))
     for trail in predicted.trails:
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
@@ -199,17 +199,17 @@ def would_go_blind(
                 )
 
 
-def _doubts_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
+def _unknowns_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
     """Return what each trail needs to deliver and is not certain to have, by rule.
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
     """
     plain = replace(settings, levels={}, exceptions=(), of_owners={})
     judged = assess(in_all_regions(snapshot), plain)
-    return {verdict.trail.arn: _doubts(verdict) for verdict in judged.trails}
+    return {verdict.trail.arn: _unknowns(verdict) for verdict in judged.trails}
 
 
-def _doubts(verdict: TrailVerdict) -> dict[str, Finding]:
+def _unknowns(verdict: TrailVerdict) -> dict[str, Finding]:
     """Return what is needed to deliver and is not certain, by rule."""
     return {
         finding.rule: finding

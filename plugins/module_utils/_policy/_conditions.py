@@ -111,43 +111,43 @@ class Condition:
         matched = [self._matches(value, context) for value in values]
         return self._quantify([each if each is None else each != self.negated for each in matched])
 
-    def holds_in(self, context: Context, world: Mapping[Hashable, bool]) -> bool:
-        """Whether a condition that cannot be told holds in a world where each of `questions` has an answer."""
-        if self._doubtful(context):
-            return world[self._doubt]
-        present = world["present", self.folded_key]
+    def holds_under(self, context: Context, assignment: Mapping[Hashable, bool]) -> bool:
+        """Whether a condition that cannot be told holds under an assignment, which answers each of its `unknowns`."""
+        if self._is_unclear(context):
+            return assignment[self._unknown]
+        present = assignment["present", self.folded_key]
         perhaps = context.perhaps(self.folded_key)
         if perhaps is not None:
             held = self._holds_of(perhaps if present else (), context)
-            return world[self._doubt] if held is None else held
+            return assignment[self._unknown] if held is None else held
         if self.is_null:
             return self._wants_presence if present else self._wants_absence
         if present:
-            return world[self.comparison] != (self.negated and not self.quantifier)
+            return assignment[self.comparison] != (self.negated and not self.quantifier)
         absent = self._when_absent()
-        return world[self._doubt] if absent is None else absent
+        return assignment[self._unknown] if absent is None else absent
 
-    def questions(self, context: Context) -> tuple[Hashable, ...]:
+    def unknowns(self, context: Context) -> tuple[Hashable, ...]:
         """What would have to be known to tell whether it holds."""
-        if self._doubtful(context):
-            return (self._doubt,)
-        asked: tuple[Hashable, ...] = (("present", self.folded_key),)
+        if self._is_unclear(context):
+            return (self._unknown,)
+        unknowns: tuple[Hashable, ...] = (("present", self.folded_key),)
         perhaps = context.perhaps(self.folded_key)
         if perhaps is not None:
             is_open = None in (self._holds_of(perhaps, context), self._holds_of((), context))
-            return (*asked, self._doubt) if is_open else asked
+            return (*unknowns, self._unknown) if is_open else unknowns
         if not self.is_null:
-            asked += (self.comparison,)
-            asked += (self._doubt,) if self._when_absent() is None else ()
-        return asked
+            unknowns += (self.comparison,)
+            unknowns += (self._unknown,) if self._when_absent() is None else ()
+        return unknowns
 
-    def _doubtful(self, context: Context) -> bool:
+    def _is_unclear(self, context: Context) -> bool:
         """Whether it cannot be told for want of documentation, or of a variable, and not of its own key."""
         return not self.is_documented or context.get(self.folded_key) is not None
 
     @property
-    def _doubt(self) -> Hashable:
-        return ("doubt", self.operator, self.folded_key, self.values)
+    def _unknown(self) -> Hashable:
+        return ("unknown", self.operator, self.folded_key, self.values)
 
     def _when_absent(self) -> bool | None:
         """A key the request does not carry (same page, "Important"; set operators: multivalued context keys).

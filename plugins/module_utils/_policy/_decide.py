@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from ._budget import CHARACTERS, Budget
 from ._context_facts import TIME_KEYS
 from ._document import Policy, Statement
-from ._evaluate import apply, settle
+from ._evaluate import match, settle
 from ._explain import Explanation, explain, explain_exhaustion
 from ._patterns import Context, has_unknown, has_variable
 from ._principals import Covers
@@ -67,11 +67,11 @@ def decide(policy: Policy, request: Request, budget: Budget | None = None) -> De
     steps, sought = policy.weight
     if not budget.spend(steps + sought * request.longest // CHARACTERS):
         return Decision(Outcome.INDETERMINATE, partial(explain_exhaustion, request))
-    applied = [each for statement in policy.readings if (each := apply(statement, request)) is not None]
-    outcome = settle(applied, request, budget)
+    matched = [each for statement in policy.readings if (each := match(statement, request)) is not None]
+    outcome = settle(matched, request, budget)
     if outcome is Outcome.INDETERMINATE and budget.is_exhausted:
         return Decision(outcome, partial(explain_exhaustion, request))
-    return Decision(outcome, partial(explain, outcome, applied, policy, request))
+    return Decision(outcome, partial(explain, outcome, matched, policy, request))
 
 
 # What AWS does not document of CloudTrail's calls, and what is the same in all that it makes for a trail.

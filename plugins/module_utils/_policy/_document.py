@@ -21,7 +21,6 @@ from typing import Any
 from .._printable import in_quotes
 from ._budget import CHARACTERS, STEPS_OF_A_REQUEST, STEPS_OF_A_VARIABLE
 from ._conditions import Condition, Number, parse_conditions, unreadable
-from ._doubts import OF_POLICIES, PARTS, Object, doubts_of, doubts_of_all, named, repeated_in
 from ._patterns import (
     Context,
     Pieces,
@@ -39,6 +38,15 @@ from ._patterns import (
     sought,
 )
 from ._principals import Principals
+from ._undocumented import (
+    OF_POLICIES,
+    PARTS,
+    Object,
+    named,
+    repeated_in,
+    undocumented_in_policy,
+    undocumented_in_statement,
+)
 
 # The first of them brought policy variables.
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -129,9 +137,9 @@ class Statement:
     """One statement. An element that is missing is None; `document` is the statement as it was read.
 
     `label` is how messages name it: by its Sid, or by its place counted from 1. `repeated` are the names that stood
-    more than once in one of its objects, so that `document` does not hold all that was read. `doubts` are its names of
-    which AWS does not document what they mean, each with why, and `doubted` says so of a statement that for their sake
-    allows or denies anything.
+    more than once in one of its objects, so that `document` does not hold all that was read. `undocumented` are its
+    names of which AWS does not document what they mean, each with why. `why_unclear` says so of a statement that for
+    their sake allows or denies anything.
     """
 
     label: str
@@ -143,8 +151,8 @@ class Statement:
     conditions: tuple[Condition, ...]
     document: Any
     repeated: tuple[str, ...] = ()
-    doubts: Mapping[str, str] = field(default_factory=dict)
-    doubted: tuple[str, ...] = ()
+    undocumented: Mapping[str, str] = field(default_factory=dict)
+    why_unclear: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The label."""
@@ -159,7 +167,7 @@ class Statement:
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
         """The statement; where AWS does not document what something in it means, all that it may say."""
-        parts = {PARTS.get(name.lower(), "Condition") for name in self.doubts} - {"Sid"}
+        parts = {PARTS.get(name.lower(), "Condition") for name in self.undocumented} - {"Sid"}
         if not parts:
             return (self,)
         anything = Names(("*",), negated=False, actions=True, variables=False)
@@ -169,8 +177,8 @@ class Statement:
             actions=anything if "Action" in parts else self.actions,
             resources=anything if "Resource" in parts else self.resources,
             conditions=(unreadable("Condition"),) if "Condition" in parts else self.conditions,
-            doubts={},
-            doubted=tuple(self.doubts.values()),
+            undocumented={},
+            why_unclear=tuple(self.undocumented.values()),
         )
         effects = ("Allow", "Deny") if "Effect" in parts else (self.effect,)
         return tuple(replace(reading, effect=effect) for effect in effects)
@@ -180,9 +188,9 @@ class Statement:
 class Policy:
     """A policy. `document` is the JSON object as it was read and must not be changed, `text` what it was read from.
 
-    `repeated` are the names that stood more than once in that object itself, and `doubts` say why AWS does not document
-    what its statements mean. `halved` is the first half of a character that a text in it held; `document` and all else
-    hold the text of its escape in its place.
+    `repeated` are the names that stood more than once in that object itself, and `undocumented` say why AWS does not
+    document what its statements mean. `halved` is the first half of a character that a text in it held; `document` and
+    all else hold the text of its escape in its place.
     """
 
     statements: tuple[Statement, ...]
@@ -190,7 +198,7 @@ class Policy:
     document: Mapping[str, Any]
     text: str
     repeated: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    undocumented: tuple[str, ...] = ()
     halved: str | None = None
 
     @cached_property
@@ -202,10 +210,10 @@ class Policy:
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
         """The statements as they are judged: where nobody knows which there are, or of what Version, anything."""
-        if self.doubts:
+        if self.undocumented:
             names = dict.fromkeys(("Effect", "Principal", "Action", "Resource"), "")
-            anything = Statement("the policy", None, None, None, None, None, (), {}, doubts=names)
-            return tuple(replace(each, doubted=self.doubts) for each in anything.readings)
+            anything = Statement("the policy", None, None, None, None, None, (), {}, undocumented=names)
+            return tuple(replace(each, why_unclear=self.undocumented) for each in anything.readings)
         return tuple(reading for each in self.statements for reading in each.readings)
 
     def to_json(self) -> str:
@@ -301,9 +309,9 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
         warnings.extend(f"{statement.label}: {oddity}." for oddity in oddities)
     if halved:
         warnings.append(f"A string in the policy has {halved}, half a character.")
-    doubts = tuple(doubts_of_all(document))
+    undocumented = tuple(undocumented_in_policy(document))
     return Policy(
-        tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, doubts, halved
+        tuple(statements), (*_oddities(document, statements), *warnings), document, text, repeated, undocumented, halved
     )
 
 
@@ -369,20 +377,20 @@ def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statemen
         conditions=conditions,
         document=document,
         repeated=tuple(repeated_in(document)),
-        doubts=dict(doubts_of(document)),
+        undocumented=dict(undocumented_in_statement(document)),
     )
     return statement, oddities + _statement_oddities(statement)
 
 
 def _statement_oddities(statement: Statement) -> list[str]:
-    found = list(dict.fromkeys(statement.doubts.values()))
+    found = list(dict.fromkeys(statement.undocumented.values()))
     parts = {
         "Effect": statement.effect,
         "Principal": statement.principals,
         "Action": statement.actions,
         "Resource": statement.resources,
     }
-    none = [name for name, part in parts.items() if part is None and not statement.doubts]
+    none = [name for name, part in parts.items() if part is None and not statement.undocumented]
     found += [f"it has no readable {name}, so it has no effect" for name in none]
     if statement.principals:
         found += [f"it names {name}, a principal that no longer exists" for name in statement.principals.orphans]

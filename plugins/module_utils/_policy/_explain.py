@@ -13,7 +13,7 @@ from ._budget import STEPS
 from ._conditions import Condition
 from ._cures import cure, exemption, settling
 from ._document import Policy, Statement
-from ._evaluate import Application, outcome_of
+from ._evaluate import MatchedStatement, outcome_of
 from ._near_miss import failures, nearest
 from ._patterns import Context, as_if_named, has_unknown, readable
 from ._principals import Covers
@@ -24,17 +24,17 @@ from ._words import call, carried, listing, quoted, written
 _IDS, _NAMES = "ids", "dates, times and unique strings"
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]
-Deciding: TypeAlias = tuple[list[Application], Words]
+Deciding: TypeAlias = tuple[list[MatchedStatement], Words]
 # The statements that decided, the reason, and the advice.
 Explanation: TypeAlias = tuple[tuple[Statement, ...], str, str]
 
 
-def explain(outcome: Outcome, applied: Sequence[Application], policy: Policy, request: Request) -> Explanation:
+def explain(outcome: Outcome, matched: Sequence[MatchedStatement], policy: Policy, request: Request) -> Explanation:
     """The statements that decided, the reason, and the advice."""
     if outcome is Outcome.IMPLICIT_DENY:
-        return _not_allowed(applied, policy, request)
+        return _not_allowed(matched, policy, request)
     decided = {Outcome.ALLOWED: _allowing, Outcome.EXPLICIT_DENY: _denying, Outcome.INDETERMINATE: _leaving_open}
-    deciding, words = decided[outcome](applied, request)
+    deciding, words = decided[outcome](matched, request)
     return (tuple(each.statement for each in deciding), *words)
 
 
@@ -48,15 +48,15 @@ def explain_exhaustion(request: Request) -> Explanation:
     )
 
 
-def _of(effect: str, applied: Sequence[Application], *, certain: bool) -> list[Application]:
-    return [each for each in applied if each.statement.effect == effect and each.certain is certain]
+def _of(effect: str, matched: Sequence[MatchedStatement], *, certain: bool) -> list[MatchedStatement]:
+    return [each for each in matched if each.statement.effect == effect and each.certain is certain]
 
 
-def _allowing(applied: Sequence[Application], request: Request) -> Deciding:
+def _allowing(matched: Sequence[MatchedStatement], request: Request) -> Deciding:
     """Those that name the caller, before those that name its account, before those of which one must apply."""
-    certain = _of("Allow", applied, certain=True)
+    certain = _of("Allow", matched, certain=True)
     direct = [each for each in certain if each.covers is Covers.YES]
-    deciding = direct or certain or _of("Allow", applied, certain=False)
+    deciding = direct or certain or _of("Allow", matched, certain=False)
     allowed = f"{_subject(deciding, 'allows')} {call(request)}"
     if request.caller.account not in (None, request.account):
         return deciding, (f"{allowed}, and so does its own account.", "")
@@ -65,9 +65,9 @@ def _allowing(applied: Sequence[Application], request: Request) -> Deciding:
     return deciding, (f"{allowed}.", "")
 
 
-def _denying(applied: Sequence[Application], request: Request) -> Deciding:
-    certain = _of("Deny", applied, certain=True)
-    deciding = certain or _of("Deny", applied, certain=False)
+def _denying(matched: Sequence[MatchedStatement], request: Request) -> Deciding:
+    certain = _of("Deny", matched, certain=True)
+    deciding = certain or _of("Deny", matched, certain=False)
     conditions = certain[0].statement.conditions if certain else ()
     held = [f"its condition {written(c)} holds: the request has {carried(c, request)}" for c in conditions]
     because = f": {' and '.join(held)}" if held else ""
@@ -77,22 +77,22 @@ def _denying(applied: Sequence[Application], request: Request) -> Deciding:
     )
 
 
-def _leaving_open(applied: Sequence[Application], request: Request) -> Deciding:
-    certain = _of("Allow", applied, certain=True)
+def _leaving_open(matched: Sequence[MatchedStatement], request: Request) -> Deciding:
+    certain = _of("Allow", matched, certain=True)
     so_far = outcome_of(certain, request)
     if so_far is Outcome.INDETERMINATE:
         return certain, _identity_open(certain, request)
-    allows = [] if so_far is Outcome.ALLOWED else _of("Allow", applied, certain=False)
-    deciding = allows + _of("Deny", applied, certain=False)
+    allows = [] if so_far is Outcome.ALLOWED else _of("Allow", matched, certain=False)
+    deciding = allows + _of("Deny", matched, certain=False)
     return deciding, _open(deciding[0], request)
 
 
-def _open(first: Application, request: Request) -> Words:
+def _open(first: MatchedStatement, request: Request) -> Words:
     verb = "denies" if first.statement.effect == "Deny" else "allows"
     whether = f"Whether {first.statement.label} {verb} {call(request)}"
-    if first.statement.doubted:
+    if first.statement.why_unclear:
         return (
-            f"{whether} is unknown: {listing(first.statement.doubted)}.",
+            f"{whether} is unknown: {listing(first.statement.why_unclear)}.",
             f"Write every name in {first.statement.label} once, and as AWS documents it.",
         )
     exempted = exemption(first.statement, request) if verb == "denies" else None
@@ -130,29 +130,29 @@ def _without(parts: str, statement: Statement) -> str:
     return f"remove the {parts} from its NotResource" if is_negated else f"replace the {parts} in its Resource by *"
 
 
-def _identity_open(applied: Sequence[Application], request: Request) -> Words:
+def _identity_open(matched: Sequence[MatchedStatement], request: Request) -> Words:
     if request.caller.account != request.account:
         return (
-            f"{_subject(applied, 'allows')} {call(request)}, a principal of account {request.caller.account}, which "
+            f"{_subject(matched, 'allows')} {call(request)}, a principal of account {request.caller.account}, which "
             "must allow it too; whether it does is not known.",
             f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
         )
     return (
-        f"{_subject(applied, 'leaves')} {request.action} to IAM in account {request.account}, and the IAM policies of "
+        f"{_subject(matched, 'leaves')} {request.action} to IAM in account {request.account}, and the IAM policies of "
         f"{request.principal} are not read.",
         f"Name {request.principal} in the key policy to be sure.",
     )
 
 
-def _not_allowed(applied: Sequence[Application], policy: Policy, request: Request) -> Explanation:
-    delegating = _of("Allow", applied, certain=True)
+def _not_allowed(matched: Sequence[MatchedStatement], policy: Policy, request: Request) -> Explanation:
+    delegating = _of("Allow", matched, certain=True)
     if delegating:
         return (
             (),
             f"{_subject(delegating, 'leaves')} {call(request)} to its own IAM policies, and they do not allow it.",
             f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
         )
-    allows, denies = _of("Allow", applied, certain=False), _of("Deny", applied, certain=False)
+    allows, denies = _of("Allow", matched, certain=False), _of("Deny", matched, certain=False)
     if allows and denies:
         return (
             (),
@@ -201,12 +201,12 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _subject(applied: Sequence[Application], verb: str) -> str:
+def _subject(matched: Sequence[MatchedStatement], verb: str) -> str:
     """`Statement "A" and statement 2 allow`."""
     many = verb.replace("denies", "deny").removesuffix("s")
-    text = f"{_labels(applied)} {verb if len(applied) == 1 else many}"
+    text = f"{_labels(matched)} {verb if len(matched) == 1 else many}"
     return text[0].upper() + text[1:]
 
 
-def _labels(applied: Sequence[Application]) -> str:
-    return listing([each.statement.label for each in applied])
+def _labels(matched: Sequence[MatchedStatement]) -> str:
+    return listing([each.statement.label for each in matched])

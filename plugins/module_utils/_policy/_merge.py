@@ -19,10 +19,10 @@ from ._budget import Budget
 from ._context_facts import OBJECT_KEY, SERVICE
 from ._decide import decide, told_apart
 from ._document import Policy, parse
-from ._doubts import named
 from ._ours import Form, add_statement, describe_statement, readers_statement, root_statement, use_statement
 from ._request import NOTHING_KNOWN, Known, Outcome, Request
 from ._requests import reader_request, service_request
+from ._undocumented import named
 from ._validate import validate
 
 _DESCRIBE = "kms:DescribeKey"

@@ -13,9 +13,9 @@ from typing import Any
 from ._comparison import meaning
 from ._conditions import QUANTIFIERS, are_texts
 from ._document import VERSIONS, Policy, PolicyError, Statement, parse, to_json
-from ._doubts import ELEMENTS, OF_POLICIES
 from ._operators import OPERATORS
 from ._principals import KINDS, ONE_PRINCIPAL, ORPHAN
+from ._undocumented import ELEMENTS, OF_POLICIES
 
 MAX_BYTES = 32_768
 # KMS refuses ForAllValues on these single-valued keys as OverlyPermissiveCondition ("AWS KMS condition keys").

@@ -54,14 +54,14 @@ def repeated_in(value: Any) -> Iterator[str]:
         yield from repeated_in(part)
 
 
-def doubts_of_all(document: Object) -> Iterator[str]:
+def undocumented_in_policy(document: Object) -> Iterator[str]:
     """Why AWS does not document which statements a policy has, or in which Version."""
     for name in document:
         if name.lower() in _OF_STATEMENTS and (name in document.repeated or name not in OF_POLICIES):
             yield f"{name} {_TWICE}" if name in document.repeated else f"AWS documents no element {named(name)}"
 
 
-def doubts_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def undocumented_in_statement(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The names in a statement of which AWS does not document what they mean, each with why."""
     for name in document:
         if name not in ELEMENTS:
