@@ -131,7 +131,7 @@ cache_timeout: 3600
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -203,7 +203,7 @@ class InventoryModule(AWSInventoryBase):
         super().parse(inventory, loader, path, cache=cache)
         options = self.get_options()
         try:
-            selection = Selection.from_options(options)
+            selection = Selection.from_options({each.name: options.get(each.name) for each in fields(Selection)})
             accounts = self._accounts(selection, path, use_cache=cache)
         except (AwsError, SelectionError) as error:
             raise AnsibleParserError(printable(str(error))) from None  # Ansible would say it twice

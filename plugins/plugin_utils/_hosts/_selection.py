@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...module_utils._model import ORGANIZATION_ACCOUNT_ARN, OrganizationAccount
@@ -60,8 +60,7 @@ class Selection:
             raise SelectionError("Option tags: accounts cannot be selected by tags that read_tags leaves unread.")
         lists = ("ous", "states", "include_accounts", "exclude_accounts")
         tags = {str(name): _values(name, value) for name, value in options["tags"].items()}
-        own = {each.name: options[each.name] for each in fields(cls)}
-        return cls(**{**own, **{name: tuple(options[name]) for name in lists}, "tags": tags})
+        return cls(**{**options, **{name: tuple(options[name]) for name in lists}, "tags": tags})
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides which accounts are read, in JSON types.
