@@ -54,8 +54,12 @@ _MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Overflo
 # many the list is one that never ends.
 MOST_PAGES = 10_000
 # The parameter that asks a service for the next page of a list, and the field of the answer that holds its value (KMS
-# API reference, ListKeys; Organizations API reference, ListAccounts).
-_TOKENS = {"kms": ("Marker", "NextMarker"), "organizations": ("NextToken", "NextToken")}
+# API reference, ListKeys; Organizations API reference, ListAccounts; IAM API reference, SimulatePrincipalPolicy).
+_TOKENS = {
+    "kms": ("Marker", "NextMarker"),
+    "organizations": ("NextToken", "NextToken"),
+    "iam": ("Marker", "Marker"),
+}
 # The session of an assumed role is over: JSON services, STS and S3, EC2 ("Common errors" pages of the services).
 _EXPIRED = ("ExpiredTokenException", "ExpiredToken", "RequestExpired")
 # Seconds for which a read waits that the SDK gave up on because others used up the retries of the client they share.
@@ -268,7 +272,8 @@ class Access:
         token, next_token = _TOKENS[service]
 
         def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
-            following = answer[next_token] if answer.get("Truncated") else answer.get(next_token)
+            is_truncated = answer.get("Truncated") or answer.get("IsTruncated")
+            following = answer[next_token] if is_truncated else answer.get(next_token)
             return [take(row) for row in answer[field]], following or None
 
         rows: list[Row] = []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 from .._model import ReaderCalls, ReadError, SimulatedCall, Simulation, Snapshot
@@ -96,8 +96,8 @@ def simulate(access: Access, region: str, calls: ReaderCalls) -> Answers | ReadE
         "iam",
         region,
         _OPERATION,
-        partial(_page, calls),
-        "Marker",
+        "EvaluationResults",
+        partial(_asked, calls),
         PolicySourceArn=calls.source,
         ActionNames=[calls.action],
         ResourceArns=list(calls.resources.values()),
@@ -106,7 +106,7 @@ def simulate(access: Access, region: str, calls: ReaderCalls) -> Answers | ReadE
     if isinstance(results, ReadError):
         return results
     answers: dict[str, Simulation] = {}
-    for resource, simulation in results:
+    for resource, simulation in chain.from_iterable(results):
         if answers.setdefault(resource, simulation) != simulation:
             return malformed("iam", _OPERATION, region, f"it says two things of {resource}")
     return answers
@@ -119,19 +119,17 @@ def _entry(key: str, value: str | tuple[str, ...]) -> dict[str, object]:
     return {"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": [value]}
 
 
-def _page(calls: ReaderCalls, answer: dict[str, Any]) -> tuple[list[tuple[str, Simulation]], str | None]:
-    """Return what a page says of each resource. Raises ValueError for what was not asked: another action or resource.
+def _asked(calls: ReaderCalls, result: dict[str, Any]) -> list[tuple[str, Simulation]]:
+    """Return what a result says of each resource. Raises ValueError for what was not asked: another action or resource.
 
     Names of actions have no case (IAM user guide, "IAM JSON policy elements: Action").
     """
-    rows: list[tuple[str, Simulation]] = []
-    for result in answer["EvaluationResults"]:
-        if result["EvalActionName"].lower() != calls.action.lower():
-            raise ValueError(f"it speaks of {result['EvalActionName']!r}, not of {calls.action}")
-        rows += _simulations(result)
+    if result["EvalActionName"].lower() != calls.action.lower():
+        raise ValueError(f"it speaks of {result['EvalActionName']!r}, not of {calls.action}")
+    rows = list(_simulations(result))
     if strange := {resource for resource, _ in rows} - {*calls.resources.values()}:
         raise ValueError(f"nobody asked about {min(strange)!r}")
-    return rows, answer["Marker"] if answer.get("IsTruncated") else None
+    return rows
 
 
 def _simulations(result: dict[str, Any]) -> Iterator[tuple[str, Simulation]]:
