@@ -272,9 +272,8 @@ class Access:
         token, next_token = _TOKENS[service]
 
         def page(answer: dict[str, Any]) -> tuple[list[Row], str | None]:
-            is_truncated = answer.get("Truncated") or answer.get("IsTruncated")
-            following = answer[next_token] if is_truncated else answer.get(next_token)
-            return [take(row) for row in answer[field]], following or None
+            is_truncated = answer.get("Truncated", answer.get("IsTruncated", next_token in answer))
+            return [take(row) for row in answer[field]], (answer[next_token] or None) if is_truncated else None
 
         rows: list[Row] = []
         tokens: set[str] = set()
