@@ -283,12 +283,11 @@ class KeyUse:
 
 @dataclass(frozen=True)
 class LogFolder:
-    """A folder to which a trail delivers files of a Region: its path, and how the names of its files begin."""
+    """A folder to which a trail delivers logs of a Region: its path, and how the names of its files begin."""
 
     path: str
     name: str
     region: str
-    is_of_digests: bool = False
 
 
 @dataclass(frozen=True)
@@ -332,7 +331,7 @@ class Snapshot:
     where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
     the principal that read the account: the role that was assumed in it, or the caller. `simulations` has the calls of
     readers that IAM was asked about. `proofs` are by the ARN of the trail, of those that have a key; empty where the
-    option proof asks for none.
+    option proof asks for none. `trails_left_out` were seen, but not requested: they may deliver beside the others.
     """
 
     account_id: str
@@ -352,6 +351,7 @@ class Snapshot:
     audited_by: str | None = None
     simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict)
     proofs: Mapping[str, TrailProof] = field(default_factory=dict)
+    trails_left_out: tuple[Trail, ...] = ()
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:

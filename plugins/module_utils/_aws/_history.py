@@ -40,9 +40,18 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
         "CancelKeyDeletion",
         "DeleteImportedKeyMaterial",
     ),
-    "s3": ("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketEncryption", "DeleteBucketEncryption"),
-    "cloudtrail": ("UpdateTrail", "StopLogging", "StartLogging"),
+    "s3": (
+        "CreateBucket",
+        "DeleteBucket",
+        "PutBucketPolicy",
+        "DeleteBucketPolicy",
+        "PutBucketEncryption",
+        "DeleteBucketEncryption",
+    ),
+    "cloudtrail": ("CreateTrail", "DeleteTrail", "UpdateTrail", "StopLogging", "StartLogging"),
 }
+# By which names UpdateTrail calls where a trail delivers (CloudTrail API reference, UpdateTrail).
+_PLACES = ("s3BucketName", "s3KeyPrefix")
 # By which names the parameters of these requests call what they are about.
 _PARAMETERS = ("keyId", "bucketName", "name", "trailName")
 # Who encrypts a log, by the example events of the CloudTrail guide, "How AWS CloudTrail uses AWS KMS".
@@ -177,7 +186,13 @@ class History:
 
 
 def _may_concern(event: _Event, thing: Thing) -> bool:
-    return not event.names or bool(event.names & thing.names)
+    return not event.names or bool(event.names & thing.names) or _leaves_logs(event)
+
+
+def _leaves_logs(event: _Event) -> bool:
+    """Return whether a trail, whichever it is, ceased to deliver somewhere: its last logs may lie beside another's."""
+    moves = event.name == "UpdateTrail" and any(event.parameters.get(name) for name in _PLACES)
+    return moves or event.name == "DeleteTrail"
 
 
 def _done(events: Iterable[_Event]) -> list[_Event]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
@@ -34,11 +34,13 @@ from ._resources import Account, first_answer
 # How far back the newest file of a folder is looked for, the next where the one before found none: in an hour there are
 # some dozen files, for CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
+# How far the time in a file's name, that of its delivery, is from the one that S3 keeps: a file that was copied in
+# place, or encrypted anew, keeps its name (CloudTrail guide, "CloudTrail log file name format").
+NEAR = timedelta(minutes=15)
 # Of 1,000 objects each (S3 API reference, ListObjectsV2).
 MOST_PAGES = 5
-# What follows the Region, or the trail's name, in the names of logs and digests (CloudTrail guide, "CloudTrail log file
-# name format", "Finding your CloudTrail digest files").
-_FILE = re.compile(r"20\d{6}T\d{4}(\d{2})?Z(_[A-Za-z0-9]{16})?\.json\.gz", re.ASCII)
+# What follows the Region in the names of logs (CloudTrail guide, "CloudTrail log file name format").
+_FILE = re.compile(r"(20\d{6}T\d{4})Z_[A-Za-z0-9]{16}\.json\.gz", re.ASCII)
 _DAY = re.compile(r"20\d\d/\d\d/\d\d", re.ASCII)
 
 
@@ -116,8 +118,9 @@ def _newest_file(
         found = _files_since(access, region, bucket, folder, now - window)
         if isinstance(found, ReadError):
             return found
-        if found:
-            name = max(found, key=lambda each: (found[each], each))
+        past = {name: at for name, at in found.items() if at <= now + NEAR}
+        if past:
+            name = max(past, key=lambda each: (past[each], each))
             return access.ask("s3", region, "HeadObject", partial(_file, folder, name), Bucket=bucket, Key=name)
     return DeliveredFile(folder)
 
@@ -137,7 +140,7 @@ def _files_since(
         if isinstance(answer, ReadError):
             return answer
         rows, token = answer
-        found |= {name: at for name, at in rows if _is_of(folder, name)}
+        found |= {name: at for name, at in rows if _is_of(folder, name, at)}
         if token is None:
             return found
         request["ContinuationToken"] = token
@@ -151,11 +154,20 @@ def _listed(answer: dict[str, Any]) -> tuple[list[tuple[str, datetime]], str | N
     return rows, answer["NextContinuationToken"] if answer.get("IsTruncated") else None
 
 
-def _is_of(folder: LogFolder, name: str) -> bool:
-    """Return whether an object is named as CloudTrail names the files of the folder: others may write there as well."""
+def _is_of(folder: LogFolder, name: str, at: datetime) -> bool:
+    """Return whether an object is named as CloudTrail names a log of the folder that it delivers at this time.
+
+    Others may write there as well.
+    """
     day, _slash, file = name.removeprefix(f"{folder.path}/").rpartition("/")
-    is_named = file.startswith(folder.name) and _FILE.fullmatch(file.removeprefix(folder.name))
-    return bool(is_named and _DAY.fullmatch(day))
+    named = _FILE.fullmatch(file.removeprefix(folder.name)) if file.startswith(folder.name) else None
+    if named is None or not _DAY.fullmatch(day):
+        return False
+    try:
+        told = datetime.strptime(named[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return False
+    return abs(told - at) <= NEAR
 
 
 def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile:

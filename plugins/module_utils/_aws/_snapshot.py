@@ -50,13 +50,17 @@ _ORGANIZATION_KEY = re.compile(r"aws:(principal|resource|source)org(id|paths)", 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the regions of an account show: the trails as DescribeTrails returns them, each with a region to ask in."""
+    """What the regions of an account show: the trails as DescribeTrails returns them, each with a region to ask in.
+
+    `others` are the trails that were not requested.
+    """
 
     account: Account
     regions: tuple[str, ...]
     left_out: tuple[str, ...] | ReadError
     disabled_regions: tuple[ReadError, ...]
     records: tuple[tuple[str, dict[str, Any]], ...]
+    others: tuple[dict[str, Any], ...]
     foreign: Ownership
     errors: tuple[ReadError, ...]
     closed_regions: tuple[ReadError, ...]
@@ -145,6 +149,7 @@ def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future
         else tuple(each for each in known.enabled if each not in regions),
         disabled_regions=_disabled(known, scope, account.account_id),
         records=records,
+        others=tuple(row[1] for row in found.values() if row not in records),
         foreign=foreign,
         errors=errors + tuple(each for each in failed if SCP_DENIAL not in each.message) + unsaid,
         closed_regions=tuple(each for each in failed if SCP_DENIAL in each.message),
@@ -176,6 +181,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
         trails=tuple(
             _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
         ),
+        trails_left_out=tuple(_trail(account, record, seen.foreign, None) for record in seen.others),
         keys={
             **{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in left if r.get("KmsKeyId")},
             **keys,

@@ -147,6 +147,10 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
         organization=snapshot.organization,
         simulations=snapshot.simulations,
         proof=snapshot.proofs.get(trail.arn),
+        others=tuple(each for each in (*snapshot.trails, *snapshot.trails_left_out) if each.arn != trail.arn),
+        unseen_regions=frozenset(
+            each.region for each in (*snapshot.errors, *snapshot.closed_regions) if each.operation == "DescribeTrails"
+        ),
     )
 
 

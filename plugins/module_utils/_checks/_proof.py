@@ -18,6 +18,7 @@ from .._model import (
     LeftToOwnerError,
     LogFolder,
     ReadError,
+    Trail,
     TrailProof,
     TrailStatus,
 )
@@ -31,6 +32,8 @@ from ._subject import NO_KEY, Result, Subject, unreadable
 MARGIN = timedelta(minutes=15)
 _LAG = "The event history may lack changes of the last 15 minutes."
 _WAIT = "Audit again in some minutes; CloudTrail delivers when there is something to log."
+# How old a log may be where nobody can tell what was changed since.
+UNREAD_FOR = timedelta(days=1)
 # Folders that one message names.
 MOST_NAMED = 3
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
@@ -53,18 +56,16 @@ class Proven:
 
 
 def log_folders(subject: Subject) -> tuple[LogFolder, ...]:
-    """The folders of a trail whose newest files prove something: of an organization trail those of its own account.
+    """The folders of a trail whose newest logs prove something: of an organization trail those of its own account.
 
-    Of one whose organization is not known there are none.
+    Of one whose organization is not known there are none, nor of Regions in which unseen trails may deliver there too.
     """
     if len(subject.locations) != 1:
         return ()
-    where = subject.locations[0]
     return tuple(
-        LogFolder(each.path, each.begin, each.region, is_of_digests=is_of_digests)
-        for is_of_digests, folders in ((False, where.logs()), (True, where.digests()))
-        for each in folders
-        if readable(each.path) == each.path
+        LogFolder(each.path, each.begin, each.region)
+        for each in subject.locations[0].logs()
+        if readable(each.path) == each.path and each.region not in subject.unseen_regions
     )
 
 
@@ -100,18 +101,19 @@ def proven(subject: Subject) -> tuple[Proven, ...]:
 def settling(subject: Subject, folder: str | None = None) -> Proven | None:
     """What shows that AWS carried out CloudTrail's calls under what stands now, in a folder or (None) in any of logs.
 
-    It is later than every change by the margin, and every change could be read. A delivery alone counts only where no
-    file says otherwise or was refused. Of a folder of digests a file there shows it, under whatever encryption.
+    It is AWS's own word on this trail, which logs and did not fail last: the event of a use of its key, or the time of
+    its last delivery, of a log or of a digest file. No file counts: who may write to the bucket may write one. It is
+    later than every change by the margin, and every change could be read. A delivery counts only where no file says
+    otherwise or was refused.
     """
     proof = subject.proof
     last = _last_known(proof) if proof else None
-    if proof is None or last is None or _unread_changes(subject, proof):
+    if proof is None or last is None or _unread_changes(subject, proof) or _healthy(subject) is None:
         return None
     is_clean = not any(isinstance(each, ReadError) for each in proof.files)
     is_clean = is_clean and not next(_under_another_key(subject, proof), None)
-    found = [*_by_objects(subject, proof), *_by_use(subject, proof)]
-    found += _by_delivery(subject, proof) if is_clean else ()
-    found += _digests(proof) if folder else ()
+    found = [*_by_use(subject, proof)]
+    found += [*_by_delivery(subject, proof), *_by_digest(subject, folder)] if is_clean else ()
     late = (each for each in found if each.at > last.since + MARGIN and folder in (None, each.folder))
     return next(late, None)
 
@@ -134,27 +136,69 @@ def settled(subject: Subject, result: Result, passed: str, folder: str | None = 
     return Result("pass", f"{passed} The policy leaves this open, but AWS did it. {words} {_LAG}", "", evidence)
 
 
-def _digests(proof: TrailProof) -> Iterator[Proven]:
-    for file in proof.files:
-        if isinstance(file, DeliveredFile) and file.folder.is_of_digests and file.at:
-            yield Proven("object", file.at, file.name or "", file.folder.path)
+def _by_digest(subject: Subject, folder: str | None) -> Iterator[Proven]:
+    """The last delivery of a digest file, of the folder that it went to, and of no other."""
+    status = _healthy(subject)
+    at = status.latest_digest_delivery_time if status and not status.latest_digest_delivery_error else None
+    if status is None or at is None or subject.trail.organization_trail or len(subject.locations) != 1:
+        return
+    for each in subject.locations[0].digests():
+        if each.region == status.region and each.path == folder:
+            yield Proven("delivery", at, status.region, each.path)
+
+
+def _healthy(subject: Subject) -> TrailStatus | None:
+    """The status of a trail that logs, and whose last delivery did not fail."""
+    status = subject.trail.status
+    is_healthy = isinstance(status, TrailStatus) and status.is_logging and not status.latest_delivery_error
+    return status if isinstance(status, TrailStatus) and is_healthy else None
+
+
+def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
+    """The other trails that deliver to a folder: the name of a log does not tell whose it is."""
+    trail = subject.trail
+
+    def place(of: Trail) -> tuple[object, ...]:
+        return of.bucket_name, of.bucket_prefix or "", of.account_id, of.organization_trail
+
+    alike = (each for each in subject.others if place(each) == place(trail))
+    return [each for each in alike if each.multi_region or each.home_region == folder.region]
 
 
 def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
-    """The logs that show another key, or none, though they were delivered well after the trail got its key."""
-    for file in _logs(proof):
-        changed = proof.trail
-        is_later = file.at and isinstance(changed, LastChange) and file.at > changed.since + MARGIN
-        if is_later and not _is_under_key(subject, file):
+    """The logs that show another key, or none, though they were delivered well after the trail got its key.
+
+    Of an organization trail nobody can tell: a delegated administrator may have changed it, which is recorded in its
+    own account. Nor of a folder to which other trails deliver.
+    """
+    changed = proof.trail
+    if subject.trail.organization_trail or not isinstance(changed, LastChange):
+        return
+    for file in _logs(subject, proof):
+        is_later = file.at and file.at > changed.since + MARGIN
+        if is_later and not _is_under_key(subject, file) and not _sharing(subject, file.folder):
             yield file
 
 
 def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    since = _last_known(proof)
-    for file in sorted(_logs(proof), key=lambda each: each.at or _NEVER, reverse=True):
-        is_later = file.at and (since is None or file.at > since.since)
-        if file.at and is_later and _is_under_key(subject, file):
+    """The logs that show the key; where a history is not known, those of the last day alone."""
+    last, oldest = _last_known(proof), subject.read_at - UNREAD_FOR
+    since = last.since if last else _NEVER
+    if _unread_changes(subject, proof):
+        since = max(since, oldest)
+    for file in sorted(_logs(subject, proof), key=lambda each: each.at or _NEVER, reverse=True):
+        if file.at and file.at > since and _is_under_key(subject, file) and _is_of_this_key(subject, file, since):
             yield Proven("object", file.at, file.name or "", file.folder.path)
+
+
+def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> bool:
+    """Whether a log is of this trail, or of one that delivers there under the same key while this one delivers too."""
+    others, status = _sharing(subject, file.folder), _healthy(subject)
+    if not others:
+        return True
+    at = status.latest_delivery_time if status and status.is_of_key else None
+    is_delivering = at and file.at and since < at and file.at <= at + MARGIN
+    return bool(is_delivering) and all(each.kms_key_arn == subject.trail.kms_key_arn for each in others)
 
 
 def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
@@ -164,7 +208,7 @@ def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
         return
     where = subject.locations[0]
     name = (use.object_arn or "").removeprefix(f"{where.bucket_arn}/")
-    folder = next((f.path for f in log_folders(subject) if not f.is_of_digests and _is_in(name, f)), None)
+    folder = next((f.path for f in log_folders(subject) if _is_in(name, f)), None)
     if folder and (changed is None or use.at > changed.since + MARGIN):
         yield Proven("event", use.at, use.event_id, folder)
 
@@ -184,15 +228,23 @@ def _by_delivery(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
     at, since = status.latest_delivery_time, _last_known(proof)
     if at is None or since is None or unread or subject.trail.organization_trail:
         return
-    folder = next((f.path for f in log_folders(subject) if f.region == status.region and not f.is_of_digests), "")
+    folder = next((f.path for f in log_folders(subject) if f.region == status.region), "")
     if at > since.since + MARGIN:
         yield Proven("delivery", at, status.region, folder)
 
 
-def _logs(proof: TrailProof) -> Iterator[DeliveredFile]:
-    for file in proof.files:
-        if isinstance(file, DeliveredFile) and not file.folder.is_of_digests:
-            yield file
+def _logs(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
+    """The newest logs, but for those that are not this trail's."""
+    return (each for each in proof.files if isinstance(each, DeliveredFile) and _may_be_its_own(subject, each))
+
+
+def _may_be_its_own(subject: Subject, file: DeliveredFile) -> bool:
+    """Whether a log is not newer than the trail's last delivery, as far as the trail's status speaks of its Region."""
+    status = subject.trail.status
+    if file.at is None or not isinstance(status, TrailStatus) or status.region != file.folder.region:
+        return True
+    at = status.latest_delivery_time
+    return at is not None and file.at <= at + MARGIN
 
 
 def _is_under_key(subject: Subject, file: DeliveredFile) -> bool:
@@ -231,7 +283,7 @@ def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Re
     unread = [f"{what} could not be read ({each.iam_action})." for what, each in _unread_changes(subject, proof)]
     if isinstance(proof.last_use, ReadError):
         unread.append(f"The last use of the key could not be read ({proof.last_use.iam_action}).")
-    notes = [*unread, *_unproven_notes(proof, proofs)]
+    notes = [*unread, *_unproven_notes(subject, proof, proofs)]
     evidence: Evidence = {
         **_evidence(subject, proof),
         "proven_by": best.by,
@@ -243,8 +295,8 @@ def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Re
 
 
 def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
-    if best.by == "object" and "/CloudTrail-Digest/" in best.folder:
-        return f"A digest file was delivered at {_clock(best.at)}: {best.what}."
+    if "/CloudTrail-Digest/" in best.folder:
+        return f"CloudTrail delivered a digest file in {best.what} at {_clock(best.at)}."
     if best.by == "object":
         others = len([each for each in proofs if each.by == "object"]) - 1
         more = f" So are the newest logs of {others} other folders." if others else ""
@@ -257,10 +309,10 @@ def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
     )
 
 
-def _unproven_notes(proof: TrailProof, proofs: Sequence[Proven]) -> Iterator[str]:
+def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Iterator[str]:
     """What was read and is open: folders whose logs are older than the last change, and folders that were refused."""
     shown = {each.folder for each in proofs}
-    unproven = [each.folder.path for each in _logs(proof) if each.at and each.folder.path not in shown]
+    unproven = [each.folder.path for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
     if unproven:
         more = f" and {len(unproven) - MOST_NAMED} others" if len(unproven) > MOST_NAMED else ""
         yield f"No log since the last change was found in {', '.join(unproven[:MOST_NAMED])}{more}."
@@ -275,7 +327,7 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
     unread += [("The newest log", each) for each in proof.files if isinstance(each, ReadError)][:1]
     if isinstance(subject.trail.status, ReadError):
         unread.append(("The delivery status", subject.trail.status))
-    use = f" {_use_note(proof.last_use)}" if _use_note(proof.last_use) else ""
+    use = "".join(f" {note}" for note in (_use_note(proof.last_use), *_file_notes(subject, proof)) if note)
     if unread:
         first = unreadable(*unread[0])
         others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
@@ -296,6 +348,18 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
         _WAIT,
         _evidence(subject, proof),
     )
+
+
+def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
+    """Why logs that were found say nothing of this trail."""
+    files = [each for each in proof.files if isinstance(each, DeliveredFile) and each.at]
+    names = {trail.name for each in files for trail in _sharing(subject, each.folder)}
+    if names:
+        yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
+    if any(not _may_be_its_own(subject, each) for each in files):
+        yield "A log was found that is newer than the last delivery of the trail."
+    if subject.trail.organization_trail and any(not _is_under_key(subject, each) for each in files):
+        yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
 
 
 def _use_note(use: KeyUse | ReadError | None) -> str:

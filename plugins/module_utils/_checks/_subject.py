@@ -99,7 +99,8 @@ class Settings:
 class Subject:
     """One trail, with the key and the bucket behind it as far as they could be read.
 
-    `budget` is what one finding may take, of whatever moments.
+    `budget` is what one finding may take, of whatever moments. `others` are the other trails that the account shows,
+    and `unseen_regions` those whose trails could not be read.
     """
 
     trail: Trail
@@ -111,6 +112,8 @@ class Subject:
     regions: tuple[str, ...] = ()
     organization: Organization | ReadError | None = None
     proof: TrailProof | None = None
+    others: tuple[Trail, ...] = ()
+    unseen_regions: frozenset[str] = frozenset()
     budget: Budget = field(default_factory=Budget, repr=False, compare=False)
     simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict, repr=False)
 

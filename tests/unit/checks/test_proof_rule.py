@@ -66,7 +66,6 @@ NOT_STATUS = denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus")
 NOT_OBJECT = denied("s3", "HeadObject", "s3:GetObject")
 LEFT = LeftToOwnerError("cloudtrail", "GetTrailStatus", "x", "us-east-1", "ToldByOwner", "m")
 UNDER_OTHER = (replace(LOG, key_arn=OTHER_KEY),)
-A_DIGEST = (replace(LOG, folder=replace(HOME, is_of_digests=True)),)
 UNTOLD = replace(OF_SOMEBODY, unread=HISTORY_DENIED)
 CASES: Mapping[str, tuple[str, str, Finding]] = {
     "by its delivery": ("pass", "delivered a log in us-east-1 at 2026-11-23T11:55:00", proven(PROOF)),
@@ -150,11 +149,6 @@ CASES: Mapping[str, tuple[str, str, Finding]] = {
         "No log is known",
         proven(replace(PROOF, trail=HOUR, files=(DeliveredFile(HOME),)), OBJECTS, OLD),
     ),
-    "digests prove nothing": (
-        "unknown",
-        "No log is known",
-        proven(replace(PROOF, trail=HOUR, files=A_DIGEST), OBJECTS, OLD),
-    ),
     "objects denied": (
         "unknown",
         "s3:GetObject",
@@ -223,14 +217,12 @@ def test_without_the_option_there_is_no_finding() -> None:
     assert "encryption_is_proven" not in {each.rule for each in trail.findings}
 
 
-def test_folders_are_those_of_the_trails_account_and_of_digests_where_it_has_these() -> None:
+def test_folders_are_those_of_logs_in_regions_whose_trails_were_seen() -> None:
     read = replace(snapshot({"log_file_validation": True}), regions=("us-east-1", "us-west-2"))
-    folders = log_folders(subject_of(read, read.trails[0], EVENTS))
-    assert folders[:2] == (HOME, WEST)
-    assert [each.name for each in folders[2:]] == [
-        f"{ACCOUNT}_CloudTrail-Digest_us-east-1_main_us-east-1_",
-        f"{ACCOUNT}_CloudTrail-Digest_us-west-2_main_us-east-1_",
-    ]
+    assert log_folders(subject_of(read, read.trails[0], EVENTS)) == (HOME, WEST)
+    refused = replace(denied("cloudtrail", "DescribeTrails", "x"), region="us-west-2")
+    for unseen in (replace(read, errors=(refused,)), replace(read, closed_regions=(refused,))):
+        assert log_folders(subject_of(unseen, unseen.trails[0], EVENTS)) == (HOME,)
 
 
 def test_folders_of_an_organization_trail_are_known_with_its_organization() -> None:

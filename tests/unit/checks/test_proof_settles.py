@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
-    DeliveredFile,
     Finding,
     KeyUse,
     LastChange,
@@ -44,10 +43,8 @@ from tests.unit.checks.build import (
 )
 from tests.unit.checks.test_proof_rule import EVENTS, HOME, LOG, OF_THE_LOG, OLDER, WEST, ago
 
-ONE_REGION = {
-    "multi_region": False,
-    "status": TrailStatus(is_logging=True, latest_delivery_time=ago(5), region="us-east-1"),
-}
+DELIVERING = TrailStatus(is_logging=True, latest_delivery_time=ago(5), region="us-east-1")
+ONE_REGION = {"multi_region": False, "status": DELIVERING}
 OPEN = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
 CHANGED = LastChange(ago(10), "PutKeyPolicy")
 BY_TIME = {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
@@ -87,11 +84,28 @@ def test_a_delivery_settles_what_the_key_policy_leaves_open() -> None:
     assert (found.evidence["outcome"], found.evidence["proven_by"]) == ("indeterminate", "delivery")
 
 
-@pytest.mark.parametrize("proof", [replace(UNCHANGED, last_use=OF_THE_LOG), replace(UNCHANGED, files=(LOG,))])
-def test_so_do_a_use_of_the_key_and_a_log(proof: TrailProof) -> None:
-    old = {"status": replace(ONE_REGION["status"], latest_delivery_time=ago(200_000))}  # type: ignore[type-var]
-    assert encrypt(read(UNCHANGED, old, key=encrypt_if(OPEN))).status == "unknown"
-    assert encrypt(read(proof, old, key=encrypt_if(OPEN))).status == "pass"
+OLD = replace(DELIVERING, latest_delivery_time=ago(200_000))
+
+
+def test_so_does_a_use_of_the_key_but_no_log_for_anybody_may_write_one() -> None:
+    key = encrypt_if(OPEN)
+    assert encrypt(read(UNCHANGED, {"status": OLD}, key=key)).status == "unknown"
+    assert encrypt(read(replace(UNCHANGED, last_use=OF_THE_LOG), {"status": OLD}, key=key)).status == "pass"
+    west = replace(UNCHANGED, files=(LOG, replace(LOG, folder=WEST)))
+    assert encrypt(read(west, {"status": OLD}, key=key)).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        replace(DELIVERING, is_logging=False),
+        replace(DELIVERING, latest_delivery_error="AccessDenied"),
+        denied("cloudtrail", "GetTrailStatus", "cloudtrail:GetTrailStatus"),
+    ],
+)
+def test_nothing_is_settled_of_a_trail_that_does_not_deliver(status: Any) -> None:
+    proof = replace(UNCHANGED, last_use=OF_THE_LOG, files=(LOG,))
+    assert encrypt(read(proof, {"status": status}, key=encrypt_if(OPEN))).status == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -150,17 +164,22 @@ def test_a_delivery_settles_what_the_bucket_policy_leaves_open_of_its_folder() -
     assert accept(both).status == "unknown"
     logs = (LOG, replace(LOG, folder=WEST, name="west"))
     seen = {TRAIL_ARN: replace(UNCHANGED, files=logs)}
-    assert accept(replace(both, proofs=seen)).status == "pass"
+    assert accept(replace(both, proofs=seen)).status == "unknown"
 
 
-def test_digests_are_settled_by_digests() -> None:
-    trail = {"log_file_validation": True}
-    bucket = bucket_if(OPEN_UPLOAD)
-    assert accept(read(trail=trail, bucket=bucket)).status == "unknown"
-    path = HOME.path.replace("/CloudTrail/", "/CloudTrail-Digest/")
-    digest = DeliveredFile(replace(HOME, path=path, is_of_digests=True), f"{path}/x", ago(30), "AES256")
-    found = accept(read(replace(UNCHANGED, files=(LOG, digest)), trail, bucket=bucket))
-    assert found.status == "pass"
+@pytest.mark.parametrize(
+    ("digest", "status"),
+    [
+        ({"latest_digest_delivery_time": ago(30)}, "pass"),
+        ({}, "unknown"),
+        ({"latest_digest_delivery_time": ago(30), "latest_digest_delivery_error": "AccessDenied"}, "unknown"),
+        ({"latest_digest_delivery_time": ago(50)}, "unknown"),
+    ],
+)
+def test_digests_are_settled_by_the_delivery_of_a_digest(digest: dict[str, Any], status: str) -> None:
+    trail = {"log_file_validation": True, "status": replace(DELIVERING, **digest)}
+    proof = replace(UNCHANGED, bucket=LastChange(ago(60), "PutBucketPolicy"))
+    assert accept(read(proof, trail, bucket=bucket_if(OPEN_UPLOAD))).status == status
 
 
 @pytest.mark.parametrize("condition", [BY_TIME | OPEN_UPLOAD, {"StringEquals": {"s3:prefix": "x"}}])

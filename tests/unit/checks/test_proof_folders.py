@@ -1,0 +1,120 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose a log is: in folders of several trails, beyond the trail's own delivery, and where histories are not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import subject_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof import encryption_is_proven
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    Organization,
+    TrailProof,
+    TrailStatus,
+)
+from tests.unit.checks.build import ACCOUNT, TRAIL_ARN, snapshot
+from tests.unit.checks.test_proof_rule import HISTORY_DENIED, HOME, HOUR, LOG, OBJECTS, OLD, OTHER_KEY, PROOF, WEST, ago
+
+FRESH = TrailStatus(is_logging=True, latest_delivery_time=ago(5), region="us-east-1")
+WESTERN = (replace(LOG, folder=WEST),)
+FOREIGN = (replace(LOG, key_arn=OTHER_KEY),)
+
+
+def judged(proof: TrailProof, other: dict[str, Any] | None = None, **trail: Any) -> Result:
+    """What the rule says of a trail that changed an hour ago, beside another one unless that is None."""
+    read = snapshot({"status": FRESH, **trail})
+    (main,) = read.trails
+    others = () if other is None else (replace(main, **{"arn": f"{TRAIL_ARN}-too", "name": "main-too", **other}),)
+    read = replace(read, trails=(main, *others), organization=Organization("o-exampleorg1", ACCOUNT))
+    read = replace(read, proofs={TRAIL_ARN: proof})
+    return encryption_is_proven(subject_of(read, main, OBJECTS))
+
+
+HOUR_OLD = replace(PROOF, trail=HOUR)
+# Another Region is not told of by the trail's status, so that only a log there can prove something.
+STALE = {"status": replace(FRESH, latest_delivery_time=ago(300))}
+
+
+@pytest.mark.parametrize(
+    ("other", "trail", "status"),
+    [
+        pytest.param(None, STALE, "pass", id="alone"),
+        pytest.param({}, STALE, "unknown", id="beside one that delivers, and it does not"),
+        pytest.param({"bucket_name": "others"}, STALE, "pass", id="another bucket"),
+        pytest.param({"bucket_prefix": "x"}, STALE, "pass", id="another prefix"),
+        pytest.param({"bucket_prefix": ""}, STALE, "unknown", id="no prefix, said otherwise"),
+        pytest.param({"multi_region": False}, STALE, "pass", id="of another Region"),
+        pytest.param({"multi_region": False, "home_region": "us-west-2"}, STALE, "unknown", id="of this Region"),
+        pytest.param({"organization_trail": True}, STALE, "pass", id="of the organization, in its folders"),
+        pytest.param({"arn": TRAIL_ARN.replace(ACCOUNT, "222222222222")}, STALE, "pass", id="of another account"),
+    ],
+)
+def test_a_log_proves_by_itself_where_no_other_trail_delivers(other: Any, trail: Any, status: str) -> None:
+    assert judged(replace(HOUR_OLD, files=WESTERN), other, **trail).status == status
+
+
+@pytest.mark.parametrize(
+    ("other", "trail", "by"),
+    [
+        pytest.param({}, {}, "object", id="all under the key, and both deliver"),
+        pytest.param({"kms_key_arn": OTHER_KEY}, {}, "delivery", id="one under another key"),
+        pytest.param({"kms_key_arn": None}, {}, "delivery", id="one without a key"),
+        pytest.param({}, {"status": replace(FRESH, latest_delivery_error="AccessDenied")}, None, id="error"),
+        pytest.param({}, {"status": replace(FRESH, is_of_key=False)}, None, id="of another key"),
+        pytest.param({}, {"status": replace(FRESH, is_logging=False)}, "delivery", id="stopped since"),
+        pytest.param({}, {"status": HISTORY_DENIED}, None, id="status denied"),
+        pytest.param({}, OLD, None, id="delivered before the change"),
+    ],
+)
+def test_beside_other_trails_a_log_proves_only_with_the_trails_own_delivery(other: Any, trail: Any, by: Any) -> None:
+    assert judged(replace(HOUR_OLD, files=(LOG,)), other, **trail).evidence.get("proven_by") == by
+
+
+def test_beside_other_trails_no_log_refutes() -> None:
+    proof = replace(HOUR_OLD, files=FOREIGN)
+    assert judged(proof).status == "fail"
+    assert judged(proof, {"kms_key_arn": OTHER_KEY}).status == "pass"
+    found = judged(proof, {"kms_key_arn": OTHER_KEY}, **OLD)
+    assert found.status == "unknown"
+    assert "Logs do not tell whose they are: main-too may deliver to the same folders." in found.message
+
+
+@pytest.mark.parametrize("delivered", [None, ago(21)])
+def test_a_log_that_is_newer_than_the_trails_own_delivery_is_not_its(delivered: Any) -> None:
+    status = {"status": replace(FRESH, latest_delivery_time=delivered)}
+    for files in ((LOG,), FOREIGN):
+        found = judged(replace(PROOF, trail=replace(HOUR, since=ago(40)), files=files), None, **status)
+        assert found.evidence.get("proof") != LOG.name
+        assert found.status == ("unknown" if delivered is None else "pass")
+    assert (
+        judged(replace(PROOF, files=(LOG,)), None, status=replace(FRESH, latest_delivery_time=ago(20))).evidence[
+            "proof"
+        ]
+        == LOG.name
+    )
+
+
+def test_of_an_organization_trail_no_log_refutes() -> None:
+    path = HOME.path.replace("AWSLogs/", "AWSLogs/o-exampleorg1/")
+    for changed in (PROOF.trail, HOUR):
+        log = replace(LOG, folder=replace(HOME, path=path), key_arn=OTHER_KEY)
+        found = judged(replace(PROOF, trail=changed, files=(log,)), organization_trail=True)
+        assert found.status == "unknown"
+        assert "what a delegated administrator changes is recorded in its own account" in found.message
+
+
+@pytest.mark.parametrize("lost", [("trail", "key", "bucket"), ("key", "bucket"), ("bucket",)])
+def test_where_a_history_is_not_known_a_log_of_the_last_day_proves_and_no_older_one(lost: tuple[str, ...]) -> None:
+    unread: Any = dict.fromkeys(lost, HISTORY_DENIED)
+    hours = {2: "pass", 23: "pass", 25: "unknown", 190: "unknown"}
+    for age, status in hours.items():
+        found = judged(replace(PROOF, **unread, files=(replace(LOG, at=ago(60 * age)),)))
+        assert found.status == status
+        assert status == "pass" or "LookupEvents" in found.message
