@@ -190,7 +190,7 @@ def test_an_exception_of_an_account_without_trails_is_told() -> None:
 
 
 def test_every_rule_that_is_not_off_gives_one_finding() -> None:
-    (trail,) = assess(snapshot(), Settings(levels={"key_is_approved": "off"})).trails
+    (trail,) = assess(snapshot(), Settings(levels={"key_is_approved": "off"}, proof="events")).trails
     assert [f.rule for f in trail.findings] == [rule for rule in RULES if rule != "key_is_approved"]
 
 
