@@ -57,7 +57,7 @@ Proof: TypeAlias = Literal["none", "events", "objects"]
 # The states of an account in which it need not comply (Organizations API reference, Account, State). An account in any
 # other state is read, also in one that AWS may add.
 NOT_IN_USE = frozenset(("PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"))
-TRAIL_ARN = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}")
+TRAIL_ARN = re.compile(r"arn:aws[a-z-]{0,16}:cloudtrail:[a-z0-9-]{1,32}:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}")
 # Names of central buckets often hold the id of their account: aws-controltower-logs-444444444444-….
 ACCOUNT_IN_NAME = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")

@@ -55,7 +55,7 @@ class Earlier:
 def earlier(report: Mapping[str, Any]) -> Earlier:
     """Return what a comparison needs of a report, which may have a comparison of its own.
 
-    A failure that the report does not date is as old as the report.
+    A failure that the report does not date is as old as the report. What it has not judged stands as it stood before.
     """
     told = report.get("comparison") or {}
     dated = {_finding_of(entry): entry for name in LISTS for entry in told.get(name, ()) if entry["since"]}
@@ -65,12 +65,44 @@ def earlier(report: Mapping[str, Any]) -> Earlier:
         for finding, status in _statuses(report)
     }
     carried = {_finding_of(entry): Standing(entry["before"], entry["since"]) for entry in told.get("not_judged", ())}
+    judged = {finding for finding, standing in standings.items() if standing.status != "unknown"}
     return Earlier(
         generated_at=report["generated_at"],
         accounts=frozenset(row["account_id"] for row in report["accounts"]),
         organizations=_organizations(report),
-        standings={**standings, **carried},
+        standings={**standings, **{finding: carried[finding] for finding in carried.keys() - judged}},
     )
+
+
+def contradictions(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the comparison of a report says against the report's own findings: the list, and what is wrong."""
+    there = {
+        Finding(row["account_id"], each["arn"], ""): "there" for row in report["accounts"] for each in row["trails"]
+    }
+    now, seen = there | dict(_statuses(report)), set[Finding]()
+    for name in LISTS:
+        for entry in (report.get("comparison") or {}).get(name, ()):
+            finding = _finding_of(entry)
+            why = "is there twice" if finding in seen else _contradiction(name, entry, now.get(finding), report)
+            if why:
+                yield name, f"{' of '.join(filter(None, (finding.rule, finding.trail, finding.account_id)))} {why}."
+            seen.add(finding)
+
+
+def _contradiction(name: str, entry: Mapping[str, Any], status: str | None, report: Mapping[str, Any]) -> str:
+    before, after, since = entry["before"], entry["after"], entry["since"]
+    if after != status:
+        return f"is {after}, which the findings of the report contradict"
+    if name != (_list_of(before, after) if entry["rule"] else "gone"):
+        return f"was {before} and is {after}, which is not {name}"
+    if (since is not None) != _fails(before, after) or (since or "") > report["generated_at"][:10]:
+        return f"cannot have failed since {since}"
+    return ""
+
+
+def _fails(before: str | None, after: str | None) -> bool:
+    """Return whether a finding fails, or failed when it was last judged."""
+    return after == "fail" or (before == "fail" and after in (None, "unknown"))
 
 
 def is_related(before: Earlier, audit: Mapping[str, Any]) -> bool:
@@ -173,14 +205,13 @@ def _list_of(was: str | None, status: str | None) -> str | None:
 def _entry(finding: Finding, was: Standing | None, status: str | None, day: str) -> dict[str, Any]:
     """Return the entry of a finding, or of a trail that is gone, which has no rule."""
     since = was.since if was and was.status == "fail" else day
-    is_open = status == "fail" or (was and was.status == "fail" and status in (None, "unknown"))
     return {
         "account_id": finding.account_id,
         "trail": finding.trail or None,
         "rule": finding.rule or None,
         "before": was.status if was else None,
         "after": status,
-        "since": since if is_open else None,
+        "since": since if _fails(was and was.status, status) else None,
     }
 
 

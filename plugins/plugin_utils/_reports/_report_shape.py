@@ -20,7 +20,7 @@ from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
 from ...module_utils._model import TRAIL_ARN, ChangeStatus, Ownership, Status
 from ...module_utils._operations import WRITES
-from ._compared import LISTS
+from ._compared import LISTS, contradictions, earlier
 
 # What the entries of a list are called in a message, and the field that each is known by.
 ENTRIES: Mapping[str, tuple[str, str]] = {
@@ -189,7 +189,9 @@ _count = _where(
 )
 _texts = _list(_words)
 _rule = _one_of(*RULES)
-_outcome = _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate")
+# One of an older version may have another name; so many names are shown in a row at most.
+_rule_name = _matching(re.compile("[a-z][a-z0-9_]{0,63}"), "the name of a rule")
+_MOST_RULES = 100
 # Of the fields of evidence those that say more than their type.
 _NARROWER: Mapping[str, Check] = {
     "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
@@ -357,7 +359,7 @@ _of_comparison = _object(
     {
         "account_id": _account_id,
         "trail": _or_null(_matching(TRAIL_ARN, "the ARN of a trail")),
-        "rule": _or_null(_words),
+        "rule": _or_null(_rule_name),
         "before": _or_null(_status),
         "after": _or_null(_status),
         "since": _or_null(_day),
@@ -402,13 +404,11 @@ _report = _object(
 )
 
 
-def _dates_agree(report: Mapping[str, Any]) -> None:
-    """What a report says to have failed since a day has failed before the report was made."""
-    told = report.get("comparison", {})
-    for name in LISTS:
-        for entry in told.get(name, ()):
-            if (entry["since"] or "") > report["generated_at"]:
-                raise ShapeError(f"{entry['since']} is later than the report.", "comparison", name, "since")
+def _earlier_agrees(report: Mapping[str, Any]) -> None:
+    for name, why in contradictions(report):
+        raise ShapeError(why, "comparison", name)
+    if len({finding.rule for finding in earlier(report).standings}) > _MOST_RULES:
+        raise ShapeError(f"there are more than {_MOST_RULES} rules.", "findings")
 
 
 _earlier = _object(
@@ -431,7 +431,7 @@ _earlier = _object(
                                 "verdict": _words,
                                 "findings": _entries(
                                     "findings",
-                                    _object({"rule": _words, "status": _status, "level": _words}, is_open=True),
+                                    _object({"rule": _rule_name, "status": _status, "level": _words}, is_open=True),
                                 ),
                             },
                             is_open=True,
@@ -443,6 +443,6 @@ _earlier = _object(
         ),
     },
     {"comparison": _comparison},
-    more=_dates_agree,
+    more=_earlier_agrees,
     is_open=True,
 )

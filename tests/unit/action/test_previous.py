@@ -123,7 +123,31 @@ def broken(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 
 
 IN_A_YEAR = (datetime.now(timezone.utc) + timedelta(days=365)).isoformat(timespec="seconds")
-ENTRY = {"account_id": ONE, "trail": arn("main"), "rule": "r", "before": "fail", "after": "fail", "since": "2026-11-01"}
+# What the report on `failing("fail")` says of itself, were it compared with another.
+ENTRY = {
+    "account_id": ONE,
+    "trail": arn("trail-0"),
+    "rule": "key_is_usable",
+    "before": "fail",
+    "after": "fail",
+    "since": "2026-09-01",
+}
+NOT_JUDGED = {**ENTRY, "rule": "trail_has_kms_key", "after": None}
+NAMED = f"key_is_usable of {arn('trail-0')} of {ONE}"
+
+
+def telling(name: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    """The report with entries in a list of its comparison."""
+    return broken(lambda it: it["comparison"].update({name: [*entries]}))
+
+
+def with_rules(*rules: str) -> dict[str, Any]:
+    """The report with more findings of its trail."""
+    return broken(lambda it: it["accounts"][0]["trails"][0]["findings"].extend(finding(each) for each in rules))
+
+
+def far(region: str) -> str:
+    return arn("trail-0", region=region)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +174,56 @@ ENTRY = {"account_id": ONE, "trail": arn("main"), "rule": "r", "before": "fail",
             broken(lambda it: it["accounts"][0]["trails"][0].update(arn="x")),
             f"account {ONE}, trail x, arn: 'x' is not ",
         ),
-        (broken(lambda it: it["comparison"].update(still=[ENTRY])), "comparison, still, since: 2026-11-01 is later"),
-        (broken(lambda it: it["comparison"].update(still=[{}])), "comparison, still, account_id: is missing."),
+        (
+            telling("still", {**ENTRY, "since": "2026-11-01"}),
+            f"comparison, still: {NAMED} cannot have failed since 2026-11-01.",
+        ),
+        (telling("still", {**ENTRY, "since": None}), f"comparison, still: {NAMED} cannot have failed since None."),
+        (
+            telling("not_judged", {**NOT_JUDGED, "before": "unknown"}),
+            "comparison, not_judged: trail_has_kms_key of ",
+        ),
+        (telling("still", ENTRY, ENTRY), f"comparison, still: {NAMED} is there twice."),
+        (telling("still", {}), "comparison, still, account_id: is missing."),
+        (
+            telling("not_judged", {**ENTRY, "after": None}),
+            f"comparison, not_judged: {NAMED} is None, which the findings of the report contradict.",
+        ),
+        (
+            telling("not_judged", {**ENTRY, "after": "unknown"}),
+            f"comparison, not_judged: {NAMED} is unknown, which the findings of the report contradict.",
+        ),
+        (
+            telling("still", {**ENTRY, "after": "pass"}),
+            f"comparison, still: {NAMED} is pass, which the findings of the report contradict.",
+        ),
+        (telling("not_judged", ENTRY), f"comparison, not_judged: {NAMED} was fail and is fail, which is not not_"),
+        (
+            telling("not_judged", {**NOT_JUDGED, "before": "pass"}),
+            f"comparison, not_judged: trail_has_kms_key of {arn('trail-0')} of {ONE} was pass and is None, which is no",
+        ),
+        (
+            telling("gone", {**ENTRY, "rule": None, "before": None, "after": None, "since": None}),
+            f"comparison, gone: {arn('trail-0')} of {ONE} is None, which the findings of the report contradict.",
+        ),
+        (
+            telling("not_judged", {**NOT_JUDGED, "rule": "x" * 2_000_000}),
+            "comparison, not_judged, rule: 'xxxxxxxxxxxxxxxxx",
+        ),
+        (
+            telling("not_judged", {**NOT_JUDGED, "rule": "a\n::error::b"}),
+            "comparison, not_judged, rule: 'a\\n:\\x3aerror:",
+        ),
+        (
+            telling("not_judged", {**NOT_JUDGED, "trail": far("a" * 2_000_000)}),
+            "comparison, not_judged, trail: 'arn:aws:cloudtrail:aaaaa",
+        ),
+        (with_rules("x" * 65), f"account {ONE}, trail {arn('trail-0')}, finding {'x' * 10}"),
+        (with_rules(*(f"rule_{number}" for number in range(100))), "findings: there are more than 100 rules."),
+        (
+            telling("not_judged", *({**NOT_JUDGED, "rule": f"rule_{number}"} for number in range(100))),
+            "findings: there are more than 100 rules.",
+        ),
         (broken(lambda it: it.update(comparison=[])), "comparison: [] is no object."),
     ],
 )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._compared import (
     LISTS,
     compare,
+    contradictions,
     earlier,
     is_related,
     uncompared,
@@ -188,6 +189,22 @@ def test_without_an_earlier_report_nothing_is_new() -> None:
 def test_a_report_of_others_is_no_earlier_one(before: Any, now: Any, expected: bool) -> None:
     reports = [on(0, row(account_id, organization=of)) for account_id, of in (before, now)]
     assert is_related(earlier(reports[0]), reports[1]) == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [("pass", {"worse": 1}), ("unknown", {"still": 1})])
+def test_what_a_report_judged_counts_before_what_it_carries(status: str, expected: dict[str, int]) -> None:
+    """Only what is unknown there may have failed before."""
+    before = on(0, row(ONE, with_status("fail")))
+    report = on(1, row(ONE, with_status(status)))
+    carrying = {**report, "comparison": compare(earlier(before), on(1, row(ONE, with_status("unknown"))))}
+    assert lists_of(compare(earlier(carrying), on(2, row(ONE, with_status("fail"))))) == expected
+    assert [name for name, _ in contradictions(carrying)] == (["not_judged"] if status == "pass" else [])
+
+
+@given(days=st.lists(audits(), min_size=2, max_size=6))
+def test_no_report_contradicts_itself(days: list[dict[str, Any]]) -> None:
+    for report in in_a_row(*(on(day, *each["accounts"]) for day, each in enumerate(days))):
+        assert [*contradictions(report)] == []
 
 
 @given(audit=audits())
