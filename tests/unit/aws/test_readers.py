@@ -147,7 +147,8 @@ class PagedAccess(Access):
         assert (service, region, operation) == ("iam", "us-east-1", "SimulatePrincipalPolicy")
         number = int(parameters.get("Marker", 0))
         is_last = number + 1 == len(self.pages)
-        return {"EvaluationResults": self.pages[number], "IsTruncated": not is_last, "Marker": str(number + 1)}
+        more = {"IsTruncated": False} if is_last else {"IsTruncated": True, "Marker": str(number + 1)}
+        return {"EvaluationResults": self.pages[number], **more}
 
 
 def answer_of(pages: list[list[dict[str, Any]]]) -> Mapping[str, Simulation] | ReadError:
