@@ -149,10 +149,11 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
     old = snapshot.keys[trail.kms_key_arn or ""]
     if not isinstance(old, Key):
         return
-    yield (
-        f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and cannot be "
-        "read once it is gone."
-    )
+    if old.manager == "CUSTOMER":  # nobody can delete one that AWS manages
+        yield (
+            f"Keep the key {old.arn}: the logs that {trail.arn} has delivered so far are encrypted under it, and "
+            "cannot be read once it is gone."
+        )
     budget = Budget()
     lost = _readers_lost(snapshot, trail, old, predicted.keys[str(change.after["kms_key_arn"])], budget)
     if budget.is_exhausted:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from ...module_utils._printable import printable
 from .._reports import Note, Tone
-from ._text import columns, pad, wrap, wrap_further_in, wrap_with_command
+from ._text import columns, pad, wrap, wrap_further_in, wrap_remediation
 
 # Colours a piece of text that is laid out already, so that its escape sequences are never measured.
 Paint: TypeAlias = Callable[[str, Tone], str]
@@ -94,7 +94,7 @@ def _column_widths(layout: Sequence[Column], table: Sequence[Sequence[str]], wid
 def note_lines(notes: Sequence[Note], width: int, paint: Paint) -> Iterator[str]:
     """Yield the lines of the notes under a row, and an empty one where there are any.
 
-    They take `width` columns at most, but for an argument of a command that is longer.
+    They take `width` columns at most, but for an argument of a command or a string of a statement that is longer.
     """
     yield from grouped_lines([(note, "") for note in notes], width, paint)
     if notes:
@@ -109,7 +109,7 @@ def grouped_lines(notes: Sequence[tuple[Note, str]], width: int, paint: Paint) -
         yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
         yield from _marked(" " * _MARK_WIDTH, wrap(printable(places), width)) if places else ()
         if to_do:
-            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_with_command(printable(to_do), printable(command), width))
+            yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_remediation(printable(to_do), printable(command), width))
 
 
 def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:

@@ -6,13 +6,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from collections.abc import Iterator
 
 # A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
 _SEPARATORS = "/:-_.,"
 # Where a command may break.
 _PART = re.compile(r" (?=--|&& )")
+# How a statement to paste begins, and its members: each ends with a comma that is in no string.
+_STATEMENT = ' {"Sid":'
+_MEMBER = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+,?')
+_JSON = json.JSONDecoder()
 
 
 def columns(text: str) -> int:
@@ -61,14 +67,15 @@ def wrap_further_in(text: str, width: int) -> list[str]:
     return [first, *(f" {line}" for line in wrap(rest, width - 1))] if others else [first]
 
 
-def wrap_with_command(text: str, command: str, width: int) -> list[str]:
-    """Return the text as `wrap` does; the command that it ends with is for a shell as it stands.
+def wrap_remediation(text: str, command: str, width: int) -> list[str]:
+    """Return what to do as `wrap` does; the command that it ends with, and policy statements, are to copy as they are.
 
-    It starts a line, breaks before its options, and its lines go on after a backslash. An argument stays whole: where
-    it is wider than the line, the terminal breaks it, and copies it as one.
+    Each starts a line. A command breaks before its options, and its lines go on after a backslash; a statement breaks
+    after its members. An argument or a string stays whole: where it is wider than the line, the terminal breaks it, and
+    copies it as one.
     """
     if not command:
-        return wrap(text, width)
+        return _prose_and_statements(text, width)
     first, *parts = _PART.split(command)
     lines = [first]
     for part in parts:
@@ -77,7 +84,41 @@ def wrap_with_command(text: str, command: str, width: int) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(f"  {part}")
-    return [*wrap(text.removesuffix(command), width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
+    return [
+        *_prose_and_statements(text.removesuffix(command), width),
+        *(f"{line} \\" for line in lines[:-1]),
+        lines[-1],
+    ]
+
+
+def _prose_and_statements(text: str, width: int) -> list[str]:
+    lines = []
+    for prose, statement in _with_statements(text):
+        lines += wrap(prose, width) if prose.strip() else []
+        lines += _members(statement, width)
+    return lines or [""]
+
+
+def _members(statement: str, width: int) -> list[str]:
+    lines: list[str] = []
+    for member in _MEMBER.findall(statement):
+        if lines and columns(lines[-1] + member) <= width:
+            lines[-1] += member
+        else:
+            lines.append(member)
+    return lines
+
+
+def _with_statements(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the text in parts: prose, and the policy statement that follows it, if any."""
+    while (start := text.find(_STATEMENT)) >= 0:
+        try:
+            _document, end = _JSON.raw_decode(text, start + 1)
+        except (ValueError, RecursionError):
+            break
+        yield text[:start], text[start + 1 : end]
+        text = text[end:]
+    yield text, ""
 
 
 def _pieces(word: str, width: int) -> list[str]:

@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import to_json
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import (
     columns,
     pad,
     wrap,
-    wrap_with_command,
+    wrap_remediation,
 )
 
 
@@ -100,7 +103,7 @@ TRAIL = f"arn:aws:cloudtrail:eu-west-1:111111111111:trail/{'t' * 128}"
     ],
 )
 def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command: str, width: int) -> None:
-    lines = wrap_with_command(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", command, width)
+    lines = wrap_remediation(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", command, width)
     start = next(number for number, line in enumerate(lines) if line.startswith("aws "))
     pasted = "\n".join(f"              {line}" for line in lines[start:])
     assert shlex.split(pasted.replace("\\\n", "")) == shlex.split(command)
@@ -111,7 +114,34 @@ def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command:
 
 def test_without_a_command_a_text_wraps_as_any() -> None:
     text = "No statement names aws kms enable-key --key-id key"
-    assert wrap_with_command(text, "", 20) == wrap(text, 20)
+    assert wrap_remediation(text, "", 20) == wrap(text, 20)
+
+
+STATEMENT = {
+    "Sid": "ReadCloudTrailLogs",
+    "Effect": "Allow",
+    "Principal": {"AWS": ["arn:aws:iam::111111111111:role/a, b"]},
+    "Resource": ['arn:aws:s3:::logs/a, "b"/111111111111/*', "arn:aws:s3:::logs/222222222222/*"],
+}
+
+
+@pytest.mark.parametrize("width", [20, 65, 106])
+def test_a_statement_within_a_text_is_json_as_it_is_shown(width: int) -> None:
+    written = to_json(STATEMENT)
+    text = f"Add to the policy of the bucket logs: {written} Add to an IAM policy of R: {written}"
+    lines = wrap_remediation(text, "", width)
+    starts = [number for number, line in enumerate(lines) if line.startswith('{"Sid"')]
+    ends = [number for number, line in enumerate(lines) if line.endswith("]}")]
+    pasted = ["\n".join(lines[start : end + 1]) for start, end in zip(starts, ends, strict=True)]
+    assert [json.loads(each) for each in pasted] == [STATEMENT, STATEMENT]
+    wide = [line for line in lines if len(line) > width]
+    assert all(len(re.findall(r'"(?:[^"\\]|\\.)*"', line)) <= 3 for line in wide), "one member"
+    assert lines[ends[0] + 1].startswith("Add to")
+
+
+@pytest.mark.parametrize("begun", [' {"Sid":', ' {"Sid":"never closed', ' {"Sid":' + "[" * 100_000])
+def test_what_only_begins_as_a_statement_wraps_as_any_text(begun: str) -> None:
+    assert wrap_remediation(f"a{begun} b", "", 20) == wrap(f"a{begun} b", 20)
 
 
 def test_wrapping_ends_where_there_is_no_room_at_all() -> None:

@@ -287,6 +287,12 @@ def test_a_given_key_that_is_nowhere_is_refused_even_if_nothing_needs_it() -> No
     )
 
 
+def test_nobody_is_told_to_keep_a_key_that_aws_manages() -> None:
+    planned = plan(build.snapshot(key={"manager": "AWS"}), GIVEN, target())
+    assert [change.operation for change in planned.changes][-1:] == ["UpdateTrail"]
+    assert not any(warning.startswith("Keep the key") for warning in planned.warnings)
+
+
 def test_old_keys_and_their_readers_are_not_forgotten() -> None:
     reading = {
         "Sid": "Read",
