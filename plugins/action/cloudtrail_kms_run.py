@@ -117,8 +117,8 @@ class ActionModule(ActionBase):
         told: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}
         reported, told["failed"] = audit or with_enforcement(present, result), registered.get("msg", "")
         registered |= publish(run_options, reported, variables, self._connection, **told)
-        is_plan = self._task.check_mode
-        screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, is_plan=is_plan))
+        kind = {"is_plan": self._task.check_mode, "is_restore": bool(options.get("restore"))}
+        screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, **kind))
         return registered
 
     def _run_module(

@@ -14,9 +14,10 @@ from typing import Any
 
 from ansible import constants, context
 
+from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count
 from .._reports import is_excepted, verdict_words
-from ._decisions import decisions
+from ._decisions import decisions, is_left_to_owners
 
 # Of a run of many accounts the report says the others.
 MOST_PROOFS = 3
@@ -26,6 +27,7 @@ _PLAYBOOKS = "aws_baseline.cloudtrail."
 _OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
+_OWNERS = "the owners of what To do names have to act"
 
 
 def closing_lines(
@@ -35,6 +37,7 @@ def closing_lines(
     variables: Mapping[str, Any],
     *,
     is_plan: bool,
+    is_restore: bool = False,
 ) -> list[str]:
     """Return the last lines of a run, after an empty one; `result` is that of its module.
 
@@ -43,10 +46,11 @@ def closing_lines(
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
     lines = [*_files(result, registered, folders)]
     if audit is None:
-        lines[:0] = [outcome(result, is_plan=is_plan), *([] if is_plan else _proven(result))]
-    elif registered["failing"]:
-        accounts = count(len(audit["accounts"]), "account")
-        lines.insert(0, f"Failing   {registered['failing']} of {accounts}; {_PREFIX}fail_on=never would only report")
+        is_restored = is_restore and not is_plan and not registered.get("failing")
+        sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
+        lines[:0] = [sentence, *([] if is_plan else _proven(result))]
+    else:
+        lines[:0] = [*_failing(registered["failing"], audit), *_proven_trails(audit)]
     lines[:0] = _compared(registered.get("comparison"))
     if variables.keys().isdisjoint(_OF_A_JOB):
         lines += _commands(context.CLIARGS, audit, result, variables)
@@ -58,6 +62,26 @@ def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
     if not comparison:
         return []
     return [f"Compared  {comparison['sentence']}", *([f"          {comparison['why']}"] if comparison["why"] else [])]
+
+
+def _failing(number: int, audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many accounts of an audit fail, and what would keep them from it."""
+    if number:
+        accounts = count(len(audit["accounts"]), "account")
+        yield f"Failing   {number} of {accounts}; {_PREFIX}fail_on=never would only report"
+
+
+def _proven_trails(audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield of how many trails an audit with proof has it."""
+    statuses = [
+        finding["status"]
+        for _account, trail in distinct_trails(audit["accounts"])
+        for finding in trail["findings"]
+        if finding["rule"] == "encryption_is_proven" and finding["status"] != "not_applicable"
+    ]
+    if statuses:
+        trails = count(len(statuses), "trail")
+        yield f"Proven    {statuses.count('pass')} of {trails} (the HTML and JSON reports say by what)"
 
 
 def _proven(result: Mapping[str, Any]) -> Iterator[str]:
@@ -97,7 +121,11 @@ def _commands(
     if result.get("backup_path"):
         yield f"Undo      {undo(arguments, result['backup_path'])}"
     open_ones = decisions(audit, variables) if audit else None
-    if command := next_command(arguments, audit, result, open_ones.variables if open_ones else ()):
+    needed = open_ones.variables if open_ones else _backup(variables)
+    if command := next_command(arguments, audit, result, needed):
+        if audit and is_left_to_owners(audit):
+            yield f"Next      An enforcement would change nothing here: {_OWNERS}"
+            return
         yield from (f"Decide    {line}" for line in (open_ones.lines if open_ones else ()))
         yield f"Next      {command}"
         if audit and (inventory := _inventory(arguments)):
@@ -105,6 +133,11 @@ def _commands(
                 f"          If {', '.join(inventory)} enters by a role that only audits, replace it with an inventory "
                 "of the role that enforces"
             )
+
+
+def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the variable that the run after a plan needs to be undone, where none names the file."""
+    return () if variables.get(f"{_PREFIX}backup_path") else (f"{_PREFIX}backup_path=backup.json",)
 
 
 def _from_here(path: str) -> str:
@@ -129,20 +162,56 @@ def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
         why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""
         parts.append(f"{count(refused, 'account')} refused{why}")
     verdict = _verdict(enforcement, would=is_plan and bool(changes))
-    return f"{'Plan' if is_plan else 'Run'}: {', '.join(parts)}; {verdict}.{' Nothing was changed.' if is_plan else ''}"
+    why = f" No enforcement fixes what fails: {_OWNERS}." if _is_stuck(enforcement) else ""
+    ending = f"{verdict}.{why}{' Nothing was changed.' if is_plan else ''}"
+    return f"{'Plan' if is_plan else 'Run'}: {', '.join(parts)}; {ending}"
+
+
+def _is_stuck(enforcement: Mapping[str, Any]) -> bool:
+    """Whether there was nothing to change, though required rules fail."""
+    nothing = not (enforcement["changes"] or enforcement["refusals"] or enforcement["errors"])
+    return nothing and bool(enforcement["after"]) and is_left_to_owners(enforcement["after"])
+
+
+def restored(enforcement: Mapping[str, Any]) -> str:
+    """Return the sentence that a restore ends with which no verdict fails.
+
+    Such as `Restored: 1 change in 1 account. The account was non_compliant before and is now; that does not fail a
+    restore.`
+    """
+    sentence = outcome(enforcement, is_plan=False)
+    before, after = (
+        [row for row in (enforcement[which] or {"accounts": ()})["accounts"] if row["verdict"] != "not_applicable"]
+        for which in ("before", "after")
+    )
+    if enforcement["refusals"] or enforcement["errors"] or not after:
+        return sentence
+    done = f"Restored: {sentence.removeprefix('Run: ').partition(';')[0]}"
+    if all(row["verdict"] == "compliant" for row in after):
+        return f"{done}; {_verdict(enforcement, would=False)}."
+    if len(after) > 1:
+        good = sum(row["verdict"] == "compliant" for row in before)
+        verdicts = f"{good} of {len(before)} accounts were compliant before, {_verdict(enforcement, would=False)} now"
+    else:
+        was, now = before[0]["verdict"], after[0]["verdict"]
+        verdicts = f"The account was {was} before and is {'' if was == now else f'{now} '}now"
+    return f"{done}. {verdicts}; that does not fail a restore."
 
 
 def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
-    """Say what the accounts are afterwards, or would be."""
+    """Say what the accounts are afterwards, or would be, of the trails that were judged."""
     if not enforcement["after"]:
         return "the verdict afterwards is not known"
     rows = [row for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
+    only = any((row.get("narrowed_by") or {}).get(name) for row in rows for name in ("trails", "regions"))
+    narrowed = " in the trails of this run, and others were not judged" if only else ""
     if len(rows) == 1:
-        return f"it {'would be' if would else 'is'} {verdict_words(rows[0])}"
+        ending = narrowed if rows[0]["verdict"] == "compliant" else ""
+        return f"it {'would be' if would else 'is'} {verdict_words(rows[0])}{ending}"
     good = [row for row in rows if row["verdict"] == "compliant"]
     excepted = sum(map(is_excepted, good))
     more = f" ({excepted} by exception)" if excepted else ""
-    return f"{len(good)} of {count(len(rows), 'account')} {'would be' if would else 'are'} compliant{more}"
+    return f"{len(good)} of {count(len(rows), 'account')} {'would be' if would else 'are'} compliant{more}{narrowed}"
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:
@@ -158,16 +227,19 @@ def next_command(
 ) -> str:
     """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text.
 
-    `needed` are the variables, as in `name=true`, without which the plan after an audit would be refused.
+    `needed` are variables, as in `name=true`: those without which the plan after an audit would be refused, or without
+    which the run after a plan could not be undone.
     """
     (playbook, *others) = arguments.get("args") or ("",)
     ours = playbook.startswith(_PLAYBOOKS) and not others
     name = playbook.rpartition(".")[2]
+    options = [word for variable in needed for word in ("-e", variable)]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        options = [word for variable in needed for word in ("-e", variable)]
         return _typed("enforce", arguments, [*options, "--check", "--diff"])
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    return _typed(name, arguments) if ours and planned and arguments.get("check") else ""
+    if not (ours and planned and arguments.get("check")):
+        return ""
+    return _typed(name, arguments, options if name == "enforce" else ())
 
 
 def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = (), only: Sequence[str] = ()) -> str:

@@ -60,6 +60,20 @@ def decisions(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> Decisio
     )
 
 
+def is_left_to_owners(audit: Mapping[str, Any]) -> bool:
+    """Return whether required rules fail, none of which an enforcement of these accounts would do anything about."""
+    failing = [
+        (trail, finding)
+        for account in audit["accounts"]
+        for trail in account["trails"]
+        for finding in trail["findings"]
+        if (finding["status"], finding["level"]) == ("fail", "required")
+    ]
+    return bool(failing) and all(
+        trail["ownership"] == "inherited" or _leads_to(finding) is Remedy.REPORT for trail, finding in failing
+    )
+
+
 def _is_on(variables: Mapping[str, Any], name: str) -> bool:
     """Whether a switch is on; one that comes from --extra-vars is text."""
     return bool(boolean(variables.get(f"{_PREFIX}{name}"), strict=False))

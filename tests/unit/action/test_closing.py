@@ -17,8 +17,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
     closing_lines,
     next_command,
     outcome,
+    restored,
 )
-from tests.unit.action.audits import KEY, audit, finding
+from tests.unit.action.audits import KEY, NARROWED, audit, finding
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
 
@@ -82,6 +83,82 @@ def test_accounts_that_are_not_in_use_do_not_count() -> None:
     )
 
 
+@pytest.mark.parametrize("asked", [{"trails": ["main"]}, {"regions": ["us-east-1"]}])
+def test_a_run_that_is_narrowed_speaks_of_its_trails_only(asked: dict[str, Any]) -> None:
+    row = {**bare(ONE, "compliant"), "narrowed_by": {**NARROWED, "regions": [], "trails": [], **asked}}
+    words = "in the trails of this run, and others were not judged"
+    assert ended(change(ONE), **ALONE, is_plan=False, after=audit(row)) == (
+        f"Run: 1 change in 1 account; it is compliant {words}."
+    )
+    assert ended(change(ONE), is_plan=False, hosts=(ONE, TWO), after=audit(row, bare(TWO))) == (
+        f"Run: 1 change in 1 account; 1 of 2 accounts are compliant {words}."
+    )
+    failing = audit({**row, "verdict": "non_compliant"})
+    assert ended(change(ONE), **ALONE, is_plan=False, after=failing) == (
+        "Run: 1 change in 1 account; it is non_compliant."
+    )
+
+
+def judged(account_id: str, *findings: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An account whose only trail has these findings."""
+    row = bare(account_id)
+    row["trails"][0] |= {"findings": list(findings), **fields}
+    return row
+
+
+READING, DELIVERING, LACKING = map(finding, ("readers_can_read", "trail_is_delivering", "key_policy_allows_encrypt"))
+
+
+def test_an_enforcement_with_nothing_to_change_says_who_has_to_act() -> None:
+    stuck = {**ALONE, "after": audit(judged(ONE, READING, DELIVERING))}
+    why = "No enforcement fixes what fails: the owners of what To do names have to act."
+    assert ended(**stuck) == f"Plan: 0 changes; it is non_compliant. {why} Nothing was changed."
+    assert ended(**stuck, is_plan=False) == f"Run: 0 changes; it is non_compliant. {why}"
+    assert why not in ended(change(ONE), **stuck, is_plan=False)
+    assert why not in ended(**stuck, refusals=[refusal("No.")])
+    assert why not in ended(**{**stuck, "after": audit(judged(ONE, READING, LACKING))})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ending"),
+    [
+        ("non_compliant", "compliant", "; it is compliant."),
+        (
+            "non_compliant",
+            "non_compliant",
+            ". The account was non_compliant before and is now; that does not fail a restore.",
+        ),
+        (
+            "compliant",
+            "non_compliant",
+            ". The account was compliant before and is non_compliant now; that does not fail a restore.",
+        ),
+    ],
+)
+def test_a_restore_says_what_it_did_and_how_the_account_was_before(before: str, after: str, ending: str) -> None:
+    run = enforced(change(ONE), before=audit(bare(ONE, before)), after=audit(bare(ONE, after)))
+    assert restored(run) == f"Restored: 1 change in 1 account{ending}"
+    assert closing_lines(run, {"failing": 0}, [], {"awx_job_id": 1}, is_plan=False, is_restore=True)[1] == restored(run)
+    assert closing_lines(run, {"failing": 1}, [], {"awx_job_id": 1}, is_plan=False, is_restore=True)[1] == (
+        f"Run: 1 change in 1 account; it is {after}."
+    )
+
+
+def test_a_restore_of_many_accounts_counts_them() -> None:
+    after = audit(bare(ONE), bare(TWO, "compliant"))
+    run = enforced(change(ONE), before=audit(bare(ONE, "compliant"), bare(TWO, "compliant")), after=after)
+    assert restored(run) == (
+        "Restored: 1 change in 1 account. 2 of 2 accounts were compliant before, 1 of 2 accounts are compliant now; "
+        "that does not fail a restore."
+    )
+
+
+@pytest.mark.parametrize("fields", [{"after": None}, {"refusals": [refusal("No.")]}])
+def test_a_restore_that_is_not_whole_is_not_told_as_one(fields: dict[str, Any]) -> None:
+    run = with_after(enforced(change(ONE, "failed"), **{**ALONE, "errors": [refusal("No.")], **fields}))
+    assert restored(run) == outcome(run, is_plan=False)
+
+
 AUDIT = {"args": ("aws_baseline.cloudtrail.audit",)}
 PLAN = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True}
 GIVEN = {
@@ -129,6 +206,9 @@ def test_after_an_audit_that_fails_comes_the_plan(arguments: dict[str, Any], com
 )
 def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> None:
     assert next_command(arguments, None, enforced(change(ONE, "planned"))) == command
+    backup = "cloudtrail_kms_backup_path=backup.json"
+    more = f" -e {backup}" if command and "restore" not in command else ""
+    assert next_command(arguments, None, enforced(change(ONE, "planned")), [backup]) == f"{command}{more}"
     assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
 
 
@@ -155,6 +235,32 @@ def test_what_is_to_be_decided_stands_before_the_command_that_needs_it(monkeypat
     assert lines[-2].startswith("Decide    whether to enable the key alias/trail (disabled): the command below")
     option = "-e cloudtrail_kms_allow_enable_key=true"
     assert lines[-1] == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce {option} --check --diff"
+
+
+@pytest.mark.parametrize(
+    ("variables", "option"),
+    [({}, " -e cloudtrail_kms_backup_path=backup.json"), ({"cloudtrail_kms_backup_path": "/srv/b.json"}, "")],
+)
+def test_the_run_after_a_plan_keeps_what_undoes_it(
+    variables: dict[str, Any], option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", PLAN)
+    run = with_after(enforced(change(ONE, "planned"), **ALONE))
+    last = closing_lines(run, {"failing": 0}, [], variables, is_plan=True)[-1]
+    assert last == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce{option}"
+
+
+def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", AUDIT)
+    owners = "Next      An enforcement would change nothing here: the owners of what To do names have to act"
+    for row, is_said in (
+        (judged(ONE, READING), True),
+        (judged(ONE, READING, LACKING), False),
+        (judged(ONE, LACKING, ownership="inherited"), True),
+        (judged(ONE, finding("readers_can_read", level="advised")), False),
+    ):
+        told = {"ansible_facts": {"cloudtrail_kms": {**audit(row), "summary": {"non_compliant": 1}}}}
+        assert (closing_lines(told, {"failing": 0}, [], {}, is_plan=False)[-1] == owners) is is_said
 
 
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:

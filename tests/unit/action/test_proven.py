@@ -10,7 +10,12 @@ from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 
-_PROVEN = {"rule": "encryption_is_proven", "status": "pass", "message": "The log of 12:05 is encrypted under the key."}
+_PROVEN = {
+    "rule": "encryption_is_proven",
+    "status": "pass",
+    "level": "advised",
+    "message": "The log of 12:05 is encrypted under the key.",
+}
 
 
 def result(trails: int, **finding: str) -> dict[str, Any]:
@@ -45,3 +50,15 @@ def test_what_is_not_proven_or_not_done_is_not_said() -> None:
     assert lines({**result(1), "changes": []}) == []
     assert lines(result(1), is_plan=True) == []
     assert lines({**result(1), "after": None}) == []
+
+
+def test_an_audit_says_of_how_many_trails_it_has_proof() -> None:
+    (row,) = result(4)["after"]["accounts"]
+    for trail, status in zip(row["trails"], ("pass", "fail", "unknown", "not_applicable"), strict=True):
+        trail["findings"] = [{**_PROVEN, "status": status}]
+    told = {"ansible_facts": {"cloudtrail_kms": {"accounts": [row]}}}
+    closing = closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
+    assert closing == ["", "Proven    1 of 3 trails (the HTML and JSON reports say by what)"]
+    for trail in row["trails"]:
+        trail["findings"] = []
+    assert closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False) == []
