@@ -18,8 +18,8 @@ help: ##1 List the targets
 	group 1 'In the first hour'; group 2 'Before a pull request: all of test, and of the rest what you touched'; \
 	group 3 'Before a release'
 
-setup: ##1 Make .venv with all that is needed; a second call does nothing
-	@tools/setup.sh
+setup: ##1 Make .venv with all that is needed; a second call says that it is up to date
+	@tools/setup.sh $(filter setup,$(MAKECMDGOALS))
 
 demo: setup ##1 Audit a small fake AWS, see the plan that fixes it, do it, and audit again
 	@$(run) python -m tools.demo

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Makes .venv, with everything that the demonstration and the tests need, and shows it this checkout
-# as the collection aws_baseline.cloudtrail. A second call finds its stamp and does nothing.
+# as the collection aws_baseline.cloudtrail. A second call finds its stamp, and says so where it was asked for by its name.
 
 set -eu
 unset PYTHONHOME PYTHONPATH
@@ -52,7 +52,10 @@ show_collection() {
     done
 }
 
-if up_to_date; then exit 0; fi
+if up_to_date; then
+    [ -z "${1:-}" ] || echo '.venv is up to date.'
+    exit 0
+fi
 make_venv
 show_collection
 made_from >"$stamp"

@@ -136,7 +136,10 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """The whole report. `columns` are all rules, `rules` those that found something, worst first."""
+    """The whole report. `columns` are all rules, `rules` those that found something, worst first.
+
+    Of the others `passed` are those that pass for a trail, `not_judged` those that apply to none.
+    """
 
     generated_at: datetime
     collection_version: str
@@ -151,6 +154,8 @@ class Page:
     totals: tuple[Total, ...]
     columns: tuple[str, ...]
     rules: tuple[RuleLine, ...]
+    passed: tuple[str, ...]
+    not_judged: tuple[str, ...]
     entries: tuple[Entry, ...]
     exceptions: tuple[ExceptionLine, ...]
     not_read: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
@@ -181,6 +186,8 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         totals=tuple(_totals(accounts, trails, control)),
         columns=tuple(rule.name for rule in rules),
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
+        passed=tuple(_quiet(rules, passed=True)),
+        not_judged=tuple(_quiet(rules, passed=False)),
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
@@ -280,6 +287,13 @@ def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
         parts = _parts([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
         found = tuple(part for part in parts if part.kind not in ("pass", "not_applicable"))
         yield RuleLine(name=name, title=rule_title(name), parts=parts, found=found)
+
+
+def _quiet(rules: Sequence[RuleLine], *, passed: bool) -> Iterator[str]:
+    """Yield the rules that found nothing: those that pass for a trail, or those that apply to none."""
+    for rule in rules:
+        if not rule.found and passed is any(part.kind == "pass" for part in rule.parts):
+            yield rule.name
 
 
 def _worst(rule: RuleLine) -> tuple[int, ...]:

@@ -250,6 +250,16 @@ def test_rules_without_findings_are_only_named() -> None:
     assert words(report.one("p", class_="quiet")) == "No findings: The trail has a KMS key trail_has_kms_key."
 
 
+def test_rules_that_apply_to_no_trail_are_not_told_as_passed() -> None:
+    first = trail("a", "compliant", finding("trail_has_kms_key", "pass"), finding("readers_can_read", "not_applicable"))
+    second = trail("b", "compliant", finding("trail_has_kms_key", "not_applicable"))
+    report = page(audit(account("compliant", first, second)))
+    assert [words(told) for told in report.all("p", class_="quiet")] == [
+        "No findings: The trail has a KMS key trail_has_kms_key.",
+        "Not judged, as they apply to no trail: The readers may fetch the logs readers_can_read.",
+    ]
+
+
 def problems(document: dict[str, Any]) -> list[str]:
     return [words(one) for one in page(document).one("ol", class_="problems").all("li")]
 
