@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Makes .venv, with everything that the demonstration and the tests need, and shows it this checkout
-# as the collection aws_baseline.cloudtrail. A second call finds its stamp, and says so where it was asked for by its name.
+# as the collection aws_baseline.cloudtrail. A second call finds its stamp, and says so
+# where it was asked for by its name.
 
 set -eu
 unset PYTHONHOME PYTHONPATH
