@@ -312,6 +312,18 @@ def test_no_name_breaks_the_page(viewport: dict[str, int], reports: Reports) -> 
     expect(page.get_by_role("status")).to_have_text("1 of 4 shown")
 
 
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, NARROW], ids=["wide", "narrow"])
+def test_what_proves_the_encryption_is_shown_found_and_fits(viewport: dict[str, int], reports: Reports) -> None:
+    evidence = {"proven_by": "object", "proof": HOSTILE[0] + "o" * 900, "proven_at": "2026-11-23T11:55:00+00:00"}
+    proven = finding("encryption_is_proven", "pass", "advised", evidence=evidence)
+    trails = (trail("proven", "non_compliant", finding("key_is_usable"), proven), trail("plain", "non_compliant"))
+    page = reports.open(audit(account("non_compliant", *trails)), viewport=viewport)
+    expect(page.get_by_text("Proven by the log <script>").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("searchbox").fill("Proven by the log")
+    expect(page.get_by_role("status")).to_have_text("1 of 2 shown")
+
+
 @pytest.mark.parametrize(("media", "width"), [("screen", 1180), ("print", 703)])
 def test_a_matrix_of_eighteen_rules_fits(media: Any, width: int, reports: Reports) -> None:
     """Fit the window of the picture in docs/, and A4 without its margins (186 mm), with more rules than there are."""

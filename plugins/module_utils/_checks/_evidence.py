@@ -69,6 +69,8 @@ class Evidence(TypedDict, total=False):
     proven_by: str
     proven_at: str
     proof: str
+    refuted_by: str
+    missing: list[str]
     last_changes: list[str]
     key_last_used: str
     folders: list[str]

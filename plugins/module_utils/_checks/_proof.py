@@ -81,8 +81,9 @@ def encryption_is_proven(subject: Subject) -> Result:
     proof = subject.proof
     if proof is None:
         if isinstance(subject.trail.status, LeftToOwnerError):
-            return unreadable("What was delivered", subject.trail.status)
-        return Result("unknown", "No log is known that was delivered since the trail got this key.", _WAIT)
+            return _unread([("What was delivered", subject.trail.status)])
+        missing: Evidence = {"missing": ["a log that was delivered since the trail got this key"]}
+        return Result("unknown", "No log is known that was delivered since the trail got this key.", _WAIT, missing)
     other = next(_under_another_key(subject, proof), None)
     if other:
         return _refuted(subject, proof, other)
@@ -274,7 +275,7 @@ def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result
         f"{subject.trail.kms_key_arn} before: {_change(proof.trail)}.",
         "Find out who wrote this log, or what encrypts the objects of the bucket anew (a copy, a replication, a batch "
         "operation). Until then nothing shows that the logs are under the trail's key.",
-        _evidence(subject, proof),
+        {**_evidence(subject, proof), "refuted_by": file.name or ""},
     )
 
 
@@ -329,10 +330,7 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
         unread.append(("The delivery status", subject.trail.status))
     use = "".join(f" {note}" for note in (_use_note(proof.last_use), *_file_notes(subject, proof)) if note)
     if unread:
-        first = unreadable(*unread[0])
-        others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
-        more = f" So could not: {listing(others)}." if others else ""
-        return Result("unknown", first.message + more + use, first.remediation, first.evidence, unread=first.unread)
+        return _unread(unread, use)
     since = _last_known(proof)
     if subject.trail.organization_trail and not proof.files:
         return Result(
@@ -340,13 +338,16 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
             "Events alone do not prove it for an organization trail: what a delegated administrator changes is "
             f"recorded in its own account.{use}",
             "Set proof to objects.",
-            _evidence(subject, proof),
+            {**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
         )
     return Result(
         "unknown",
         f"No log is known that was delivered since the last change: {_change(since)}, and 15 minutes.{use}",
         _WAIT,
-        _evidence(subject, proof),
+        {
+            **_evidence(subject, proof),
+            "missing": [f"a log more than 15 minutes after the last change: {_change(since)}"],
+        },
     )
 
 
@@ -360,6 +361,16 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield "A log was found that is newer than the last delivery of the trail."
     if subject.trail.organization_trail and any(not _is_under_key(subject, each) for each in files):
         yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
+
+
+def _unread(unread: _Unread, use: str = "") -> Result:
+    """Nothing proves it, for want of what could not be read; all of that is missing, and the first is explained."""
+    first = unreadable(*unread[0])
+    others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
+    more = f" So could not: {listing(others)}." if others else ""
+    missing = list(dict.fromkeys(f"an answer to {each.iam_action} ({each.code})" for _what, each in unread))
+    evidence: Evidence = {**cast("Evidence", first.evidence), "missing": missing}
+    return Result("unknown", first.message + more + use, first.remediation, evidence, unread=first.unread)
 
 
 def _use_note(use: KeyUse | ReadError | None) -> str:

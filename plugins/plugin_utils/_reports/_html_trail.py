@@ -29,6 +29,11 @@ KINDS: Mapping[Kind, str] = {
 # Of the evidence, what stands in a place of its own.
 _TOLD_ELSEWHERE = ("exception", "statements_to_add")
 _SEVERITIES = ("critical", "high", "medium", "low")
+_PROVEN_BY = {
+    "object": "the log",
+    "event": "CloudTrail's use of the key, event",
+    "delivery": "a delivery in",
+}
 _OWNERSHIP = {
     "owned": "",
     "delegated": "an organization trail, seen by a delegated administrator",
@@ -140,7 +145,21 @@ def _facts(
     yield "Key", trail["kms_key_arn"] or "none"
     if key:
         yield "Key is", "; ".join(_key_words(key))
+    yield from _proof(trail["findings"])
     yield "Benchmark", "passes as written: a key is set" if trail["cis_3_5"] == "pass" else "fails: no key is set"
+
+
+def _proof(findings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield what proves that the logs are encrypted under the key, or what is missing, where the audit asked."""
+    asked = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
+    evidence: Mapping[str, Any] = next(asked, {})
+    if "proven_by" in evidence:
+        by = _PROVEN_BY.get(evidence["proven_by"], evidence["proven_by"])
+        yield "Encryption", f"Proven by {by} {evidence.get('proof', '')} at {evidence.get('proven_at', '')}"
+    elif "refuted_by" in evidence:
+        yield "Encryption", f"Refuted by the log {evidence['refuted_by']}"
+    elif "missing" in evidence:
+        yield "Encryption", f"Not proven: missing is {', '.join(evidence['missing'])}"
 
 
 def _bucket_words(bucket: Mapping[str, Any] | None) -> Iterator[str]:

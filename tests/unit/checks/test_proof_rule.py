@@ -205,6 +205,41 @@ def test_evidence_says_by_what_and_for_which_folders() -> None:
     assert "So are the newest logs of 1 other folders." in found.message
 
 
+SINCE = "UpdateTrail at 2026-11-23T11:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("case", "missing"),
+    [
+        (
+            "key changed an hour ago, nothing delivered since",
+            f"a log more than 15 minutes after the last change: {SINCE}",
+        ),
+        ("of an organization trail, by events", "the newest logs, which proof: objects reads"),
+        ("history denied", "an answer to cloudtrail:LookupEvents (AccessDenied)"),
+        ("objects denied", "an answer to s3:GetObject (AccessDenied)"),
+        ("a key since this run", "a log that was delivered since the trail got this key"),
+        ("left to the owner", "an answer to x (ToldByOwner)"),
+    ],
+)
+def test_evidence_says_what_is_missing(case: str, missing: str) -> None:
+    assert CASES[case][2].evidence["missing"] == [missing]
+
+
+def test_what_could_not_be_read_is_missing_once_each() -> None:
+    found = proven(TrailProof(HISTORY_DENIED, HISTORY_DENIED, HISTORY_DENIED, None, (NOT_OBJECT, NOT_OBJECT)), OBJECTS)
+    asked = ("cloudtrail:LookupEvents", "s3:GetObject")
+    assert found.evidence["missing"] == [f"an answer to {action} (AccessDenied)" for action in asked]
+
+
+def test_every_case_says_one_of_proven_refuted_and_missing() -> None:
+    names = {"pass": "proven_by", "fail": "refuted_by", "unknown": "missing"}
+    for status, _words, found in CASES.values():
+        told = [name for name in names.values() if name in found.evidence]
+        assert told == ([names[status]] if status in names else [])
+    assert CASES["under no key"][2].evidence["refuted_by"] == LOG.name
+
+
 def test_many_open_folders_are_counted() -> None:
     others = [replace(WEST, path=f"{WEST.path}{number}") for number in range(5)]
     old = tuple(replace(LOG, folder=each, at=ago(3000)) for each in others)

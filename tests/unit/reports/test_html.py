@@ -403,6 +403,34 @@ def test_the_facts_of_a_trail(fields: dict[str, Any], told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        ({"proven_by": "object", "proof": "a/b.gz", "proven_at": "T"}, "Encryption Proven by the log a/b.gz at T"),
+        (
+            {"proven_by": "event", "proof": "e-1", "proven_at": "T"},
+            "Encryption Proven by CloudTrail's use of the key, event e-1 at T",
+        ),
+        (
+            {"proven_by": "delivery", "proof": "us-east-1", "proven_at": "T"},
+            "Encryption Proven by a delivery in us-east-1 at T",
+        ),
+        ({"refuted_by": "a/b.gz"}, "Encryption Refuted by the log a/b.gz"),
+        ({"missing": ["a log", "another"]}, "Encryption Not proven: missing is a log, another"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_a_trail_says_what_proves_its_encryption_or_what_is_missing(evidence: dict[str, Any] | None, told: str) -> None:
+    """Of another rule that a proof settled nothing is taken."""
+    settled = finding("key_policy_allows_encrypt", "pass", evidence={"proven_by": "object", "proof": "p"})
+    asked = [] if evidence is None else [finding("encryption_is_proven", "unknown", "advised", evidence=evidence)]
+    facts = words(
+        page(audit(account("compliant", trail("main", "compliant", settled, *asked)))).one("dl", class_="facts")
+    )
+    assert ("Encryption" in facts, told in facts) == (bool(told), True)
+
+
+@pytest.mark.parametrize(
     ("change", "name"),
     [
         (lambda one: one.update(aliases=[]), KEY.rpartition("/")[2]),
