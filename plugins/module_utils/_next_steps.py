@@ -135,7 +135,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
         *("S3BucketDoesNotExistException", "KmsKeyNotFoundException", "MalformedQueryString"),
         *("AlreadyExistsException", "TrailAlreadyExistsException", "RequestEntityTooLargeException"),
         *("InvalidLookupAttributesException", "InvalidTimeRangeException", "InvalidEventCategoryException"),
-        *("InvalidMaxResultsException", "MalformedHttpRequestException"),
+        *("InvalidMaxResultsException", "MalformedHttpRequestException", "InvalidInput", "PolicyEvaluation"),
     ),
     _OUTDATED: (
         *("InvalidAction", "UnknownOperationException", "UnknownOperation", "UnsupportedOperation"),

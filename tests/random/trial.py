@@ -245,7 +245,7 @@ def differences(planned: Outcome | str, done: Outcome | str, **others: Collectio
         yield f"check mode foresees nothing of: {done.errors}"
         return
     for name in ("refusals", "warnings"):
-        if sorted(getattr(planned, name)) != sorted(getattr(done, name)):
+        if sorted(map(str, getattr(planned, name))) != sorted(map(str, getattr(done, name))):
             yield f"{name} of check mode: {getattr(planned, name)}, of the run: {getattr(done, name)}"
     one, other = comparable(planned, **others), comparable(done, **others)
     for name in one:

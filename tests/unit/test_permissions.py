@@ -97,7 +97,7 @@ class Limited:
             outcome = self.lab.enforce(task)
         except AwsError as error:
             return str(error)
-        return json.dumps([facts([outcome.before]), outcome.errors, outcome.refusals, outcome.warnings])
+        return json.dumps([facts([outcome.before]), outcome.errors, outcome.refusals, outcome.warnings], default=str)
 
 
 @pytest.fixture

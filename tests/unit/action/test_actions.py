@@ -313,7 +313,7 @@ class TestTheModule:
             {"mode": "destroy"},
             "value of mode must be one of: audit, enforce, restore, got: destroy",
         ),
-        ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, never, got: always"),
+        ({"fail_on": "always"}, "value of fail_on must be one of: unknown, non_compliant, new, never, got: always"),
         ({"reports": ["pdf"]}, f"value of reports must be one or more of: {', '.join(FORMATS)}. Got no match for: pdf"),
     ],
 )
