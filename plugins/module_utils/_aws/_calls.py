@@ -19,6 +19,7 @@ ARN_PARTS = 6
 # General Reference, "AWS service endpoints": us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
 MOST_REGIONS = 200  # far more than any partition has; each costs connections
+_ORGANIZATION_ID = re.compile("o-[a-z0-9]{10,32}")  # Organizations API reference, Organization
 CLOUDTRAIL_SERVICE = "cloudtrail.amazonaws.com"
 # What a member of an organization, and an account of none, is told (Organizations API reference,
 # ListDelegatedServicesForAccount: management account and delegated administrators only).
@@ -327,12 +328,16 @@ def trail_settings(access: Access, region: str, trail_arn: str) -> dict[str, Any
 
 def describe_organization(access: Access, region: str) -> Organization | ReadError:
     """Return the account's organization (Organizations API reference, DescribeOrganization)."""
-    return access.ask(
-        "organizations",
-        region,
-        "DescribeOrganization",
-        lambda answer: Organization(answer["Organization"]["Id"], answer["Organization"]["MasterAccountId"]),
-    )
+    return access.ask("organizations", region, "DescribeOrganization", _organization)
+
+
+def _organization(answer: dict[str, Any]) -> Organization:
+    """Return the organization, whose id policies name. Raises ValueError where the id is none, or the ARN another's."""
+    found: dict[str, str] = answer["Organization"]
+    tail = f":organizations::{found['MasterAccountId']}:organization/{found['Id']}"
+    if not _ORGANIZATION_ID.fullmatch(found["Id"]) or not found["Arn"].endswith(tail):
+        raise ValueError(f"{found['Arn']!r} is not the ARN of the organization {found['Id']!r}")
+    return Organization(found["Id"], found["MasterAccountId"])
 
 
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:

@@ -173,12 +173,13 @@ def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: d
 
 
 def _proofs_after(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> dict[str, TrailProof]:
+    """Return what is known of the last changes, our own among them, whether the event history could be read or not."""
     done = {each.resource: each.operation for each in changes if not WRITES[each.operation].is_optional}
     by_arn = {trail.arn: trail for trail in snapshot.trails}
 
     def after(known: LastChange | ReadError, arn: str | None) -> LastChange | ReadError:
         operation = done.get(arn or "")
-        is_older = isinstance(known, LastChange) and known.since <= since
+        is_older = isinstance(known, ReadError) or known.since <= since
         return LastChange(since, operation) if operation and is_older else known
 
     return {

@@ -163,3 +163,13 @@ def test_the_related_keys_of_a_replica_are_its_primary_and_the_other_replicas() 
     assert isinstance(key, Key)
     assert isinstance(silent, Key)
     assert (key.related_keys, silent.related_keys) == ((PRIMARY, other), None)
+
+
+@pytest.mark.parametrize("name", ["*", "o-exampleorg1/*", "", "o-evilorg9999"])
+def test_an_organization_whose_id_is_none_or_anothers_is_no_answer(name: str) -> None:
+    """The id goes into the policies of buckets."""
+    arn = f"arn:aws:organizations::{MANAGEMENT}:organization/o-exampleorg1"
+    answer = {"Organization": {"Id": name, "Arn": arn, "MasterAccountId": MANAGEMENT}}
+    found = _calls.describe_organization(GarbledAccess(answer), "us-east-1")
+    assert isinstance(found, ReadError)
+    assert "is not the ARN of the organization" in found.message

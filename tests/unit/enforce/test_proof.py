@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -59,9 +60,28 @@ def test_our_own_change_counts_though_the_history_shows_it_late(load: Callable[[
     assert "PutKeyPolicy at" in message
 
 
-def test_wait_ends_with_the_log_or_with_what_is_open(load: Callable[[str], Lab]) -> None:
+def test_our_own_change_counts_though_the_history_is_denied(load: Callable[[str], Lab]) -> None:
+    lab = load("policy-lacking")
+    lab.aws.add_fault("cloudtrail:LookupEvents", code="AccessDeniedException", status=400, message="no", times=-1)
+    lab.aws.set(delivery_interval=1e9)
+    done = lab.enforce(proving("objects"))
+    assert [change.operation for change in done.changes] == ["PutKeyPolicy"]
+    assert found(done.after).status == "unknown"
+
+
+def test_wait_ends_with_the_log_or_with_what_is_open(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = load("fresh")
-    lab.aws.set(delivery_interval=0.1)
+    lab.aws.set(delivery_interval=1)
+    passing = lab.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        """Let the fake deliver meanwhile: on whole seconds, in which S3 tells times."""
+        passing(seconds)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(lab.clock, "sleep", sleep)
     done = lab.enforce(proving("objects", wait=True))
     assert (done.errors, done.warnings, found(done.after).status) == ((), (), "pass")
     assert found(done.after).message.startswith("The log of ")
