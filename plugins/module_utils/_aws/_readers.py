@@ -127,7 +127,7 @@ def _asked(calls: ReaderCalls, result: dict[str, Any]) -> list[tuple[str, Simula
     if result["EvalActionName"].lower() != calls.action.lower():
         raise ValueError(f"it speaks of {result['EvalActionName']!r}, not of {calls.action}")
     rows = list(_simulations(result))
-    if strange := {resource for resource, _ in rows} - {*calls.resources.values()}:
+    if strange := {resource for resource, _simulation in rows} - {*calls.resources.values()}:
         raise ValueError(f"nobody asked about {min(strange)!r}")
     return rows
 
