@@ -226,7 +226,7 @@ def test_accounts_that_differ_about_their_key_are_refused(load: Callable[[str], 
     assert list(troubles(done)) == list(TRAILS)
     for (words,) in troubles(done).values():
         assert "ask for different things of it" in words
-        assert "set statements: the same for both" in words
+        assert "set statements to the same for both" in words
     assert lab.writes() == []
 
 
