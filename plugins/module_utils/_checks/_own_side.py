@@ -58,14 +58,15 @@ def own_side(subject: Subject, reader: str, action: str, resources: Iterable[str
 def simulated_as(reader: str) -> str | None:
     """The ARN of the user or role whose policies decide for a reader, of a session its role; None where IAM has none.
 
-    The path of a session's role is not known, and roles with a path are not found without it.
+    IAM has none of root, of a whole account by its id, and of everybody. The path of a session's role is not known,
+    and roles with a path are not found without it.
     """
     caller = Caller(reader)
     if caller.kind in ("user", "role"):
         return reader
-    partition = reader.split(":")[1]
-    is_session = caller.kind == "assumed-role"
-    return f"arn:{partition}:iam::{caller.account}:role/{caller.friendly_name}" if is_session else None
+    if caller.kind != "assumed-role":
+        return None
+    return f"arn:{reader.split(':')[1]}:iam::{caller.account}:role/{caller.friendly_name}"
 
 
 def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:

@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _history, _pace
 from tests.fakeaws.client import FakeAws
-from tests.unit.access import caller
 from tests.unit.aws.test_proof import CHANGED, TRAIL, Proving
+from tests.unit.enforce.lab import Clock, Lab
 from tests.unit.test_arguments import params
 
 
@@ -54,8 +54,8 @@ def put(proving: Proving, name: str) -> str:
     proving.load(trails={"main": TRAIL | {"log_age": 2}})
     now = datetime.now(timezone.utc)
     key = f"AWSLogs/111111111111/CloudTrail/eu-central-1/{name.format(now=now, old=now - timedelta(hours=3))}"
-    access = caller(proving.aws)
-    access.send_once("s3", "eu-central-1", "PutObject", Bucket="logs-111111111111", Key=key, Body=b"x")
+    s3 = Lab(proving.aws, Clock()).client("s3", "eu-central-1")
+    s3.put_object(Bucket="logs-111111111111", Key=key, Body=b"x")
     return key
 
 

@@ -220,6 +220,8 @@ def test_whose_the_bucket_is_may_matter() -> None:
         (SESSION, ROLE_ARN),
         (ROOT_USER, None),
         (f"arn:aws:sts::{ACCOUNT}:federated-user/ann", None),
+        ("111111111111", None),
+        ("*", None),
     ],
 )
 def test_a_session_is_simulated_as_its_role_and_a_root_user_not_at_all(reader: str, source: str | None) -> None:
