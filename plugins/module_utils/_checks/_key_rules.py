@@ -135,8 +135,9 @@ def key_is_approved(subject: Subject) -> Result:
     return Result(
         "fail",
         "The key is not on the list of approved keys.",
-        "Give the trail an approved key, or add this one to approved_keys.",
+        "Give the trail an approved key, or",
         {"kms_key": subject.trail.kms_key_arn, "approved_keys": list(subject.settings.approved_keys)},
+        options=({"approved_keys": "a list with this one"},),
     )
 
 
