@@ -121,7 +121,7 @@ options:
     description:
       - What to read of what AWS did, for the rule V(encryption_is_proven).
       - V(none) reads nothing, and the rule is not judged.
-      - V(events) reads CloudTrail's event history and the last use of each key. It takes about 7 seconds for an account
+      - V(events) reads CloudTrail's event history and the last use of each key. It takes about 9 seconds for an account
         and Region, because AWS allows two such calls a second. It needs C(cloudtrail:LookupEvents) and
         C(kms:GetKeyLastUsage).
       - V(objects) also reads the names and the encryption of the newest files of each trail, and the content of none.
@@ -143,10 +143,10 @@ options:
       role_name:
         description: Name of the role in each account, with its path if it has one.
         type: str
-      external_id:
+      external_id: &external_id
         description: The external id that the role's trust policy requires.
         type: str
-      session_name:
+      session_name: &session_name
         description: The session name that appears in CloudTrail for what the role does.
         type: str
         default: aws-baseline-cloudtrail
@@ -163,13 +163,8 @@ options:
         description: ARN of the role.
         type: str
         required: true
-      external_id:
-        description: The external id that the role's trust policy requires.
-        type: str
-      session_name:
-        description: The session name that appears in CloudTrail for what the role does.
-        type: str
-        default: aws-baseline-cloudtrail
+      external_id: *external_id
+      session_name: *session_name
   bucket_assume_role:
     description:
       - The role to assume in the account that owns the S3 buckets, if that is another account.

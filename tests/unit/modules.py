@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from datetime import datetime, timedelta, tzinfo
 from io import StringIO
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -62,8 +63,8 @@ def clock_off_by(monkeypatch: pytest.MonkeyPatch, skew: timedelta) -> None:
 
     class Off(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + skew
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(time.time() + skew.total_seconds(), tz)
 
     Off.__name__ = "datetime"
     replace_everywhere(monkeypatch, datetime, Off)

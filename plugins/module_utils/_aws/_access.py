@@ -55,11 +55,7 @@ _MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Overflo
 MOST_PAGES = 10_000
 # The parameter that asks a service for the next page of a list, and the field of the answer that holds its value (KMS
 # API reference, ListKeys; Organizations API reference, ListAccounts; IAM API reference, SimulatePrincipalPolicy).
-_TOKENS = {
-    "kms": ("Marker", "NextMarker"),
-    "organizations": ("NextToken", "NextToken"),
-    "iam": ("Marker", "Marker"),
-}
+_TOKENS = {"kms": ("Marker", "NextMarker"), "organizations": ("NextToken", "NextToken"), "iam": ("Marker", "Marker")}
 # The session of an assumed role is over: JSON services, STS and S3, EC2 ("Common errors" pages of the services).
 _EXPIRED = ("ExpiredTokenException", "ExpiredToken", "RequestExpired")
 # Seconds for which a read waits that the SDK gave up on because others used up the retries of the client they share.

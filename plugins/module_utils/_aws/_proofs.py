@@ -31,8 +31,8 @@ from ._calls import moment_of
 from ._history import History, Thing
 from ._resources import Account, first_answer
 
-# How far back the newest file of a folder is looked for, the next where the one before found none: in an hour there are
-# some dozen files, for CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
+# How far back the run looks for the newest file of a folder: an hour, and further only if that holds none. An hour has
+# some dozen files, since CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
 # How far the time in a file's name, that of its delivery, is from the one that S3 keeps: a file that was copied in
 # place, or encrypted anew, keeps its name (CloudTrail guide, "CloudTrail log file name format").

@@ -163,11 +163,7 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
     """
     account = seen.account
     read_here = [(region, record) for region, record in seen.records if record["TrailARN"] not in read_by_owner]
-    # Keys and buckets are asked for while these answers are on their way.
-    statuses = {
-        record["TrailARN"]: pool.submit(trail_status, account.access, region, record["TrailARN"])
-        for region, record in read_here
-    }
+    statuses = _ask_statuses(pool, account, read_here)
     is_organizations = any(record["IsOrganizationTrail"] for _region, record in read_here)
     organization = _ask_organization(pool, account) if is_organizations else None
     keys, buckets = read_keys_and_buckets(pool, account, [record for _region, record in read_here], shared)
@@ -178,14 +174,9 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
         account_id=account.account_id,
         partition=account.partition,
         read_at=account.access.now(),
-        trails=tuple(
-            _trail(account, record, seen.foreign, statuses.get(record["TrailARN"])) for _region, record in seen.records
-        ),
+        trails=tuple(_trail(account, row, seen.foreign, statuses.get(row["TrailARN"])) for _at, row in seen.records),
         trails_left_out=tuple(_trail(account, record, seen.foreign, None) for record in seen.others),
-        keys={
-            **{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in left if r.get("KmsKeyId")},
-            **keys,
-        },
+        keys={**{r["KmsKeyId"]: left_to_owner("kms", "DescribeKey", r) for r in left if r.get("KmsKeyId")}, **keys},
         buckets={**{r["S3BucketName"]: left_to_owner("s3", "HeadBucket", r) for r in left}, **buckets},
         errors=seen.errors,
         regions=seen.regions,
@@ -195,6 +186,16 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
         organization=organization.result() if organization else None,
         audited_by=account.writers.get(account.account_id),
     )
+
+
+def _ask_statuses(
+    pool: ThreadPoolExecutor, account: Account, records: Iterable[tuple[str, dict[str, Any]]]
+) -> dict[str, Future[TrailStatus | ReadError]]:
+    """Ask for the status of each trail, by ARN. Keys and buckets are asked for while these answers are on their way."""
+    return {
+        record["TrailARN"]: pool.submit(trail_status, account.access, region, record["TrailARN"])
+        for region, record in records
+    }
 
 
 def read_in_doubt(

@@ -193,7 +193,10 @@ def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
 
 
 def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> bool:
-    """Whether a log is of this trail, or of one that delivers there under the same key while this one delivers too."""
+    """Whether a log shows this trail's encryption, even if another trail may have written it.
+
+    It does if all trails that deliver to the folder have the same key, and this one delivers as well.
+    """
     others, status = _sharing(subject, file.folder), _healthy(subject)
     if not others:
         return True

@@ -65,7 +65,7 @@ def audit(
 
 
 def folders_of(snapshot: Snapshot, trail: Trail) -> tuple[LogFolder, ...]:
-    """Return the folders of a trail in which the newest files are looked for."""
+    """Return the folders of a trail whose newest files are read as proof."""
     return log_folders(subject_of(snapshot, trail, Settings()))
 
 

@@ -22,7 +22,7 @@ from ._notes import ACCOUNT_RULE
 
 # The lists of a comparison whose entries are findings, or trails.
 LISTS = ("new", "worse", "better", "gone", "still", "not_judged")
-# An exception that ends within so many days is told of.
+# The comparison lists exceptions that end within this time.
 SOON = timedelta(days=30)
 _OPEN = frozenset({"fail", "unknown"})
 
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a finding stood: its status, and of one that failed the day since which it does."""
+    """The earlier status of a finding, and the day since when it fails, if it does."""
 
     status: str
     since: str | None

@@ -31,7 +31,7 @@ def read_report(path: str, room: Room) -> Any:
     try:
         read = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
         if b"\\ud" in content.lower():
-            # No report of ours holds half a character (a lone surrogate), and none with it could be written.
+            # Our reports never hold half a character (a lone surrogate): it cannot be encoded.
             json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise NoJsonError(str(error)) from None

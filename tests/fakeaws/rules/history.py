@@ -24,7 +24,7 @@ from tests.fakeaws.world import Event, Identity, KeyUse, World
 _KEPT = 90 * 86400.0
 _PAGE = 50
 _SERVICE = "cloudtrail.amazonaws.com"
-# The members of an event by which it may be looked up (CloudTrail API reference, LookupAttribute).
+# The attributes that LookupEvents can search by (CloudTrail API reference, LookupAttribute).
 _ATTRIBUTES = (
     "EventId",
     "EventName",

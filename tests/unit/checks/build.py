@@ -59,6 +59,18 @@ def service(sid: str, action: str, **more: Any) -> dict[str, Any]:
     return {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
 
 
+def reader(*arns: str) -> dict[str, Any]:
+    """A statement that lets readers decrypt."""
+    return {
+        "Sid": "Readers",
+        "Effect": "Allow",
+        "Principal": {"AWS": list(arns)},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}},
+    }
+
+
 ENCRYPT = service("Encrypt", "kms:GenerateDataKey*", Condition=SCOPE)
 DESCRIBE = service("Describe", "kms:DescribeKey")
 DECRYPT = service("Decrypt", "kms:Decrypt", Condition=SCOPE)

@@ -31,6 +31,7 @@ from tests.unit.checks.build import (
     finding,
     key_policy,
     policy,
+    reader,
     service,
     snapshot,
     with_answers,
@@ -53,18 +54,6 @@ REPLICATED = {"multi_region": True, "related_keys": (REPLICA,)}
 GONE = Missing("gone")
 DENY_ALL = {**service("Lock", "kms:*"), "Effect": "Deny"}
 READERS = Settings(readers=(ROLE_ARN,))
-
-
-def reader(*arns: str) -> dict[str, Any]:
-    """A statement that lets readers decrypt."""
-    return {
-        "Sid": "Readers",
-        "Effect": "Allow",
-        "Principal": {"AWS": list(arns)},
-        "Action": "kms:Decrypt",
-        "Resource": "*",
-        "Condition": {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}},
-    }
 
 
 def approving(*keys: str) -> Settings:
