@@ -152,7 +152,7 @@ class History:
     def _lookup(self, access: Access, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
         """Read the events page by page, up to MOST_PAGES of them."""
         request: dict[str, Any] = {"LookupAttributes": [{"AttributeKey": attribute, "AttributeValue": value}]}
-        begins, rows, tokens = datetime.now(timezone.utc) - KEPT, list[_Event](), set[str]()
+        begins, rows, tokens = access.now() - KEPT, list[_Event](), set[str]()
         for _page in range(MOST_PAGES):
             self._limits.take("LookupEvents", account_id, region)
             answer = access.ask("cloudtrail", region, "LookupEvents", _events_of, MaxResults=PAGE, **request)
