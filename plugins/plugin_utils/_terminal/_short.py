@@ -21,8 +21,10 @@ from ._table import VERDICT_TONES, closing, title
 _FINE = frozenset({"compliant", "not_applicable"})
 # What a person has to act on, the worst first; of advice the short form only tells how much there is.
 _SHOWN = ("FAIL", "UNKNOWN", "not read")
-# Of a message and of what is to be done. The rest, and the commands, are in the full form and in the reports.
-_MOST_CHARACTERS = 160
+# Of a message and of what is to be done: as many sentences as fit, and the first one whole unless it is endless. The
+# rest, and the commands, are in the full form.
+_MOST_CHARACTERS, _ENDLESS = 240, 400
+_SENTENCE_END = re.compile(r"(?<=[.;]) +(?=[A-Z\"])")
 # The trails below one finding: the table above names the accounts, and the reports name every trail.
 _NAMED = 10
 ACCOUNT, NAME = Column(heading="ACCOUNT"), Column(heading="NAME", limit=24)
@@ -61,7 +63,7 @@ class _Group:
 def render_short(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     """Return an audit in short, as lines of at most `width` columns (79 at least, 120 at most)."""
     width = legible(width)
-    blocks = [[title(audit)], what_is_wrong(audit, width, paint), closing(audit, width) + advice(audit)]
+    blocks = [[title(audit)], what_is_wrong(audit, width, paint), closing(audit, width) + left_out(audit)]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
@@ -73,17 +75,16 @@ def what_is_wrong(audit: Mapping[str, Any], width: int, paint: Paint) -> list[st
     return lines
 
 
-def advice(audit: Mapping[str, Any]) -> list[str]:
-    """Return a line that counts what the short form leaves out."""
+def left_out(audit: Mapping[str, Any]) -> list[str]:
+    """Return the lines that count the advice, and say how to see it and all else that the short form leaves out."""
     advised = sum(
         any(each["level"] == "advised" and each["status"] in ("fail", "unknown") for each in trail["findings"])
         for _account, trail in distinct_trails(audit["accounts"])
     )
-    return (
-        [f"Advice    {count(advised, 'trail')} (cloudtrail_kms_table=full shows it, and the commands)"]
-        if advised
-        else []
-    )
+    lines = [f"Advice    {count(advised, 'trail')}"] if advised else []
+    if advised or any(account["verdict"] not in _FINE for account in audit["accounts"]):
+        lines.append("In full   -e cloudtrail_kms_table=full adds advice, commands and longer texts")
+    return lines
 
 
 def _account_lines(audit: Mapping[str, Any], width: int, paint: Paint) -> Iterator[str]:
@@ -145,7 +146,13 @@ def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS].rpartition(' ')[0]} ..."
+    """Return the first sentences of a text."""
+    brief, *others = _SENTENCE_END.split(text)
+    for sentence in others:
+        if len(brief) + 1 + len(sentence) > _MOST_CHARACTERS:
+            break
+        brief = f"{brief} {sentence}"
+    return brief if len(brief) <= _ENDLESS else f"{brief[:_ENDLESS].rpartition(' ')[0]} ..."
 
 
 def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -> Note:

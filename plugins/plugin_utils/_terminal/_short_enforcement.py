@@ -12,7 +12,7 @@ from typing import Any
 
 from ._enforcement import has_after, reasons, tally, title_after
 from ._grid import Column, Grid, Paint, legible, note_lines
-from ._short import ACCOUNT, NAME, advice, what_is_wrong
+from ._short import ACCOUNT, NAME, left_out, what_is_wrong
 from ._table import VERDICT_TONES, closing, title
 
 _LAYOUT = (ACCOUNT, NAME, Column(heading="CHANGES", shares=True), Column(heading="BEFORE"), Column(heading="AFTER"))
@@ -27,7 +27,7 @@ def render_short_enforcement(enforcement: Mapping[str, Any], *, width: int, pain
         [*_changes(enforcement, width, paint)],
         [*note_lines(reasons(enforcement, None), width, paint)][:-1],
         what_is_wrong(shown, width, paint),
-        [*_operations(enforcement), *closing(shown, width), *advice(shown)],
+        [*_operations(enforcement), *closing(shown, width), *left_out(shown)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 

@@ -116,12 +116,29 @@ def test_findings_that_differ_in_names_alone_are_one_with_words_in_their_place()
     assert "arn:aws:kms:eu-west-1:111111111111:key/x" in "".join(lines(audit(failing("1"))))
 
 
-def test_advice_is_counted_and_a_long_message_cut() -> None:
-    found = finding("key_is_usable", message="Long. " * 40), finding("key_rotation_enabled", level="advised")
+def test_advice_is_counted_and_a_long_message_ends_with_a_sentence() -> None:
+    found = finding("key_is_usable", message="It is long. " * 40), finding("key_rotation_enabled", level="advised")
     text = render_short(audit(account("non_compliant", trail("main", "non_compliant", *found))), width=100, paint=plain)
-    assert text.endswith("\nAdvice    1 trail (cloudtrail_kms_table=full shows it, and the commands)")
-    assert text.count("Long.") == 26
-    assert "Long. ..." in " ".join(text.split())
+    assert text.endswith(
+        "\nAdvice    1 trail\nIn full   -e cloudtrail_kms_table=full adds advice, commands and longer texts"
+    )
+    assert " ".join(text.split()).count("It is long.") == 20
+    assert "..." not in text
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (f"One sentence, {'long, ' * 40}is whole. Another one is not.", f"One sentence, {'long, ' * 40}is whole."),
+        (f"Endless {'word ' * 100}", f"Endless {'word ' * 78}..."),
+    ],
+)
+def test_the_first_sentence_is_whole_unless_it_is_endless(message: str, shown: str) -> None:
+    document = audit(
+        account("non_compliant", trail("main", "non_compliant", finding("key_is_usable", message=message)))
+    )
+    told = " ".join(" ".join(lines(document)).split())
+    assert f"key_is_usable: {shown} main" in told
 
 
 def test_of_many_trails_the_first_are_named() -> None:
