@@ -31,7 +31,7 @@ from ._change import (
     named_options,
     with_options,
 )
-from ._next_steps import step_for
+from ._next_steps import is_denied, step_for
 
 # The words of writes stand in a file of their own, and are handed on from here.
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Replaced",
     "Same",
     "about",
+    "is_denied",
     "named_options",
     "with_options",
 ]
@@ -375,8 +376,8 @@ class Finding:
     """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
-    could not be read, where the rule was not judged for that reason. `exception` is the one that covers the finding,
-    `expired_exception` one that did.
+    could not be read, where the rule was not judged for that reason. `lacking` are the readers whom the key policy has
+    to name. `exception` is the one that covers the finding, `expired_exception` one that did.
     """
 
     rule: str
@@ -390,6 +391,7 @@ class Finding:
     unread: ReadError | None = None
     options: Options = ()
     command: str = ""
+    lacking: tuple[str, ...] = ()
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None
 

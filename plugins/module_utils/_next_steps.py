@@ -194,12 +194,17 @@ def is_transient(code: str) -> bool:
     return STEPS.get(code) in _PASSING
 
 
+def is_denied(code: str) -> bool:
+    """Return whether it is a permission that is lacking."""
+    return STEPS.get(code) == _DENIED
+
+
 def step_for(code: str, *, operation: str, iam_action: str, region: str) -> str:
     """Return the sentence for a code of AWS, or for the name of an exception of its SDK.
 
     A code that the table does not hold is said not to be known: a guess would send people the wrong way.
     """
-    if operation == "AssumeRole" and STEPS.get(code) == _DENIED:
+    if operation == "AssumeRole" and is_denied(code):
         return _ROLE
     known = STEPS.get(code)
     if known is None:

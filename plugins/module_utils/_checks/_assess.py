@@ -178,6 +178,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         unread=result.unread,
         options=result.options,
         command=result.command,
+        lacking=result.lacking,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 

@@ -214,7 +214,7 @@ def _has_fresh_digest(subject: Subject) -> bool:
 def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, what: str) -> Result:
     """What the policy says of one form of a call, the first of which has its action and resource."""
     request = call.requests[0]
-    name, folder = subject.trail.bucket_name, f" to {readable(folder_of(request.resource))}" if call.folder else ""
+    name, folder = subject.trail.bucket_name, readable(folder_of(request.resource)) if call.folder else ""
     decision, passed = found.decision, f"The policy of the bucket {name} lets CloudTrail {what}."
     if decision.outcome is Outcome.IMPLICIT_DENY and not found.by_account:
         accounts = of_accounts_alone(policy, request)
@@ -226,7 +226,7 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
         policy,
         decision,
         passed,
-        f"The policy of the bucket {name} does not let CloudTrail {what}{folder}.",
+        f"The policy of the bucket {name} does not let CloudTrail {what}{f' to {folder}' if folder else ''}.",
         f"Add to the policy of the bucket {name}: allow {SERVICE} {request.action} "
         f"{_below(subject, folder) if folder else f'on {request.resource}'}, condition aws:SourceArn = "
         f"{subject.trail.arn}.",
@@ -248,7 +248,7 @@ def _below(subject: Subject, folder: str) -> str:
 
 def _above(folder: str) -> str:
     """The folder of the account, above that of the kind of files and of the region."""
-    return folder.removeprefix(" to ").rpartition("/CloudTrail")[0]
+    return folder.rpartition("/CloudTrail")[0]
 
 
 def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:

@@ -88,11 +88,12 @@ def readers_can_decrypt(subject: Subject) -> Result:
         evidence[reader]["statements_to_add"] = statements
     denied = {reader: each for reader, each in answers.items() if each.status == "fail"}
     unclear = {reader: each for reader, each in answers.items() if each.status == "unknown"}
+    lacking = tuple(reader for reader, each in answers.items() if each.status == "fail" or each.delegated)
     if denied:
-        return _refused(key, denied, evidence)
+        return _refused(key, denied, evidence, lacking)
     if unclear:
         message = " ".join(f"Unknown whether {reader} may decrypt: {each.reason}" for reader, each in unclear.items())
-        return Result("unknown", message, _proof(key, unclear), evidence)
+        return Result("unknown", message, _proof(key, unclear), evidence, lacking=lacking)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
     asked = any(_own_policies_allow(subject, reader, key) for reader in answers if reader not in foreign)
@@ -100,10 +101,12 @@ def readers_can_decrypt(subject: Subject) -> Result:
     return Result("pass", f"The key policy lets every reader decrypt.{also}{limits}", "", evidence)
 
 
-def _refused(key: Key, denied: Mapping[str, Answer], evidence: Mapping[str, ReaderEvidence]) -> Result:
+def _refused(
+    key: Key, denied: Mapping[str, Answer], evidence: Mapping[str, ReaderEvidence], lacking: tuple[str, ...]
+) -> Result:
     """Return the failure of these readers. Another policy of the key may still allow what no Deny refuses."""
     message = " ".join(f"{reader} may not decrypt the logs{each}" for reader, each in denied.items())
-    failure = Result("fail", message, _remedy(key, denied), evidence)
+    failure = Result("fail", message, _remedy(key, denied), evidence, lacking=lacking)
     is_final = any(each.outcome is Outcome.EXPLICIT_DENY for each in denied.values())
     return failure if is_final else but_for_others(key, failure)
 

@@ -133,10 +133,12 @@ _OF_SERVICES = (
 _OF_OWNERS = tuple(action for action in ADMINISTRATION if not action.endswith("Grant"))
 _OF_USERS = tuple(action for action in USE + ADMINISTRATION if action not in _OF_OWNERS)
 _Call: TypeAlias = tuple[Request, tuple[str, ...]]
+# By whom may do it, and the action, which FOREIGN_ENCRYPTION says by itself.
+_Answers: TypeAlias = dict[tuple[str, str], Decision]
 # Nearest to an allow first.
 SEVERITY = (Outcome.ALLOWED, Outcome.INDETERMINATE, Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 FOREIGN_ENCRYPTION = "a trail of another account can encrypt"
-_ANYBODY, _SERVICES = "any other account may {}", "any other AWS service may {}"
+_ANYBODY, _SERVICES = "any other account", "any other AWS service"
 
 
 def key_policy_is_scoped(subject: Subject) -> Result:
@@ -160,7 +162,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     return Result("pass", "The key policy admits CloudTrail for the trails it names, and no stranger.")
 
 
-def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Result | None:
+def _of_answers(key: Key, answers: _Answers, remedy: str) -> Result | None:
     """What is open, or cannot be told; None where nothing is. Decisions advise how to get in."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
@@ -171,12 +173,12 @@ def _of_answers(key: Key, answers: Mapping[str, Decision], remedy: str) -> Resul
             f"The key policy reaches further than this trail: {_listed(open_to)} ({labels}).",
             f"Narrow {labels} of {key.arn}: for CloudTrail by aws:SourceArn and "
             "kms:EncryptionContext:aws:cloudtrail:arn, for others by kms:CallerAccount.",
-            {"allowed": list(open_to)},
+            {"allowed": [_may(*each) for each in open_to]},
         )
     if unclear:
         decision = next(iter(unclear.values()))
         message = f"It is unknown whether {_listed(unclear)}. {decision.reason}"
-        return Result("unknown", message, remedy or decision.advice, {"unclear": list(unclear)})
+        return Result("unknown", message, remedy or decision.advice, {"unclear": [_may(*each) for each in unclear]})
     return None
 
 
@@ -191,18 +193,20 @@ def _of_unproven(key: Key, unproven: Mapping[str, str]) -> Result:
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def _may(who: str, actions: str) -> str:
+    return who if who == FOREIGN_ENCRYPTION else f"{who} may {actions}"
+
+
+def _listed(answers: Iterable[tuple[str, str]]) -> str:
     """The answers as one list: the actions of one principal after it."""
     grouped: dict[str, list[str]] = {}
-    for name in names:
-        who, _may, action = name.partition(" may ")
-        grouped.setdefault(who, []).extend([action] if action else [])
+    for who, action in answers:
+        grouped.setdefault(who, []).append(action)
     more = {who: f" and {len(actions) - SHOWN} more" * (len(actions) > SHOWN) for who, actions in grouped.items()}
-    few = {who: ", ".join(actions[:SHOWN]) + more[who] for who, actions in grouped.items()}
-    return "; ".join(f"{who} may {actions}" if actions else who for who, actions in few.items())
+    return "; ".join(_may(who, ", ".join(actions[:SHOWN]) + more[who]) for who, actions in grouped.items())
 
 
-def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
+def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:
     """Of everything that should be refused, the worst answer that the policy gives."""
     budget = subject.budget
     plain = _service_call("kms:GenerateDataKey", subject, key, subject.trail.arn)
@@ -213,13 +217,13 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> dict[str, Decision]:
     of_services = Strangers(policy, concerning(policy, service), key.arn, budget)
     asked: list[tuple[str, Strangers, Request, Iterable[_Call], tuple[str, ...]]] = [
         (FOREIGN_ENCRYPTION, of_service, plain, _foreign_encryptions(subject, key, of_service), _ENCRYPTION),
-        ("CloudTrail may {}", of_service, plain, _own_calls(subject, key, of_service), ADMINISTRATION),
+        ("CloudTrail", of_service, plain, _own_calls(subject, key, of_service), ADMINISTRATION),
         (_ANYBODY, of_others, reader, _foreign_callers(subject, key, of_others, budget), USE + ADMINISTRATION),
         (_SERVICES, of_services, service, _foreign_services(subject, key, of_services), USE + ADMINISTRATION),
     ]
     answers = {
-        name.format(action): decision
-        for name, strangers, spare, calls, actions in asked
+        (who, action): decision
+        for who, strangers, spare, calls, actions in asked
         for action, decision in _worst(strangers.policy, calls, spare, actions, budget).items()
     }
     return {**answers, **_of_named_services(subject, key, policy, of_service.account)}
@@ -342,7 +346,7 @@ def _foreign_services(subject: Subject, key: Key, strangers: Strangers) -> Itera
         yield request, _OF_OTHERS
 
 
-def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str) -> dict[str, Decision]:
+def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str) -> _Answers:
     """What services may administer for a foreign account that the policy names as principals, which may use the key."""
     names = {
         name
@@ -350,12 +354,12 @@ def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str)
         if each.effect == "Allow" and each.principals and not each.principals.negated
         for name in each.principals.services
     }
-    answers: dict[str, Decision] = {}
+    answers: _Answers = {}
     for name in sorted(names - {SERVICE}):
         request = _foreign_service(subject, key, account, name)
         concerned = concerning(policy, request)
         found = _worst(concerned, [(request, _OF_OWNERS)], request, _OF_OWNERS, subject.budget)
-        answers.update({f"{name} may {action}": decision for action, decision in found.items()})
+        answers.update({(name, action): decision for action, decision in found.items()})
     return answers
 
 

@@ -179,7 +179,8 @@ def organizations(account_id: str, organization: Organization | ReadError | None
 class Result:
     """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level.
 
-    What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI.
+    What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `lacking` are the readers
+    whom the key policy has to name.
     """
 
     status: Status
@@ -190,6 +191,7 @@ class Result:
     unread: ReadError | None = None
     options: Options = ()
     command: str = ""
+    lacking: tuple[str, ...] = ()
 
 
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")

@@ -101,8 +101,8 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
     policy = _policy(key)
     for statement in policy.readings if policy else ():
         if statement.why_unclear and statement.effect == "Allow":
-            label = statement.label.removeprefix("the ")
-            return f"nobody can tell whom its {label} lets in: {listing(statement.why_unclear)}"
+            which = "policy" if policy and policy.undocumented else statement.label
+            return f"nobody can tell whom its {which} lets in: {listing(statement.why_unclear)}"
         of_readers, of_administrators = (is_it(statement.document) for is_it in (is_readers, is_administrators))
         trusted = readers if of_readers else administrators if of_administrators else ()
         account = key.arn.split(":")[4]

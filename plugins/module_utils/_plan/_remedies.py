@@ -89,26 +89,13 @@ def _remedies(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRe
 
 def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:
     merged = (each for each in verdict.findings if _leads_to(account, verdict, each) is Remedy.MERGE)
-    return frozenset(chain.from_iterable(_lacked(each) for each in merged))
+    return frozenset(chain.from_iterable(map(_lacked, merged)))
 
 
-def _lacked(finding: Finding) -> list[str]:
+def _lacked(finding: Finding) -> tuple[str, ...]:
     """CloudTrail's action that one finding is about, or the readers."""
     action = RULES[finding.rule].call
-    return [action] if action else [*_denied_readers(finding), *_delegated_readers(finding)]
-
-
-def _denied_readers(finding: Finding) -> Iterator[str]:
-    return (reader for reader, answer in _answers(finding) if str(answer.get("outcome")).endswith("deny"))
-
-
-def _delegated_readers(finding: Finding) -> Iterator[str]:
-    """Yield the readers whom only their account's own statement covers: naming them settles that."""
-    return (reader for reader, answer in _answers(finding) if answer.get("delegated"))
-
-
-def _answers(finding: Finding) -> Iterator[tuple[str, Mapping[str, object]]]:
-    return ((name, answer) for name, answer in finding.evidence.items() if isinstance(answer, Mapping))
+    return (action,) if action else finding.lacking
 
 
 @dataclass(frozen=True)
@@ -161,7 +148,7 @@ def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) 
     if finding.level != "required":
         return Remedy.REPORT
     if finding.status == "unknown":
-        return remedy if any(_delegated_readers(finding)) else Remedy.REPORT
+        return remedy if finding.lacking else Remedy.REPORT
     if finding.status != "fail":
         return Remedy.REPORT
     if finding.rule == "key_is_usable":

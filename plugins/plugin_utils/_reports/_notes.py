@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
-from ...module_utils._model import ReadError, next_step
+from ...module_utils._model import ReadError, is_denied, next_step
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
@@ -34,7 +34,7 @@ _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
 class Note:
     """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do.
 
-    `command` is the one that `remediation` ends with.
+    `command` is to be run after what `remediation` says.
     """
 
     mark: str
@@ -69,7 +69,8 @@ def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
 def _words(finding: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return what is wrong, what to do and its command; of what is excepted, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
-        return finding["message"], finding["remediation"], finding.get("command", "")
+        command = finding.get("command", "")
+        return finding["message"], finding["remediation"].removesuffix(f": {command}"), command
     return f"{finding['message']} {excepted_until(finding['evidence']['exception'])}", "", ""
 
 
@@ -114,8 +115,8 @@ def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _error_remediation(error: Mapping[str, Any]) -> str:
-    step = next_step(ReadError(**error))
-    if error["message"].endswith(step):
+    # The message of a role that STS refused says its step; where it was not asked, the message does not.
+    if error["operation"] == "AssumeRole" and error["code"] != "OtherPartition":
         return ""
-    elsewhere = " Or audit other regions only." if error["iam_action"] == "cloudtrail:DescribeTrails" else ""
-    return step + (elsewhere if step.startswith("Allow") else "")
+    is_closed = error["iam_action"] == "cloudtrail:DescribeTrails" and is_denied(error["code"])
+    return next_step(ReadError(**error)) + (" Or audit other regions only." if is_closed else "")

@@ -151,6 +151,14 @@ def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
 
     Such as `Plan: 4 changes in 1 account; it would be compliant. Nothing was changed.`
     """
+    would = is_plan and any(each["status"] == "planned" for each in enforcement["changes"])
+    why = f" No enforcement fixes what fails: {_OWNERS}." if _is_stuck(enforcement) else ""
+    ending = f"{_verdict(enforcement, would=would)}.{why}{' Nothing was changed.' if is_plan else ''}"
+    return f"{'Plan' if is_plan else 'Run'}: {_counted(enforcement, is_plan=is_plan)}; {ending}"
+
+
+def _counted(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
+    """Say how many changes there are, and how many failed or were refused."""
     changes = [each for each in enforcement["changes"] if each["status"] == ("planned" if is_plan else "applied")]
     accounts = len({each["account_id"] for each in changes})
     where = f" in {count(accounts, 'account')}" if changes else ""
@@ -161,10 +169,7 @@ def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
         refused = len({each["account_id"] for each in refusals})
         why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""
         parts.append(f"{count(refused, 'account')} refused{why}")
-    verdict = _verdict(enforcement, would=is_plan and bool(changes))
-    why = f" No enforcement fixes what fails: {_OWNERS}." if _is_stuck(enforcement) else ""
-    ending = f"{verdict}.{why}{' Nothing was changed.' if is_plan else ''}"
-    return f"{'Plan' if is_plan else 'Run'}: {', '.join(parts)}; {ending}"
+    return ", ".join(parts)
 
 
 def _is_stuck(enforcement: Mapping[str, Any]) -> bool:
@@ -179,14 +184,13 @@ def restored(enforcement: Mapping[str, Any]) -> str:
     Such as `Restored: 1 change in 1 account. The account was non_compliant before and is now; that does not fail a
     restore.`
     """
-    sentence = outcome(enforcement, is_plan=False)
     before, after = (
         [row for row in (enforcement[which] or {"accounts": ()})["accounts"] if row["verdict"] != "not_applicable"]
         for which in ("before", "after")
     )
     if enforcement["refusals"] or enforcement["errors"] or not after:
-        return sentence
-    done = f"Restored: {sentence.removeprefix('Run: ').partition(';')[0]}"
+        return outcome(enforcement, is_plan=False)
+    done = f"Restored: {_counted(enforcement, is_plan=False)}"
     if all(row["verdict"] == "compliant" for row in after):
         return f"{done}; {_verdict(enforcement, would=False)}."
     if len(after) > 1:

@@ -119,10 +119,10 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _to_dos(notes: Iterable[Note]) -> Iterator[tuple[str, str]]:
-    """Yield what to do about each note and the command at its end, once: one fix may cure several rules."""
-    told: dict[str, str] = {}
+    """Yield what to do about each note, and its command, once: one fix may cure several rules."""
+    told: dict[tuple[str, str], str] = {}
     for note in notes:
-        subject = told.setdefault(note.remediation, note.subject)
+        subject = told.setdefault((note.remediation, note.command), note.subject)
         if not note.remediation:
             yield "", ""
         elif subject == note.subject:

@@ -48,9 +48,7 @@ class _Group:
     def note(self) -> Note:
         """The finding in few words, which hold for all its places."""
         note = self.first if len(self.places) == 1 else self.general
-        remediation = note.remediation
-        if note.command:
-            remediation = f"{remediation.removesuffix(f': {note.command}')}."
+        remediation = f"{note.remediation}." if note.command else note.remediation
         return replace(note, text=_brief(note.text), remediation=_brief(remediation), command="")
 
     @property
@@ -117,9 +115,9 @@ def _inherited_trouble(account: Mapping[str, Any]) -> str:
 
 def _groups(audit: Mapping[str, Any]) -> list[_Group]:
     """The findings, the worst first and then those of the most places."""
-    groups: dict[tuple[str, str, str, str], _Group] = {}
+    groups: dict[tuple[str, ...], _Group] = {}
     for note, general, place in _findings(audit):
-        key = (note.mark, note.subject, general.text, general.remediation)
+        key = (note.mark, note.subject, general.text, general.remediation, general.command)
         groups.setdefault(key, _Group(first=note, general=general)).places.append(place)
     return sorted(groups.values(), key=lambda group: (_SHOWN.index(group.first.mark), -len(group.places)))
 

@@ -68,7 +68,7 @@ def wrap_further_in(text: str, width: int) -> list[str]:
 
 
 def wrap_remediation(text: str, command: str, width: int) -> list[str]:
-    """Return what to do as `wrap` does; the command that it ends with, and policy statements, are to copy as they are.
+    """Return what to do as `wrap` does, and then a command; that, and policy statements, are to copy as they are.
 
     Each starts a line. A command breaks before its options, and its lines go on after a backslash; a statement breaks
     after its members. An argument or a string stays whole: where it is wider than the line, the terminal breaks it, and
@@ -84,11 +84,7 @@ def wrap_remediation(text: str, command: str, width: int) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(f"  {part}")
-    return [
-        *_prose_and_statements(text.removesuffix(command), width),
-        *(f"{line} \\" for line in lines[:-1]),
-        lines[-1],
-    ]
+    return [*_prose_and_statements(f"{text}:", width), *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _prose_and_statements(text: str, width: int) -> list[str]:

@@ -103,7 +103,7 @@ TRAIL = f"arn:aws:cloudtrail:eu-west-1:111111111111:trail/{'t' * 128}"
     ],
 )
 def test_a_shell_takes_the_command_that_a_text_ends_with_as_it_is_shown(command: str, width: int) -> None:
-    lines = wrap_remediation(f"The key is Disabled: {'it does nothing ' * 5}. Enable it: {command}", command, width)
+    lines = wrap_remediation(f"The key is Disabled: {'it does nothing ' * 5}. Enable it", command, width)
     start = next(number for number, line in enumerate(lines) if line.startswith("aws "))
     pasted = "\n".join(f"              {line}" for line in lines[start:])
     assert shlex.split(pasted.replace("\\\n", "")) == shlex.split(command)
