@@ -12,8 +12,17 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
-from ._checks import RULES, AccountVerdict, TrailVerdict, addressed, literal_verdict, roll_up, trail_verdict
-from ._model import Bucket, Finding, Key, Organization, ReadError, Snapshot
+from ._checks import (
+    RULES,
+    USABLE_STATES,
+    AccountVerdict,
+    TrailVerdict,
+    addressed,
+    literal_verdict,
+    roll_up,
+    trail_verdict,
+)
+from ._model import Bucket, Finding, FormerKey, Key, Organization, ReadError, Snapshot
 from ._version import VERSION
 
 Fact = TypeVar("Fact")
@@ -225,6 +234,7 @@ def account_row(account: AccountVerdict, narrowed: Narrowing) -> dict[str, Any]:
     keys = {key.arn: key for key in snapshot.keys.values() if isinstance(key, Key)}
     buckets = {bucket.name: bucket for bucket in snapshot.buckets.values() if isinstance(bucket, Bucket)}
     name = {"account_name": snapshot.account_name} if snapshot.account_name else {}
+    former = [each for each in snapshot.former_keys if isinstance(each, FormerKey) and each.state not in USABLE_STATES]
     return {
         "account_id": snapshot.account_id,
         **name,
@@ -239,6 +249,7 @@ def account_row(account: AccountVerdict, narrowed: Narrowing) -> dict[str, Any]:
         "trails": [_trail(trail) for trail in account.trails],
         "kms_keys": [_key(keys[arn]) for arn in sorted(keys)],
         "buckets": [_bucket(buckets[name]) for name in sorted(buckets)],
+        **({"former_keys": list(map(_former_key, former))} if former else {}),
         "errors": [asdict(error) for error in _errors(snapshot)],
     }
 
@@ -305,6 +316,11 @@ def _bucket(bucket: Bucket) -> dict[str, Any]:
     return {"name": bucket.name, "region": bucket.region, "bucket_key_enabled": _known(bucket.bucket_key_enabled)}
 
 
+def _former_key(key: FormerKey) -> dict[str, Any]:
+    deleted = key.deletion_date
+    return {**asdict(key), "since": moment(key.since), "deletion_date": moment(deleted) if deleted else None}
+
+
 def _known(fact: Fact | ReadError) -> Fact | None:
     """A fact that could not be read is null; the account's `errors` say why."""
     return None if isinstance(fact, ReadError) else fact
@@ -321,6 +337,7 @@ def _errors(snapshot: Snapshot) -> list[ReadError]:
         *snapshot.closed_regions,
         *snapshot.disabled_regions,
         *(trail.status for trail in owned),
+        *snapshot.former_keys,
     ]
     for key in _of(snapshot.keys, {trail.kms_key_arn for trail in owned}):
         facts_read += [key.aliases, key.policy, key.rotation_enabled, key.tags] if isinstance(key, Key) else [key]

@@ -267,6 +267,21 @@ class LastChange:
 
 
 @dataclass(frozen=True)
+class FormerKey:
+    """A key that a trail had and that no trail of its account has now: old logs may need it.
+
+    `trail` names the trail as the event history does, and `since` is when the key was last set. `state` and
+    `deletion_date` are what KMS says of the key (KMS API reference, KeyMetadata).
+    """
+
+    arn: str
+    trail: str
+    since: datetime
+    state: str
+    deletion_date: datetime | None = None
+
+
+@dataclass(frozen=True)
 class KeyUse:
     """The last use of a key, made by anyone (KMS API reference, GetKeyLastUsage).
 
@@ -332,7 +347,8 @@ class Snapshot:
     where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
     the principal that read the account: the role that was assumed in it, or the caller. `simulations` has the calls of
     readers that IAM was asked about. `proofs` are by the ARN of the trail, of those that have a key; empty where the
-    option proof asks for none. `trails_left_out` were seen, but not requested: they may deliver beside the others.
+    option proof asks for none, as is `former_keys`. `trails_left_out` were seen, but not requested: they may deliver
+    beside the others.
     """
 
     account_id: str
@@ -353,6 +369,7 @@ class Snapshot:
     simulations: Mapping[SimulatedCall, Simulation | ReadError] = field(default_factory=dict)
     proofs: Mapping[str, TrailProof] = field(default_factory=dict)
     trails_left_out: tuple[Trail, ...] = ()
+    former_keys: tuple[FormerKey | ReadError, ...] = ()
 
     @property
     def enabled_regions(self) -> tuple[str, ...] | ReadError:

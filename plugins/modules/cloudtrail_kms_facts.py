@@ -342,6 +342,28 @@ ansible_facts:
                 bucket_key_enabled:
                   description: Whether it uses an S3 Bucket Key.
                   type: bool
+            former_keys:
+              description: Keys that its trails had by the event history, that none has now, and that are not usable, so
+                that old logs may not be readable. Absent where none is known, as it is without O(proof).
+              type: list
+              elements: dict
+              contains:
+                arn:
+                  description: ARN of the key.
+                  type: str
+                trail:
+                  description: The trail that had it, as the event history names it.
+                  type: str
+                since:
+                  description: When the trail was given it, the last time.
+                  type: str
+                state:
+                  description: Its state.
+                  type: str
+                  sample: PendingDeletion
+                deletion_date:
+                  description: When KMS deletes it; null where that is not scheduled.
+                  type: str
             errors:
               description: The reads that failed. For a trail that another account owns, see its findings.
               type: list

@@ -15,7 +15,7 @@ from tests.fakeaws.errors import AwsError
 from tests.fakeaws.rules.delivery import settle
 from tests.fakeaws.rules.history import record_write
 from tests.fakeaws.switches import Fault, Switches
-from tests.fakeaws.wire import Call, HttpReply, HttpRequest
+from tests.fakeaws.wire import Answer, Call, HttpReply, HttpRequest
 from tests.fakeaws.world import Identity, World
 
 
@@ -75,14 +75,14 @@ class Engine:
         identity = dispatch.identify(self.world, call)
         answer = dispatch.answer(self.world, identity, call)
         if call.kind == "write":
-            self._record(call)
+            self._record(call, answer=None if isinstance(answer, HttpReply) else answer)
         if answer is None:
             return moto_app.answer(identity, call)
         if call.kind == "write":
             settle(self.world)
         return wire.reply(call, answer)
 
-    def _record(self, call: Call, error: str | None = None) -> None:
+    def _record(self, call: Call, error: str | None = None, answer: Answer | None = None) -> None:
         identity = self._identity(call)
         if identity and call.kind == "write":
-            record_write(self.world, identity, call, error)
+            record_write(self.world, identity, call, error, answer)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from .._model import KeyUse, LastChange, ReadError
+from .._model import KEY_ARN, KeyUse, LastChange, ReadError
 from ._access import MALFORMED, Access, failed_read
 from ._calls import moment_of
 from ._pace import NEVER, Limits
@@ -112,6 +112,19 @@ class History:
             latest = max([latest, LastChange(found.since), *known], key=lambda each: each.since)
         return latest
 
+    def keys_given(self, account: Account, region: str) -> Mapping[str, tuple[str, datetime]] | ReadError:
+        """Return the keys that trails of the account were given in a Region, each with the trail and when that was."""
+        given: dict[str, tuple[str, datetime]] = {}
+        for name in ("CreateTrail", "UpdateTrail"):
+            found = self._events(account, account.account_id, region, "EventName", name)
+            if isinstance(found, ReadError):
+                return found
+            for each in found.events:
+                arn, trail = _key_given(each), each.parameters.get("name")
+                if arn and isinstance(trail, str) and (arn not in given or given[arn][1] < each.at):
+                    given[arn] = trail, each.at
+        return given
+
     def last_use(self, account: Account, key_arn: str) -> KeyUse | ReadError | None:
         """Return the last use of a key, with what its event says; None where KMS knows of none."""
         return self._once(("use", key_arn), lambda: self._last_use(account, key_arn))
@@ -193,6 +206,13 @@ def _leaves_logs(event: _Event) -> bool:
     """Return whether a trail, whichever it is, ceased to deliver somewhere: its last logs may lie beside another's."""
     moves = event.name == "UpdateTrail" and any(event.parameters.get(name) for name in _PLACES)
     return moves or event.name == "DeleteTrail"
+
+
+def _key_given(event: _Event) -> str | None:
+    """Return the ARN of the key that an event sets (CloudTrail API reference, UpdateTrail: the answer has the ARN)."""
+    answer = _mapping(event.detail.get("responseElements"))
+    named = (each.get("kmsKeyId") for each in (answer, event.parameters))
+    return next((each for each in named if isinstance(each, str) and KEY_ARN.fullmatch(each)), None)
 
 
 def _done(events: Iterable[_Event]) -> list[_Event]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -17,9 +17,11 @@ from typing import Any
 from .._model import (
     Bucket,
     DeliveredFile,
+    FormerKey,
     LastChange,
     LeftToOwnerError,
     LogFolder,
+    Missing,
     ReadError,
     Snapshot,
     Trail,
@@ -27,7 +29,7 @@ from .._model import (
 )
 from .._scope import Scope
 from ._access import MALFORMED, Access, failed_read
-from ._calls import moment_of
+from ._calls import key_metadata, moment_of
 from ._history import History, Thing
 from ._resources import Account, first_answer
 
@@ -39,6 +41,8 @@ WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
 NEAR = timedelta(minutes=15)
 # Of 1,000 objects each (S3 API reference, ListObjectsV2).
 MOST_PAGES = 5
+# So many keys that trails had are read, the latest first.
+MOST_FORMER_KEYS = 20
 # What follows the Region in the names of logs (CloudTrail guide, "CloudTrail log file name format").
 _FILE = re.compile(r"(20\d{6}T\d{4})Z_[A-Za-z0-9]{16}\.json\.gz", re.ASCII)
 _DAY = re.compile(r"20\d\d/\d\d/\d\d", re.ASCII)
@@ -56,8 +60,35 @@ def with_proofs(
     asks = scope.proof == "objects"
     files = {trail.arn: _ask_files(pool, account, snapshot, trail, scope) if asks else () for trail in trails}
     return replace(
-        snapshot, proofs={trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
+        snapshot,
+        proofs={trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails},
+        former_keys=tuple(_former_keys(pool, account, snapshot, history)),
     )
+
+
+def _former_keys(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, history: History
+) -> Iterator[FormerKey | ReadError]:
+    """Yield the keys that the account's own trails had by the event history, and that none of them has now."""
+    given: dict[str, tuple[str, datetime]] = {}
+    for region in sorted({trail.home_region for trail in snapshot.trails if trail.ownership == "owned"}):
+        found = history.keys_given(account, region)
+        if isinstance(found, ReadError):
+            yield found
+        else:
+            given |= found
+    used = {trail.kms_key_arn for trail in (*snapshot.trails, *snapshot.trails_left_out)}
+    left = sorted(given.keys() - used, key=lambda arn: given[arn][1], reverse=True)[:MOST_FORMER_KEYS]
+    for arn, metadata in zip(left, pool.map(partial(_described, account), left), strict=True):
+        if isinstance(metadata, ReadError):
+            yield metadata
+        elif isinstance(metadata, dict):
+            yield FormerKey(arn, *given[arn], metadata["KeyState"], metadata.get("DeletionDate"))
+
+
+def _described(account: Account, arn: str) -> dict[str, Any] | Missing | ReadError:
+    region, owner = arn.split(":")[3:5]
+    return first_answer(key_metadata, account.key_readers(owner), region, arn)
 
 
 def _proof(

@@ -100,7 +100,7 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
     """Judge whether the account has trails and all of them were seen, in the shape of a finding."""
     notes = list(account_notes(account))
     status, said = account_status(account)
-    told = [f"{note.subject}: {note.text}" for note in notes if note.mark == "not read"]
+    told = [f"{note.subject}: {note.text}" for note in notes if note.mark != "FAIL"]
     narrowed = [f"Narrowed: {words}." for words in [narrowing(account)] if words]
     return {
         "rule": ACCOUNT_RULE,
@@ -114,7 +114,7 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
             "cis_3_5": account["cis_3_5"],
             "errors": account["errors"],
         },
-        "remediation": " ".join(dict.fromkeys(note.remediation for note in notes)),
+        "remediation": " ".join(dict.fromkeys(note.to_do for note in notes)),
         "frameworks": {},
     }
 

@@ -20,7 +20,7 @@ from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_changes import Enforcement, enforcement
 from ._html_scope import scope
 from ._html_trail import KINDS, TrailView, kind_of, trail_view
-from ._notes import Note, account_notes, rule_title
+from ._notes import Note, Tone, account_notes, rule_title
 from ._verdicts import Delivery, delivery, is_excepted, verdict_words
 
 # Worst first: the order of the bars and of the entries.
@@ -158,6 +158,7 @@ class Page:
     not_judged: tuple[str, ...]
     entries: tuple[Entry, ...]
     exceptions: tuple[ExceptionLine, ...]
+    old_keys: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
     not_read: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
     controls: tuple[tuple[str, str, tuple[str, ...]], ...]
 
@@ -190,7 +191,8 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         not_judged=tuple(_quiet(rules, passed=False)),
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
-        not_read=tuple((account, notes) for account in accounts if (notes := _not_read(account))),
+        old_keys=tuple(_noted(accounts, "quiet")),
+        not_read=tuple(_noted(accounts, "doubt")),
         controls=tuple(_controls(trails, cis_version)),
     )
 
@@ -371,8 +373,12 @@ def _exceptions(entries: Sequence[Entry], today: date) -> Iterator[ExceptionLine
         )
 
 
-def _not_read(account: Mapping[str, Any]) -> tuple[Note, ...]:
-    return tuple(note for note in account_notes(account) if note.tone == "doubt")
+def _noted(accounts: Sequence[Mapping[str, Any]], tone: Tone) -> Iterator[tuple[Mapping[str, Any], tuple[Note, ...]]]:
+    """Yield the accounts that have notes of a tone, with these."""
+    for account in accounts:
+        notes = tuple(note for note in account_notes(account) if note.tone == tone)
+        if notes:
+            yield account, notes
 
 
 def _controls(trails: Sequence[Mapping[str, Any]], cis_version: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:

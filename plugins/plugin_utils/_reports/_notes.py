@@ -15,6 +15,15 @@ from ...module_utils._model import ReadError, is_denied, next_step
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
+# What is only advice of an account, and the mark of advice.
+KEYS_OF_OLD_LOGS = "keys_of_old_logs"
+ADVICE = "advice"
+# The operations that bring back a key, by its state (KMS guide, "Key states of AWS KMS keys").
+_BACK_TO_USE = {
+    "Disabled": ("enable-key",),
+    "PendingDeletion": ("cancel-key-deletion", "enable-key"),
+    "PendingReplicaDeletion": ("cancel-key-deletion", "enable-key"),
+}
 NO_TRAIL = "No trail was found in the regions that were read."
 
 Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
@@ -24,8 +33,8 @@ _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
     ("fail", "required"): ("FAIL", "bad"),
     ("unknown", "required"): ("UNKNOWN", "doubt"),
     ("excepted", "required"): ("excepted", "quiet"),
-    ("fail", "advised"): ("advice", "quiet"),
-    ("unknown", "advised"): ("advice", "quiet"),
+    ("fail", "advised"): (ADVICE, "quiet"),
+    ("unknown", "advised"): (ADVICE, "quiet"),
     ("excepted", "advised"): ("excepted", "quiet"),
 }
 
@@ -43,6 +52,11 @@ class Note:
     text: str
     remediation: str
     command: str = ""
+
+    @property
+    def to_do(self) -> str:
+        """Return what to do, with the command after a colon."""
+        return f"{self.remediation}: {self.command}" if self.command else self.remediation
 
 
 def rule_title(rule: str) -> str:
@@ -80,7 +94,7 @@ def excepted_until(exception: Mapping[str, Any]) -> str:
 
 
 def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
-    """Yield the notes of an account: that it has no trail, and what of it could not be read."""
+    """Yield the notes of an account: that it has no trail, which keys old logs need, and what could not be read."""
     if account["verdict"] == "no_trails":
         yield Note(
             mark="FAIL",
@@ -89,6 +103,8 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             text=NO_TRAIL,
             remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
         )
+    for key in account.get("former_keys", ()):
+        yield _note_of_former_key(key)
     # A service control policy closes many regions with one and the same refusal: one note for all of them.
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for error in _untold_errors(account):
@@ -101,6 +117,21 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             text=f"{code}: {errors[0]['message']}",
             remediation=_error_remediation(errors[0]),
         )
+
+
+def _note_of_former_key(key: Mapping[str, Any]) -> Note:
+    arn, when = key["arn"], f", and KMS deletes it at {key['deletion_date']}" if key["deletion_date"] else ""
+    operations = _BACK_TO_USE.get(key["state"], ())
+    command = " && ".join(f"aws kms {each} --region {arn.split(':')[3]} --key-id {arn}" for each in operations)
+    return Note(
+        mark=ADVICE,
+        tone="quiet",
+        subject=KEYS_OF_OLD_LOGS,
+        text=f"The key {arn} is {key['state']}{when}. No trail uses it now, but the trail {key['trail']} was given it "
+        f"at {key['since']}, and logs that are encrypted under it cannot be read without it.",
+        remediation=f"Keep this key, enabled, as long as these logs are kept{'' if command else '.'}",
+        command=command,
+    )
 
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

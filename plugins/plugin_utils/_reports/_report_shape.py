@@ -181,6 +181,7 @@ _flag = _where(lambda value: isinstance(value, bool), "true or false")
 _text = _where(lambda value: isinstance(value, str), "a text")
 _words = _where(lambda value: isinstance(value, str) and value, "a text with something in it")
 _moment = _where(_is_moment, "a time such as 2026-11-23T12:00:00+00:00")
+_or_never = _or_null(_moment)
 _day = _where(_is_day, "a day such as 2027-03-31")
 # JSON's true is an int to Python, which counts nothing.
 _count = _where(
@@ -196,7 +197,7 @@ _MOST_RULES = 100
 _NARROWER: Mapping[str, Check] = {
     "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
     "status": _one_of("fail", "unknown"),
-    "latest_delivery_time": _or_null(_moment),
+    "latest_delivery_time": _or_never,
     "valid_to": _moment,
     "expires": _day,
 }
@@ -309,6 +310,7 @@ _key = _object(
     }
 )
 _bucket = _object({"name": _words, "region": _text, "bucket_key_enabled": _or_null(_flag)})
+_old_key = _object({"arn": _words, "trail": _words, "state": _words, "since": _moment, "deletion_date": _or_never})
 _account_id = _matching(re.compile("[0-9]{12}"), "the id of an account")
 _account = _object(
     {
@@ -330,7 +332,7 @@ _account = _object(
             )
         ),
     },
-    {"account_name": _text},
+    {"account_name": _text, "former_keys": _list(_old_key)},
     more=_account_agrees,
 )
 _reason = _object(

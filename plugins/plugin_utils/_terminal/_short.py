@@ -75,12 +75,14 @@ def what_is_wrong(audit: Mapping[str, Any], width: int, paint: Paint) -> list[st
 
 def left_out(audit: Mapping[str, Any]) -> list[str]:
     """Return the lines that count the advice, and say how to see it and all else that the short form leaves out."""
+    keys = sum(len(account.get("former_keys", ())) for account in audit["accounts"])
     advised = sum(
         any(each["level"] == "advised" and each["status"] in ("fail", "unknown") for each in trail["findings"])
         for _account, trail in distinct_trails(audit["accounts"])
     )
-    lines = [f"Advice    {count(advised, 'trail')}"] if advised else []
-    if advised or any(account["verdict"] not in _FINE for account in audit["accounts"]):
+    counted = [count(number, noun) for number, noun in ((advised, "trail"), (keys, "old key")) if number]
+    lines = [f"Advice    {', '.join(counted)}"] if counted else []
+    if counted or any(account["verdict"] not in _FINE for account in audit["accounts"]):
         lines.append("In full   -e cloudtrail_kms_table=full adds advice, commands and longer texts")
     return lines
 
@@ -108,7 +110,11 @@ def _cells(account: Mapping[str, Any]) -> tuple[str, str, str, str]:
 def _inherited_trouble(account: Mapping[str, Any]) -> str:
     """The inherited trails that alone keep an account from being fine, or an empty text."""
     wrong = [trail for trail in account["trails"] if trail["verdict"] != "compliant"]
-    if not wrong or any(trail["ownership"] != "inherited" for trail in wrong) or any(account_notes(account)):
+    if (
+        not wrong
+        or any(trail["ownership"] != "inherited" for trail in wrong)
+        or any(note.mark in _SHOWN for note in account_notes(account))
+    ):
         return ""
     return ", ".join(f"{trail['name']} of account {trail['arn'].split(':')[4]}" for trail in wrong)
 
@@ -134,7 +140,8 @@ def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
                 yield note, _general(note, account, trail), place
     for account in audit["accounts"]:
         for note in account_notes(account):
-            yield note, note, f"account {account['account_id']}"
+            if note.mark in _SHOWN:
+                yield note, note, f"account {account['account_id']}"
 
 
 def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:

@@ -35,22 +35,32 @@ _ATTRIBUTES = (
     "ResourceName",
     "AccessKeyId",
 )
-_PARAMETERS = {"KeyId": "keyId", "Bucket": "bucketName", "Name": "name"}
+# By which names events call what they are about. Records begin their names in lower case.
+_ABOUT = ("keyId", "bucketName", "name")
 
 
-def record_write(world: World, identity: Identity, call: Call, error: str | None = None) -> None:
+def record_write(
+    world: World, identity: Identity, call: Call, error: str | None = None, answer: Answer | None = None
+) -> None:
     """Record a write in the history of the caller's account and Region, refused or not.
 
-    CloudTrail guide, "CloudTrail record contents": errorCode is there where the request was refused.
+    CloudTrail guide, "CloudTrail record contents": errorCode is there where the request was refused, and
+    responseElements has the answer to a write.
     """
-    parameters = {_PARAMETERS.get(name, name): value for name, value in call.parameters.items() if name != "Body"}
+    parameters = {_recorded(name): value for name, value in call.parameters.items() if name != "Body"}
+    elements = {_recorded(name): value for name, value in (answer or {}).items()}
     record = {
         "userIdentity": {"type": "AssumedRole", "arn": identity.arn, "accountId": identity.account},
         "requestParameters": parameters,
+        **({"responseElements": elements} if call.service == "cloudtrail" and elements else {}),
         **({"errorCode": error} if error else {}),
     }
-    names = [parameters[name] for name in _PARAMETERS.values() if isinstance(parameters.get(name), str)]
+    names = [parameters[name] for name in _ABOUT if isinstance(parameters.get(name), str)]
     add(world, identity.account, call.region, call.name, record, resources=names)
+
+
+def _recorded(name: str) -> str:
+    return "bucketName" if name == "Bucket" else f"{name[:1].lower()}{name[1:]}"
 
 
 def add(

@@ -64,8 +64,10 @@ def _change(world: World, scenario: Scenario, event: EventSpec, at: float) -> No
             scenario.account(spec.account).id,
             scenario.bucket_name(name),
         )
+    key = {"kmsKeyId": scenario.key_arn(event.key)} if event.key else {}
     record = {
-        "requestParameters": {_PARAMETERS[service]: name} if name else None,
+        "requestParameters": {_PARAMETERS[service]: name, **key} if name else None,
+        **({"responseElements": key} if key else {}),
         **({"errorCode": event.error} if event.error else {}),
     }
     add(world, account, region, event.event, record, resources=[name] if name else [], at=at)

@@ -136,7 +136,8 @@ class EventSpec:
     """Something that happened `minutes_ago`: an `event` such as kms:PutKeyPolicy, `on` a label of this file.
 
     `error` is the code of a request that was refused. Without `on` the event names nothing. Of the use of a key, `by`
-    is `somebody`, or the trail for which CloudTrail used it; `log` says whether that was for a log.
+    is `somebody`, or the trail for which CloudTrail used it; `log` says whether that was for a log. `key` is the one
+    that an UpdateTrail sets.
     """
 
     event: str
@@ -145,6 +146,7 @@ class EventSpec:
     error: str | None = None
     by: str = "somebody"
     log: bool = True
+    key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
