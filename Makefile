@@ -88,10 +88,13 @@ test-awx: setup ##2 Execution environment, ansible-runner, and the job templates
 	$(run) python -m pytest tests/awx
 
 test-eda: setup ##2 The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
-	@$(run) python -m tools.eda
+	@java --version >/dev/null || { echo 'Install Java 17: apt-get install openjdk-17-jre-headless'; exit 1; }
+	$(run) python -m tools.venvs eda .venv/bin/python -m pytest tests/eda
 
 test-browser: setup ##2 The HTML report in Chromium, with axe-core; a minute
-	$(run) python -m tools.browser pytest tests/browser
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { apt-get update -qq && \
+		apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core; }
+	$(run) python -m tools.venvs browser python -m pytest tests/browser
 
 molecule: setup ##3 The role, converged twice, minutes: audit, enforce, provision, central_key, organization, exceptions
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce --scenario-name provision \
@@ -99,9 +102,6 @@ molecule: setup ##3 The role, converged twice, minutes: audit, enforce, provisio
 
 docs-lint: setup ##2 The documentation of modules, plugins and the role
 	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
-
-docs-site: setup ##3 The documentation as a site, in build/docs-site/html
-	$(run) python -m tools.docs_site
 
 fuzz: setup ##3 Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
 	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
@@ -131,7 +131,7 @@ bench-peers: setup ##3 Let Prowler and Cloud Custodian look at accounts before a
 	@$(run) python -m benchmarks.peers_sweep
 
 # Each with the oldest Python that it is installed for.
-PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 docs=3.12 matrix-target=3.10 matrix-2.18=3.11 \
+PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 matrix-target=3.10 matrix-2.18=3.11 \
 	matrix-2.19=3.11 matrix-2.20=3.12 matrix-2.21=3.12 matrix-2.22=3.13
 
 pins: setup ##3 Pin the requirements anew with their hashes, from requirements/*.in

@@ -4,7 +4,7 @@
 
 """Photographs an HTML report, from its top to the end of the matrix.
 
-Usage: python -m tools.browser tools.photograph REPORT PICTURE
+Usage: python -m tools.venvs browser python -m tools.photograph REPORT PICTURE
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         (PICTURES / "table.svg").write_text(drawn(audited(folder)), encoding="utf-8")
         taken = [str(Path(folder, "cloudtrail-kms.html")), str(PICTURES / "report.png")]
-        photograph = [sys.executable, "-m", "tools.browser", "tools.photograph", *taken]
+        photograph = [sys.executable, "-m", "tools.venvs", "browser", "python", "-m", "tools.photograph", *taken]
         return subprocess.run(photograph, check=False).returncode
 
 

@@ -27,9 +27,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version i
 from tools.build import build
 from tools.isolated import ROOT
 from tools.matrix import NEWEST_STABLE, audits
-from tools.venvs import run, set_up
+from tools.venvs import Venv, run
 
-VENV = ROOT / ".venv-release"
+VENV = Venv("release", ("3.12", "3.13"))
 # The importer's own run of ansible-test needs a container engine; `make sanity` runs the same tests.
 IMPORTER = "[galaxy-importer]\nRUN_ANSIBLE_TEST = False\n"
 
@@ -55,15 +55,14 @@ def audits_from(tarball: Path) -> str | None:
     NEWEST_STABLE.set_up()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "ansible_collections"
-        (amazon,) = NEWEST_STABLE.venv.glob("lib/python3*/site-packages/ansible_collections/amazon")
         place.mkdir()
-        (place / "amazon").symlink_to(amazon)
+        (place / "amazon").symlink_to(NEWEST_STABLE.collections / "amazon")
         environment = {
-            "PATH": f"{NEWEST_STABLE.venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": NEWEST_STABLE.path,
             "ANSIBLE_COLLECTIONS_PATH": folder,
             "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
         }
-        run("ansible-galaxy", "collection", "install", tarball, "--no-deps", "-p", folder)
+        run("ansible-galaxy", "collection", "install", tarball, "--no-deps", "--force", "-p", folder)
         return audits(environment)
 
 
@@ -72,16 +71,13 @@ def imported(tarball: Path) -> list[str]:
 
     Like Galaxy and Automation Hub it sees the tarball alone, with no other collection beside it.
     """
-    set_up(VENV, ROOT / "requirements" / "release.txt", ("3.12", "3.13"))
-    shutil.rmtree(next(VENV.glob("lib/python3*/site-packages")) / "ansible_collections", ignore_errors=True)
+    VENV.set_up()
+    shutil.rmtree(VENV.collections, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "galaxy-importer.cfg"
         configuration.write_text(IMPORTER, encoding="utf-8")
-        environment = os.environ | {
-            "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "GALAXY_IMPORTER_CONFIG": str(configuration),
-        }
-        command = [str(VENV / "bin" / "python"), "-m", "galaxy_importer.main", str(tarball)]
+        environment = os.environ | {"PATH": VENV.path, "GALAXY_IMPORTER_CONFIG": str(configuration)}
+        command = [str(VENV.folder / "bin" / "python"), "-m", "galaxy_importer.main", str(tarball)]
         log = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     told = (log.stdout + log.stderr).splitlines()
     problems = [line for line in told if re.match(r"(ERROR|WARNING|CRITICAL)\b", line)]

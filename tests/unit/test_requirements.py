@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.matrix import OLDEST_PYTHON, PAIRS, Pair
+from tools.matrix import OLDEST, PAIRS, Pair
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
@@ -56,18 +56,18 @@ def test_every_row_has_its_reasons() -> None:
 
 
 def test_the_pairs_of_the_table_are_those_of_the_matrix() -> None:
-    tested = [[pair.name, pair.amazon_aws, pins(pair)["boto3"], ", ".join(pair.pythons)] for pair in PAIRS]
+    tested = [[pair.core, pair.amazon_aws, pins(pair)["boto3"], ", ".join(pair.pythons)] for pair in PAIRS]
     assert [row for row in ROWS if len(row) == 4][1:] == tested
-    assert all(number(pins(pair)["ansible-core"])[:2] == number(pair.name) for pair in PAIRS)
+    assert all(number(pins(pair)["ansible-core"])[:2] == number(pair.core) for pair in PAIRS)
     named = {path.stem for path in (ROOT / "requirements").glob("matrix-*.in")} - {"matrix-target"}
     assert named == {pair.pins.stem for pair in PAIRS}
 
 
 def test_both_ends_of_every_row_are_tested() -> None:
-    assert [CORE[0], CORE[1]] == [PAIRS[0].name, PAIRS[-1].name]
+    assert [CORE[0], CORE[1]] == [PAIRS[0].core, PAIRS[-1].core]
     pythons = sorted({python for pair in PAIRS for python in pair.pythons}, key=number)
     assert [CONTROL[0], CONTROL[1]] == [pythons[0], pythons[-1]]
-    assert [HOST[0], HOST[1]] == [OLDEST_PYTHON, pythons[-1]]
+    assert [HOST[0], HOST[1]] == [*OLDEST.pythons, pythons[-1]]
     sdks = sorted({pins(pair)[name] for pair in PAIRS for name in ("boto3", "botocore")}, key=number)
     assert [BOTO3[0], BOTO3[1]] == [sdks[0], sdks[-1]]
     majors = {number(pair.amazon_aws)[0] for pair in PAIRS}
