@@ -272,11 +272,12 @@ def _trail(judged: TrailVerdict) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    """Return the row of a finding; of most there is no read that failed, no option to set and no command."""
+    """Return the row of a finding; of most no statement is named, no read failed, and nothing is to be set or run."""
     details = {
         "settings": [dict(options) for options in finding.options],
         "command": finding.command,
         "unread": finding.unread and asdict(finding.unread),
+        "statements": list(finding.statements),
     }
     return {
         "rule": finding.rule,

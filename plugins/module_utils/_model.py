@@ -394,7 +394,8 @@ class Finding:
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
     could not be read, where the rule was not judged for that reason. `lacking` are the readers whom the key policy has
-    to name. `exception` is the one that covers the finding, `expired_exception` one that did.
+    to name, `statements` the labels of those that the message names, `is_denied` says that one of them is a Deny.
+    `exception` is the one that covers the finding, `expired_exception` one that did.
     """
 
     rule: str
@@ -409,6 +410,8 @@ class Finding:
     options: Options = ()
     command: str = ""
     lacking: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    is_denied: bool = False
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None
 

@@ -292,6 +292,12 @@ ansible_facts:
                         RV(ansible_facts.cloudtrail_kms.accounts[].errors).
                       returned: if the rule could not be judged because of it
                       type: dict
+                    statements:
+                      description: The statements that the message names, by their Sid or number, of the key policy,
+                        or of the bucket policy if the rule is V(bucket_policy_accepts_key).
+                      returned: if it names any
+                      type: list
+                      elements: str
                     frameworks:
                       description: The controls of each framework that require the rule.
                       type: dict

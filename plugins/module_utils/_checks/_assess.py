@@ -179,6 +179,8 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
         options=result.options,
         command=result.command,
         lacking=result.lacking,
+        statements=result.statements,
+        is_denied=result.is_denied,
     )
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
@@ -248,11 +250,13 @@ def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> 
         if later.status == "unknown" and subject.budget.is_exhausted:
             when = moment.isoformat(timespec="seconds")
             message = f"{result.message} A policy depends on the time. After {when}: {later.message}"
-            return Result("unknown", message, later.remediation, result.evidence, advice=True)
+            named = later.statements
+            return Result("unknown", message, later.remediation, result.evidence, advice=True, statements=named)
         if later.status in ("fail", "unknown") and not later.advice:
             when = moment.isoformat(timespec="seconds")
             message = f"{result.message} A policy changes this at {when}. Then: {later.message}"
-            return Result("fail", message, f"Before {when}: {later.remediation}", result.evidence, advice=True)
+            remedy = f"Before {when}: {later.remediation}"
+            return Result("fail", message, remedy, result.evidence, advice=True, statements=later.statements)
     return result
 
 

@@ -84,7 +84,7 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
 
 def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result:
     """The result with the statements that the policy lacks, where no Deny is the cause and the folders are known."""
-    if (result.status, result.evidence.get("outcome")) != ("fail", "implicit_deny") or len(subject.locations) != 1:
+    if result.status != "fail" or result.is_denied or len(subject.locations) != 1:
         return result
     delivery = Delivery(subject.locations[0], subject.trail.kms_key_arn or "")
     try:
@@ -180,6 +180,7 @@ def _joined(results: list[Result]) -> Result:
         worst,
         message=" ".join(dict.fromkeys(each.message for each in same)),
         remediation=" ".join(dict.fromkeys(each.remediation for each in same if each.remediation)),
+        statements=tuple(dict.fromkeys(chain.from_iterable(each.statements for each in same))),
     )
 
 
@@ -219,7 +220,7 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
     if decision.outcome is Outcome.IMPLICIT_DENY and not found.by_account:
         accounts = of_accounts_alone(policy, request)
         if accounts:
-            return _not_of_this_region(subject, call, ", ".join(each.label for each in accounts))
+            return _not_of_this_region(subject, call, [each.label for each in accounts])
     if decision.outcome is Outcome.INDETERMINATE and any(hangs_on_ids(each, request) for each in decision.statements):
         return _of_unknown_ids(subject, decision, folder)
     result = as_result(
@@ -251,9 +252,9 @@ def _above(folder: str) -> str:
     return folder.rpartition("/CloudTrail")[0]
 
 
-def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
+def _not_of_this_region(subject: Subject, call: Call, statements: Sequence[str]) -> Result:
     """The result where the older form, which works for the regions whose account it names, names none for this one."""
-    name, region = subject.trail.bucket_name, call.region
+    name, region, labels = subject.trail.bucket_name, call.region, ", ".join(statements)
     known = REGION_ACCOUNTS.get(region)
     why = f"not {known}, the one of {region}" if known else f"and for {region} CloudTrail has none"
     reason = f"The policy of the bucket {name} names CloudTrail accounts of single regions ({labels}), {why}."
@@ -263,6 +264,7 @@ def _not_of_this_region(subject: Subject, call: Call, labels: str) -> Result:
         f"In {labels}, replace these accounts by the service cloudtrail.amazonaws.com, which works in every region, "
         f"with the condition aws:SourceArn = {subject.trail.arn}.",
         {"outcome": Outcome.IMPLICIT_DENY.name.lower(), "statements": [], "reason": reason},
+        statements=tuple(statements),
     )
 
 

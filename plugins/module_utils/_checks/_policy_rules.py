@@ -72,9 +72,8 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
         return result
     bucket_key = subject.bucket_key
     if isinstance(bucket_key, ReadError):
-        return unreadable(
-            f"{result.message} Whether that matters depends on the bucket's S3 Bucket Key, which", bucket_key
-        )
+        what = f"{result.message} Whether that matters depends on the bucket's S3 Bucket Key, which"
+        return replace(unreadable(what, bucket_key), statements=result.statements)
     return beside_delivery(subject, replace(result, advice=bucket_key is not True))
 
 
@@ -121,7 +120,8 @@ def granting(policy: Policy, calls: Sequence[Request]) -> list[str]:
 def but_for_others(key: Key, refused: Result) -> Result:
     """A result that the key policy does not allow something, with what else could, if it was read or not."""
     if isinstance(key.ram_policy, ReadError):
-        return unreadable(f"{refused.message} Whether the second policy of the key, AWS_RAM, allows it", key.ram_policy)
+        what = f"{refused.message} Whether the second policy of the key, AWS_RAM, allows it"
+        return replace(unreadable(what, key.ram_policy), statements=refused.statements)
     return replace(refused, message=f"{refused.message} {GRANTS}")
 
 
@@ -143,15 +143,17 @@ def as_result(
     if decision.outcome is Outcome.ALLOWED:
         return Result("pass", passed, "", evidence)
     if decision.outcome is Outcome.EXPLICIT_DENY:
-        return Result("fail", f"{failed} {decision.reason}", decision.advice, evidence)
+        words = f"{failed} {decision.reason}"
+        return Result("fail", words, decision.advice, evidence, statements=decision.named, is_denied=True)
     with_grant: Evidence = {**evidence, "statements_to_add": list(granting)} if granting else evidence
     if decision.outcome is Outcome.INDETERMINATE:
         message = f"It is unknown what AWS decides. {decision.reason}"
         remedy = remedy_for(decision, grant)
-        return Result("unknown", message, remedy, with_grant if remedy == grant else evidence)
+        granted = with_grant if remedy == grant else evidence
+        return Result("unknown", message, remedy, granted, statements=decision.named)
     if decision.statements:
         grant = f"{decision.advice} Or {grant[0].lower()}{grant[1:]}"
-    return Result("fail", f"{failed} {decision.reason}", grant, with_grant)
+    return Result("fail", f"{failed} {decision.reason}", grant, with_grant, statements=decision.named)
 
 
 def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:

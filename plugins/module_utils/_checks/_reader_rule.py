@@ -40,7 +40,8 @@ _DENIED = (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 class Answer:
     """What the key policy says of one reader, and the folders it cannot read where it can read others.
 
-    `delegated`: it leaves the reader to the IAM policies of its account, and that is all that is open.
+    `delegated`: it leaves the reader to the IAM policies of its account, and that is all that is open. `named` are the
+    labels of the statements that the reason names.
     """
 
     outcome: Outcome
@@ -48,6 +49,7 @@ class Answer:
     advice: str = ""
     folders: tuple[str, ...] = ()
     delegated: bool = False
+    named: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -93,7 +95,8 @@ def readers_can_decrypt(subject: Subject) -> Result:
         return _refused(key, denied, evidence, lacking)
     if unclear:
         message = " ".join(f"Unknown whether {reader} may decrypt: {each.reason}" for reader, each in unclear.items())
-        return Result("unknown", message, _proof(key, unclear), evidence, lacking=lacking)
+        named = _named(unclear)
+        return Result("unknown", message, _proof(key, unclear), evidence, lacking=lacking, statements=named)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
     asked = any(_own_policies_allow(subject, reader, key) for reader in answers if reader not in foreign)
@@ -106,9 +109,13 @@ def _refused(
 ) -> Result:
     """Return the failure of these readers. Another policy of the key may still allow what no Deny refuses."""
     message = " ".join(f"{reader} may not decrypt the logs{each}" for reader, each in denied.items())
-    failure = Result("fail", message, _remedy(key, denied), evidence, lacking=lacking)
+    failure = Result("fail", message, _remedy(key, denied), evidence, lacking=lacking, statements=_named(denied))
     is_final = any(each.outcome is Outcome.EXPLICIT_DENY for each in denied.values())
     return failure if is_final else but_for_others(key, failure)
+
+
+def _named(answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for each in answers.values() for label in each.named))
 
 
 def _statements(asking: _Asking, answers: Mapping[str, Answer]) -> dict[str, list[str]]:
@@ -179,14 +186,15 @@ def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
     if denied:
         files = [file for number in denied for file in groups[number]] if len(denied) < len(groups) else []
         worst = decisions[denied[0]]
-        return Answer(worst.outcome, worst.reason, worst.advice, tuple(readable(folder_of(file)) for file in files))
+        folders = tuple(readable(folder_of(file)) for file in files)
+        return Answer(worst.outcome, worst.reason, worst.advice, folders, named=worst.named)
     unclear = [number for number, decision in enumerate(decisions) if decision.outcome is Outcome.INDETERMINATE]
     if not unclear:
         return Answer(Outcome.ALLOWED, decisions[0].reason)
     delegated = all(_would_be_allowed(asking, requests[number]) for number in unclear)
     worst = decisions[unclear[0]]
     advice = worst.advice if any(statement.effect == "Deny" for statement in worst.statements) else ""
-    return Answer(Outcome.INDETERMINATE, worst.reason, advice, delegated=delegated)
+    return Answer(Outcome.INDETERMINATE, worst.reason, advice, delegated=delegated, named=worst.named)
 
 
 def _would_be_allowed(asking: _Asking, request: Request) -> bool:

@@ -34,6 +34,7 @@ from .._policy import (
     service_request,
     told_apart,
 )
+from ._evidence import Evidence
 from ._policy_rules import key_and_policy
 from ._scope_proof import (
     Outsiders,
@@ -167,18 +168,21 @@ def _of_answers(key: Key, answers: _Answers, remedy: str) -> Result | None:
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:
-        labels = ", ".join(sorted({s.label for decision in open_to.values() for s in decision.statements}))
+        statements = tuple(sorted({each.label for decision in open_to.values() for each in decision.statements}))
+        labels = ", ".join(statements)
         return Result(
             "fail",
             f"The key policy reaches further than this trail: {_listed(open_to)} ({labels}).",
             f"Narrow {labels} of {key.arn}: for CloudTrail by aws:SourceArn and "
             "kms:EncryptionContext:aws:cloudtrail:arn, for others by kms:CallerAccount.",
             {"allowed": [_may(*each) for each in open_to]},
+            statements=statements,
         )
     if unclear:
         decision = next(iter(unclear.values()))
         message = f"It is unknown whether {_listed(unclear)}. {decision.reason}"
-        return Result("unknown", message, remedy or decision.advice, {"unclear": [_may(*each) for each in unclear]})
+        evidence: Evidence = {"unclear": [_may(*each) for each in unclear]}
+        return Result("unknown", message, remedy or decision.advice, evidence, statements=decision.named)
     return None
 
 
@@ -190,6 +194,7 @@ def _of_unproven(key: Key, unproven: Mapping[str, str]) -> Result:
         "does, but nothing there keeps out everybody whom it does not name.",
         f"In {labels} of {key.arn}: {' '.join(dict.fromkeys(unproven.values()))}",
         {"statements": list(unproven)},
+        statements=tuple(unproven),
     )
 
 

@@ -47,4 +47,4 @@ def _hangs_on_it(finding: Finding) -> bool:
         return False
     if finding.rule == _OF_WHO_IS_KEPT_OUT:
         return finding.status != "fail"
-    return finding.status == "fail" and finding.evidence.get("outcome") != "explicit_deny"
+    return finding.status == "fail" and not finding.is_denied

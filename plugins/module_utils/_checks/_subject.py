@@ -180,7 +180,8 @@ class Result:
     """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level.
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `lacking` are the readers
-    whom the key policy has to name.
+    whom the key policy has to name, `statements` the labels of those that the message names, `is_denied` says that one
+    of them is a Deny.
     """
 
     status: Status
@@ -192,6 +193,8 @@ class Result:
     options: Options = ()
     command: str = ""
     lacking: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    is_denied: bool = False
 
 
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")

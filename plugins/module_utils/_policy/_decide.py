@@ -25,9 +25,9 @@ class Decision:
     """The outcome, the statements that decided it, why, and what to do about it.
 
     `statements` are those that allow or deny, or that leave the outcome open; an implicit deny has none.
-    `reason` names statement and condition, what was expected and what the request carries; `advice` the next
-    step, empty where the request is allowed. They are put into words when somebody asks: a rule that lets many
-    strangers knock wants to hear of those only who get in.
+    `reason` says which statement and condition decided, what was expected and what the request carries; `named` are the
+    labels of the statements in it; `advice` is the next step, empty where the request is allowed. They are put into
+    words when somebody asks: a rule that lets many strangers knock wants to hear of those only who get in.
     """
 
     outcome: Outcome
@@ -51,6 +51,11 @@ class Decision:
     def advice(self) -> str:
         """What to do."""
         return self._explanation[2]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels of the statements that the reason names."""
+        return tuple(statement.label for statement in self._explanation[3])
 
 
 def decide(policy: Policy, request: Request, budget: Budget | None = None) -> Decision:

@@ -25,17 +25,19 @@ _IDS, _NAMES = "ids", "dates, times and unique strings"
 # A sentence that says why, and one that says what to do (empty where nothing is to be done).
 Words: TypeAlias = tuple[str, str]
 Deciding: TypeAlias = tuple[list[MatchedStatement], Words]
-# The statements that decided, the reason, and the advice.
-Explanation: TypeAlias = tuple[tuple[Statement, ...], str, str]
+Statements: TypeAlias = tuple[Statement, ...]
+# The statements that decided, the reason, the advice, and the statements that the reason names.
+Explanation: TypeAlias = tuple[Statements, str, str, Statements]
 
 
 def explain(outcome: Outcome, matched: Sequence[MatchedStatement], policy: Policy, request: Request) -> Explanation:
-    """The statements that decided, the reason, and the advice."""
+    """The statements that decided, the reason, the advice, and the statements that the reason names."""
     if outcome is Outcome.IMPLICIT_DENY:
         return _not_allowed(matched, policy, request)
     decided = {Outcome.ALLOWED: _allowing, Outcome.EXPLICIT_DENY: _denying, Outcome.INDETERMINATE: _leaving_open}
     deciding, words = decided[outcome](matched, request)
-    return (tuple(each.statement for each in deciding), *words)
+    statements = _statements(deciding)
+    return (statements, *words, statements)
 
 
 def explain_exhaustion(request: Request) -> Explanation:
@@ -45,6 +47,7 @@ def explain_exhaustion(request: Request) -> Explanation:
         f"Deciding whether the policy allows {call(request)} takes more than the {STEPS:,} steps that a finding may "
         "take: the conditions, values and wildcards of its statements multiply.",
         "Simplify the policy: use fewer conditions, values and wildcards that depend on each other.",
+        (),
     )
 
 
@@ -151,6 +154,7 @@ def _not_allowed(matched: Sequence[MatchedStatement], policy: Policy, request: R
             (),
             f"{_subject(delegating, 'leaves')} {call(request)} to its own IAM policies, and they do not allow it.",
             f"Allow {request.action} on {request.resource} in an IAM policy of {request.principal}.",
+            _statements(delegating),
         )
     allows, denies = _of("Allow", matched, certain=False), _of("Deny", matched, certain=False)
     if allows and denies:
@@ -158,12 +162,14 @@ def _not_allowed(matched: Sequence[MatchedStatement], policy: Policy, request: R
             (),
             f"{_subject(allows, 'allows')} {call(request)} only when {_labels(denies)} denies it.",
             cure([each.statement for each in denies], request),
+            _statements([*allows, *denies]),
         )
     if allows:
         return (
             (),
             f"The conditions of {_labels(allows)} can never hold together.",
             f"Remove one of the conditions of {_labels(allows)}.",
+            _statements(allows),
         )
     return _nothing_allows(policy, request)
 
@@ -172,12 +178,13 @@ def _nothing_allows(policy: Policy, request: Request) -> Explanation:
     """The near miss; it stands for the deciding statement where nothing but a mistake in it is to be corrected."""
     near, refused = nearest(policy, request), f"No statement allows {call(request)}."
     if near is None:
-        return (), refused, f'Add a statement that allows {request.action} to {request.principal} on Resource "*".'
+        return (), refused, f'Add a statement that allows {request.action} to {request.principal} on Resource "*".', ()
     found = failures(near, request)
     return (
         (near,) if all(failure.is_mistake for failure in found) else (),
         f"{refused} The closest is {near.label}: {'; '.join(failure.why for failure in found)}.",
         f"In {near.label}, {'; '.join(failure.advice for failure in found)}.",
+        (near,),
     )
 
 
@@ -206,6 +213,10 @@ def _subject(matched: Sequence[MatchedStatement], verb: str) -> str:
     many = verb.replace("denies", "deny").removesuffix("s")
     text = f"{_labels(matched)} {verb if len(matched) == 1 else many}"
     return text[0].upper() + text[1:]
+
+
+def _statements(matched: Sequence[MatchedStatement]) -> Statements:
+    return tuple(each.statement for each in matched)
 
 
 def _labels(matched: Sequence[MatchedStatement]) -> str:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -221,9 +220,8 @@ def _statements(policy: str | None, finding: Mapping[str, Any]) -> Iterator[str]
     """
     if policy is None or finding["rule"].startswith("bucket_"):
         return
-    for label, text in _labelled(policy):
-        if re.search(rf"{re.escape(label)}(?![0-9])", finding["message"], re.IGNORECASE):
-            yield text
+    named = finding.get("statements", ())
+    yield from (text for label, text in _labelled(policy) if label in named)
 
 
 @lru_cache(maxsize=256)

@@ -283,7 +283,12 @@ _finding = _object(
         "remediation": _text,
         "frameworks": _where(lambda value: isinstance(value, dict), "the controls that ask for the rule"),
     },
-    {"settings": _settings, "command": _matching(_COMMAND, "a command of the AWS CLI"), "unread": _error},
+    {
+        "settings": _settings,
+        "command": _matching(_COMMAND, "a command of the AWS CLI"),
+        "unread": _error,
+        "statements": _list(_text),
+    },
     more=_finding_agrees,
 )
 _trail = _object(

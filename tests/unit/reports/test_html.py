@@ -296,18 +296,22 @@ def policy_with(*sids: str | None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("policy", "rule", "message", "shown"),
+    ("policy", "rule", "named", "shown"),
     [
-        (policy_with("One", "Two"), "key_policy_allows_encrypt", 'Statement "Two" denies it.', ["Two"]),
-        (policy_with("One", "Two"), "key_policy_is_scoped", 'statement "One", statement "Two"', ["One", "Two"]),
-        (policy_with("One", "Two"), "bucket_policy_accepts_key", 'Statement "Two" denies it.', []),
-        (policy_with(*[None] * 12), "key_policy_allows_encrypt", "Statement 12 denies it.", ["12"]),
-        ("no policy", "key_policy_allows_encrypt", "It cannot be understood.", []),
-        (None, "key_policy_allows_encrypt", "It cannot be read.", []),
+        (policy_with("One", "Two"), "key_policy_allows_encrypt", ['statement "Two"'], ["Two"]),
+        (policy_with("One", "Two"), "key_policy_is_scoped", ['statement "One"', 'statement "Two"'], ["One", "Two"]),
+        (policy_with("One", "Two"), "bucket_policy_accepts_key", ['statement "Two"'], []),
+        (policy_with("One", "Two"), "readers_can_read", [], []),
+        (policy_with(*[None] * 12), "key_policy_allows_encrypt", ["statement 12"], ["12"]),
+        (policy_with(*[None] * 12), "key_policy_allows_encrypt", ["statement 12 of AWS_RAM"], []),
+        ("no policy", "key_policy_allows_encrypt", [], []),
+        (None, "key_policy_allows_encrypt", ["statement 1"], []),
     ],
 )
-def test_shows_the_statement_that_decides(policy: str | None, rule: str, message: str, shown: list[str]) -> None:
-    one = account("non_compliant", trail("main", "non_compliant", finding(rule, message=message)))
+def test_shows_the_statement_that_decides(policy: str | None, rule: str, named: list[str], shown: list[str]) -> None:
+    message = "Statement 1, statement 12: these are words, of whatever policy."
+    told = finding(rule, message=message, statements=named)
+    one = account("non_compliant", trail("main", "non_compliant", told))
     one["kms_keys"][0]["policy"] = policy
     statements = page(audit(one)).all("pre")
     assert len(statements) == len(shown)
