@@ -50,6 +50,7 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
     ),
     "cloudtrail": ("CreateTrail", "DeleteTrail", "UpdateTrail", "StopLogging", "StartLogging"),
 }
+_GIVE_KEYS = ("CreateTrail", "UpdateTrail")
 # By which names UpdateTrail calls where a trail delivers (CloudTrail API reference, UpdateTrail).
 _PLACES = ("s3BucketName", "s3KeyPrefix")
 # By which names the parameters of these requests call what they are about.
@@ -70,18 +71,21 @@ class Thing:
 
 @dataclass(frozen=True)
 class _Event:
-    """One event; `names` are of what it is about, empty where it names nothing, and `detail` is its record."""
+    """One event, as much of it as is asked for later: a record may have 256 KB, and a history 1,000 of them.
+
+    `names` are of what it is about, empty where it names nothing. `leaves_logs` tells that a trail, whichever it is,
+    ceased to deliver somewhere: its last logs may lie beside another's. `given` are a key's ARN and the trail that was
+    given it, `encrypted` the trail and the object that CloudTrail encrypted.
+    """
 
     name: str
     id: str
     at: datetime
+    is_done: bool
     names: frozenset[str]
-    detail: Mapping[str, Any]
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Return the parameters of the request."""
-        return _mapping(self.detail.get("requestParameters"))
+    leaves_logs: bool
+    given: tuple[str, str] | None
+    encrypted: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,13 @@ class History:
     def keys_given(self, account: Account, region: str) -> Mapping[str, tuple[str, datetime]] | ReadError:
         """Return the keys that trails of the account were given in a Region, each with the trail and when that was."""
         given: dict[str, tuple[str, datetime]] = {}
-        for name in ("CreateTrail", "UpdateTrail"):
+        for name in _GIVE_KEYS:
             found = self._events(account, account.account_id, region, "EventName", name)
             if isinstance(found, ReadError):
                 return found
             for each in found.events:
-                arn, trail = _key_given(each), each.parameters.get("name")
-                if arn and isinstance(trail, str) and (arn not in given or given[arn][1] < each.at):
+                arn, trail = each.given or (None, "")
+                if arn and (arn not in given or given[arn][1] < each.at):
                     given[arn] = trail, each.at
         return given
 
@@ -141,7 +145,7 @@ class History:
         if isinstance(found, ReadError):
             return KeyUse(use.operation, use.at, use.event_id, unread=found)
         event = next((each for each in found.events if each.id == use.event_id), None)
-        return KeyUse(use.operation, use.at, use.event_id, *(_encrypted(event) if event else (None, None)))
+        return KeyUse(use.operation, use.at, use.event_id, *((event and event.encrypted) or (None, None)))
 
     def _events(self, account: Account, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
         accesses = tuple(account.owners(account_id))
@@ -199,25 +203,12 @@ class History:
 
 
 def _may_concern(event: _Event, thing: Thing) -> bool:
-    return not event.names or bool(event.names & thing.names) or _leaves_logs(event)
-
-
-def _leaves_logs(event: _Event) -> bool:
-    """Return whether a trail, whichever it is, ceased to deliver somewhere: its last logs may lie beside another's."""
-    moves = event.name == "UpdateTrail" and any(event.parameters.get(name) for name in _PLACES)
-    return moves or event.name == "DeleteTrail"
-
-
-def _key_given(event: _Event) -> str | None:
-    """Return the ARN of the key that an event sets (CloudTrail API reference, UpdateTrail: the answer has the ARN)."""
-    answer = _mapping(event.detail.get("responseElements"))
-    named = (each.get("kmsKeyId") for each in (answer, event.parameters))
-    return next((each for each in named if isinstance(each, str) and KEY_ARN.fullmatch(each)), None)
+    return not event.names or bool(event.names & thing.names) or event.leaves_logs
 
 
 def _done(events: Iterable[_Event]) -> list[_Event]:
-    """Return the events of requests that AWS carried out (CloudTrail guide, "Record contents", errorCode)."""
-    return [each for each in events if not each.detail.get("errorCode")]
+    """Return the events of requests that AWS carried out."""
+    return [each for each in events if each.is_done]
 
 
 def _events_of(answer: dict[str, Any]) -> tuple[list[_Event], str | None]:
@@ -226,15 +217,35 @@ def _events_of(answer: dict[str, Any]) -> tuple[list[_Event], str | None]:
 
 
 def _event(row: Mapping[str, Any]) -> _Event:
-    """Return one event. Raises KeyError where it has no name, id or time (CloudTrail API reference, Event)."""
+    """Return one event. Raises KeyError where it has no name, id or time (CloudTrail API reference, Event).
+
+    Of a request that AWS refused (CloudTrail guide, "Record contents", errorCode) only the time is kept.
+    """
     detail = _record(row.get("CloudTrailEvent"))
+    name, is_done = row["EventName"], not detail.get("errorCode")
+    parameters = _mapping(detail.get("requestParameters"))
+    moves = name == "UpdateTrail" and any(parameters.get(place) for place in _PLACES)
     return _Event(
-        name=row["EventName"],
+        name=name,
         id=row["EventId"],
         at=moment_of(row["EventTime"]),
-        names=frozenset(_names(row, detail)),
-        detail=detail,
+        is_done=is_done,
+        names=frozenset(_names(row, detail) if is_done else ()),
+        leaves_logs=moves or name == "DeleteTrail",
+        given=_given(parameters, _mapping(detail.get("responseElements"))) if name in _GIVE_KEYS else None,
+        encrypted=_encrypted(parameters, _mapping(detail.get("userIdentity"))) if name == "GenerateDataKey" else None,
     )
+
+
+def _given(parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the ARN of the key that a trail was given (CloudTrail API reference, UpdateTrail), and the trail's name.
+
+    The answer has the ARN.
+    """
+    arns = (each.get("kmsKeyId") for each in (answer, parameters))
+    arn = next((each for each in arns if isinstance(each, str) and KEY_ARN.fullmatch(each)), None)
+    trail = parameters.get("name")
+    return (arn, trail) if arn and isinstance(trail, str) else None
 
 
 def _names(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterable[str]:
@@ -274,18 +285,17 @@ def _use_of(answer: dict[str, Any]) -> KeyUse | None:
     return KeyUse(use["Operation"], moment_of(use["Timestamp"]), use["CloudTrailEventId"])
 
 
-def _encrypted(event: _Event) -> tuple[str | None, str | None]:
-    """Return the trail and the object that an event says CloudTrail encrypted; two None for any other event.
+def _encrypted(parameters: Mapping[str, Any], caller: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the trail and the object that CloudTrail encrypted by a GenerateDataKey; None where another called.
 
     Source: CloudTrail guide, "How AWS CloudTrail uses AWS KMS". Anybody may send such an encryption context, but not
     under the service's name.
     """
-    caller, context = _mapping(event.detail.get("userIdentity")), _mapping(event.parameters.get("encryptionContext"))
-    names = context.get("aws:cloudtrail:arn"), context.get("aws:s3:arn")
-    is_by_service = (caller.get("type"), caller.get("invokedBy")) == ("AWSService", _CLOUDTRAIL)
-    if event.name != "GenerateDataKey" or not is_by_service or not all(isinstance(each, str) for each in names):
-        return None, None
-    return names
+    context = _mapping(parameters.get("encryptionContext"))
+    trail, log = context.get("aws:cloudtrail:arn"), context.get("aws:s3:arn")
+    if (caller.get("type"), caller.get("invokedBy")) != ("AWSService", _CLOUDTRAIL):
+        return None
+    return (trail, log) if isinstance(trail, str) and isinstance(log, str) else None
 
 
 def _no_access(service: str, operation: str, account_id: str, region: str) -> ReadError:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -390,6 +392,15 @@ def test_an_event_whose_record_is_strange_may_be_about_anything(record: str | No
     }
     (event,), token = _history._events_of({"Events": [row]})
     assert (event.names, token) == (frozenset(), None)
+
+
+def test_of_a_record_is_kept_what_is_asked_later_and_no_more() -> None:
+    """S3 takes policies of 20 KB and CloudTrail records each: a sweep may read thousands, and keeps what it reads."""
+    policy = {"Action": [f"s3:Get{number}" for number in range(2_000)]}
+    for outcome in ({}, {"errorCode": "AccessDenied"}):
+        record = {"requestParameters": {"bucketName": "logs", "bucketPolicy": policy}, **outcome}
+        row = {"EventName": "PutBucketPolicy", "EventId": "1", "EventTime": datetime(2026, 11, 1, tzinfo=timezone.utc)}
+        assert len(pickle.dumps(_history._event({**row, "CloudTrailEvent": json.dumps(record)}))) < 1_000
 
 
 def test_an_older_sdk_is_told(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
