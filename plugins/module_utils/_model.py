@@ -326,6 +326,7 @@ class TrailProof:
     """What AWS did for a trail: the last changes of it, its key and its bucket, the key's last use, the newest files.
 
     `files` is empty where the option proof asks for events alone; an error there is of the folder at its place.
+    `key_since` is when an UpdateTrail gave the trail its present key; None where the history does not hold that.
     """
 
     trail: LastChange | ReadError
@@ -333,6 +334,7 @@ class TrailProof:
     bucket: LastChange | ReadError
     last_use: KeyUse | ReadError | None
     files: tuple[DeliveredFile | ReadError, ...] = ()
+    key_since: datetime | None = None
 
 
 @dataclass(frozen=True)

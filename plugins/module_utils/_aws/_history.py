@@ -75,7 +75,8 @@ class _Event:
 
     `names` are of what it is about, empty where it names nothing. `leaves_logs` tells that a trail, whichever it is,
     ceased to deliver somewhere: its last logs may lie beside another's. `given` are a key's ARN and the trail that was
-    given it, `encrypted` the trail and the object that CloudTrail encrypted.
+    given it, as the answer has them whether an UpdateTrail sets the key (`sets_key`) or not, `encrypted` the trail and
+    the object that CloudTrail encrypted.
     """
 
     name: str
@@ -85,6 +86,7 @@ class _Event:
     names: frozenset[str]
     leaves_logs: bool
     given: tuple[str, str] | None
+    sets_key: bool
     encrypted: tuple[str, str] | None
 
 
@@ -115,6 +117,19 @@ class History:
             known = [LastChange(each.at, each.name, each.id) for each in about]
             latest = max([latest, LastChange(found.since), *known], key=lambda each: each.since)
         return latest
+
+    def key_since(self, account: Account, trail: Thing, key_arn: str) -> datetime | None:
+        """Return when an UpdateTrail gave a trail the key that it has now; None where the history does not hold that.
+
+        The answer to an UpdateTrail has the key, whether the request did or not.
+        """
+        found = [self._events(account, trail.account_id, trail.region, "EventName", name) for name in _GIVE_KEYS]
+        events = [each for one in found if isinstance(one, _Found) for each in one.events if each.names & trail.names]
+        first: _Event | None = None
+        for event in sorted(events, key=lambda each: each.at):
+            has_key = event.given and event.given[0] == key_arn
+            first = (first or event) if has_key else None
+        return first.at if first and first.sets_key else None
 
     def keys_given(self, account: Account, region: str) -> Mapping[str, tuple[str, datetime]] | ReadError:
         """Return the keys that trails of the account were given in a Region, each with the trail and when that was."""
@@ -233,6 +248,7 @@ def _event(row: Mapping[str, Any]) -> _Event:
         names=frozenset(_names(row, detail) if is_done else ()),
         leaves_logs=moves or name == "DeleteTrail",
         given=_given(parameters, _mapping(detail.get("responseElements"))) if name in _GIVE_KEYS else None,
+        sets_key=name == "UpdateTrail" and "kmsKeyId" in parameters,
         encrypted=_encrypted(parameters, _mapping(detail.get("userIdentity"))) if name == "GenerateDataKey" else None,
     )
 

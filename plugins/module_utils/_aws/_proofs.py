@@ -109,6 +109,7 @@ def _proof(
         bucket=_bucket_change(account, trail, bucket, history),
         last_use=history.last_use(account, key_arn),
         files=tuple(each.result() for each in files),
+        key_since=history.key_since(account, of_trail, key_arn),
     )
 
 

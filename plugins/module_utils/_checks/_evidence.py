@@ -73,6 +73,8 @@ class Evidence(TypedDict, total=False):
     missing: list[str]
     last_changes: list[str]
     key_last_used: str
+    encrypted_since: str
+    older_logs: list[str]
     folders: list[str]
     iam_action: str
     operation: str

@@ -20,6 +20,7 @@ from ._key_rules import (
     key_rotation_enabled,
     with_related_keys,
 )
+from ._older_logs import with_older_logs
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
 from ._proof import encryption_is_proven
 from ._reader_rule import readers_can_decrypt
@@ -169,6 +170,7 @@ RULES: Mapping[str, Rule] = {
             "advised",
             "medium",
             frameworks=ENCRYPTION_CONTROLS,
+            completed=with_older_logs,
             is_asked=lambda settings: settings.proof != "none",
         ),
         Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),

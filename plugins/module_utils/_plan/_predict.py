@@ -188,6 +188,7 @@ def _proofs_after(snapshot: Snapshot, changes: Collection[Change], since: dateti
             trail=after(proof.trail, arn),
             key=after(proof.key, by_arn[arn].kms_key_arn),
             bucket=after(proof.bucket, f"arn:{snapshot.partition}:s3:::{by_arn[arn].bucket_name}"),
+            key_since=since if done.get(arn) == "UpdateTrail" else proof.key_since,
         )
         for arn, proof in snapshot.proofs.items()
     }

@@ -26,7 +26,7 @@ KINDS: Mapping[Kind, str] = {
     "not_applicable": "not applicable",
 }
 # Of the evidence, what stands in a place of its own.
-_TOLD_ELSEWHERE = ("exception", "statements_to_add")
+_TOLD_ELSEWHERE = ("exception", "statements_to_add", "older_logs")
 _SEVERITIES = ("critical", "high", "medium", "low")
 _PROVEN_BY = {
     "object": "the log",
@@ -91,6 +91,7 @@ class TrailView:
     problems: tuple[Problem, ...]
     fine: tuple[Fine, ...]
     tally: str
+    older_logs: tuple[str, ...] = ()
 
 
 def kind_of(finding: Mapping[str, Any]) -> Kind:
@@ -116,6 +117,7 @@ def trail_view(trail: Mapping[str, Any], account: Mapping[str, Any]) -> TrailVie
         problems=_problems(trail["findings"], (key or {}).get("policy")),
         fine=tuple(_fine(trail["findings"])),
         tally=_tally(cells),
+        older_logs=tuple(each for one in trail["findings"] for each in one["evidence"].get("older_logs", ())),
     )
 
 
@@ -190,7 +192,6 @@ def _problems(findings: Sequence[Mapping[str, Any]], policy: str | None) -> tupl
 
 def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
     first = alike[0]
-    evidence = {name: value for name, value in first["evidence"].items() if name not in _TOLD_ELSEWHERE}
     return Problem(
         kind=kind_of(first),
         status=first["status"],
@@ -198,7 +199,7 @@ def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
         severity=min((finding["severity"] for finding in alike), key=_SEVERITIES.index),
         message=first["message"],
         remediation=first["remediation"],
-        evidence=tuple(_evidence(evidence, first["message"])),
+        evidence=tuple(_evidence(first["evidence"], first["message"])),
         statements=tuple(_statements(policy, first)),
         policy_of="bucket" if first["rule"].startswith("bucket_") else "key",
         additions=tuple(dict.fromkeys(_additions(finding["evidence"] for finding in alike))),
@@ -254,7 +255,7 @@ def _seen(finding: Mapping[str, Any]) -> str:
 def _evidence(evidence: Mapping[str, Any], message: str) -> Iterator[tuple[str, str]]:
     """Yield what the audit saw, in the order of its names, but for what the message says in full."""
     for name, value in sorted(evidence.items()):
-        words = _words(value)
+        words = "" if name in _TOLD_ELSEWHERE else _words(value)
         if words and not (name == "reason" and words in message):
             yield name.replace("_", " "), words
 

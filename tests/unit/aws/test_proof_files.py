@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _history, _pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _history, _pace
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from tests.fakeaws.client import FakeAws
+from tests.unit.access import caller
 from tests.unit.aws.test_proof import CHANGED, TRAIL, Proving
 from tests.unit.enforce.lab import Clock, Lab
 from tests.unit.test_arguments import params
@@ -81,3 +84,55 @@ def test_where_another_trail_delivered_until_now_its_logs_may_lie(parameters: di
     (event,), _token = _history._events_of({"Events": [row]})
     thing = _history.Thing("cloudtrail", frozenset({"main"}), "111111111111", "eu-central-1")
     assert _history._may_concern(event, thing) is concerns
+
+
+HOUR, NOW_KEY = timedelta(hours=1), "arn:aws:kms:eu-central-1:111111111111:key/k"
+
+
+def update(hours: int, request: dict[str, str], key: str | None, name: str = "UpdateTrail") -> dict[str, object]:
+    """An event of the trail, so many hours ago, whose answer has this key."""
+    answer = {"name": "main", **({"kmsKeyId": key} if key else {})}
+    record = {"requestParameters": {"name": "main", **request}, "responseElements": answer}
+    at = datetime(2026, 11, 29, tzinfo=timezone.utc) - hours * HOUR
+    return {"EventName": name, "EventId": f"e-{hours}", "EventTime": at, "CloudTrailEvent": json.dumps(record)}
+
+
+OTHER_KEY, SET = NOW_KEY + "2", {"kmsKeyId": "alias/x"}
+
+
+@pytest.mark.parametrize(
+    ("events", "hours"),
+    [
+        ([update(3, SET, NOW_KEY)], 3),
+        ([update(9, {}, None), update(3, SET, NOW_KEY), update(2, {}, NOW_KEY)], 3),
+        ([update(9, SET, NOW_KEY), update(7, SET, OTHER_KEY), update(3, SET, NOW_KEY)], 3),
+        ([update(9, {}, NOW_KEY), update(3, SET, NOW_KEY)], None),
+        ([update(9, SET, NOW_KEY, "CreateTrail"), update(3, SET, NOW_KEY)], None),
+        ([update(3, SET, NOW_KEY), update(2, SET, OTHER_KEY)], None),
+        ([], None),
+    ],
+)
+def test_since_when_a_trail_has_its_key(
+    events: list[dict[str, object]], hours: int | None, proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a trail that had the key before, or has another by now, nobody knows."""
+    proving.load()
+    access = caller(proving.aws)
+
+    def send(_self: object, _service: str, _region: str, _operation: str, **parameters: Any) -> dict[str, Any]:
+        name = parameters["LookupAttributes"][0]["AttributeValue"]
+        return {"Events": [each for each in events if each["EventName"] == name]}
+
+    monkeypatch.setattr(_access.Access, "send", send)
+    thing = _history.Thing("cloudtrail", frozenset({"main"}), "111111111111", "eu-central-1")
+    account = Account("111111111111", "aws", access)
+    since = _history.History().key_since(account, thing, NOW_KEY)
+    assert since == (None if hours is None else datetime(2026, 11, 29, tzinfo=timezone.utc) - hours * HOUR)
+
+
+def test_the_finding_names_the_moment_of_the_event(proving: Proving) -> None:
+    given = {"event": "cloudtrail:UpdateTrail", "on": "main", "key": "trail-key", "minutes_ago": 600}
+    proving.load(events=[given])
+    found = proving.finding("events")
+    assert (found["status"], "Older logs keep" in found["message"]) == ("pass", True)
+    assert len(found["evidence"]["older_logs"]) == 5
