@@ -453,6 +453,12 @@ errors:
   type: list
   elements: dict
   contains: *reason
+deliveries:
+  description: With O(wait), each trail that the changes reach, by its ARN, and whether it has delivered without error
+    since. Empty without it.
+  returned: always
+  type: dict
+  sample: {"arn:aws:cloudtrail:eu-west-1:111111111111:trail/main": true}
 run_warnings:
   description: What the run warned of, for reports. Ansible shows it too, and some versions take it out of the result.
   returned: always

@@ -146,8 +146,10 @@ class AccountRun(Written):
         snapshot = without_old_errors(self.after.snapshot, self._applied, changed_at)
         if snapshot != self.after.snapshot:
             self.after = assess(snapshot, self.task.settings)
-        unproven = filter(None, (self._unproven(trail, changed_at) for trail in self.reached)) if waits else ()
-        self.done = replace(self.done, warnings=(*self.done.warnings, *unproven))
+        if waits:
+            unproven = filter(None, (self._unproven(trail, changed_at) for trail in self.reached))
+            delivered = {trail.arn: _has_delivered(trail, changed_at) for trail in self.reached}
+            self.done = replace(self.done, warnings=(*self.done.warnings, *unproven), deliveries=delivered)
 
     def _unproven(self, trail: Trail, since: datetime) -> str:
         """Return what is still open of the deliveries of a trail; empty where it has delivered, as far as was asked."""
@@ -176,11 +178,12 @@ def _not_ready(key_arn: str) -> Refusal:
 
 
 def _has_delivered(trail: Trail, since: datetime) -> bool:
-    return isinstance(trail.status, TrailStatus) and delivered_since(trail.status, since)
+    status = trail.status
+    return isinstance(status, TrailStatus) and not status.latest_delivery_error and delivered_since(status, since)
 
 
 def _undelivered(trail: Trail) -> str:
     return (
-        f"It is not yet proven that {trail.arn} delivers under its key: it shows no delivery since the change. Audit "
-        "again in some minutes; CloudTrail delivers when there is something to log."
+        f"It is not yet proven that {trail.arn} delivers under its key: it shows no delivery without error since the "
+        "change. Audit again in some minutes; CloudTrail delivers when there is something to log."
     )

@@ -66,6 +66,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
         ],
         "refusals": list(_rows(results, "refusals")),
         "errors": list(_rows(results, "errors")),
+        "deliveries": {arn: done for each in outcome.accounts.values() for arn, done in each.deliveries.items()},
         "run_warnings": list(map(printable, _warnings(outcome))),
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,

@@ -37,7 +37,8 @@ class Task:
 class Done:
     """What came of a plan: its changes in order with their status, why nothing was done, and why changes failed.
 
-    `rotation_errors` are those of `errors` that say why a rotation failed.
+    `rotation_errors` are those of `errors` that say why a rotation failed. `deliveries` has the trails whose deliveries
+    were waited for, by ARN: whether each has delivered since.
     """
 
     changes: tuple[Change, ...] = ()
@@ -46,6 +47,7 @@ class Done:
     warnings: tuple[str, ...] = ()
     backup: Backup | None = None
     rotation_errors: tuple[str, ...] = ()
+    deliveries: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def is_enough(self) -> bool:

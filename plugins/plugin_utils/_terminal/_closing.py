@@ -15,6 +15,7 @@ from typing import Any
 from ansible import constants, context
 
 from ...module_utils._facts import distinct_trails
+from ...module_utils._operations import WRITES
 from ...module_utils._printable import count
 from .._reports import is_excepted, verdict_words
 from ._decisions import decisions, is_left_to_owners
@@ -48,7 +49,7 @@ def closing_lines(
     if audit is None:
         is_restored = is_restore and not is_plan and not registered.get("failing")
         sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
-        lines[:0] = [sentence, *([] if is_plan else _proven(result))]
+        lines[:0] = [sentence, *([] if is_plan else [*_delivered(result), *_proven(result)])]
     else:
         lines[:0] = [*_failing(registered["failing"], audit), *_proven_trails(audit)]
     lines[:0] = _compared(registered.get("comparison"))
@@ -84,20 +85,35 @@ def _proven_trails(audit: Mapping[str, Any]) -> Iterator[str]:
         yield f"Proven    {statuses.count('pass')} of {trails} (the HTML and JSON reports say by what)"
 
 
+def _changed_trails(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the trails whose encryption the applied changes reach: by themselves, or through their key."""
+    applied = (each for each in result["changes"] if each["status"] == "applied")
+    changed = {each["resource"] for each in applied if not WRITES[each["operation"]].is_optional}
+    trails = (trail for row in (result["after"] or {}).get("accounts", ()) for trail in row["trails"])
+    return [trail for trail in trails if changed & {trail["arn"], trail["kms_key_arn"]}]
+
+
+def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many of the trails that were changed have delivered since, or how to find out."""
+    if deliveries := result["deliveries"]:
+        trails = count(len(deliveries), "changed trail")
+        have = "has" if len(deliveries) == 1 else "have"
+        yield f"Delivery  {sum(deliveries.values())} of {trails} {have} delivered since"
+    elif _changed_trails(result):
+        yield f"Delivery  not waited for: audit again in some minutes ({_PREFIX}wait=true waits for it)"
+
+
 def _proven(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield by what it is proven that the trails that were changed deliver under their keys, of the first ones."""
-    changed = {each["resource"] for each in result["changes"] if each["status"] == "applied"}
-    trails = [trail for row in (result["after"] or {}).get("accounts", ()) for trail in row["trails"]]
     proofs = [
         f"{trail['name']}: {finding['message']}"
-        for trail in trails
+        for trail in _changed_trails(result)
         for finding in trail["findings"]
         if (finding["rule"], finding["status"]) == ("encryption_is_proven", "pass")
-        and changed & {trail["arn"], trail["kms_key_arn"]}
     ]
     yield from (f"Proven    {each}" for each in proofs[:MOST_PROOFS])
     if len(proofs) > MOST_PROOFS:
-        yield f"          and {count(len(proofs) - MOST_PROOFS, 'trail')} more"
+        yield f"          and {count(len(proofs) - MOST_PROOFS, 'more trail')}"
 
 
 def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:

@@ -42,7 +42,8 @@ def enforcement(*statuses: str, **fields: Any) -> dict[str, Any]:
         for status in statuses
     ]
     diff = [{"before": "a", "after": "b"} for status in statuses if status in ("planned", "applied")]
-    lists: dict[str, Any] = {"changes": changes, "diff": diff, "refusals": [], "errors": [], "earlier_backups": []}
+    lists: dict[str, Any] = {"changes": changes, "diff": diff, "refusals": [], "errors": []}
+    lists |= {"earlier_backups": [], "deliveries": {}}
     told = {"before": RED, "after": GREEN, **lists, **fields}
     # In short: what was refused or failed in the account.
     for name in ("refusals", "errors"):

@@ -365,6 +365,7 @@ class TestFiles:
         assert told["backup_path"] == path
         assert capsys.readouterr().out.endswith(
             "\n\nRun: 1 change in 1 account; it is compliant.\n"
+            "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)\n"
             f"Backup    {path}\n          The earlier backup is now {moved}\n"
             f"Undo      ansible-playbook aws_baseline.cloudtrail.restore -e cloudtrail_kms_restore={path}\n"
         )

@@ -266,7 +266,8 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", GIVEN)
     result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
-    lines = ["", "Run: 1 change in 1 account; it is compliant.", "Backup    my backup.json"]
+    delivery = "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)"
+    lines = ["", "Run: 1 change in 1 account; it is compliant.", delivery, "Backup    my backup.json"]
     undo = (
         f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT} -e 'cloudtrail_kms_restore=my backup.json'"
     )

@@ -74,6 +74,7 @@ def enforced(*changes: dict[str, Any], hosts: tuple[str, ...] = (ONE, TWO, THREE
         "errors": [],
         "backup": None,
         "earlier_backups": [],
+        "deliveries": {},
     }
     return {**told, **fields}
 

@@ -78,7 +78,7 @@ def failure(message: str, account_id: str = "1" * 12) -> dict[str, Any]:
 
 def enforcement(*changes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     told = {"before": RED, "after": GREEN, "changes": list(changes), "refusals": [], "errors": []}
-    return with_after({**told, "earlier_backups": [], **fields})
+    return with_after({**told, "earlier_backups": [], "deliveries": {}, **fields})
 
 
 def parts(document: dict[str, Any], width: int = 100) -> list[str]:

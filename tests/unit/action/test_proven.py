@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 
 _PROVEN = {
@@ -25,9 +27,11 @@ def result(trails: int, **finding: str) -> dict[str, Any]:
         {"arn": arn, "name": arn.rpartition("/")[2], "kms_key_arn": "k", "findings": [{**_PROVEN, **finding}]}
         for arn in arns
     ]
-    changes = [{"resource": arn, "status": "applied", "account_id": "111111111111"} for arn in arns]
+    changes = [
+        {"operation": "UpdateTrail", "resource": arn, "status": "applied", "account_id": "111111111111"} for arn in arns
+    ]
     row = {"account_id": "111111111111", "verdict": "compliant", "trails": rows}
-    return {"changes": changes, "refusals": [], "errors": [], "after": {"accounts": [row]}}
+    return {"changes": changes, "refusals": [], "errors": [], "deliveries": {}, "after": {"accounts": [row]}}
 
 
 def lines(run: dict[str, Any], *, is_plan: bool = False) -> list[str]:
@@ -41,7 +45,27 @@ def test_the_last_lines_say_what_proves_it() -> None:
 
 
 def test_many_trails_are_counted() -> None:
-    assert lines(result(5))[3:] == ["          and 2 trails more"]
+    assert lines(result(5))[3:] == ["          and 2 more trails"]
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "line"),
+    [
+        ({"a": True}, "1 of 1 changed trail has delivered since"),
+        ({"a": True, "b": False}, "1 of 2 changed trails have delivered since"),
+        ({}, "not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)"),
+    ],
+)
+def test_the_last_lines_say_what_is_known_of_deliveries(deliveries: dict[str, bool], line: str) -> None:
+    run = {**result(1), "deliveries": deliveries}
+    assert closing_lines(run, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)[2] == f"Delivery  {line}"
+
+
+def test_deliveries_are_not_spoken_of_where_no_trail_was_changed() -> None:
+    unchanged = {**result(1), "changes": []}
+    rotated = {**result(1), "changes": [{**result(1)["changes"][0], "operation": "EnableKeyRotation"}]}
+    for run in (unchanged, rotated):
+        assert not any("Delivery" in line for line in closing_lines(run, {"failing": 0}, (), {}, is_plan=False))
 
 
 def test_what_is_not_proven_or_not_done_is_not_said() -> None:

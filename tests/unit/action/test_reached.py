@@ -37,7 +37,7 @@ class ActionModule(cloudtrail_kms_run.ActionModule):
             return {"changed": False, "ansible_facts": {"cloudtrail_kms": audit(*rows)}}
         failed = [reason("Failed.", account_id=each) for each in options["accounts"] if each[0] == "2"]
         return {"changed": False, "before": audit(*rows), "after": None, "changes": [], "diff": [], "refusals": [],
-                "errors": failed, "backup": None}
+                "errors": failed, "backup": None, "deliveries": {}}
 """
 ROLE = {"name": "under_test"}
 ENFORCE = {"cloudtrail_kms_mode": "enforce"}

@@ -129,6 +129,7 @@ def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], second
     outcome = lab.enforce(seconds=seconds, wait=True)
     assert outcome.errors == ()
     assert ["not yet proven" in warning for warning in outcome.warnings] == ([] if proven else [True])
+    assert [*outcome.deliveries.values()] == [proven]
 
 
 def test_the_delivery_is_waited_for_in_the_time_that_the_writes_have_left(load: Callable[[str], Lab]) -> None:
