@@ -65,9 +65,9 @@ class Scope:
     """What to read: `regions` and `trails` (names or ARNs), empty for all; the roles in the accounts of the owners.
 
     A sweep reads `accounts`, each as it says; without them the account of the caller, or of `role`, is read.
-    `key_tags`: the tags of keys too. `in_doubt` returns the keys of a snapshot whose second policy, which RAM makes,
-    could change a verdict, and `of_readers` the calls of readers that IAM is to simulate. `proof` says what of AWS's
-    own doing is read, and `folders` where the files of a trail lie.
+    `key_tags`: the tags of keys too. `second_policies` returns the keys of a snapshot whose second policy, which RAM
+    makes, could change a verdict, and `of_readers` the calls of readers that IAM is to simulate. `proof` says what of
+    AWS's own doing is read, and `folders` where the files of a trail lie.
     """
 
     regions: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Scope:
     bucket_role: Role | None = None
     concurrency: int = 64
     key_tags: bool = False
-    in_doubt: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
+    second_policies: Callable[[Snapshot], Iterable[str]] = field(default=lambda _snapshot: (), compare=False)
     proof: Proof = "none"
     folders: Callable[[Snapshot, Trail], Sequence[LogFolder]] = field(default=lambda _read, _trail: (), compare=False)
     of_readers: Callable[[Snapshot], Iterable[ReaderCalls]] = field(default=lambda _snapshot: (), compare=False)

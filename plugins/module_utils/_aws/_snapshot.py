@@ -202,13 +202,16 @@ def read_in_doubt(
     pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, scope: Scope, history: History
 ) -> Snapshot:
     """Return the snapshot with what else a verdict may depend on: second policies of keys, readers, and proofs."""
-    snapshot = with_ram_policies(pool, account, snapshot, scope.in_doubt)
+    snapshot = with_ram_policies(pool, account, snapshot, scope.second_policies)
     snapshot = with_simulations(pool, account, snapshot, scope.of_readers)
     return with_proofs(pool, account, snapshot, scope, history)
 
 
 def with_ram_policies(
-    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, in_doubt: Callable[[Snapshot], Iterable[str]]
+    pool: ThreadPoolExecutor,
+    account: Account,
+    snapshot: Snapshot,
+    second_policies: Callable[[Snapshot], Iterable[str]],
 ) -> Snapshot:
     """Return the snapshot with the RAM policy of each key whose verdict may depend on it."""
 
@@ -216,7 +219,7 @@ def with_ram_policies(
         region, owner = arn.split(":")[3:5]
         return pool.submit(first_answer, ram_policy, account.key_readers(owner), region, arn)
 
-    keys = [key for arn in in_doubt(snapshot) if isinstance(key := snapshot.keys[arn], Key)]
+    keys = [key for arn in second_policies(snapshot) if isinstance(key := snapshot.keys[arn], Key)]
     reads = {key.arn: ask(key.arn) for key in keys}
     found = {key.arn: replace(key, ram_policy=reads[key.arn].result()) for key in keys}
     return replace(snapshot, keys={**snapshot.keys, **found}) if found else snapshot

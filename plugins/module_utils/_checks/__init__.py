@@ -18,11 +18,10 @@ from ._assess import (
     unused_exceptions,
 )
 from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
-from ._calls_of_readers import calls_of_readers
 from ._evidence import Evidence, ReaderEvidence
+from ._further_reads import calls_of_readers, keys_needing_second_policy
 from ._key_rules import TAG, USABLE_STATES, is_approved
 from ._proof import log_folders
 from ._reader_rule import may_read
 from ._rules import RULES, Remedy
-from ._second_policy import keys_in_doubt
 from ._subject import Result, Settings, TrailException, role_of_key_owner

@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from ._changes import create_bucket
-from ._diff import change_rows, diff
+from ._changes import change_rows, create_bucket, diff
 from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key_anew, with_created, without
+from ._key_plan import Plan
 from ._make import make_plan, regions_in_need
-from ._plans import Plan
 from ._predict import changed_trails, delivered_since, key_of, predicted_prerequisites, without_old_errors
 from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, RefusedError, Targets, TrailRequest
 from ._requested_trail import new_bucket_region, requested_trail, with_requested_trail

@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each write as a change: its resource, what it changes, and the request as AWS takes it."""
+"""Each write as a change: its resource, what it changes, the request as AWS takes it, and how it is shown."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._model import Bucket, Change, Key, Trail
 from .._operations import WRITES
+from .._policy import parse, to_json
+from .._printable import printable
 from ._new_key import tags_of_new_key
 from ._request import KeyRequest, TrailRequest
 
@@ -145,3 +148,51 @@ def enable_key_rotation(key: Key, request: KeyRequest) -> Change:
         parameters["RotationPeriodInDays"] = request.rotation_period_in_days
         after["rotation_period_in_days"] = request.rotation_period_in_days
     return Change("EnableKeyRotation", key.arn, key.region, {"rotation_enabled": False}, after, parameters)
+
+
+def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
+    """Return the changes in the shape in which modules return them."""
+    return [
+        {
+            "operation": change.operation,
+            "resource": change.resource,
+            "region": change.region,
+            "before": change.before,
+            "after": change.after,
+            "status": change.status,
+        }
+        for change in changes
+    ]
+
+
+def diff(changes: Iterable[Change]) -> list[dict[str, str]]:
+    """Return one entry a change that is planned or applied; policies as sorted, indented JSON.
+
+    Each is `{before, after, before_header, after_header}`, and shown as it is: only its line breaks are no escapes.
+    """
+    return [
+        {
+            "before": _text(change.before or {}),
+            "after": _text(change.after),
+            "before_header": (header := printable(f"{change.resource} ({change.operation})")),
+            "after_header": header,
+        }
+        for change in changes
+        if change.status in ("planned", "applied")
+    ]
+
+
+def _text(fields: Mapping[str, object]) -> str:
+    """Return the fields, one a line; the policy below them."""
+    lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
+    policy = fields.get("policy")
+    lines += _laid_out(policy) if isinstance(policy, str) else []
+    return "\n".join([*map(printable, lines), ""]) if fields else ""
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _laid_out(policy: str) -> list[str]:
+    return to_json(parse(policy).document, indent=2, sort_keys=True).split("\n")

@@ -22,9 +22,8 @@ from .._policy import Known
 from .._printable import unforeseen
 from ._changes import sort_changes
 from ._key_changes import key_changes, rotation
-from ._key_plan import KeyPlan, choose_key, key_account
+from ._key_plan import KeyPlan, Plan, choose_key, key_account
 from ._make import prove_moves
-from ._plans import Plan
 from ._predict import changed, key_of
 from ._request import MAY_DIFFER, EnforceRequest, RefusedError
 from ._warnings import size_warnings, stranger_warnings

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Choose the key for a bucket region: the one that is there if it can be used, else one that is adopted or created."""
+"""What a plan is, and the choice of a key for a bucket region.
+
+That is the key that is there if it can be used, else one that is adopted or created.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
-from .._model import Key, KeyLookup, Options, ReadError, Refusal, Snapshot, next_step
+from .._model import Change, Key, KeyLookup, Options, ReadError, Refusal, Snapshot, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
 from ._new_key import is_created_here, key_to_create, why_not_trusted
 from ._remedies import Intent, is_right_kind
@@ -189,3 +192,18 @@ def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> Refus
         reason = "it is not on the list of approved keys."
         return Refusal(reason, ({"key_id": "an approved key"}, {"approved_keys": "a list with this one"}))
     return None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes in the order in which they are applied; with a refusal none of them is.
+
+    `predicted` is the account as it will be once they are. `key_plans` has, by ARN, the keys that trails use or are to
+    use.
+    """
+
+    changes: tuple[Change, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+    predicted: Snapshot
+    key_plans: Mapping[str, KeyPlan] = field(default_factory=dict, compare=False)

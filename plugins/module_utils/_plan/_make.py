@@ -15,8 +15,7 @@ from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, ass
 from .._model import Bucket, Change, Key, KeyLookup, Missing, Refusal, Snapshot, Trail
 from ._changes import sort_changes, update_trail
 from ._key_changes import key_changes, rotation
-from ._key_plan import KeyPlan, choose_key, key_account
-from ._plans import Plan
+from ._key_plan import KeyPlan, Plan, choose_key, key_account
 from ._policy_back import NEEDED_TO_DELIVER
 from ._predict import predict
 from ._remedies import (

@@ -17,8 +17,8 @@ from .._checks import AccountVerdict, Settings
 from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Refusal, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
+from ._key_plan import Plan
 from ._new_key import has_policy_of_a_new_key
-from ._plans import Plan
 from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
 from ._predict import changed, predict
 from ._request import EnforceRequest

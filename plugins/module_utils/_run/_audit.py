@@ -17,7 +17,7 @@ from .._checks import (
     Settings,
     assess,
     calls_of_readers,
-    keys_in_doubt,
+    keys_needing_second_policy,
     log_folders,
     subject_of,
     unused_exceptions,
@@ -47,7 +47,7 @@ def audit(
 
     scope = replace(
         scope,
-        in_doubt=lambda snapshot: keys_in_doubt(of(snapshot.account_id), snapshot),
+        second_policies=lambda snapshot: keys_needing_second_policy(of(snapshot.account_id), snapshot),
         of_readers=lambda snapshot: calls_of_readers(of(snapshot.account_id), snapshot),
         folders=folders_of,
     )

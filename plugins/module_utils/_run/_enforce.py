@@ -51,7 +51,7 @@ def _as_told(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
 
 def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:
     """Return the accounts that could be read, and what is to be said of the others."""
-    scope = replace(run.task.scope, in_doubt=run.in_doubt, of_readers=run.of_readers, folders=folders_of)
+    scope = replace(run.task.scope, second_policies=run.second_policies, of_readers=run.of_readers, folders=folders_of)
     accounts, unread = {}, {}
     run.progress.begin("Read", len(scope.accounts))
     for reading in sweep(caller, scope, run.lending):

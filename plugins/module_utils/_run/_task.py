@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .._checks import AccountVerdict, Settings, calls_of_readers, keys_in_doubt
+from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
 from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Refusal, Snapshot
 from .._plan import EnforceRequest
 from .._scope import AccountScope, Scope
@@ -118,9 +118,9 @@ class Run:
         """Return the task of an account."""
         return self.tasks.get(account_id, self.task)
 
-    def in_doubt(self, snapshot: Snapshot) -> Iterable[str]:
+    def second_policies(self, snapshot: Snapshot) -> Iterable[str]:
         """Return the keys of an account whose second policy could change what is said of it."""
-        return keys_in_doubt(self.of(snapshot.account_id).settings, snapshot)
+        return keys_needing_second_policy(self.of(snapshot.account_id).settings, snapshot)
 
     def of_readers(self, snapshot: Snapshot) -> Iterable[ReaderCalls]:
         """Return the calls of readers that IAM is to simulate for an account."""

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from ._change_rows import change_rows
-from ._compared import accounts_with_new
+from ._compared import accounts_with_new, change_rows
+from ._coverage import narrowings
 from ._destination import passing_directory, refuse_one_place, unkept
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._joined import JoinError, age, fail_without, joined_reports, unchecked
-from ._narrowed import narrowings
 from ._notes import Note, Tone, account_notes, finding_notes
 from ._previous import Previous, objects_of, previous_of, to_fetch
 from ._publish import publish

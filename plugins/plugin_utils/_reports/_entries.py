@@ -16,8 +16,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...module_utils._printable import printable
+from ._coverage import narrowing
 from ._frameworks import chosen
-from ._narrowed import narrowing
 from ._notes import ACCOUNT_RULE, NO_TRAIL, account_notes, excepted_until
 from ._verdicts import exceptions, is_excepted
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from ...module_utils._printable import printable
-from ._change_rows import KINDS as CHANGE_KINDS
+from ._compared import KINDS as CHANGE_KINDS
 from ._html_changes import STATUSES
 from ._html_trail import KINDS
 from ._html_view import TONES, VERDICTS, page

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 from ...module_utils._checks import RULES
 from ...module_utils._facts import distinct_trails, trail_rank
 from ...module_utils._printable import count
-from ._change_rows import ChangeRow, change_rows
+from ._compared import ChangeRow, change_rows
+from ._coverage import scope
 from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_changes import Enforcement, enforcement
-from ._html_scope import scope
 from ._html_trail import KINDS, TrailView, kind_of, trail_view
 from ._notes import Note, Tone, account_notes, rule_title
 from ._verdicts import Delivery, delivery, is_excepted, verdict_words

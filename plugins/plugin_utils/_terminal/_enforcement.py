@@ -14,10 +14,10 @@ from typing import Any
 
 from ...module_utils._model import about
 from ...module_utils._options import named
+from ...module_utils._policy import Policy, Statement, meaning, parse
 from ...module_utils._printable import count, printable
 from .._reports import Note, Tone, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
-from ._statements import policy_words
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
 
 _CHANGES = (
@@ -195,3 +195,32 @@ def title_after(enforcement: Mapping[str, Any]) -> str:
     if "planned" in _statuses(enforcement):
         return f"CloudTrail KMS audit as these changes will leave it: {counted}"
     return f"CloudTrail KMS audit of {printable(enforcement['after']['generated_at'])}, after these changes: {counted}"
+
+
+def policy_words(before: str | None, after: str) -> str:
+    """Return which statements a policy gets, loses, and has in another form, by their labels.
+
+    `before`, None for the policy of what is created, and `after` are JSON texts. In full they stand in the diff.
+    Raises PolicyError where one of them is no policy.
+    """
+    new = parse(after)
+    if before is None:
+        return _labels(new.statements)
+    old = parse(before)
+    known = {statement.label for statement in old.statements}
+    changed = _missing(new, old)
+    added = [statement for statement in changed if statement.label not in known]
+    extended = [statement for statement in changed if statement.label in known]
+    removed = [each for each in _missing(old, new) if each.label not in {one.label for one in new.statements}]
+    parts = {"adds": added, "changes": extended, "removes": removed}
+    return "; ".join(f"{verb} {_labels(statements)}" for verb, statements in parts.items() if statements)
+
+
+def _missing(policy: Policy, elsewhere: Policy) -> list[Statement]:
+    """The statements of a policy that another one does not have."""
+    known = {meaning(statement.document) for statement in elsewhere.statements}
+    return [statement for statement in policy.statements if meaning(statement.document) not in known]
+
+
+def _labels(statements: Sequence[Statement]) -> str:
+    return ", ".join(statement.label for statement in statements)

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many accounts in short: a line for each that is not fine, and each finding once with all trails that it is about."""
+"""Many accounts in short: a line for each that is not fine, and each finding once with all trails that it is about.
+
+Of an enforcement there is a line for each account that changes, and what stays wrong.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from typing import Any
 from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count, printable
 from .._reports import Note, account_notes, finding_notes
-from ._grid import Column, Grid, Paint, grouped_lines, legible
+from ._enforcement import has_after, reasons, tally, title_after
+from ._grid import Column, Grid, Paint, grouped_lines, legible, note_lines
 from ._table import VERDICT_TONES, closing, title
 
 _FINE = frozenset({"compliant", "not_applicable"})
@@ -28,12 +32,7 @@ _SENTENCE_END = re.compile(r"(?<=[.;]) +(?=[A-Z\"])")
 # The trails below one finding: the table above names the accounts, and the reports name every trail.
 _NAMED = 10
 ACCOUNT, NAME = Column(heading="ACCOUNT"), Column(heading="NAME", limit=24)
-_LAYOUT = (
-    ACCOUNT,
-    NAME,
-    Column(heading="FAILING TRAILS"),
-    Column(heading="VERDICT"),
-)
+_LAYOUT = (ACCOUNT, NAME, Column(heading="FAILING TRAILS"), Column(heading="VERDICT"))
 
 
 @dataclass(kw_only=True)
@@ -177,3 +176,53 @@ def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -
 
     text, remediation, command = map(general, (note.text, note.remediation, note.command))
     return replace(note, text=text, remediation=remediation, command=command)
+
+
+_OF_CHANGES = (ACCOUNT, NAME, Column(heading="CHANGES", shares=True), Column(heading="BEFORE"), Column(heading="AFTER"))
+
+
+def render_short_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
+    """Return the changes by account, why others are refused or failed, and what is wrong afterwards."""
+    width = legible(width)
+    shown = enforcement["after"] if has_after(enforcement) else enforcement["before"]
+    blocks = [
+        [title_after(enforcement) if has_after(enforcement) else title(shown)],
+        [*_changes(enforcement, width, paint)],
+        [*note_lines(reasons(enforcement, None), width, paint)][:-1],
+        what_is_wrong(shown, width, paint),
+        [*_operations(enforcement), *closing(shown, width), *left_out(shown)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> Iterator[str]:
+    """Yield a line for each account with changes, in the order of these: keys that accounts share come first."""
+    by_account: dict[str, Counter[str]] = {}
+    for change in enforcement["changes"]:
+        by_account.setdefault(change["account_id"], Counter())[change["status"]] += 1
+    before, after = (
+        {row["account_id"]: row for row in (enforcement[which] or {"accounts": ()})["accounts"]}
+        for which in ("before", "after")
+    )
+    rows = [
+        (
+            account,
+            before.get(account, {}).get("account_name") or "-",
+            tally(statuses),
+            before.get(account, {}).get("verdict", "-"),
+            after.get(account, {}).get("verdict", "-"),
+        )
+        for account, statuses in by_account.items()
+    ]
+    if rows:
+        grid = Grid(_OF_CHANGES, rows, width)
+        yield grid.heading(paint)
+        for row in rows:
+            yield from grid.lines(row, VERDICT_TONES.get(row[-1], "quiet"), paint)
+
+
+def _operations(enforcement: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the line that counts the changes by their operations."""
+    operations = Counter(change["operation"] for change in enforcement["changes"])
+    if operations:
+        yield f"Changes   {', '.join(f'{number} {operation}' for operation, number in operations.items())}"

@@ -2,23 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which table a run is shown as."""
+"""Which table a run is shown as, and below it what changed since the previous report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from typing import Any
 
-from .._reports import Previous
-from ._compared import comparison_lines
+from ...module_utils._printable import printable
+from .._reports import Previous, change_rows
 from ._enforcement import render_enforcement
 from ._grid import Paint, legible
 from ._in_role import audit_by_variables
 from ._screen import Table
-from ._short import render_short
-from ._short_enforcement import render_short_enforcement
+from ._short import render_short, render_short_enforcement
 from ._table import render
+from ._text import wrap
 
 # Of more accounts a run is shown in short, unless it is asked to be shown in full.
 MOST_IN_FULL = 20
@@ -56,3 +57,21 @@ def table_of(
 def _with_comparison(table: Table, comparison: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     lines = [*comparison_lines(comparison, legible(width))]
     return "\n".join([table(width=width, paint=paint), *(["", *lines] if lines else [])])
+
+
+# Of each kind so many are shown: the reports have them all.
+_SHOWN = 10
+_MARGIN = " " * 12
+
+
+def comparison_lines(comparison: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Yield the lines that say what changed, none where nothing did."""
+    for label, rows in groupby(change_rows(comparison), key=lambda row: row.label):
+        listed = [*rows]
+        for row in listed[:_SHOWN]:
+            rules = f" {', '.join(row.rules)}" if row.rules else ""
+            first, *others = wrap(printable(f"{row.place}:{rules} ({row.text})"), width - len(_MARGIN))
+            yield f"{label:<12}{first}"
+            yield from (f"{_MARGIN}{line}" for line in others)
+        if len(listed) > _SHOWN:
+            yield f"{_MARGIN}and {len(listed) - _SHOWN} more"

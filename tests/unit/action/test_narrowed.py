@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._narrowed import narrowing, narrowings
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._coverage import narrowing, narrowings
 from tests.unit.action.audits import NARROWED, account, audit
 
 NOTHING: dict[str, list[str]] = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": []}

@@ -17,8 +17,10 @@ import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._calls_of_readers import calls_of_readers
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._further_reads import (
+    calls_of_readers,
+    keys_needing_second_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller, read_account
@@ -72,8 +74,11 @@ def audit(server: FakeAws) -> Audit:
     def audited(account_id: str | None = None, **options: Any) -> AccountVerdict:
         given = params(**options)
         settings = _audit_arguments.to_settings(given)
-        in_doubt, of_readers = partial(keys_in_doubt, settings), partial(calls_of_readers, settings)
-        scope = replace(_audit_arguments.to_scope(given), in_doubt=in_doubt, of_readers=of_readers)
+        second_policies, of_readers = (
+            partial(keys_needing_second_policy, settings),
+            partial(calls_of_readers, settings),
+        )
+        scope = replace(_audit_arguments.to_scope(given), second_policies=second_policies, of_readers=of_readers)
         return assess(read_account(caller(server, account_id), scope), settings)
 
     return audited

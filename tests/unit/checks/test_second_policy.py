@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._second_policy import keys_in_doubt
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._further_reads import (
+    keys_needing_second_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from tests.unit.checks.build import (
     DECRYPT,
@@ -55,12 +57,12 @@ NO_READER = policy({**ROOT, "Principal": {"AWS": "arn:aws:iam::111111111111:role
     ],
 )
 def test_it_is_asked_for_where_a_verdict_hangs_on_it(key: dict[str, Any], settings: Settings, is_asked: bool) -> None:
-    assert keys_in_doubt(settings, snapshot(key=key)) == ({KEY_ARN} if is_asked else set())
+    assert keys_needing_second_policy(settings, snapshot(key=key)) == ({KEY_ARN} if is_asked else set())
 
 
 def test_no_trail_or_key_is_in_doubt_where_there_is_none() -> None:
-    assert keys_in_doubt(SCOPED, snapshot(trail={"kms_key_arn": None})) == set()
-    assert keys_in_doubt(SCOPED, snapshot(key=DENIED)) == set()
+    assert keys_needing_second_policy(SCOPED, snapshot(trail={"kms_key_arn": None})) == set()
+    assert keys_needing_second_policy(SCOPED, snapshot(key=DENIED)) == set()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Stop
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _second_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess, _further_reads
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
@@ -394,7 +394,7 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
 
     replace_everywhere(monkeypatch, original, assess)
     # Which keys have a second policy in doubt is another question.
-    monkeypatch.setattr(_second_policy, "assess", original)
+    monkeypatch.setattr(_further_reads, "assess", original)
     served(lab, request=OWN)
     # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
     # it says anything.

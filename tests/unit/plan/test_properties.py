@@ -27,8 +27,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     Snapshot,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import ALIAS, OTHER, OTHER_ARN

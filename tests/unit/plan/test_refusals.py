@@ -19,7 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     ReadError,
     TrailStatus,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._diff import diff
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import diff
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
     CREATED_FOR_TAG,
     EnforceRequest,

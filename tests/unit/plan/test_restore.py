@@ -24,7 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Replaced,
     Snapshot,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of

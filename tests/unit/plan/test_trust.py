@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     KeyLookup,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._plans import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from tests.unit.checks import build

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._calls_of_readers import calls_of_readers
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._further_reads import calls_of_readers
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
