@@ -286,7 +286,7 @@ class KeyUse:
     """The last use of a key, made by anyone (KMS API reference, GetKeyLastUsage).
 
     `trail_arn` and `object_arn` are what its event names, where that is CloudTrail's own GenerateDataKey; `unread` says
-    why the event could not be read.
+    why the event could not be read. `may_be_check` tells that CloudTrail may have made it to check a key.
     """
 
     operation: str
@@ -295,6 +295,7 @@ class KeyUse:
     trail_arn: str | None = None
     object_arn: str | None = None
     unread: ReadError | None = None
+    may_be_check: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ from ._resources import Account
 Fact = TypeVar("Fact")
 
 KEPT = timedelta(days=90)
+# A use of a key that is nearer than this to a request for a trail with a key may be CloudTrail's check of the key.
+CHECK = timedelta(minutes=5)
 PAGE = 50
 # Of one event name: 1,000 events. Of what lies before the oldest of these nothing is said.
 MOST_PAGES = 20
@@ -92,9 +94,10 @@ class _Event:
 
 @dataclass(frozen=True)
 class _Found:
-    """The events that were found, and since when these are all that the history has."""
+    """The events of requests that AWS carried out, the times of all requests, and since when these are all."""
 
     events: Sequence[_Event]
+    times: Sequence[datetime]
     since: datetime
 
 
@@ -144,9 +147,20 @@ class History:
                     given[arn] = trail, each.at
         return given
 
-    def last_use(self, account: Account, key_arn: str) -> KeyUse | ReadError | None:
+    def last_use(self, account: Account, key_arn: str, trail: Thing) -> KeyUse | ReadError | None:
         """Return the last use of a key, with what its event says; None where KMS knows of none."""
-        return self._once(("use", key_arn), lambda: self._last_use(account, key_arn))
+        use = self._once(("use", key_arn), lambda: self._last_use(account, key_arn))
+        if isinstance(use, KeyUse) and self._may_be_a_check(account, trail, use.at):
+            return replace(use, may_be_check=True)
+        return use
+
+    def _may_be_a_check(self, account: Account, trail: Thing, at: datetime) -> bool:
+        """Return whether somebody asked for a trail with a key at a time, with success or without."""
+        found = [self._events(account, trail.account_id, trail.region, "EventName", name) for name in _GIVE_KEYS]
+        return any(
+            isinstance(each, ReadError) or each.since > at or any(abs(time - at) < CHECK for time in each.times)
+            for each in found
+        )
 
     def _last_use(self, account: Account, key_arn: str) -> KeyUse | ReadError | None:
         region, owner = key_arn.split(":")[3:5]
@@ -193,14 +207,14 @@ class History:
             events, token = answer
             rows += events
             if token is None:
-                return _Found(_done(rows), begins)
+                return _found(rows, begins)
             if token in tokens:
                 return _strange(region, "one page after the other with the same NextToken")
             tokens.add(token)
             request["NextToken"] = token
         if not rows or [each.at for each in rows] != sorted((each.at for each in rows), reverse=True):
             return _strange(region, f"{MOST_PAGES} pages that are empty or not in the order of time")
-        return _Found(_done(rows), rows[-1].at)
+        return _found(rows, rows[-1].at)
 
     def _once(self, name: tuple[str, ...], read: Callable[[], Fact]) -> Fact:
         """Return what was read under a name, which one of all who ask for it reads."""
@@ -221,9 +235,8 @@ def _may_concern(event: _Event, thing: Thing) -> bool:
     return not event.names or bool(event.names & thing.names) or event.leaves_logs
 
 
-def _done(events: Iterable[_Event]) -> list[_Event]:
-    """Return the events of requests that AWS carried out."""
-    return [each for each in events if each.is_done]
+def _found(events: Sequence[_Event], since: datetime) -> _Found:
+    return _Found([each for each in events if each.is_done], [each.at for each in events], since)
 
 
 def _events_of(answer: dict[str, Any]) -> tuple[list[_Event], str | None]:

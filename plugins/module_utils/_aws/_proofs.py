@@ -107,7 +107,7 @@ def _proof(
         trail=history.last_change(account, of_trail),
         key=history.last_change(account, key),
         bucket=_bucket_change(account, trail, bucket, history),
-        last_use=history.last_use(account, key_arn),
+        last_use=history.last_use(account, key_arn, of_trail),
         files=tuple(each.result() for each in files),
         key_since=history.key_since(account, of_trail, key_arn),
     )

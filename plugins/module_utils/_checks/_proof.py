@@ -206,9 +206,14 @@ def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> b
 
 
 def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    """The last use of the key, where CloudTrail encrypted a log of this trail by it: not its check in UpdateTrail."""
+    """The last use of the key, where CloudTrail encrypted a log of this trail by it: not its check in UpdateTrail.
+
+    An organization trail may be updated from a delegated administrator, in whose account that is recorded.
+    """
     use, changed = proof.last_use, _last_known(proof)
     if not isinstance(use, KeyUse) or use.trail_arn != subject.trail.arn or isinstance(proof.trail, ReadError):
+        return
+    if use.may_be_check or subject.trail.organization_trail:
         return
     where = subject.locations[0]
     name = (use.object_arn or "").removeprefix(f"{where.bucket_arn}/")
@@ -385,7 +390,8 @@ def _use_note(use: KeyUse | ReadError | None) -> str:
     if use.unread:
         return f"The event of the key's last use could not be read: {use.unread.message}."
     whose = f"for {use.object_arn} of {use.trail_arn}" if use.trail_arn else "not by CloudTrail"
-    return f"The key was last used at {_clock(use.at)} ({use.operation}, {whose})."
+    check = "; it may be the check of a key that an UpdateTrail or CreateTrail asked for" if use.may_be_check else ""
+    return f"The key was last used at {_clock(use.at)} ({use.operation}, {whose}{check})."
 
 
 def _evidence(subject: Subject, proof: TrailProof) -> Evidence:

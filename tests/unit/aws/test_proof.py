@@ -141,6 +141,15 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
         "pass",
         "CloudTrail encrypted a log of this trail under its key at",
     ),
+    "used while an UpdateTrail was refused, whose check may show a file": (
+        "events",
+        {
+            "events": [CHANGED, LAST_USE, CHANGED | {"minutes_ago": 6, "error": "InvalidSnsTopicNameException"}],
+            "trails": {"main": TRAIL | AN_HOUR},
+        },
+        "unknown",
+        "; it may be the check of a key that an UpdateTrail or CreateTrail asked for)",
+    ),
     "a shared key used for another trail": (
         "events",
         {

@@ -79,7 +79,7 @@ CASES: Mapping[str, tuple[str, str, Finding]] = {
     "of an organization trail, by events": (
         "unknown",
         "Events alone do not prove it",
-        proven(PROOF, EVENTS, {"organization_trail": True}),
+        proven(replace(PROOF, last_use=OF_THE_LOG), EVENTS, {"organization_trail": True}),
     ),
     "key changed an hour ago, nothing delivered since": (
         "unknown",
