@@ -31,23 +31,26 @@ from ._change import (
     named_options,
     with_options,
 )
-from ._next_steps import is_denied, step_for
+from ._next_steps import LeftToOwnerError, ReadError, is_denied, next_step
 
-# The words of writes stand in a file of their own, and are handed on from here.
+# The words of writes, and of reads that failed, stand in files of their own, and are handed on from here.
 __all__ = [
     "PLACEHOLDER",
     "Backup",
     "BackupError",
     "Change",
     "ChangeStatus",
+    "LeftToOwnerError",
     "Options",
     "Prerequisites",
+    "ReadError",
     "Refusal",
     "Replaced",
     "Same",
     "about",
     "is_denied",
     "named_options",
+    "next_step",
     "with_options",
 ]
 Ownership: TypeAlias = Literal["owned", "delegated", "inherited"]
@@ -63,23 +66,6 @@ TRAIL_ARN = re.compile(r"arn:aws[a-z-]{0,16}:cloudtrail:[a-z0-9-]{1,32}:[0-9]{12
 ACCOUNT_IN_NAME = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 ORGANIZATION_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:account/o-[a-z0-9]{10,32}/[0-9]{12}")
-
-
-@dataclass(frozen=True)
-class ReadError:
-    """A read that AWS refused or that never arrived, and the IAM action it needs."""
-
-    service: str
-    operation: str
-    iam_action: str
-    region: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
-class LeftToOwnerError(ReadError):
-    """A fact that is not read here: another account of the run owns the trail, and its row holds the fact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +89,6 @@ class OrganizationAccount:
     def management(self) -> bool:
         """Return whether it is the management account, whose id every ARN of an organization holds."""
         return self.arn.split(":")[4] == self.account_id
-
-
-def next_step(error: ReadError) -> str:
-    """Return what a person can do about a read that failed, by its code."""
-    return step_for(error.code, operation=error.operation, iam_action=error.iam_action, region=error.region)
 
 
 ORGANIZATIONS_NOT_IN_USE = "AWSOrganizationsNotInUseException"
@@ -427,18 +408,6 @@ class Finding:
     def to_do(self) -> str:
         """Return all that is to be done."""
         return with_options(self.step, self.options)
-
-
-@dataclass(frozen=True)
-class RequestedKey:
-    """A key that an option names: an id or alias of the account `owner`, or an ARN, which names its own account.
-
-    Where the key is missing and `tags` are set, the keys with these tags and without an alias are looked up.
-    """
-
-    key_id: str
-    owner: str
-    tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person can do about an error of AWS or of its SDK, by the error's code.
+"""A read that failed, and what a person can do about it, by the code of the error of AWS or of its SDK.
 
 Sources: the errors that botocore's service models list for the calls of this collection, the pages "Common errors" of
 the services, EC2's and S3's "Error codes" and "Error responses", and botocore/exceptions.py, whose names end in Error.
@@ -11,6 +11,25 @@ the services, EC2's and S3's "Error codes" and "Error responses", and botocore/e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ReadError:
+    """A read that AWS refused or that never arrived, and the IAM action it needs."""
+
+    service: str
+    operation: str
+    iam_action: str
+    region: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class LeftToOwnerError(ReadError):
+    """A fact that is not read here: another account of the run owns the trail, and its row holds the fact."""
+
 
 _DENIED = "Allow the caller {iam_action}."
 _EXPIRED = "The session of these credentials has ended: sign in again, or get new credentials."
@@ -180,7 +199,8 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     # Said before AWS is asked.
     "Sweep that account as well, or let key_assume_role or bucket_assume_role name a role in it.": ("NotAsked",),
 }
-_PASSING = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED, _UNREACHED))
+_RUN_AGAIN = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED))
+_PASSING = _RUN_AGAIN | {_UNREACHED}
 STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}
 # STS does not say which of these it is, so that nobody can probe for roles.
 _ROLE = (
@@ -194,21 +214,27 @@ def is_transient(code: str) -> bool:
     return STEPS.get(code) in _PASSING
 
 
+def asks_to_run_again(code: str) -> bool:
+    """Return whether the next step is to run again."""
+    return STEPS.get(code) in _RUN_AGAIN
+
+
 def is_denied(code: str) -> bool:
     """Return whether it is a permission that is lacking."""
     return STEPS.get(code) == _DENIED
 
 
-def step_for(code: str, *, operation: str, iam_action: str, region: str) -> str:
-    """Return the sentence for a code of AWS, or for the name of an exception of its SDK.
+def next_step(error: ReadError) -> str:
+    """Return what a person can do about a read that failed.
 
     A code that the table does not hold is said not to be known: a guess would send people the wrong way.
     """
-    if operation == "AssumeRole" and is_denied(code):
+    if error.operation == "AssumeRole" and is_denied(error.code):
         return _ROLE
-    known = STEPS.get(code)
+    known = STEPS.get(error.code)
     if known is None:
         return (
-            f"The code {code} is unknown to this collection: see AWS's message, and the documentation of {operation}."
+            f"The code {error.code} is unknown to this collection: see AWS's message, and the documentation of "
+            f"{error.operation}."
         )
-    return known.format(iam_action=iam_action, region=region, operation=operation)
+    return known.format(iam_action=error.iam_action, region=error.region, operation=error.operation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import traceback
+from collections.abc import Sequence
 
 # The character without which a text commands nothing. Ansible begins its own lines by [WARNING]: and the like. GitHub
 # Actions obeys `::name key=value::text` at the start of a line, after spaces too, and ##[name] anywhere
@@ -48,6 +49,12 @@ def in_quotes(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """Return `1 trail`, `2 trails`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def first_of(names: Sequence[str], most: int, separator: str = ", ", more: str = " more") -> str:
+    """Return `a, b and 3 more`: at most so many names, and how many are left out."""
+    left_out = f"{separator.rstrip(', ')} and {len(names) - most}{more}" if len(names) > most else ""
+    return f"{separator.join(names[:most])}{left_out}"
 
 
 def unforeseen(error: Exception) -> str:

@@ -14,6 +14,7 @@ from ._resources import Account
 from ._snapshot import as_if_read_now, left_to_owner
 from ._sweep import AccountSessions, Reading, contain_failures, read_account_again, sweep
 from ._targets import (
+    RequestedKey,
     missing_principals,
     read_key,
     read_keys,

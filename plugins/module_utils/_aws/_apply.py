@@ -15,10 +15,11 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from .._model import Change, Prerequisites, ReadError, Trail, TrailStatus
-from .._next_steps import is_transient, step_for
+from .._next_steps import asks_to_run_again, is_transient, next_step
 from .._operations import THROTTLING, UNSEEN_POLICY, WRITES
-from .._permissions import DEPENDENT_ACTIONS, iam_action
+from .._permissions import DEPENDENT_ACTIONS
 from .._printable import unforeseen
+from ._access import failed_read
 from ._calls import trail_status
 from ._pace import Pace
 from ._resources import Account
@@ -248,13 +249,11 @@ def _failed(change: Change, error: Exception) -> FailedError:
 
 def _step(change: Change, code: str) -> str:
     """Return what to do before the next run, by the code of AWS's answer."""
-    operation = (WRITES[change.operation].service, change.operation)
-    action = iam_action(*operation)
+    error = failed_read(WRITES[change.operation].service, change.operation, change.region, code, "")
     if "Denied" in code:
-        actions = ", ".join([action, *DEPENDENT_ACTIONS.get(operation, ())])
+        actions = ", ".join([error.iam_action, *DEPENDENT_ACTIONS.get((error.service, error.operation), ())])
         return f"Allow the caller whichever of {actions} is missing, and run again."
-    step = step_for(code, operation=change.operation, iam_action=action, region=change.region)
-    return step if "run again" in step else f"{step} Then run again."
+    return next_step(error) if asks_to_run_again(code) else f"{next_step(error)} Then run again."
 
 
 def _words(error: Exception) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, RequestedKey, Snapshot, TrailPrerequisites
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Snapshot, TrailPrerequisites
 from .._operations import WRITES
 from ._access import Access
 from ._calls import (
@@ -22,6 +23,18 @@ from ._calls import (
     trail_tags,
 )
 from ._resources import Account, BucketReads, KeyReads, first_answer
+
+
+@dataclass(frozen=True)
+class RequestedKey:
+    """A key that an option names: an id or alias of the account `owner`, or an ARN, which names its own account.
+
+    Where the key is missing and `tags` are set, the keys with these tags and without an alias are looked up.
+    """
+
+    key_id: str
+    owner: str
+    tags: Mapping[str, str] | None = None
 
 
 def read_targets(

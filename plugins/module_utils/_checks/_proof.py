@@ -23,6 +23,7 @@ from .._model import (
     TrailStatus,
 )
 from .._policy import listing, readable
+from .._printable import first_of
 from ._evidence import Evidence
 from ._subject import NO_KEY, Result, Subject, unreadable
 
@@ -323,8 +324,7 @@ def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven
     shown = {each.folder for each in proofs}
     unproven = [each.folder.path for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
     if unproven:
-        more = f" and {len(unproven) - MOST_NAMED} others" if len(unproven) > MOST_NAMED else ""
-        yield f"No log since the last change was found in {', '.join(unproven[:MOST_NAMED])}{more}."
+        yield f"No log since the last change was found in {first_of(unproven, MOST_NAMED, more=' others')}."
     unread = {each.iam_action for each in proof.files if isinstance(each, ReadError)}
     if unread:
         yield f"Some newest files could not be read ({listing(sorted(unread))})."

@@ -22,6 +22,7 @@ from .._policy import (
     reader_request,
     told_apart,
 )
+from .._printable import first_of
 from ._evidence import ReaderEvidence
 from ._own_side import DECRYPT, LIMITS, Own, own_side
 from ._policy_rules import but_for_others, granting, key_and_policy
@@ -68,8 +69,7 @@ class Answer:
 
     def __str__(self) -> str:
         """The reason, after the folders that it is about."""
-        more = len(self.folders) - SHOWN
-        places = ", ".join(self.folders[:SHOWN]) + (f" and {more} more folders" if more > 0 else "")
+        places = first_of(self.folders, SHOWN, more=" more folders")
         return f" in {places}: {self.reason}" if places else f": {self.reason}"
 
 

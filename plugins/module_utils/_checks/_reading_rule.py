@@ -27,6 +27,7 @@ from .._policy import (
     stands_for_many,
     to_json,
 )
+from .._printable import first_of
 from ._bucket_rule import policy_of
 from ._evidence import ReaderEvidence
 from ._own_side import DECRYPT, GET, LIMITS, Own, OwnSide, own_side
@@ -62,8 +63,7 @@ class _BucketSide:
         return "denied" if self.outcome in _DENIED else "unknown"
 
     def __str__(self) -> str:
-        more = len(self.folders) - _SHOWN
-        places = ", ".join(self.folders[:_SHOWN]) + (f" and {more} more folders" if more > 0 else "")
+        places = first_of(self.folders, _SHOWN, more=" more folders")
         return f"in {places}: {self.reason}" if places else self.reason
 
 

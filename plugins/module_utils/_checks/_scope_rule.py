@@ -34,6 +34,7 @@ from .._policy import (
     service_request,
     told_apart,
 )
+from .._printable import first_of
 from ._evidence import Evidence
 from ._policy_rules import key_and_policy
 from ._scope_proof import (
@@ -207,8 +208,7 @@ def _listed(answers: Iterable[tuple[str, str]]) -> str:
     grouped: dict[str, list[str]] = {}
     for who, action in answers:
         grouped.setdefault(who, []).append(action)
-    more = {who: f" and {len(actions) - SHOWN} more" * (len(actions) > SHOWN) for who, actions in grouped.items()}
-    return "; ".join(_may(who, ", ".join(actions[:SHOWN]) + more[who]) for who, actions in grouped.items())
+    return "; ".join(_may(who, first_of(actions, SHOWN)) for who, actions in grouped.items())
 
 
 def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:

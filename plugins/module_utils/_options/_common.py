@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from .._printable import first_of
+
 Value = TypeVar("Value")
 
 # CloudTrail guide, "Naming requirements for CloudTrail resources, S3 buckets, and KMS keys".
@@ -159,8 +161,7 @@ def named(names: Sequence[str], of: str = "account") -> str:
     """Name accounts, or hosts, of many the first ones."""
     if len(names) == 1:
         return f"{of} {names[0]}"
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{of}s {', '.join(names[:MOST_NAMED])}{more}"
+    return f"{of}s {first_of(names, MOST_NAMED)}"
 
 
 def check(option: str, value: str, pattern: re.Pattern[str], meaning: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .._aws import (
     Account,
+    RequestedKey,
     missing_principals,
     read_key,
     read_keys,
@@ -19,7 +20,7 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, KeyLookup, Missing, Refusal, RequestedKey, Snapshot
+from .._model import Change, KeyLookup, Missing, Refusal, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     EnforceRequest,

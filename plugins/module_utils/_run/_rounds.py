@@ -20,7 +20,7 @@ from .._backup import backup_of
 from .._model import PLACEHOLDER, Backup, BackupError, Change, Refusal
 from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
-from .._printable import unforeseen
+from .._printable import first_of, unforeseen
 from ._task import Done
 
 MOST_NAMED = 10  # trails in one message
@@ -171,8 +171,7 @@ class Rounds:
     def _given_up(self, plan: Plan) -> Refusal:
         """Return what is left undone, and which trails are not served for it."""
         unserved = _unserved(plan)
-        more = f" and {len(unserved) - MOST_NAMED} more" if len(unserved) > MOST_NAMED else ""
-        trails = f" These trails are not served: {', '.join(unserved[:MOST_NAMED])}{more}." if unserved else ""
+        trails = f" These trails are not served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
         return self._at_an_end(
             "Somebody else keeps changing the same resources",
             f" with {_in_words(plan)} to do.{trails} Make sure that only one run at a time writes there, and run again",

@@ -17,7 +17,7 @@ from typing import Any, cast
 from ansible import constants
 
 from ...module_utils._operations import WRITES
-from ...module_utils._printable import count, printable
+from ...module_utils._printable import count, first_of, printable
 from .._reports import Previous, accounts_with_new, unkept
 from ._host_accounts import HostAccount, are_swept, host_failures
 from ._sealed import SealedFiles
@@ -278,8 +278,7 @@ def _account_sentence(account: Mapping[str, Any], verb: str) -> str:
     reasons = [_trail_reason(trail, status) for trail in named]
     if status == "unknown":
         reasons += sorted({f"{error['iam_action']}: {error['code']}" for error in account["errors"]})
-    more = [f"and {len(reasons) - _NAMED} more"] if len(reasons) > _NAMED else []
-    listed = "; ".join([*reasons[:_NAMED], *more])
+    listed = first_of(reasons, _NAMED, "; ")
     counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
     return f"{subject} {verb} {verdict}: {counted} ({listed})."
 
@@ -292,8 +291,7 @@ def _failures_that_are_new(audit: Mapping[str, Any], comparison: Mapping[str, An
     told = {}
     for account_id, entries in accounts_with_new(comparison).items():
         name = f" ({names[account_id]})" if names[account_id] else ""
-        more = [f"and {len(entries) - _NAMED} more"] if len(entries) > _NAMED else []
-        listed = "; ".join([*map(_new_reason, entries[:_NAMED]), *more])
+        listed = first_of([*map(_new_reason, entries)], _NAMED, "; ")
         found = f"{verb} what the report of {when} has not: {listed}."
         told[account_id] = printable(f"Account {account_id}{name} {found}")
     return told

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._printable import count, printable
+from ...module_utils._printable import count, first_of, printable
 
 _WORDS = {
     "regions": "only regions ",
@@ -50,8 +50,7 @@ def narrowings(audit: Mapping[str, Any]) -> list[str]:
 
 
 def _named(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return f"{count(len(ids), 'account')}: {', '.join(ids[:_NAMED])}{more}"
+    return f"{count(len(ids), 'account')}: {first_of(ids, _NAMED)}"
 
 
 def scope(audit: Mapping[str, Any], trails: int) -> Iterator[tuple[str, str]]:
@@ -92,5 +91,4 @@ def _principals(accounts: Sequence[Mapping[str, Any]]) -> str:
     for arn, account_id in known.items():
         alike.setdefault(arn.replace(f":{account_id}:", ":ACCOUNT:"), []).append(arn)
     named = [arns[0] if len(arns) == 1 else f"{pattern} in {len(arns)} accounts" for pattern, arns in alike.items()]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"{', '.join(named[:_NAMED])}{more}" or "not known"
+    return first_of(named, _NAMED) or "not known"

@@ -184,10 +184,7 @@ _moment = _where(_is_moment, "a time such as 2026-11-23T12:00:00+00:00")
 _or_never = _or_null(_moment)
 _day = _where(_is_day, "a day such as 2027-03-31")
 # JSON's true is an int to Python, which counts nothing.
-_count = _where(
-    lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-    "a number of accounts or trails",
-)
+_count = _where(lambda value: type(value) is int and value >= 0, "a number of accounts or trails")
 _texts = _list(_words)
 _rule = _one_of(*RULES)
 # One of an older version may have another name; so many names are shown in a row at most.
@@ -201,12 +198,7 @@ _NARROWER: Mapping[str, Check] = {
     "valid_to": _moment,
     "expires": _day,
 }
-_TYPES: Mapping[object, Check] = {
-    str: _text,
-    bool: _flag,
-    list[str]: _list(_text),
-    str | None: _or_null(_text),
-}
+_TYPES: Mapping[object, Check] = {str: _text, bool: _flag, list[str]: _list(_text), str | None: _or_null(_text)}
 
 
 def _fields(kind: type) -> dict[str, Check]:
@@ -271,6 +263,7 @@ _status = _one_of(*get_args(Status))
 _error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
 # It is typed into a shell: nothing but options and plain arguments.
 _COMMAND = re.compile(r'aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && aws [a-z]+ [a-z-]+)+', re.ASCII)
+_command = _matching(_COMMAND, "a command of the AWS CLI")
 _settings = _list(_where(lambda value: isinstance(value, dict), "options with their values"))
 _finding = _object(
     {
@@ -283,12 +276,7 @@ _finding = _object(
         "remediation": _text,
         "frameworks": _where(lambda value: isinstance(value, dict), "the controls that ask for the rule"),
     },
-    {
-        "settings": _settings,
-        "command": _matching(_COMMAND, "a command of the AWS CLI"),
-        "unread": _error,
-        "statements": _list(_text),
-    },
+    {"settings": _settings, "command": _command, "unread": _error, "statements": _list(_text)},
     more=_finding_agrees,
 )
 _trail = _object(

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils._checks import RULES, Remedy
-from ...module_utils._printable import count
+from ...module_utils._printable import count, first_of
 
 _PREFIX = "cloudtrail_kms_"
 # By the state of a key, the options that let an enforcement use it again.
@@ -132,5 +132,4 @@ def _named(kind: str, names: Iterable[str]) -> str:
     noun, all_names = "trail" if kind == "expired" else "key", [*names]
     if len(all_names) == 1:
         return f"the {noun} {all_names[0]}"
-    more = f" and {len(all_names) - _NAMED} more" if len(all_names) > _NAMED else ""
-    return f"{count(len(all_names), noun)} ({', '.join(all_names[:_NAMED])}{more})"
+    return f"{count(len(all_names), noun)} ({first_of(all_names, _NAMED)})"

@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils._model import about
 from ...module_utils._options import named
 from ...module_utils._policy import Policy, Statement, meaning, parse
-from ...module_utils._printable import count, printable
+from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, Tone, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
@@ -162,8 +162,7 @@ def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
 
 def _trails_named(arns: Sequence[str]) -> str:
     """How a reason begins that is about trails, of many of which the first are named."""
-    more = f" and {len(arns) - _NAMED} more" if len(arns) > _NAMED else ""
-    return f"The trail{'s' if len(arns) > 1 else ''} {', '.join(arns[:_NAMED])}{more}: " if arns else ""
+    return f"The trail{'s' if len(arns) > 1 else ''} {first_of(arns, _NAMED)}: " if arns else ""
 
 
 def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...module_utils._facts import distinct_trails
-from ...module_utils._printable import count, printable
+from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, account_notes, finding_notes
 from ._enforcement import has_after, reasons, tally, title_after
 from ._grid import Column, Grid, Paint, grouped_lines, legible, note_lines
@@ -53,8 +53,7 @@ class _Group:
     @property
     def where(self) -> str:
         """The places, the first of them by name."""
-        more = f" and {len(self.places) - _NAMED} more" if len(self.places) > _NAMED else ""
-        return f"{', '.join(self.places[:_NAMED])}{more}"
+        return first_of(self.places, _NAMED)
 
 
 def render_short(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
