@@ -56,16 +56,19 @@ class Proven:
     folder: str
 
 
-def log_folders(subject: Subject) -> tuple[LogFolder, ...]:
-    """The folders of a trail whose newest logs prove something: of an organization trail those of its own account.
+def log_folders(subject: Subject, members: Sequence[str] = ()) -> tuple[LogFolder, ...]:
+    """The folders of a trail whose newest logs prove something.
 
-    Of one whose organization is not known there are none, nor of Regions in which unseen trails may deliver there too.
+    Of an organization trail these are those of its own account, and in its home Region those of these members. Of one
+    whose organization is not known there are none, nor of Regions in which unseen trails may deliver there too.
     """
     if len(subject.locations) != 1:
         return ()
+    where, home = subject.locations[0], subject.trail.home_region
+    of_members = (each for each in where.logs_of_members(members) if each.region == home)
     return tuple(
         LogFolder(each.path, each.begin, each.region)
-        for each in subject.locations[0].logs()
+        for each in (*where.logs(), *of_members)
         if readable(each.path) == each.path and each.region not in subject.unseen_regions
     )
 
@@ -320,11 +323,16 @@ def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
 
 
 def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Iterator[str]:
-    """What was read and is open: folders whose logs are older than the last change, and folders that were refused."""
-    shown = {each.folder for each in proofs}
-    unproven = [each.folder.path for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
+    """What was read and is open: folders whose logs are older than the last change or show another key, or refused."""
+    shown, last = {each.folder for each in proofs}, _last_known(proof)
+    open_ = [each for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
+    later = [each for each in open_ if last and each.at and each.at > last.since + MARGIN]
+    others = [each.folder.path for each in later if not _is_under_key(subject, each)]
+    unproven = [each.folder.path for each in open_ if each.folder.path not in others]
     if unproven:
         yield f"No log since the last change was found in {first_of(unproven, MOST_NAMED, more=' others')}."
+    if others:
+        yield f"The newest log shows another key, or none, in {first_of(others, MOST_NAMED, more=' others')}."
     unread = {each.iam_action for each in proof.files if isinstance(each, ReadError)}
     if unread:
         yield f"Some newest files could not be read ({listing(sorted(unread))})."

@@ -10,7 +10,7 @@ your CloudTrail digest files". An organization trail writes below the organizati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,6 +75,12 @@ class Locations:
         """The folders of log files."""
         for owner, account in self._owners():
             yield from (self._logs_of(owner, account, region) for region in self.regions)
+
+    def logs_of_members(self, accounts: Iterable[str]) -> Iterator[Folder]:
+        """The folders of log files of these members of the organization."""
+        for account in accounts if self.organization_id else ():
+            if account != self.account:
+                yield from (self._logs_of(self.organization_id, account, region) for region in self.regions)
 
     def digests(self) -> Iterator[Folder]:
         """The folders of digest files, of which there are none without log-file validation."""

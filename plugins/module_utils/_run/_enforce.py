@@ -16,7 +16,7 @@ from .._checks import AccountVerdict, assess, unused_exceptions
 from .._model import ReadError, Refusal, Snapshot
 from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
 from ._application import AccountRun
-from ._audit import folders_of
+from ._audit import folders_of, members_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
 from ._planning import Restoring, key_planned_anew, owner_warnings, planned, with_writers
@@ -51,7 +51,8 @@ def _as_told(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
 
 def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:
     """Return the accounts that could be read, and what is to be said of the others."""
-    scope = replace(run.task.scope, second_policies=run.second_policies, of_readers=run.of_readers, folders=folders_of)
+    folders = partial(folders_of, members=members_of(run.task.scope))
+    scope = replace(run.task.scope, second_policies=run.second_policies, of_readers=run.of_readers, folders=folders)
     accounts, unread = {}, {}
     run.progress.begin("Read", len(scope.accounts))
     for reading in sweep(caller, scope, run.lending):

@@ -27,18 +27,24 @@ _MOST_KEYS = 1000
 
 
 def deliver(world: World, trail: Trail, region: str, at: float, *, digest: bool = False) -> None:
-    """Put a log or a digest of a Region into the trail's bucket, encrypted as the trail is set up now."""
+    """Put a log or a digest of a Region into the trail's bucket, of an organization trail one for each account.
+
+    It is encrypted as the trail is set up now. The owner's comes last.
+    """
     bucket, key = store.find_bucket(trail.bucket_name), key_of(trail)
     if bucket is None:
         return
-    name = _name(world, trail, region, at, digest=digest)
-    under_key = trail.kms_key_id if trail.kms_key_id and (world.digests_under_key or not digest) else None
-    has_bucket_key = bool(under_key) and uses_bucket_key(bucket)
-    put(world, bucket.name, name, LogFile(at=at, key_arn=under_key, bucket_key=has_bucket_key))
-    if under_key and key:
-        # With an S3 Bucket Key S3 asks for a key of the bucket (S3 guide, "Reducing the cost of SSE-KMS").
-        path = "" if uses_bucket_key(bucket) else f"/{name}"
-        use_key(world, key, trail, f"arn:{bucket.partition}:s3:::{bucket.name}{path}", at)
+    organization = world.organization_of(trail.account_id) if trail.is_org_trail else None
+    members = [each for each in organization.members if each != trail.account_id] if organization else []
+    for account in (*members, trail.account_id):
+        name = _name(trail, organization.id if organization else None, account, region, at, digest=digest)
+        under_key = trail.kms_key_id if trail.kms_key_id and (world.digests_under_key or not digest) else None
+        has_bucket_key = bool(under_key) and uses_bucket_key(bucket)
+        put(world, bucket.name, name, LogFile(at=at, key_arn=under_key, bucket_key=has_bucket_key))
+        if under_key and key:
+            # With an S3 Bucket Key S3 asks for a key of the bucket (S3 guide, "Reducing the cost of SSE-KMS").
+            path = "" if uses_bucket_key(bucket) else f"/{name}"
+            use_key(world, key, trail, f"arn:{bucket.partition}:s3:::{bucket.name}{path}", at)
 
 
 def put(world: World, bucket: str, name: str, file: LogFile) -> None:
@@ -46,13 +52,12 @@ def put(world: World, bucket: str, name: str, file: LogFile) -> None:
     world.files.setdefault(bucket, {})[name] = file
 
 
-def _name(world: World, trail: Trail, region: str, at: float, *, digest: bool) -> str:
+def _name(trail: Trail, organization_id: str | None, account: str, region: str, at: float, *, digest: bool) -> str:
     """CloudTrail guide, "CloudTrail log file name format" and "Finding your CloudTrail digest files"."""
     moment = datetime.fromtimestamp(at, tz=timezone.utc)
-    organization = world.organization_of(trail.account_id) if trail.is_org_trail else None
     kind = _DIGESTS if digest else _LOGS
-    folder = f"{prefix_of(trail, organization.id if organization else None)}{kind}/{region}/{moment:%Y/%m/%d}"
-    begin = f"{trail.account_id}_{kind}_{region}_"
+    of_account = prefix_of(trail, organization_id).removesuffix(f"{trail.account_id}/") + account
+    folder, begin = f"{of_account}/{kind}/{region}/{moment:%Y/%m/%d}", f"{account}_{kind}_{region}_"
     if digest:
         return f"{folder}/{begin}{trail.trail_name}_{trail.region_name}_{moment:%Y%m%dT%H%M%SZ}.json.gz"
     unique = hashlib.sha256(f"{trail.arn}{at}".encode()).hexdigest()[:16]

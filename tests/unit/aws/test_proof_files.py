@@ -18,7 +18,7 @@ from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.test_proof import CHANGED, TRAIL, Proving
 from tests.unit.enforce.lab import Clock, Lab
-from tests.unit.test_arguments import params
+from tests.unit.test_arguments import params, sweep_params
 
 
 @pytest.fixture
@@ -136,3 +136,38 @@ def test_the_finding_names_the_moment_of_the_event(proving: Proving) -> None:
     found = proving.finding("events")
     assert (found["status"], "Older logs keep" in found["message"]) == ("pass", True)
     assert len(found["evidence"]["older_logs"]) == 5
+
+
+def organization(members: int) -> dict[str, Any]:
+    """A scenario of an organization trail, and as many members."""
+    ids = ["111111111111", *(f"{number:012d}" for number in range(1, members + 1))]
+    accounts = [{"id": each, "name": f"a{each}", "regions": ["eu-central-1"]} for each in ids]
+    return {
+        "accounts": accounts,
+        "organization": {"management": accounts[0]["name"]},
+        "roles": {"Audit": {"accounts": [each["name"] for each in accounts]}},
+        "trails": {"main": TRAIL | {"organization": True}},
+    }
+
+
+@pytest.mark.parametrize(("members", "folders"), [(3, 4), (25, 10)])
+def test_of_an_organization_trail_some_members_are_asked(members: int, folders: int, proving: Proving) -> None:
+    scenario = organization(members)
+    proving.load(**scenario)
+    options = sweep_params(
+        proof="objects",
+        accounts=[each["id"] for each in scenario["accounts"]],
+        assume_role={"role_name": "Audit", "session_name": "audit", "external_id": None},
+    )
+    rows = proving.audit(options)["accounts"]
+    owner = next(row for row in rows if row["account_id"] == "111111111111")
+    found = next(each for each in owner["trails"][0]["findings"] if each["rule"] == "encryption_is_proven")
+    assert (found["status"], len(found["evidence"]["folders"])) == ("pass", folders)
+    assert proving.calls()["s3:HeadObject"] == folders
+
+
+def test_of_an_organization_trail_alone_no_member_is_asked(proving: Proving) -> None:
+    proving.load(**organization(3))
+    found = proving.finding("objects")
+    (folder,) = found["evidence"]["folders"]
+    assert folder.endswith("/111111111111/CloudTrail/eu-central-1")

@@ -12,15 +12,30 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import subject_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof import encryption_is_proven
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof import (
+    encryption_is_proven,
+    log_folders,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
+    LogFolder,
     Organization,
     TrailProof,
     TrailStatus,
 )
 from tests.unit.checks.build import ACCOUNT, TRAIL_ARN, snapshot
-from tests.unit.checks.test_proof_rule import HISTORY_DENIED, HOME, HOUR, LOG, OBJECTS, OLD, OTHER_KEY, PROOF, WEST, ago
+from tests.unit.checks.test_proof_rule import (
+    HISTORY_DENIED,
+    HOME,
+    HOUR,
+    LOG,
+    OBJECTS,
+    OLD,
+    OTHER_KEY,
+    PROOF,
+    WEST,
+    ago,
+)
 
 FRESH = TrailStatus(is_logging=True, latest_delivery_time=ago(5), region="us-east-1")
 WESTERN = (replace(LOG, folder=WEST),)
@@ -118,3 +133,35 @@ def test_where_a_history_is_not_known_a_log_of_the_last_day_proves_and_no_older_
         found = judged(replace(PROOF, **unread, files=(replace(LOG, at=ago(60 * age)),)))
         assert found.status == status
         assert status == "pass" or "LookupEvents" in found.message
+
+
+ORGANIZATION = Organization("o-exampleorg1", ACCOUNT)
+MEMBER = LogFolder(
+    "AWSLogs/o-exampleorg1/222222222222/CloudTrail/us-east-1", "222222222222_CloudTrail_us-east-1_", "us-east-1"
+)
+OWN = replace(HOME, path=HOME.path.replace("AWSLogs/", "AWSLogs/o-exampleorg1/"))
+
+
+def test_members_are_asked_in_the_home_region() -> None:
+    read = replace(
+        snapshot({"organization_trail": True}), organization=ORGANIZATION, regions=("us-east-1", "us-west-2")
+    )
+    folders = log_folders(subject_of(read, read.trails[0], OBJECTS), [ACCOUNT, "222222222222"])
+    assert folders == (OWN, replace(WEST, path=WEST.path.replace("AWSLogs/", "AWSLogs/o-exampleorg1/")), MEMBER)
+    alone = replace(snapshot(), organization=ORGANIZATION)
+    assert log_folders(subject_of(alone, alone.trails[0], OBJECTS), ["222222222222"]) == (HOME,)
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        ({}, "So are the newest logs of 1 other folders."),
+        ({"at": ago(300)}, f"No log since the last change was found in {MEMBER.path}."),
+        ({"key_arn": OTHER_KEY}, f"The newest log shows another key, or none, in {MEMBER.path}."),
+        ({"key_arn": None, "encryption": "AES256"}, f"The newest log shows another key, or none, in {MEMBER.path}."),
+    ],
+)
+def test_a_log_of_a_member_proves_its_folder_or_leaves_it_open(member: dict[str, Any], words: str) -> None:
+    logs = (replace(LOG, folder=OWN), replace(LOG, **{"folder": MEMBER, **member}))
+    found = judged(replace(HOUR_OLD, files=logs), organization_trail=True)
+    assert (found.status, words in found.message) == ("pass", True)
