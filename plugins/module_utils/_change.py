@@ -17,6 +17,7 @@ from ._operations import Operation
 
 Same: TypeAlias = Callable[[str | None, str | None], bool]
 ChangeStatus: TypeAlias = Literal["planned", "applied", "failed", "not_attempted"]
+Form: TypeAlias = Literal["json", "hcl", "cloudformation"]
 
 
 # Alternatives, each of the options to set together: a switch to true, any other to what the words say.
@@ -45,16 +46,26 @@ def about(trails: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
+class Fragment:
+    """What to add to the code of another tool, so that it makes a change by itself: its name, the form, the code."""
+
+    tool: str
+    form: Form
+    text: str
+
+
+@dataclass(frozen=True)
 class Refusal:
     """Why something is not done: of which trails, by ARN, for which key, and the options that would allow it.
 
-    `text` goes on after the trails, and before the options.
+    `text` goes on after the trails, and before the options. `to_add` is for what another tool owns.
     """
 
     text: str
     options: Options = ()
     trails: tuple[str, ...] = ()
     key: str | None = None
+    to_add: tuple[Fragment, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return all of it as plain sentences."""
@@ -67,6 +78,7 @@ class Change:
 
     `resource` is the ARN of the trail, key, alias or bucket. A key that is still to be created goes by an ARN that
     ends in PLACEHOLDER, in any field, until it has one. `before` is None where the resource does not exist yet.
+    `to_add` is set where another tool owns the resource.
     """
 
     operation: Operation
@@ -76,6 +88,7 @@ class Change:
     after: Mapping[str, object]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     status: ChangeStatus = "planned"
+    to_add: tuple[Fragment, ...] = field(default=(), compare=False)
 
     def with_arns(self, created: Mapping[str, str]) -> Change:
         """Return the change with the ARNs of created keys in place of their placeholders."""
@@ -86,7 +99,18 @@ class Change:
         def fields(of: Mapping[str, Any]) -> dict[str, Any]:
             return {name: real(value) for name, value in of.items()}
 
-        return replace(self, resource=real(self.resource), after=fields(self.after), parameters=fields(self.parameters))
+        def text(of: str) -> str:
+            for placeholder, arn in created.items():
+                of = of.replace(placeholder, arn)
+            return of
+
+        return replace(
+            self,
+            resource=real(self.resource),
+            after=fields(self.after),
+            parameters=fields(self.parameters),
+            to_add=tuple(replace(each, text=text(each.text)) for each in self.to_add),
+        )
 
 
 PLACEHOLDER = "key/to-be-created"

@@ -91,7 +91,9 @@ INVENTORY_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 # What the creation of a trail needs beside that.
-PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(_write_actions("provision"))
+PROVISIONING_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("s3", "GetBucketTagging"): "s3:GetBucketTagging", **_write_actions("provision")}
+)
 IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         **AUDIT_ACTIONS,

@@ -163,6 +163,15 @@ options:
       - By default, the module refuses this. To read the policy, set O(bucket_assume_role).
     type: bool
     default: false
+  change_managed:
+    description:
+      - Change trails, keys and buckets that carry the tags of CloudFormation, CDK, Terraform or Control Tower. The tool
+        may revert the change, so make it there too.
+      - By default, the module refuses this, and returns what to add in the code of that tool. A key that the module has
+        created is changed regardless of its other tags.
+      - If the tags cannot be read, the module warns and makes the change.
+    type: bool
+    default: false
   restore:
     description:
       - Files that earlier runs wrote to O(backup_path). The module puts back what those runs replaced, and enforces
@@ -211,7 +220,7 @@ options:
       - Options for single accounts. An option in an entry replaces the option of the run for the accounts of the entry.
         Options that the entry leaves out are those of the run.
       - An account can be in only one entry. Accounts that share a key must agree on O(key), O(key_id), O(statements),
-        O(allow_enable_key) and O(allow_cancel_deletion). Their readers are combined.
+        O(allow_enable_key), O(allow_cancel_deletion) and O(change_managed). Their readers are combined.
     type: list
     elements: dict
     suboptions:
@@ -317,6 +326,9 @@ options:
       allow_unread_bucket_policy:
         description: As O(allow_unread_bucket_policy).
         type: bool
+      change_managed:
+        description: As O(change_managed).
+        type: bool
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.attributes
@@ -408,6 +420,22 @@ changes:
     status:
       description: V(planned) in check mode, otherwise V(applied), V(failed) or V(not_attempted).
       type: str
+    to_add: &to_add
+      description: What to add to the code of the tool that owns the resource, to make the change there.
+      returned: if the tags of the resource name a tool
+      type: list
+      elements: dict
+      contains:
+        tool:
+          description: The tool.
+          type: str
+          sample: Terraform
+        form:
+          description: V(hcl), V(cloudformation), or V(json) for properties as CloudFormation names them.
+          type: str
+        text:
+          description: The code.
+          type: str
 before:
   description: The accounts before the changes, in the shape of
     RV(aws_baseline.cloudtrail.cloudtrail_kms_facts#module:ansible_facts.cloudtrail_kms).
@@ -447,6 +475,7 @@ refusals:
         value is V(true), or says in words what to set.
       type: list
       elements: dict
+    to_add: *to_add
 errors:
   description: Why changes failed. The module fails. The next run continues where it stopped.
   returned: always

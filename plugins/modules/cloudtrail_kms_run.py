@@ -80,8 +80,8 @@ options:
         C(name) in C(cloudtrail_kms_account).
       - With O(variables), each account has its own options, as set at any level of precedence for the task that marks
         its host. C(readers), C(rules), C(exceptions), C(approved_keys), C(trails) and C(regions) judge it. C(key),
-        C(key_id), C(statements), C(create_trail), C(replace_compliant_key) and the C(allow_) options apply to its
-        enforcement. C(assume_role) is the role to enter it.
+        C(key_id), C(statements), C(create_trail), C(replace_compliant_key), C(change_managed) and the C(allow_) options
+        apply to its enforcement. C(assume_role) is the role to enter it.
       - All other options must be the same for all hosts, and so must C(environment), C(module_defaults), C(check_mode),
         C(no_log), C(delegate_to), C(become), and the connection variables; otherwise the run is refused. It is also
         refused if two hosts of one account have different options, or if this task has other such settings than the

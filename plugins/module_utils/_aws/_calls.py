@@ -368,6 +368,18 @@ def bucket_policy(access: Access, region: str, bucket: str) -> str | ReadError |
     return None if isinstance(answer, ReadError) and answer.code == "NoSuchBucketPolicy" else answer
 
 
+def bucket_tags(access: Access, region: str, bucket: str) -> dict[str, str] | ReadError:
+    """Return the bucket's tags; one without any has no tag set (S3 API reference, GetBucketTagging)."""
+    answer = access.ask(
+        "s3",
+        region,
+        "GetBucketTagging",
+        lambda answer: {tag["Key"]: tag["Value"] for tag in answer["TagSet"]},
+        Bucket=bucket,
+    )
+    return {} if isinstance(answer, ReadError) and answer.code == "NoSuchTagSet" else answer
+
+
 def bucket_key_enabled(access: Access, region: str, bucket: str) -> bool | ReadError:
     """Return whether default encryption uses an S3 Bucket Key (S3 API reference, ServerSideEncryptionRule)."""
 

@@ -15,6 +15,7 @@ from .._operations import WRITES
 from ._access import Access
 from ._calls import (
     bucket_belongs_to,
+    bucket_tags,
     describe_organization,
     key_metadata,
     keys_without_alias,
@@ -125,14 +126,14 @@ def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[st
 
 
 def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str, str] | ReadError]:
-    """Read the tags of every trail and key that is to be changed, by ARN; what does not exist yet has none."""
+    """Read the tags of every trail, key and bucket that is to be changed, by ARN; what does not exist yet has none."""
     changes = list(changes)
     created = {change.resource for change in changes if change.before is None}
     with ThreadPoolExecutor() as pool:
         reads = {
             change.resource: pool.submit(_tags, account, change)
             for change in changes
-            if WRITES[change.operation].resource in ("trail", "key")
+            if WRITES[change.operation].resource in ("trail", "key", "bucket")
             and change.resource not in created
             and not change.resource.endswith(PLACEHOLDER)
         }
@@ -140,8 +141,11 @@ def read_tags(account: Account, changes: Iterable[Change]) -> dict[str, dict[str
 
 
 def _tags(account: Account, change: Change) -> dict[str, str] | ReadError:
-    if WRITES[change.operation].resource == "trail":
+    kind = WRITES[change.operation].resource
+    if kind == "trail":
         return trail_tags(account.access, change.region, change.resource)
+    if kind == "bucket":
+        return bucket_tags(account.access, change.region, change.resource.rpartition(":")[2])
     return list_key_tags(account.key_access(change.resource.split(":")[4]), change.region, change.resource)
 
 

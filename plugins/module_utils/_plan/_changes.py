@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._model import Bucket, Change, Key, Trail
+from .._model import Bucket, Change, Fragment, Key, Trail
 from .._operations import WRITES
 from .._policy import parse, to_json
 from .._printable import printable
@@ -160,9 +160,16 @@ def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
             "before": change.before,
             "after": change.after,
             "status": change.status,
+            **to_add_rows(change.to_add),
         }
         for change in changes
     ]
+
+
+def to_add_rows(to_add: Iterable[Fragment]) -> dict[str, list[dict[str, str]]]:
+    """Return what to add to the code of other tools, as a field of a row; no field where that is nothing."""
+    rows = [{**vars(each)} for each in to_add]
+    return {"to_add": rows} if rows else {}
 
 
 def diff(changes: Iterable[Change]) -> list[dict[str, str]]:

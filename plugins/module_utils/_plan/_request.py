@@ -69,6 +69,7 @@ class EnforceRequest:
     allow_enable_key: bool = False
     allow_cancel_deletion: bool = False
     allow_unread_bucket_policy: bool = False
+    change_managed: bool = False
     create_trail: TrailRequest | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()

@@ -10,21 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .._checks import AccountVerdict, Settings, bucket_policy_accepts_key, may_read, refused_spare_folder, subject_of
-from .._model import Change, Key, ReadError, Snapshot, Trail, next_step
+from .._model import Change, Key, Snapshot, Trail
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
 from ._new_key import why_not_trusted
 from ._remedies import excepted_changes, may_write
 from ._request import EnforceRequest, KeyRequest
 from ._unseen import in_all_regions
-
-# By which tags the tools that own a resource mark it. CloudFormation does so by itself, for CDK too (CloudFormation
-# guide, "Resource tags"); for Terraform it is a habit of its users.
-OWNER_TAGS: Mapping[str, str] = {
-    "aws:cloudformation:stack-name": "CloudFormation (or CDK)",
-    "aws:cdk:": "CDK",
-    "terraform": "Terraform",
-}
-
 
 NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
@@ -102,28 +93,6 @@ def _of_material(key: Key, request: KeyRequest) -> Iterator[str]:
             "it is a multi-Region key, though key does not request one: replicas in other Regions have the same "
             "key material, and key policies of their own"
         )
-
-
-def owner_warning(resource: str, tags: Mapping[str, str] | ReadError) -> str | None:
-    """Return the warning that a tool which owns the resource may revert the change, or that nobody can tell."""
-    if isinstance(tags, ReadError):
-        return (
-            f"It is unknown whether CloudFormation or Terraform owns {resource}, and would revert the change: "
-            f"{tags.operation} answered {tags.code}. {next_step(tags)}"
-        )
-    owners = sorted({owner for name, value in tags.items() for owner in _owners(name, value)})
-    if not owners:
-        return None
-    return (
-        f"{resource} carries the tags of {' and '.join(owners)}, which may revert the change: make the change there "
-        "too."
-    )
-
-
-def _owners(name: str, value: str) -> Iterator[str]:
-    for mark, owner in OWNER_TAGS.items():
-        if name.lower().startswith(mark) or (mark == "terraform" and mark in value.lower()):
-            yield owner
 
 
 def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterator[str]:

@@ -16,7 +16,7 @@ from ansible.module_utils.common.warnings import warn as _warn
 from .._checks import AccountVerdict
 from .._facts import Narrowing, account_row, document, moment
 from .._model import ReadError, Refusal, Snapshot
-from .._plan import change_rows, diff
+from .._plan import change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
 from ._audit import narrowing
 from ._task import Run, RunOutcome
@@ -92,6 +92,7 @@ def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
                 "key": why.key,
                 "options": list(dict.fromkeys(name for options in why.options for name in options)),
                 "settings": [dict(options) for options in why.options],
+                **to_add_rows(why.to_add),
             }
 
 

@@ -19,7 +19,7 @@ from ._application import AccountRun
 from ._audit import folders_of, members_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
-from ._planning import Restoring, key_planned_anew, owner_warnings, planned, with_writers
+from ._planning import Restoring, heeding_owners, key_planned_anew, planned, with_writers
 from ._task import Outcome, Run, RunOutcome
 
 
@@ -93,7 +93,7 @@ def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
 
 
 def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
-    """Return the plan of all accounts, with what the tags of the resources say of who else manages them.
+    """Return the plan of all accounts, without what the tags of the resources say that other tools own.
 
     What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
     """
@@ -104,7 +104,7 @@ def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
         while True:
             joint = join({each: part.refused(refused.get(each, ())) for each, part in parts.items()})
             keys = list(pool.map(partial(_step, accounts, run), joint.keys))
-            plans = _all_warned(accounts, joint.plans, run)
+            plans = _all_heeding(accounts, joint.plans, run)
             failed = {each: plan.refusals for each, plan in plans.items() if not joint.plans[each].refusals}
             failed |= {each: step.plan.refusals for step in keys for each in step.accounts if step.plan.refusals}
             failed = {each: refusals for each, refusals in failed.items() if refusals}
@@ -116,18 +116,20 @@ def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
 
 def _planned_anew(accounts: Mapping[str, AccountRun], account_id: str, judged: AccountVerdict) -> Plan:
     each = accounts[account_id]
-    return _warned(each.account, planned(each.account, judged, each.task))
+    plan = planned(each.account, judged, each.task)
+    return heeding_owners(each.account, each.task.request, plan)
 
 
 def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeyStep:
     """Return the change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
     account = (accounts.get(key.owner) or accounts[key.accounts[0]]).account
+    heed = partial(heeding_owners, account, key.request)
     return KeyStep(
         name=key.name,
         accounts=key.accounts,
         account=account,
-        plan=_contained(run, account, key.plan, lambda: _warned(account, key.plan)),
-        planned_anew=lambda: _warned(account, key_planned_anew(account, key)),
+        plan=_contained(run, account, key.plan, partial(heed, key.plan)),
+        planned_anew=lambda: heed(key_planned_anew(account, key)),
     )
 
 
@@ -151,8 +153,10 @@ def _restored(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
 
     return JointPlan(
         accounts=accounts,
-        plans=_all_warned(accounts, _as_foreseen(restore) if run.task.check_mode else restore.plans, run),
-        planned_anew=lambda each, judged: _warned(accounts[each].account, restoring.planned_anew(each, judged)),
+        plans=_all_heeding(accounts, _as_foreseen(restore) if run.task.check_mode else restore.plans, run),
+        planned_anew=lambda each, judged: heeding_owners(
+            accounts[each].account, None, restoring.planned_anew(each, judged)
+        ),
         policies=[step(policy) for policy in restore.policies],
         warnings=restore.warnings,
     )
@@ -168,13 +172,16 @@ def _as_foreseen(restore: RestorePlans) -> dict[str, Plan]:
     return {each: replace(plan, predicted=restore.predicted[each]) for each, plan in restore.plans.items()}
 
 
-def _all_warned(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], run: Run) -> dict[str, Plan]:
-    def warned(account_id: str) -> Plan:
-        account, plan = accounts[account_id].account, plans[account_id]
-        return _contained(run, account, plan, lambda: _warned(account, plan))
+def _all_heeding(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], run: Run) -> dict[str, Plan]:
+    """Return the plans with what other tools own left to them, unless they are those of a restore."""
+
+    def heeding(account_id: str) -> Plan:
+        each, plan = accounts[account_id], plans[account_id]
+        request = None if run.task.restore else each.task.request
+        return _contained(run, each.account, plan, partial(heeding_owners, each.account, request, plan))
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return dict(zip(accounts, pool.map(warned, accounts), strict=True))
+        return dict(zip(accounts, pool.map(heeding, accounts), strict=True))
 
 
 def _part(run: Run, each: AccountRun) -> Part:
@@ -193,10 +200,6 @@ def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Pla
         return replace(instead, refusals=(*instead.refusals, Refusal(f"No plan could be made: {why}")))
 
     return contain_failures(plan, refused, account.access.region) if run.task.scope.accounts else plan()
-
-
-def _warned(account: Account, plan: Plan) -> Plan:
-    return replace(plan, warnings=(*plan.warnings, *owner_warnings(account, plan.changes)))
 
 
 def _unused(accounts: Mapping[str, AccountRun]) -> tuple[str, ...]:

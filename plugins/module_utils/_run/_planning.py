@@ -33,12 +33,12 @@ from .._plan import (
     best_known,
     create_bucket,
     keys_of_backup,
+    left_to_owners,
     make_plan,
     make_restore_plans,
     new_bucket_region,
     new_principals,
     of_another_partition,
-    owner_warning,
     plan_key_anew,
     plan_policy,
     regions_in_need,
@@ -148,10 +148,12 @@ def requested_key(account: Account, request: EnforceRequest) -> RequestedKey:
     return RequestedKey(name, request.key_account_id or account.account_id, tags)
 
 
-def owner_warnings(account: Account, changes: Sequence[Change]) -> list[str]:
-    """Return what the tags of the resources that are to change say of who else manages them."""
-    warnings = (owner_warning(arn, tags) for arn, tags in sorted(read_tags(account, changes).items()))
-    return [warning for warning in warnings if warning]
+def heeding_owners(account: Account, request: EnforceRequest | None, plan: Plan) -> Plan:
+    """Return the plan with the resources left to other tools that own them, as their tags say.
+
+    Without a request they are only warned of: a restore undoes what a run did.
+    """
+    return left_to_owners(plan, read_tags(account, plan.changes), request)
 
 
 class Restoring:

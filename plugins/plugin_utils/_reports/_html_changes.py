@@ -41,7 +41,10 @@ class DiffPart:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeView:
-    """One change. `fields` are a name, the value before (empty for what did not exist) and the value after."""
+    """One change. `fields` are a name, the value before (empty for what did not exist) and the value after.
+
+    `to_add` are the tools that own the resource, each with the code that makes the change there.
+    """
 
     account_id: str
     account_name: str
@@ -51,6 +54,7 @@ class ChangeView:
     status: str
     fields: tuple[tuple[str, str, str], ...]
     diff: tuple[DiffPart, ...]
+    to_add: tuple[tuple[str, str], ...]
     opened: bool
 
 
@@ -117,6 +121,7 @@ def _change(change: Mapping[str, Any], names: Mapping[str, str], *, opened: bool
             if name != "policy"
         ),
         diff=_diff(before.get("policy"), after["policy"]) if "policy" in after else (),
+        to_add=tuple((each["tool"], each["text"]) for each in change.get("to_add", ())),
         opened=opened,
     )
 

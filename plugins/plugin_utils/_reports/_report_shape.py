@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
 from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
-from ...module_utils._model import TRAIL_ARN, ChangeStatus, Ownership, Status
+from ...module_utils._model import TRAIL_ARN, ChangeStatus, Form, Ownership, Status
 from ...module_utils._operations import WRITES
 from ._compared import LISTS, contradictions, earlier
 
@@ -328,6 +328,7 @@ _account = _object(
     {"account_name": _text, "former_keys": _list(_old_key)},
     more=_account_agrees,
 )
+_to_add = _list(_object({"tool": _words, "form": _one_of(*get_args(Form)), "text": _words}))
 _reason = _object(
     {
         "account_id": _account_id,
@@ -336,7 +337,8 @@ _reason = _object(
         "key": _or_null(_words),
         "options": _texts,
         "settings": _settings,
-    }
+    },
+    {"to_add": _to_add},
 )
 _values = _where(lambda value: isinstance(value, dict), "the fields that a change is about")
 _change = _object(
@@ -348,7 +350,8 @@ _change = _object(
         "before": _or_null(_values),
         "after": _values,
         "status": _one_of(*get_args(ChangeStatus)),
-    }
+    },
+    {"to_add": _to_add},
 )
 _of_comparison = _object(
     {

@@ -17,7 +17,7 @@ from ...module_utils._options import named
 from ...module_utils._policy import Policy, Statement, meaning, parse
 from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, Tone, verdict_words
-from ._grid import LONGEST_REGION, Column, Grid, Paint, detail_lines, legible, note_lines
+from ._grid import LONGEST_REGION, Column, Grid, Paint, code_lines, detail_lines, legible, note_lines
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
 
 _CHANGES = (
@@ -111,6 +111,9 @@ def _change_lines(changes: Sequence[Mapping[str, Any]], alone: str | None, width
         yield from grid.lines(cells, STATUS_TONES[change["status"]], paint)
         for detail in _details(change):
             yield from detail_lines(detail, width)
+        for each in change.get("to_add", ()):
+            yield from detail_lines(f"add to {each['tool']}:", width)
+            yield from code_lines(each["text"])
 
 
 def _change_cells(change: Mapping[str, Any], alone: str | None) -> tuple[str, ...]:

@@ -135,3 +135,8 @@ def detail_lines(text: str, width: int) -> Iterator[str]:
     """Yield the lines of a detail under a row; what does not fit goes on two columns further in."""
     for number, line in enumerate(wrap(printable(text), width - _NOTE_INDENT - len(_GAP))):
         yield " " * _NOTE_INDENT + (_GAP if number else "") + line
+
+
+def code_lines(text: str) -> Iterator[str]:
+    """Yield the lines of code under a row, to copy as they are: the terminal breaks one that is too wide."""
+    return (" " * _NOTE_INDENT + _GAP + printable(line) for line in text.split("\n"))

@@ -187,6 +187,17 @@ def test_a_run_that_failed_half_way_says_what_was_done_and_why_not_the_rest() ->
     assert after.split("\n\nAccounts")[0] == AFTER_FAILURE
 
 
+def test_what_to_add_to_another_tool_stands_below_its_change_to_copy() -> None:
+    to_add = [{"tool": "Terraform", "form": "hcl", "text": 'resource "x" "y" {\n  kms_key_id = "\x1b[0m"\n}'}]
+    (_before, changes) = parts(enforcement({**update_trail("not_attempted"), "to_add": to_add}))
+    assert changes.splitlines()[-4:] == [
+        "    add to Terraform:",
+        '      resource "x" "y" {',
+        r'        kms_key_id = "\x1b[0m"',
+        "      }",
+    ]
+
+
 def test_refusals_are_told_without_an_after() -> None:
     refusals = [refusal("The key is Disabled."), refusal("Somebody denies it.")]
     document = enforcement(update_trail("not_attempted"), refusals=refusals)

@@ -138,14 +138,6 @@ def test_settings_are_mended_alone_where_the_key_is_good(load: Callable[[str], L
     assert lab.trails()[TRAIL_ARN]["LogFileValidationEnabled"]
 
 
-def test_what_a_tool_owns_is_adopted_with_a_warning(load: Callable[[str], Lab]) -> None:
-    lab = load("no-trails")
-    half_made(lab)
-    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "baseline"}]
-    lab.client("cloudtrail", HOME).add_tags(ResourceId=TRAIL_ARN, TagsList=tags)
-    assert any("CloudFormation" in warning for warning in create(lab, check_mode=True).warnings)
-
-
 @pytest.mark.parametrize(
     ("requested", "words"),
     [

@@ -108,7 +108,7 @@ def test_what_a_plan_made_anew_warns_of_is_told_once(
     lab.of(SECURITY).client("kms", HOME).tag_resource(KeyId=arn, Tags=[{"TagKey": "terraform", "TagValue": "true"}])
     lab.aws.clear_calls()
     with_alias(lab, monkeypatch, arn)
-    done = served(lab, *accounts)
+    done = served(lab, *accounts, request=replace(REQUEST, change_managed=True))
     told = warnings(done)
     assert troubles(done) == {}
     assert [each for each in told if "reaches beyond its account, to 999999999999" in each] == [

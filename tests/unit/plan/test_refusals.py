@@ -25,7 +25,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._req
     EnforceRequest,
     KeyRequest,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._warnings import owner_warning
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks import build
 from tests.unit.plan.build import (
@@ -377,22 +376,6 @@ def test_a_key_of_another_account_is_not_written_to_without_its_role() -> None:
         plan(build.snapshot(trail=BARE), replace(GIVEN, writers={"222222222222": build.ROLE_ARN}), foreign).refusals
         == ()
     )
-
-
-@pytest.mark.parametrize(
-    ("tags", "owner"),
-    [
-        ({}, None),
-        ({"team": "audit"}, None),
-        ({"aws:cloudformation:stack-name": "trail"}, "CloudFormation (or CDK)"),
-        ({"Terraform": "true"}, "Terraform"),
-        ({"ManagedBy": "terraform"}, "Terraform"),
-        (TAGS_DENIED, "kms:ListResourceTags"),
-    ],
-)
-def test_tools_that_would_revert_the_change(tags: Any, owner: str | None) -> None:
-    warning = owner_warning(build.KEY_ARN, tags)
-    assert warning is None if owner is None else warning is not None and build.KEY_ARN in warning and owner in warning
 
 
 def test_the_diff_reads_as_fields_and_sorted_policies() -> None:

@@ -46,6 +46,14 @@ def test_a_change_has_its_fields_and_the_diff_of_its_policy() -> None:
     assert words(update.one("dl")) == f"kms key arn none → {KEY}"
 
 
+def test_what_to_add_to_another_tool_stands_below_its_change() -> None:
+    to_add = [{"tool": "Terraform", "form": "hcl", "text": 'data "x" "y" {\n  sid = "<b>"\n}'}]
+    report = page(enforced(change("PutKeyPolicy", {"policy": AFTER}, to_add=to_add)))
+    body = report.one("details", class_="entry change")
+    assert words(body.one("p")) == "Add to Terraform:"
+    assert body.all("pre")[-1].text().rstrip() == to_add[0]["text"]
+
+
 def test_a_new_key_shows_its_whole_policy_as_added() -> None:
     report = page(enforced(change("CreateKey", {"policy": AFTER, "tags": {"a": "b"}, "multi_region": False})))
     assert "1 change planned in 1 account. Nothing was changed: this page shows the accounts as they are." in words(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,25 @@ def test_the_report_of_an_enforcement_keeps_to_it() -> None:
     assert VALIDATOR.is_valid({**document, "enforcement": earlier})
     for broken in (*({**told, name: [{}]} for name in told), {**told, "changes": [{**changed_key, "status": "done"}]}):
         assert not VALIDATOR.is_valid({**document, "enforcement": broken})
+
+
+@pytest.mark.parametrize(
+    ("to_add", "is_held"),
+    [
+        ([{"tool": "Terraform", "form": "hcl", "text": "x"}], True),
+        ([{"tool": "Terraform", "form": "toml", "text": "x"}], False),
+        ([{"tool": "Terraform", "form": "hcl"}], False),
+        ("x", False),
+    ],
+)
+def test_what_to_add_to_other_tools_keeps_to_it(to_add: Any, is_held: bool) -> None:
+    changed_key = change("PutKeyPolicy", {"policy": "{}"}, before={"policy": "{}"}, to_add=to_add)
+    refused = reason("It is managed.", options=["change_managed"], to_add=to_add)
+    for told in ({"changes": [changed_key], "refusals": []}, {"changes": [], "refusals": [refused]}):
+        document = {**facts([assess(snapshot(), Settings())]), "enforcement": {**told, "errors": []}}
+        assert VALIDATOR.is_valid(document) is is_held
+        with nullcontext() if is_held else pytest.raises(ShapeError, match="to_add"):
+            check_report(document)
 
 
 def made(operation: str) -> dict[str, Any]:
