@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import PLACEHOLDER, Change, Form
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._fragments import fragment
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._other_tools import left_to_owners
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._other_tools import left_to_owners
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
     CREATED_FOR_TAG,
     EnforceRequest,
