@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
+
 from tests.fakeaws import store
 from tests.fakeaws.rules.delivery import digest_obstacle, obstacle
 from tests.fakeaws.scenario.past import add_events, deliver_past
@@ -55,7 +57,10 @@ def build(scenario: Scenario) -> World:
         _add_facts_of_key(world, scenario, label, key)
     _link_replicas(scenario)
     for label, trail in scenario.trails.items():
-        _add_trail(scenario, label, trail)
+        try:
+            _add_trail(scenario, label, trail)
+        except JsonRESTError as error:
+            raise ValueError(f"scenario {scenario.name}: trail {label}: {error.message}") from error
         _start(world, scenario, label, trail)
         deliver_past(world, scenario, label, trail)
     add_events(world, scenario)

@@ -203,8 +203,10 @@ class Scenario:
 
 
 def parse(name: str, text: str) -> Scenario:
-    """Read a scenario from YAML; ValueError for a word that it does not know."""
-    raw = yaml.safe_load(text)
+    """Read a scenario from YAML; ValueError for a word that it does not know, or one that is missing."""
+    raw = {"description": None, **(yaml.safe_load(text) or {})}
+    if not raw["description"]:
+        raise ValueError(f"scenario {name}: missing: description")
     accounts = raw.pop("accounts", [{"id": "111111111111", "name": "production"}])
     organization = raw.pop("organization", None)
     scenario = Scenario(
@@ -231,8 +233,9 @@ def _each(kind: type[_Spec], where: str, entries: Mapping[str, Any]) -> dict[str
 
 
 def _make(kind: type[_Spec], where: str, entry: Mapping[str, Any]) -> _Spec:
-    known = set(inspect.signature(kind).parameters)
-    unknown = set(entry) - known
-    if unknown:
+    known = inspect.signature(kind).parameters
+    if unknown := entry.keys() - known.keys():
         raise ValueError(f"scenario {where}: unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    if missing := [name for name, word in known.items() if word.default is word.empty and name not in entry]:
+        raise ValueError(f"scenario {where}: missing: {', '.join(missing)}")
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})

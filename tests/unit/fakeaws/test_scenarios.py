@@ -119,6 +119,12 @@ def test_same_scenario_has_the_same_arns_every_time(load: Callable[[str], Lab]) 
         ("description: x\nkeys: {k: {policy: nonsense}}\n", "no key policy 'nonsense'"),
         ("description: x\nbuckets: {b: {policy: nonsense}}\n", "no bucket policy 'nonsense'"),
         ("description: x\nkeys: {k: {account: nobody}}\n", "no account 'nobody'"),
+        (
+            "description: x\nbuckets: {b: }\ntrails: {t1: {bucket: b}}\n",
+            "scenario scenario: trail t1: Trail name too short",
+        ),
+        ("description: x\ntrails: {main: {}}\n", "trail main: missing: bucket"),
+        ("buckets: {b: }\n", "missing: description"),
     ],
 )
 def test_mistake_in_a_scenario_is_named(write: Callable[[str], Lab], text: str, message: str) -> None:
