@@ -23,7 +23,7 @@ from .._model import (
     TrailStatus,
 )
 from .._policy import listing, readable
-from .._printable import first_of
+from .._printable import count, first_of
 from ._evidence import Evidence
 from ._subject import NO_KEY, Result, Subject, unreadable
 
@@ -283,8 +283,8 @@ def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result
     key = f"under {file.key_arn}" if file.key_arn else f"with {file.encryption}, under no KMS key"
     return Result(
         "fail",
-        f"The log {file.name} of {_clock(file.at)} is encrypted {key}, though the trail was given its key "
-        f"{subject.trail.kms_key_arn} before: {_change(proof.trail)}.",
+        f"The log {file.name} of {_clock(file.at)} is encrypted {key}, not under the trail's key "
+        f"{subject.trail.kms_key_arn}. It was delivered more than 15 minutes {_after(proof.trail, 'the trail')}.",
         "Find out who wrote this log, or what encrypts the objects of the bucket anew (a copy, a replication, a batch "
         "operation). Until then nothing shows that the logs are under the trail's key.",
         {**_evidence(subject, proof), "refuted_by": file.name or ""},
@@ -312,13 +312,13 @@ def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
         return f"CloudTrail delivered a digest file in {best.what} at {_clock(best.at)}."
     if best.by == "object":
         others = len([each for each in proofs if each.by == "object"]) - 1
-        more = f" So are the newest logs of {others} other folders." if others else ""
+        more = f" So are the newest logs of {count(others, 'other folder')}." if others else ""
         return f"The log of {_clock(best.at)} is encrypted under the trail's key: {best.what}.{more}"
     if best.by == "event":
         return f"CloudTrail encrypted a log of this trail under its key at {_clock(best.at)}: event {best.what}."
     return (
-        f"CloudTrail delivered a log in {best.what} at {_clock(best.at)}, after the last change of the trail, its key "
-        f"and its bucket: {_change(_last_known(proof))}. It speaks of no other Region."
+        f"CloudTrail delivered a log in {best.what} at {_clock(best.at)}, {_after(_last_known(proof))}. That says "
+        "nothing of other Regions."
     )
 
 
@@ -347,7 +347,7 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
     use = "".join(f" {note}" for note in (_use_note(proof.last_use), *_file_notes(subject, proof)) if note)
     if unread:
         return _unread(unread, use)
-    since = _last_known(proof)
+    missing = f"more than 15 minutes {_after(_last_known(proof))}"
     if subject.trail.organization_trail and not proof.files:
         return Result(
             "unknown",
@@ -358,12 +358,9 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
         )
     return Result(
         "unknown",
-        f"No log is known that was delivered since the last change: {_change(since)}, and 15 minutes.{use}",
+        f"No log is known that was delivered {missing}.{use}",
         _WAIT,
-        {
-            **_evidence(subject, proof),
-            "missing": [f"a log more than 15 minutes after the last change: {_change(since)}"],
-        },
+        {**_evidence(subject, proof), "missing": [f"a log that was delivered {missing}"]},
     )
 
 
@@ -383,7 +380,7 @@ def _unread(unread: _Unread, use: str = "") -> Result:
     """Nothing proves it, for want of what could not be read; all of that is missing, and the first is explained."""
     first = unreadable(*unread[0])
     others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
-    more = f" So could not: {listing(others)}." if others else ""
+    more = f" What needs {listing(others)} could not be read either." if others else ""
     missing = list(dict.fromkeys(f"an answer to {each.iam_action} ({each.code})" for _what, each in unread))
     evidence: Evidence = {**cast("Evidence", first.evidence), "missing": missing}
     return Result("unknown", first.message + more + use, first.remediation, evidence, unread=first.unread)
@@ -418,6 +415,13 @@ def _change(change: LastChange | ReadError | None) -> str:
     if not isinstance(change, LastChange):
         return "unknown"
     return f"{change.event} at {_clock(change.since)}" if change.event else f"none since {_clock(change.since)}"
+
+
+def _after(change: LastChange | ReadError | None, of: str = "trail, key or bucket") -> str:
+    """Say what comes after the last change of something, which is known or of which none is known."""
+    if isinstance(change, LastChange) and not change.event:
+        return f"after {_clock(change.since)}, since when no change of {of} is known"
+    return f"after the last change of {of} ({_change(change)})"
 
 
 def _clock(moment: datetime | None) -> str:

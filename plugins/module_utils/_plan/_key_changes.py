@@ -18,7 +18,6 @@ from ._new_key import policy_of_new_key
 from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._writable import why_not_writable
 
-_ANOTHER_KEY: Mapping[str, bool | str] = {"key_id": "another key", "replace_compliant_key": True}
 # By the state of a key that stops encryption: the next step.
 _WAYS_OUT: Mapping[str, tuple[str, Options]] = {
     "Disabled": ("If it was not disabled on purpose,", ({"allow_enable_key": True},)),
@@ -91,7 +90,9 @@ def _grants(
     except MergeRefusedError as error:
         if any(each.fails for each in plan.granted):
             raise RefusedError(
-                f"{error} If it stays, leave the trail out with exceptions or trails, or", _ANOTHER_KEY, key=key.arn
+                f"{error} If it stays, leave the trail out with exceptions or trails, or",
+                _another_key(request),
+                key=key.arn,
             ) from error
         warn(str(error))
         return
@@ -113,7 +114,14 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
     else:
         step, options = _WAYS_OUT.get(key.state, ("Bring it back to the state Enabled, or", ()))
         why = f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {step}"
-        raise RefusedError(why, *options, _ANOTHER_KEY, key=key.arn)
+        unset = [{name: value for name, value in each.items() if not getattr(request, name)} for each in options]
+        raise RefusedError(why, *unset, _another_key(request), key=key.arn)
+
+
+def _another_key(request: EnforceRequest) -> Mapping[str, bool | str]:
+    """The options by which the trails get another key, without the one that is set already."""
+    moved: Mapping[str, bool | str] = {} if request.replace_compliant_key else {"replace_compliant_key": True}
+    return {"key_id": "another key", **moved}
 
 
 def _rotation_untold(key: Key) -> str:

@@ -192,8 +192,8 @@ def would_go_blind(
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 yield Refusal(
                     f"it {'would' if finding.status == 'fail' else 'might'} fail {rule} with the earlier policy of the "
-                    f"key {trail.kms_key_arn}: {finding.message} Delete their entries from trail_keys and key_policies "
-                    "in the backup file, or fix the cause first.",
+                    f"key {trail.kms_key_arn}: {finding.message} Delete the rows of this trail and this key from "
+                    "trail_keys and key_policies in the backup file, or fix the cause first.",
                     trails=(trail.arn,),
                     key=trail.kms_key_arn,
                 )

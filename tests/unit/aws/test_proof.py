@@ -84,13 +84,13 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
         "events",
         {"events": [CHANGED], "trails": {"main": TRAIL | AN_HOUR}},
         "unknown",
-        "since the last change: UpdateTrail at",
+        "after the last change of trail, key or bucket (UpdateTrail at",
     ),
     "the change was refused": (
         "events",
         {"events": [CHANGED | {"error": "AccessDenied"}], "trails": {"main": TRAIL | AN_HOUR}},
         "pass",
-        "none since",
+        "since when no change of trail, key or bucket is known",
     ),
     "a change that names nothing": (
         "events",
@@ -102,13 +102,13 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
         "events",
         {"events": [{"event": "kms:PutKeyPolicy", "on": "old-key", "minutes_ago": 3}]},
         "pass",
-        "none since",
+        "since when no change of trail, key or bucket is known",
     ),
     "delivered under the old key": (
         "objects",
         {"events": [CHANGED], "trails": {"main": TRAIL | {"log_key": "old-key"}}},
         "fail",
-        "though the trail was given its key",
+        "not under the trail's key",
     ),
     "delivered under no key": ("objects", {"trails": {"main": TRAIL | {"log_key": "none"}}}, "fail", "with AES256"),
     "policy changed after the last log": (

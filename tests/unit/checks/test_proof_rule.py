@@ -67,8 +67,14 @@ NOT_OBJECT = denied("s3", "HeadObject", "s3:GetObject")
 LEFT = LeftToOwnerError("cloudtrail", "GetTrailStatus", "x", "us-east-1", "ToldByOwner", "m")
 UNDER_OTHER = (replace(LOG, key_arn=OTHER_KEY),)
 UNTOLD = replace(OF_SOMEBODY, unread=HISTORY_DENIED)
+SINCE = "trail, key or bucket (UpdateTrail at 2026-11-23T11:00:00+00:00)"
 CASES: Mapping[str, tuple[str, str, Finding]] = {
-    "by its delivery": ("pass", "delivered a log in us-east-1 at 2026-11-23T11:55:00", proven(PROOF)),
+    "by its delivery": (
+        "pass",
+        "delivered a log in us-east-1 at 2026-11-23T11:55:00+00:00, after 2026-08-25T12:00:00+00:00, since when no "
+        "change of trail, key or bucket is known. That says nothing of other Regions.",
+        proven(PROOF),
+    ),
     "by a log": ("pass", "The log of 2026-11-23T11:55:00", proven(replace(PROOF, files=(LOG,)), OBJECTS)),
     "by a log though the history is denied": (
         "pass",
@@ -83,7 +89,7 @@ CASES: Mapping[str, tuple[str, str, Finding]] = {
     ),
     "key changed an hour ago, nothing delivered since": (
         "unknown",
-        "since the last change: UpdateTrail at 2026-11-23T11:00:00",
+        f"No log is known that was delivered more than 15 minutes after the last change of {SINCE}.",
         proven(replace(PROOF, trail=HOUR), EVENTS, OLD),
     ),
     "delivered within the margin": (
@@ -93,7 +99,8 @@ CASES: Mapping[str, tuple[str, str, Finding]] = {
     ),
     "under the old key, long after the change": (
         "fail",
-        f"under {OTHER_KEY}, though",
+        f"under {OTHER_KEY}, not under the trail's key {KEY_ARN}. It was delivered more than 15 minutes after the last "
+        "change of the trail (UpdateTrail at 2026-11-23T11:00:00+00:00).",
         proven(replace(PROOF, trail=HOUR, files=UNDER_OTHER), OBJECTS),
     ),
     "under no key": (
@@ -202,10 +209,7 @@ def test_evidence_says_by_what_and_for_which_folders() -> None:
         "proof": LOG.name,
         "folders": [HOME.path, WEST.path],
     }
-    assert "So are the newest logs of 1 other folders." in found.message
-
-
-SINCE = "UpdateTrail at 2026-11-23T11:00:00+00:00"
+    assert "So are the newest logs of 1 other folder." in found.message
 
 
 @pytest.mark.parametrize(
@@ -213,7 +217,7 @@ SINCE = "UpdateTrail at 2026-11-23T11:00:00+00:00"
     [
         (
             "key changed an hour ago, nothing delivered since",
-            f"a log more than 15 minutes after the last change: {SINCE}",
+            f"a log that was delivered more than 15 minutes after the last change of {SINCE}",
         ),
         ("of an organization trail, by events", "the newest logs, which proof: objects reads"),
         ("history denied", "an answer to cloudtrail:LookupEvents (AccessDenied)"),

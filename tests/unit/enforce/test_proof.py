@@ -91,4 +91,4 @@ def test_wait_ends_with_the_log_or_with_what_is_open(
     late = lab.enforce(proving("objects", wait=True), seconds=5)
     (warning,) = late.warnings
     assert "It is not yet proven of arn:aws:cloudtrail:" in warning
-    assert "No log is known that was delivered since the last change: UpdateTrail at" in warning
+    assert "delivered more than 15 minutes after the last change of trail, key or bucket (UpdateTrail at" in warning

@@ -92,19 +92,29 @@ def test_a_key_of_the_wrong_region_is_not_merged_into() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "requested"),
+    ("state", "requested", "unset"),
     [
-        ("Disabled", EnforceRequest()),
-        ("Disabled", EnforceRequest(allow_cancel_deletion=True)),
-        ("PendingDeletion", EnforceRequest()),
-        ("PendingDeletion", EnforceRequest(allow_cancel_deletion=True)),
-        ("PendingDeletion", EnforceRequest(allow_enable_key=True)),
-        ("PendingImport", EnforceRequest(allow_cancel_deletion=True, allow_enable_key=True)),
+        ("Disabled", (), "allow_enable_key: true"),
+        ("Disabled", ("allow_cancel_deletion",), "allow_enable_key: true"),
+        ("PendingDeletion", (), "allow_cancel_deletion: true and allow_enable_key: true"),
+        ("PendingDeletion", ("allow_cancel_deletion",), "allow_enable_key: true"),
+        ("PendingDeletion", ("allow_enable_key",), "allow_cancel_deletion: true"),
+        ("PendingImport", ("allow_cancel_deletion", "allow_enable_key"), ""),
     ],
 )
-def test_a_key_never_comes_back_unasked(state: str, requested: EnforceRequest) -> None:
-    (refused,) = map(str, plan(build.snapshot(key={"state": state}), requested).refusals)
+def test_a_key_never_comes_back_unasked(state: str, requested: tuple[str, ...], unset: str) -> None:
+    options: dict[str, Any] = dict.fromkeys(requested, True)
+    request = EnforceRequest(**options)
+    (refused,) = map(str, plan(build.snapshot(key={"state": state}), request).refusals)
     assert refused.startswith(f"{TRAIL}The key {build.KEY_ARN} is {state}")
+    way_out = f"set {unset}, or " if unset else "or set "
+    assert refused.endswith(f"{way_out}key_id to another key and replace_compliant_key: true.")
+
+
+def test_a_refusal_asks_for_no_option_that_is_set() -> None:
+    request = replace(GIVEN, replace_compliant_key=True)
+    (refused,) = map(str, plan(build.snapshot(), request, target(state="Disabled")).refusals)
+    assert refused.endswith("set allow_enable_key: true, or key_id to another key.")
 
 
 @pytest.mark.parametrize("unreadable", [KEY_DENIED, POLICY_DENIED])
