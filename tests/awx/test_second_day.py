@@ -37,9 +37,10 @@ class Job(NamedTuple):
         return comparison
 
 
-def job(aws: FakeAws, folder: Path, number: int, previous: str) -> Job:
+def job(aws: FakeAws, folder: Path, number: int, previous: str = PREVIOUS, *arguments: str) -> Job:
     """Run the command of the page as the job of this number, which is compared and fails for what is new."""
     more = f"-e awx_job_id={number} -e cloudtrail_kms_previous={previous} -e cloudtrail_kms_fail_on=new"
+    more = " ".join([more, *arguments])
     command = RUN.replace("-e awx_job_id=4711", more).replace("--ident audit", f"--ident {number}")
     done = typed(command, folder, aws.environment)
     events = [
@@ -51,23 +52,27 @@ def job(aws: FakeAws, folder: Path, number: int, previous: str) -> Job:
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Job]]:
-    """One with nothing before it, one with the first before it, and one whose prefix leads nowhere."""
+    """One with nothing before it, one with the first before it, and three whose prefix has what serves nobody."""
     folder = tmp_path_factory.mktemp("days")
+    (folder / "strange").write_text("{}", encoding="utf-8")
     with FakeAws.start("mixed") as aws:
         cli(aws, "s3", "mb", f"s3://{BUCKET}")
-        yield [
-            job(aws, folder, 4711, PREVIOUS),
-            job(aws, folder, 4712, PREVIOUS),
-            job(aws, folder, 4713, "s3://of-nobody/here"),
-        ]
+        found = [job(aws, folder, 4711), job(aws, folder, 4712), job(aws, folder, 4713, "s3://of-nobody/here")]
+        # S3 shows nothing of an object to those who may not use its key.
+        cli(aws, "s3", "cp", str(folder / "strange"), f"{PREVIOUS}/0/cloudtrail-kms.json")
+        aws.add_fault("s3:HeadObject", nth=1, code="403", status=403)
+        found += [job(aws, folder, 4714), job(aws, folder, 4715, PREVIOUS, "-e __cloudtrail_kms_most_objects=1")]
+        yield found
 
 
 def test_the_newest_earlier_report_is_fetched(jobs: list[Job]) -> None:
-    first, second, third = jobs
-    assert [each.code for each in jobs] == [2, 0, 2]
+    first, second, third, fourth, fifth = jobs
+    assert [each.code for each in jobs] == [2, 0, 2, 0, 2]
     assert first.comparison["why"] == f"The previous report {PREVIOUS} is not used: no earlier JSON report lies there."
     assert (second.comparison["why"], second.comparison["new"], second.comparison["still"]) == ("", 0, 6)
     assert third.comparison["why"].startswith("The previous report s3://of-nobody/here is not used: ")
+    assert (fourth.comparison["why"], fourth.comparison["still"]) == ("", 6)
+    assert " objects lie there, and may be 1. " in fifth.comparison["why"]
 
 
 def test_the_template_of_the_page_shows_the_sentence(jobs: list[Job]) -> None:
