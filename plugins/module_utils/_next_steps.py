@@ -198,6 +198,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     "Read the account with credentials of its own partition.": ("OtherPartition",),  # said before STS is asked
     # Said before AWS is asked.
     "Sweep that account as well, or let key_assume_role or bucket_assume_role name a role in it.": ("NotAsked",),
+    "Give the keys that are in use an alias.": ("TooManyKeys",),
 }
 _RUN_AGAIN = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED))
 _PASSING = _RUN_AGAIN | {_UNREACHED}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _targets
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
@@ -320,3 +321,17 @@ def test_a_trail_in_a_region_that_was_left_out_keeps_what_its_key_allows(changed
     assert done.after is not None
     assert (done.changes, done.after.verdict) == ((), "compliant")
     assert json.dumps(lab.keys(HOME)).count("trail/there") > 0
+
+
+def test_of_too_many_keys_without_an_alias_the_tags_are_not_read(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost nobody a cent while their deletion is pending, and each would cost a call."""
+    lab = load("fresh")
+    for _number in range(3):
+        lab.client("kms", HOME).create_key()
+    assert lab.enforce(Task(), check_mode=True).refusals == ()
+    monkeypatch.setattr(_targets, "MOST_WITHOUT_ALIAS", 2)
+    (refusal,) = twice(lab, Task()).refusals
+    assert "3 keys have no alias, and of at most 2 the tags are read" in refusal.text
+    assert refusal.options == ({"key_id": "the key"},)
