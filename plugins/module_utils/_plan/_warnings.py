@@ -102,7 +102,7 @@ def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterato
             yield (
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it"
-                + (", or name it in trails." if trail.ownership == "delegated" else ".")
+                + (", or set trails to its ARN." if trail.ownership == "delegated" else ".")
             )
 
 

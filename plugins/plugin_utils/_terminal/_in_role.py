@@ -6,18 +6,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._model import named_options
-from ...module_utils._options import of_options
+from ...module_utils._options import audit_spec, of_options, own_spec
+from ._screen import text_of
 
 _PREFIX = "cloudtrail_kms_"
+# A warning says `set this to x, or that: true`; an option is no more than a word elsewhere.
+_SET = re.compile(rf"\b([Ss]et |, or |: true and )({'|'.join(audit_spec() | own_spec())})(?= to |: true\b|=)")
 
 
 def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a module with variables in what it refuses, and in why it failed."""
+    """Return the result of a module with variables in what it refuses and warns of, and in why it failed."""
     found = dict(result)
+    for name in ("warnings", "run_warnings"):
+        found |= {name: [_SET.sub(rf"\1{_PREFIX}\2", text_of(each)) for each in result[name]]} if name in result else {}
     if options := result.get("options"):
         subject = of_options(_PREFIX + option for option in options)
         found["msg"] = subject + result["msg"].removeprefix(of_options(options))

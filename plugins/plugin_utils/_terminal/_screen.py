@@ -67,12 +67,14 @@ class Screen:
             display.display(printable(line))
 
     def warn(self, warnings: Iterable[Any]) -> None:
-        """Show the warnings of a module, which programs read as well.
-
-        ansible-core 2.19 and 2.20 hand on each as an object whose event has the text, older and newer ones as the text.
-        """
+        """Show the warnings of a module, which programs read as well."""
         for warning in () if self._no_log or self._is_closed() else warnings:
-            display.warning(printable(warning if isinstance(warning, str) else str(warning.event.msg)))
+            display.warning(printable(text_of(warning)))
+
+
+def text_of(warning: Any) -> str:
+    """Return the text of a warning: ansible-core 2.19 and 2.20 hand on an object whose event has it, others a text."""
+    return warning if isinstance(warning, str) else str(warning.event.msg)
 
 
 def tones() -> dict[Tone, str]:

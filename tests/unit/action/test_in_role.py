@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible.errors import AnsibleActionFail
 
@@ -50,6 +53,22 @@ def test_the_tables_name_variables_where_the_role_runs(form: str, capsys: pytest
             printed = " ".join(capsys.readouterr().out.split())
             in_short = words[:100] if form == "short" else words
             assert printed.count(in_short) == (1 if mode == "audit" else 3)
+
+
+def test_warnings_and_their_reports_name_variables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    warnings = [
+        "Set bucket_assume_role to a role there, or allow_unread_bucket_policy: true.",
+        "Give further accounts another key, or set statements=cis. The trails to move have readers, and key is set.",
+    ]
+    told = enforcement("applied", warnings=warnings, run_warnings=warnings)
+    run(told, mode="enforce", reports=["json"], report_dir=str(tmp_path), variables=PREFIX)
+    (report,) = tmp_path.glob("*.json")
+    by_variables = [
+        "Set cloudtrail_kms_bucket_assume_role to a role there, or cloudtrail_kms_allow_unread_bucket_policy: true.",
+        warnings[1].replace("set statements", "set cloudtrail_kms_statements"),
+    ]
+    assert json.loads(report.read_text(encoding="utf-8"))["enforcement"]["warnings"] == by_variables
+    assert " ".join(by_variables) in " ".join(capsys.readouterr().err.replace("[WARNING]: ", "").split())
 
 
 def test_a_host_whose_options_exclude_each_other_is_told_its_variables() -> None:
