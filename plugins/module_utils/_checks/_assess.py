@@ -4,8 +4,8 @@
 
 """From a snapshot to findings, and from findings to the verdicts of trails and account.
 
-A policy may allow something until a day: a condition on the time of the request holds now, and will not then (IAM user
-guide, "AWS global condition context keys": aws:CurrentTime and aws:EpochTime are always there).
+A policy may allow something until a day: a condition on the time of the request may hold now and not later (IAM user
+guide, "AWS global condition context keys": aws:CurrentTime and aws:EpochTime are always present).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class TrailVerdict:
 
     @property
     def verdict(self) -> str:
-        """`non_compliant` where a required rule fails, else `unknown` where one could not be judged."""
+        """`non_compliant` if a required rule fails, else `unknown` if one could not be judged."""
         return trail_verdict({finding.status for finding in self.findings if finding.level == "required"})
 
     @property
     def cis_3_5(self) -> str:
-        """Whether a KmsKeyId is present: all that CIS AWS Foundations 3.0, control 3.5, asks for."""
+        """Whether the trail has a KmsKeyId, which is all that CIS AWS Foundations 3.0, control 3.5, requires."""
         return literal_verdict(self.trail.kms_key_arn)
 
     @property
@@ -60,9 +60,9 @@ class AccountVerdict:
 
     @property
     def verdict(self) -> str:
-        """The worst of the trails; without any, `no_trails`, or `unknown` where not everything was seen.
+        """The worst of the trails. Without trails it is `no_trails`, or `unknown` if not everything was seen.
 
-        An account that is closed or suspended is `not_applicable`: nothing of it can be entered, nor does it run.
+        An account that is closed or suspended is `not_applicable`: it cannot be entered, and nothing runs in it.
         """
         return self._roll_up("non_compliant", "compliant", [trail.verdict for trail in self.trails])
 
@@ -78,7 +78,7 @@ class AccountVerdict:
 
 
 def trail_verdict(required: Collection[str]) -> str:
-    """The verdict of a trail by the statuses of its required findings."""
+    """The verdict of a trail from the statuses of its required findings."""
     if "fail" in required:
         return "non_compliant"
     return "unknown" if "unknown" in required else "compliant"
@@ -90,7 +90,7 @@ def literal_verdict(kms_key_arn: str | None) -> str:
 
 
 def roll_up(bad: str, good: str, verdicts: list[str], *, complete: bool) -> str:
-    """The verdict of an account by those of its trails; `complete` is false where there may be more of them."""
+    """The verdict of an account from those of its trails; `complete` is false if there may be more of them."""
     if bad in verdicts:
         return bad
     if not complete or "unknown" in verdicts:
@@ -109,10 +109,10 @@ def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
 
 
 def unused_exceptions(judged: Iterable[tuple[str, Settings, Collection[Trail]]]) -> tuple[str, ...]:
-    """Warnings of exceptions that match no trail of the accounts that have them: a misspelt name is not unnoticed.
+    """Return warnings about exceptions that match no trail of the accounts that have them, such as a misspelt name.
 
     `judged` are the accounts, each with its settings and the trails that may be judged by these. An exception that many
-    have is one, and one that is about other accounts only is not for these to miss.
+    accounts have counts once. An account is not expected to match an exception that is only about other accounts.
     """
     holders: dict[TrailException, list[str]] = {}
     used: set[TrailException] = set()
@@ -162,7 +162,7 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
-    """Judge one rule. What AWS only counts as advice stays advice, even of a required rule."""
+    """Judge one rule. What AWS only counts as advice stays advice, even if the rule is required."""
     result, trail = rule.completed(subject, judge_with_windows(rule.judge, subject)), subject.trail
     finding = Finding(
         rule=rule.name,
@@ -186,10 +186,9 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
 
 
 def addressed(remediation: str, owner: str, *, is_unread: bool) -> str:
-    """Say who has to act, where that is an owner that is not the account itself.
+    """Say who has to act if that is an owner other than the account itself.
 
-    Of what could not be read the remedy says itself who lacks the permission, and the key or bucket may be a third
-    account's.
+    The remedy for a failed read already says who lacks the permission. The key or bucket may belong to a third account.
     """
     if not owner or not remediation or is_unread:
         return remediation
@@ -197,7 +196,7 @@ def addressed(remediation: str, owner: str, *, is_unread: bool) -> str:
 
 
 def _under_exceptions(finding: Finding, subject: Subject) -> Finding:
-    """The finding as the exceptions leave it: the first that holds today covers it, an expired one is only told."""
+    """The finding as the exceptions leave it: the first that holds today covers it, an expired one is only named."""
     matching = [
         exception
         for exception in subject.settings.exceptions
@@ -223,7 +222,7 @@ def _excepted(finding: Finding, exception: TrailException) -> Finding:
 
 
 def _expired(finding: Finding, exception: TrailException) -> Finding:
-    """The finding as it is, and that it was excepted once."""
+    """The finding as it is, with the exception that covered it once."""
     decision = _decision(exception)
     return replace(
         finding,
@@ -239,9 +238,9 @@ def _decision(exception: TrailException) -> ExceptionEvidence:
 
 
 def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
-    """What a rule says now, or, where it passes, as advice that it will not at or after a moment that a policy names.
+    """Judge a rule now and, if it passes, at the moments that a policy names. If it fails there, that is advice.
 
-    All moments are tried with one budget; where that does not suffice, what comes after is unknown.
+    All moments share one budget. If it does not suffice, the result for later moments is unknown.
     """
     subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
     result = judge(subject)
@@ -261,7 +260,7 @@ def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> 
 
 
 def _moments(subject: Subject) -> Iterator[tuple[datetime, datetime]]:
-    """The moments to come that conditions on the time of the request name, in order: each, and one before the next."""
+    """The future moments in conditions on the time of the request, in order: each, and one before the next."""
     key, bucket = subject.key, subject.bucket
     texts = [key.policy, key.ram_policy] if isinstance(key, Key) else []
     texts += [bucket.policy] if isinstance(bucket, Bucket) else []

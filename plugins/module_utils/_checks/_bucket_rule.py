@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rule that the bucket takes what CloudTrail delivers: by its ACL, the logs, the digests, in every folder."""
+"""The rule that the bucket accepts what CloudTrail delivers: it may read the ACL, and put logs and digests there."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
 
 
 def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result:
-    """The result with the statements that the policy lacks, where no Deny is the cause and the folders are known."""
+    """The result with the statements that the policy lacks, unless a Deny is the cause or the folders are unknown."""
     if result.status != "fail" or result.is_denied or len(subject.locations) != 1:
         return result
     delivery = Delivery(subject.locations[0], subject.trail.kms_key_arn or "")
@@ -98,7 +98,7 @@ def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result
 
 
 def policy_of(subject: Subject) -> Policy | Result | ReadError:
-    """The parsed policy of a bucket that is there, or why there is none."""
+    """The parsed policy of a bucket, or why there is none."""
     if isinstance(subject.bucket, (ReadError, Missing)):
         return subject.bucket if isinstance(subject.bucket, ReadError) else Result("unknown", subject.bucket.message)
     policy = subject.bucket.policy
@@ -106,9 +106,9 @@ def policy_of(subject: Subject) -> Policy | Result | ReadError:
 
 
 def refused_spare_folder(subject: Subject) -> str | None:
-    """The folder of the trail's own account, where the policy of an organization trail's bucket takes no logs there.
+    """The folder of an organization trail's own account if the bucket policy takes no logs there.
 
-    None come there. But by one public report CreateTrail insists on that folder as well, as UpdateTrail may.
+    No logs come there. But by one public report CreateTrail requires this folder as well, and UpdateTrail may too.
     """
     policy = policy_of(subject)
     if not isinstance(policy, Policy):
@@ -117,10 +117,10 @@ def refused_spare_folder(subject: Subject) -> str | None:
 
 
 def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:
-    """What holds for every organization that the trail may be of.
+    """The result for every organization that the trail may belong to.
 
-    Of one that was not told nothing else is said: a policy that is right for what it names says nothing of the
-    trail's own.
+    If the organization is unknown, a policy that is right for the organization it names says nothing about the trail's
+    own.
     """
     results: list[Result] = []
     for locations in subject.locations:
@@ -137,7 +137,7 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
 
 
 def _judged(subject: Subject, policy: Policy, locations: Locations, budget: Budget) -> Result:
-    """The worst that is to be said of each kind of call; of digests only where the logs themselves arrive."""
+    """The worst result for each kind of call; for digests only if the logs themselves arrive."""
     key_arn = subject.trail.kms_key_arn or ""
     of_log = partial(_of_first, what="upload logs encrypted under this key")
     of_acl = partial(_of_first, what="read the bucket's ACL, as it does before it delivers")
@@ -153,7 +153,7 @@ def _judged(subject: Subject, policy: Policy, locations: Locations, budget: Budg
 
 
 def _worst_of(judge: _Judge, subject: Subject, policy: Policy, budget: Budget, calls: Iterable[Call]) -> Result:
-    """The worst result of these calls; of those that are decided alike the first is put into words."""
+    """The worst result of these calls. Of calls that are decided alike, only the first is put into words."""
     first: dict[Hashable, Result] = {}
     for call in calls:
         answers = [answer(policy, request, call.region, budget) for request in call.requests]
@@ -173,7 +173,7 @@ def _worst(results: Sequence[Result]) -> Result:
 
 
 def _joined(results: list[Result]) -> Result:
-    """Those of the worst status as one."""
+    """The results of the worst status as one."""
     worst = _worst(results)
     same = [each for each in results if each.status == worst.status]
     return replace(
@@ -189,7 +189,7 @@ def _of_first(subject: Subject, policy: Policy, call: Call, answers: Sequence[An
 
 
 def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[Answer]) -> Result:
-    """Of one folder of digest files, which come under the key or with SSE-S3: nobody can tell which."""
+    """The result for one folder of digest files. Nobody can tell whether they come under the key or with SSE-S3."""
     results = [_of_request(subject, policy, call, each, "upload digest files") for each in answers]
     worst, best = _worst(results), min(results, key=lambda result: _STATUSES.index(result.status))
     if worst.status == best.status:
@@ -204,7 +204,7 @@ def _of_digest(subject: Subject, policy: Policy, call: Call, answers: Sequence[A
 
 
 def _has_fresh_digest(subject: Subject) -> bool:
-    """Whether a digest file came lately, which shows under which encryption they come better than any page."""
+    """Whether a digest file came lately. It shows the encryption of digests better than any page."""
     status = subject.trail.status
     if not isinstance(status, TrailStatus) or status.latest_digest_delivery_error:
         return False
@@ -213,7 +213,7 @@ def _has_fresh_digest(subject: Subject) -> bool:
 
 
 def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, what: str) -> Result:
-    """What the policy says of one form of a call, the first of which has its action and resource."""
+    """The result for one form of a call, whose first request has its action and resource."""
     request = call.requests[0]
     name, folder = subject.trail.bucket_name, readable(folder_of(request.resource)) if call.folder else ""
     decision, passed = found.decision, f"The policy of the bucket {name} lets CloudTrail {what}."
@@ -237,9 +237,9 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
 
 
 def _below(subject: Subject, folder: str) -> str:
-    """What a statement should cover, as AWS's page has it: of an organization trail its own account's folder as well.
+    """What a statement should cover, as on AWS's page; for an organization trail also its own account's folder.
 
-    CreateTrail and UpdateTrail may ask for that one, see `refused_spare_folder`.
+    CreateTrail and UpdateTrail may require that one, see `refused_spare_folder`.
     """
     if not subject.trail.organization_trail:
         return f"below {_above(folder)}/"
@@ -248,12 +248,12 @@ def _below(subject: Subject, folder: str) -> str:
 
 
 def _above(folder: str) -> str:
-    """The folder of the account, above that of the kind of files and of the region."""
+    """The folder of the account, above those of the kind of files and of the region."""
     return folder.rpartition("/CloudTrail")[0]
 
 
 def _not_of_this_region(subject: Subject, call: Call, statements: Sequence[str]) -> Result:
-    """The result where the older form, which works for the regions whose account it names, names none for this one."""
+    """The result if the older form is used, which names an account for each region, and none for this one."""
     name, region, labels = subject.trail.bucket_name, call.region, ", ".join(statements)
     known = REGION_ACCOUNTS.get(region)
     why = f"not {known}, the one of {region}" if known else f"and for {region} CloudTrail has none"
@@ -269,7 +269,7 @@ def _not_of_this_region(subject: Subject, call: Call, statements: Sequence[str])
 
 
 def _of_unknown_ids(subject: Subject, decision: Decision, folder: str) -> Result:
-    """The result where it hangs on which accounts are members of the organization."""
+    """The result if it depends on which accounts are members of the organization."""
     name = subject.trail.bucket_name
     below = _above(folder).rpartition("/")[0].removeprefix(f"{name}/")
     return Result(
@@ -286,7 +286,7 @@ def _of_unknown_ids(subject: Subject, decision: Decision, folder: str) -> Result
 
 
 def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
-    """That it works by the accounts of the older form alone, if it does."""
+    """The note that it works only by the accounts of the older form, if so."""
     labels = ", ".join(each.label for each in naming_accounts(policy))
     calls = (*acl_calls(policy, locations), *log_calls(locations, key_arn)) if labels else ()
     if any(answer(policy, call.requests[0], call.region, budget).by_account for call in calls):
@@ -297,7 +297,7 @@ def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Bud
 
 
 def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
-    """That the folder of an organization trail's own account is shut, if it is; no log comes there."""
+    """The note that the folder of an organization trail's own account is closed, if so; no log comes there."""
     folder = _refused_spare(policy, locations, key_arn, budget)
     if folder:
         yield (
@@ -307,7 +307,7 @@ def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget:
 
 
 def _refused_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> str | None:
-    """The folder of an organization trail's own account, if it is shut."""
+    """The folder of an organization trail's own account if it is closed."""
     for call in spare_calls(locations, key_arn):
         if call.folder and answer(policy, call.requests[0], call.region, budget).outcome is not Outcome.ALLOWED:
             return _above(call.folder.path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The facts that a finding may hold: the one list, which the type checker holds the rules to, and reports their shape.
+"""The facts that a finding may hold, in one list. The type checker checks the rules by it, and reports their shape.
 
 docs/cloudtrail-kms.schema.json says what each of them is.
 """
@@ -21,7 +21,7 @@ class ExceptionEvidence(TypedDict):
 
 
 class ExceptedEvidence(ExceptionEvidence):
-    """The same of an exception that holds, and what the finding would be without it."""
+    """The same for an exception that holds, with the status of the finding without it."""
 
     status: str
 
@@ -32,7 +32,7 @@ class _Decided(TypedDict):
 
 
 class ReaderEvidence(_Decided, total=False):
-    """What a policy says of one reader; `readers_can_decrypt` and `readers_can_read` hold it by the reader's ARN."""
+    """What a policy says about one reader; `readers_can_decrypt` and `readers_can_read` hold it by the reader's ARN."""
 
     folders: list[str]
     delegated: bool
@@ -42,7 +42,7 @@ class ReaderEvidence(_Decided, total=False):
 
 
 class Evidence(TypedDict, total=False):
-    """What any other rule may give."""
+    """What any other rule may hold."""
 
     kms_key: str
     approved_keys: list[str]

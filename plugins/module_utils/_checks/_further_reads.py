@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is to be read after a first look: calls of readers that IAM is to simulate, and second policies of keys.
+"""What to read after the first reads: the calls of readers that IAM must simulate, and the second policies of keys.
 
-Of each reader IAM is asked for one action on all keys, and one on the files of all folders. What a call carries is told
-as far as it is known and the same for all that are asked about together; IAM says where its policies need more (IAM API
-reference, SimulatePrincipalPolicy, ContextEntries). RAM makes the second policy of a key that is shared through it.
+For each reader, IAM is asked about one action on all keys, and one on the files of all folders. The simulator gets the
+context as far as it is known and is the same for all of these; IAM says which keys its policies need in addition (IAM
+API reference, SimulatePrincipalPolicy, ContextEntries). RAM makes the second policy of a key that is shared through it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _is_on(settings: Settings, rule: str) -> bool:
 
 
 def _requests(subject: Subject, reader: str) -> Iterator[tuple[Request, dict[str, str]]]:
-    """The calls for one trail, each with the resources it is on; the names of files are made up as of now."""
+    """The calls for one trail, each with its resources; the names of files are made up for the present time."""
     locations, key_arn, bucket = subject.locations, subject.trail.kms_key_arn, subject.bucket
     if _is_on(subject.settings, "readers_can_read") and len(locations) == 1:
         files = [folder.file for folder in (*locations[0].logs(), *locations[0].digests())]
@@ -75,7 +75,7 @@ def _requests(subject: Subject, reader: str) -> Iterator[tuple[Request, dict[str
 
 
 def _shared(requests: list[Request]) -> Mapping[str, str | tuple[str, ...]]:
-    """What all of these requests carry for certain; nobody can tell IAM that a key is absent."""
+    """The context that all of these requests certainly carry. IAM cannot be told that a key is absent."""
     first, *others = (request.context for request in requests)
     return {
         key: value if isinstance(value, str) else tuple(value)
@@ -107,7 +107,7 @@ def keys_needing_second_policy(settings: Settings, snapshot: Snapshot) -> frozen
 
 
 def _of_second_policy(settings: Settings) -> Settings:
-    """The settings with those rules alone that a second policy could change, and without exceptions."""
+    """The settings with only the rules that a second policy could change, and without exceptions."""
     names = (*_OF_WHO_IS_LET_IN, _OF_WHO_IS_KEPT_OUT)
     levels: dict[str, Level] = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     asked: dict[str, Level] = {

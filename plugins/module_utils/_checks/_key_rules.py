@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules on the key as KMS describes it: whose, in which state, where, approved, rotated, related to which others."""
+"""Rules on the key as KMS describes it: its manager, state, region, approval, rotation, and related keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATE_REMEDIES: Mapping[str, tuple[str, ...]] = {
 
 
 def key_is_customer_managed(subject: Subject) -> Result:
-    """The key's manager is the customer (KMS shape KeyMetadata, KeyManager): a CMK, as the control's title asks."""
+    """The key's manager is the customer (KMS shape KeyMetadata, KeyManager), as the control's title requires."""
     key = usable_key(subject)
     if isinstance(key, Result):
         return key
@@ -142,7 +142,7 @@ def key_is_approved(subject: Subject) -> Result:
 
 
 def _approval(subject: Subject, key_arn: str, approved: Sequence[str]) -> bool | Result:
-    """An ARN needs no read; of a key that is gone, or a list of nothing but key ARNs, it is all there is to ask."""
+    """The result for the list. Key ARNs need no read: only they count if the key is gone, or all entries are ARNs."""
     if key_arn in approved or isinstance(subject.key, Missing) or all(map(KEY_ARN.fullmatch, approved)):
         return key_arn in approved
     key = usable_key(subject)
@@ -177,7 +177,7 @@ TAG = "tag:"
 
 
 def is_approved(key: Key, account_id: str, approved: Sequence[str]) -> bool | Result:
-    """Whether an entry of the list names the key; where that could not be read, the result `unknown`.
+    """Whether an entry of the list names the key; the result `unknown` if that could not be read.
 
     An entry is a key ARN, an alias ARN, an alias name (of a key of any account that is read), or `tag:NAME=VALUE`.
     `account_id` is the account that was read.
@@ -200,9 +200,9 @@ def _names(entry: str, key: Key, account_id: str) -> bool | Result:
 
 
 def _has_alias(name: str, key: Key, account_id: str) -> bool | Result:
-    """An alias is seen by the key's own account alone (KMS API reference, ListAliases, "Cross-account use").
+    """Whether the key has the alias. Only the key's own account sees aliases (KMS API reference, ListAliases).
 
-    Who cannot read the key's policy has not asked with its owner's credentials: no alias seen is then no answer.
+    If the key's policy could not be read, the owner's credentials were not used, and a missing alias proves nothing.
     """
     options = role_of_key_owner(key.arn, account_id, "kms:ListAliases")
     if isinstance(key.aliases, ReadError):
@@ -223,10 +223,10 @@ def _has_tag(tag: str, key: Key, account_id: str) -> bool | Result:
 
 
 def with_related_keys(subject: Subject, result: Result) -> Result:
-    """A key that passes, now at least, is unknown where other keys have the same key material.
+    """A passing result, which is unknown if other keys have the same key material.
 
-    Anyone who may use one of them can decrypt what is under all, and each has a key policy of its own (KMS API
-    reference, ReplicateKey).
+    Anyone who may use one of these keys can decrypt what is under any of them, and each has a key policy of its own
+    (KMS API reference, ReplicateKey).
     """
     key = subject.key
     if not isinstance(key, Key) or key.related_keys == () or not (result.status == "pass" or result.advice):

@@ -25,10 +25,10 @@ LIMITS = (
 
 
 class Own(IntEnum):
-    """What can come of it, the worst first.
+    """The possible answers, the worst first.
 
-    BLOCKED: refused whatever other policies allow. DENIED: nothing of its own allows it, another policy may.
-    BY_ORGANIZATION: a service control policy refuses it, and AWS does not say whether for want of a condition key.
+    BLOCKED: refused whatever other policies allow. DENIED: none of its own policies allows it, another policy may.
+    BY_ORGANIZATION: a service control policy refuses it; AWS does not say whether because a condition key is missing.
     """
 
     BLOCKED = 0
@@ -50,16 +50,16 @@ class OwnSide:
 
 
 def own_side(subject: Subject, reader: str, action: str, resources: Iterable[str]) -> OwnSide:
-    """The worst that a reader's own side says of an action on resources."""
+    """The worst answer of a reader's own side for an action on resources."""
     sides = (_on_one(subject, SimulatedCall(reader, action, resource)) for resource in resources)
     return min(sides, key=lambda side: side.outcome)
 
 
 def simulated_as(reader: str) -> str | None:
-    """The ARN of the user or role whose policies decide for a reader, of a session its role; None where IAM has none.
+    """The ARN of the user or role whose policies decide for a reader; for a session its role. None if IAM has none.
 
-    IAM has none of root, of a whole account by its id, and of everybody. The path of a session's role is not known,
-    and roles with a path are not found without it.
+    IAM has none for root, for a whole account, and for everybody. The path of a session's role is unknown, and IAM does
+    not find a role with a path without it.
     """
     caller = Caller(reader)
     if caller.kind in ("user", "role"):
@@ -87,7 +87,7 @@ def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:
 
 
 def _answered(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
-    """What an answer means. What hangs on a condition key that the simulator lacked, it does not tell."""
+    """What an answer means. It does not tell what depends on a condition key that the simulator lacked."""
     if found.missing:
         return OwnSide(
             Own.OPEN,
@@ -110,6 +110,7 @@ def _answered(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
 
 def _denied(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
     """What a denial means. A role's boundary limits what other policies grant it, a user's does not (IAM user guide,
+
     "Permissions boundaries for IAM entities").
     """
     caller, owner = Caller(call.principal), call.resource.split(":")[4]

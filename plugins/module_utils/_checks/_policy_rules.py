@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules on the key's policy: may CloudTrail use the key; and what every rule on a policy says of a decision."""
+"""Rules on the key's policy: whether CloudTrail may use the key; and the result for any decision on a policy."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _DESCRIBE_PAGES = (
 def key_policy_allows_encrypt(subject: Subject) -> Result:
     """CloudTrail may GenerateDataKey under the key for this trail; without it no log is delivered.
 
-    What the policy leaves open, a delivered log settles (option proof). No other call is settled by one: CloudTrail may
-    deliver without DescribeKey, and calls Decrypt only with an S3 Bucket Key.
+    A delivered log settles what the policy leaves open (option proof). It settles no other call: CloudTrail may deliver
+    without DescribeKey, and calls Decrypt only with an S3 Bucket Key.
     """
     return beside_delivery(subject, _service_may(subject, "kms:GenerateDataKey", "encrypt logs under"))
 
 
 def key_policy_allows_describe(subject: Subject) -> Result:
-    """CloudTrail may DescribeKey, of which AWS's pages disagree whether it needs that.
+    """CloudTrail may DescribeKey. AWS's pages disagree whether it needs that.
 
-    The CloudTrail guide ("Configure AWS KMS key policies for CloudTrail") lists it among what is needed; the Control
-    Tower guide ("Optionally configure AWS KMS keys") calls GenerateDataKey* and Decrypt the minimum, and trails of
-    landing zones deliver under keys without it.
+    The CloudTrail guide ("Configure AWS KMS key policies for CloudTrail") lists it as needed. The Control Tower guide
+    ("Optionally configure AWS KMS keys") calls GenerateDataKey* and Decrypt the minimum, and trails of landing zones
+    deliver under keys without it.
     """
     result = _service_may(subject, "kms:DescribeKey", "describe")
     if result.status not in ("fail", "unknown"):
@@ -78,7 +78,7 @@ def key_policy_allows_decrypt(subject: Subject) -> Result:
 
 
 def remedy_for(decision: Decision, grant: str) -> str:
-    """What to do where the outcome is open: no grant settles a Deny, what appears twice, or the length."""
+    """What to do if the outcome is open: no grant settles a Deny, a repeated name, or the length."""
     allows = {(statement.effect, statement.why_unclear) for statement in decision.statements} == {("Allow", ())}
     return grant if allows else decision.advice
 
@@ -118,7 +118,7 @@ def granting(policy: Policy, calls: Sequence[Request]) -> list[str]:
 
 
 def but_for_others(key: Key, refused: Result) -> Result:
-    """A result that the key policy does not allow something, with what else could, if it was read or not."""
+    """A result that the key policy does not allow something, and whether anything else that could was read."""
     if isinstance(key.ram_policy, ReadError):
         what = f"{refused.message} Whether the second policy of the key, AWS_RAM, allows it"
         return replace(unreadable(what, key.ram_policy), statements=refused.statements)
@@ -130,8 +130,8 @@ def as_result(
 ) -> Result:
     """Turn a decision into a result: its reason says which statement and condition decided, `grant` what to add.
 
-    `granting` are the statements that `grant` is about, as JSON. What only corrects a mistake in a statement comes
-    before the grant, and no grant overrides a Deny.
+    `granting` are the statements of `grant` as JSON. The correction of a mistake in a statement comes before the grant,
+    and no grant overrides a Deny.
     """
     labels = [statement.label for statement in decision.statements]
     evidence: Evidence = {
@@ -175,7 +175,7 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
 
 @lru_cache(maxsize=64)
 def _together(policy: Policy, ram_policy: Policy) -> Policy:
-    """Both policies of a key as one, which is how KMS weighs them (KMS guide, "Determining access to AWS KMS keys")."""
+    """Both policies of a key as one, as KMS evaluates them (KMS guide, "Determining access to AWS KMS keys")."""
     others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
     undocumented = (*policy.undocumented, *ram_policy.undocumented)
     return replace(policy, statements=(*policy.statements, *others), undocumented=undocumented)

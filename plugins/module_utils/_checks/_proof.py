@@ -44,7 +44,7 @@ _Unread: TypeAlias = list[tuple[str, ReadError]]
 
 @dataclass(frozen=True)
 class Proven:
-    """What proves the encryption: an `object`, a log; an `event`, a use of the key; or the time of a `delivery`.
+    """What proves the encryption: an `object` (a log), an `event` (a use of the key), or the time of a `delivery`.
 
     `what` is the name of the object, the id of the event, or the Region of the delivery. `folder` is the path of the
     folder that was delivered to.
@@ -57,10 +57,9 @@ class Proven:
 
 
 def log_folders(subject: Subject, members: Sequence[str] = ()) -> tuple[LogFolder, ...]:
-    """The folders of a trail whose newest logs prove something.
+    """The folders of a trail whose newest logs prove something; for an organization trail those of its own account.
 
-    Of an organization trail these are those of its own account, and in its home Region those of these members. Of one
-    whose organization is not known there are none, nor of Regions in which unseen trails may deliver there too.
+    There are none if the organization is unknown, and none for Regions in which unseen trails may deliver there too.
     """
     if len(subject.locations) != 1:
         return ()
@@ -76,9 +75,9 @@ def log_folders(subject: Subject, members: Sequence[str] = ()) -> tuple[LogFolde
 def encryption_is_proven(subject: Subject) -> Result:
     """A log that CloudTrail delivered since the last change is encrypted under the trail's key, as AWS shows.
 
-    By the log itself (S3 API reference, HeadObject), by the event of the key's last use (KMS API reference,
-    GetKeyLastUsage), or by the time of the last delivery, later than all changes (CloudTrail API reference,
-    GetTrailStatus and LookupEvents).
+    The proof is the log itself (S3 API reference, HeadObject), the event of the key's last use (KMS API reference,
+    GetKeyLastUsage), or a last delivery that is later than all changes (CloudTrail API reference, GetTrailStatus and
+    LookupEvents).
     """
     if subject.trail.kms_key_arn is None:
         return NO_KEY
@@ -124,9 +123,9 @@ def settling(subject: Subject, folder: str | None = None) -> Proven | None:
 
 
 def settled(subject: Subject, result: Result, passed: str, folder: str | None = None) -> Result:
-    """The result, or where AWS showed what it leaves open: that this passes, and by what it is shown.
+    """The result, or a pass if AWS showed what the result leaves open.
 
-    Of what could not be read, or fails, or passes, nothing is settled.
+    A result that passes, fails, or is about a failed read stays as it is.
     """
     shown = settling(subject, folder) if result.status == "unknown" and not result.unread else None
     if shown is None or subject.proof is None:
@@ -142,7 +141,7 @@ def settled(subject: Subject, result: Result, passed: str, folder: str | None = 
 
 
 def _by_digest(subject: Subject, folder: str | None) -> Iterator[Proven]:
-    """The last delivery of a digest file, of the folder that it went to, and of no other."""
+    """The last delivery of a digest file. It counts only for the folder that it went to."""
     status = _healthy(subject)
     at = status.latest_digest_delivery_time if status and not status.latest_digest_delivery_error else None
     if status is None or at is None or subject.trail.organization_trail or len(subject.locations) != 1:
@@ -153,14 +152,14 @@ def _by_digest(subject: Subject, folder: str | None) -> Iterator[Proven]:
 
 
 def _healthy(subject: Subject) -> TrailStatus | None:
-    """The status of a trail that logs, and whose last delivery did not fail."""
+    """The status of a trail that logs and whose last delivery did not fail."""
     status = subject.trail.status
     is_healthy = isinstance(status, TrailStatus) and status.is_logging and not status.latest_delivery_error
     return status if isinstance(status, TrailStatus) and is_healthy else None
 
 
 def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
-    """The other trails that deliver to a folder: the name of a log does not tell whose it is."""
+    """The other trails that deliver to a folder: the name of a log does not tell which trail it belongs to."""
     trail = subject.trail
 
     def place(of: Trail) -> tuple[object, ...]:
@@ -173,8 +172,8 @@ def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
 def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
     """The logs that show another key, or none, though they were delivered well after the trail got its key.
 
-    Of an organization trail nobody can tell: a delegated administrator may have changed it, which is recorded in its
-    own account. Nor of a folder to which other trails deliver.
+    Nobody can tell for an organization trail, because changes by a delegated administrator are recorded in its own
+    account, nor for a folder to which other trails deliver.
     """
     changed = proof.trail
     if subject.trail.organization_trail or not isinstance(changed, LastChange):
@@ -186,7 +185,7 @@ def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[Delivere
 
 
 def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    """The logs that show the key; where a history is not known, those of the last day alone."""
+    """The logs that show the key; if a history is unknown, only those of the last day."""
     last, oldest = _last_known(proof), subject.read_at - UNREAD_FOR
     since = last.since if last else _NEVER
     if _unread_changes(subject, proof):
@@ -210,10 +209,7 @@ def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> b
 
 
 def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    """The last use of the key, where CloudTrail encrypted a log of this trail by it: not its check in UpdateTrail.
-
-    An organization trail may be updated from a delegated administrator, in whose account that is recorded.
-    """
+    """The last use of the key, if CloudTrail encrypted a log of this trail by it; not its check in UpdateTrail."""
     use, changed = proof.last_use, _last_known(proof)
     if not isinstance(use, KeyUse) or use.trail_arn != subject.trail.arn or isinstance(proof.trail, ReadError):
         return
@@ -231,9 +227,9 @@ def _is_in(name: str, folder: LogFolder) -> bool:
 
 
 def _by_delivery(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    """The last delivery, where all that could have changed its encryption is known and was changed before.
+    """The last delivery, if everything that could have changed its encryption is known and was changed before.
 
-    An organization trail may be changed from a delegated administrator, in whose account that is recorded.
+    A delegated administrator may change an organization trail, which is recorded in its own account.
     """
     status, unread = subject.trail.status, _unread_changes(subject, proof)
     if not isinstance(status, TrailStatus) or not status.is_of_key or status.latest_delivery_error:
@@ -247,7 +243,7 @@ def _by_delivery(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
 
 
 def _logs(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
-    """The newest logs, but for those that are not this trail's."""
+    """The newest logs without those that do not belong to this trail."""
     return (each for each in proof.files if isinstance(each, DeliveredFile) and _may_be_its_own(subject, each))
 
 
@@ -323,7 +319,7 @@ def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
 
 
 def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Iterator[str]:
-    """What was read and is open: folders whose logs are older than the last change or show another key, or refused."""
+    """What was read and leaves the question open: folders with only older logs, and folders that were refused."""
     shown, last = {each.folder for each in proofs}, _last_known(proof)
     open_ = [each for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
     later = [each for each in open_ if last and each.at and each.at > last.since + MARGIN]
@@ -339,7 +335,7 @@ def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven
 
 
 def _open(subject: Subject, proof: TrailProof) -> Result:
-    """Nothing proves it: because something could not be read, or because nothing was delivered since the change."""
+    """The result without proof, because something could not be read, or nothing was delivered since the change."""
     unread = _unread_changes(subject, proof)
     unread += [("The newest log", each) for each in proof.files if isinstance(each, ReadError)][:1]
     if isinstance(subject.trail.status, ReadError):
@@ -365,7 +361,7 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
 
 
 def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
-    """Why logs that were found say nothing of this trail."""
+    """Why logs that were found say nothing about this trail."""
     files = [each for each in proof.files if isinstance(each, DeliveredFile) and each.at]
     names = {trail.name for each in files for trail in _sharing(subject, each.folder)}
     if names:
@@ -377,7 +373,7 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
 
 
 def _unread(unread: _Unread, use: str = "") -> Result:
-    """Nothing proves it, for want of what could not be read; all of that is missing, and the first is explained."""
+    """The result without proof because of failed reads. All of them are listed, and the first is explained."""
     first = unreadable(*unread[0])
     others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
     more = f" What needs {listing(others)} could not be read either." if others else ""
@@ -387,7 +383,7 @@ def _unread(unread: _Unread, use: str = "") -> Result:
 
 
 def _use_note(use: KeyUse | ReadError | None) -> str:
-    """What is to be said of the key's last use, where it proves nothing."""
+    """The note about the key's last use, if it proves nothing."""
     if isinstance(use, ReadError):
         return f"The last use of the key could not be read: {use.message}."
     if use is None:

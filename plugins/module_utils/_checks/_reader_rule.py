@@ -39,10 +39,10 @@ _DENIED = (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY)
 
 @dataclass(frozen=True)
 class Answer:
-    """What the key policy says of one reader, and the folders it cannot read where it can read others.
+    """What the key policy says about one reader, and the folders it cannot read if it can read others.
 
-    `delegated`: it leaves the reader to the IAM policies of its account, and that is all that is open. `named` are the
-    labels of the statements that the reason names.
+    `delegated`: the policy leaves the reader to the IAM policies of its account, and nothing else is open. `named` are
+    the labels of the statements that the reason names.
     """
 
     outcome: Outcome
@@ -54,12 +54,12 @@ class Answer:
 
     @property
     def status(self) -> str:
-        """What it means for the rule."""
+        """The status of the rule for this reader."""
         return "fail" if self.outcome in _DENIED else "pass" if self.outcome is Outcome.ALLOWED else "unknown"
 
     @property
     def evidence(self) -> ReaderEvidence:
-        """The same, as the finding holds it."""
+        """The same for the finding."""
         evidence: ReaderEvidence = {"outcome": self.outcome.name.lower(), "reason": self.reason}
         if self.folders:
             evidence["folders"] = list(self.folders)
@@ -74,7 +74,7 @@ class Answer:
 
 
 def readers_can_decrypt(subject: Subject) -> Result:
-    """Every reader may decrypt this trail's logs, in all folders they lie in, by what the key policy says."""
+    """Every reader may decrypt this trail's logs in all of its folders, as the key policy says."""
     if not subject.settings.readers:
         return Result("not_applicable", "No readers are set.")
     found = key_and_policy(subject)
@@ -119,7 +119,7 @@ def _named(answers: Mapping[str, Answer]) -> tuple[str, ...]:
 
 
 def _statements(asking: _Asking, answers: Mapping[str, Answer]) -> dict[str, list[str]]:
-    """The one statement for all readers whom naming them in the policy would help, by each of them."""
+    """The one statement for all readers who need to be named in the policy, by each of them."""
     unnamed = [
         reader
         for reader, each in answers.items()
@@ -130,7 +130,7 @@ def _statements(asking: _Asking, answers: Mapping[str, Answer]) -> dict[str, lis
 
 
 def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:
-    """What to do: no grant overrules a Deny."""
+    """What to do. No grant overrides a Deny."""
     steps = [each.advice for each in denied.values() if each.outcome is Outcome.EXPLICIT_DENY]
     others = [reader for reader, each in denied.items() if each.outcome is Outcome.IMPLICIT_DENY]
     steps += [f"Add to the policy of {key.arn}: allow {', '.join(others)} kms:Decrypt."] if others else []
@@ -138,7 +138,7 @@ def _remedy(key: Key, denied: Mapping[str, Answer]) -> str:
 
 
 def _proof(key: Key, unclear: Mapping[str, Answer]) -> str:
-    """How it can be proven that the readers may decrypt: what a Deny leaves open is not settled by naming them."""
+    """How to prove that the readers may decrypt. Naming them does not settle what a Deny leaves open."""
     others = [reader for reader, each in unclear.items() if not each.advice]
     named = f"Name {', '.join(others)} in the policy of {key.arn} with kms:Decrypt, so that it can be proven."
     return " ".join(
@@ -147,13 +147,13 @@ def _proof(key: Key, unclear: Mapping[str, Answer]) -> str:
 
 
 def may_read(subject: Subject, key: Key, policy: Policy, reader: str, budget: Budget) -> bool:
-    """Whether the key policy certainly lets somebody, by ARN or account id, decrypt all of the trail's logs."""
+    """Whether the key policy certainly lets a principal, by ARN or account id, decrypt all logs of the trail."""
     return _answer(_Asking(subject, key, policy, subject.log_contexts, budget), reader).status == "pass"
 
 
 @dataclass(frozen=True)
 class _Asking:
-    """What is asked of every reader: `cases` are `Subject.log_contexts`."""
+    """What the answer for every reader depends on. `cases` are `Subject.log_contexts`."""
 
     subject: Subject
     key: Key
@@ -168,7 +168,7 @@ def _is_foreign(reader: str, key: Key) -> bool:
 
 
 def _answer(asking: _Asking, reader: str) -> Answer:
-    """What holds whatever could not be read of the bucket and the organization; else that it is open."""
+    """The answer that holds whatever could not be read of the bucket and the organization, or that it is open."""
     answers = [_of_case(asking, reader, objects) for objects in asking.cases]
     if asking.budget.is_exhausted or len({each.status for each in answers}) == 1:
         return replace(answers[-1], delegated=all(each.delegated for each in answers))
@@ -198,13 +198,13 @@ def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
 
 
 def _would_be_allowed(asking: _Asking, request: Request) -> bool:
-    """Whether nothing is open but what the reader's own IAM policies say."""
+    """Whether only the reader's own IAM policies are open."""
     known = replace(request, identity_allows=True)
     return decide(asking.policy, known, asking.budget).outcome is Outcome.ALLOWED
 
 
 def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
-    """A reader's Decrypt. Of a foreign reader the key policy can only tell its own half."""
+    """The Decrypt of a reader. The key policy decides only its own half for a reader of another account."""
     bucket, is_foreign = asking.subject.bucket, _is_foreign(reader, asking.key)
     return reader_request(
         reader,
@@ -218,13 +218,13 @@ def _request(asking: _Asking, reader: str, object_arn: str) -> Request:
 
 
 def _own_policies_allow(subject: Subject, reader: str, key: Key) -> bool | None:
-    """What IAM's simulator says of the reader's own policies; None where it did not, or not for certain."""
+    """What IAM's simulator says about the reader's own policies; None if it says nothing, or nothing certain."""
     outcome = own_side(subject, reader, DECRYPT, [key.arn]).outcome
     return True if outcome is Own.ALLOWED else False if outcome in (Own.DENIED, Own.BLOCKED) else None
 
 
 def _what_was_not_read(subject: Subject, *, of_folders: bool) -> str:
-    """Why it is open: which organization's folders the policy must name, or whether it must name the bucket."""
+    """Why it is open: the organization whose folders the policy must name, or the S3 Bucket Key, is unknown."""
     if of_folders:
         result = unknown_organization(subject, "in whose folder its logs are")
     elif isinstance(subject.bucket_key, ReadError):

@@ -42,10 +42,10 @@ _OWN_WORDS = {Own.ALLOWED: "allowed", Own.NOT_ASKED: "not_asked", Own.OPEN: "unk
 
 @dataclass(frozen=True)
 class _BucketSide:
-    """What the bucket policy says of one reader, if its own policies allow it.
+    """What the bucket policy says about one reader, if its own policies allow it.
 
-    `folders` are those that it closes where it leaves others open. `allows`: it has a statement that allows the reader.
-    `suffices`: so that the reader's own policies need not.
+    `folders` are those that it closes if others are open. `allows`: a statement allows the reader. `suffices`: so that
+    its own policies need not.
     """
 
     outcome: Outcome
@@ -57,7 +57,7 @@ class _BucketSide:
 
     @property
     def word(self) -> str:
-        """The same, for the evidence."""
+        """The same for the evidence."""
         if self.outcome is Outcome.ALLOWED:
             return "allowed" if self.allows else "not_denied"
         return "denied" if self.outcome in _DENIED else "unknown"
@@ -69,7 +69,7 @@ class _BucketSide:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What holds of one reader. `is_certain`: whatever could not be asked.
+    """The answer for one reader. `is_certain`: it holds whatever could not be asked.
 
     `needs_bucket` and `needs_own` say whose policy lacks a statement that allows it.
     """
@@ -85,10 +85,10 @@ class _Answer:
 
 
 def readers_can_read(subject: Subject) -> Result:
-    """Every reader may fetch this trail's files, by the bucket policy and as IAM's simulator says of its own policies.
+    """Every reader may fetch this trail's files, as the bucket policy and IAM's simulator for its own policies say.
 
-    What is denied for certain fails at the rule's level. All else that does not pass is advice: a side that could not
-    be asked, what no policy tells, and a denial by a service control policy, of which AWS does not say whether it would
+    A certain denial fails at the rule's level. Everything else that does not pass is advice: a side that could not be
+    asked, what no policy tells, and a denial by a service control policy, of which AWS does not say whether it would
     hold for a live call.
     """
     if not subject.settings.readers:
@@ -113,7 +113,7 @@ def readers_can_read(subject: Subject) -> Result:
 
 
 def _of_these(subject: Subject, found: Mapping[str, _Answer]) -> Result:
-    """The result where something holds of these readers; what holds of several is said once."""
+    """The result for these readers. A reason that several share is said once."""
     readers: dict[str, list[str]] = {}
     for reader, each in found.items():
         readers.setdefault(each.reason, []).append(reader)
@@ -126,7 +126,7 @@ def _of_these(subject: Subject, found: Mapping[str, _Answer]) -> Result:
 
 
 def _statements(subject: Subject, found: Mapping[str, _Answer]) -> Iterator[str]:
-    """What to add to which policy, as JSON to copy, and whose that is."""
+    """What to add to which policy, as JSON to copy, and whose policy it is."""
     places = subject.locations[0].patterns()
     if any(map(stands_for_many, places)):
         return
@@ -155,7 +155,7 @@ def _evidence(answer: _Answer, side: _BucketSide, own: tuple[OwnSide, ...]) -> R
 
 
 def _answer(bucket: _BucketSide, get: OwnSide, *decrypt: OwnSide) -> _Answer:
-    """What comes of both sides: what is certain comes first."""
+    """The answer of both sides; what is certain comes first."""
     if bucket.outcome in _DENIED:
         lacks = bucket.outcome is Outcome.IMPLICIT_DENY
         advice = "" if lacks else bucket.advice
@@ -169,9 +169,9 @@ def _answer(bucket: _BucketSide, get: OwnSide, *decrypt: OwnSide) -> _Answer:
 
 
 def _open(bucket: _BucketSide, *own: OwnSide) -> _Answer:
-    """The same where nothing is denied for certain.
+    """The same if nothing is certainly denied.
 
-    Whether a key policy allows Decrypt in place of the reader's own policies is for readers_can_decrypt to say.
+    readers_can_decrypt says whether a key policy allows Decrypt in place of the reader's own policies.
     """
     others = [side for side in own if side.outcome not in (Own.DENIED, Own.ALLOWED)]
     worst = min(others, key=lambda side: side.outcome, default=OwnSide(Own.ALLOWED))
@@ -185,7 +185,7 @@ def _open(bucket: _BucketSide, *own: OwnSide) -> _Answer:
 
 
 def _own_sides(subject: Subject, reader: str) -> tuple[OwnSide, ...]:
-    """What the reader's own side says of fetching the files, and with a key of decrypting them."""
+    """The answers of the reader's own side for fetching the files and, if the trail has a key, for decrypting them."""
     locations, key_arn = subject.locations, subject.trail.kms_key_arn
     if len(locations) > 1:
         result = unknown_organization(subject, "in whose folder its logs are")
@@ -200,7 +200,7 @@ def _files(locations: Locations) -> list[str]:
 
 
 def _bucket_side(subject: Subject, policy: Policy, reader: str) -> _BucketSide:
-    """What holds for every organization that the trail may be of, and for every account that may own the bucket."""
+    """The answer for every organization that the trail may belong to, and every account that may own the bucket."""
     account = Caller(reader).account
     owners = [subject.known.bucket_owner] if subject.known.bucket_owner else [account, None]
     sides = [
@@ -221,7 +221,7 @@ def _of_owner(subject: Subject, policy: Policy, reader: str, locations: Location
     """The worst decision on a file of any folder.
 
     A reader of the bucket's own account needs no statement there, only no Deny: its own policies may allow it (IAM user
-    guide, "Policy evaluation logic"). One of another account needs both.
+    guide, "Policy evaluation logic"). A reader of another account needs both.
     """
     request = object_request(reader, locations, identity_allows=True)
     is_home = request.caller.account == request.account
@@ -248,6 +248,6 @@ def _with_own_account(policy: Policy, account: str) -> Policy:
 
 @lru_cache(maxsize=256)
 def _own_account(account: str) -> tuple[Statement, ...]:
-    """What holds in every account without being written: the IAM policies of its users and roles decide."""
+    """The statement that holds in every account without being written: its IAM policies decide."""
     delegation = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": GET, "Resource": "*"}
     return parse({"Version": "2012-10-17", "Statement": [delegation]}).statements

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules, each in one row: how much it counts, how bad a failure is, what it leads to, which controls ask for it."""
+"""The rules, one row each: its level, the severity of a failure, what it leads to, and the controls that require it."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class Remedy(Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: the function that judges, its level where the user sets none, what it means, and what is done about it.
+    """One rule: the function that judges, its default level, what it means, and what is done about it.
 
     `title` says what passes, in words for people. `call` is the call of CloudTrail that a rule on the key's policy is
-    about. `delivers`: where the rule is required and does not pass, the trail may deliver no logs under a customer
-    managed key. `completed` adds to the result for all moments what no policy that was read can tell. `is_asked` says
-    of settings whether the rule is judged at all.
+    about. `delivers`: if the rule is required and does not pass, the trail may deliver no logs under a customer managed
+    key. `completed` adds to the result for all moments what no policy that was read can tell. `is_asked` says for
+    settings whether the rule is judged at all.
     """
 
     judge: Callable[[Subject], Result]

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proof that a key policy lets nobody in from outside whom it does not name: statement by statement, not by trying.
+"""The proof that a key policy admits nobody from outside whom it does not name: statement by statement, not by trying.
 
-A statement is closed where one of its conditions holds of nobody but the accounts or organizations that it names in
-full, or where a Deny takes from everybody else what it grants. Of any other nothing is shown.
+A statement is closed if one of its conditions holds only for accounts or organizations that it names in full, or if a
+Deny takes away from everybody else what it grants. Nothing is proven about any other statement.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ ALWAYS = frozenset(("kms:calleraccount", "aws:principalaccount", "aws:principala
 
 @dataclass(frozen=True)
 class Outsiders:
-    """One kind of callers from outside, and what a policy should let none of them do whom it does not name.
+    """One kind of callers from outside, and what a policy should not let them do unless it names them.
 
-    `known` is what every such call of theirs carries, or does not; `binding` are the keys by which a policy can say
-    who of them is meant, and `always` those that all their calls carry. `meant` tells whether an Allow may mean them
-    without naming whom, `denied` whether a Deny means them all. `remedy` is how a statement can be closed.
+    `known` is what every such call carries, or does not carry. `binding` are the keys by which a policy can name some
+    of them, and `always` those that all their calls carry. `meant` tells whether an Allow may mean them without naming
+    anyone, `denied` whether a Deny means them all. `remedy` is how to close a statement.
     """
 
     actions: Sequence[str]
@@ -87,13 +87,13 @@ class Outsiders:
 
 @dataclass(frozen=True)
 class Proof:
-    """What is to be shown of a policy, for a key."""
+    """What to prove about a policy of a key."""
 
     policy: Policy
     key_arn: str
 
     def open_to(self, outsiders: Outsiders) -> Iterator[Statement]:
-        """The statements that cannot be shown to be closed to them."""
+        """The statements that cannot be proven closed to them."""
         denied = self._denied(outsiders)
         for statement in self.policy.readings:
             granted = _covered(statement, outsiders) - denied
@@ -132,7 +132,7 @@ class Proof:
         )
 
     def _binds(self, condition: Condition, outsiders: Outsiders, *, spares: bool = False) -> bool:
-        """Whether a condition holds of nobody, or does not hold of anybody (`spares`), but whom it names in full."""
+        """Whether a condition holds (or, with `spares`, does not hold) only for those whom it names in full."""
         if not condition.is_documented:
             return False
         base = split_operator(condition.operator)[1].replace("Not", "", 1)
@@ -152,7 +152,7 @@ class Proof:
 
 
 def _is_turned(condition: Condition, binding: Table) -> bool:
-    """Whether it compares what the owner of the key has with nothing but variables for what the caller has."""
+    """Whether it compares values of the owner of the key only with variables for values of the caller."""
     owned = _OWNED.get(condition.folded_key)
     named = [_CALLERS.fullmatch(value) for value in condition.values]
     return owned is not None and bool(named) and all(each and binding.get(each[1].lower()) is owned for each in named)
@@ -160,12 +160,12 @@ def _is_turned(condition: Condition, binding: Table) -> bool:
 
 @lru_cache(maxsize=256)
 def _all_fix(values: tuple[str, ...], text: re.Pattern[str], owner: str) -> bool:
-    """Whether each of the values fixes one account or organization, where variables stand for what the owner has."""
+    """Whether each of the values fixes one account or organization; variables stand for those of the owner."""
     return all(text.fullmatch(_OWNERS.sub(lambda found: owner if found[1] else "o-owner", each)) for each in values)
 
 
 def _covered(statement: Statement, outsiders: Outsiders, *, surely: bool = False) -> frozenset[str]:
-    """The actions of theirs that a statement covers, or may."""
+    """The actions of theirs that a statement covers, or may cover."""
     names = statement.actions
     if names is None:
         return frozenset()
@@ -189,24 +189,24 @@ def of_any_service(actions: Sequence[str], known: Keys) -> Outsiders:
 
 
 def of_administrators(actions: Sequence[str], known: Keys) -> Outsiders:
-    """Services that administer a key, for any account, whether they are named or not."""
+    """Services that administer a key for any account, whether they are named or not."""
     return Outsiders(actions, _only(known), OF_SERVICES, _may_be_other_service, _is_every_service, _FOR_ACCOUNTS)
 
 
 def of_cloudtrail(actions: Sequence[str], known: Keys) -> Outsiders:
-    """CloudTrail, which encrypts for trails of other accounts."""
+    """CloudTrail, encrypting for trails of other accounts."""
     remedy = f"name the trails, or their accounts {_IN_FULL}, in aws:SourceArn."
     return Outsiders(actions, _only(known), OF_CLOUDTRAIL, _may_be_cloudtrail, _is_cloudtrail, remedy)
 
 
 def of_cloudtrail_itself(actions: Sequence[str], known: Keys) -> Outsiders:
-    """CloudTrail, which administers a key, for whatever account."""
+    """CloudTrail, administering a key for any account."""
     remedy = "allow CloudTrail nothing but kms:GenerateDataKey*, kms:Decrypt and kms:DescribeKey."
     return Outsiders(actions, _only(known), OF_PRINCIPALS, _may_be_cloudtrail, _is_cloudtrail, remedy)
 
 
 def _only(known: Keys) -> Context:
-    """The context of which nothing else is known."""
+    """The context with no other known keys."""
     return Context(known, ("*",))
 
 
@@ -223,7 +223,7 @@ def _may_be_cloudtrail(principals: Principals) -> bool:
 
 
 def _is_everybody(principals: Principals) -> bool:
-    """Whether a Deny means everybody, or everybody but principals that it names."""
+    """Whether a Deny means everybody, or everybody except principals that it names."""
     return principals.is_in_full if principals.negated else principals.everyone
 
 

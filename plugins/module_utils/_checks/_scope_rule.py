@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rule that a key is open to nobody but CloudTrail, for the trails it should serve, and to the account's own.
+"""The rule that a key is open only to CloudTrail, for the trails it should serve, and to the account's own principals.
 
-It passes by proof (`_scope_proof.py`). Where that fails, it is tested by asking: for trails of foreign accounts, for
+It passes by proof (`_scope_proof.py`). If the proof fails, requests are tried: for trails of foreign accounts, for
 CloudTrail as an administrator, and for strangers.
 """
 
@@ -146,8 +146,8 @@ _ANYBODY, _SERVICES = "any other account", "any other AWS service"
 def key_policy_is_scoped(subject: Subject) -> Result:
     """No foreign trail can encrypt under the key, the service can only use it, and it is not open to the public.
 
-    The forms that AWS recommends pass: Decrypt and DescribeKey for the service without conditions, and
-    everybody narrowed by kms:CallerAccount.
+    The forms that AWS recommends pass: Decrypt and DescribeKey for the service without conditions, and everybody
+    limited by kms:CallerAccount.
     """
     found = key_and_policy(subject)
     if isinstance(found, Result):
@@ -165,7 +165,7 @@ def key_policy_is_scoped(subject: Subject) -> Result:
 
 
 def _of_answers(key: Key, answers: _Answers, remedy: str) -> Result | None:
-    """What is open, or cannot be told; None where nothing is. Decisions advise how to get in."""
+    """The result if something is open or unknown; None if nothing is. The advice of a decision is how to get in."""
     open_to = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.ALLOWED}
     unclear = {name: decision for name, decision in answers.items() if decision.outcome is Outcome.INDETERMINATE}
     if open_to:
@@ -204,7 +204,7 @@ def _may(who: str, actions: str) -> str:
 
 
 def _listed(answers: Iterable[tuple[str, str]]) -> str:
-    """The answers as one list: the actions of one principal after it."""
+    """The answers as one list: each principal with its actions."""
     grouped: dict[str, list[str]] = {}
     for who, action in answers:
         grouped.setdefault(who, []).append(action)
@@ -212,7 +212,7 @@ def _listed(answers: Iterable[tuple[str, str]]) -> str:
 
 
 def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:
-    """Of everything that should be refused, the worst answer that the policy gives."""
+    """The worst answer that the policy gives to each request that it should refuse."""
     budget = subject.budget
     plain = _service_call("kms:GenerateDataKey", subject, key, subject.trail.arn)
     of_service = Strangers(policy, concerning(policy, plain), key.arn, budget)
@@ -235,9 +235,9 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:
 
 
 def _unproven(subject: Subject, key: Key, policy: Policy) -> dict[str, str]:
-    """The statements that cannot be shown to be closed to all from outside whom they do not name, and how they can.
+    """The statements that cannot be proven closed to outsiders whom they do not name, with how to close each.
 
-    Where the budget does not suffice, it is exhausted, and they are those of which it could not be asked any more.
+    If the budget does not suffice, it is exhausted, and these are all statements that could not be checked.
     """
     proof = Proof(policy, key.arn)
     found: dict[str, str] = {}
@@ -249,7 +249,7 @@ def _unproven(subject: Subject, key: Key, policy: Policy) -> dict[str, str]:
 
 
 def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
-    """All kinds of callers from outside, with any encryption context: not only logs are under a key."""
+    """All kinds of callers from outside, with any encryption context: a key may encrypt more than logs."""
     reader = _reader(subject, key, f"arn:{key.arn.split(':')[1]}:iam::000000000000:role/stranger", key.arn)
     service = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
     of_principals, of_services = _told(reader, _OF_PRINCIPALS), _told(service, _OF_SERVICES)
@@ -262,7 +262,7 @@ def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
 
 
 def _told(request: Request, names: Iterable[str]) -> Context:
-    """Of what a request carries the keys that every such call carries so, or does not carry."""
+    """The keys of a request that every such call carries alike, or does not carry."""
     carried = ((name, request.context.get(name)) for name in names)
     return {name: value if isinstance(value, str) else tuple(value) for name, value in carried if value is not None}
 
@@ -270,10 +270,10 @@ def _told(request: Request, names: Iterable[str]) -> Context:
 def _worst(
     policy: Policy, calls: Iterable[_Call], spare: Request, actions: Iterable[str], budget: Budget
 ) -> dict[str, Decision]:
-    """Of each action the decision that is nearest to an allow, over all that a stranger could try.
+    """The decision on each action that is nearest to an allow, over everything that a stranger could try.
 
-    What could not be tried any more is open of every action that is not allowed anyway: it is asked of the `spare`.
-    Nothing is where no statement allows anything.
+    What could not be tried is open unless the action is allowed anyway; it is decided for the `spare` request. Without
+    a statement that allows anything, nothing is open.
     """
     worst: dict[str, Decision] = {}
     if not any(each.effect == "Allow" for each in policy.statements):
@@ -287,13 +287,13 @@ def _worst(
 
 
 def _rest(spare: Request, actions: Iterable[str], budget: Budget) -> Iterator[_Call]:
-    """One call of every action where the budget is exhausted."""
+    """One call with every action if the budget is exhausted."""
     if budget.is_exhausted:
         yield spare, tuple(actions)
 
 
 def _unlike(policy: Policy, calls: Iterable[_Call], budget: Budget) -> Iterator[_Call]:
-    """Those of the calls that statements may tell from all before."""
+    """Those of the calls that statements may decide unlike all earlier ones."""
     lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
     is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
     steps, sought = policy.weight
@@ -308,7 +308,7 @@ def _unlike(policy: Policy, calls: Iterable[_Call], budget: Budget) -> Iterator[
 
 
 def _kind(policy: Policy, request: Request) -> Hashable:
-    """What statements say of a request, but for its action."""
+    """What statements say about a request, apart from its action."""
     conditions = [condition for statement in policy.statements for condition in statement.conditions]
     answers = tuple(
         (each.holds(request.keys), request.keys.get(each.folded_key) is None, request.keys.perhaps(each.folded_key))
@@ -322,7 +322,7 @@ def _severity(decision: Decision) -> int:
 
 
 def _foreign_encryptions(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
-    """CloudTrail's calls for foreign trails, which are of accounts of another organization, or of none."""
+    """CloudTrail's calls for foreign trails, whose accounts are in another organization or in none."""
     organizations = strangers.asked(strangers.organizations("Source"))
     for arn, organization in product(strangers.trails(), organizations):
         caller = _caller(key, arn.split(":")[4])
@@ -331,7 +331,7 @@ def _foreign_encryptions(subject: Subject, key: Key, strangers: Strangers) -> It
 
 
 def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
-    """CloudTrail's calls for the trail itself, with the trail among what it encrypts, and without."""
+    """CloudTrail's calls for the trail itself, with and without the trail in the encryption context."""
     for account in strangers.accounts():
         for action in ("kms:GenerateDataKey", "kms:DescribeKey"):
             request = _carrying(_service_call(action, subject, key, subject.trail.arn), _caller(key, account))
@@ -352,7 +352,7 @@ def _foreign_services(subject: Subject, key: Key, strangers: Strangers) -> Itera
 
 
 def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str) -> _Answers:
-    """What services may administer for a foreign account that the policy names as principals, which may use the key."""
+    """The administration by services that the policy names, which may use the key, for a foreign account."""
     names = {
         name
         for each in policy.statements
@@ -369,7 +369,7 @@ def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str)
 
 
 def _foreign_service(subject: Subject, key: Key, account: str, name: str) -> Request:
-    """A call of another service than CloudTrail for a foreign account."""
+    """A call of a service other than CloudTrail for a foreign account."""
     arn = f"arn:{key.arn.split(':')[1]}:{name.partition('.')[0]}:{key.region}:{account}:stranger"
     call = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
     of_service: Context = {
@@ -391,7 +391,7 @@ def _service_call(action: str, subject: Subject, key: Key, trail_arn: str) -> Re
 def _caller(key: Key, account: str) -> dict[str, str]:
     """The account of a service's call.
 
-    AWS does not say what that carries here, and recommends statements that trust it to be foreign.
+    AWS does not say what it is here, and recommends statements that rely on its being foreign.
     """
     arn = f"arn:{key.arn.split(':')[1]}:iam::{account}:role/stranger"
     return {"kms:CallerAccount": account, "aws:PrincipalAccount": account, "aws:PrincipalArn": arn}
@@ -400,7 +400,7 @@ def _caller(key: Key, account: str) -> dict[str, str]:
 def _foreign_callers(subject: Subject, key: Key, strangers: Strangers, budget: Budget) -> Iterator[_Call]:
     """Calls of strangers, who are in an organization of their own or in none, through services and directly.
 
-    To decrypt the logs they repeat what CloudTrail encrypted them with; of all other calls the parameters are theirs.
+    To decrypt the logs they repeat CloudTrail's encryption context. The parameters of all other calls are theirs.
     """
     objects = _objects(subject, strangers.policy, budget)
     through: list[Context] = [{}, *({"kms:ViaService": service} for service in strangers.services())]
@@ -417,9 +417,9 @@ def _foreign_callers(subject: Subject, key: Key, strangers: Strangers, budget: B
 
 
 def _objects(subject: Subject, policy: Policy, budget: Budget) -> list[str]:
-    """What logs and digests are encrypted with, as far as the policy tells it apart.
+    """What logs and digests are encrypted with, as far as the policy distinguishes it.
 
-    Whatever the bucket uses now: an S3 Bucket Key may come and go, and the stranger is after all logs.
+    The present setting of the bucket does not matter: the stranger wants all logs, with an S3 Bucket Key or without.
     """
     files = [folder.file for each in subject.locations for folder in chain(each.logs(), each.digests())]
     groups = told_apart(policy, OBJECT_KEY, [subject.locations[0].bucket_arn, *files], budget)
@@ -439,12 +439,12 @@ def _reader(subject: Subject, key: Key, name: str, object_arn: str) -> Request:
 
 
 def _carrying(request: Request, context: Context) -> Request:
-    """The request with more in its context, known now where it was unknown."""
+    """The request with more in its context; these keys are known now."""
     return replace(request, context={**request.context, **context}, unknown_keys=request.unknown_keys - context.keys())
 
 
 def _choosing(request: Request, keys: frozenset[str]) -> Request:
-    """The request where nobody knows what it carries of some keys, whose values are its caller's choice."""
+    """The request with some keys unknown, because the caller chooses their values."""
     begins = tuple(key.rstrip("*").lower() for key in keys)
     context = {key: value for key, value in request.context.items() if not key.lower().startswith(begins)}
     return replace(request, context=context, unknown_keys=request.unknown_keys | keys)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let CloudTrail deliver a trail's logs to a bucket, over TLS alone, and take nothing from the bucket's policy.
+"""Let CloudTrail deliver the logs of a trail to a bucket, over TLS only, and remove nothing from the bucket policy.
 
 The statements are those of the CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail", with aws:SourceArn.
 """
@@ -34,9 +34,9 @@ NOTHING = {"Version": "2012-10-17", "Statement": []}
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a bucket's policy must allow: one trail's files, its logs encrypted under its key.
+    """What a bucket policy must allow: the delivery of one trail's files, with its logs encrypted under its key.
 
-    `spare`: of an organization trail the folder of its own account as well, for which AWS's page has a statement.
+    `spare` includes the folder of an organization trail's own account, for which AWS's page has a statement.
     """
 
     locations: Locations
@@ -52,10 +52,11 @@ class Delivery:
 
 
 def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> Policy | None:
-    """The policy with what is missing in it, with `tls_only` the denial of all requests without TLS; None: nothing is.
+    """Return the policy with what it lacks, or None if it lacks nothing.
 
-    What a condition leaves open is granted beside it. Raises MergeRefusedError where a Deny stands in the way, or
-    S3 would not take the result, PolicyError where the text is no policy.
+    With `tls_only`, a statement that denies all requests without TLS belongs to it. If a condition leaves open whether
+    a statement allows a call, another statement is added. Raises MergeRefusedError if a Deny stands in the way or S3
+    would not take the result, PolicyError if the text is no policy.
     """
     policy = parse(NOTHING if text is None else text)
     additions = [*_additions(policy, delivery)]
@@ -82,7 +83,7 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
 
 
 def _additions(policy: Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
-    """Our statements for what no statement allows. What a Deny leaves open no Allow can settle."""
+    """Our statements for what no statement allows. An Allow cannot settle what a Deny leaves open."""
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
     budget = Budget()

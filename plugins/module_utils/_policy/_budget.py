@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much work a question about policies may be: lists that multiply each other must not stall an audit.
+"""How much work one question about policies may take: lists that multiply each other must not stall an audit.
 
-Work is counted in steps, the same on every machine, and before it is done: a step is a statement, a condition, or a
-pattern to match, which takes about a microsecond.
+Work is counted in steps before it is done. A step is one statement, one condition, or one pattern to match. It takes
+about a microsecond, and is the same on every machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHARACTERS = 2_000
 
 
 class Budget:
-    """The steps that are left for one question, of however many calls. Once used up it stays so."""
+    """The steps that are left for one question, however many calls that takes. A budget that is used up stays so."""
 
     __slots__ = ("_left",)
 
@@ -33,15 +33,15 @@ class Budget:
 
     @classmethod
     def of(cls, calls: int) -> Budget:
-        """A budget for as many calls as the user's own lists ask for."""
+        """A budget for as many calls as there are entries in the lists of the user."""
         return cls(max(STEPS, STEPS_OF_A_CALL * calls))
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether more was asked for than there was."""
+        """Whether more steps were requested than were left."""
         return self._left < 0
 
     def spend(self, steps: int) -> bool:
-        """Take steps, before they are made; whether there were as many."""
+        """Take steps before doing the work. Return whether there were enough."""
         self._left -= steps
         return self._left >= 0

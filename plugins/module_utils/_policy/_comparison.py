@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one comparison of policies: what they say, however it is written.
+"""The one comparison of policies: by what they say, not by how they are written.
 
 A statement says one thing at each of its places: the set of its actions, of its principals of one kind, of the values
-of one condition key. These are the same: a text and a list of it, lists in any order, an account and its root ("AWS
-JSON policy elements: Principal", AWS account principals), actions in any case ("Action"), condition keys in any case
-("Condition"), no Version and the one that AWS then takes ("Version").
+of one condition key. These are the same: a text and a list of only that text; lists in any order; an account and its
+root ("AWS JSON policy elements: Principal", AWS account principals); actions in any case ("Action"); condition keys in
+any case ("Condition"); no Version and the Version that AWS then assumes ("Version").
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Says: TypeAlias = dict[tuple[str, ...], Hashable]
 
 
 def same_policy(one: str | None, other: str | None) -> bool:
-    """Whether two texts say the same, or there is neither.
+    """Whether two texts say the same, or both are None.
 
-    What is no policy, says something twice in one object or holds half a character, of which AWS documents nothing, is
-    compared as text.
+    A text is compared literally if it is no policy, says something twice in one object, or holds half a character,
+    because AWS does not document what that means.
     """
     return one == other or policy_meaning(one) == policy_meaning(other)
 
 
 def policy_meaning(text: str | None) -> Hashable:
-    """What `same_policy` compares: two texts say the same where this is equal."""
+    """What `same_policy` compares: two texts say the same if their meanings are equal."""
     try:
         policy = parse(text or "")
     except PolicyError:
@@ -47,12 +47,12 @@ def policy_meaning(text: str | None) -> Hashable:
 
 
 def meaning(statement: Any) -> Hashable:
-    """What one statement says, its Sid among it."""
+    """What one statement says, including its Sid."""
     return frozenset(says(statement).items()) if isinstance(statement, Mapping) else _plain(statement)
 
 
 def says(statement: Mapping[str, Any]) -> Says:
-    """What a statement says, place by place: a set of texts, or what else is written there."""
+    """What a statement says at each place: a set of texts, or whatever else is written there."""
     found: Says = {}
     for name, part in statement.items():
         if name in ("Principal", "NotPrincipal"):
@@ -69,7 +69,7 @@ def says(statement: Mapping[str, Any]) -> Says:
 
 
 def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
-    """By kind of principal. An asterisk alone stands for {"AWS": "*"} ("All principals")."""
+    """The principals by kind. A lone asterisk stands for {"AWS": "*"} ("All principals")."""
     kinds = {"AWS": "*"} if written == "*" else written
     if not isinstance(kinds, Mapping) or not kinds:
         yield (), _plain(written)
@@ -79,12 +79,12 @@ def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
 
 
 def _action(name: str) -> str:
-    """Case is folded in ASCII: no other letter is one of an action's."""
+    """The action in lower case, in ASCII only: no action has any other letter."""
     return name.lower() if name.isascii() else name
 
 
 def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
-    """By operator and key. Where one key stands there in two spellings, each goes by its own."""
+    """The values by operator and key. If an operator has one key in two spellings, each spelling is kept apart."""
     if not isinstance(block, Mapping):
         yield (), _plain(block)
         return
@@ -111,7 +111,7 @@ def _texts(written: Any, fold: Callable[[str], str] = str) -> Hashable:
 
 
 def _plain(value: Any) -> Hashable:
-    """Any JSON as it is written: whatever else AWS makes of it, nothing in it is taken for the same."""
+    """Any JSON as it is written. Nothing in it counts as the same, whatever AWS makes of it."""
     if isinstance(value, Mapping):
         return "object", frozenset((name, _plain(part)) for name, part in value.items())
     if isinstance(value, list):

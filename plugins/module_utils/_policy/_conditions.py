@@ -4,8 +4,8 @@
 
 """The Condition element, as "IAM JSON policy elements: Condition operators" describes it.
 
-A condition holds, does not hold, or cannot be told (None): the request's key is not known, or
-AWS documents nothing and the readings differ. Which of the two it was, `Context.get` tells.
+A condition holds, does not hold, or is unknown (None): the value of its key in the request is unknown, or AWS does not
+document the result and readers may disagree. `Context.get` tells which of the two it is.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ class Condition:
     def __init__(
         self, operator: str, key: str, values: tuple[str, ...], *, variables: bool, as_documented: bool = True
     ) -> None:
-        """`variables` tells whether the policy's Version knows policy variables, `as_documented` whether it is written
-        as AWS documents it.
-        """
+        """`variables`: the Version of the policy has variables. `as_documented`: AWS documents how it is written."""
         self.operator, self.key, self.values = operator, key, values
         self.folded_key = key.lower()
         self.quantifier, base, self.if_exists = split_operator(operator)
@@ -90,7 +88,7 @@ class Condition:
         self._has_wildcards = kind is not None and kind.name in ("StringLike", "ArnLike")
 
     def holds(self, context: Context) -> bool | None:
-        """True, False, or None where it cannot be told."""
+        """True, False, or None if that is unknown."""
         if not self.is_documented:
             return None
         values = context.get(self.folded_key)
@@ -103,7 +101,7 @@ class Condition:
         return held if held == self._holds_of((), context) else None
 
     def _holds_of(self, values: tuple[str, ...], context: Context) -> bool | None:
-        """Whether it holds of a request that carries these values, none for no such key."""
+        """Whether it holds for a request that carries these values; no values mean that the key is absent."""
         if self.is_null:
             return self._wants_presence if values else self._wants_absence
         if not values or (self.quantifier and not any(values)):
@@ -112,7 +110,7 @@ class Condition:
         return self._quantify([each if each is None else each != self.negated for each in matched])
 
     def holds_under(self, context: Context, assignment: Mapping[Hashable, bool]) -> bool:
-        """Whether a condition that cannot be told holds under an assignment, which answers each of its `unknowns`."""
+        """Whether an unknown condition holds under an assignment, which answers each of its `unknowns`."""
         if self._is_unclear(context):
             return assignment[self._unknown]
         present = assignment["present", self.folded_key]
@@ -128,7 +126,7 @@ class Condition:
         return assignment[self._unknown] if absent is None else absent
 
     def unknowns(self, context: Context) -> tuple[Hashable, ...]:
-        """What would have to be known to tell whether it holds."""
+        """What must be known to tell whether it holds."""
         if self._is_unclear(context):
             return (self._unknown,)
         unknowns: tuple[Hashable, ...] = (("present", self.folded_key),)
@@ -142,7 +140,7 @@ class Condition:
         return unknowns
 
     def _is_unclear(self, context: Context) -> bool:
-        """Whether it cannot be told for want of documentation, or of a variable, and not of its own key."""
+        """Whether it is unknown because of missing documentation or a variable, not because of its own key."""
         return not self.is_documented or context.get(self.folded_key) is not None
 
     @property
@@ -150,10 +148,10 @@ class Condition:
         return ("unknown", self.operator, self.folded_key, self.values)
 
     def _when_absent(self) -> bool | None:
-        """A key the request does not carry (same page, "Important"; set operators: multivalued context keys).
+        """The result if the request does not carry the key (same page, "Important"; "multivalued context keys").
 
-        Where two pages disagree it stays open: on ForAnyValue with IfExists, which is false by one and true by the
-        other, and on a negated ForAllValues, which is true by the rule and no match in the table of examples.
+        It is unknown where two pages disagree: ForAnyValue with IfExists is false on one page and true on the other; a
+        negated ForAllValues is true by the rule and does not match in the table of examples.
         """
         if self.quantifier == "ForAllValues":
             return None if self.negated else True
@@ -171,7 +169,7 @@ class Condition:
         return decisive if decisive in results else None
 
     def _matches(self, value: str, context: Context) -> bool | None:
-        """Whether one value of the request is like one of the policy's values."""
+        """Whether a value of the request matches one of the policy's values."""
         if (value.lower() if self._fold else value) in self._exact:
             return True
         unclear = False
@@ -185,7 +183,7 @@ class Condition:
 
     @cached_property
     def _perhaps(self) -> Callable[[str], bool]:
-        """Whether a value in which some characters are unknown may be like one of the policy's values."""
+        """Whether a value with unknown characters may match one of the policy's values."""
         if not self._is_clear:
             return lambda _value: True
         return self._like_one(*(pieces_of(value.lower() if self._fold else value) for value in self._plain))
@@ -204,7 +202,7 @@ class Condition:
         return False
 
     def _like_one(self, *texts: Pieces) -> Callable[[str], bool]:
-        """Whether a value in which some characters are unknown may be like one of these texts."""
+        """Whether a value with unknown characters may match one of these texts."""
         compared = (tuple((text, wild and self._has_wildcards) for text, wild in pieces) for pieces in texts)
         return any_of(map(perhaps_glob, compared), ignores_case=self._fold)
 
@@ -248,12 +246,12 @@ def parse_conditions(block: Any, *, variables: bool) -> tuple[tuple[Condition, .
 
 
 def _keys(written: Any) -> Mapping[str, Any]:
-    """The keys of an operator, with their values; none where something else is written."""
+    """The keys of an operator, with their values; none if the operator holds anything else."""
     return written if isinstance(written, Mapping) else {}
 
 
 def unreadable(what: str) -> Condition:
-    """A condition of which nothing can be told, since no operator has this name."""
+    """A condition whose result is unknown, because no operator has this name."""
     return Condition("?", what, (), variables=False)
 
 
@@ -265,12 +263,12 @@ def _tried(matches: Matcher, value: str) -> bool | None:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """The values of one key: a single one or a list; AWS's own pages write booleans bare."""
+    """The values of one key: a single value or a list. AWS's own pages write booleans without quotes."""
     listed = value if isinstance(value, list) else [value]
     return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in listed)
 
 
 def are_texts(value: Any) -> bool:
-    """Whether these are values as the grammar of policies has them: texts, booleans and numbers."""
+    """Whether the grammar of policies allows these values: texts, booleans and numbers."""
     listed = value if isinstance(value, list) else [value]
     return all(isinstance(each, (str, bool, Number)) for each in listed)

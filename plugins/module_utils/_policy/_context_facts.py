@@ -29,10 +29,10 @@ UNKNOWN = None
 class Fact:
     """One row: `value` is what the key holds, ABSENT or UNKNOWN; `{name}` is filled in, where it is known.
 
-    Several values are those of a multivalued key, or all that a single-valued key of ALTERNATIVES may hold: a condition
-    that these answer alike is settled, one that tells them apart is not, whatever its set operator. Of a key that may
-    be `missing` nobody knows whether the request carries it, but only with which value. An asterisk ends a row about
-    all keys that begin so.
+    Several values are those of a multivalued key, or all possible values of a single-valued key of ALTERNATIVES. A
+    condition is settled if all of these give the same answer, whatever its set operator. If `missing`, the value is
+    known, but not whether the request carries the key. An asterisk at the end makes it a row about all keys with this
+    beginning.
     """
 
     key: str
@@ -287,5 +287,5 @@ _OPERATORS = {
 
 
 def fits(operator: str, folded_key: str) -> bool:
-    """Whether a page says how an operator compares values of a key; of a key of unknown type it is taken to."""
+    """Whether AWS documents how an operator compares values of a key. A key of unknown type fits every operator."""
     return operator.startswith(_OPERATORS.get(folded_key, ""))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about a Deny that catches a call it should not, so that it goes on to keep everybody else out.
+"""How to change a Deny that hits a call it should not, so that it still keeps everybody else out.
 
 Sources: IAM user guide, "Establish permissions guardrails using data perimeters", and "AWS global condition context
 keys", aws:PrincipalIsAWSService.
@@ -44,17 +44,18 @@ def cure(denying: Sequence[Statement], request: Request) -> str:
 
 
 def exemption(statement: Statement, request: Request) -> str:
-    """How the caller is exempted from a statement that denies, or may deny; who decides where it targets it."""
+    """How to exempt the caller from a statement that may deny. If it targets the caller, its author decides."""
     if _is_aimed(statement, request):
         return f"{statement.label} targets {request.principal}, and its author decides whether that is intended"
     return f"in {statement.label}, {_exempted(statement, request)}"
 
 
 def settling(statement: Statement, condition: Condition, request: Request) -> str:
-    """The exemption from a statement that hangs on a condition; where its list has what the request may carry, another.
+    """The exemption from a statement that depends on a condition.
 
-    Then it denies the request for lack of the key alone, and AWS's example against the confused deputy asks for the key
-    to be there ("Null").
+    If the list of the condition already has the value that the request may carry, the condition denies the request only
+    because the key is absent. Then the exemption is to require the key ("Null"), as in AWS's example against the
+    confused deputy.
     """
     perhaps = request.keys.perhaps(condition.folded_key) or ()
     if condition.negated and condition.if_exists and set(perhaps) & set(condition.values):
@@ -72,7 +73,7 @@ def _of(statement: Statement, request: Request) -> str:
 
 
 def _is_aimed(statement: Statement, request: Request) -> bool:
-    """Whether the statement names the caller, AWS services, or just what the request carries, on purpose."""
+    """Whether the statement deliberately names the caller, AWS services, or exactly what the request carries."""
     principals = statement.principals
     if principals and not principals.negated and request.caller.name in principals.names:
         return True
@@ -82,7 +83,7 @@ def _is_aimed(statement: Statement, request: Request) -> bool:
 
 
 def _corrected(condition: Condition, request: Request) -> str | None:
-    """How a list of what is not denied takes this request in; None for what is no such list."""
+    """How to add this request to a list of what is not denied; None if there is no such list."""
     values = request.keys.get(condition.folded_key)
     if condition.folded_key not in _TELLING or not condition.negated or not values or any(map(has_unknown, values)):
         return None
@@ -97,7 +98,7 @@ def _corrected(condition: Condition, request: Request) -> str | None:
 
 
 def _exempted(statement: Statement, request: Request) -> str:
-    """The exemption of all AWS services, or of one user or role, beside what the statement says already."""
+    """The exemption of all AWS services, or of one user or role, in addition to what the statement says."""
     caller = request.caller
     if caller.is_service:
         # What comes without credentials lacks the key, and is not to be exempted; KMS takes nothing of the kind.
@@ -113,7 +114,7 @@ def _exempted(statement: Statement, request: Request) -> str:
 
 
 def _added(statement: Statement, operator: str, key: str, value: str) -> str:
-    """How a condition gets into a statement: JSON has room for each name once."""
+    """How to add a condition to a statement: JSON allows each name only once."""
     present = statement.document.get("Condition")
     if not isinstance(present, Mapping):
         return f"add {_member('Condition', {operator: {key: value}})}"

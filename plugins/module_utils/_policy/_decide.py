@@ -24,10 +24,10 @@ from ._request import Outcome, Request
 class Decision:
     """The outcome, the statements that decided it, why, and what to do about it.
 
-    `statements` are those that allow or deny, or that leave the outcome open; an implicit deny has none.
-    `reason` says which statement and condition decided, what was expected and what the request carries; `named` are the
-    labels of the statements in it; `advice` is the next step, empty where the request is allowed. They are put into
-    words when somebody asks: a rule that lets many strangers knock wants to hear of those only who get in.
+    `statements` are those that allow, deny, or leave the outcome open; an implicit deny has none. `reason` says which
+    statement and condition decided, what was expected and what the request carries; `named` are the labels of the
+    statements in it; `advice` is the next step, empty if the request is allowed. The words are made when they are first
+    read: a rule that asks for many strangers needs them only for those who get in.
     """
 
     outcome: Outcome
@@ -39,17 +39,14 @@ class Decision:
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """The statements that decided."""
         return self._explanation[0]
 
     @property
     def reason(self) -> str:
-        """Why."""
         return self._explanation[1]
 
     @property
     def advice(self) -> str:
-        """What to do."""
         return self._explanation[2]
 
     @property
@@ -61,12 +58,12 @@ class Decision:
 def decide(policy: Policy, request: Request, budget: Budget | None = None) -> Decision:
     """Judge a request: an explicit deny first, then an allow, else the implicit deny.
 
-    INDETERMINATE where the policy alone cannot tell: it delegates to the principal's own IAM policies, of which
-    the request says nothing, or the outcome hangs on a key that is not known, or AWS documents nothing, or to tell
-    would take more steps than are left in the budget, which calls may share.
-    IAM principals are judged by the rules of key policies: what the policy does not allow, IAM policies cannot
-    (KMS developer guide, "Key policies"). Grants, service control policies, permissions boundaries, session
-    policies and endpoint policies are not modelled.
+    The outcome is INDETERMINATE if the policy alone does not decide: it delegates to the principal's own IAM policies,
+    about which the request says nothing; or the outcome depends on an unknown key or on something that AWS does not
+    document; or deciding would take more steps than are left in the budget, which calls may share.
+    IAM principals are judged by the rules of key policies: IAM policies cannot allow what the key policy does not (KMS
+    developer guide, "Key policies"). Grants, service control policies, permissions boundaries, session policies and
+    endpoint policies are not modelled.
     """
     budget = budget or Budget()
     steps, sought = policy.weight
@@ -95,10 +92,10 @@ _ALIKE = frozenset(
 
 
 def is_open_alike(policy: Policy, decision: Decision, request: Request) -> bool:
-    """Whether one call that AWS carried out tells of all calls like it what the decision leaves open.
+    """Whether a call that AWS carried out settles what the decision leaves open for all calls like it.
 
-    It does not where the policy depends on the time, nor where the outcome hangs on what may differ between two calls:
-    the name of a file, the network, tags.
+    It does not if the policy depends on the time, or if the outcome depends on what may differ between two calls: the
+    name of a file, the network, tags.
     """
     conditions = [condition for each in policy.statements for condition in each.conditions]
     if decision.outcome is not Outcome.INDETERMINATE or any(each.folded_key in TIME_KEYS for each in conditions):
@@ -116,9 +113,9 @@ def _is_open_alike(statement: Statement, request: Request) -> bool:
 
 
 def concerning(policy: Policy, request: Request) -> Policy:
-    """The policy without the statements whose principal is certainly not the request's.
+    """The policy without the statements whose principal is certainly not that of the request.
 
-    It decides every request of this principal as the whole policy does, only faster where there are many.
+    For this principal it decides every request like the whole policy. It is faster if there are many requests.
     """
     kept = (
         each for each in policy.readings if each.principals and each.principals.cover(request.caller) is not Covers.NO
@@ -127,9 +124,9 @@ def concerning(policy: Policy, request: Request) -> Policy:
 
 
 def told_apart(policy: Policy, key: str, values: Sequence[str], budget: Budget) -> list[list[str]]:
-    """The values of a condition key in groups: what the policy says of one value it says of all of the group.
+    """Group the values of a condition key: the policy decides all values of a group alike.
 
-    Where the budget does not suffice they stay together: what is decided of them is then open.
+    If the budget does not suffice, all values stay in one group, and decisions about them are open.
     """
     conditions = [condition for statement in policy.statements for condition in statement.conditions]
     texts = [text for each in policy.statements if each.resources for text in each.resources.values]

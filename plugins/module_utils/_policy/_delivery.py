@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a trail's delivery asks of a bucket's policy, and whether the policy allows it, to the service or as of old.
+"""What the delivery of a trail needs from a bucket policy, and whether the policy allows it, also in the older form.
 
 Source: CloudTrail user guide, "Amazon S3 bucket policy for CloudTrail".
 """
@@ -53,9 +53,9 @@ _KNOWN_OF_OLD = ("s3:", "aws:securetransport", "aws:currenttime", "aws:epochtime
 
 @dataclass(frozen=True)
 class Call:
-    """One call of CloudTrail for a region: `requests` are its possible forms, of which the policy must allow one.
+    """One call of CloudTrail for a region. `requests` are its possible forms; the policy must allow one of them.
 
-    `folder` is that of the file that is uploaded; None where the call is on the bucket itself.
+    `folder` is the folder of the uploaded file, or None if the call is on the bucket itself.
     """
 
     requests: tuple[Request, ...]
@@ -65,38 +65,37 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision; `by_account`: on an account by which CloudTrail delivered of old, not on the service."""
+    """A decision. `by_account`: it is about an account of CloudTrail in the older form, not about the service."""
 
     decision: Decision
     by_account: bool = False
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome."""
         return self.decision.outcome
 
 
 def acl_calls(policy: Policy, locations: Locations) -> Iterator[Call]:
-    """CloudTrail reads the bucket's ACL: the same call for every region, but where accounts of regions are named."""
+    """CloudTrail reads the bucket's ACL: one call for all regions, unless the policy names accounts of regions."""
     request = acl_request(locations)
     return (Call((request,), region) for region in locations.regions[: None if naming_accounts(policy) else 1])
 
 
 def log_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
-    """It puts log files, encrypted under the key, into each of their folders."""
+    """CloudTrail puts log files, encrypted under the key, into each of their folders."""
     return _uploads(locations.logs(), upload_request(locations, key_arn))
 
 
 def spare_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
-    """It would put them there, were an organization trail an account's."""
+    """CloudTrail would put log files there if an organization trail belonged to one account."""
     return _uploads(locations.spare(), upload_request(locations, key_arn))
 
 
 def digest_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
-    """It puts digest files into theirs, encrypted under the key or by SSE-S3: of that AWS's pages disagree.
+    """CloudTrail puts digest files into their folders, under the key or with SSE-S3: AWS's pages disagree.
 
-    Under the key by the API reference (CreateTrail, UpdateTrail: KmsKeyId), by SSE-S3 by the CloudTrail user guide,
-    "Security best practices in AWS CloudTrail".
+    The API reference says under the key (CreateTrail, UpdateTrail: KmsKeyId), the CloudTrail user guide says with
+    SSE-S3 ("Security best practices in AWS CloudTrail").
     """
     return _uploads(locations.digests(), upload_request(locations, key_arn), upload_request(locations, None))
 
@@ -106,7 +105,7 @@ def _uploads(folders: Iterable[Folder], *forms: Request) -> Iterator[Call]:
 
 
 def answer(policy: Policy, request: Request, region: str, budget: Budget) -> Answer:
-    """Decide a request of CloudTrail's, as the service and, where the policy names it, as its account of the region."""
+    """Decide a request of CloudTrail as the service and, if the policy names it, as its account of the region."""
     decision = decide(policy, request, budget)
     account = REGION_ACCOUNTS.get(region)
     if decision.outcome is not Outcome.IMPLICIT_DENY or account is None or not _names(policy, account):
@@ -118,14 +117,14 @@ def answer(policy: Policy, request: Request, region: str, budget: Budget) -> Ans
 
 
 def of_accounts_alone(policy: Policy, request: Request) -> tuple[Statement, ...]:
-    """The statements that name CloudTrail's accounts, where none allows anything to the service itself."""
+    """The statements that name CloudTrail's accounts, if no statement allows the service itself anything."""
     allows_service = any(each.effect == "Allow" for each in concerning(policy, request).statements)
     return () if allows_service else naming_accounts(policy)
 
 
 @lru_cache(maxsize=64)
 def naming_accounts(policy: Policy) -> tuple[Statement, ...]:
-    """The statements of the older form: those that allow something to CloudTrail's account of any region."""
+    """The statements in the older form: those that allow CloudTrail's account of any region something."""
     return tuple(
         each
         for each in policy.statements

@@ -4,8 +4,8 @@
 
 """A policy as KMS or S3 returns it, read once so that many requests can be judged against it.
 
-Reading is lenient: what GetKeyPolicy returns was accepted by AWS, so whatever looks odd becomes a
-warning and is judged as far as AWS documents it.
+Reading is lenient: AWS accepted what GetKeyPolicy returns. So whatever looks odd becomes a warning, and is judged as
+far as AWS documents it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Names:
     """
 
     def __init__(self, values: Sequence[str], *, negated: bool, actions: bool, variables: bool) -> None:
-        """`variables` tells whether the values may hold policy variables."""
+        """`variables`: the values may hold policy variables."""
         self.values, self._negated = tuple(values), negated
         self._templates = [value for value in values if variables and has_variable(value)]
         self._is_private = any(map(has_unknown, values))
@@ -87,7 +87,7 @@ class Names:
         self.sought = sought(values) + CHARACTERS * len(self._templates)
 
     def cover(self, name: str, context: Context) -> bool | None:
-        """Whether the element covers the action or resource of a request; None where that cannot be told."""
+        """Whether the element covers the action or resource of a request; None if that is unknown."""
         if self._is_private:
             return None
         found = [self._covers(name), *(self._filled_covers(name, context) if self._templates else ())]
@@ -95,7 +95,7 @@ class Names:
         return None if listed is None else listed != self._negated
 
     def _filled_covers(self, name: str, context: Context) -> Iterator[bool | None]:
-        """Whether the values with variables cover the name, and None for each that cannot be filled."""
+        """Whether the values with variables cover the name; None for each variable that cannot be filled."""
         filled = []
         for template in self._templates:
             try:
@@ -110,9 +110,10 @@ class Names:
 
 
 def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
-    """A function that tells whether a resource is like one of these texts.
+    """Return a function that tells whether a resource matches one of these texts.
 
-    Wildcards stand "within any ARN segment". Of one that would have to cross segments nothing is said.
+    Wildcards match "within any ARN segment". The result is unknown for a wildcard that would have to match several
+    segments.
     """
     surely = any_of((glob(each) if each == _ALL else arn_glob(each) for each in texts), ignores_case=False)
 
@@ -136,10 +137,10 @@ _filled_like = lru_cache(maxsize=128)(_resources_like)
 class Statement:
     """One statement. An element that is missing is None; `document` is the statement as it was read.
 
-    `label` is how messages name it: by its Sid, or by its place counted from 1. `repeated` are the names that stood
-    more than once in one of its objects, so that `document` does not hold all that was read. `undocumented` are its
-    names of which AWS does not document what they mean, each with why. `why_unclear` says so of a statement that for
-    their sake allows or denies anything.
+    `label` is its name in messages: its Sid, or its number, counted from 1. `repeated` are the names that occur more
+    than once in one of its objects, so that `document` does not hold everything that was read. `undocumented` maps each
+    name whose meaning AWS does not document to the reason. `why_unclear` has these reasons in a reading that therefore
+    allows or denies anything.
     """
 
     label: str
@@ -155,18 +156,17 @@ class Statement:
     why_unclear: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The label."""
         return self.label
 
     @cached_property
     def weight(self) -> tuple[int, int]:
-        """The steps that a request costs to compare, and the characters that its texts are searched for."""
+        """The steps to compare it with a request, and the characters to search in its texts."""
         parts = [each for each in (self.principals, self.actions, self.resources, *self.conditions) if each]
         return 1 + sum(each.steps for each in parts), sum(each.sought for each in parts)
 
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
-        """The statement; where AWS does not document what something in it means, all that it may say."""
+        """The statement; if AWS does not document something in it, all statements that it may stand for."""
         parts = {PARTS.get(name.lower(), "Condition") for name in self.undocumented} - {"Sid"}
         if not parts:
             return (self,)
@@ -188,9 +188,9 @@ class Statement:
 class Policy:
     """A policy. `document` is the JSON object as it was read and must not be changed, `text` what it was read from.
 
-    `repeated` are the names that stood more than once in that object itself, and `undocumented` say why AWS does not
-    document what its statements mean. `halved` is the first half of a character that a text in it held; `document` and
-    all else hold the text of its escape in its place.
+    `repeated` are the names that occur more than once in that object itself. `undocumented` are the reasons why AWS
+    does not document what its statements mean. `halved` is the first half of a character in its texts; `document` and
+    everything else hold its escape as text instead.
     """
 
     statements: tuple[Statement, ...]
@@ -203,13 +203,13 @@ class Policy:
 
     @cached_property
     def weight(self) -> tuple[int, int]:
-        """The same of all statements together, and of preparing the request."""
+        """The same for all statements together, and for preparing the request."""
         weights = [each.weight for each in self.statements]
         return STEPS_OF_A_REQUEST + sum(weight[0] for weight in weights), sum(weight[1] for weight in weights)
 
     @cached_property
     def readings(self) -> tuple[Statement, ...]:
-        """The statements as they are judged: where nobody knows which there are, or of what Version, anything."""
+        """The statements to judge. If the statements or the Version are not certain, one that may say anything."""
         if self.undocumented:
             names = dict.fromkeys(("Effect", "Principal", "Action", "Resource"), "")
             anything = Statement("the policy", None, None, None, None, None, (), {}, undocumented=names)
@@ -217,7 +217,7 @@ class Policy:
         return tuple(reading for each in self.statements for reading in each.readings)
 
     def to_json(self) -> str:
-        """The policy as it is sent: without layout, and else as it was written, to the digits and escapes."""
+        """The policy as it is sent: without layout, otherwise as it was written, including digits and escapes."""
         return _LAYOUT.sub(r"\1", self.text)
 
     def written_statements(self) -> list[str]:
@@ -227,7 +227,7 @@ class Policy:
         return list(_items(text, begin)) if text[begin] == "[" else [text[begin:end]]
 
     def with_statements(self, documents: Sequence[Any]) -> Policy:
-        """The policy with other statements. Those that are its own, in their old place, keep their text."""
+        """The policy with other statements. Its own statements keep their text and their place."""
         own = [each.document for each in self.statements]
         written = self.written_statements()
         texts = [
@@ -240,7 +240,7 @@ class Policy:
 
 
 def _place_of_statements(text: str) -> tuple[int, int]:
-    """Where the value of Statement begins and ends in a policy without layout; the last one counts."""
+    """Where the value of Statement begins and ends in a policy without layout. The last one counts."""
     at, place = 1, (0, 0)
     while text[at] != "}":
         name, colon = _DECODER.raw_decode(text, at)
@@ -260,7 +260,7 @@ def _items(text: str, begin: int) -> Iterator[str]:
 
 
 def to_json(document: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
-    """JSON, compact or laid out for people; characters outside ASCII stay as they are, since KMS counts bytes."""
+    """JSON, compact or laid out for people. Characters outside ASCII are not escaped, because KMS counts bytes."""
     separators = (",", ":") if indent is None else None
     return json.dumps(
         document,
@@ -273,7 +273,7 @@ def to_json(document: Any, *, indent: int | None = None, sort_keys: bool = False
 
 
 def _plain_number(number: Number) -> object:
-    """A number for people to read: in quotes where Python would show another one than was written, or none at all."""
+    """A number for people to read, in quotes if Python would show a different number or none."""
     try:
         value = json.loads(number.text)
     except ValueError:
@@ -282,10 +282,10 @@ def _plain_number(number: Number) -> object:
 
 
 def parse(text: str | Mapping[str, Any]) -> Policy:
-    """Read a policy from its JSON text, or from the object such a text holds.
+    """Read a policy from its JSON text, or from the object that such a text holds.
 
-    Raises PolicyError when it is no policy at all: no JSON, no object, an object without Statement, or a text longer
-    than AWS ever gives out, whose judging would have no bound.
+    Raises PolicyError if it is no policy at all: no JSON, no object, no Statement, or longer than any policy in AWS, so
+    that judging it would have no limit.
     """
     text = _encodable(text if isinstance(text, str) else to_json(text))
     if len(text) > MAX_CHARACTERS:
@@ -316,14 +316,14 @@ def parse(text: str | Mapping[str, Any]) -> Policy:
 
 
 def _encodable(text: str) -> str:
-    """JSON with its halves of characters (lone surrogates) as escapes, without which nobody could send or store it."""
+    """JSON with halves of characters (lone surrogates) as escapes, so that it can be sent and stored."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def _whole(text: str) -> tuple[str, str | None]:
-    r"""JSON in which halves of characters are the text of their escapes, and the first of them.
+    r"""JSON with halves of characters replaced by their escapes as text, and the first of these halves.
 
-    JSON may hold `"\ud800"`, and no file, hash or terminal takes what it stands for.
+    JSON may hold `"\ud800"`, and no file, hash or terminal takes that character.
     """
     halves = (f"\\u{found[1]}" for found in _ESCAPE.finditer(text) if found[1])
     first = next(halves, None) if "\\ud" in text or "\\uD" in text else None
@@ -343,7 +343,7 @@ def _load(text: str) -> tuple[Any, str | None]:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether a value holds lists and objects in more than so many others."""
+    """Whether a value nests lists and objects deeper than this."""
     if not isinstance(value, (dict, list)):
         return False
     parts = value.values() if isinstance(value, dict) else value

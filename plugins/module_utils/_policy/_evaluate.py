@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which statements match a request, and what can come of it under every assignment of what is unknown."""
+"""Which statements match a request, and the possible outcomes under every assignment of the unknowns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DENIALS = {Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY}
 
 @dataclass(frozen=True)
 class MatchedStatement:
-    """A statement that applies to a request, or would if its open conditions hold and its unknown falls its way."""
+    """A statement that applies to a request, or that applies if its open conditions hold and its unknown is true."""
 
     statement: Statement
     covers: Covers
@@ -33,16 +33,16 @@ class MatchedStatement:
 
     @property
     def certain(self) -> bool:
-        """Whether it applies whatever the unknown keys hold."""
+        """Whether it applies whatever values the unknown keys have."""
         return not self.open and self.unknown is None
 
     @property
     def steps(self) -> int:
-        """What one assignment costs; an unknown is told from others by all the values of its condition."""
+        """The steps for one assignment. All values of a condition count, because they tell unknowns apart."""
         return 1 + sum(1 + len(condition.values) // 20 for condition in self.open)
 
     def applies_under(self, context: Context, assignment: Mapping[Hashable, bool]) -> bool:
-        """Whether it applies under an assignment, which gives every unknown an answer."""
+        """Whether it applies under an assignment, which answers every unknown."""
         return (self.unknown is None or assignment[self.unknown]) and all(
             c.holds_under(context, assignment) for c in self.open
         )
@@ -72,10 +72,10 @@ def match(statement: Statement, request: Request) -> MatchedStatement | None:
 
 
 def settle(matched: Sequence[MatchedStatement], request: Request, budget: Budget) -> Outcome:
-    """What comes of the request; INDETERMINATE only if what is unknown could change it from denied to allowed or back.
+    """The outcome of the request; INDETERMINATE only if the unknowns could change it between denied and allowed.
 
-    Of very many unknowns nothing is proven: INDETERMINATE then, too. So it is where the proof would take more
-    steps than are left in the budget.
+    It is also INDETERMINATE if there are very many unknowns, or if the proof would take more steps than the budget has
+    left.
     """
     certain = [each for each in matched if each.certain]
     at_least = outcome_of(certain, request)
@@ -112,7 +112,7 @@ def _allows(matched: MatchedStatement) -> bool:
 
 
 def outcome_of(applying: Sequence[MatchedStatement], request: Request) -> Outcome:
-    """What comes of the request if just these statements apply."""
+    """The outcome of the request if exactly these statements apply."""
     if not all(_allows(each) for each in applying):
         return Outcome.EXPLICIT_DENY
     if not applying:

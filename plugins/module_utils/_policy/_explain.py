@@ -41,7 +41,7 @@ def explain(outcome: Outcome, matched: Sequence[MatchedStatement], policy: Polic
 
 
 def explain_exhaustion(request: Request) -> Explanation:
-    """The same where the budget was used up: no statement decided."""
+    """The same for a budget that was used up: no statement decided."""
     return (
         (),
         f"Deciding whether the policy allows {call(request)} takes more than the {STEPS:,} steps that a finding may "
@@ -56,7 +56,7 @@ def _of(effect: str, matched: Sequence[MatchedStatement], *, certain: bool) -> l
 
 
 def _allowing(matched: Sequence[MatchedStatement], request: Request) -> Deciding:
-    """Those that name the caller, before those that name its account, before those of which one must apply."""
+    """The statements that name the caller, else those that name its account, else those of which one must apply."""
     certain = _of("Allow", matched, certain=True)
     direct = [each for each in certain if each.covers is Covers.YES]
     deciding = direct or certain or _of("Allow", matched, certain=False)
@@ -122,13 +122,13 @@ def _open(first: MatchedStatement, request: Request) -> Words:
 
 
 def hangs_on_ids(statement: Statement, request: Request) -> bool:
-    """Whether it stays open what the statement says for want of ids, as of a file whose name is known."""
+    """Whether the result is unknown only because ids are: it would stay unknown for a file with a known name."""
     name, resources = as_if_named(request.resource), statement.resources
     return has_unknown(name) and resources is not None and resources.cover(name, request.keys) is None
 
 
 def _without(parts: str, statement: Statement) -> str:
-    """How a statement is made to allow the same whatever stands in these parts of a name."""
+    """How to make a statement independent of these parts of a name."""
     is_negated = "NotResource" in statement.document
     return f"remove the {parts} from its NotResource" if is_negated else f"replace the {parts} in its Resource by *"
 
@@ -175,7 +175,7 @@ def _not_allowed(matched: Sequence[MatchedStatement], policy: Policy, request: R
 
 
 def _nothing_allows(policy: Policy, request: Request) -> Explanation:
-    """The near miss; it stands for the deciding statement where nothing but a mistake in it is to be corrected."""
+    """The near miss. It counts as the deciding statement if only a mistake in it must be corrected."""
     near, refused = nearest(policy, request), f"No statement allows {call(request)}."
     if near is None:
         return (), refused, f'Add a statement that allows {request.action} to {request.principal} on Resource "*".', ()

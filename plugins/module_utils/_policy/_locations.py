@@ -33,7 +33,7 @@ _LOGS, _DIGESTS = "CloudTrail", "CloudTrail-Digest"
 
 @dataclass(frozen=True)
 class Folder:
-    """One folder of a trail: its path below the bucket, the ARN of any file in it, and the region the file is of.
+    """One folder of a trail: its path in the bucket, the ARN of any file in it, and the region of its files.
 
     `begin` is how the names of its files begin.
     """
@@ -48,9 +48,9 @@ class Folder:
 class Locations:
     """The folders of one trail.
 
-    `regions` are those whose events it delivers; `organization_id` is that of an organization trail, whose folders
-    are those of the trail's own account and of any member. `has_digests`: with log-file validation. `known` is what
-    else was read that CloudTrail's calls there carry.
+    `regions` are those whose events it delivers. `organization_id` is that of an organization trail, which has folders
+    for its own account and for every member. `has_digests`: it validates log files. `known` is what else is known of
+    CloudTrail's calls.
     """
 
     trail_arn: str
@@ -68,7 +68,7 @@ class Locations:
 
     @property
     def account(self) -> str:
-        """The account that owns the trail: of an organization trail the management account."""
+        """The account that owns the trail; for an organization trail the management account."""
         return self.trail_arn.split(":")[4]
 
     def logs(self) -> Iterator[Folder]:
@@ -88,21 +88,21 @@ class Locations:
             yield from (self._digests_of(owner, account, region) for region in self.regions)
 
     def spare(self) -> Iterator[Folder]:
-        """The folders of an organization trail's own account, outside of the organization's: it writes nothing there.
+        """The folders of an organization trail's own account outside of the organization's. It writes nothing there.
 
-        The statement on them serves for the day the trail becomes an account's (CloudTrail guide, "Amazon S3 bucket
+        The statement on them is for the day when the trail belongs to one account (CloudTrail guide, "Amazon S3 bucket
         policy for CloudTrail", on organization trails).
         """
         if self.organization_id:
             yield from (self._logs_of(None, self.account, region) for region in self.regions)
 
     def patterns(self) -> list[str]:
-        """The Resource of a statement that covers all of these, as AWS's page on bucket policies has it."""
+        """The Resource of a statement that covers all of these, as on AWS's page about bucket policies."""
         owners = [self.account, *([self.organization_id] if self.organization_id else [])]
         return [f"{self.bucket_arn}/{self._path(owner)}/*" for owner in owners]
 
     def encryption_contexts(self, *, bucket_key: bool) -> Iterator[str]:
-        """The aws:s3:arn that log files are encrypted with: their own, or with an S3 Bucket Key the bucket's.
+        """The aws:s3:arn that log files are encrypted with: their own, or the bucket's if it has an S3 Bucket Key.
 
         Source: S3 user guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys".
         """
@@ -139,12 +139,12 @@ def folder_of(file_arn: str) -> str:
 
 
 def stands_for_many(file_arn: str) -> bool:
-    """Whether one of these files is in the folder of an account, or an organization, whose id nobody knows."""
+    """Whether the file is in the folder of an account, or an organization, with an unknown id."""
     return has_unknown(as_if_named(file_arn))
 
 
 def example_of(file_arn: str, at: datetime) -> str:
-    """The ARN that one of these files may have, written at a moment in UTC; where an id is not known it is made up."""
+    """A possible ARN of the file, written at a moment in UTC. An unknown id is made up."""
     for text, form in ((_DAY, "%Y/%m/%d"), (_MINUTE, "%Y%m%dT%H%MZ"), (_SECOND, "%Y%m%dT%H%M%SZ")):
         file_arn = file_arn.replace(text, at.strftime(form))
     return file_arn.translate(dict.fromkeys(map(ord, (ANY_DIGIT, ANY_OF_TIME)), "0")).translate(

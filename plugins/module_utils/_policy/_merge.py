@@ -4,8 +4,8 @@
 
 """Give CloudTrail and the readers of its logs what a key policy does not give them yet, and nothing else.
 
-"When you add the new sections to your KMS key policy, do not change any existing sections" (CloudTrail user
-guide): statements of others keep their order and their text. Only our own are extended; see `_ours`.
+"When you add the new sections to your KMS key policy, do not change any existing sections" (CloudTrail user guide):
+statements of others keep their order and their text. Only our own statements are extended; see `_ours`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Required:
     """What a key policy must allow.
 
     `trail_arns` are the trails that CloudTrail encrypts under the key (an organization trail under the management
-    account's id, as its ARN has it); `readers` the ARNs of users, roles, sessions or root users, or account ids, that
-    read their logs. The `strict` form ties CloudTrail to the very trails by aws:SourceArn and encryption context, the
-    `cis` form to all trails of their accounts by encryption context alone.
-    `log_contexts` holds, by trail ARN, the aws:s3:arn with which its log files are, or may be, encrypted; of a trail
-    that is not in it nothing is known of that.
-    `needed` tells, by trail ARN, what must be allowed for the trail, CloudTrail's actions and readers; for a trail that
-    is not in it, all must. `known` is what was read that requests carry.
+    account's id, as in its ARN). `readers` are the ARNs of users, roles, sessions or root users, or account ids, that
+    read their logs. The `strict` form ties CloudTrail to exactly these trails by aws:SourceArn and encryption context,
+    the `cis` form to all trails of their accounts by encryption context alone.
+    `log_contexts` maps a trail ARN to the aws:s3:arn with which its log files are, or may be, encrypted. It is unknown
+    for a trail that is missing there.
+    `needed` maps a trail ARN to what must be allowed for the trail: actions of CloudTrail, and readers. Everything must
+    be allowed for a trail that is missing there. `known` is what was read that requests carry.
     """
 
     key_arn: str
@@ -61,7 +61,7 @@ class Required:
 
     @cached_property
     def service_calls(self) -> Mapping[str, list[Request]]:
-        """CloudTrail's calls that must be allowed, by trail ARN: asked before merging, and again of the result."""
+        """The calls of CloudTrail that must be allowed, by trail ARN: decided before merging, and again afterwards."""
         return {trail: _service_calls(self.of(trail, _SERVICE_ACTIONS), trail, self) for trail in self.trail_arns}
 
 
@@ -72,11 +72,11 @@ def new_key_policy(required: Required) -> Policy:
 
 
 def merge(policy: Policy, required: Required) -> Policy:
-    """The policy with what `decide` finds missing; the very same object when nothing is.
+    """Return the policy with what `decide` finds missing; the very same object if nothing is missing.
 
-    A reader whom only the account's root statement covers is missing: the key policy alone does not prove it.
-    A reader of another account gets the key's half of what it needs.
-    Raises MergeRefusedError when the result would be denied, could not be proven, or would not be taken by KMS.
+    A reader is missing if only the root statement of the account covers it, because the key policy alone does not prove
+    that it may read. A reader of another account gets only what the key policy can give.
+    Raises MergeRefusedError if a Deny stands in the way, the result cannot be proven, or KMS would not take it.
     """
     missing = _missing(policy, required)
     if not missing:
@@ -95,7 +95,7 @@ def merge(policy: Policy, required: Required) -> Policy:
 def statements_to_add(policy: Policy, calls: Sequence[Request]) -> list[dict[str, Any]]:
     """Our statements that allow calls on one key, as merging would write them: new, or in place of our own.
 
-    What else the policy is to hold or whether KMS takes it is not asked.
+    What else the policy must hold, and whether KMS takes it, is not checked.
     """
     present = [each.document for each in policy.statements]
     documents = list(present)
@@ -105,7 +105,7 @@ def statements_to_add(policy: Policy, calls: Sequence[Request]) -> list[dict[str
 
 
 def _calls(policy: Policy, required: Required, budget: Budget) -> list[Request]:
-    """Every call that must be allowed; of those that the policy says the same of, one."""
+    """Every call that must be allowed; only one of those that the policy decides alike."""
     calls = []
     for trail in required.trail_arns:
         calls += required.service_calls[trail]
@@ -117,7 +117,7 @@ def _calls(policy: Policy, required: Required, budget: Budget) -> list[Request]:
 
 
 def _service_calls(actions: Sequence[str], trail_arn: str, required: Required) -> list[Request]:
-    """CloudTrail's calls for a trail; the same context serves all that have one of encryption."""
+    """The calls of CloudTrail for a trail. Trails with the same encryption context share one context."""
     used = [action for action in actions if action != _DESCRIBE]
     first, described = used[:1], [_DESCRIBE] if _DESCRIBE in actions else []
     made = [
@@ -128,7 +128,7 @@ def _service_calls(actions: Sequence[str], trail_arn: str, required: Required) -
 
 
 def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | None) -> Request:
-    """A reader's call, of which only the key policy's half is asked. A trail's bucket is in its key's region."""
+    """A call of a reader; only the key policy is judged. The bucket of a trail is in the region of its key."""
     call = reader_request(
         reader,
         trail_arn=trail_arn,
@@ -157,10 +157,10 @@ def _missing(policy: Policy, required: Required) -> list[Request]:
 
 
 def _described(policy: Policy, missing: Sequence[Request], required: Required, budget: Budget) -> list[Request]:
-    """DescribeKey for the trails for which CloudTrail is given something else anyway, where it lacks that.
+    """DescribeKey for the trails that lack it and for which CloudTrail gets something else anyway.
 
-    AWS's pages disagree whether CloudTrail needs it (see the rule key_policy_allows_describe), so a policy is not
-    written for its sake alone.
+    AWS's pages disagree whether CloudTrail needs it (see the rule key_policy_allows_describe), so it alone is no reason
+    to write a policy.
     """
     service = [call for call in missing if call.principal == SERVICE]
     trails = (trail for trail in _trails_of(service) if trail in required.needed)
@@ -198,7 +198,7 @@ def why_not_written_back(policy: Policy, service: str) -> str | None:
 
 
 def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
-    """Our statements, with nothing in their lists but what is missing."""
+    """Our statements, reduced to what is missing."""
     service = [call for call in missing if call.principal == SERVICE]
     used = [call for call in service if call.action != _DESCRIBE]
     trails = _trails_of(used)

@@ -37,7 +37,7 @@ class Failure:
 
 
 def nearest(policy: Policy, request: Request) -> Statement | None:
-    """The statement that a person would pick: of the same service or action, before one of the same effect."""
+    """The statement that a person would pick: one about the same service or action, else one of the same effect."""
     found = [(closeness, each) for each in policy.statements if (closeness := _closeness(each, request))]
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
@@ -55,7 +55,7 @@ def failures(statement: Statement, request: Request) -> list[Failure]:
 
 
 def like_instead(condition: Condition, request: Request) -> str | None:
-    """The operator that takes the wildcards of a condition for such, where that settles the condition."""
+    """The operator that reads the wildcards of a condition as wildcards, if the condition then holds."""
     is_wild = any("*" in value or "?" in value for value in condition.values)
     if "String" not in condition.operator or "Equals" not in condition.operator or not is_wild:
         return None
@@ -65,7 +65,7 @@ def like_instead(condition: Condition, request: Request) -> str | None:
 
 
 def _closeness(statement: Statement, request: Request) -> tuple[bool, int, bool, float] | None:
-    """How close a statement comes to allowing the request; None for one that speaks of something else."""
+    """How close a statement comes to allowing the request; None if it is about something else."""
     principals, actions, resources = statement.principals, statement.actions, statement.resources
     named = _how_named(principals, request)
     acts = 0
@@ -97,12 +97,12 @@ def _names_alone(principals: Principals | None, request: Request) -> bool:
 
 
 def _is_of_kind(principals: Principals, request: Request) -> bool:
-    """Whether an element names services where a service calls, and users, roles or accounts where one of these does."""
+    """Whether an element names services for a call of a service, and other principals for a call of one of these."""
     return bool(principals.services if request.caller.is_service else principals.names - principals.services)
 
 
 def _misspelt_service(principals: Principals, request: Request) -> str | None:
-    """The service in a Principal element that is the caller's but for a slip: by its own name, "cloudtrail"."""
+    """A service in a Principal element whose own name, such as "cloudtrail", misspells that of the caller."""
     if not request.caller.is_service or principals.negated:
         return None
     own = request.caller.name.partition(".")[0]
@@ -110,7 +110,7 @@ def _misspelt_service(principals: Principals, request: Request) -> str | None:
 
 
 def _misspelt(statement: Statement, request: Request) -> str | None:
-    """The action that is the request's but for a slip."""
+    """An action that misspells that of the request."""
     if statement.actions is None or "Action" not in statement.document:
         return None
     wanted = request.action.lower()
@@ -174,7 +174,7 @@ def _of_resource(statement: Statement, request: Request) -> Failure | None:
 
 
 def _to_add(resource: str) -> str:
-    """What a Resource should name: where it is any file of a folder, all of them."""
+    """What a Resource should name: all files of the folder if it is any file of one."""
     is_any_file = as_if_named(resource) != resource
     return readable(f"{resource.rpartition('/20')[0]}/*" if is_any_file else resource)
 

@@ -4,8 +4,8 @@
 
 """How each condition operator compares, from "IAM JSON policy elements: Condition operators".
 
-A maker takes a value of the policy and gives either the text that a request's value must equal,
-or a function that tells whether a request's value matches.
+A maker turns a value of the policy into the text that a request's value must equal, or into a function that tells
+whether a request's value matches.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _never_clear(_value: str) -> bool:
 
 
 def _compared(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool], pieces: Pieces) -> Matcher:
-    """A comparison with a value of the policy; of a text that `parse` does not take, AWS documents nothing."""
+    """A comparison with a value of the policy. AWS documents no result for a text that `parse` cannot read."""
 
     def parsed(text: str) -> Any:
         try:
@@ -111,7 +111,7 @@ def _number(text: str) -> float:
 
 @lru_cache(maxsize=1024)
 def _moment(text: str) -> datetime:
-    """A point in time, from a date or from epoch seconds; four digits may be a year or such seconds."""
+    """A point in time, from a date or from epoch seconds. Four digits may be a year or such seconds."""
     date = _DATE.fullmatch(text)
     if _YEAR.fullmatch(text):
         raise UndocumentedError
@@ -122,7 +122,7 @@ def _moment(text: str) -> datetime:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The same; None for a text that names none."""
+    """The same; None if the text names no point in time."""
     try:
         return _moment(text)
     except UndocumentedError:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our statements: how they are written, known again, and extended.
+"""Our statements: how they are written, recognized, and extended.
 
-Anybody can give a statement our Sid. Ours is what we would have written ourselves: all that it says but its lists of
-ARNs, and in each of these nothing but what we put there, one by one and without wildcards.
+Anybody can give a statement our Sid. A statement is ours if we would have written it ourselves: everything in it except
+its lists of ARNs is as we write it, and each list holds only what we put there, one by one and without wildcards.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def root_statement(key_arn: str) -> dict[str, Any]:
 
 
 def use_statement(trails: Sequence[str], form: Form) -> dict[str, Any]:
-    """CloudTrail encrypts for these trails, in the `cis` form for all of their accounts."""
+    """CloudTrail encrypts for these trails; in the `cis` form for all trails of their accounts."""
     condition: dict[str, Any] = {"StringLike": {TRAIL_KEY: list(dict.fromkeys(map(_account_trails, trails)))}}
     if form == "strict":
         condition = {"StringEquals": {"aws:SourceArn": list(trails)}, **condition}
@@ -117,7 +117,7 @@ def is_administrators(document: Any) -> bool:
 
 
 def beyond(document: Mapping[str, Any], others: Iterable[Any]) -> frozenset[str]:
-    """Whom and what one of our statements in a key policy reaches beyond the most alike of others, or all it says."""
+    """What one of our statements in a key policy allows beyond the most similar one of others, or all that it says."""
     kind = next(each for each in _merged() if _is_like(document, each))
     alike = [says(other) for other in others if _is_like(other, kind)]
     said = says(document)
@@ -145,7 +145,7 @@ def add_statement(documents: list[Any], addition: dict[str, Any]) -> None:
 
 
 def _is_like(document: Any, ours: Mapping[str, Any]) -> bool:
-    """Whether a statement has our Sid, or ours with the number that it gets where the name is taken, and our shape."""
+    """Whether a statement has our shape and our Sid, perhaps with the number that we add if the Sid is taken."""
     return (
         isinstance(document, Mapping)
         and re.fullmatch(rf"{ours['Sid']}[0-9]*", str(document.get("Sid"))) is not None
@@ -154,20 +154,20 @@ def _is_like(document: Any, ours: Mapping[str, Any]) -> bool:
 
 
 def _shape(document: Mapping[str, Any]) -> dict[tuple[str, ...], Hashable]:
-    """What a statement says without its Sid, and of the lists that we extend no more than what stands in them."""
+    """What a statement says without its Sid, with only the kinds of the entries in the lists that we extend."""
     said = says(document)
     return {place: _kind(part) or part for place, part in said.items() if place != ("Sid",)}
 
 
 def _kind(part: Hashable) -> str | None:
-    """What stands in a list that we extend; None for all else."""
+    """The kind of the entries in a list that we extend; None for any other list."""
     if not isinstance(part, frozenset) or not part:
         return None
     return next((kind for kind, each in _EXTENDED.items() if all(each.fullmatch(str(text)) for text in part)), None)
 
 
 def _joined(ours: Any, addition: Any) -> Any:
-    """Our statement with what the lists of the addition hold beyond it; it may be spelt in another way."""
+    """Our statement with the entries of the addition that its lists lack. Its spelling may differ from ours."""
     if isinstance(ours, Mapping) and isinstance(addition, Mapping):
         more = {name.lower(): part for name, part in addition.items()}
         return {name: _joined(part, more.get(name.lower(), part)) for name, part in ours.items()}

@@ -42,11 +42,11 @@ _groups = itertools.count()
 
 
 class UndocumentedError(Exception):
-    """AWS does not say what comes of this."""
+    """AWS does not document the result."""
 
 
 class UnknownKeyError(Exception):
-    """A policy variable names a key of which the request tells nothing."""
+    """A policy variable names a key whose value in the request is unknown."""
 
 
 class Context:
@@ -58,7 +58,7 @@ class Context:
         unknown: Iterable[str],
         perhaps: Mapping[str, str | Sequence[str]] | None = None,
     ) -> None:
-        """See `Request`, of whose fields these are the keys."""
+        """See the fields of `Request` with these names."""
         self._known = _folded(known)
         self._perhaps = _folded(perhaps or {})
         self._absent = tuple(key[:-1] for key in self._known if key.endswith("*"))
@@ -67,7 +67,7 @@ class Context:
         self._prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
 
     def get(self, folded_key: str) -> tuple[str, ...] | None:
-        """The key's values, empty when the request does not carry it, None when nobody knows."""
+        """The values of the key; empty if the request does not carry it, None if that is unknown."""
         values = self._known.get(folded_key)
         if values is not None:
             return values
@@ -76,7 +76,7 @@ class Context:
         return None if folded_key.startswith(self._prefixes) and not folded_key.startswith(self._absent) else ()
 
     def perhaps(self, folded_key: str) -> tuple[str, ...] | None:
-        """The values that a key has if the request carries it, where that is all that nobody knows; else None."""
+        """The values of a key if they are known and only its presence is unknown; else None."""
         return None if folded_key in self._known else self._perhaps.get(folded_key)
 
 
@@ -90,9 +90,9 @@ def has_variable(text: str) -> bool:
 
 
 def split_at_variables(text: str) -> list[str]:
-    """Cut a text at its variables: what stands before the first, its name, what stands before the next, and so on.
+    """Cut a text at its variables: the text before the first, its name, the text before the second, and so on.
 
-    Behind the last brace that closes nothing is searched: it would be anew from every brace that opens there.
+    The text after the last closing brace is not searched, which would start again at every opening brace there.
     """
     end = text.rfind("}") + 1
     *parts, last = _VARIABLE.split(text[:end])
@@ -105,10 +105,10 @@ def pieces_of(text: str) -> Pieces:
 
 
 def resolve(template: str, context: Context) -> Pieces | None:
-    """Fill the variables of a text; None when one of them has no value.
+    """Fill the variables of a text; None if one of them has no value.
 
-    Raises UnknownKeyError where a value is not known, UndocumentedError where a variable is written or filled in a
-    way of which "IAM policy elements: Variables and tags" says nothing.
+    Raises UnknownKeyError if a value is unknown, UndocumentedError if "IAM policy elements: Variables and tags" does
+    not describe how a variable is written or filled.
     """
     pieces: list[tuple[str, bool]] = []
     for index, part in enumerate(split_at_variables(template)):
@@ -123,12 +123,12 @@ def resolve(template: str, context: Context) -> Pieces | None:
 
 
 def shortest(pieces: Pieces) -> int:
-    """How long a text is at least that is like this one: what is longer than a request's value never matches it."""
+    """The minimal length of a text that matches this one; no shorter value of a request can match."""
     return sum(len(text) - (text.count("*") if wild else 0) for text, wild in pieces)
 
 
 def sought(texts: Iterable[str]) -> int:
-    """How many characters of these patterns a name is searched for: those behind an asterisk, at every place."""
+    """How many characters of these patterns are searched for at every place of a name: those after an asterisk."""
     return sum(len(text) - start for text in texts if (start := text.find("*")) >= 0)
 
 
@@ -149,13 +149,13 @@ def _value(body: str, context: Context) -> str | None:
 
 
 def glob(pieces: Pieces) -> str | re.Pattern[str]:
-    """A text to compare with, or a pattern if it has wildcards: `*` any characters, `?` one."""
+    """A text to compare with, or a pattern if it has wildcards: `*` matches any characters, `?` one."""
     tokens = _tokens(pieces)
     return _pattern(_expression(tokens, "."), tokens, pieces)
 
 
 def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
-    """The same for an ARN, whose six parts are "checked separately": no wildcard crosses a colon of the first five."""
+    """The same for an ARN. Its six parts are "checked separately": no wildcard matches one of the first five colons."""
     tokens = _tokens(pieces)
     parts: list[list[str]] = [[]]
     for part in tokens:
@@ -168,7 +168,7 @@ def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
 
 
 def perhaps_glob(pieces: Pieces) -> re.Pattern[str]:
-    """A pattern for every name that may be like the text, whatever stands where the name has ANY_... characters."""
+    """A pattern for every name that may match the text, whatever its ANY_... characters stand for."""
     tokens = (re.sub("[A-Za-z0-9]", _or_unknown, token) for token in _tokens(pieces))
     return re.compile(_expression(tokens, "."), re.DOTALL)
 
@@ -185,12 +185,12 @@ def has_unknown(name: str) -> bool:
 
 
 def as_if_named(name: str) -> str:
-    """The name of some file, of which nothing but ids is unknown."""
+    """The name of a file of which only ids are unknown."""
     return _OF_FILES.sub("0", name)
 
 
 def readable(name: str) -> str:
-    """The name with words in place of what nobody knows."""
+    """The name with words in place of its unknown parts."""
     for pattern, words in _READABLE.items():
         name = pattern.sub(words, name)
     return name
@@ -211,13 +211,13 @@ def is_arn(text: str) -> bool:
 
 
 def _tokens(pieces: Pieces) -> list[str]:
-    """The text cut at colons and wildcards: `*` and `?` where they are wildcards, everything else escaped."""
+    """The text cut at colons and wildcards. `*` and `?` that are wildcards stay, everything else is escaped."""
     cut = ((part, wild) for text, wild in pieces for part in _CUT.split(text))
     return [part if wild and part in ("*", "?") else re.escape(part) for part, wild in cut]
 
 
 def _expression(tokens: Iterable[str], anything: str) -> str:
-    """The tokens as a regular expression that never goes back: a policy full of asterisks must not stall an audit."""
+    """The tokens as a regular expression without backtracking: a policy full of asterisks must not stall an audit."""
     parts: list[list[str]] = [[]]
     for part in tokens:
         if part == "*":
@@ -232,7 +232,7 @@ def _expression(tokens: Iterable[str], anything: str) -> str:
 
 
 def _kept(expression: str) -> str:
-    """An atomic group, as Python 3.10 can write it: the first place that fits is as good as any later one."""
+    """An atomic group, as Python 3.10 can write it: the first match is as good as any later one."""
     group = f"g{next(_groups)}"
     return f"(?=(?P<{group}>{expression}))(?P={group})"
 

@@ -83,12 +83,12 @@ class Principals:
 
     @property
     def is_in_full(self) -> bool:
-        """Whether it names principals one by one, and nobody in a way that may mean others, too."""
+        """Whether it names principals one by one, and none in a way that may mean others too."""
         unclear = self.everyone or self.unreadable or self._patterns or self._federated or self._canonical
         return not unclear
 
     def strangers(self, account: str) -> list[str]:
-        """Whom it names, or may name, outside of an account; AWS's own services are none of them."""
+        """The principals outside of an account that it names, or may name, without AWS's own services."""
         if self.everyone or self.negated:
             return ["everybody"]
         named = (name for name in self._outside if name not in self.orphans)
@@ -107,8 +107,10 @@ class Principals:
         return Covers.ACCOUNT if caller.account in self.accounts else Covers.NO
 
     def _is_unclear(self, caller: Caller) -> bool:
-        """The policy names a session of the role that calls, the user behind a session, an account by its canonical
-        id, an identity provider that may have let the role in, or somebody in a way that AWS does not document.
+        """Whether AWS leaves open if the caller is meant.
+
+        The policy names a session of the role that calls, the user behind a session, an account by its canonical id, an
+        identity provider that may have let the role in, or somebody in a way that AWS does not document.
         """
         who = (caller.account, caller.friendly_name)
         return (
@@ -121,7 +123,7 @@ class Principals:
         )
 
     def _all_but(self, caller: Caller) -> Covers:
-        """NotPrincipal spares who is listed with the role and account above; who is listed in part, AWS leaves open."""
+        """NotPrincipal excepts a listed caller whose role and account are listed too. AWS leaves other cases open."""
         if self.everyone:
             return Covers.NO
         listed = self._listed(caller)
@@ -136,7 +138,7 @@ class Principals:
 
 
 def account_of(name: str) -> str | None:
-    """The account that a name under AWS means as a whole: by its id, or by the ARN of its root."""
+    """The account that a name under AWS means as a whole: its id, or the ARN of its root."""
     if _ACCOUNT.fullmatch(name):
         return name
     caller = Caller(name)
@@ -144,7 +146,7 @@ def account_of(name: str) -> str | None:
 
 
 def _names(written: Any) -> dict[str, list[str]]:
-    """The names by kind; under "?" whatever is not of a kind that AWS documents."""
+    """The names by kind; "?" has everything of a kind that AWS does not document."""
     found: dict[str, list[str]] = {kind: [] for kind in (*KINDS, "?")}
     for kind, value in written.items() if isinstance(written, Mapping) else [("?", written)]:
         for name in value if isinstance(value, list) else [value]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A call to judge, what was read of the accounts it is made in, and what can come of it."""
+"""A call to judge, what is known of the accounts it is made in, and its possible outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._principals import Caller
 
 
 class Outcome(Enum):
-    """What AWS would answer, as far as the policy can tell."""
+    """What AWS would answer, as far as the policy tells."""
 
     ALLOWED = "allowed"
     IMPLICIT_DENY = "implicit deny"
@@ -33,11 +33,11 @@ class Request:
     """One call to judge.
 
     `principal` is a service name (`cloudtrail.amazonaws.com`) or the ARN of a root user, user, role or session.
-    `context` maps condition keys to their value or values and is the whole context but for `unknown_keys`,
-    key names or prefixes that end in an asterisk, of which nobody knows whether and with what value the request
-    carries them, and for `perhaps`: keys of which nobody knows whether the request carries them, but with what value if
-    so. A key that maps to no values is certainly absent, whatever `unknown_keys` says, and so is one that begins like a
-    key which ends in an asterisk and maps to none.
+    `context` maps condition keys to their value or values. It is the whole context except for `unknown_keys` and
+    `perhaps`. `unknown_keys` are names of keys, or prefixes that end in an asterisk: their presence and their values
+    are unknown. `perhaps` has keys whose presence is unknown, with the values that they have if they are present. A key
+    that maps to no values is certainly absent, whatever `unknown_keys` says; a prefix with an asterisk that maps to
+    none makes all such keys absent.
     `account` is the owner of the resource; `identity_allows` whether the principal's own IAM policies allow the call.
     """
 
@@ -54,7 +54,7 @@ class Request:
     longest: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Prepare what every statement asks for."""
+        """Prepare what every statement needs."""
         object.__setattr__(self, "caller", Caller(self.principal))
         object.__setattr__(self, "keys", Context(self.context, self.unknown_keys, self.perhaps))
         # The characters of the longest text that patterns are compared with: of several values, one is the resource.
@@ -84,10 +84,10 @@ Filling: TypeAlias = str | tuple[()] | None
 
 @dataclass(frozen=True)
 class Known:
-    """What was read of the accounts that requests are made in; None, or not in a mapping, is what was not.
+    """What was read of the accounts that requests are made in. None, or a missing entry, is what was not read.
 
-    `organizations` has the id of the organization that an account is in, by the account's id, and an empty text for an
-    account that is in none.
+    `organizations` maps the id of an account to that of its organization, which is an empty text for an account in
+    none.
     """
 
     at: datetime | None = None
@@ -98,7 +98,7 @@ class Known:
 
     @cached_property
     def fillings(self) -> dict[str, Filling]:
-        """What fills the rows that are the same for every request."""
+        """The values to fill into rows that are the same for every request."""
         at, key = self.at and self.at.astimezone(timezone.utc), self.key
         replica = "REPLICA" if key and key.primary_arn else "PRIMARY"
         return {

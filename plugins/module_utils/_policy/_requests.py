@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The requests that policies are asked for: CloudTrail's own, and those of the readers of its logs."""
+"""The requests to judge policies by: CloudTrail's own, and those of the readers of its logs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ._request import NOTHING_KNOWN, Filling, Known, Request
 
 
 class _Table:
-    """The rows of one kind of request, the last of a key counting, as they are needed to make one."""
+    """The rows of one kind of request, as they are needed to make one. The last row of a key counts."""
 
     def __init__(self, *tables: Iterable[Fact]) -> None:
         rows = {fact.key: fact for table in tables for fact in table}.values()
@@ -43,7 +43,7 @@ class _Table:
 
 
 def _parts(template: str) -> tuple[str, str, str]:
-    """What stands before the name in braces, the name, and what stands after it."""
+    """The text before the name in braces, the name, and the text after it."""
     before, _brace, rest = template.partition("{")
     name, _brace, after = rest.partition("}")
     return before, name, after
@@ -77,7 +77,7 @@ def service_request(action: str, *, trail_arn: str, key_arn: str, known: Known =
 
 
 def upload_request(locations: Locations, key_arn: str | None) -> Request:
-    """CloudTrail's `s3:PutObject` of a file encrypted under a key, or without one by SSE-S3; `at` says which file."""
+    """CloudTrail's `s3:PutObject` of a file under a key, or with SSE-S3 if there is none; `at` says which file."""
     organization_id = locations.organization_id or ""
     told = bool(organization_id) and not has_unknown(organization_id)
     return _request(
@@ -99,7 +99,7 @@ def acl_request(locations: Locations) -> Request:
 
 
 def plain_request(bucket_arn: str) -> Request:
-    """Anybody's `s3:GetObject` of any object without TLS, of which nothing else is known: no policy names either."""
+    """Anybody's `s3:GetObject` of any object without TLS; nothing else is known, and policies name neither."""
     return Request(
         principal=ANY_LETTER_OR_DIGIT,
         action="s3:GetObject",
@@ -122,8 +122,8 @@ def reader_request(
 ) -> Request:
     """A reader's `kms:Decrypt` of a trail's log files through S3.
 
-    `reader_arn` is the ARN of a user, role, session or root user, or an account's id, which stands for its root;
-    `object_arn` the aws:s3:arn that the files are encrypted with, None where it is not known.
+    `reader_arn` is the ARN of a user, role, session or root user, or an account id, which stands for its root.
+    `object_arn` is the aws:s3:arn that the files are encrypted with, None if it is unknown.
     """
     partition = key_arn.split(":")[1]
     reader_arn = f"arn:{partition}:iam::{reader_arn}:root" if reader_arn.isdigit() else reader_arn
@@ -144,8 +144,7 @@ def reader_request(
 def object_request(reader_arn: str, locations: Locations, *, identity_allows: bool | None = None) -> Request:
     """A reader's `s3:GetObject` of a file of a trail; `at` says which.
 
-    `reader_arn` is the ARN of a user, role, session or root user. The bucket is of the account that `locations.known`
-    has as its owner.
+    `reader_arn` is the ARN of a user, role, session or root user. The owner of the bucket is that in `locations.known`.
     """
     return _request(
         _OBJECT_READER,
@@ -160,7 +159,7 @@ def object_request(reader_arn: str, locations: Locations, *, identity_allows: bo
 
 
 def write_request(principal: str, action: str, *, key_arn: str) -> Request:
-    """A write to a key by a principal, the ARN of a user, role or session, whose own IAM policies are not known."""
+    """A write to a key by a principal, the ARN of a user, role or session with unknown IAM policies."""
     return _request(
         _WRITER,
         principal,
@@ -174,7 +173,7 @@ def write_request(principal: str, action: str, *, key_arn: str) -> Request:
 
 
 def _principal(arn: str, known: Known) -> dict[str, Filling]:
-    """What is known of an IAM principal by its ARN; that of a session does not show the path of its role."""
+    """What the ARN of an IAM principal tells. That of a session does not show the path of its role."""
     caller = Caller(arn)
     is_role = caller.kind not in _TYPES
     return {

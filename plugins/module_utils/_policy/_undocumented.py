@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names in a policy of which AWS does not document what they mean: unlisted ones, empty ones, any that stand twice.
+"""The names in a policy whose meaning AWS does not document: unlisted ones, empty ones, any that occur twice.
 
-What hangs on them is unknown, whatever a reader may take them for.
+Everything that depends on them is unknown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TWICE = "appears twice in it, and AWS does not document which counts"
 
 
 class Object(dict[str, Any]):
-    """A JSON object that remembers which of its names stood in it more than once; of these the last value is left."""
+    """A JSON object that remembers which of its names occurred more than once. It holds their last values."""
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         """`pairs` are the names and values in the order of the text."""
@@ -42,12 +42,12 @@ class Object(dict[str, Any]):
 
 
 def named(name: str) -> str:
-    """A name as messages have it: any that AWS does not list is somebody's text."""
+    """A name for messages: one that AWS does not list is any text that somebody wrote."""
     return name if name in (*ELEMENTS, *KINDS, *OF_POLICIES) else in_quotes(name)
 
 
 def repeated_in(value: Any) -> Iterator[str]:
-    """The names that stood more than once in one of the objects of a value."""
+    """The names that occurred more than once in one of the objects of a value."""
     if isinstance(value, Object):
         yield from value.repeated
     for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
@@ -62,7 +62,7 @@ def undocumented_in_policy(document: Object) -> Iterator[str]:
 
 
 def undocumented_in_statement(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The names in a statement of which AWS does not document what they mean, each with why."""
+    """The names in a statement whose meaning AWS does not document, each with the reason."""
     for name in document:
         if name not in ELEMENTS:
             yield name, f"AWS documents no element {named(name)}"
@@ -76,7 +76,7 @@ def undocumented_in_statement(document: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def _lists_nothing(value: Any) -> bool:
-    """Whether a list, or that of one kind of principals, has no items, or one without a name."""
+    """Whether a list, or that of one kind of principals, is empty or has an item without a name."""
     if isinstance(value, Mapping):
         return not value or any(map(_lists_nothing, value.values()))
     return not value or (isinstance(value, list) and not all(value))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What KMS would refuse in a key policy: the strict counterpart of reading, for what we write ourselves."""
+"""What KMS would refuse in a key policy: the strict counterpart of reading, for the policies that we write."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _SPELLINGS = {"null": "Null"} | {
 def validate(policy: Policy | Mapping[str, Any] | str, *, accepted: Policy | None = None) -> list[str]:
     """Everything that PutKeyPolicy would refuse, each naming the statement; empty for a good policy.
 
-    What is merely without effect, such as a statement without Resource, is no refusal but a warning of `parse`.
-    `accepted` is a policy that KMS gave out: what it took once and has said ever since it takes again, but for the
-    principals that were deleted meanwhile.
+    A statement that merely has no effect, such as one without Resource, is a warning of `parse` and not refused.
+    `accepted` is a policy that KMS returned: KMS takes what it accepted once, except principals that were deleted
+    since.
     Sources: KMS developer guide "Creating a key policy" and "AWS KMS condition keys"; IAM user guide, grammar.
     """
     if not isinstance(policy, Policy):

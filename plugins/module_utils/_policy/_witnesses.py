@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Texts that stand for all texts of their form: one for each way in which the conditions of a policy tell them apart.
+"""Texts that represent all texts of a form: one for each way in which the conditions of a policy distinguish them.
 
-The patterns of all conditions are followed at once, character by character. Of two beginnings that have reached the
-same places in all patterns one is kept: whatever follows, no pattern tells the two apart.
+All patterns are followed at once, character by character. If two beginnings have reached the same places in all
+patterns, one is kept: no pattern can distinguish how they continue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PREPARED = 4
 
 @dataclass(frozen=True)
 class Free:
-    """A part of a text that is anyone's choice: which characters it may have, and how many."""
+    """A part of a text that anyone may choose: the characters it may have, and how many."""
 
     alphabet: str
     least: int
@@ -55,17 +55,17 @@ def none(_condition: Condition, _value: str) -> bool:
 
 
 class Patterns:
-    """What conditions compare one text with.
+    """The patterns that conditions compare one text with.
 
-    A state is a number that has a bit for each place in each pattern which the characters so far may have reached.
+    A state is a number with one bit for each place in each pattern that the characters so far may have reached.
     """
 
     def __init__(
         self, conditions: Iterable[Condition], filling: Mapping[str, str], left_out: Which = none, decided: Which = none
     ) -> None:
-        """`filling` are variables and their values; any other may be anything. Some values are left out.
+        """`filling` are variables and their values; any other variable may be anything. Some values are left out.
 
-        Whatever is like a value that is `decided` is somebody's decision, see `is_decided`.
+        A text that matches a `decided` value is deliberately named, see `is_decided`.
         """
         self.start = self._size = self._stars = self._decided = 0
         self._moves: dict[str, int] = {}
@@ -87,7 +87,7 @@ class Patterns:
         self.start = self._closed(self.start)
 
     def _add(self, kind: str, value: str, filling: Mapping[str, str]) -> int:
-        """Append the places of one pattern; the bit of its end."""
+        """Append the places of one pattern. Return the bit of its end."""
         parts = split_at_variables(value)
         parts[1::2] = [filling.get(name.lower(), "*") for name in parts[1::2]]
         text = "".join(parts)
@@ -112,16 +112,16 @@ class Patterns:
         return 1 << (self._size - 1)
 
     def _is_unclear(self, kind: str, value: str, filling: Mapping[str, str]) -> bool:
-        """Whether a value has a variable of which nothing is known, or fewer parts than an ARN."""
+        """Whether a value has an unknown variable, or fewer parts than an ARN."""
         is_open = any(name.lower() not in filling for name in split_at_variables(value)[1::2])
         return is_open or (kind == "ArnLike" and not is_arn(value))
 
     def _closed(self, state: int) -> int:
-        """The state with the places behind asterisks, which may stand for nothing."""
+        """The state with the places after asterisks, which may match nothing."""
         return state | (state & self._stars) << 1
 
     def after(self, state: int, text: str) -> int:
-        """The state after some characters more."""
+        """The state after some more characters."""
         for character in text:
             stopped = character == ":"
             moves = self._moves.get(character, 0) | self._ones[True] | (0 if stopped else self._ones[False])
@@ -131,37 +131,37 @@ class Patterns:
 
     @property
     def steps(self) -> int:
-        """What a character costs."""
+        """The steps for one character."""
         return 1 + self._size // CHARACTERS
 
     @property
     def steps_of_answers(self) -> int:
-        """What the answers to one text cost."""
+        """The steps for the answers to one text."""
         return 1 + len(self._ends) // _ANSWERS
 
     @property
     def steps_of_preparing(self) -> int:
-        """What it costs to make the same once more."""
+        """The steps for making this object once more."""
         return 1 + self._size // _PREPARED
 
     def letters(self, alphabet: str) -> str:
-        """The characters that patterns tell apart, after one that stands for all others."""
+        """The characters that patterns distinguish, after one that represents all others."""
         others = [each for each in alphabet if each not in self._moves]
         return "".join([*others[:1], *(each for each in alphabet if each in self._moves)])
 
     def answers(self, state: int) -> tuple[bool | None, ...]:
-        """Of each condition, whether the text is like one of its values; None where that cannot be told."""
+        """For each condition, whether the text matches one of its values; None if that is unknown."""
         return tuple(bool(state & sure) or (None if state & unclear else False) for sure, unclear in self._ends)
 
     def is_decided(self, state: int) -> bool:
-        """Whether the text is like a value that is decided."""
+        """Whether the text matches a `decided` value."""
         return bool(state & self._decided)
 
 
 def texts(form: Form, patterns: Patterns, begun: Mapping[int, str], budget: Budget) -> dict[int, str]:
-    """A text of the form for each state that one can reach, from beginnings by their state.
+    """One text of the form for each state that can be reached, from beginnings by their state.
 
-    Where the budget does not suffice they are not all: it is exhausted then.
+    Some are missing if the budget does not suffice; it is then exhausted.
     """
     for part in form:
         if isinstance(part, str):
@@ -199,7 +199,7 @@ def _free(part: Free, patterns: Patterns, begun: Mapping[int, str], budget: Budg
 
 
 def distinct(found: Mapping[int, str], patterns: Patterns, budget: Budget) -> list[str]:
-    """Of texts by their state one for each set of answers, the last."""
+    """For each set of answers one of the texts by their state, the last."""
     if not budget.spend(patterns.steps_of_answers * len(found)):
         return []
     return list({patterns.answers(state): text for state, text in found.items()}.values())
@@ -210,9 +210,9 @@ _State: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Accounts:
-    """Account ids, told apart by the conditions that compare them, and by those that compare an ARN they stand in.
+    """Account ids, one for each way in which conditions distinguish them, by themselves or as part of an ARN.
 
-    Values that name one account are left out, as are the accounts that are `named`.
+    Values that name one account are left out, and so are the `named` accounts.
     """
 
     conditions: Sequence[Condition]
@@ -225,7 +225,7 @@ class Accounts:
         return Patterns(self.conditions, {}, self.left_out)
 
     def of(self, arns: Patterns, begun: int) -> Iterator[str]:
-        """One of each kind, in an ARN whose beginning has this state."""
+        """One account of each kind, in an ARN whose beginning has this state."""
         own, layers = self._own, self._layers(arns, begun)
         steps = own.steps_of_answers + arns.steps
         kinds: dict[object, str] = {}
@@ -249,7 +249,7 @@ class Accounts:
         return layers
 
     def _first(self, layers: Sequence[Mapping[_State, Sequence[tuple[_State, str]]]], state: _State) -> str | None:
-        """The first account that leads to a state, but for those that are named."""
+        """The first account that leads to a state and is not named."""
         tried = takewhile(lambda _each: self.budget.spend(1), _members(layers, state))
         return next((each for each in tried if each not in self.named), None)
 

@@ -22,12 +22,12 @@ def call(request: Request) -> str:
 
 
 def written(condition: Condition) -> str:
-    """The condition as the policy has it."""
+    """The condition as it is written in the policy."""
     return f"{condition.operator} {condition.key} = {quoted(condition.values)}"
 
 
 def carried(condition: Condition, request: Request) -> str:
-    """What the request has for the key of a condition."""
+    """The value of the condition key in the request."""
     values, perhaps = request.keys.get(condition.folded_key), request.keys.perhaps(condition.folded_key)
     if perhaps:
         return f"{quoted(perhaps)} or no such key"
