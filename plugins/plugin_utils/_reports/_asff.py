@@ -41,8 +41,8 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
 def _finding(entry: Entry, time: str) -> dict[str, Any]:
     """Return one finding.
 
-    Workflow is left out: it is the customer's, and an import cannot take it back, so that a finding which an exception
-    had suppressed would stay hidden when the exception is over.
+    Workflow is left out, because it belongs to the customer and an import cannot take it back: a finding that an
+    exception had suppressed would stay hidden after the exception ends.
     """
     account_id, partition = entry.account["account_id"], entry.account["partition"]
     rule, status = entry.finding["rule"], entry.finding["status"]
@@ -67,7 +67,7 @@ def _finding(entry: Entry, time: str) -> dict[str, Any]:
 
 
 def _fit(text: str, limit: int) -> str:
-    """Return the text, cut where AWS takes no more; the JSON report has it whole."""
+    """Return the text, cut to the length that AWS takes. The JSON report has it whole."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
@@ -82,7 +82,7 @@ def _types(entry: Entry) -> list[str]:
 
 
 def _compliance(entry: Entry) -> dict[str, Any]:
-    """Return the status and, of rules that stand for a control of Security Hub, that control."""
+    """Return the status and, for rules that stand for a control of Security Hub, that control."""
     frameworks = entry.finding["frameworks"]
     related = {"RelatedRequirements": requirements(frameworks)[:32]} if frameworks else {}
     control = {"SecurityControlId": frameworks["aws_security_hub"][0]} if "aws_security_hub" in frameworks else {}

@@ -4,9 +4,9 @@
 
 """What changed from an earlier report to this audit. Pure: the same two give the same comparison.
 
-A finding is known by its account, its trail and its rule. Compared is what verdicts hang on: required findings, and of
-the others those that pass. A finding that was not judged this time is never better: it stays open, with its date, from
-report to report until it is judged again.
+A finding is identified by its account, its trail and its rule. The comparison covers what verdicts depend on: required
+findings, and others if they pass. A finding that was not judged this time is never better: it stays open, with its
+date, from report to report until it is judged again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OPEN = frozenset({"fail", "unknown"})
 
 
 class Finding(NamedTuple):
-    """What a finding is known by. The trail is its ARN, and empty where the finding is about the account."""
+    """What identifies a finding. The trail is its ARN, or empty if the finding is about the account."""
 
     account_id: str
     trail: str
@@ -44,7 +44,7 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Earlier:
-    """What a comparison needs of an earlier report. Accounts are ids, organizations the ids of those that are known."""
+    """What a comparison needs from an earlier report. Accounts are ids, organizations the known ids."""
 
     generated_at: str
     accounts: frozenset[str]
@@ -53,9 +53,9 @@ class Earlier:
 
 
 def earlier(report: Mapping[str, Any]) -> Earlier:
-    """Return what a comparison needs of a report, which may have a comparison of its own.
+    """Return what a comparison needs from a report, which may have a comparison of its own.
 
-    A failure that the report does not date is as old as the report. What it has not judged stands as it stood before.
+    A failure without a date in the report is as old as the report. What it did not judge keeps its earlier standing.
     """
     told = report.get("comparison") or {}
     dated = {_finding_of(entry): entry for name in LISTS for entry in told.get(name, ()) if entry["since"]}
@@ -75,7 +75,7 @@ def earlier(report: Mapping[str, Any]) -> Earlier:
 
 
 def contradictions(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what the comparison of a report says against the report's own findings: the list, and what is wrong."""
+    """Yield each list of a report's comparison that contradicts the report's own findings, with what is wrong."""
     there = {
         Finding(row["account_id"], each["arn"], ""): "there" for row in report["accounts"] for each in row["trails"]
     }
@@ -106,7 +106,7 @@ def _fails(before: str | None, after: str | None) -> bool:
 
 
 def is_related(before: Earlier, audit: Mapping[str, Any]) -> bool:
-    """Return whether the report may be an earlier one of this audit: of its organization, or of an account of it."""
+    """Return whether the report may be an earlier one of this audit: of its organization or of one of its accounts."""
     organizations = _organizations(audit)
     if organizations and before.organizations:
         return not organizations.isdisjoint(before.organizations)
@@ -130,7 +130,7 @@ def compare(before: Earlier, audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def uncompared(why: str, audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the comparison of an audit that no earlier report can be compared with, and why."""
+    """Return the comparison of an audit that cannot be compared with an earlier report, with the reason."""
     return {**_document(None, {name: [] for name in LISTS}, audit), "why": why}
 
 
@@ -143,7 +143,7 @@ def accounts_with_new(comparison: Mapping[str, Any]) -> dict[str, list[Mapping[s
 
 
 def counts_of(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sentence of a comparison, and how long its lists are: what is registered, and published."""
+    """Return the sentence of a comparison and the lengths of its lists, as they are registered and published."""
     previous = comparison["previous"]
     return {
         "sentence": comparison["sentence"],
@@ -154,7 +154,7 @@ def counts_of(comparison: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _statuses(report: Mapping[str, Any]) -> Iterator[tuple[Finding, str]]:
-    """Yield each finding that was judged, with its status. Advice that is not followed is no judgement."""
+    """Yield each finding that was judged, with its status. Advice that is not followed does not count."""
     for account in report["accounts"]:
         if account["verdict"] == "not_applicable":  # nothing was asked of it
             continue
@@ -170,7 +170,7 @@ def _organizations(report: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _gone_trails(before: Earlier, audit: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return the trails, each with its account, that are not there any more: where they lay, all was read."""
+    """Return the trails that are gone, each with its account, from places where everything was read."""
     rows = {row["account_id"]: row for row in audit["accounts"]}
     present = {(row["account_id"], trail["arn"]) for row in audit["accounts"] for trail in row["trails"]}
     known = {(finding.account_id, finding.trail) for finding in before.standings if finding.trail}
@@ -190,7 +190,7 @@ def _regions_seen(account: Mapping[str, Any]) -> set[str]:
 
 
 def _list_of(was: str | None, status: str | None) -> str | None:
-    """Return the list that a finding is told in, None where there is nothing to tell. None is not judged."""
+    """Return the list that a finding belongs in, None if in none. None as a status means that it was not judged."""
     if was not in _OPEN:
         return None if status not in _OPEN else "worse" if was else "new"
     if status is None or (was, status) == ("fail", "unknown"):
@@ -291,7 +291,7 @@ def _with(entries: Iterable[Mapping[str, Any]], status: str) -> int:
 
 
 def _number(findings: Iterable[Finding]) -> int:
-    """Return how many findings these are: a trail that many accounts record is one."""
+    """Return the number of findings; a trail that many accounts record counts once."""
     return len({(finding.trail or finding.account_id, finding.rule) for finding in findings})
 
 
@@ -329,7 +329,6 @@ class ChangeRow:
 
     @property
     def place(self) -> str:
-        """The account, and the trail with its region."""
         return f"{self.account_id} {self.region} {self.trail}".rstrip()
 
 
@@ -353,7 +352,7 @@ def _row(label: str, account_id: str, arn: str, rules: list[str], text: str) -> 
 
 
 def _text(name: str, entry: Mapping[str, Any]) -> str:
-    """Return how it stands: what it was, what it is, and since when it fails."""
+    """Return what it was, what it is, and since when it fails."""
     if entry["rule"] is None:
         return "the trail is there no more"
     since = f" since {entry['since']}" if entry["since"] else ""

@@ -23,7 +23,7 @@ _NAMED = 3
 
 
 def narrowing(account: Mapping[str, Any]) -> str:
-    """Return what the audit of an account was narrowed by, an empty text where by nothing, or nothing was asked.
+    """Return what narrowed the audit of an account; an empty text if nothing did, or nothing was read.
 
     Such as `only regions eu-central-1; rules off: key_is_usable`.
     """
@@ -36,9 +36,9 @@ def narrowing(account: Mapping[str, Any]) -> str:
 
 
 def narrowings(audit: Mapping[str, Any]) -> list[str]:
-    """Return what an audit was narrowed by, once where all of its accounts were alike, and none where by nothing.
+    """Return what narrowed an audit: one text if all of its accounts are alike, none if nothing did.
 
-    Reports of several runs, joined, may differ; then each text ends with the accounts that it is about.
+    Joined reports of several runs may differ; then each text ends with its accounts.
     """
     accounts: dict[str, list[str]] = {}
     for account in audit["accounts"]:
@@ -54,7 +54,7 @@ def _named(ids: Sequence[str]) -> str:
 
 
 def scope(audit: Mapping[str, Any], trails: int) -> Iterator[tuple[str, str]]:
-    """Yield what was audited, by names for people. `trails` is how many there are, each counted once."""
+    """Yield what was audited, by names for people. `trails` is their number, each counted once."""
     accounts = audit["accounts"]
     organizations = sorted({account["organization"] for account in accounts if account.get("organization")})
     yield "Accounts", f"{_accounts(accounts)}, {count(trails, 'trail')}"
@@ -73,7 +73,7 @@ def _accounts(accounts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _regions(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the regions that were read, once where they are the same in all accounts."""
+    """Yield the regions that were read, once if they are the same in all accounts."""
     read: dict[tuple[str, ...], int] = {}
     for account in accounts:
         regions = tuple(account.get("regions", ()))

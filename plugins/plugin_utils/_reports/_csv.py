@@ -52,9 +52,10 @@ _BEFORE_FORMULA = re.compile(r"""(^|;)(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
 
 
 def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
-    """Return the table as RFC 4180 has it, with a heading and every cell quoted.
+    """Return the table as RFC 4180 describes it, with a heading and every cell quoted.
 
-    A cell that a spreadsheet would take for a formula starts with an apostrophe, and so does what follows a semicolon.
+    An apostrophe is put before a cell that a spreadsheet would take for a formula, and before such a text after a
+    semicolon.
     """
     generated_at = read_at(audit).isoformat(timespec="seconds")
     text = io.StringIO()
@@ -69,7 +70,7 @@ def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    """Return the values by column; of what is not there, as a trail in the row of an account, None."""
+    """Return the values by column; None for what is missing, such as the trail in the row of an account."""
     account, trail, finding = entry.account, entry.trail or {}, entry.finding
     return {
         "account_id": account["account_id"],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the reports of a run go: a directory and, from there, the S3 bucket that the role puts them into."""
+"""Where the reports of a run go: a directory and, from there, the S3 bucket to which the role uploads them."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def unkept(what: str, error: Exception) -> str:
 
 
 def passing_directory() -> str:
-    """Make a directory for reports that are on their way to a bucket: Ansible removes it when it ends."""
+    """Make a directory for reports on their way to a bucket. Ansible removes it when it ends."""
     return tempfile.mkdtemp(prefix=f"{FOLDER}-", dir=constants.DEFAULT_LOCAL_TMP)
 
 
 def refuse_one_place(run_options: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Raise AnsibleActionFail where a report would replace a file that the run writes or reads, or the other way round.
+    """Raise AnsibleActionFail if a report and another file of the run, written or read, would be the same file.
 
-    `options` are those of the module. A backup may have the name of no report beside the reports, whether of a format
-    that is asked for or not; letters of another case do not tell two files apart everywhere. In a bucket it has the
-    time at the end of its name.
+    `options` are those of the module. A backup beside the reports must not have the name of any report, whether its
+    format is requested or not; some file systems do not distinguish upper and lower case. In a bucket the name of a
+    backup ends in the time.
     """
     if not run_options["report_dir"]:
         return
@@ -60,10 +60,10 @@ def refuse_one_place(run_options: Mapping[str, Any], options: Mapping[str, Any])
 
 
 def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]) -> dict[str, str]:
-    """Return `bucket` and `prefix`: each host's reports go under `prefix/HOST/`.
+    """Return `bucket` and `prefix`: the reports of each host go under `prefix/HOST/`.
 
-    A prefix that is not given is that of the run: AWX tells each of its jobs its number in the variable
-    `awx_job_id` (AWX user guide, "Extra Variables"), elsewhere it is the time at which the run began.
+    The default prefix is that of the run: the number of the job in AWX, from the variable `awx_job_id` (AWX user guide,
+    "Extra Variables"), elsewhere the time at which the run began.
     """
     return {
         "bucket": bucket,
@@ -74,10 +74,10 @@ def report_objects(bucket: str, prefix: str | None, variables: Mapping[str, Any]
 def uploads(
     run_options: Mapping[str, Any], files: Sequence[str], variables: Mapping[str, Any], connection: Any
 ) -> dict[str, Any]:
-    """Return which files are to go into the bucket, and where, for the tasks that put them there.
+    """Return which files go into the bucket, and where, for the tasks that upload them.
 
-    The reports are carried to who puts them there where that is not this machine, or may be another user: only who runs
-    ansible-playbook can enter the directory that they pass through.
+    The reports are copied first if another machine uploads them, or perhaps another user: only the user who runs
+    ansible-playbook can enter the directory of the reports.
     """
     if not files or not run_options["report_bucket"]:
         return {"uploads": []}

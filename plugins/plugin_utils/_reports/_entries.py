@@ -4,8 +4,8 @@
 
 """What every report lists: one entry for each finding of a trail, and one for each account itself.
 
-An account's own entry is there in every audit, so that a program which keeps the findings of earlier runs sees it
-change: what failed yesterday for want of a trail passes today, under the same id.
+Every audit has the account's own entry, so that a program which keeps the findings of earlier runs sees it change: what
+failed yesterday because there was no trail passes today, under the same id.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ._verdicts import exceptions, is_excepted
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One finding, with the account and the trail it is of, each in the shape of the published facts.
+    """One finding with its account and its trail, each in the shape of the published facts.
 
-    `trail` is None where the finding is of the account itself. The `frameworks` of the finding hold one version of
-    the CIS benchmark. Texts are written as they show, line breaks and marks of direction as escapes.
+    `trail` is None if the finding is about the account itself. The `frameworks` of the finding hold one version of the
+    CIS benchmark. Texts are printable: line breaks and direction marks are escaped.
     """
 
     account: Mapping[str, Any]
@@ -42,18 +42,18 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """The rule, and the name of what it was judged of."""
+        """The rule, and the name of what it judged."""
         of = f"trail {self.trail['name']}" if self.trail else f"account {self.account['account_id']}"
         return f"{self.finding['rule']}: {of}"
 
     @property
     def counts(self) -> bool:
-        """Whether something is wrong, or may be; the severity of anything else is for information."""
+        """Whether something is wrong, or may be. Anything else is for information only."""
         return self.finding["status"] in ("fail", "unknown")
 
     @property
     def exception(self) -> Mapping[str, str] | None:
-        """What excepts the finding, with `status`, `reason`, `owner` and `expires`; None where nothing does."""
+        """The exception that covers the finding, with `status`, `reason`, `owner` and `expires`; None without one."""
         if self.finding["status"] != "excepted":
             return None
         exception: Mapping[str, str] = self.finding["evidence"]["exception"]
@@ -61,19 +61,19 @@ class Entry:
 
     @property
     def narrowed_by(self) -> str:
-        """What the audit of the account was narrowed by, an empty text where by nothing."""
+        """What narrowed the audit of the account; an empty text if nothing did."""
         return narrowing(self.account)
 
     @property
     def message(self) -> str:
-        """What was found, and of what is excepted until when, by whom and why."""
+        """What was found and, for an excepted finding, until when, by whom and why."""
         if self.exception is None:
             return str(self.finding["message"])
         return f"{self.finding['message']} {excepted_until(self.exception)}"
 
 
 def read_at(audit: Mapping[str, Any]) -> datetime:
-    """Return when the audit was read, in UTC; ValueError where that is no time in ISO 8601."""
+    """Return when the audit was read, in UTC. Raises ValueError if that is no time in ISO 8601."""
     return datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
 
 
@@ -88,7 +88,7 @@ def entries(audit: Mapping[str, Any], cis_version: str) -> Iterator[Entry]:
 
 
 def _shown(value: Any) -> Any:
-    """Return the value with every text in it, at any depth, as it shows."""
+    """Return the value with every text in it, at any depth, made printable."""
     if isinstance(value, Mapping):
         return {_shown(name): _shown(one) for name, one in value.items()}
     if isinstance(value, list):

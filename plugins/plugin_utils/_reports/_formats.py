@@ -4,9 +4,9 @@
 
 """The formats of a report, each with the name of its file and the pure function that renders an audit.
 
-A format is a module with `render(audit, *, cis_version) -> str`. `audit` has the shape of
-`ansible_facts.cloudtrail_kms`; `cis_version` is one of `CIS_VERSIONS`, that of the benchmark whose numbers the report
-gives. The same audit gives the same text. What is in it may be hostile: names, reasons and AWS's messages are data.
+A format is a function `render(audit, *, cis_version) -> str`. `audit` has the shape of `ansible_facts.cloudtrail_kms`.
+`cis_version` is one of `CIS_VERSIONS`, that of the benchmark whose numbers the report gives. The same audit gives the
+same text. Its content may be hostile: names, reasons and AWS's messages are data.
 """
 
 from __future__ import annotations

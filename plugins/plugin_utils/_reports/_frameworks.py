@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The frameworks that ask for a rule, under the names that auditors know, in one version of the CIS benchmark."""
+"""The frameworks that require a rule, under the names that auditors know, in one version of the CIS benchmark."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def cis_controls(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> s
 
 
 def chosen(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> dict[str, Sequence[str]]:
-    """Return the frameworks of a finding with one version of the CIS benchmark, which comes first, in place of all.
+    """Return the frameworks of a finding with only one version of the CIS benchmark, which comes first.
 
-    Their order is ours: a saved audit has its keys sorted, and gives the same report.
+    Their order is ours: a saved audit has sorted keys, and must give the same report.
     """
     known = (f"{_CIS}{cis_version}", *_NAMES)
     others = sorted(name for name in frameworks if name not in known and not name.startswith(_CIS))
@@ -46,7 +46,7 @@ def chosen(frameworks: Mapping[str, Sequence[str]], cis_version: str) -> dict[st
 
 
 def title(framework: str) -> str:
-    """Return a framework's name for people; one that is not known keeps its key."""
+    """Return a framework's name for people; an unknown one keeps its key."""
     if framework.startswith(_CIS):
         return f"{_CIS_NAME} Benchmark {framework.removeprefix(_CIS)}"
     return _NAMES.get(framework, framework)

@@ -29,8 +29,8 @@ _FOLDER = Path(__file__).parent
 def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
     """Return the report of an audit, which has the shape of `ansible_facts.cloudtrail_kms`.
 
-    Whatever the audit holds comes out as text: markup is escaped, and a character that would not show as itself, or
-    that turns the direction of writing, is written as an escape. The same audit gives the same report.
+    Everything in the audit comes out as text: markup is escaped, and characters that are not visible, or that change
+    the direction of writing, are written as escapes. The same audit gives the same report.
     """
     said = page(audit, cis_version=cis_version)
     # The layout of the matrix has to know its columns; attributes of style are what the policy below forbids.
@@ -61,19 +61,19 @@ def _template() -> Template:
 
 
 def _shown(value: object) -> object:
-    """Make text harmless to read, which is escaped after. What a macro has laid out is Markup, and done already."""
+    """Make text printable; it is escaped afterwards. The result of a macro is Markup, and already safe."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return printable(value)
 
 
 def _policy_lines(lines: Sequence[str], sign: str = "") -> Markup:
-    """Return the lines of a policy; there may be a million, each of which would be an expression of the template."""
+    """Return the lines of a policy. There may be a million, too many for expressions of the template."""
     return escape("".join(f"{printable(f'{sign}{line}')}\n" for line in lines))
 
 
 def _content_security_policy(style: str, script: str) -> str:
-    """Nothing may be loaded, and nothing run but our own script, whatever finds its way into the page.
+    """Return a policy that allows no loading, and no script but ours, whatever gets into the page.
 
     Source: W3C, Content Security Policy Level 3, "Hash usage".
     """
@@ -88,5 +88,5 @@ def _hash(text: str) -> str:
 
 @cache
 def _file(name: str) -> str:
-    """Return a file that lies here, without the notice on its top: the report is the user's."""
+    """Return a file of this folder without the notice on top, because the report belongs to the user."""
     return (_FOLDER / name).read_text(encoding="utf-8").partition("\n\n")[2]

@@ -33,7 +33,7 @@ _CONTEXT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class DiffPart:
-    """Lines of a diff that are all added (`+`), all removed (`-`), both (a space), or left out (`…`)."""
+    """Lines of a diff that are all added (`+`), all removed (`-`), in both (a space), or left out (`…`)."""
 
     sign: str
     lines: tuple[str, ...]
@@ -63,7 +63,7 @@ class Enforcement:
     """What an enforcement did, or would do.
 
     `messages` are refusals, errors and warnings: the class of their badge, their kind, the account (empty for a
-    warning, which names what it is about) and the text.
+    warning, whose text names its subject) and the text.
     """
 
     title: str
@@ -73,7 +73,7 @@ class Enforcement:
 
 
 def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
-    """Return what the report says of an enforcement; None where it is the report of an audit."""
+    """Return what the report says about an enforcement; None for the report of an audit."""
     if "enforcement" not in audit:
         return None
     told = audit["enforcement"]
@@ -146,7 +146,7 @@ def _diff(before: str | None, after: str) -> tuple[DiffPart, ...]:
 
 
 def _parts(group: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str]) -> Iterator[DiffPart]:
-    """Yield the parts of one group of a diff, neighbours of one sign as one."""
+    """Yield the parts of one group of a diff; adjacent lines of one sign are one part."""
     signed = (
         signed
         for _tag, i1, i2, j1, j2 in group

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the HTML report says of one trail: its facts, its problems with their evidence, and what is in order."""
+"""What the HTML report says about one trail: its facts, its problems with their evidence, and what is in order."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def kind_of(finding: Mapping[str, Any]) -> Kind:
 
 
 def trail_view(trail: Mapping[str, Any], account: Mapping[str, Any]) -> TrailView:
-    """Return what is said of a trail of the account."""
+    """Return what is said about a trail of the account."""
     key = next((key for key in account["kms_keys"] if key["arn"] == trail["kms_key_arn"]), None)
     bucket = next((bucket for bucket in account["buckets"] if bucket["name"] == trail["bucket_name"]), None)
     cells = [Cell(rule=f["rule"], kind=kind_of(f), status=f["status"], level=f["level"]) for f in trail["findings"]]
@@ -151,7 +151,7 @@ def _facts(
 
 
 def _proof(findings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what proves that the logs are encrypted under the key, or what is missing, where the audit asked."""
+    """Yield what proves that the logs are encrypted under the key, or what is missing, if the audit sought a proof."""
     asked = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
     evidence: Mapping[str, Any] = next(asked, {})
     if "proven_by" in evidence:
@@ -179,7 +179,7 @@ def _key_words(key: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _problems(findings: Sequence[Mapping[str, Any]], policy: str | None) -> tuple[Problem, ...]:
-    """Worst first; what several rules find alike, as of a key that could not be read, stands once."""
+    """Return the problems, worst first. One that several rules share, such as an unread key, stands once."""
     alike: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
     for finding in findings:
         if finding["status"] not in ("pass", "not_applicable"):
@@ -208,7 +208,7 @@ def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
 
 
 def _additions(evidences: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the statements that a policy lacks, those for readers too."""
+    """Yield the statements that a policy lacks, including those for readers."""
     for evidence in evidences:
         for each in (evidence, *(value for value in evidence.values() if isinstance(value, Mapping))):
             yield from each.get("statements_to_add", ())
@@ -217,7 +217,7 @@ def _additions(evidences: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _statements(policy: str | None, finding: Mapping[str, Any]) -> Iterator[str]:
     """Yield the statements of the key policy that a finding names, as indented JSON.
 
-    A rule on the bucket's policy names statements of that, which the audit does not hold.
+    A rule on the bucket policy names statements of that policy, which the audit does not hold.
     """
     if policy is None or finding["rule"].startswith("bucket_"):
         return
@@ -227,7 +227,7 @@ def _statements(policy: str | None, finding: Mapping[str, Any]) -> Iterator[str]
 
 @lru_cache(maxsize=256)
 def _labelled(policy: str) -> tuple[tuple[str, str], ...]:
-    """Return each statement of a key policy by the name that findings call it by."""
+    """Return each statement of a key policy with its label in findings."""
     try:
         statements = parse(policy).statements
     except PolicyError:
@@ -246,14 +246,14 @@ def _fine(findings: Iterable[Mapping[str, Any]]) -> Iterator[Fine]:
 
 
 def _seen(finding: Mapping[str, Any]) -> str:
-    """The evidence in a line: of a decision its reason, which names the statement."""
+    """Return the evidence in one line; for a decision its reason, which names the statement."""
     if "reason" in finding["evidence"]:
         return str(finding["evidence"]["reason"])
     return "; ".join(f"{name}: {value}" for name, value in _evidence(finding["evidence"], finding["message"]))
 
 
 def _evidence(evidence: Mapping[str, Any], message: str) -> Iterator[tuple[str, str]]:
-    """Yield what the audit saw, in the order of its names, but for what the message says in full."""
+    """Yield what the audit saw, by name, without what the message already says in full."""
     for name, value in sorted(evidence.items()):
         words = "" if name in _TOLD_ELSEWHERE else _words(value)
         if words and not (name == "reason" and words in message):

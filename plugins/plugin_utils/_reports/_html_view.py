@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the HTML report says of an audit, in the order in which it says it. No markup: the template lays it out."""
+"""What the HTML report says about an audit, in its order. No markup: the template lays it out."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _OPEN = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of a bar: so many of one kind, from `start` on, in hundredths of the bar's length."""
+    """A part of a bar: the number of one kind, from `start` on, in hundredths of the bar's length."""
 
     kind: str
     label: str
@@ -71,7 +71,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Total:
-    """One of the figures on top: so many of so many, and the parts that all of them fall into."""
+    """One of the figures on top: a number out of a total, and the parts of the whole."""
 
     label: str
     number: int
@@ -90,15 +90,15 @@ class RuleLine:
 
     @property
     def problems(self) -> int:
-        """On how many trails it finds something."""
+        """The number of trails with a problem."""
         return sum(part.number for part in self.found)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of the matrix: a trail, or an account of which more is to be said than its trails tell.
+    """One line of the matrix: a trail, or an account about which its trails do not say everything.
 
-    `others` are the accounts, beside the one that tells of it, that the trail records as well.
+    `others` are the other accounts that the trail records.
     """
 
     number: int
@@ -114,7 +114,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class ExceptionLine:
-    """One exception in force, with the rules of one trail that it covers. `days` are left, from the audit on."""
+    """One exception in force, with the rules of one trail that it covers. `days` are left, counted from the audit."""
 
     entry: Entry
     rules: tuple[str, ...]
@@ -126,7 +126,7 @@ class ExceptionLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What changed since an earlier report, whose time it is; None where there is nothing to compare with, and why."""
+    """What changed since an earlier report, with the time of that report, or None and why nothing is compared."""
 
     since: datetime | None
     sentence: str
@@ -138,7 +138,7 @@ class Comparison:
 class Page:
     """The whole report. `columns` are all rules, `rules` those that found something, worst first.
 
-    Of the others `passed` are those that pass for a trail, `not_judged` those that apply to none.
+    Of the other rules, `passed` pass for some trail, `not_judged` apply to none.
     """
 
     generated_at: datetime
@@ -164,7 +164,7 @@ class Page:
 
 
 def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
-    """Return what the report says of an audit, which has the shape of `ansible_facts.cloudtrail_kms`."""
+    """Return what the report says about an audit, which has the shape of `ansible_facts.cloudtrail_kms`."""
     accounts = audit["accounts"]
     seen = distinct_trails(accounts)
     trails = [trail for _account, trail in seen]
@@ -210,7 +210,7 @@ def _comparison(told: Mapping[str, Any] | None) -> Comparison | None:
 
 
 def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
-    """Say in a sentence what the verdict rests on; what each trail can do follows from its findings."""
+    """Say in a sentence what the verdict rests on. The findings tell what each trail can deliver."""
     trails = [trail for _account, trail in seen]
     verdicts = Counter(trail["verdict"] for trail in trails)
     empty = sum(account["verdict"] == "no_trails" for account in accounts)
@@ -244,7 +244,7 @@ def _some(number: int, whole: int) -> str:
 
 
 def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
-    """Say what the benchmark alone would have said."""
+    """Say what the benchmark alone would say."""
     failing = sum(trail["cis_3_5"] == "fail" for trail in trails)
     found = f"{failing} of {count(len(trails), 'trail')} would fail" if failing else "no trail would fail"
     return f"By the letter of CIS {control}, which only asks whether a key is set, {found}." if trails else ""
@@ -271,7 +271,7 @@ def _totals(
 
 
 def _parts(counts: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
-    """Return the parts of a bar from kinds, labels and numbers; what there is none of has no part."""
+    """Return the parts of a bar from kinds, labels and numbers, without those of number zero."""
     whole, start, parts = sum(number for _kind, _label, number in counts), 0, []
     for kind, label, number in counts:
         if number:
@@ -304,7 +304,7 @@ def _worst(rule: RuleLine) -> tuple[int, ...]:
 
 
 def _entries(accounts: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
-    """Return the entries, worst first; where few have a problem, these are opened."""
+    """Return the entries, worst first. If few have a problem, these are opened."""
     found = sorted(_seen_alike(accounts), key=lambda seen: (_ORDER[_judged(seen)["verdict"]], seen[0][0]["account_id"]))
     bad = sum(_judged(seen)["verdict"] not in ("compliant", "not_applicable") for seen in found)
     return tuple(_entry(number, seen, opened=number <= bad <= _OPEN) for number, seen in enumerate(found, start=1))
@@ -319,7 +319,7 @@ def _judged(seen: Sequence[Line]) -> Mapping[str, Any]:
 def _seen_alike(
     accounts: Sequence[Mapping[str, Any]],
 ) -> list[list[Line]]:
-    """Return the lines of the matrix; an organization's trail has one line for all accounts that judge it alike."""
+    """Return the lines of the matrix. An organization's trail has one line for all accounts that judge it alike."""
     alike: dict[tuple[object, str], list[Line]] = {}
     for account in accounts:
         for trail in _trails(account):
@@ -349,13 +349,13 @@ def _named(account: Mapping[str, Any]) -> str:
 
 
 def _trails(account: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
-    """The trails, and None for the account itself where they do not account for its verdict."""
+    """Return the trails, and None for the account itself if they do not explain its verdict."""
     explained = account["verdict"] in {trail["verdict"] for trail in account["trails"]}
     return [*account["trails"]] if explained else [*account["trails"], None]
 
 
 def _exceptions(entries: Sequence[Entry], today: date) -> Iterator[ExceptionLine]:
-    """The next to expire first; the rules of a trail that one exception covers share a line."""
+    """Return the exceptions, the next to expire first. The rules of a trail that one exception covers share a line."""
     covered: dict[tuple[str, int, str, str], list[str]] = {}
     for place, entry in enumerate(entries):
         for problem in entry.trail.problems if entry.trail else ():
@@ -374,7 +374,7 @@ def _exceptions(entries: Sequence[Entry], today: date) -> Iterator[ExceptionLine
 
 
 def _noted(accounts: Sequence[Mapping[str, Any]], tone: Tone) -> Iterator[tuple[Mapping[str, Any], tuple[Note, ...]]]:
-    """Yield the accounts that have notes of a tone, with these."""
+    """Yield the accounts that have notes of a tone, with these notes."""
     for account in accounts:
         notes = tuple(note for note in account_notes(account) if note.tone == tone)
         if notes:
@@ -382,7 +382,7 @@ def _noted(accounts: Sequence[Mapping[str, Any]], tone: Tone) -> Iterator[tuple[
 
 
 def _controls(trails: Sequence[Mapping[str, Any]], cis_version: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield each framework with its controls and the rules that speak to them, the benchmark of CIS first."""
+    """Yield each framework with its controls and their rules, the CIS benchmark first."""
     asked: dict[tuple[bool, str, str], dict[str, None]] = {}
     for finding in (finding for trail in trails for finding in trail["findings"]):
         for framework, controls in chosen(finding["frameworks"], cis_version).items():

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One audit of the JSON reports of several runs, such as the slices of a job.
+"""One audit made of the JSON reports of several runs, such as the slices of a job.
 
-A report is a file that was on its way. Nothing in it is believed that its findings do not imply, and one that says
-anything else is refused, with the place where it does.
+A report is a file that others may have changed. Nothing in it is believed unless its findings imply it. A report that
+says anything else is refused, with the place of the contradiction.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
 class JoinError(ValueError):
-    """Reports that make no audit; the message names the file, or the account, and what to do."""
+    """Reports that make no audit; the message names the file or the account, and what to do."""
 
 
 def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     """Return the audit that one run over the accounts of all these reports would have made.
 
-    Raises JoinError for a file that is no JSON report of this version of the collection, or that says of an account
+    Raises JoinError for a file that is no JSON report of this version of the collection, or that says about an account
     what its findings do not imply, and for reports that do not fit together.
     """
     if not paths:
@@ -49,9 +49,9 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
 
 
 def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
-    """Fail what hosts are told of a joined audit that lacks accounts of the inventory, which is told first.
+    """Fail if the joined audit lacks accounts of the inventory, and put that before everything else.
 
-    A job that ended before it wrote its report would leave a smaller audit, and a green one.
+    A job that ended before it wrote its report would otherwise leave a smaller audit, and a green one.
     """
     held = {row["account_id"] for row in audit["accounts"]}
     lacking = sorted(_accounts_of(variables) - held)
@@ -64,7 +64,7 @@ def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], vari
 
 
 def unchecked(variables: Mapping[str, Any]) -> str:
-    """Return that nobody can tell which accounts a joined audit lacks, where the inventory has none, else nothing."""
+    """Return the note that missing accounts cannot be detected, if the inventory lists none; else nothing."""
     if _accounts_of(variables):
         return ""
     return (
@@ -74,16 +74,16 @@ def unchecked(variables: Mapping[str, Any]) -> str:
 
 
 def _accounts_of(variables: Mapping[str, Any]) -> set[str]:
-    """The accounts of the inventory: those that the plugin has read, else the hosts that are named by an id."""
+    """Return the accounts of the inventory: those that the plugin has read, else the hosts that are named by an id."""
     groups = variables.get("groups", {})
     named = (host for host in groups.get("all", ()) if _ACCOUNT_ID.fullmatch(host))
     return {*groups.get("aws_accounts", ())} or {*named}
 
 
 def age(audit: Mapping[str, Any], now: datetime) -> str:
-    """Return what a joined audit of another day is, which a pass would else hide, or an empty text.
+    """Return the note that a joined audit is from another day, or an empty text. A pass would hide it otherwise.
 
-    Who joins old reports may mean to, for what was so then, and it stands over the table: no reason to refuse them.
+    It is no reason for a refusal: old reports may be joined on purpose, and the note stands above the table.
     """
     if now - datetime.fromisoformat(audit["generated_at"]) <= SAME_RUN:
         return ""
@@ -107,7 +107,7 @@ def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> 
 
 
 def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
-    """Raise JoinError where one of the reports is of another run, and says how things were then."""
+    """Raise JoinError if one of the reports is of another run, and so about another time."""
     (first, old), (last, new) = min(zip(times, paths, strict=True)), max(zip(times, paths, strict=True))
     if datetime.fromisoformat(last) - datetime.fromisoformat(first) > SAME_RUN:
         hours = SAME_RUN // timedelta(hours=1)
@@ -118,7 +118,7 @@ def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
 
 
 def _report(path: str, now: datetime, room: Room) -> dict[str, Any]:
-    """The report as its findings imply it. Raises JoinError where it says anything else."""
+    """Return the report as its findings imply it. Raises JoinError if it says anything else."""
     report = _read(path, room)
     try:
         _refuse_another_version(report)
@@ -140,7 +140,7 @@ def _account_id(row: Mapping[str, Any]) -> str:
 
 
 def _refuse_another_version(report: object) -> None:
-    """Raise ShapeError where this version may judge by other rules than the one that wrote the report."""
+    """Raise ShapeError if another version wrote the report, because this one may judge by other rules."""
     if not isinstance(report, dict) or "accounts" not in report:
         raise ShapeError("it is no audit.")
     version = report.get("collection_version")
@@ -149,7 +149,7 @@ def _refuse_another_version(report: object) -> None:
 
 
 def _refuse_what_cannot_be(report: dict[str, Any], now: datetime) -> None:
-    """Raise ShapeError for a report that says of accounts what nobody can have read."""
+    """Raise ShapeError for a report that says about accounts what nobody can have read."""
     refuse_empty_or_later(report, now)
     made = datetime.fromisoformat(report["generated_at"]).date()
     for row in report["accounts"]:
@@ -158,7 +158,7 @@ def _refuse_what_cannot_be(report: dict[str, Any], now: datetime) -> None:
 
 
 def _refuse_what_was_over(account: Mapping[str, Any], trail: Mapping[str, Any], made: date) -> None:
-    """Raise ShapeError for an exception that covers a finding though it had ended when the report was made."""
+    """Raise ShapeError for an exception that covers a finding although it ended before the report was made."""
     for finding in trail["findings"]:
         until = finding["evidence"].get("exception", {}).get("expires", made.isoformat())
         if made - date.fromisoformat(until) > A_LONG_RUN:
@@ -181,7 +181,7 @@ def _read(path: str, room: Room) -> Any:
 
 
 def _refuse_difference(told: Any, implied: Any, where: tuple[str, ...] = ()) -> None:
-    """Raise ShapeError for the first thing that a report tells and that does not follow from its findings.
+    """Raise ShapeError for the first statement of a report that does not follow from its findings.
 
     The verdict of a trail comes before that of its account, and both before the summary that counts them.
     """

@@ -20,7 +20,7 @@ _OUTCOMES = {"fail": "failure", "unknown": "error", "not_applicable": "skipped",
 
 
 def render(audit: Mapping[str, Any], *, cis_version: str) -> str:
-    """Return the document. Entries hold no character that XML may not."""
+    """Return the document. Entries hold no character that XML does not allow."""
     # The schemas of JUnit want the time without its zone; it is UTC.
     timestamp = read_at(audit).replace(tzinfo=None).isoformat(timespec="seconds")
     root = Element("testsuites", name="cloudtrail_kms")
@@ -43,7 +43,7 @@ def _add_suite(root: Element, timestamp: str, of_account: list[Entry]) -> None:
 
 
 def _count(element: Element, cases: Iterable[Element]) -> None:
-    """Set the numbers of cases by outcome, in the order that readers of JUnit know."""
+    """Set the numbers of cases by outcome, in the order that programs expect."""
     found = list(cases)
     element.set("tests", str(len(found)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -68,7 +68,7 @@ def _add_case(suite: Element, entry: Entry) -> None:
 
 
 def _details(entry: Entry) -> list[str]:
-    """Return the lines that say all of the finding, whatever its outcome."""
+    """Return the lines with everything about the finding, whatever its outcome."""
     finding = entry.finding
     lines = {
         "status": f"{finding['status']} ({finding['level']}, {finding['severity']})",

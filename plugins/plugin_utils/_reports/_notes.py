@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the table says under a trail or an account: what is wrong, and what to do. No layout here."""
+"""What the table says below a trail or an account: what is wrong, and what to do. No layout here."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Note:
 
 
 def rule_title(rule: str) -> str:
-    """Return what a rule asks for in words for people."""
+    """Return what a rule requires, in words for people."""
     return RULES[rule].title if rule in RULES else rule.replace("_", " ")
 
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
-    """Yield the notes of a trail, worst first. Rules that say the same, as of a key not read, share one."""
+    """Yield the notes of a trail, worst first. Rules that say the same, such as for a key not read, share one."""
     alike: dict[tuple[str, Tone, str, str, str], list[str]] = {}
     for standing, (mark, tone) in _MARKS.items():
         for finding in findings:
@@ -81,7 +81,7 @@ def _standing(finding: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _words(finding: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return what is wrong, what to do and its command; of what is excepted, until when and why nothing needs doing."""
+    """Return what is wrong, what to do and its command; if excepted, until when and why nothing needs doing."""
     if finding["status"] != "excepted":
         command = finding.get("command", "")
         return finding["message"], finding["remediation"].removesuffix(f": {command}"), command
@@ -135,7 +135,7 @@ def _note_of_former_key(key: Mapping[str, Any]) -> Note:
 
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Leave out what a finding tells: of a key or bucket that could not be read, its trail says so."""
+    """Return the errors without those in findings: if a key or bucket could not be read, its trail says so."""
     told = {
         ReadError(**finding["unread"])
         for trail in account["trails"]

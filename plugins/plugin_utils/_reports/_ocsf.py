@@ -111,7 +111,7 @@ def _compliance(entry: Entry) -> dict[str, Any]:
 
 
 def _resource(entry: Entry) -> dict[str, Any]:
-    """Return the trail, or the account, in the terms of AWS CloudFormation's resource types."""
+    """Return the trail, or the account, by AWS CloudFormation's resource types."""
     partition = {"cloud_partition": entry.account["partition"]}
     if entry.trail is None:
         name = entry.account.get("account_name", entry.account["account_id"])
@@ -128,7 +128,7 @@ def _resource(entry: Entry) -> dict[str, Any]:
 
 
 def _unmapped(entry: Entry) -> dict[str, Any]:
-    """Return what the schema has no attribute for."""
+    """Return everything for which the schema has no attribute."""
     exception = {"exception": entry.exception} if entry.exception else {}
     names = ("evidence", "frameworks", "level", "severity")
     narrowed = {"narrowed_by": entry.narrowed_by} if entry.narrowed_by else {}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The earlier report that a run is compared with. One that cannot be is named, and the run goes on without it."""
+"""The earlier report that a run is compared with. If it cannot be used, it is named, and the run goes on without it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _UnusableError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Previous:
-    """The earlier report of a run; or, where it cannot be used, why."""
+    """The earlier report of a run, or why it cannot be used."""
 
     name: str
     earlier: Earlier | None = None
@@ -58,7 +58,7 @@ class Previous:
 
 
 def objects_of(previous: str) -> dict[str, str] | None:
-    """Return the bucket and the prefix that the option names, None where it names a file. Raises AnsibleActionFail."""
+    """Return the bucket and the prefix in the option; None if it names a file. Raises AnsibleActionFail."""
     if not previous.startswith(IN_BUCKET):
         return None
     found = _OBJECTS.fullmatch(previous)
@@ -71,9 +71,9 @@ def objects_of(previous: str) -> dict[str, str] | None:
 
 
 def to_fetch(options: Mapping[str, Any], variables: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return, for the tasks of the role, where the previous report is fetched from and to; nothing for a file.
+    """Return, for the tasks of the role, where to fetch the previous report from and to; nothing for a file.
 
-    `aside` matches the reports of this run, whose prefix no earlier one has, and those that a join is made of.
+    `aside` matches the reports of this run, whose prefix no earlier report has, and those that a join is made of.
     """
     found = objects_of(options.get("previous") or "")
     if not found:
@@ -90,10 +90,10 @@ def to_fetch(options: Mapping[str, Any], variables: Mapping[str, Any], name: str
 
 
 def previous_of(run_options: Mapping[str, Any], play: str = "") -> Previous | None:
-    """Return the report that the options of a run name, None where they name none.
+    """Return the report in the options of a run; None without one.
 
-    Batches and loops of one play are compared with one report: with that of the first, which the play may have replaced
-    by its own since.
+    Batches and loops of one play are compared with the report that the first of them read, because the play may have
+    replaced it since.
     """
     name = run_options["previous"]
     if not name:
@@ -116,7 +116,7 @@ def previous_of(run_options: Mapping[str, Any], play: str = "") -> Previous | No
 
 
 def _once(name: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what was read the first time that this ansible-playbook asked."""
+    """Return what was read when this ansible-playbook first asked for it."""
     with file_of_run(name).open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
@@ -153,7 +153,7 @@ def _report(name: str, fetched: Mapping[str, Any], now: datetime) -> dict[str, A
 
 
 def _refuse_newer(version: str) -> None:
-    """Raise ShapeError for a version that may mean something else by what it writes."""
+    """Raise ShapeError for a newer version, which may mean something else by what it writes."""
     of_report, ours = (_NUMBERS.match(each) for each in (version, VERSION))
     if not of_report or not ours or _parts(of_report[0]) > _parts(ours[0]):
         raise ShapeError(f"{shown(version)}, but this is {VERSION}.", "collection_version")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the reports of a run, on all that its play has found so far, and say which files go into the bucket."""
+"""Write the reports of a run, on everything that its play has found so far, and say which files to upload."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def publish(
     previous: Previous | None = None,
     failed: str = "",
 ) -> dict[str, Any]:
-    """Write the reports that the options of a run ask for, and return what the run tells of them.
+    """Write the reports in the options of a run, and return what the run registers about them.
 
-    A `play` has one report for all its batches and loops; without one the reports are on this audit alone. Where one
-    cannot be written, the run fails, and what it has changed and its backup are told all the same; so it does where
-    something has `failed` before, which the message then says as well. All that the play has found so far is compared
-    with the `previous` report, whether reports are written or not.
+    A `play` has one report for all its batches and loops; without one the reports are on this audit alone. If a report
+    cannot be written, the run fails, but still returns what it changed and its backup; if something has `failed`
+    before, the message says both. Everything that the play has found so far is compared with the `previous` report,
+    whether reports are written or not.
     """
     reasons = [failed] if failed else []
     told: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a whole file or none: a reader never finds half a report."""
+    """Write a whole file or none: nobody reads half a report."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         # Line ends are those of the format, whatever the machine.

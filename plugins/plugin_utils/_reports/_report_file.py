@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A JSON report that was on its way: read as far as it fits into memory, and nothing believed of it yet."""
+"""Read a JSON report that others may have changed, as far as it fits into memory. Nothing in it is believed yet."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_report(path: str, room: Room) -> Any:
 
 
 def refuse_empty_or_later(report: dict[str, Any], now: datetime) -> None:
-    """Raise ShapeError for a report on no account, which would fail nothing, and for one that is yet to be written."""
+    """Raise ShapeError for a report without accounts, which would fail nothing, and for one from the future."""
     if not report["accounts"]:
         raise ShapeError("there is none.", "accounts")
     if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:

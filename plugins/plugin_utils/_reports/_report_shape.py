@@ -4,8 +4,8 @@
 
 """The shape of a JSON report, as docs/cloudtrail-kms.schema.json has it, checked without a library.
 
-Beyond the schema it asks for what a report of this version cannot be without: each account, trail and rule once, a
-finding of every rule that was not off, and of each rule the controls that ask for it.
+Beyond the schema it checks what every report of this version has: each account, trail and rule once, a finding of every
+rule that was not off, and the controls of each rule.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class ShapeError(ValueError):
         self.why, self.where = why, where
 
     def inside(self, part: str) -> ShapeError:
-        """The same, seen from what holds it."""
+        """The same, with the part around it."""
         return ShapeError(self.why, part, *self.where)
 
 
 class _EntryError(ShapeError):
-    """One that already names the entry of a list, so that the list need not be named."""
+    """An error that already names the entry of a list, so that the list need not be named."""
 
 
 def check_report(report: object) -> None:
@@ -65,12 +65,12 @@ def check_earlier(report: object) -> None:
 
 
 def shown(value: object) -> str:
-    """The value in a message: short, and no character that would not show as itself."""
+    """Return the value for a message: short, and printable."""
     return _shown.repr(value)
 
 
 def named(entries: str, entry: object, index: int) -> str:
-    """What a message calls an entry of a list: by what it is known by, else by its place."""
+    """Return the name of an entry of a list for messages: by its identifying field, else by its place."""
     noun, name = ENTRIES.get(entries, (entries, ""))
     known = entry.get(name) if isinstance(entry, dict) else None
     return f"{noun} {shown(known)[1:-1]}" if isinstance(known, str) and known else f"{noun} number {index + 1}"
@@ -103,9 +103,9 @@ def _object(
     *,
     is_open: bool = False,
 ) -> Check:
-    """An object with the fields `needed`, perhaps those of `other`, and no third; `more` sees it whole.
+    """An object with the fields `needed`, optionally those of `other`, and no third; `more` checks it as a whole.
 
-    One that `is_open` may have more fields, of which nothing is asked.
+    An object that `is_open` may have more fields, which are not checked.
     """
     known = {**needed, **(other or {})}
 
@@ -132,7 +132,7 @@ def _object(
 
 
 def _entries(name: str, check_entry: Check) -> Check:
-    """A list whose entries are known by a field, no two by the same."""
+    """A list whose entries have an identifying field, each with another value."""
     known_by = ENTRIES[name][1]
 
     def check(value: Any) -> None:
@@ -162,7 +162,7 @@ def _list(check_entry: Check) -> Check:
 
 
 def _is_moment(value: object) -> bool:
-    """Whether it is a time in the one form in which reports write it, so that two compare as texts."""
+    """Whether it is a time in the one form in which reports write it, so that times compare as texts."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -202,7 +202,7 @@ _TYPES: Mapping[object, Check] = {str: _text, bool: _flag, list[str]: _list(_tex
 
 
 def _fields(kind: type) -> dict[str, Check]:
-    """The checks of the fields that a typed dictionary has."""
+    """The checks for the fields of a typed dictionary."""
     return {
         name: _NARROWER.get(name) or (_object(_fields(hint)) if is_typeddict(hint) else _TYPES[hint])
         for name, hint in get_type_hints(kind).items()
@@ -215,7 +215,7 @@ _READER = re.compile("arn:aws[a-z-]*:.*", re.DOTALL)
 
 
 def _evidence(value: Any) -> None:
-    """The evidence, by its fields; of each reader, by the ARN, what was decided."""
+    """Check the evidence by its fields, and that of each reader by the ARN."""
     readers = [name for name in value if _READER.fullmatch(name)] if isinstance(value, dict) else []
     _object({}, {**_EVIDENCE, **dict.fromkeys(readers, _reader)})(value)
 
@@ -229,7 +229,7 @@ def _finding_agrees(finding: Mapping[str, Any]) -> None:
 
 
 def _trail_agrees(trail: Mapping[str, Any]) -> None:
-    """The benchmark's question, whether a key is set, has one answer."""
+    """Check the benchmark's question, whether a key is set: it has one answer."""
     for finding in trail["findings"]:
         if finding["rule"] == "trail_has_kms_key":
             found = finding["evidence"].get("exception", finding)["status"]
@@ -238,7 +238,7 @@ def _trail_agrees(trail: Mapping[str, Any]) -> None:
 
 
 def _account_agrees(account: Mapping[str, Any]) -> None:
-    """What an account owns is its own, every rule was judged that was not off, and what is not in use has nothing."""
+    """Check that owned trails are its own, that rules were judged unless off, and that an unused account is empty."""
     narrowed = account["narrowed_by"] or {}
     for index, trail in enumerate(account["trails"]):
         where = named("trails", trail, index)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which accounts the reports are on that one ansible-playbook writes, so that none replaces that of another account."""
+"""Which accounts the reports of one ansible-playbook are on, so that no report replaces that of another account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReservedError(ValueError):
 
 
 def folders(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return where a run puts its reports: a directory, and from there a folder of a bucket where one is named."""
+    """Return where a run puts its reports: a directory and, if a bucket is named, a folder of it."""
     if not run_options["reports"]:
         return []
     found = [os.path.realpath(run_options["report_dir"])]
@@ -40,17 +40,17 @@ def folders(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> lis
 
 
 def places(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return where a run puts its reports, each format by itself."""
+    """Return where a run puts its reports, one place for each format."""
     return [f"{folder} ({report})" for folder in folders(run_options, variables) for report in run_options["reports"]]
 
 
 @contextmanager
 def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Iterator[Callable[[], None]]:
-    """Reserve places for the reports on these accounts, before anything is asked of AWS.
+    """Reserve places for the reports on these accounts before AWS is called.
 
     The caller gets what keeps them until ansible-playbook ends; a run that wrote no report gives them back. Raises
-    ReservedError for a place with a report on an account that is none of these, but for one of the same play: that is
-    added to. Runs that write beside each other are processes of their own, so what is reserved lies in files.
+    ReservedError for a place with a report on another account, unless it belongs to the same play: that report is added
+    to. Parallel runs are separate processes, so the reservations are files.
     """
     made: list[Path] = []
     try:
@@ -63,7 +63,7 @@ def reserved(wanted: Iterable[str], accounts: Iterable[str], play: str) -> Itera
 
 
 def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
-    """Return the file that reserves the place, or None where it was reserved already."""
+    """Return the file that reserves the place, or None if it was already reserved."""
     path = file_of_run(place)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as file:
         json.dump({"play": play, "accounts": sorted(accounts)}, file)
@@ -86,11 +86,11 @@ def _reserve(place: str, accounts: frozenset[str], play: str) -> Path | None:
 def added_up(
     folder: str, audit: Mapping[str, Any], play: str, tell: Callable[[str], None]
 ) -> Iterator[Mapping[str, Any]]:
-    """Give what the reports in a folder are to hold, which nobody else writes meanwhile.
+    """Yield what the reports in a folder must hold; no other process writes it meanwhile.
 
-    Batches and loops of one play make one report: what was found there before, and in its place what is found now.
-    Without a play, and for the first of a play, that is the audit itself. `tell` is called with what has failed where
-    what was found before cannot be read, and the reports are on this audit alone, or what is found now cannot be kept.
+    Batches and loops of one play make one report: what was found before, with what is found now in its place. Without a
+    play, and for the first batch of a play, that is the audit itself. `tell` is called with the reason if what was
+    found before cannot be read, so that the reports are on this audit alone, or if what is found now cannot be kept.
     """
     if not play:
         yield audit
@@ -113,7 +113,7 @@ def added_up(
 
 
 def file_of_run(name: str) -> Path:
-    """Return the file that all processes of one ansible-playbook have for this name."""
+    """Return the file that all processes of one ansible-playbook use for this name."""
     folder = Path(constants.DEFAULT_LOCAL_TMP) / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / hashlib.sha256(name.encode()).hexdigest()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a verdict rests on: exceptions, and whether trails can deliver. All of it is counted from findings."""
+"""What a verdict rests on: exceptions, and whether trails can deliver. Everything is counted from findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def exceptions(trails: Iterable[Mapping[str, Any]]) -> int:
 
 
 def verdict_words(judged: Mapping[str, Any], words: str | None = None) -> str:
-    """Return the verdict on a trail or an account; one that is compliant is told apart by its exceptions.
+    """Return the verdict on a trail or an account, with the number of its exceptions if it is compliant.
 
     `words` stand for the verdict. Such as `compliant, 1 exception`.
     """
@@ -40,9 +40,9 @@ def is_excepted(judged: Mapping[str, Any]) -> bool:
 
 
 def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:
-    """Return whether the findings on a compliant trail of the account show that it can deliver, or why they do not.
+    """Return whether the findings on a compliant trail show that it can deliver, or why they do not.
 
-    What a rule itself calls advice does not stand in the way; what the audit lowered to advice does.
+    Advice of the rule itself does not stand in the way. A rule that the audit lowered to advice does.
     """
     findings = [finding for finding in trail["findings"] if finding["rule"] in _DELIVERS]
     lowered = _lowered(account)
@@ -59,7 +59,7 @@ def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:
 
 
 def _lowered(account: Mapping[str, Any]) -> frozenset[str]:
-    """Return the rules that may have been lowered: of a report from before reports told it, any."""
+    """Return the rules that may have been lowered: all, if the report is too old to say so."""
     if "narrowed_by" not in account:
         return _DELIVERS
     return frozenset((account["narrowed_by"] or {}).get("rules_lowered", ()))
