@@ -45,7 +45,8 @@ THROTTLED = {
 # Requests a second that AWS takes for an account and region, and as many at once: of STS for AssumeRole and
 # GetCallerIdentity together (IAM guide, "IAM and AWS STS quotas"), of CloudTrail to get, describe and list (CloudTrail
 # guide, "Quotas in AWS CloudTrail"), of KMS the least of the rates of the reads here (KMS guide, "Request quotas").
-RATES = {"sts": 600, "cloudtrail": 10, "kms": 500}
+# LookupEvents has a rate of its own (CloudTrail API reference, LookupEvents).
+RATES = {"sts": 600, "cloudtrail": 10, "cloudtrail:LookupEvents": 2, "kms": 500}
 DENIED = {"ec2": ("UnauthorizedOperation", 403), "s3": ("AccessDenied", 403), "sts": ("AccessDenied", 403)}
 
 _KEY_ID = re.compile(rb"Credential=(?:AKIA(\d{12})ADMN|ASIA(\d{12})REPL)/\d{8}/([^/]+)/([^/]+)/")
@@ -85,7 +86,8 @@ class Replay:
         if key not in self._kept:
             self._kept[key] = self._ask(head, account, subject, body)
         name, reply = self._kept[key]
-        if not self._has_room((name.partition(":")[0], account, signed[3])):
+        limited = name if name in self._rates else name.partition(":")[0]
+        if not self._has_room((limited, account, signed[3])):
             return self._refuse(name, first_line, "throttled")
         chance = self._chance.random()
         if chance < self._throttled + self._denied:

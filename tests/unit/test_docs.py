@@ -116,6 +116,6 @@ def is_there(command: str) -> bool:
     if target := re.fullmatch(r"make ([a-z-]+)", command):
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         return bool(re.search(rf"^{target[1]}:.*##", makefile, re.M))
-    if module := re.fullmatch(r"python -m ([a-z_.]+)( --[a-z]+)?", command):
+    if module := re.fullmatch(r"python -m ([a-z_.]+)(?: (?:--)?[a-z]+)*", command):
         return (ROOT / f"{module[1].replace('.', '/')}.py").exists()
     return (ROOT / command).exists()
