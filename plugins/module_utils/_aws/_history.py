@@ -53,8 +53,10 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
     "cloudtrail": ("CreateTrail", "DeleteTrail", "UpdateTrail", "StopLogging", "StartLogging"),
 }
 _GIVE_KEYS = ("CreateTrail", "UpdateTrail")
-# By which names UpdateTrail calls where a trail delivers (CloudTrail API reference, UpdateTrail).
-_PLACES = ("s3BucketName", "s3KeyPrefix")
+# By which a trail may cease to deliver somewhere.
+LEAVING = ("UpdateTrail", "DeleteTrail")
+# By which names UpdateTrail calls what decides where a trail delivers (CloudTrail API reference, UpdateTrail).
+_PLACES = ("s3BucketName", "s3KeyPrefix", "isMultiRegionTrail", "isOrganizationTrail")
 # By which names the parameters of these requests call what they are about.
 _PARAMETERS = ("keyId", "bucketName", "name", "trailName")
 # Who encrypts a log, by the example events of the CloudTrail guide, "How AWS CloudTrail uses AWS KMS".
@@ -109,10 +111,13 @@ class History:
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, ...], Future[Any]] = {}
 
-    def last_change(self, account: Account, thing: Thing) -> LastChange | ReadError:
-        """Return the last change of a thing; an event that names nothing may be about anything of its kind."""
+    def last_change(self, account: Account, thing: Thing, events: Sequence[str] = ()) -> LastChange | ReadError:
+        """Return the last change of a thing, by these events or by all that change it.
+
+        An event that names nothing may be about anything of its kind.
+        """
         latest = LastChange(datetime.min.replace(tzinfo=timezone.utc))
-        for name in CHANGES[thing.service]:
+        for name in events or CHANGES[thing.service]:
             found = self._events(account, thing.account_id, thing.region, "EventName", name)
             if isinstance(found, ReadError):
                 return found
@@ -252,7 +257,7 @@ def _event(row: Mapping[str, Any]) -> _Event:
     detail = _record(row.get("CloudTrailEvent"))
     name, is_done = row["EventName"], not detail.get("errorCode")
     parameters = _mapping(detail.get("requestParameters"))
-    moves = name == "UpdateTrail" and any(parameters.get(place) for place in _PLACES)
+    moves = name == "UpdateTrail" and any(parameters.get(place) is not None for place in _PLACES)
     return _Event(
         name=name,
         id=row["EventId"],

@@ -30,7 +30,7 @@ from .._model import (
 from .._scope import Scope
 from ._access import MALFORMED, Access, failed_read
 from ._calls import key_metadata, moment_of
-from ._history import History, Thing
+from ._history import LEAVING, History, Thing
 from ._resources import Account, first_answer
 
 # How far back the run looks for the newest file of a folder: an hour, and further only if that holds none. An hour has
@@ -59,9 +59,17 @@ def with_proofs(
     ]
     asks = scope.proof == "objects"
     files = {trail.arn: _ask_files(pool, account, snapshot, trail, scope) if asks else () for trail in trails}
+    proofs = {trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
+    if asks:
+        owners = {trail.account_id for trail in trails}
+        left = {owner: _logs_left(pool, account, snapshot, history, owner) for owner in owners}
+        proofs = {
+            trail.arn: replace(proofs[trail.arn], trail=_latest([proofs[trail.arn].trail, *left[trail.account_id]]))
+            for trail in trails
+        }
     return replace(
         snapshot,
-        proofs={trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails},
+        proofs=proofs,
         former_keys=tuple(_former_keys(pool, account, snapshot, history)),
     )
 
@@ -111,6 +119,27 @@ def _proof(
         files=tuple(each.result() for each in files),
         key_since=history.key_since(account, of_trail, key_arn),
     )
+
+
+def _logs_left(
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, history: History, owner: str
+) -> Sequence[LastChange | ReadError]:
+    """Return for each Region when a trail of the owner and of that home Region last ceased to deliver somewhere.
+
+    Its last logs may lie in the folder of another trail. A Region that is closed by a policy has no say.
+    """
+    enabled, closed = snapshot.enabled_regions, {error.region for error in snapshot.closed_regions}
+    if isinstance(enabled, ReadError):
+        return [enabled]
+    things = [Thing("cloudtrail", frozenset(), owner, region) for region in enabled if region not in closed]
+    return [*pool.map(lambda each: history.last_change(account, each, LEAVING), things)]
+
+
+def _latest(changes: Sequence[LastChange | ReadError]) -> LastChange | ReadError:
+    """Return the latest change, or the error of one that could not be read."""
+    known = [each for each in changes if isinstance(each, LastChange)]
+    unread = (each for each in changes if isinstance(each, ReadError))
+    return next(unread, None) or max(known, key=lambda each: each.since)
 
 
 def _bucket_change(account: Account, trail: Trail, bucket: object, history: History) -> LastChange | ReadError:

@@ -155,7 +155,7 @@ def test_members_are_asked_in_the_home_region() -> None:
 @pytest.mark.parametrize(
     ("member", "words"),
     [
-        ({}, "So are the newest logs of 1 other folders."),
+        ({}, "So are the newest logs of 1 other folder."),
         ({"at": ago(300)}, f"No log since the last change was found in {MEMBER.path}."),
         ({"key_arn": OTHER_KEY}, f"The newest log shows another key, or none, in {MEMBER.path}."),
         ({"key_arn": None, "encryption": "AES256"}, f"The newest log shows another key, or none, in {MEMBER.path}."),
