@@ -12,7 +12,18 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How a module, or a plugin on the control node, connects to AWS."""
+    """How a module, or a plugin on the control node, connects to AWS.
+
+    DOCUMENTATION has what runs this collection, as `make test-matrix` shows; amazon.aws names older versions.
+    """
+
+    DOCUMENTATION = r"""
+options: {}
+requirements:
+  - python >= 3.10
+  - boto3 >= 1.40.40
+  - botocore >= 1.40.40
+"""
 
     MODULES = r"""
 options:

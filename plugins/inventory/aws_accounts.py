@@ -24,7 +24,7 @@ description:
     C(organizations:ListAccounts), C(organizations:ListRoots), C(organizations:ListOrganizationalUnitsForParent),
     C(organizations:ListAccountsForParent), C(organizations:ListParents) and C(organizations:ListTagsForResource).
 extends_documentation_fragment:
-  - aws_baseline.cloudtrail.requirements
+  - aws_baseline.cloudtrail.connection
   - aws_baseline.cloudtrail.connection.plugins
   - ansible.builtin.constructed
   - ansible.builtin.inventory_cache

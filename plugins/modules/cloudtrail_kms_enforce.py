@@ -333,7 +333,7 @@ extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.attributes
   - aws_baseline.cloudtrail.connection.modules
-  - aws_baseline.cloudtrail.requirements
+  - aws_baseline.cloudtrail.connection
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:

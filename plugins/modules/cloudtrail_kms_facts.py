@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.attributes
   - aws_baseline.cloudtrail.connection.modules
-  - aws_baseline.cloudtrail.requirements
+  - aws_baseline.cloudtrail.connection
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.facts
 options:

@@ -164,24 +164,11 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Fin
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even if the rule is required."""
     result, trail = rule.completed(subject, judge_with_windows(rule.judge, subject)), subject.trail
-    finding = Finding(
-        rule=rule.name,
-        status=result.status,
-        level="advised" if result.advice else level,
-        severity="low" if result.advice else rule.severity,
-        message=result.message,
-        evidence=result.evidence,
-        remediation=addressed(
-            result.remediation, "" if trail.ownership == "owned" else trail.account_id, is_unread=bool(result.unread)
-        ),
-        frameworks=rule.frameworks,
-        unread=result.unread,
-        options=result.options,
-        command=result.command,
-        lacking=result.lacking,
-        statements=result.statements,
-        is_denied=result.is_denied,
-    )
+    said = {name: value for name, value in vars(result).items() if name != "advice"}
+    owner = "" if trail.ownership == "owned" else trail.account_id
+    said["remediation"] = addressed(result.remediation, owner, is_unread=bool(result.unread))
+    level, severity = ("advised", "low") if result.advice else (level, rule.severity)
+    finding = Finding(rule=rule.name, level=level, severity=severity, frameworks=rule.frameworks, **said)
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 

@@ -193,13 +193,9 @@ def _text(fields: Mapping[str, object]) -> str:
     """Return the fields, one a line; the policy below them."""
     lines = [f"{name}: {_value(value)}" for name, value in fields.items() if name != "policy"]
     policy = fields.get("policy")
-    lines += _laid_out(policy) if isinstance(policy, str) else []
+    lines += to_json(parse(policy).document, indent=2, sort_keys=True).split("\n") if isinstance(policy, str) else []
     return "\n".join([*map(printable, lines), ""]) if fields else ""
 
 
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _laid_out(policy: str) -> list[str]:
-    return to_json(parse(policy).document, indent=2, sort_keys=True).split("\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from operator import attrgetter
-from typing import Any
 
 from .._model import PLACEHOLDER, Key
 from .._policy import (
@@ -89,7 +88,8 @@ def has_policy_of_a_new_key(key: Key) -> bool:
     if policy is None or not policy.statements or policy.readings != policy.statements:
         return False
     root, *others = policy.statements
-    return _is_root(root, key) and bool(others) and all(_is_of_a_new_key(each.document) for each in others)
+    ours = (is_ours(each.document) or is_administrators(each.document) for each in others)
+    return _is_root(root, key) and bool(others) and all(ours)
 
 
 def why_not_trusted(key: Key, readers: Collection[str], administrators: Collection[str]) -> str | None:
@@ -118,10 +118,6 @@ def _policy(key: Key) -> Policy | None:
         return parse(key.policy) if isinstance(key.policy, str) else None
     except PolicyError:
         return None
-
-
-def _is_of_a_new_key(document: Any) -> bool:
-    return is_ours(document) or is_administrators(document)
 
 
 def _is_root(statement: Statement, key: Key) -> bool:

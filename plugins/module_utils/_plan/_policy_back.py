@@ -142,9 +142,10 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
     odd = {each.label for each in before.statements if _is_odd(each, now)}
     odd |= {each.label for each in present.statements if _is_odd(each, then)}
     rest = ({**policy.document, "Statement": []} for policy in (before, present))
+    names = f" ({listing(sorted(odd))})" if odd else ""
     if odd or not same_policy(*map(to_json, rest)):
         return (
-            f"before and after in the backup differ in what no enforcement writes{_named(odd)}, so a restore would "
+            f"before and after in the backup differ in what no enforcement writes{names}, so a restore would "
             f"remove or add statements of others. {_WHOSE_FILE}, or set the policy by hand."
         )
     others = [each.document for each in present.statements]
@@ -162,10 +163,6 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
 def _is_odd(statement: Statement, known: Collection[Hashable]) -> bool:
     """Return whether a statement is somebody else's and not known; what appears twice in it is not known."""
     return bool(statement.repeated) or not (is_ours(statement.document) or meaning(statement.document) in known)
-
-
-def _named(labels: Collection[str]) -> str:
-    return f" ({listing(sorted(labels))})" if labels else ""
 
 
 def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, Finding]]:

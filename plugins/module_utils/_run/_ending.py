@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.common.warnings import warn as _warn
 
 from .._checks import AccountVerdict
-from .._facts import Narrowing, account_row, document, moment
+from .._facts import account_row, document, moment
 from .._model import ReadError, Refusal, Snapshot
 from .._plan import change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
@@ -112,23 +112,20 @@ def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:
 
 
 def _document(accounts: Mapping[str, AccountVerdict], run: Run) -> dict[str, Any]:
-    rows = [account_row(judged, _narrowed(judged.snapshot, run)) for judged in accounts.values()]
+    rows = [
+        account_row(judged, narrowing(judged.snapshot, run.task.scope, run.of(account_id).settings))
+        for account_id, judged in accounts.items()
+    ]
     return document(rows, max(moment(judged.snapshot.read_at) for judged in accounts.values()))
-
-
-def _narrowed(snapshot: Snapshot, run: Run) -> Narrowing:
-    return narrowing(snapshot, run.task.scope, run.of(snapshot.account_id).settings)
 
 
 def _not_read(before: AccountVerdict) -> AccountVerdict:
     """Return an account that could not be read again: nothing is known of it now."""
     message = "the account could not be read again after its changes"
     error = ReadError("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails", "", "NotReadAgain", message)
-    return replace(before, snapshot=_unread(before.snapshot, error), trails=(), complete=False)
-
-
-def _unread(snapshot: Snapshot, error: ReadError) -> Snapshot:
-    return Snapshot(snapshot.account_id, snapshot.partition, datetime.now(timezone.utc), errors=(error,))
+    seen, now = before.snapshot, datetime.now(timezone.utc)
+    snapshot = Snapshot(seen.account_id, seen.partition, now, errors=(error,))
+    return replace(before, snapshot=snapshot, trails=(), complete=False)
 
 
 def warn(text: str) -> None:

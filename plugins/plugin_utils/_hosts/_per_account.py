@@ -56,7 +56,10 @@ def sweep_options(
     # What one of them does not ask the run cannot say either: an entry takes nothing back.
     others = [each.options for each in (*lending, *unread)]
     run = {name: value for name, value in run.items() if name not in JUDGING or all(name in each for each in others)}
-    differing = [(each, _own(run, each.account_options)) for each in (*swept, *lending)]
+    differing = [
+        (each, {name: value for name, value in each.account_options.items() if name not in run or run[name] != value})
+        for each in (*swept, *lending)
+    ]
     differing += [(each, {**_NOTHING_ASKED, **each.options}) for each in unread]
     entries = _entries(differing)
     return {
@@ -71,10 +74,6 @@ def _beside(others: Iterable[HostAccount], hosts: Iterable[HostAccount]) -> list
     """Return the accounts in use that are not those of the hosts."""
     known = {each.account_id for each in hosts}
     return [each for each in by_use(others)[0] if each.account_id and each.account_id not in known]
-
-
-def _own(run: Mapping[str, Any], account_options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in account_options.items() if name not in run or run[name] != value}
 
 
 def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:

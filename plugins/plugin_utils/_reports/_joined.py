@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from ...module_utils._facts import join, judged_again, moment
@@ -126,17 +127,13 @@ def _report(path: str, now: datetime, room: Room) -> dict[str, Any]:
         report.pop("comparison", None)  # the joined audit has one of its own
         _refuse_what_cannot_be(report, now)
         implied = judged_again(report)
-        _refuse_difference({**report, "accounts": sorted(report["accounts"], key=_account_id)}, implied)
+        _refuse_difference({**report, "accounts": sorted(report["accounts"], key=itemgetter("account_id"))}, implied)
     except ShapeError as error:
         raise JoinError(
             f"The report {path} cannot be joined: {error} Give the files that the report json writes, as they were "
             "written, or audit again."
         ) from None
     return implied
-
-
-def _account_id(row: Mapping[str, Any]) -> str:
-    return str(row["account_id"])
 
 
 def _refuse_another_version(report: object) -> None:

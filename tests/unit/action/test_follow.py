@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible import constants
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._follow import following, progress
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._screen import following, progress
 from tests import PATIENCE
 
 

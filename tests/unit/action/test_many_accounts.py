@@ -22,7 +22,7 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.aws_baseline.cloudtrail.plugins.action import cloudtrail_kms_judge
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import leave
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _follow
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _screen
 from tests.unit.action.audits import account, audit
 from tests.unit.action.running import NEVER_ASKED, HostVars, enforcement, facts_of, part, run_and_ask
 
@@ -139,7 +139,7 @@ class TestHosts:
     def test_of_a_long_sweep_hear_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        following = _follow.following
+        following = _screen.following
 
         def at_once(path: Path, tell: Any) -> Any:
             return following(path, tell, patience=0, every=0.01)
@@ -147,7 +147,7 @@ class TestHosts:
         def sweeps(options: dict[str, Any]) -> None:
             Path(options["progress_path"]).write_text("Audited 1 of 2 accounts\n", encoding="utf-8")
 
-        monkeypatch.setattr(_follow, "following", at_once)
+        monkeypatch.setattr(_screen, "following", at_once)
         self.sweep(host(self.ONE), host(self.TWO), transport="local", meanwhile=sweeps)
         assert "Audited 1 of 2 accounts\n" in capsys.readouterr().out
         closed = host("3" * 12, state="SUSPENDED")

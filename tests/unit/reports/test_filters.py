@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.report import ModuleDocFragment
+from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.reporting import ModuleDocFragment
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
@@ -32,7 +32,7 @@ def test_each_format_has_its_filter_and_its_documentation() -> None:
             "DOCUMENTATION"
         ]
         assert (told["name"], told["positional"]) == (name, "cis_version")
-        assert told["extends_documentation_fragment"] == ["aws_baseline.cloudtrail.report"]
+        assert told["extends_documentation_fragment"] == ["aws_baseline.cloudtrail.reporting.filters"]
 
 
 def test_the_versions_of_the_documentation_are_all_that_there_are() -> None:
