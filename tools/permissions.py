@@ -38,8 +38,11 @@ FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
 TEMPLATE = "member-roles.yml"
 # What the template calls the role for each purpose.
 ROLES = {"audit": "Audit", "enforce": "Enforcement", "provision": "Provisioning"}
+# What each of these roles is given as well where a parameter of the template asks for it: by the condition there.
+BESIDE = {"JudgesReaders": "readers", "ProvesByEvents": "proof-events", "ProvesByObjects": "proof-objects"}
 PURPOSES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "audit": AUDIT_ACTIONS,
+    "readers": READER_ACTIONS,
     "audit-with-readers": {**AUDIT_ACTIONS, **READER_ACTIONS},
     "enforce": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS},
     "provision": {**AUDIT_ACTIONS, **ENFORCEMENT_ACTIONS, **PROVISIONING_ACTIONS},
@@ -205,10 +208,23 @@ def template() -> dict[str, Any]:
     """Return the CloudFormation template of the roles, as it lies in docs/permissions, with their policies anew."""
     found: dict[str, Any] = yaml.safe_load((FOLDER / TEMPLATE).read_text(encoding="utf-8"))
     for purpose, resource in ROLES.items():
-        document = policy(actions(purpose), "${AWS::Partition}", "${AWS::AccountId}", "${Buckets}")
-        (inline,) = found["Resources"][resource]["Properties"]["Policies"]
-        inline["PolicyDocument"] = _filled_in(document)
+        role = found["Resources"][resource]
+        (inline,) = role["Properties"]["Policies"]
+        inline["PolicyDocument"] = _document(purpose)
+        for condition, beside in BESIDE.items():
+            both = f"{resource}{condition}" if "Condition" in role else condition
+            if "Condition" in role:
+                found["Conditions"][both] = {"Fn::And": [{"Condition": role["Condition"]}, {"Condition": condition}]}
+            properties = {"PolicyName": beside, "PolicyDocument": _document(beside), "Roles": [{"Ref": resource}]}
+            added = {"Type": "AWS::IAM::Policy", "Condition": both, "Properties": properties}
+            found["Resources"][f"{resource}{condition}Policy"] = added
     return found
+
+
+def _document(purpose: str) -> dict[str, Any]:
+    """Return what a role of the template is granted for a purpose."""
+    grants = GRANTS_OF_PROOF if purpose == "proof-objects" else GRANTS
+    return {**_filled_in(policy(actions(purpose), "${AWS::Partition}", "${AWS::AccountId}", "${Buckets}", grants))}
 
 
 def _filled_in(value: Any) -> Any:
@@ -233,7 +249,7 @@ class _Plain(yaml.SafeDumper):
 
 def files() -> dict[str, str]:
     """Return the text of every generated file, by its name."""
-    policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES}
+    policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES if purpose != "readers"}
     policies["proof-objects.json"] = policy(actions("proof-objects"), "aws", grants=GRANTS_OF_PROOF)
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
     note = (

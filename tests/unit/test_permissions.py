@@ -197,6 +197,14 @@ def test_audit_policy_with_that_of_proof_is_enough(limited: Limited) -> None:
     assert "could not be read" not in told
 
 
+def test_audit_policy_with_that_of_events_is_enough_for_events(limited: Limited) -> None:
+    document = policy([*actions("audit"), *actions("proof-events")], "aws")
+    scope = replace(limited.load("healthy", document), proof="events", folders=folders_of)
+    told = limited.told(Task(scope=scope, settings=Settings(proof="events"), check_mode=True))
+    assert "encryption_is_proven" in told
+    assert "could not be read" not in told
+
+
 @pytest.mark.parametrize("action", sorted(actions("proof-objects")))
 def test_proof_misses_each_action_by_name(limited: Limited, action: str) -> None:
     lacking = policy([name for name in WITH_PROOF if name != action], "aws", grants=GRANTS_OF_PROOF)
@@ -256,7 +264,7 @@ ALL = {"Enforce": "true", "Provision": "true"}
 
 
 def made(**parameters: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The roles that the template makes with these parameters, by name with their inline policy; and the outputs."""
+    """The roles that the template makes with these parameters, by name with their inline policies; and the outputs."""
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in (TRUSTED | parameters).items()]
     with mock_aws():
         session = boto3.Session("x", "x", region_name="eu-central-1")
@@ -268,10 +276,11 @@ def made(**parameters: str) -> tuple[dict[str, Any], dict[str, str]]:
         names = [role["RoleName"] for role in iam.list_roles()["Roles"]]
         roles: dict[str, Any] = {name: iam.get_role(RoleName=name)["Role"] for name in names}
         for name, role in roles.items():
-            (own,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-            # moto keeps it as Python writes it.
-            document = str(iam.get_role_policy(RoleName=name, PolicyName=own)["PolicyDocument"])
-            role["policy"] = literal_eval(document)
+            # moto keeps them as Python writes them, and calls each by a name of its own or of the template.
+            role["policies"] = [
+                literal_eval(str(iam.get_role_policy(RoleName=name, PolicyName=own)["PolicyDocument"]))
+                for own in iam.list_role_policies(RoleName=name)["PolicyNames"]
+            ]
     return roles, {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
 
@@ -300,7 +309,7 @@ def test_template_takes_names_path_boundary_and_tag() -> None:
 def test_roles_of_the_template_have_the_policies_of_their_account() -> None:
     roles, _outputs = made(**ALL)
     for purpose, name in ROLE_NAMES.items():
-        assert roles[name]["policy"] == policy(actions(purpose), "aws", MOTO, "cloudtrail-logs-*")
+        assert roles[name]["policies"] == [policy(actions(purpose), "aws", MOTO, "cloudtrail-logs-*")]
         assert roles[name]["AssumeRolePolicyDocument"]["Statement"] == [
             {
                 "Effect": "Allow",
@@ -311,6 +320,22 @@ def test_roles_of_the_template_have_the_policies_of_their_account() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "beside"),
+    [
+        ({"Readers": "true"}, ["readers"]),
+        ({"Proof": "events"}, ["proof-events"]),
+        ({"Proof": "objects"}, ["proof-objects"]),
+        ({"Readers": "true", "Proof": "objects"}, ["readers", "proof-objects"]),
+    ],
+)
+def test_template_adds_what_readers_and_proof_need(parameters: dict[str, str], beside: list[str]) -> None:
+    roles, _outputs = made(**ALL, **parameters)
+    for role in roles.values():
+        _own, *others = role["policies"]
+        assert others == [policy(actions(each), "aws", MOTO, "*", GRANTS_OF_PROOF) for each in beside]
+
+
 # What is asked in any account, or has no resource of its own (Service Authorization Reference).
 READ_ELSEWHERE = {"LookAround", "ReadTrails", "ReadKeys", "ReadBuckets", "SetTheKeyOfTrails"}
 WITHOUT_RESOURCE = {"LookAround", "CreateKeys", "OrganizationTrails"}
@@ -318,8 +343,8 @@ WITHOUT_RESOURCE = {"LookAround", "CreateKeys", "OrganizationTrails"}
 
 def test_template_has_no_wildcard_that_is_not_needed() -> None:
     """No action has one, no write but UpdateTrail reaches out of the account, and `*` is what has no resource."""
-    roles, _outputs = made(**ALL)
-    for statement in (each for role in roles.values() for each in role["policy"]["Statement"]):
+    roles, _outputs = made(**ALL, Readers="true")
+    for statement in (each for role in roles.values() for one in role["policies"] for each in one["Statement"]):
         assert not [action for action in statement["Action"] if "*" in action]
         resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
         assert ("*" in resources) is (statement["Sid"] in WITHOUT_RESOURCE)
