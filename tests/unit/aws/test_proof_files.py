@@ -37,8 +37,10 @@ def proving(server: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_files_that_do_not_lie_there_since_the_time_in_their_names_do_not_count(name: str, proving: Proving) -> None:
-    """The last is an old log that was encrypted anew in its place, a moment ago."""
-    assert put(proving, name) not in asked(proving)
+    """The last is an old log that was encrypted anew in its place, a moment ago: of the hour that is listed."""
+    put_there = put(proving, name)
+    (newest,) = asked(proving)
+    assert newest != put_there
 
 
 def test_a_file_of_this_minute_counts(proving: Proving) -> None:
@@ -56,7 +58,7 @@ def put(proving: Proving, name: str) -> str:
     """Put a file beside a log of two minutes ago and return its name; `now` and `old` in it are moments."""
     proving.load(trails={"main": TRAIL | {"log_age": 2}})
     now = datetime.now(timezone.utc)
-    key = f"AWSLogs/111111111111/CloudTrail/eu-central-1/{name.format(now=now, old=now - timedelta(hours=3))}"
+    key = f"AWSLogs/111111111111/CloudTrail/eu-central-1/{name.format(now=now, old=now - timedelta(minutes=50))}"
     s3 = Lab(proving.aws, Clock()).client("s3", "eu-central-1")
     s3.put_object(Bucket="logs-111111111111", Key=key, Body=b"x")
     return key
