@@ -142,8 +142,10 @@ def _simulations(result: dict[str, Any]) -> Iterator[tuple[str, Simulation]]:
     organization = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations")
     above = {**result, "EvalResourceDecision": result["EvalDecision"]}
     specific = result.get("ResourceSpecificResults", [])
-    for each in (above, *specific):
+    for each in (above, *({**result, **one} for one in specific)):
         _refuse_contradiction(each)
+    if len(specific) == 1 and specific[0]["EvalResourceDecision"] != result["EvalDecision"]:
+        raise ValueError("it says two things of one resource")
     for each in specific or [above]:
         boundary = {**result, **each}.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary")
         missing = {*result.get("MissingContextValues", ()), *each.get("MissingContextValues", ())}

@@ -109,7 +109,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     # With an S3 Bucket Key a log may come under a key that S3 was given before the policy changed.
     is_shown = action == "kms:GenerateDataKey" and subject.bucket_key is False
     is_alike = is_shown and is_open_alike(policy, decision, request)
-    return settled(subject, result, f"CloudTrail may {verb} the key.") if is_alike else result
+    return settled(subject, result, f"CloudTrail may {verb} the key.", by_use=True) if is_alike else result
 
 
 def granting(policy: Policy, calls: Sequence[Request]) -> list[str]:

@@ -102,13 +102,13 @@ def proven(subject: Subject) -> tuple[Proven, ...]:
     return (*_by_objects(subject, proof), *_by_use(subject, proof), *_by_delivery(subject, proof))
 
 
-def settling(subject: Subject, folder: str | None = None) -> Proven | None:
+def settling(subject: Subject, folder: str | None = None, *, by_use: bool = False) -> Proven | None:
     """What shows that AWS carried out CloudTrail's calls under what stands now, in a folder or (None) in any of logs.
 
-    It is AWS's own word on this trail, which logs and did not fail last: the event of a use of its key, or the time of
-    its last delivery, of a log or of a digest file. No file counts: who may write to the bucket may write one. It is
-    later than every change by the margin, and every change could be read. A delivery counts only where no file says
-    otherwise or was refused.
+    It is AWS's own word on this trail, which logs and did not fail last: the time of its last delivery, of a log or of
+    a digest file, or the event of a use of its key, which shows no upload and so settles calls of the key alone
+    (`by_use`). No file counts: who may write to the bucket may write one. It is later than every change by the margin,
+    and every change could be read. A delivery counts only where no file says otherwise or was refused.
     """
     proof = subject.proof
     last = _last_known(proof) if proof else None
@@ -116,18 +116,20 @@ def settling(subject: Subject, folder: str | None = None) -> Proven | None:
         return None
     is_clean = not any(isinstance(each, ReadError) for each in proof.files)
     is_clean = is_clean and not next(_under_another_key(subject, proof), None)
-    found = [*_by_use(subject, proof)]
+    found = [*_by_use(subject, proof)] if by_use else []
     found += [*_by_delivery(subject, proof), *_by_digest(subject, folder)] if is_clean else ()
     late = (each for each in found if each.at > last.since + MARGIN and folder in (None, each.folder))
     return next(late, None)
 
 
-def settled(subject: Subject, result: Result, passed: str, folder: str | None = None) -> Result:
+def settled(
+    subject: Subject, result: Result, passed: str, folder: str | None = None, *, by_use: bool = False
+) -> Result:
     """The result, or a pass if AWS showed what the result leaves open.
 
     A result that passes, fails, or is about a failed read stays as it is.
     """
-    shown = settling(subject, folder) if result.status == "unknown" and not result.unread else None
+    shown = settling(subject, folder, by_use=by_use) if result.status == "unknown" and not result.unread else None
     if shown is None or subject.proof is None:
         return result
     evidence: Evidence = {

@@ -207,6 +207,14 @@ def test_both_forms_of_the_answer_are_read(results: list[dict[str, Any]], simula
             "it allows what AllowedByPermissionsBoundary denies",
         ),
         (
+            [[{**on("*", "implicitDeny"), **BOUND, "ResourceSpecificResults": [of_resource(FIRST, "allowed")]}]],
+            "it allows what AllowedByPermissionsBoundary denies",
+        ),
+        (
+            [[{**on("*", "explicitDeny"), "ResourceSpecificResults": [of_resource(FIRST, "allowed")]}]],
+            "it says two things of one resource",
+        ),
+        (
             [[on(FIRST, "allowed"), {**on(FIRST, "allowed"), "MissingContextValues": ["a:B"]}]],
             f"it says two things of {FIRST}",
         ),

@@ -159,6 +159,7 @@ def test_a_delivery_settles_what_the_bucket_policy_leaves_open_of_its_folder() -
     bucket = bucket_if(OPEN_UPLOAD)
     assert accept(read(None, bucket=bucket)).status == "unknown"
     assert accept(read(bucket=bucket)).status == "pass"
+    assert accept(read(replace(UNCHANGED, last_use=OF_THE_LOG), {"status": OLD}, bucket=bucket)).status == "unknown"
     two = {"multi_region": True}
     both = replace(read(trail=two, bucket=bucket), regions=("us-east-1", "us-west-2"))
     assert accept(both).status == "unknown"
