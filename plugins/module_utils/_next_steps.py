@@ -199,6 +199,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     # Said before AWS is asked.
     "Sweep that account as well, or let key_assume_role or bucket_assume_role name a role in it.": ("NotAsked",),
     "Give the keys that are in use an alias.": ("TooManyKeys",),
+    "Audit fewer Regions at a time with proof.": ("TooManyEvents",),
 }
 _RUN_AGAIN = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED))
 _PASSING = _RUN_AGAIN | {_UNREACHED}

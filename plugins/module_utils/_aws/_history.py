@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ CHECK = timedelta(minutes=5)
 PAGE = 50
 # Of one event name: 1,000 events. Of what lies before the oldest of these nothing is said.
 MOST_PAGES = 20
+# Of one account, so that none holds a sweep up for hours: minutes at two a second. Trails, keys and buckets in 17
+# Regions take about 350.
+MOST_CALLS = 1_000
 # What changes whether, and under which key, CloudTrail delivers: the events by the service that records them.
 CHANGES: Mapping[str, tuple[str, ...]] = {
     "kms": (
@@ -110,6 +114,7 @@ class History:
         self._limits = limits or Limits(sleep=NEVER.wait)
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, ...], Future[Any]] = {}
+        self._calls: Counter[str] = Counter()
 
     def last_change(self, account: Account, thing: Thing, events: Sequence[str] = ()) -> LastChange | ReadError:
         """Return the last change of a thing, by these events or by all that change it.
@@ -205,6 +210,11 @@ class History:
         request: dict[str, Any] = {"LookupAttributes": [{"AttributeKey": attribute, "AttributeValue": value}]}
         begins, rows, tokens = access.now() - KEPT, list[_Event](), set[str]()
         for _page in range(MOST_PAGES):
+            with self._lock:
+                self._calls[account_id] += 1
+            if self._calls[account_id] > MOST_CALLS:
+                why = f"{MOST_CALLS} calls were made to read the event histories of account {account_id}"
+                return failed_read("cloudtrail", "LookupEvents", region, "TooManyEvents", why)
             self._limits.take("LookupEvents", account_id, region)
             answer = access.ask("cloudtrail", region, "LookupEvents", _events_of, MaxResults=PAGE, **request)
             if isinstance(answer, ReadError):

@@ -371,6 +371,17 @@ def test_of_thousands_of_events_the_newest_are_read(proving: Proving) -> None:
     assert (found["status"], "No log is known" in found["message"]) == ("unknown", True)
 
 
+def test_of_one_account_no_more_is_read_than_it_may_hold_others_up(
+    proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proving.load()
+    monkeypatch.setattr(_history, "MOST_CALLS", 10)
+    found = proving.finding("events")
+    assert proving.calls()["cloudtrail:LookupEvents"] == 10
+    assert (found["status"], "Audit fewer Regions at a time" in found["remediation"]) == ("unknown", True)
+    assert "10 calls were made to read the event histories of account 111111111111" in found["message"]
+
+
 Answer = Callable[[int], dict[str, Any]]
 
 
