@@ -7,5 +7,14 @@
 from __future__ import annotations
 
 from ._audit import facts_spec, lending, settings_of_owners, to_scope, to_settings
-from ._common import AUDIT_ACCOUNT_OPTIONS, JUDGING, ArgumentError, audit_spec, named, of_accounts, of_options
+from ._common import (
+    AUDIT_ACCOUNT_OPTIONS,
+    JUDGING,
+    PRINCIPAL_ARN,
+    ArgumentError,
+    audit_spec,
+    named,
+    of_accounts,
+    of_options,
+)
 from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_request, wait_timeout

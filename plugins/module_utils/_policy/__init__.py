@@ -27,7 +27,7 @@ from ._delivery import (
 from ._document import Policy, PolicyError, Statement, parse, to_json
 from ._explain import hangs_on_ids
 from ._locations import ANY_ORGANIZATION, Locations, example_of, folder_of, stands_for_many
-from ._merge import MergeRefusedError, Required, merge, new_key_policy, statements_to_add
+from ._merge import SERVICE_ACTIONS, MergeRefusedError, Required, merge, new_key_policy, statements_to_add
 from ._operators import moment_of
 from ._ours import administrators_statement, beyond, is_administrators, is_ours, is_readers, root_statement
 from ._patterns import Context, has_unknown, has_variable, is_arn, readable

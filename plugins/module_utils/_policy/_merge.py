@@ -26,7 +26,7 @@ from ._undocumented import named
 from ._validate import validate
 
 _DESCRIBE = "kms:DescribeKey"
-_SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", _DESCRIBE)
+SERVICE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", _DESCRIBE)
 
 
 class MergeRefusedError(ValueError):
@@ -62,7 +62,7 @@ class Required:
     @cached_property
     def service_calls(self) -> Mapping[str, list[Request]]:
         """The calls of CloudTrail that must be allowed, by trail ARN: decided before merging, and again afterwards."""
-        return {trail: _service_calls(self.of(trail, _SERVICE_ACTIONS), trail, self) for trail in self.trail_arns}
+        return {trail: _service_calls(self.of(trail, SERVICE_ACTIONS), trail, self) for trail in self.trail_arns}
 
 
 def new_key_policy(required: Required) -> Policy:
@@ -141,7 +141,7 @@ def _reading(reader: str, trail_arn: str, required: Required, object_arn: str | 
 
 
 def _budget_of(required: Required) -> Budget:
-    return Budget.of(len(required.trail_arns) * (len(_SERVICE_ACTIONS) + len(required.readers)))
+    return Budget.of(len(required.trail_arns) * (len(SERVICE_ACTIONS) + len(required.readers)))
 
 
 def _missing(policy: Policy, required: Required) -> list[Request]:
