@@ -50,9 +50,9 @@ class ActionModule(ActionBase):
             names = _checked(self._task.args)["names"]
             if names:
                 refuse_unknown(variables)
-                found = options(variables, self._templar, names)
-                fetching = to_fetch(found, variables, self._task._uuid)
-                return {**result, "changed": False, "options": found, "check_mode": self._task.check_mode, **fetching}
+                values = options(variables, self._templar, names)
+                fetching = to_fetch(values, variables, self._task._uuid)
+                return {**result, "changed": False, "options": values, "check_mode": self._task.check_mode, **fetching}
             if len(variables["ansible_play_batch"]) > 1:
                 refuse_strategy(self._task.get_play().strategy)
             arguments = from_variables(self._task.args, variables, self._templar)

@@ -72,8 +72,8 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with what an enforcement changed, or would change, refused, failed to do and warned of."""
-    told = {**result, "warnings": result.get("run_warnings", ())}
-    return {**audit, "enforcement": {name: list(told[name]) for name in ENFORCEMENT}}
+    run = {**result, "warnings": result.get("run_warnings", ())}
+    return {**audit, "enforcement": {name: list(run[name]) for name in ENFORCEMENT}}
 
 
 def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, Any]) -> dict[str, Any]:

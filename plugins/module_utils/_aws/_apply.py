@@ -181,10 +181,10 @@ class _Run:
         if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
             return str(answer["KeyMetadata"]["Arn"])
         error = answer if isinstance(answer, Exception) else ResponseParserError("the answer holds no key")
-        found = self._look_for_key(change) if no_clear_answer(error) else None
-        if found is None:
+        created = self._look_for_key(change) if no_clear_answer(error) else None
+        if created is None:
             raise _failed(change, error)
-        return found
+        return created
 
     def _send_unless_throttled(self, change: Change) -> dict[str, Any] | Exception:
         """Send the change again while AWS throttles it and there is time."""

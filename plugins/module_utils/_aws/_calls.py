@@ -333,11 +333,11 @@ def describe_organization(access: Access, region: str) -> Organization | ReadErr
 
 def _organization(answer: dict[str, Any]) -> Organization:
     """Return the organization, whose id policies name. Raises ValueError where the id is none, or the ARN another's."""
-    found: dict[str, str] = answer["Organization"]
-    tail = f":organizations::{found['MasterAccountId']}:organization/{found['Id']}"
-    if not _ORGANIZATION_ID.fullmatch(found["Id"]) or not found["Arn"].endswith(tail):
-        raise ValueError(f"{found['Arn']!r} is not the ARN of the organization {found['Id']!r}")
-    return Organization(found["Id"], found["MasterAccountId"])
+    organization: dict[str, str] = answer["Organization"]
+    tail = f":organizations::{organization['MasterAccountId']}:organization/{organization['Id']}"
+    if not _ORGANIZATION_ID.fullmatch(organization["Id"]) or not organization["Arn"].endswith(tail):
+        raise ValueError(f"{organization['Arn']!r} is not the ARN of the organization {organization['Id']!r}")
+    return Organization(organization["Id"], organization["MasterAccountId"])
 
 
 def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | ReadError:

@@ -296,10 +296,10 @@ def _names(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterable[str]:
     """Yield the names of what an event is about, wherever these stand."""
     parameters = _mapping(detail.get("requestParameters"))
     listed = detail.get("resources")
-    found = [each.get("ResourceName") for each in row.get("Resources", ())]
-    found += [parameters.get(name) for name in _PARAMETERS]
-    found += [_mapping(each).get("ARN") for each in (listed if isinstance(listed, list) else ())]
-    return (each for each in found if isinstance(each, str) and each)
+    names = [each.get("ResourceName") for each in row.get("Resources", ())]
+    names += [parameters.get(name) for name in _PARAMETERS]
+    names += [_mapping(each).get("ARN") for each in (listed if isinstance(listed, list) else ())]
+    return (each for each in names if isinstance(each, str) and each)
 
 
 def _record(text: str | None) -> Mapping[str, Any]:

@@ -176,10 +176,10 @@ def _newest_file(
 ) -> DeliveredFile | ReadError:
     """Return the newest file of a folder, one without a name where there was none for days."""
     for window in WINDOWS:
-        found = _files_since(access, region, bucket, folder, now - window)
-        if isinstance(found, ReadError):
-            return found
-        past = {name: at for name, at in found.items() if at <= now + NEAR}
+        files = _files_since(access, region, bucket, folder, now - window)
+        if isinstance(files, ReadError):
+            return files
+        past = {name: at for name, at in files.items() if at <= now + NEAR}
         if past:
             name = max(past, key=lambda each: (past[each], each))
             return access.ask("s3", region, "HeadObject", partial(_file, folder, name), Bucket=bucket, Key=name)

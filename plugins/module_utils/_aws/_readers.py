@@ -42,26 +42,28 @@ def with_simulations(
 
     What was asked before is not asked again.
     """
-    asked: list[tuple[ReaderCalls, list[str], Future[Answers | ReadError]]] = []
-    found = dict(snapshot.simulations)
+    requests: list[tuple[ReaderCalls, list[str], Future[Answers | ReadError]]] = []
+    simulations = dict(snapshot.simulations)
     for calls in of_readers(snapshot):
         accesses = list(account.owners(calls.source.split(":")[4]))
-        new = [each for each in calls.resources if SimulatedCall(calls.principal, calls.action, each) not in found]
+        new = [
+            each for each in calls.resources if SimulatedCall(calls.principal, calls.action, each) not in simulations
+        ]
         for resources in _parts(new) if accesses else ():
             sent = replace(calls, resources={each: calls.resources[each] for each in resources})
-            asked.append((calls, resources, pool.submit(_first_answer, accesses, account.access.region, sent)))
+            requests.append((calls, resources, pool.submit(_first_answer, accesses, account.access.region, sent)))
         if accesses:
             region = account.access.region
             why = f"the trails have more than {RESOURCES_OF_A_CALL * MOST_CALLS} folders"
             beyond = failed_read("iam", _OPERATION, region, "TooManyCalls", why)
             for each in new[RESOURCES_OF_A_CALL * MOST_CALLS :]:
-                found[SimulatedCall(calls.principal, calls.action, each)] = beyond
-    for calls, resources, answer in asked:
+                simulations[SimulatedCall(calls.principal, calls.action, each)] = beyond
+    for calls, resources, answer in requests:
         for each in resources:
-            found[SimulatedCall(calls.principal, calls.action, each)] = _answer_on(
+            simulations[SimulatedCall(calls.principal, calls.action, each)] = _answer_on(
                 answer.result(), calls, each, account
             )
-    return replace(snapshot, simulations=found) if found != snapshot.simulations else snapshot
+    return replace(snapshot, simulations=simulations) if simulations != snapshot.simulations else snapshot
 
 
 def _parts(resources: list[str]) -> Iterator[list[str]]:

@@ -358,8 +358,8 @@ def read_keys_and_buckets(
     buckets = _Buckets(pool, account, records, shared)
     try:
         keys = {arn: shared.key_reads(pool, account, arn) for arn in key_arns}
-        found = buckets.read()
-        return {arn: reads.key() for arn, reads in keys.items()}, found
+        bucket_facts = buckets.read()
+        return {arn: reads.key() for arn, reads in keys.items()}, bucket_facts
     finally:
         buckets.give_up()
 

@@ -221,8 +221,8 @@ def with_ram_policies(
 
     keys = [key for arn in second_policies(snapshot) if isinstance(key := snapshot.keys[arn], Key)]
     reads = {key.arn: ask(key.arn) for key in keys}
-    found = {key.arn: replace(key, ram_policy=reads[key.arn].result()) for key in keys}
-    return replace(snapshot, keys={**snapshot.keys, **found}) if found else snapshot
+    keys_read = {key.arn: replace(key, ram_policy=reads[key.arn].result()) for key in keys}
+    return replace(snapshot, keys={**snapshot.keys, **keys_read}) if keys_read else snapshot
 
 
 def left_to_owner(service: str, operation: str, record: Mapping[str, Any]) -> LeftToOwnerError:

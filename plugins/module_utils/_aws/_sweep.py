@@ -335,9 +335,9 @@ class _Sweep:
         refused = {name: bucket for held in self._held for name, bucket in _refused(held.snapshot)}
         central = [name for name in refused if self._deliveries[name] > 1]
         central.sort(key=lambda name: (-self._deliveries[name], name))
-        found = {name: self._search(refused[name]) for name in central[:MOST_SEARCHED]}
+        owned = {name: self._search(refused[name]) for name in central[:MOST_SEARCHED]}
         for held in self._held:
-            better = {name: found[name] for name, _bucket in _refused(held.snapshot) if name in found}
+            better = {name: owned[name] for name, _bucket in _refused(held.snapshot) if name in owned}
             snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
             if better and held.account:
                 snapshot = with_proofs(self._pool, held.account, snapshot, self._scope, self._history)

@@ -157,8 +157,8 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
 def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
     subject = subject_of(snapshot, trail, settings)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
-    asked = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
-    return tuple(_finding(RULES[name], levels[name], subject) for name in asked)
+    judged = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
+    return tuple(_finding(RULES[name], levels[name], subject) for name in judged)
 
 
 def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:

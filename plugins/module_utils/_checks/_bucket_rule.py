@@ -127,9 +127,9 @@ def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> 
         results.append(_judged(subject, policy, locations, budget))
         if budget.is_exhausted:
             return results[-1]
-    found = {(result.status, result.advice) for result in results}
+    standings = {(result.status, result.advice) for result in results}
     open_ = unknown_organization(subject, "which the bucket policy must name")
-    if len(results) == 1 or (len(found) == 1 and results[0].status != "unknown"):
+    if len(results) == 1 or (len(standings) == 1 and results[0].status != "unknown"):
         # Until the organization is told, what was added for it could not be judged.
         more = open_.remediation if readable(ANY_ORGANIZATION[0]) in results[0].remediation else ""
         return replace(results[0], remediation=" ".join(filter(None, [results[0].remediation, more])))

@@ -32,7 +32,7 @@ class _Asked:
 
 def calls_of_readers(settings: Settings, snapshot: Snapshot) -> tuple[ReaderCalls, ...]:
     """The calls to simulate for the trails of a snapshot, an entry for each reader and action; none without readers."""
-    asked: dict[tuple[str, str], _Asked] = {}
+    calls: dict[tuple[str, str], _Asked] = {}
     for trail in snapshot.trails:
         own = settings.of(trail)
         is_left = isinstance(snapshot.buckets.get(trail.bucket_name), LeftToOwnerError)
@@ -41,12 +41,12 @@ def calls_of_readers(settings: Settings, snapshot: Snapshot) -> tuple[ReaderCall
         subject = subject_of(snapshot, trail, own)
         for reader in filter(simulated_as, own.readers):
             for request, resources in _requests(subject, reader):
-                entry = asked.setdefault((reader, request.action), _Asked())
+                entry = calls.setdefault((reader, request.action), _Asked())
                 entry.resources |= resources
                 entry.requests.append(request)
     return tuple(
         ReaderCalls(reader, simulated_as(reader) or "", action, each.resources, _shared(each.requests))
-        for (reader, action), each in asked.items()
+        for (reader, action), each in calls.items()
     )
 
 
@@ -101,8 +101,8 @@ def keys_needing_second_policy(settings: Settings, snapshot: Snapshot) -> frozen
     """The keys whose second policy could change a verdict on an account that was read."""
     owners = {each: _of_second_policy(their) for each, their in settings.of_owners.items()}
     judged = assess(snapshot, replace(_of_second_policy(settings), of_owners=owners))
-    found = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
-    keys = [key for arn in found if isinstance(key := snapshot.keys.get(arn), Key)]
+    arns = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
+    keys = [key for arn in arns if isinstance(key := snapshot.keys.get(arn), Key)]
     return frozenset(key.arn for key in keys if key.manager == "CUSTOMER" and isinstance(key.policy, str))
 
 
@@ -110,10 +110,10 @@ def _of_second_policy(settings: Settings) -> Settings:
     """The settings with only the rules that a second policy could change, and without exceptions."""
     names = (*_OF_WHO_IS_LET_IN, _OF_WHO_IS_KEPT_OUT)
     levels: dict[str, Level] = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
-    asked: dict[str, Level] = {
+    narrowed: dict[str, Level] = {
         name: "required" if name in names and level == "required" else "off" for name, level in levels.items()
     }
-    return replace(settings, levels=asked, exceptions=())
+    return replace(settings, levels=narrowed, exceptions=())
 
 
 def _hangs_on_it(finding: Finding) -> bool:

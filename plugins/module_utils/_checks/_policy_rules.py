@@ -85,10 +85,10 @@ def remedy_for(decision: Decision, grant: str) -> str:
 
 def _service_may(subject: Subject, action: str, verb: str) -> Result:
     """Decide one action of CloudTrail on the trail's key."""
-    found = key_and_policy(subject)
-    if isinstance(found, Result):
-        return found
-    key, policy = found
+    read = key_and_policy(subject)
+    if isinstance(read, Result):
+        return read
+    key, policy = read
     if key.manager != "CUSTOMER":
         # Their policies hang on kms:ViaService, of which AWS does not say what CloudTrail's calls carry.
         message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."

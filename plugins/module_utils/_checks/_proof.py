@@ -116,9 +116,9 @@ def settling(subject: Subject, folder: str | None = None, *, by_use: bool = Fals
         return None
     is_clean = not any(isinstance(each, ReadError) for each in proof.files)
     is_clean = is_clean and not next(_under_another_key(subject, proof), None)
-    found = [*_by_use(subject, proof)] if by_use else []
-    found += [*_by_delivery(subject, proof), *_by_digest(subject, folder)] if is_clean else ()
-    late = (each for each in found if each.at > last.since + MARGIN and folder in (None, each.folder))
+    proofs = [*_by_use(subject, proof)] if by_use else []
+    proofs += [*_by_delivery(subject, proof), *_by_digest(subject, folder)] if is_clean else ()
+    late = (each for each in proofs if each.at > last.since + MARGIN and folder in (None, each.folder))
     return next(late, None)
 
 

@@ -77,10 +77,10 @@ def readers_can_decrypt(subject: Subject) -> Result:
     """Every reader may decrypt this trail's logs in all of its folders, as the key policy says."""
     if not subject.settings.readers:
         return Result("not_applicable", "No readers are set.")
-    found = key_and_policy(subject)
-    if isinstance(found, Result):
-        return found
-    key, policy = found
+    read = key_and_policy(subject)
+    if isinstance(read, Result):
+        return read
+    key, policy = read
     cases = subject.log_contexts
     subject.budget.spend(STEPS_OF_A_NAME * sum(map(len, cases)))
     asking = _Asking(subject, key, policy, cases, subject.budget)
@@ -99,8 +99,8 @@ def readers_can_decrypt(subject: Subject) -> Result:
         return Result("unknown", message, _proof(key, unclear), evidence, lacking=lacking, statements=named)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]
     also = f" In their own accounts IAM must allow it too: {', '.join(foreign)}." if foreign else ""
-    asked = any(_own_policies_allow(subject, reader, key) for reader in answers if reader not in foreign)
-    limits = f" {LIMITS}" if asked else ""
+    is_simulated = any(_own_policies_allow(subject, reader, key) for reader in answers if reader not in foreign)
+    limits = f" {LIMITS}" if is_simulated else ""
     return Result("pass", f"The key policy lets every reader decrypt.{also}{limits}", "", evidence)
 
 

@@ -106,9 +106,9 @@ def readers_can_read(subject: Subject) -> Result:
     answers = {reader: _answer(side, *own[reader]) for reader, side in sides.items()}
     evidence = {reader: _evidence(each, sides[reader], own[reader]) for reader, each in answers.items()}
     for status, is_certain in (("fail", True), ("fail", False), ("unknown", False)):
-        found = {r: each for r, each in answers.items() if (each.status, each.is_certain) == (status, is_certain)}
-        if found:
-            return replace(_of_these(subject, found), evidence=evidence, advice=not is_certain)
+        alike = {r: each for r, each in answers.items() if (each.status, each.is_certain) == (status, is_certain)}
+        if alike:
+            return replace(_of_these(subject, alike), evidence=evidence, advice=not is_certain)
     return Result("pass", f"The bucket policy and their own policies let every reader read. {LIMITS}", "", evidence)
 
 
@@ -229,10 +229,10 @@ def _of_owner(subject: Subject, policy: Policy, reader: str, locations: Location
     asked, files = concerning(whole, request), _files(locations)
     decisions = [decide(asked, request.at(file), subject.budget) for file in files]
     for outcomes in (_DENIED, (Outcome.INDETERMINATE,)):
-        found = [file for file, each in zip(files, decisions, strict=True) if each.outcome in outcomes]
-        if found:
-            worst = decide(whole, request.at(found[0]), subject.budget)
-            folders = tuple(readable(folder_of(file)) for file in found) if len(found) < len(files) else ()
+        refused = [file for file, each in zip(files, decisions, strict=True) if each.outcome in outcomes]
+        if refused:
+            worst = decide(whole, request.at(refused[0]), subject.budget)
+            folders = tuple(readable(folder_of(file)) for file in refused) if len(refused) < len(files) else ()
             return _BucketSide(worst.outcome, worst.reason, worst.advice, folders)
     if not is_home:
         return _BucketSide(Outcome.ALLOWED, allows=True)

@@ -149,10 +149,10 @@ def key_policy_is_scoped(subject: Subject) -> Result:
     The forms that AWS recommends pass: Decrypt and DescribeKey for the service without conditions, and everybody
     limited by kms:CallerAccount.
     """
-    found = key_and_policy(subject)
-    if isinstance(found, Result):
-        return found
-    key, policy = found
+    read = key_and_policy(subject)
+    if isinstance(read, Result):
+        return read
+    key, policy = read
     unproven = _unproven(subject, key, policy)
     if unproven:
         answers, open_ = _answers(subject, key, policy), _of_unproven(key, unproven)
@@ -220,7 +220,7 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:
     of_others = Strangers(policy, concerning(policy, reader), key.arn, budget)
     service = _foreign_service(subject, key, of_service.account, "stranger.amazonaws.com")
     of_services = Strangers(policy, concerning(policy, service), key.arn, budget)
-    asked: list[tuple[str, Strangers, Request, Iterable[_Call], tuple[str, ...]]] = [
+    questions: list[tuple[str, Strangers, Request, Iterable[_Call], tuple[str, ...]]] = [
         (FOREIGN_ENCRYPTION, of_service, plain, _foreign_encryptions(subject, key, of_service), _ENCRYPTION),
         ("CloudTrail", of_service, plain, _own_calls(subject, key, of_service), ADMINISTRATION),
         (_ANYBODY, of_others, reader, _foreign_callers(subject, key, of_others, budget), USE + ADMINISTRATION),
@@ -228,7 +228,7 @@ def _answers(subject: Subject, key: Key, policy: Policy) -> _Answers:
     ]
     answers = {
         (who, action): decision
-        for who, strangers, spare, calls, actions in asked
+        for who, strangers, spare, calls, actions in questions
         for action, decision in _worst(strangers.policy, calls, spare, actions, budget).items()
     }
     return {**answers, **_of_named_services(subject, key, policy, of_service.account)}
@@ -240,12 +240,12 @@ def _unproven(subject: Subject, key: Key, policy: Policy) -> dict[str, str]:
     If the budget does not suffice, it is exhausted, and these are all statements that could not be checked.
     """
     proof = Proof(policy, key.arn)
-    found: dict[str, str] = {}
+    remedies: dict[str, str] = {}
     for outsiders in _outsiders(subject, key):
         is_asked = subject.budget.spend(policy.weight[0] + len(outsiders.actions) * len(policy.statements))
         open_to = proof.open_to(outsiders) if is_asked else policy.statements
-        found = {**{statement.label: outsiders.remedy for statement in open_to}, **found}
-    return found
+        remedies = {**{statement.label: outsiders.remedy for statement in open_to}, **remedies}
+    return remedies
 
 
 def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
@@ -363,8 +363,8 @@ def _of_named_services(subject: Subject, key: Key, policy: Policy, account: str)
     for name in sorted(names - {SERVICE}):
         request = _foreign_service(subject, key, account, name)
         concerned = concerning(policy, request)
-        found = _worst(concerned, [(request, _OF_OWNERS)], request, _OF_OWNERS, subject.budget)
-        answers.update({(name, action): decision for action, decision in found.items()})
+        worst = _worst(concerned, [(request, _OF_OWNERS)], request, _OF_OWNERS, subject.budget)
+        answers.update({(name, action): decision for action, decision in worst.items()})
     return answers
 
 

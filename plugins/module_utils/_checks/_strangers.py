@@ -99,13 +99,13 @@ class Strangers:
 
     def asked(self, contexts: Iterable[Context]) -> list[Context]:
         """Of contexts those that differ in what the statements ask for."""
-        found: dict[object, Context] = {}
+        kinds: dict[object, Context] = {}
         for context in contexts:
             if not self._budget.spend(1):
                 break
             names = (name for name in context if self._is_asked(name))
-            found.setdefault(tuple((name, context[name]) for name in names), context)
-        return list(found.values())
+            kinds.setdefault(tuple((name, context[name]) for name in names), context)
+        return list(kinds.values())
 
     def _is_asked(self, name: str) -> bool:
         """Whether the statements ask for a key, or for one of those that its asterisk stands for."""

@@ -53,19 +53,19 @@ def meaning(statement: Any) -> Hashable:
 
 def says(statement: Mapping[str, Any]) -> Says:
     """What a statement says at each place: a set of texts, or whatever else is written there."""
-    found: Says = {}
+    said: Says = {}
     for name, part in statement.items():
         if name in ("Principal", "NotPrincipal"):
-            found |= {(name, *place): value for place, value in _principal(part)}
+            said |= {(name, *place): value for place, value in _principal(part)}
         elif name in ("Action", "NotAction"):
-            found[name,] = _texts(part, _action)
+            said[name,] = _texts(part, _action)
         elif name in ("Resource", "NotResource"):
-            found[name,] = _texts(part)
+            said[name,] = _texts(part)
         elif name == "Condition":
-            found |= {(name, *place): value for place, value in _condition(part)}
+            said |= {(name, *place): value for place, value in _condition(part)}
         else:
-            found[name,] = _plain(part)
-    return found
+            said[name,] = _plain(part)
+    return said
 
 
 def _principal(written: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:

@@ -133,12 +133,12 @@ def told_apart(policy: Policy, key: str, values: Sequence[str], budget: Budget) 
     texts += [text for condition in conditions for text in condition.values]
     if any(map(has_variable, texts)):  # of which the key may be one
         return [[value] for value in values]
-    asked = [condition for condition in conditions if condition.folded_key == key.lower()]
-    steps = 1 + sum(each.steps + each.sought * max(map(len, values)) // CHARACTERS for each in asked)
-    if not asked or not budget.spend(steps * len(values)):
+    of_key = [condition for condition in conditions if condition.folded_key == key.lower()]
+    steps = 1 + sum(each.steps + each.sought * max(map(len, values)) // CHARACTERS for each in of_key)
+    if not of_key or not budget.spend(steps * len(values)):
         return [list(values)]
     groups: dict[Hashable, list[str]] = {}
     for value in values:
-        answers = tuple(each.holds(Context({key: value}, ())) for each in asked)
+        answers = tuple(each.holds(Context({key: value}, ())) for each in of_key)
         groups.setdefault(answers, []).append(value)
     return list(groups.values())

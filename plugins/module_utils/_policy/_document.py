@@ -90,8 +90,8 @@ class Names:
         """Whether the element covers the action or resource of a request; None if that is unknown."""
         if self._is_private:
             return None
-        found = [self._covers(name), *(self._filled_covers(name, context) if self._templates else ())]
-        listed = True if True in found else None if None in found else False
+        answers = [self._covers(name), *(self._filled_covers(name, context) if self._templates else ())]
+        listed = True if True in answers else None if None in answers else False
         return None if listed is None else listed != self._negated
 
     def _filled_covers(self, name: str, context: Context) -> Iterator[bool | None]:
@@ -351,14 +351,14 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _oddities(document: Mapping[str, Any], statements: Sequence[Statement]) -> list[str]:
-    found = [] if statements else ["The policy has no statements: it allows nothing."]
+    oddities = [] if statements else ["The policy has no statements: it allows nothing."]
     sids = Counter(statement.sid for statement in statements if statement.sid)
-    found.extend(f"The Sid {in_quotes(sid)} is used by more than one statement." for sid in sids if sids[sid] > 1)
+    oddities.extend(f"The Sid {in_quotes(sid)} is used by more than one statement." for sid in sids if sids[sid] > 1)
     unknown = sorted(document.keys() - OF_POLICIES)
-    found.extend(f"AWS documents no element {named(name)} of a policy." for name in unknown)
+    oddities.extend(f"AWS documents no element {named(name)} of a policy." for name in unknown)
     if document.get("Version") not in (*VERSIONS, None):
-        found.append(f"The Version {document.get('Version')} is not one that AWS documents.")
-    return found
+        oddities.append(f"The Version {document.get('Version')} is not one that AWS documents.")
+    return oddities
 
 
 def _statement(document: Any, number: int, *, variables: bool) -> tuple[Statement, list[str]]:

@@ -84,14 +84,15 @@ def settle(matched: Sequence[MatchedStatement], request: Request, budget: Budget
     may_allow = at_least is not Outcome.IMPLICIT_DENY or any(map(_allows, relevant))
     if not relevant or at_least is Outcome.EXPLICIT_DENY or not may_allow:
         return at_least
-    found: set[Outcome] = set()
+    outcomes: set[Outcome] = set()
     for assignment in _assignments(relevant, request.keys, budget):
-        found.add(outcome_of([*certain, *(e for e in relevant if e.applies_under(request.keys, assignment))], request))
-        if len(found) > 1 and not found <= _DENIALS:
+        applying = (each for each in relevant if each.applies_under(request.keys, assignment))
+        outcomes.add(outcome_of([*certain, *applying], request))
+        if len(outcomes) > 1 and not outcomes <= _DENIALS:
             break
-    if found == _DENIALS:
+    if outcomes == _DENIALS:
         return Outcome.IMPLICIT_DENY
-    return found.pop() if len(found) == 1 else Outcome.INDETERMINATE
+    return outcomes.pop() if len(outcomes) == 1 else Outcome.INDETERMINATE
 
 
 def _assignments(

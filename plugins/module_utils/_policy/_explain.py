@@ -179,11 +179,11 @@ def _nothing_allows(policy: Policy, request: Request) -> Explanation:
     near, refused = nearest(policy, request), f"No statement allows {call(request)}."
     if near is None:
         return (), refused, f'Add a statement that allows {request.action} to {request.principal} on Resource "*".', ()
-    found = failures(near, request)
+    reasons = failures(near, request)
     return (
-        (near,) if all(failure.is_mistake for failure in found) else (),
-        f"{refused} The closest is {near.label}: {'; '.join(failure.why for failure in found)}.",
-        f"In {near.label}, {'; '.join(failure.advice for failure in found)}.",
+        (near,) if all(failure.is_mistake for failure in reasons) else (),
+        f"{refused} The closest is {near.label}: {'; '.join(failure.why for failure in reasons)}.",
+        f"In {near.label}, {'; '.join(failure.advice for failure in reasons)}.",
         (near,),
     )
 

@@ -38,8 +38,8 @@ class Failure:
 
 def nearest(policy: Policy, request: Request) -> Statement | None:
     """The statement that a person would pick: one about the same service or action, else one of the same effect."""
-    found = [(closeness, each) for each in policy.statements if (closeness := _closeness(each, request))]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+    candidates = [(closeness, each) for each in policy.statements if (closeness := _closeness(each, request))]
+    return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
 
 def failures(statement: Statement, request: Request) -> list[Failure]:
@@ -49,9 +49,9 @@ def failures(statement: Statement, request: Request) -> list[Failure]:
     action = _of_action(statement, request)
     # The resource of another action is none of ours.
     resource = None if action and not action.is_mistake else _of_resource(statement, request)
-    found = [_of_principal(statement, request), action, resource]
+    failing = [_of_principal(statement, request), action, resource]
     failed = (condition for condition in statement.conditions if condition.holds(request.keys) is False)
-    return [*(each for each in found if each), *(_of_condition(condition, request) for condition in failed)]
+    return [*(each for each in failing if each), *(_of_condition(condition, request) for condition in failed)]
 
 
 def like_instead(condition: Condition, request: Request) -> str | None:

@@ -40,8 +40,8 @@ class Caller:
     def __init__(self, principal: str) -> None:
         """Take the name apart."""
         self.name = principal
-        found = _ARN.fullmatch(principal)
-        _service, account, kind, path = found.groups() if found else ("", None, "service", "")
+        arn = _ARN.fullmatch(principal)
+        _service, account, kind, path = arn.groups() if arn else ("", None, "service", "")
         self.account: str | None = account
         self.kind: str = kind
         # Role names are unique in an account whatever their path, and a session's ARN leaves the path out.
@@ -147,8 +147,8 @@ def account_of(name: str) -> str | None:
 
 def _names(written: Any) -> dict[str, list[str]]:
     """The names by kind; "?" has everything of a kind that AWS does not document."""
-    found: dict[str, list[str]] = {kind: [] for kind in (*KINDS, "?")}
+    names: dict[str, list[str]] = {kind: [] for kind in (*KINDS, "?")}
     for kind, value in written.items() if isinstance(written, Mapping) else [("?", written)]:
         for name in value if isinstance(value, list) else [value]:
-            found[kind if kind in KINDS and isinstance(name, str) else "?"].append(str(name))
-    return found
+            names[kind if kind in KINDS and isinstance(name, str) else "?"].append(str(name))
+    return names

@@ -113,9 +113,9 @@ class Known:
 
     def of_account(self, name: str, account: str | None) -> dict[str, Filling]:
         """The organization of an account, and the paths in it, which are not read."""
-        found = self.organizations.get(account or "")
-        nothing: Filling = () if found == "" else None
-        return {f"{name}_org": found or nothing, f"{name}_org_paths": nothing}
+        organization = self.organizations.get(account or "")
+        nothing: Filling = () if organization == "" else None
+        return {f"{name}_org": organization or nothing, f"{name}_org_paths": nothing}
 
 
 NOTHING_KNOWN = Known()

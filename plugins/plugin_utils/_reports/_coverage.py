@@ -31,8 +31,8 @@ def narrowing(account: Mapping[str, Any]) -> str:
         return ""
     if "narrowed_by" not in account:
         return _NOT_KNOWN
-    asked = account["narrowed_by"] or {}
-    return printable("; ".join(f"{words}{', '.join(asked[name])}" for name, words in _WORDS.items() if asked.get(name)))
+    by = account["narrowed_by"] or {}
+    return printable("; ".join(f"{words}{', '.join(by[name])}" for name, words in _WORDS.items() if by.get(name)))
 
 
 def narrowings(audit: Mapping[str, Any]) -> list[str]:

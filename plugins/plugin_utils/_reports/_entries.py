@@ -100,14 +100,14 @@ def _account_finding(account: Mapping[str, Any]) -> dict[str, Any]:
     """Judge whether the account has trails and all of them were seen, in the shape of a finding."""
     notes = list(account_notes(account))
     status, said = account_status(account)
-    told = [f"{note.subject}: {note.text}" for note in notes if note.mark != "FAIL"]
+    others = [f"{note.subject}: {note.text}" for note in notes if note.mark != "FAIL"]
     narrowed = [f"Narrowed: {words}." for words in [narrowing(account)] if words]
     return {
         "rule": ACCOUNT_RULE,
         "status": status,
         "level": "required",
         "severity": "high",
-        "message": " ".join([said, *narrowed, *told]),
+        "message": " ".join([said, *narrowed, *others]),
         "evidence": {
             "verdict": account["verdict"],
             "exceptions": exceptions(account["trails"]),

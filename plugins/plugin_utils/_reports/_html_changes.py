@@ -76,18 +76,18 @@ def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
     """Return what the report says about an enforcement; None for the report of an audit."""
     if "enforcement" not in audit:
         return None
-    told = audit["enforcement"]
+    run = audit["enforcement"]
     names = {account["account_id"]: account.get("account_name", "") for account in audit["accounts"]}
     # Reports that are joined may be of plans and of runs.
-    is_plan = {change["status"] for change in told["changes"]} == {"planned"}
+    is_plan = {change["status"] for change in run["changes"]} == {"planned"}
     return Enforcement(
         title="Planned changes" if is_plan else "Changes",
-        summary=_summary(told, is_plan=is_plan),
-        changes=tuple(_change(change, names, opened=len(told["changes"]) <= _OPEN) for change in told["changes"]),
+        summary=_summary(run, is_plan=is_plan),
+        changes=tuple(_change(change, names, opened=len(run["changes"]) <= _OPEN) for change in run["changes"]),
         messages=(
-            *(("fail", "Refused", each["account_id"], each["message"]) for each in told["refusals"]),
-            *(("fail", "Failed", each["account_id"], each["message"]) for each in told["errors"]),
-            *(("unknown", "Warning", "", text) for text in told.get("warnings", ())),
+            *(("fail", "Refused", each["account_id"], each["message"]) for each in run["refusals"]),
+            *(("fail", "Failed", each["account_id"], each["message"]) for each in run["errors"]),
+            *(("unknown", "Warning", "", text) for text in run.get("warnings", ())),
         ),
     )
 

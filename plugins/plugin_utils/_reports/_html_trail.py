@@ -152,8 +152,8 @@ def _facts(
 
 def _proof(findings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield what proves that the logs are encrypted under the key, or what is missing, if the audit sought a proof."""
-    asked = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
-    evidence: Mapping[str, Any] = next(asked, {})
+    proofs = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
+    evidence: Mapping[str, Any] = next(proofs, {})
     if "proven_by" in evidence:
         by = _PROVEN_BY.get(evidence["proven_by"], evidence["proven_by"])
         yield "Encryption", f"Proven by {by} {evidence.get('proof', '')} at {evidence.get('proven_at', '')}"
@@ -262,8 +262,8 @@ def _evidence(evidence: Mapping[str, Any], message: str) -> Iterator[tuple[str, 
 
 def _words(value: object) -> str:
     if isinstance(value, Mapping):
-        told = sorted((name, one) for name, one in value.items() if name not in _TOLD_ELSEWHERE)
-        return "; ".join(f"{name}: {_words(one)}" for name, one in told)
+        shown = sorted((name, one) for name, one in value.items() if name not in _TOLD_ELSEWHERE)
+        return "; ".join(f"{name}: {_words(one)}" for name, one in shown)
     if isinstance(value, (list, tuple)):
         return ", ".join(_words(one) for one in value)
     if isinstance(value, bool):

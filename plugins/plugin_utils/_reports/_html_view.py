@@ -231,10 +231,10 @@ def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> st
 
 def _deliveries(seen: Sequence[Seen]) -> Iterator[str]:
     """Say how many of the trails, all of them compliant, can deliver, and why the others are compliant."""
-    found = Counter(delivery(trail, account) for account, trail in seen)
+    counts = Counter(delivery(trail, account) for account, trail in seen)
     for kind, (of_one, of_many) in _DELIVERIES.items():
-        if found[kind]:
-            yield f"{_some(found[kind], found.total())} {of_one if found[kind] == 1 else of_many}"
+        if counts[kind]:
+            yield f"{_some(counts[kind], counts.total())} {of_one if counts[kind] == 1 else of_many}"
 
 
 def _some(number: int, whole: int) -> str:

@@ -57,11 +57,11 @@ def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], vari
     held = {row["account_id"] for row in audit["accounts"]}
     lacking = sorted(_accounts_of(variables) - held)
     for part in parts if lacking else ():
-        told = (
+        reason = (
             f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
             "wrote its report: read its output, and audit these accounts again."
         )
-        part["reason"] = " ".join(filter(None, [told, part["reason"]]))
+        part["reason"] = " ".join(filter(None, [reason, part["reason"]]))
 
 
 def unchecked(variables: Mapping[str, Any]) -> str:

@@ -44,10 +44,10 @@ def _add_suite(root: Element, timestamp: str, of_account: list[Entry]) -> None:
 
 def _count(element: Element, cases: Iterable[Element]) -> None:
     """Set the numbers of cases by outcome, in the order that programs expect."""
-    found = list(cases)
-    element.set("tests", str(len(found)))
+    listed = list(cases)
+    element.set("tests", str(len(listed)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        element.set(attribute, str(sum(case.find(tag) is not None for case in found)))
+        element.set(attribute, str(sum(case.find(tag) is not None for case in listed)))
     element.set("time", "0")
 
 

@@ -61,13 +61,13 @@ def objects_of(previous: str) -> dict[str, str] | None:
     """Return the bucket and the prefix in the option; None if it names a file. Raises AnsibleActionFail."""
     if not previous.startswith(IN_BUCKET):
         return None
-    found = _OBJECTS.fullmatch(previous)
-    if not found:
+    objects = _OBJECTS.fullmatch(previous)
+    if not objects:
         raise AnsibleActionFail(
             f"Option previous: {shown(previous)} names no prefix of a bucket. Give the path of a JSON report, or "
             "s3://BUCKET/PREFIX."
         )
-    return {"bucket": found["bucket"], "prefix": (found["prefix"] or "").strip("/")}
+    return {"bucket": objects["bucket"], "prefix": (objects["prefix"] or "").strip("/")}
 
 
 def to_fetch(options: Mapping[str, Any], variables: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -75,14 +75,14 @@ def to_fetch(options: Mapping[str, Any], variables: Mapping[str, Any], name: str
 
     `aside` matches the reports of this run, whose prefix no earlier report has, and those that a join is made of.
     """
-    found = objects_of(options.get("previous") or "")
-    if not found:
+    objects = objects_of(options.get("previous") or "")
+    if not objects:
         return {}
     of_join = (options.get("report_objects") or {}).get("prefix")
     aside = [report_objects("", None, variables)["prefix"], *([of_join.strip("/")] if of_join else [])]
     return {
         "previous": {
-            **found,
+            **objects,
             "aside": "|".join(f"{re.escape(prefix)}/" for prefix in aside),
             "to": os.path.join(constants.DEFAULT_LOCAL_TMP, f"cloudtrail-kms-previous-{name}.json"),
         }

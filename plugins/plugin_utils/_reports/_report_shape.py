@@ -232,9 +232,9 @@ def _trail_agrees(trail: Mapping[str, Any]) -> None:
     """Check the benchmark's question, whether a key is set: it has one answer."""
     for finding in trail["findings"]:
         if finding["rule"] == "trail_has_kms_key":
-            found = finding["evidence"].get("exception", finding)["status"]
-            if found != ("pass" if trail["kms_key_arn"] else "fail"):
-                raise ShapeError(f"{found}, but kms_key_arn is {shown(trail['kms_key_arn'])}.", "trail_has_kms_key")
+            status = finding["evidence"].get("exception", finding)["status"]
+            if status != ("pass" if trail["kms_key_arn"] else "fail"):
+                raise ShapeError(f"{status}, but kms_key_arn is {shown(trail['kms_key_arn'])}.", "trail_has_kms_key")
 
 
 def _account_agrees(account: Mapping[str, Any]) -> None:

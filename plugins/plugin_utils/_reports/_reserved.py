@@ -32,11 +32,11 @@ def folders(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> lis
     """Return where a run puts its reports: a directory and, if a bucket is named, a folder of it."""
     if not run_options["reports"]:
         return []
-    found = [os.path.realpath(run_options["report_dir"])]
+    paths = [os.path.realpath(run_options["report_dir"])]
     if run_options["report_bucket"]:
         to = report_objects(run_options["report_bucket"], run_options["report_prefix"], variables)
-        found.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
-    return found
+        paths.append(f"s3://{to['bucket']}/{to['prefix']}/{variables.get('inventory_hostname')}")
+    return paths
 
 
 def places(run_options: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

@@ -47,15 +47,15 @@ def decisions(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> Decisio
 
     `audit` has the shape of `ansible_facts.cloudtrail_kms`.
     """
-    found: dict[str, dict[str, None]] = {}
+    names: dict[str, dict[str, None]] = {}
     writable = {account["account_id"] for account in audit["accounts"]}
     for account in audit["accounts"]:
         for trail in account["trails"]:
             for kind in _of_trail(trail, variables, writable):
-                found.setdefault(kind, {})[_name(account, trail, kind, alone=len(writable) == 1)] = None
-    wanted = dict.fromkeys(name for kind in found for name in _OPTIONS.get(kind, ()))
+                names.setdefault(kind, {})[_name(account, trail, kind, alone=len(writable) == 1)] = None
+    wanted = dict.fromkeys(name for kind in names for name in _OPTIONS.get(kind, ()))
     return Decisions(
-        lines=tuple(words.format(names=_named(kind, found[kind])) for kind, words in _WORDS.items() if kind in found),
+        lines=tuple(words.format(names=_named(kind, names[kind])) for kind, words in _WORDS.items() if kind in names),
         variables=tuple(f"{_PREFIX}{name}=true" for name in wanted if not _is_on(variables, name)),
     )
 

@@ -172,11 +172,11 @@ def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
     before, after, alone = enforcement["before"], enforcement["after"], _alone(enforcement)
     was = {row["account_id"]: row for row in before["accounts"]}
     shown = [row for row in after["accounts"] if alone or row["account_id"] in enforcement["changed_accounts"]]
-    found = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
-    rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in found]
+    judged = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
+    rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in judged]
     grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
     lines = [title_after(enforcement), "", grid.heading(paint)]
-    for (row, _verdict), cells in zip(found, rows, strict=True):
+    for (row, _verdict), cells in zip(judged, rows, strict=True):
         lines += [*grid.lines(cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
 

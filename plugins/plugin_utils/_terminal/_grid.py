@@ -105,8 +105,8 @@ def grouped_lines(notes: Sequence[tuple[Note, str]], width: int, paint: Paint) -
     """Yield the lines of notes, each with all that it is about below it, where there is more than one thing."""
     width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
     for (note, places), (to_do, command) in zip(notes, _to_dos(note for note, _places in notes), strict=True):
-        told = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
-        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(told, width))
+        text = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
+        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(text, width))
         yield from _marked(" " * _MARK_WIDTH, wrap(printable(places), width)) if places else ()
         if to_do:
             yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_remediation(printable(to_do), printable(command), width))
@@ -120,9 +120,9 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
 
 def _to_dos(notes: Iterable[Note]) -> Iterator[tuple[str, str]]:
     """Yield what to do about each note, and its command, once: one fix may cure several rules."""
-    told: dict[tuple[str, str], str] = {}
+    subjects: dict[tuple[str, str], str] = {}
     for note in notes:
-        subject = told.setdefault((note.remediation, note.command), note.subject)
+        subject = subjects.setdefault((note.remediation, note.command), note.subject)
         if not note.remediation:
             yield "", ""
         elif subject == note.subject:
