@@ -45,6 +45,32 @@ def test_recipe_names_the_files(title: str, names: Sequence[str]) -> None:
     assert files_with(*names) == recipe(title)
 
 
+SHIPPED = [
+    path
+    for folder in ("plugins", "roles")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".yml") and path.is_file()
+]
+COUNTED = {
+    "a rule": "key_is_approved",
+    "an option of an enforcement": "(?:cloudtrail_kms_)?allow_cancel_deletion",
+    "a read call": r'"(?:cloudtrail:)?ListTags"|trail_tags',
+    "a write call": '"CancelKeyDeletion"|cancel_key_deletion',
+    "a report format": "_?junit",
+}
+
+
+def test_additions_touch_as_many_files_as_the_table_says() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| (an? [\w ]+) \| (\d) \| .* \|$", text, re.M))
+    touched = {}
+    for addition, names in COUNTED.items():
+        name = re.compile(rf"(?<!\w)(?:{names})(?!\w)")
+        files = [path for path in SHIPPED if name.search(path.read_text(encoding="utf-8")) or name.fullmatch(path.stem)]
+        touched[addition] = str(len(files))
+    assert touched == table
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/action/*.py")), ids=lambda path: path.stem)
 def test_an_action_is_small(path: Path) -> None:
     """What it does beside reading hosts, running a module, showing, reporting and returning belongs to a package."""
