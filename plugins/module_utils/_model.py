@@ -377,29 +377,37 @@ class AcceptedRisk:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
+class Judgement:
+    """What a rule says.
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
     could not be read, where the rule was not judged for that reason. `lacking` are the readers whom the key policy has
     to name, `statements` the labels of those that the message names, `is_denied` says that one of them is a Deny.
-    `exception` is the one that covers the finding, `expired_exception` one that did.
     """
 
-    rule: str
     status: Status
-    level: Level
-    severity: str
     message: str
-    evidence: Mapping[str, object] = field(default_factory=dict)
     remediation: str = ""
-    frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    evidence: Mapping[str, object] = field(default_factory=dict)
     unread: ReadError | None = None
     options: Options = ()
     command: str = ""
     lacking: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     is_denied: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Judgement):
+    """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
+
+    `exception` is the one that covers the finding, `expired_exception` one that did.
+    """
+
+    rule: str
+    level: Level
+    severity: str
+    frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None
 

@@ -23,12 +23,10 @@ class Role:
 
     @property
     def account_id(self) -> str:
-        """Return the account of the role."""
         return self.role_arn.split(":")[4]
 
     @property
     def partition(self) -> str:
-        """Return the partition of the role."""
         return self.role_arn.split(":")[1]
 
 

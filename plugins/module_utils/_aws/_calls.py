@@ -279,7 +279,6 @@ def key_rotation(access: Access, region: str, key_arn: str) -> bool | ReadError:
 
 
 def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] | ReadError:
-    """Return the key's tags."""
     rows = access.ask_pages(
         "kms", region, "ListResourceTags", "Tags", lambda row: (row["TagKey"], row["TagValue"]), KeyId=key_arn
     )

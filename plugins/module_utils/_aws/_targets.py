@@ -103,7 +103,6 @@ def read_keys(account: Account, snapshot: Snapshot, arns: Iterable[str]) -> dict
 
 
 def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
-    """Read one key."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return KeyReads(pool, account, key_arn).key()
 

@@ -173,7 +173,6 @@ def _worst(results: Sequence[Result]) -> Result:
 
 
 def _joined(results: list[Result]) -> Result:
-    """The results of the worst status as one."""
     worst = _worst(results)
     same = [each for each in results if each.status == worst.status]
     return replace(

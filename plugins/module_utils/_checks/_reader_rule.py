@@ -54,12 +54,10 @@ class Answer:
 
     @property
     def status(self) -> str:
-        """The status of the rule for this reader."""
         return "fail" if self.outcome in _DENIED else "pass" if self.outcome is Outcome.ALLOWED else "unknown"
 
     @property
     def evidence(self) -> ReaderEvidence:
-        """The same for the finding."""
         evidence: ReaderEvidence = {"outcome": self.outcome.name.lower(), "reason": self.reason}
         if self.folders:
             evidence["folders"] = list(self.folders)

@@ -57,7 +57,6 @@ class _BucketSide:
 
     @property
     def word(self) -> str:
-        """The same for the evidence."""
         if self.outcome is Outcome.ALLOWED:
             return "allowed" if self.allows else "not_denied"
         return "denied" if self.outcome in _DENIED else "unknown"

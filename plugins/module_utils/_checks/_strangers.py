@@ -120,7 +120,6 @@ class Strangers:
         yield from self._accounts(*CALLERS, "aws:SourceAccount").of(nothing, nothing.start)
 
     def trails(self) -> Iterator[str]:
-        """ARNs of trails."""
         head = f"arn:{self._partition}:cloudtrail:"
         yield f"{head}{self._region}:{self.account}:trail/stranger"
         accounts = self._accounts("aws:SourceAccount", *CALLERS)

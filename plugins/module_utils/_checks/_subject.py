@@ -15,6 +15,7 @@ from typing import Literal
 from .._model import (
     ORGANIZATIONS_NOT_IN_USE,
     Bucket,
+    Judgement,
     Key,
     Level,
     Missing,
@@ -24,7 +25,6 @@ from .._model import (
     ReadError,
     SimulatedCall,
     Simulation,
-    Status,
     Trail,
     TrailProof,
     next_step,
@@ -176,25 +176,11 @@ def organizations(account_id: str, organization: Organization | ReadError | None
 
 
 @dataclass(frozen=True)
-class Result:
-    """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level.
+class Result(Judgement):
+    """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level."""
 
-    What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `lacking` are the readers
-    whom the key policy has to name, `statements` the labels of those that the message names, `is_denied` says that one
-    of them is a Deny.
-    """
-
-    status: Status
-    message: str
-    remediation: str = ""
     evidence: Evidence | Mapping[str, ReaderEvidence] = field(default_factory=Evidence)
     advice: bool = False
-    unread: ReadError | None = None
-    options: Options = ()
-    command: str = ""
-    lacking: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-    is_denied: bool = False
 
 
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")

@@ -72,7 +72,6 @@ def cancel_key_deletion(key: Key) -> Change:
 
 
 def enable_key(key: Key) -> Change:
-    """Enable the key."""
     return Change("EnableKey", key.arn, key.region, {"state": "Disabled"}, {"state": "Enabled"}, {"KeyId": key.arn})
 
 

@@ -38,7 +38,6 @@ class Intent:
 
     @property
     def trail(self) -> Trail:
-        """The trail."""
         return self.verdict.trail
 
     @property

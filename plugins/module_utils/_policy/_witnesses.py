@@ -131,7 +131,6 @@ class Patterns:
 
     @property
     def steps(self) -> int:
-        """The steps for one character."""
         return 1 + self._size // CHARACTERS
 
     @property

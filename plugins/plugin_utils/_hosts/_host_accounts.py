@@ -49,7 +49,6 @@ class HostAccount:
 
     @property
     def partition(self) -> str:
-        """The partition of the account."""
         return self._part(1) or "aws"
 
     @property

@@ -32,7 +32,6 @@ class Format:
     renderer: Callable[..., str]
 
     def render(self, audit: Mapping[str, Any], *, cis_version: str = DEFAULT_CIS_VERSION) -> str:
-        """Return the report."""
         return self.renderer(audit, cis_version=cis_version)
 
 

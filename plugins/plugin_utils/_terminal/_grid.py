@@ -59,7 +59,6 @@ class Grid:
         self._widths = _column_widths(layout, [self._headings, *map(_printable_cells, rows)], width)
 
     def heading(self, paint: Paint) -> str:
-        """Return the line of the headings."""
         return paint(self._joined(self._headings).rstrip(), "strong")
 
     def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:

@@ -67,7 +67,6 @@ class Screen:
         return True
 
     def say(self, *lines: str) -> None:
-        """Show lines."""
         for line in lines if is_for_people(no_log=self._no_log) and not self._is_closed() else ():
             display.display(printable(line))
 
