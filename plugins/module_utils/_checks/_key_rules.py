@@ -38,7 +38,7 @@ def key_is_customer_managed(subject: Subject) -> Result:
     return Result(
         "fail",
         f"The key is managed by {key.manager}: its policy cannot be changed to control who reads the logs.",
-        f"Give the trail a customer managed key in {key.region}.",
+        f"Run the enforce playbook, or give the trail a customer managed key in {key.region}.",
         {"manager": key.manager},
     )
 

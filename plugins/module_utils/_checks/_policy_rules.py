@@ -92,7 +92,9 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
     if key.manager != "CUSTOMER":
         # Their policies hang on kms:ViaService, of which AWS does not say what CloudTrail's calls carry.
         message = f"AWS does not document whether CloudTrail may {verb} a key that AWS manages."
-        return Result("unknown", message, f"Give the trail a customer managed key in {key.region}.")
+        return Result(
+            "unknown", message, f"Run the enforce playbook, or give the trail a customer managed key in {key.region}."
+        )
     request = service_request(action, trail_arn=subject.trail.arn, key_arn=key.arn, known=subject.known)
     decision = decide(policy, request, subject.budget)
     result = as_result(
@@ -101,7 +103,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
-        f"{subject.trail.arn} (the enforce playbook adds it if the rule is required).",
+        f"{subject.trail.arn} (the enforce playbook adds it, unless only advice asks for it).",
         granting=() if decision.outcome is Outcome.ALLOWED else granting(policy, [request]),
     )
     if decision.outcome is Outcome.IMPLICIT_DENY:

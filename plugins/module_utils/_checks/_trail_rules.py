@@ -108,13 +108,19 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: Evidence) -> Res
     where = _where(status)
     hours = subject.settings.stale_after_hours
     latest = status.latest_delivery_time
+    if not status.is_of_key:
+        message = f"The key or its policy was changed; no delivery since then is known{where} yet."
+        return Result("pass", message, "", evidence)
     since = max((moment for moment in (latest, status.logging_since) if moment), default=None)
     if since is None or subject.read_at - since > timedelta(hours=hours):
-        age = "ever" if latest is None else f"since {latest.isoformat(timespec='seconds')}"
+        told = (
+            f"The last log{where} was delivered at {latest.isoformat(timespec='seconds')}"
+            if latest
+            else (f"No log was ever delivered{where}")
+        )
         return Result(
             "fail",
-            f"No log was delivered{where} {age}; more than {hours} hours of silence may mean that the key or the "
-            "bucket refuses CloudTrail.",
+            f"{told}; more than {hours} hours of silence may mean that the key or the bucket refuses CloudTrail.",
             "Check the key and bucket findings of this trail; if all pass, look for recent objects in the bucket.",
             evidence,
             advice=True,

@@ -187,10 +187,11 @@ def would_go_blind(
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
+                row = "trail from trail_keys" if trail.arn in moved else "key from key_policies"
                 yield Refusal(
-                    f"it {'would' if finding.status == 'fail' else 'might'} fail {rule} with the earlier policy of the "
-                    f"key {trail.kms_key_arn}: {finding.message} Delete the rows of this trail and this key from "
-                    "trail_keys and key_policies in the backup file, or fix the cause first.",
+                    f"after the restore it {'would' if finding.status == 'fail' else 'might'} fail {rule} under the "
+                    f"key {trail.kms_key_arn}: {finding.message} Delete the row of this {row} in the backup file, or "
+                    "fix the cause first.",
                     trails=(trail.arn,),
                     key=trail.kms_key_arn,
                 )

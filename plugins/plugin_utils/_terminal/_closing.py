@@ -197,7 +197,7 @@ def _is_stuck(enforcement: Mapping[str, Any]) -> bool:
 def restored(enforcement: Mapping[str, Any]) -> str:
     """Return the sentence that a restore ends with which no verdict fails.
 
-    Such as `Restored: 1 change in 1 account. The account was non_compliant before and is now; that does not fail a
+    Such as `Restored: 1 change in 1 account. The account was non_compliant before and still is; that does not fail a
     restore.`
     """
     before, after = (
@@ -214,7 +214,7 @@ def restored(enforcement: Mapping[str, Any]) -> str:
         verdicts = f"{good} of {len(before)} accounts were compliant before, {_verdict(enforcement, would=False)} now"
     else:
         was, now = before[0]["verdict"], after[0]["verdict"]
-        verdicts = f"The account was {was} before and is {'' if was == now else f'{now} '}now"
+        verdicts = f"The account was {was} before and {'still is' if was == now else f'is {now} now'}"
     return f"{done}. {verdicts}; that does not fail a restore."
 
 
@@ -224,14 +224,16 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
         return "the verdict afterwards is not known"
     rows = [row for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
     only = any((row.get("narrowed_by") or {}).get(name) for row in rows for name in ("trails", "regions"))
-    narrowed = " in the trails of this run, and others were not judged" if only else ""
+    narrowed = ", judged by the trails of this run alone" if only else ""
     if len(rows) == 1:
         ending = narrowed if rows[0]["verdict"] == "compliant" else ""
         return f"it {'would be' if would else 'is'} {verdict_words(rows[0])}{ending}"
     good = [row for row in rows if row["verdict"] == "compliant"]
     excepted = sum(map(is_excepted, good))
     more = f" ({excepted} by exception)" if excepted else ""
-    return f"{len(good)} of {count(len(rows), 'account')} {'would be' if would else 'are'} compliant{more}{narrowed}"
+    in_use = "" if len(rows) == len(enforcement["after"]["accounts"]) else " in use"
+    are = "would be" if would else "are"
+    return f"{len(good)} of {count(len(rows), 'account')}{in_use} {are} compliant{more}{narrowed}"
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:

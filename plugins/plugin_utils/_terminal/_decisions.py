@@ -125,7 +125,7 @@ def _name(account: Mapping[str, Any], trail: Mapping[str, Any], kind: str, *, al
     aliases = next((key["aliases"] for key in account["kms_keys"] if key["arn"] == arn), None)
     name = trail["name"] if kind == "expired" else (aliases or [arn.rpartition("/")[2]])[0]
     owner = trail["arn"] if kind == "expired" else arn
-    return str(name) if alone else f"{name} ({owner.split(':')[4]})"
+    return str(name) if alone else f"{name} of account {owner.split(':')[4]}"
 
 
 def _named(kind: str, names: Iterable[str]) -> str:

@@ -144,23 +144,43 @@ def _value(value: object) -> str:
 
 
 def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
-    """Return refusals and failures; of several accounts, each text once, with all accounts that it is about."""
-    alike: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
+    """Return refusals and failures; of several accounts, each once, with all accounts that it is about.
+
+    Those that differ in the names of accounts, trails and keys alone are one, with words in the place of these names.
+    """
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
         for each in told:
-            trails = [] if alone else each["trails"]
-            why = each["message"].removeprefix(about(trails))
-            alike.setdefault((mark, why), []).append((each["account_id"], trails))
+            alike.setdefault((mark, each["message"] if alone else _general(each)), []).append(each)
     return [
         Note(
             mark=mark,
             tone="bad",
-            subject="" if alone else named(list(dict.fromkeys(account for account, _trails in places))),
-            text=f"{_trails_named(list(chain.from_iterable(trails for _account, trails in places)))}{why}",
+            subject="" if alone else named(list(dict.fromkeys(each["account_id"] for each in group))),
+            text=words if alone else _reason(words, group),
             remediation="",
         )
-        for (mark, why), places in alike.items()
+        for (mark, words), group in alike.items()
     ]
+
+
+def _reason(general: str, group: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a group of refusals or failures says: in its own words where they are the same for all."""
+    own = {_why(each) for each in group}
+    trails = list(chain.from_iterable(each["trails"] for each in group))
+    return f"{_trails_named(trails)}{own.pop() if len(own) == 1 else general}"
+
+
+def _why(reason: Mapping[str, Any]) -> str:
+    message: str = reason["message"]
+    return message.removeprefix(about(reason["trails"]))
+
+
+def _general(reason: Mapping[str, Any]) -> str:
+    text, names = _why(reason), {reason["key"]: "KEY_ARN", reason["account_id"]: "ACCOUNT_ID"}
+    for name, word in {**dict.fromkeys(reason["trails"], "TRAIL_ARN"), **names}.items():
+        text = text.replace(name, word) if name else text
+    return text
 
 
 def _trails_named(arns: Sequence[str]) -> str:

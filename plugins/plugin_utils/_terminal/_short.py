@@ -222,6 +222,7 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> Iterat
 
 def _operations(enforcement: Mapping[str, Any]) -> Iterator[str]:
     """Yield the line that counts the changes by their operations."""
-    operations = Counter(change["operation"] for change in enforcement["changes"])
+    done = (change for change in enforcement["changes"] if change["status"] != "not_attempted")
+    operations = Counter(change["operation"] for change in done)
     if operations:
         yield f"Changes   {', '.join(f'{number} {operation}' for operation, number in operations.items())}"

@@ -76,6 +76,13 @@ def test_what_is_compliant_by_exception_is_told_apart() -> None:
     assert many == "Run: 1 change in 1 account; 2 of 3 accounts are compliant (1 by exception)."
 
 
+def test_accounts_are_told_from_those_in_use() -> None:
+    fields = {"after": audit(bare(ONE, "compliant"), bare(TWO), bare(THREE, "not_applicable"))}
+    assert ended(change(ONE), is_plan=False, **fields) == (
+        "Run: 1 change in 1 account; 1 of 2 accounts in use are compliant."
+    )
+
+
 def test_accounts_that_are_not_in_use_do_not_count() -> None:
     fields = {"hosts": (ONE, TWO), "before": audit(bare(ONE), bare(TWO, "not_applicable"))}
     assert ended(change(ONE, "planned"), **fields) == (
@@ -86,12 +93,12 @@ def test_accounts_that_are_not_in_use_do_not_count() -> None:
 @pytest.mark.parametrize("asked", [{"trails": ["main"]}, {"regions": ["us-east-1"]}])
 def test_a_run_that_is_narrowed_speaks_of_its_trails_only(asked: dict[str, Any]) -> None:
     row = {**bare(ONE, "compliant"), "narrowed_by": {**NARROWED, "regions": [], "trails": [], **asked}}
-    words = "in the trails of this run, and others were not judged"
+    words = "judged by the trails of this run alone"
     assert ended(change(ONE), **ALONE, is_plan=False, after=audit(row)) == (
-        f"Run: 1 change in 1 account; it is compliant {words}."
+        f"Run: 1 change in 1 account; it is compliant, {words}."
     )
     assert ended(change(ONE), is_plan=False, hosts=(ONE, TWO), after=audit(row, bare(TWO))) == (
-        f"Run: 1 change in 1 account; 1 of 2 accounts are compliant {words}."
+        f"Run: 1 change in 1 account; 1 of 2 accounts are compliant, {words}."
     )
     failing = audit({**row, "verdict": "non_compliant"})
     assert ended(change(ONE), **ALONE, is_plan=False, after=failing) == (
@@ -126,7 +133,7 @@ def test_an_enforcement_with_nothing_to_change_says_who_has_to_act() -> None:
         (
             "non_compliant",
             "non_compliant",
-            ". The account was non_compliant before and is now; that does not fail a restore.",
+            ". The account was non_compliant before and still is; that does not fail a restore.",
         ),
         (
             "compliant",

@@ -95,7 +95,8 @@ def test_of_many_accounts_the_first_are_named_and_members_decide_nothing() -> No
         rows.append(account("non_compliant", own, seen, account_id=one))
     (line,) = decisions(audit(*rows), {}).lines
     assert line.startswith(
-        "whether to enable 5 keys (k (222222222222), k (333333333333), k (444444444444) and 2 more) (disabled)"
+        "whether to enable 5 keys (k of account 222222222222, k of account 333333333333, k of account 444444444444 "
+        "and 2 more) (disabled)"
     )
 
 

@@ -407,6 +407,17 @@ def test_trails_that_are_refused_for_the_same_reason_are_told_of_once() -> None:
     )
 
 
+def test_what_differs_in_names_alone_is_told_once_in_words_in_their_place() -> None:
+    errors = [
+        reason(f"Cannot assume arn:aws:iam::{each}:role/Audit for {each}/key.", account_id=each, key=f"{each}/key")
+        for each in (ONE, TWO)
+    ]
+    shown = render_enforcement(with_after(enforced(errors=errors)), width=120, paint=plain)
+    assert " ".join(shown.partition("FAILED")[2].split()) == (
+        f"accounts {ONE}, {TWO}: Cannot assume arn:aws:iam::ACCOUNT_ID:role/Audit for KEY_ARN."
+    )
+
+
 def test_one_table_tells_of_all_accounts() -> None:
     denied = [reason("Somebody denies it.", account_id=each * 12, options=["key_id"]) for each in "3467"]
     told = with_after(

@@ -138,10 +138,11 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
     ("bucket_policy_accepts_key", snapshot(bucket=GONE), None, "not_applicable", "trail_is_delivering"),
     ("bucket_policy_accepts_key", snapshot(NO_KEY), None, "not_applicable", "no KMS key"),
     ("trail_is_delivering", snapshot(), None, "pass", "recent delivery"),
+    ("trail_is_delivering", snapshot(delivery(latest_delivery_time=None, is_of_key=False)), None, "pass", "since then"),
     ("trail_is_delivering", snapshot(delivery(latest_delivery_error="AccessDenied")), None, "fail", "logs to logs"),
     ("trail_is_delivering", snapshot(delivery(latest_digest_delivery_error="X")), None, "fail", "digests to logs"),
     ("trail_is_delivering", snapshot(delivery(is_logging=False)), None, "fail", "aws cloudtrail start-logging"),
-    ("trail_is_delivering", snapshot(delivery(latest_delivery_time=None)), None, "fail", "delivered ever"),
+    ("trail_is_delivering", snapshot(delivery(latest_delivery_time=None)), None, "fail", "No log was ever delivered"),
     (
         "trail_is_delivering",
         snapshot(delivery(latest_delivery_time=None, logging_since=NOW - timedelta(hours=23))),
@@ -154,7 +155,7 @@ CASES: list[tuple[str, Snapshot, Settings | None, str, str]] = [
         snapshot(delivery(latest_delivery_time=None, logging_since=NOW - timedelta(hours=25))),
         None,
         "fail",
-        "delivered ever",
+        "No log was ever delivered",
     ),
     (
         "trail_is_delivering",
@@ -424,7 +425,7 @@ def test_a_policy_that_fails_while_logs_arrive_is_told_with_what_that_can_mean(
 def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> None:
     grant = (
         f"dd to the policy of {KEY_ARN}: allow cloudtrail.amazonaws.com kms:GenerateDataKey* and kms:Decrypt, "
-        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds it if the rule is required)."
+        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds it, unless only advice asks for it)."
     )
     bare, misspelt = snapshot(key=key_policy()), snapshot(key=key_policy({**ENCRYPT, "Action": "kms=GenerateDataKey*"}))
     assert finding("key_policy_allows_encrypt", bare).remediation == f"A{grant}"
