@@ -359,18 +359,6 @@ def test_the_fake_refuses_what_is_faster(proving: Proving) -> None:
         ask("cloudtrail", "eu-central-1", "LookupEvents", **wanted)
 
 
-def test_of_thousands_of_events_the_newest_are_read(proving: Proving) -> None:
-    """1,500 policies of other buckets were written in the last day: of this bucket nothing is known before that."""
-    events = [{"event": "s3:PutBucketPolicy", "on": "others", "minutes_ago": number} for number in range(1, 1501)]
-    proving.load(events=events, buckets={"logs": {}, "others": {}})
-    found = proving.finding("events")
-    assert found["status"] == "pass"
-    assert proving.calls()["cloudtrail:LookupEvents"] == 17 + _history.MOST_PAGES
-    proving.load(events=events, buckets={"logs": {}, "others": {}}, trails={"main": TRAIL | {"log_age": 1100}})
-    found = proving.finding("events")
-    assert (found["status"], "No log is known" in found["message"]) == ("unknown", True)
-
-
 def test_of_one_account_no_more_is_read_than_it_may_hold_others_up(
     proving: Proving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
