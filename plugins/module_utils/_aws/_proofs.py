@@ -60,13 +60,12 @@ def with_proofs(
     asks = scope.proof == "objects"
     files = {trail.arn: _ask_files(pool, account, snapshot, trail, scope) if asks else () for trail in trails}
     proofs = {trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
-    if asks:
-        owners = {trail.account_id for trail in trails}
-        left = {owner: _logs_left(pool, account, snapshot, history, owner) for owner in owners}
-        proofs = {
-            trail.arn: replace(proofs[trail.arn], trail=_latest([proofs[trail.arn].trail, *left[trail.account_id]]))
-            for trail in trails
-        }
+    doubtful = [trail for trail in trails if _shows_another_key(trail, proofs[trail.arn])]
+    owners = {trail.account_id for trail in doubtful}
+    left = {owner: _logs_left(pool, account, snapshot, history, owner) for owner in owners}
+    for trail in doubtful:
+        changes = [proofs[trail.arn].trail, *left[trail.account_id]]
+        proofs[trail.arn] = replace(proofs[trail.arn], trail=_latest(changes))
     return replace(
         snapshot,
         proofs=proofs,
@@ -119,6 +118,12 @@ def _proof(
         files=tuple(each.result() for each in files),
         key_since=history.key_since(account, of_trail, key_arn),
     )
+
+
+def _shows_another_key(trail: Trail, proof: TrailProof) -> bool:
+    """Return whether a log shows another key than the trail's, which may be that of a trail that is gone."""
+    files = (each for each in proof.files if isinstance(each, DeliveredFile) and each.at)
+    return any(each.key_arn != trail.kms_key_arn for each in files)
 
 
 def _logs_left(

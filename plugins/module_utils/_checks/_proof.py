@@ -198,15 +198,14 @@ def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
 
 
 def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> bool:
-    """Whether a log shows this trail's encryption, even if another trail may have written it.
+    """Whether a log shows this trail's encryption, though another trail may have written it, which may be gone by now.
 
-    It does if all trails that deliver to the folder have the same key, and this one delivers as well.
+    It does if this trail delivers as well, and all that deliver to the folder have the same key.
     """
-    others, status = _sharing(subject, file.folder), _healthy(subject)
-    if not others:
-        return True
+    status = _healthy(subject)
     at = status.latest_delivery_time if status and status.is_of_key else None
     is_delivering = at and file.at and since < at and file.at <= at + MARGIN
+    others = _sharing(subject, file.folder)
     return bool(is_delivering) and all(each.kms_key_arn == subject.trail.kms_key_arn for each in others)
 
 
