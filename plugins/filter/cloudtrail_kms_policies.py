@@ -60,10 +60,7 @@ def _key_policy(
     if statements not in ("strict", "cis"):
         raise AnsibleFilterError(f"{name}: statements is {_shown(statements)}, and not strict or cis.")
     required = Required(
-        _key_arn(name, key_arn, arns[0]),
-        arns,
-        _arns(name, "readers", readers, PRINCIPAL_ARN, _A_READER),
-        statements,
+        _key_arn(name, key_arn, arns[0]), arns, _arns(name, "readers", readers, PRINCIPAL_ARN, _A_READER), statements
     )
     try:
         made = new_key_policy(required) if policy is _NEW else merge(_policy(name, policy), required)

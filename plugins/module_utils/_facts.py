@@ -146,9 +146,7 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
     }
 
 
-def distinct_trails(
-    accounts: Iterable[Mapping[str, Any]],
-) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def distinct_trails(accounts: Iterable[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Return each trail once, with the account that tells of it: its owner, or else the one that finds it worst."""
     best: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     for account in accounts:

@@ -53,16 +53,10 @@ AUDIT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 # What an audit needs beside that with the option proof, `events` and `objects`; no other rule reads an object.
 EVENT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("cloudtrail", "LookupEvents"): "cloudtrail:LookupEvents",
-        ("kms", "GetKeyLastUsage"): "kms:GetKeyLastUsage",
-    }
+    {("cloudtrail", "LookupEvents"): "cloudtrail:LookupEvents", ("kms", "GetKeyLastUsage"): "kms:GetKeyLastUsage"}
 )
 OBJECT_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("s3", "ListObjectsV2"): "s3:ListBucket",
-        ("s3", "HeadObject"): "s3:GetObject",
-    }
+    {("s3", "ListObjectsV2"): "s3:ListBucket", ("s3", "HeadObject"): "s3:GetObject"}
 )
 # What an audit needs beside that where readers are given, in their accounts. Where it is refused they are unknown.
 READER_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(

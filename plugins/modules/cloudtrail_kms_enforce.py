@@ -582,9 +582,7 @@ def main() -> None:
     """Read, judge, plan, apply, report."""
     collect_garbage_seldom()
     module = AnsibleAWSModule(
-        argument_spec=enforce_spec(audit_spec()),
-        mutually_exclusive=EITHER,
-        supports_check_mode=True,
+        argument_spec=enforce_spec(audit_spec()), mutually_exclusive=EITHER, supports_check_mode=True
     )
     stop = Stop()
     with on_signals(stop):

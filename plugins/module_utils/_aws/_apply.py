@@ -25,17 +25,7 @@ from ._pace import Pace
 from ._resources import Account
 from ._sweep import contain_failures
 from ._targets import keys_left_behind
-from ._writes import (
-    FailedError,
-    Present,
-    SamePolicy,
-    StaleError,
-    code_of,
-    is_done,
-    is_retryable,
-    no_clear_answer,
-    send,
-)
+from ._writes import FailedError, Present, SamePolicy, StaleError, code_of, is_done, is_retryable, no_clear_answer, send
 
 with suppress(ImportError):  # AnsibleAWSModule names the missing library before any of this is used.
     from botocore.exceptions import ClientError
@@ -66,11 +56,7 @@ class _InterruptedError(Exception):
 
 
 def apply(
-    account: Account,
-    changes: Sequence[Change],
-    prerequisites: Prerequisites,
-    pace: Pace,
-    same_policy: SamePolicy,
+    account: Account, changes: Sequence[Change], prerequisites: Prerequisites, pace: Pace, same_policy: SamePolicy
 ) -> Applied:
     """Apply the changes in their order, and stop at the first that fails; `prerequisites` are what they need in place.
 

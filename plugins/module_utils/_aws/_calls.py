@@ -101,13 +101,7 @@ def trails_seen_in(access: Access, region: str) -> list[dict[str, Any]] | ReadEr
     With shadows, because without them a member account does not see the organization's trail (CloudTrail
     API reference, DescribeTrails, includeShadowTrails). The operation is not paginated.
     """
-    return access.ask(
-        "cloudtrail",
-        region,
-        "DescribeTrails",
-        _trails,
-        includeShadowTrails=True,
-    )
+    return access.ask("cloudtrail", region, "DescribeTrails", _trails, includeShadowTrails=True)
 
 
 def _arn(text: str) -> str:

@@ -68,7 +68,8 @@ def read_organization(access: Access) -> tuple[OrganizationAccount, ...]:
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         units, places = _walk(pool, access)
     _refuse_unlisted(places.keys() - {account.account_id for account in accounts})
-    placed = [_in_unit(account, _unit_of(access, account, places[account.account_id], units)) for account in accounts]
+    units_of = ((each, _unit_of(access, each, places[each.account_id], units)) for each in accounts)
+    placed = [replace(account, ou_ids=unit.ids, ou_names=unit.names) for account, unit in units_of]
     return tuple(sorted(placed, key=lambda account: account.account_id))
 
 
@@ -98,10 +99,6 @@ def _account(row: dict[str, Any]) -> OrganizationAccount:
         ou_ids=(),
         ou_names=(),
     )
-
-
-def _in_unit(account: OrganizationAccount, unit: _Unit) -> OrganizationAccount:
-    return replace(account, ou_ids=unit.ids, ou_names=unit.names)
 
 
 def _refuse_contradictions(accounts: Sequence[OrganizationAccount]) -> None:

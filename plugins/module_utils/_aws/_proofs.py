@@ -66,11 +66,7 @@ def with_proofs(
     for trail in doubtful:
         changes = [proofs[trail.arn].trail, *left[trail.account_id]]
         proofs[trail.arn] = replace(proofs[trail.arn], trail=_latest(changes))
-    return replace(
-        snapshot,
-        proofs=proofs,
-        former_keys=tuple(_former_keys(pool, account, snapshot, history)),
-    )
+    return replace(snapshot, proofs=proofs, former_keys=tuple(_former_keys(pool, account, snapshot, history)))
 
 
 def _former_keys(

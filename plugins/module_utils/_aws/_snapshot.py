@@ -208,10 +208,7 @@ def read_in_doubt(
 
 
 def with_ram_policies(
-    pool: ThreadPoolExecutor,
-    account: Account,
-    snapshot: Snapshot,
-    second_policies: Callable[[Snapshot], Iterable[str]],
+    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, second_policies: Callable[[Snapshot], Iterable[str]]
 ) -> Snapshot:
     """Return the snapshot with the RAM policy of each key whose verdict may depend on it."""
 

@@ -20,15 +20,7 @@ from .._model import Change, Missing, Prerequisites, ReadError, TrailStatus, nex
 from .._next_steps import is_transient
 from .._operations import ALREADY_THERE, TRANSIENT, UNSEEN_POLICY, WRITES, Operation
 from ._access import Access
-from ._calls import (
-    alias_target,
-    bucket_policy,
-    key_metadata,
-    key_policy,
-    key_rotation,
-    trail_settings,
-    trail_status,
-)
+from ._calls import alias_target, bucket_policy, key_metadata, key_policy, key_rotation, trail_settings, trail_status
 from ._pace import Pace
 from ._resources import Account, first_answer
 

@@ -341,10 +341,7 @@ def _own_calls(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Ca
 def _foreign_services(subject: Subject, key: Key, strangers: Strangers) -> Iterator[_Call]:
     """Calls that services make for a foreign account."""
     objects = _objects(subject, strangers.policy, subject.budget)
-    of_log: Context = {
-        TRAIL_KEY: subject.trail.arn,
-        "kms:EncryptionContextKeys": ("aws:cloudtrail:arn", "aws:s3:arn"),
-    }
+    of_log: Context = {TRAIL_KEY: subject.trail.arn, "kms:EncryptionContextKeys": ("aws:cloudtrail:arn", "aws:s3:arn")}
     for name in strangers.callers():
         request = _foreign_service(subject, key, strangers.account, name)
         yield from ((_carrying(request, {**of_log, OBJECT_KEY: file}), _OF_LOGS) for file in objects)

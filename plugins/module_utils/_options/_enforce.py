@@ -52,14 +52,7 @@ EITHER = (
 # What an enforcement may do beside: an option of that kind is a field of EnforceRequest, and nothing more.
 _SWITCHES = {each.name: each.default for each in fields(EnforceRequest) if isinstance(each.default, bool)}
 # What may differ between the accounts of an enforcement.
-ENFORCE_ACCOUNT_OPTIONS = (
-    *AUDIT_ACCOUNT_OPTIONS,
-    "key",
-    "key_id",
-    "statements",
-    "create_trail",
-    *_SWITCHES,
-)
+ENFORCE_ACCOUNT_OPTIONS = (*AUDIT_ACCOUNT_OPTIONS, "key", "key_id", "statements", "create_trail", *_SWITCHES)
 
 
 def own_spec() -> dict[str, Any]:
@@ -200,12 +193,7 @@ def _key_request(options: Mapping[str, Any]) -> KeyRequest:
         "an alias name: alias/ with letters, digits, /, _ and - after it, and not alias/aws/, which is AWS's own",
     )
     for administrator in requested.administrators:
-        check(
-            "key.administrators",
-            administrator,
-            PRINCIPAL_ARN,
-            "the ARN of an IAM role, user or account root",
-        )
+        check("key.administrators", administrator, PRINCIPAL_ARN, "the ARN of an IAM role, user or account root")
     _check_tags("key.tags", requested.tags)
     period = requested.rotation_period_in_days
     if period is not None and period not in _ROTATION_PERIODS:

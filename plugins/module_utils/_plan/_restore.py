@@ -246,11 +246,7 @@ def _with_policy(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 
 def _trail_goes_back(
-    snapshot: Snapshot,
-    undo: Undo,
-    created: Collection[str],
-    keys: Mapping[str, KeyFact],
-    refusals: list[Refusal],
+    snapshot: Snapshot, undo: Undo, created: Collection[str], keys: Mapping[str, KeyFact], refusals: list[Refusal]
 ) -> Iterator[Change]:
     """Yield the change that gives the trail its former key, or note a refusal. The backup names the trail."""
     row = undo.row

@@ -129,11 +129,7 @@ SERVICE_FACTS = (
     Fact("aws:userid", UNKNOWN, f"{_KEYS}: in all requests; {_VALUES}: nothing on services"),
     Fact("aws:username", ABSENT, f"{_KEYS}: only for IAM users"),
     *_rows(ABSENT, f"{_KEYS}: only with credentials of a role session or federated user", *_SESSION_KEYS, *_ROLE_KEYS),
-    *_rows(
-        UNKNOWN,
-        f"{_KEYS}: redacted in calls of services, in what way is not said",
-        *_NETWORK_KEYS,
-    ),
+    *_rows(UNKNOWN, f"{_KEYS}: redacted in calls of services, in what way is not said", *_NETWORK_KEYS),
     *_RESOURCE,
     *_rows(ABSENT, f"{_KEYS}: only when a service uses the credentials of an IAM principal", *_CHAIN_KEYS),
     Fact("aws:ViaAWSService", "false", f"{_KEYS}: always there; true only on behalf of an IAM principal"),

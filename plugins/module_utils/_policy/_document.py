@@ -263,12 +263,7 @@ def to_json(document: Any, *, indent: int | None = None, sort_keys: bool = False
     """JSON, compact or laid out for people. Characters outside ASCII are not escaped, because KMS counts bytes."""
     separators = (",", ":") if indent is None else None
     return json.dumps(
-        document,
-        separators=separators,
-        indent=indent,
-        sort_keys=sort_keys,
-        ensure_ascii=False,
-        default=_plain_number,
+        document, separators=separators, indent=indent, sort_keys=sort_keys, ensure_ascii=False, default=_plain_number
     )
 
 

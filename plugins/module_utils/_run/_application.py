@@ -38,11 +38,7 @@ class AccountRun(Written):
     """
 
     def __init__(
-        self,
-        account: Account,
-        task: Task,
-        before: AccountVerdict,
-        read_again: Callable[[], Snapshot],
+        self, account: Account, task: Task, before: AccountVerdict, read_again: Callable[[], Snapshot]
     ) -> None:
         self.account, self.task, self.before = account, task, before
         self._read_again = read_again

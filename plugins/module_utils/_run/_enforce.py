@@ -37,9 +37,7 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
         partial(as_owners_leave_them, done, run), partial(_as_told, done), run.task.scope.first_region or ""
     )
     return replace(
-        done,
-        accounts=dict(sorted({**unread, **left}.items())),
-        warnings=(*warnings, *_not_lent(accounts, run)),
+        done, accounts=dict(sorted({**unread, **left}.items())), warnings=(*warnings, *_not_lent(accounts, run))
     )
 
 

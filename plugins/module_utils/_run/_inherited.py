@@ -59,12 +59,7 @@ def _is_new(key: Key, changes: Iterable[Change]) -> bool:
     return bool(before) and not any(each.items() <= vars(key).items() for each in before)
 
 
-def _with_keys(
-    outcome: Outcome,
-    owned: Mapping[str, str | None],
-    changed: Mapping[str, Key],
-    task: Task,
-) -> Outcome:
+def _with_keys(outcome: Outcome, owned: Mapping[str, str | None], changed: Mapping[str, Key], task: Task) -> Outcome:
     if outcome.after is None:
         return outcome
     seen = outcome.after.snapshot

@@ -159,12 +159,7 @@ def heeding_owners(account: Account, request: EnforceRequest | None, plan: Plan)
 class Restoring:
     """Plans the restore of a run's backups; `judged` are the accounts as they were before, by account id."""
 
-    def __init__(
-        self,
-        accounts: Mapping[str, Account],
-        judged: Mapping[str, AccountVerdict],
-        run: Run,
-    ) -> None:
+    def __init__(self, accounts: Mapping[str, Account], judged: Mapping[str, AccountVerdict], run: Run) -> None:
         self._accounts, self._judged = accounts, judged
         self._backups = {backup.account_id: backup for backup in run.task.restore}
         self._undos = undos_of(self._backups, accounts)

@@ -28,11 +28,7 @@ KINDS: Mapping[Kind, str] = {
 # Of the evidence, what stands in a place of its own.
 _TOLD_ELSEWHERE = ("exception", "statements_to_add", "older_logs")
 _SEVERITIES = ("critical", "high", "medium", "low")
-_PROVEN_BY = {
-    "object": "the log",
-    "event": "CloudTrail's use of the key, event",
-    "delivery": "a delivery in",
-}
+_PROVEN_BY = {"object": "the log", "event": "CloudTrail's use of the key, event", "delivery": "a delivery in"}
 _OWNERSHIP = {
     "owned": "",
     "delegated": "an organization trail, seen by a delegated administrator",

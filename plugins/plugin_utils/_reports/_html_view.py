@@ -316,9 +316,7 @@ def _judged(seen: Sequence[Line]) -> Mapping[str, Any]:
     return trail or account
 
 
-def _seen_alike(
-    accounts: Sequence[Mapping[str, Any]],
-) -> list[list[Line]]:
+def _seen_alike(accounts: Sequence[Mapping[str, Any]]) -> list[list[Line]]:
     """Return the lines of the matrix. An organization's trail has one line for all accounts that judge it alike."""
     alike: dict[tuple[object, str], list[Line]] = {}
     for account in accounts:

@@ -392,11 +392,7 @@ _report = _object(
     {
         "comparison": _comparison,
         "enforcement": _object(
-            {
-                "changes": _list(_change),
-                **dict.fromkeys(("refusals", "errors"), _list(_reason)),
-            },
-            {"warnings": _texts},
+            {"changes": _list(_change), **dict.fromkeys(("refusals", "errors"), _list(_reason))}, {"warnings": _texts}
         ),
     },
 )

@@ -242,10 +242,7 @@ def undo(arguments: Mapping[str, Any], backup: str) -> str:
 
 
 def next_command(
-    arguments: Mapping[str, Any],
-    audit: Mapping[str, Any] | None,
-    result: Mapping[str, Any],
-    needed: Sequence[str] = (),
+    arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any], needed: Sequence[str] = ()
 ) -> str:
     """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text.
 

@@ -33,12 +33,7 @@ _VERDICTS = (
     Column(heading="BEFORE"),
     Column(heading="AFTER"),
 )
-STATUS_TONES: Mapping[str, Tone] = {
-    "planned": "doubt",
-    "applied": "good",
-    "failed": "bad",
-    "not_attempted": "quiet",
-}
+STATUS_TONES: Mapping[str, Tone] = {"planned": "doubt", "applied": "good", "failed": "bad", "not_attempted": "quiet"}
 
 
 # Trails in one reason, of those that others share.

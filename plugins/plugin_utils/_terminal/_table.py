@@ -54,11 +54,7 @@ def render(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
     width = legible(width)
     rows = [row for account in audit["accounts"] for row in account_rows(account)]
     grid = Grid(_LAYOUT, [row.cells for row in rows], width)
-    lines = [
-        title(audit),
-        "",
-        grid.heading(paint),
-    ]
+    lines = [title(audit), "", grid.heading(paint)]
     for row in rows:
         lines += [*grid.lines(row.cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(audit, width))
