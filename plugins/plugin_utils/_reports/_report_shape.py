@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
 from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
-from ...module_utils._model import TRAIL_ARN, ChangeStatus, Form, Ownership, Status
+from ...module_utils._model import KEY_ARN, TRAIL_ARN, ChangeStatus, Form, Ownership, Status
 from ...module_utils._operations import WRITES
 from ._compared import LISTS, contradictions, earlier
 
@@ -191,7 +191,10 @@ _rule = _one_of(*RULES)
 _rule_name = _matching(re.compile("[a-z][a-z0-9_]{0,63}"), "the name of a rule")
 _MOST_RULES = 100
 # Of the fields of evidence those that say more than their type.
+# Typed into a shell, as _COMMAND is: beside plain words nothing but what is quoted.
+_QUOTED = re.compile(r"""aws s3(?:api|control)(?: (?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+)+""", re.ASCII)
 _NARROWER: Mapping[str, Check] = {
+    "older_logs": _list(_matching(_QUOTED, "a command of the AWS CLI")),
     "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
     "status": _one_of("fail", "unknown"),
     "latest_delivery_time": _or_never,
@@ -279,13 +282,14 @@ _finding = _object(
     {"settings": _settings, "command": _command, "unread": _error, "statements": _list(_text)},
     more=_finding_agrees,
 )
+_key_arn = _matching(KEY_ARN, "the ARN of a key")
 _trail = _object(
     {
         "arn": _matching(TRAIL_ARN, "the ARN of a trail"),
         **dict.fromkeys(("name", "home_region", "bucket_name"), _words),
         **dict.fromkeys(("multi_region", "organization_trail"), _flag),
         "ownership": _one_of(*get_args(Ownership)),
-        "kms_key_arn": _or_null(_words),
+        "kms_key_arn": _or_null(_key_arn),
         "verdict": _one_of("compliant", "non_compliant", "unknown"),
         "cis_3_5": _one_of("pass", "fail"),
         "findings": _entries("findings", _finding),
@@ -303,7 +307,7 @@ _key = _object(
     }
 )
 _bucket = _object({"name": _words, "region": _text, "bucket_key_enabled": _or_null(_flag)})
-_old_key = _object({"arn": _words, "trail": _words, "state": _words, "since": _moment, "deletion_date": _or_never})
+_old_key = _object({"arn": _key_arn, "trail": _words, "state": _words, "since": _moment, "deletion_date": _or_never})
 _account_id = _matching(re.compile("[0-9]{12}"), "the id of an account")
 _account = _object(
     {

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a report gives people to type is what an audit would have written: nothing that a shell obeys, no odd ARN."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._older_logs import commands_for
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import FormerKey
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._report_shape import (
+    ShapeError,
+    check_report,
+)
+from tests.unit.checks.build import KEY_ARN, snapshot
+
+SINCE = "2026-11-01T00:00:00+00:00"
+FORMER = FormerKey(KEY_ARN, "main", datetime(2026, 11, 1, tzinfo=timezone.utc), "Disabled", None)
+
+
+def report() -> dict[str, Any]:
+    """An account with a trail, and a key that a trail had."""
+    return facts([assess(replace(snapshot(), former_keys=(FORMER,)), Settings())])
+
+
+def refused(*, is_refused: bool) -> AbstractContextManager[object]:
+    return pytest.raises(ShapeError, match=r"is not (the ARN of a key|a command)") if is_refused else nullcontext()
+
+
+@pytest.mark.parametrize("arn", ["x", "a:b", "arn:aws:kms:us-east-1", f"{KEY_ARN}; touch here #", KEY_ARN])
+def test_a_key_is_named_by_its_arn(arn: str) -> None:
+    for change in ("former_keys", "trails"):
+        document = report()
+        (account,) = document["accounts"]
+        account[change][0]["arn" if change == "former_keys" else "kms_key_arn"] = arn
+        with refused(is_refused=arn != KEY_ARN):
+            check_report(document)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_refused"),
+    [
+        *((each, False) for each in commands_for("logs", "us-east-1", "a'b $(x)/AWSLogs/", KEY_ARN, SINCE)),
+        ("aws s3api list; touch here", True),
+        ("aws s3api list $(touch here)", True),
+        ("aws s3api list 'a' > b", True),
+        ("aws s3api list 'a'\ntouch here", True),
+        ('aws s3api list "$(touch here)"', True),
+        ("touch here", True),
+    ],
+)
+def test_commands_for_older_logs_hold_nothing_that_a_shell_obeys(command: str, is_refused: bool) -> None:
+    document = report()
+    document["accounts"][0]["trails"][0]["findings"][0]["evidence"]["older_logs"] = [command]
+    with refused(is_refused=is_refused):
+        check_report(document)
