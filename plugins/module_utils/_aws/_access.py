@@ -92,11 +92,11 @@ class AwsError(Exception):
 
 
 class Clock:
-    """AWS's time, by the Date of its answers, since what AWS tells of deliveries is compared with it.
+    """AWS's time, from the Date of its answers: the times that AWS reports are compared with it.
 
-    The clock of this machine is only asked before the first answer. It may be minutes off: S3 takes requests that are
-    signed up to 15 minutes before or after its own time (S3 API reference, "Error responses", RequestTimeTooSkewed).
-    A Date that is further off is none of an AWS that has taken the request.
+    The clock of this machine counts only before the first answer. It may be minutes off: S3 takes requests that are
+    signed up to 15 minutes before or after its own time (S3 API reference, "Error responses", RequestTimeTooSkewed). A
+    Date that is further off cannot come from AWS, which has accepted the request.
     """
 
     MOST = timedelta(minutes=15)
@@ -105,7 +105,7 @@ class Clock:
         self._heard: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
-        """Return AWS's time, up to a second late: never before the last answer was made."""
+        """Return AWS's time, up to a second late, and never before the last answer was made."""
         if self._heard is None:
             return datetime.now(timezone.utc)
         at, since = self._heard
@@ -236,8 +236,8 @@ class Access:
     ) -> Fact | ReadError:
         """Send one request; return the fact that `fact` makes of the answer, or the ReadError that says why not.
 
-        `telling` are error codes whose answer may hold the fact all the same. An answer of which `fact` makes nothing
-        is not AWS's: a proxy, a portal, or a stand-in answered in its place.
+        `telling` are error codes whose answer may hold the fact all the same. An answer that `fact` cannot read is not
+        AWS's: a proxy, a portal, or a stand-in sent it.
         """
         try:
             return fact(self.send(service, region, operation, **parameters))
@@ -263,7 +263,7 @@ class Access:
         """Return what `take` makes of every row in the field of a list, page by page.
 
         A page may be empty while more are to come (Organizations API reference, the note on every List operation). A
-        list that would not end is not AWS's.
+        list without an end is not AWS's.
         """
         token, next_token = _TOKENS[service]
 
@@ -307,7 +307,7 @@ class Access:
 
 
 def malformed(service: str, operation: str, region: str, why: str) -> ReadError:
-    """Return the error of a read whose answer is none of AWS; it says why."""
+    """Return the error of a read whose answer cannot be AWS's; it says why."""
     return failed_read(service, operation, region, MALFORMED, f"the answer is not one that AWS gives ({why})")
 
 
@@ -327,10 +327,10 @@ def _checked(shape: Any, response: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(shape: Any, value: Any, where: str = "") -> None:
-    """Raise TypeError, naming the member, where a value has not the type that its shape (botocore's) asks for.
+    """Raise TypeError, naming the member, if a value does not have the type of its shape (botocore's).
 
-    The SDK takes JSON as it comes: where the model has a text, a stand-in for AWS may have sent a list. What is missing
-    in an answer is for its reader to say. Raises UnicodeEncodeError for a text with half a character.
+    The SDK takes JSON as it comes: where the model has a text, a stand-in for AWS may have sent a list. The reader of
+    an answer reports missing members. Raises UnicodeEncodeError for a text with half a character.
     """
     if not _fits(shape.type_name, value):
         raise TypeError(f"{where or 'the whole'} is {type(value).__name__}, not {shape.type_name}")
@@ -408,7 +408,7 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
 
 
 def _read_configuration(session: botocore.session.Session) -> None:
-    """Raise AwsError, before AWS is asked, where the profile is not configured or its file cannot be read."""
+    """Raise AwsError before AWS is called if the profile is not configured or its file cannot be read."""
     try:
         session.get_scoped_config()
     except ProfileNotFound as error:

@@ -39,9 +39,9 @@ Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 class Applied:
     """The outcome of a plan: its changes, in which created keys have their ARN.
 
-    `errors` say why changes failed, or that the run was interrupted; `rotation_errors` are those of rotations, which no
-    trail waits for. `stale` says what somebody else changed meanwhile; then `changes` are those that were tried before,
-    and `rest` are the others, to be planned again.
+    `errors` say why changes failed, or that the run was interrupted. `rotation_errors` are those of rotations, for
+    which no trail waits. `stale` says what somebody else changed meanwhile; then `changes` are those that were tried
+    before, and `rest` are the others, to be planned again.
     """
 
     changes: tuple[Change, ...]
@@ -124,7 +124,7 @@ class _Run:
     def _write(self, change: Change) -> bool:
         """Send the change until it is done, cannot be done, or the time is up; return whether AWS took it now.
 
-        Each time it is sent only if what it replaces is still as planned.
+        It is sent only while what it replaces is still as planned.
         """
         for attempt in count():
             self._take_turn(change)
@@ -148,7 +148,7 @@ class _Run:
         self._pace.take(change.operation, change.resource.split(":")[4], change.region)
 
     def _heed_stop(self, attempt: int) -> None:
-        """Raise _InterruptedError where the run is to stop before the first attempt; a write in hand is finished."""
+        """Raise _InterruptedError before the first attempt if the run must stop; a write in hand is finished."""
         if attempt == 0 and self._pace.stopped.is_set():
             raise _InterruptedError
 

@@ -75,7 +75,7 @@ def _region_of_every_account(region: str) -> str | None:
 
 
 def _regions(answer: dict[str, Any]) -> Regions:
-    """Return the names. Raises ValueError where none is enabled, as some Regions always are, or far too many show."""
+    """Return the names. Raises ValueError if none is enabled, although some Regions always are, or far too many."""
     if len(answer["Regions"]) > MOST_REGIONS:
         raise ValueError(f"more than {MOST_REGIONS} regions")
     rows = {_region(row["RegionName"]): row.get("OptInStatus") != "not-opted-in" for row in answer["Regions"]}
@@ -115,7 +115,7 @@ def _arn(text: str) -> str:
 
 
 def _arn_like(form: re.Pattern[str], text: str) -> None:
-    """Raise ValueError for a text that is no ARN of this form: people copy it from messages into commands."""
+    """Raise ValueError for a text that is no ARN of this form, because people copy it from messages into commands."""
     if not form.fullmatch(_arn(text)):
         raise ValueError(f"{text!r} is not an ARN that AWS gives")
 
@@ -128,7 +128,7 @@ def _region(text: str) -> str:
 
 
 def _trails(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the trails. Raises ValueError where one shows twice: each may say something else of its key."""
+    """Return the trails. Raises ValueError if one shows twice, because each may have another key."""
     trails = [_trail(row) for row in answer["trailList"]]
     if len({trail["TrailARN"] for trail in trails}) < len(trails):
         raise ValueError("a trail shows twice")
@@ -346,9 +346,9 @@ def bucket_region(access: Access, region: str, bucket: str) -> str | Missing | R
 
 
 def bucket_belongs_to(access: Access, region: str, bucket: str, account_id: str) -> bool:
-    """Return whether S3 confirms the account as the bucket's owner; it confirms nothing to a caller who may not ask.
+    """Return whether S3 confirms the account as the owner of the bucket. It confirms nothing if the caller may not ask.
 
-    GetBucketPolicy is for the owner alone, and ExpectedBucketOwner answers 403 where it is another (S3 API reference,
+    GetBucketPolicy is for the owner alone, and ExpectedBucketOwner answers 403 for another owner (S3 API reference,
     GetBucketPolicy; S3 user guide, "Verifying bucket ownership").
     """
     answer = access.ask("s3", region, "GetBucketPolicy", bool, Bucket=bucket, ExpectedBucketOwner=account_id)

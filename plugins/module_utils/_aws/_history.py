@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CloudTrail's event history: when something was last changed, and by whom a key was last used.
+"""CloudTrail's event history: when something was last changed, and who last used a key.
 
 CloudTrail API reference, LookupEvents: the management events of 90 days of one account and Region, by one attribute, 50
 in a page, the most recent first, two calls a second. It needs no trail.
@@ -79,13 +79,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class _Event:
-    """One event, as much of it as is asked for later: a record may have 256 KB, and a history 1,000 of them.
-
-    `names` are of what it is about, empty where it names nothing. `leaves_logs` tells that a trail, whichever it is,
-    ceased to deliver somewhere: its last logs may lie beside another's. `given` are a key's ARN and the trail that was
-    given it, as the answer has them whether an UpdateTrail sets the key (`sets_key`) or not, `encrypted` the trail and
-    the object that CloudTrail encrypted.
-    """
+    """One event; `names` are those of its subjects, empty if it names none, and `detail` is its record."""
 
     name: str
     id: str
@@ -293,7 +287,7 @@ def _given(parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[st
 
 
 def _names(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the names of what an event is about, wherever these stand."""
+    """Yield the names of the subjects of an event, wherever they stand."""
     parameters = _mapping(detail.get("requestParameters"))
     listed = detail.get("resources")
     names = [each.get("ResourceName") for each in row.get("Resources", ())]
@@ -303,7 +297,7 @@ def _names(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _record(text: str | None) -> Mapping[str, Any]:
-    """Return the record of an event; empty where it cannot be understood, so that it may be about anything."""
+    """Return the record of an event; empty if it cannot be understood, so that it may be about anything."""
     try:
         return _mapping(json.loads(text or "{}"))
     except (ValueError, RecursionError):

@@ -82,8 +82,8 @@ def with_tags(access: Access, accounts: Iterable[OrganizationAccount]) -> tuple[
 def _account(row: dict[str, Any]) -> OrganizationAccount:
     """Return an account as ListAccounts shows it. Its name may be withheld; an SDK before 2025-09 knows no `State`.
 
-    Its id becomes the name of a host, and its ARN part of a role's: what is neither, or of two accounts, is refused
-    (shape Account).
+    Its id becomes the name of a host, and its ARN part of a role's. A row is refused if one of them is invalid, or if
+    they are of two accounts (shape Account).
     """
     is_account = _ACCOUNT_ID.fullmatch(row["Id"]) and ORGANIZATION_ACCOUNT_ARN.fullmatch(row["Arn"])
     if not (is_account and row["Arn"].endswith(f"/{row['Id']}")):
@@ -121,7 +121,7 @@ def _refuse_contradictions(accounts: Sequence[OrganizationAccount]) -> None:
 
 
 def _refuse_unlisted(unlisted: Iterable[str]) -> None:
-    """Raise AwsError for accounts that stand in an OU and not in the list: they would be left out without a word."""
+    """Raise AwsError for accounts in an OU that are not in the list: they would be left out without a word."""
     for account_id in sorted(unlisted)[:1]:
         raise AwsError(
             f"The organization cannot be read: account {account_id!r} is in an OU and not in the answer of "
@@ -150,7 +150,7 @@ def _walk(pool: ThreadPoolExecutor, access: Access) -> tuple[dict[str, _Unit], d
 
 
 def _refuse_what_has_no_end(units: Mapping[str, _Unit], level: Sequence[_Unit]) -> None:
-    """Raise AwsError for a tree with a circle or without a bottom: its endpoint would be asked for ever."""
+    """Raise AwsError for a tree with a circle or without a bottom, which would be read forever."""
     if len(units) > MOST_UNITS:
         raise AwsError(
             f"The organization cannot be read: it has more than {MOST_UNITS:,} OUs, which AWS never returns. Check "

@@ -217,7 +217,7 @@ def _listed(answer: dict[str, Any]) -> tuple[list[tuple[str, datetime]], str | N
 
 
 def _is_of(folder: LogFolder, name: str, at: datetime) -> bool:
-    """Return whether an object is named as CloudTrail names a log of the folder that it delivers at this time.
+    """Return whether an object has the name of a log that CloudTrail delivers to the folder at this time.
 
     Others may write there as well.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask IAM what the own policies of readers allow, with credentials of their accounts."""
+"""Ask IAM what readers' own policies allow, with credentials of their accounts."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def with_simulations(
     snapshot: Snapshot,
     of_readers: Callable[[Snapshot], Iterable[ReaderCalls]],
 ) -> Snapshot:
-    """Return the snapshot with what IAM says of the calls of its readers in whose accounts it can be asked.
+    """Return the snapshot with IAM's answers on the calls of readers, if there are credentials of their accounts.
 
-    What was asked before is not asked again.
+    A call is simulated only once.
     """
     requests: list[tuple[ReaderCalls, list[str], Future[Answers | ReadError]]] = []
     simulations = dict(snapshot.simulations)
@@ -122,7 +122,7 @@ def _entry(key: str, value: str | tuple[str, ...]) -> dict[str, object]:
 
 
 def _asked(calls: ReaderCalls, result: dict[str, Any]) -> list[tuple[str, Simulation]]:
-    """Return what a result says of each resource. Raises ValueError for what was not asked: another action or resource.
+    """Return what a result says of each resource. Raises ValueError for an action or resource of no request.
 
     Names of actions have no case (IAM user guide, "IAM JSON policy elements: Action").
     """

@@ -55,7 +55,7 @@ class Account:
     """The account being read, and all credentials at hand for keys and buckets that belong to other accounts.
 
     `key_accesses` holds the owners of keys by account id; they sign the writes to keys. `key_role`, `bucket_role` and
-    `caller` only read. The caller reads what belongs to other accounts than this one, for which a role was chosen.
+    `caller` only read. The caller reads what belongs to accounts other than this one, because this one has a role.
     `writers` are the ARNs that sign writes, by the account that is written to. `bucket_owners` are the accounts that
     were found to own buckets; they are asked first.
     """
@@ -384,9 +384,9 @@ class _Buckets:
         self._mine = {name: start(name) for name, (_fact, mine) in self._claims.items() if mine}
 
     def read(self) -> dict[str, BucketFact]:
-        """Read its own, then take what the others read; what they were refused may be granted to this account.
+        """Read the account's own buckets, then take what the others read; what they were refused may be allowed here.
 
-        In this order, so that nobody waits for somebody who waits for him.
+        The order prevents accounts from waiting for each other.
         """
         found: dict[str, BucketFact] = {}
         for reads in self._mine.values():
@@ -400,7 +400,7 @@ class _Buckets:
         return {name: found[name] for name in self._claims}
 
     def give_up(self) -> None:
-        """Let those who wait for a bucket that was not read after all read it themselves."""
+        """Let the accounts that wait for a bucket read it themselves, because it was not read."""
         for name in self._mine:
             if not self._claims[name][0].done():
                 why = "the account that was to read the bucket could not be read"

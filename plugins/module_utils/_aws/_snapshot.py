@@ -83,7 +83,7 @@ def open_and_read(caller: Access, scope: Scope) -> tuple[Account, Snapshot]:
         prepare(pool, access)
         account = _open_account(pool, caller, access, scope)
         seen = see(pool, account, scope, listed)
-        return account, read_in_doubt(pool, account, read(pool, seen, Shared()), scope, History())
+        return account, with_further_reads(pool, account, read(pool, seen, Shared()), scope, History())
 
 
 def prepare(pool: ThreadPoolExecutor, access: Access) -> None:
@@ -135,7 +135,7 @@ def _being_assumed(pool: ThreadPoolExecutor, caller: Access, role: Role | None) 
 
 
 def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future[Regions | ReadError]) -> Seen:
-    """See which trails the account has in its regions, of which `listed` is the answer. Raises AwsError."""
+    """Find the trails that the account has in its regions, which `listed` yields. Raises AwsError."""
     known = listed.result()
     regions, errors = _regions(known, scope, account)
     found, failed = _see_trails(pool, account, regions)
@@ -191,14 +191,14 @@ def read(pool: ThreadPoolExecutor, seen: Seen, shared: Shared, read_by_owner: fr
 def _ask_statuses(
     pool: ThreadPoolExecutor, account: Account, records: Iterable[tuple[str, dict[str, Any]]]
 ) -> dict[str, Future[TrailStatus | ReadError]]:
-    """Ask for the status of each trail, by ARN. Keys and buckets are asked for while these answers are on their way."""
+    """Ask for the status of each trail, by ARN. Keys and buckets are read while these answers are on their way."""
     return {
         record["TrailARN"]: pool.submit(trail_status, account.access, region, record["TrailARN"])
         for region, record in records
     }
 
 
-def read_in_doubt(
+def with_further_reads(
     pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, scope: Scope, history: History
 ) -> Snapshot:
     """Return the snapshot with what else a verdict may depend on: second policies of keys, readers, and proofs."""
@@ -342,7 +342,7 @@ def _ask_organization(pool: ThreadPoolExecutor, account: Account) -> Future[Orga
 def as_if_read_now(
     account: Account, snapshot: Snapshot, of_readers: Callable[[Snapshot], Iterable[ReaderCalls]]
 ) -> Snapshot:
-    """Return the predicted snapshot with what AWS would be asked if it were read now: its organization, its readers."""
+    """Return the predicted snapshot with what another read would add: its organization, and its readers."""
     if snapshot.organization is None and _name_organizations(snapshot.keys.values(), snapshot.buckets.values()):
         snapshot = replace(snapshot, organization=describe_organization(account.access, account.access.region))
     with ThreadPoolExecutor() as pool:

@@ -34,7 +34,7 @@ from ._calls import (
 from ._history import History
 from ._proofs import with_proofs
 from ._resources import Account, Credential, Shared
-from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, read_in_doubt, see
+from ._snapshot import OwnerRoles, Seen, caller_identity, open_and_read, prepare, read, see, with_further_reads
 
 # The most central buckets whose owner is searched for in all accounts of the sweep, the busiest first. An organization
 # has few; the bound is for one whose roles may read none.
@@ -43,10 +43,9 @@ Result = TypeVar("Result")
 
 
 def contain_failures(work: Callable[[], Result], instead: Callable[..., Result], region: str) -> Result:
-    """Return the result of work on one account of many; where it raises, that of `instead` with the errors.
+    """Return the result of work on one account of many; if it raises, that of `instead` with the errors.
 
-    This is the one place where an unforeseen exception ends one account and not all. The error names its type
-    and where it was raised.
+    Only here an unforeseen exception ends one account and not all. The error names its type and where it was raised.
     """
     try:
         return work()
@@ -94,9 +93,9 @@ def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) ->
 
 
 def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
-    """Read an account of a sweep as it is now; trails of other accounts stay theirs to read.
+    """Read an account of a sweep as it is now; trails of other accounts are left to these.
 
-    An account that could not be entered or seen stays as it was. Raises AwsError where nothing of it can be read.
+    An account that could not be entered or seen stays as it was. Raises AwsError if nothing of it can be read.
     """
     account = reading.account
     if account is None:
@@ -105,7 +104,7 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
         listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
         snapshot = read(pool, seen, Shared(), reading.read_by_owner)
-        return read_in_doubt(pool, account, snapshot, scope, History())
+        return with_further_reads(pool, account, snapshot, scope, History())
 
 
 class AccountSessions(Mapping[str, Access]):
@@ -327,7 +326,7 @@ class _Sweep:
             arn for arn in seen.arns(owned=False) if arn in self._owned.get(arn.split(":")[4], ())
         )
         snapshot = read(self._pool, seen, self._shared, read_by_owner)
-        snapshot = read_in_doubt(self._pool, seen.account, snapshot, self._scope, self._history)
+        snapshot = with_further_reads(self._pool, seen.account, snapshot, self._scope, self._history)
         return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner)
 
     def _with_central_buckets(self) -> Iterator[Reading]:

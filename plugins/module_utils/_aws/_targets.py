@@ -73,7 +73,7 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
 def read_trail_prerequisites(
     account: Account, snapshot: Snapshot, region: str, bucket_name: str, *, organization: bool
 ) -> TrailPrerequisites:
-    """Read what a new trail needs in place: its bucket, the bucket's owner, and where `organization` its organization.
+    """Read what a new trail needs: its bucket, the owner of the bucket and, with `organization`, its organization.
 
     A bucket that the snapshot holds is not read again.
     """
@@ -86,7 +86,7 @@ def read_trail_prerequisites(
 
 
 def _bucket_owner(account: Account, region: str, bucket_name: str) -> str | None:
-    """Return the bucket's owner where S3 confirms one of the accounts whose credentials are at hand; else None."""
+    """Return the owner of the bucket if S3 confirms one of the accounts with credentials at hand; else None."""
     if bucket_belongs_to(account.access, region, bucket_name, account.account_id):
         return account.account_id
     for other in account.others():
@@ -158,7 +158,7 @@ def _tags(account: Account, change: Change) -> dict[str, str] | ReadError:
 
 
 def missing_principals(account: Account, arns: Iterable[str]) -> list[str]:
-    """Return those of the roles and users (IAM ARNs) that do not exist, so far as a credential at hand may ask."""
+    """Return those of the roles and users (IAM ARNs) that do not exist, as far as a credential at hand may ask."""
 
     def is_missing(arn: str) -> bool:
         answers = (principal_exists(access, access.region, arn) for access in account.owners(arn.split(":")[4]))

@@ -4,7 +4,7 @@
 
 """The writes: how each is sent, which errors pass by themselves, and how to see whether it is done.
 
-What is to be known of an operation beforehand stands in its row of `_operations`.
+The row of an operation in `_operations` has everything else about it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SERVER_ERROR = 500  # and above: the HTTP status of a service that fails itself
 
 
 def access_for(account: Account, change: Change) -> Access:
-    """Return the credentials of the key's owner for a key, those of the trail's account for a trail and its bucket."""
+    """Return the credentials of the key's owner for a key, of the trail's account for a trail and its bucket."""
     owner = change.resource.split(":")[4]
     return account.key_access(owner) if WRITES[change.operation].is_sent_by_key_owner else account.access
 
@@ -66,8 +66,8 @@ def no_clear_answer(error: Exception) -> bool:
 def is_retryable(error: Exception, operation: Operation, *, is_there: bool, is_allowed: bool) -> bool:
     """Return whether the same request may succeed later.
 
-    `is_there`: this run wrote what the request needs, or read it as there and fit for use, so that AWS does not see it
-    yet. `is_allowed`: the same is true of the policy that the request needs.
+    `is_there`: this run wrote what the request needs, or read it as present and usable, so AWS does not see it yet.
+    `is_allowed`: the same for the policy that the request needs.
     """
     code = code_of(error)
     if code in WRITES[operation].unseen:
@@ -76,7 +76,7 @@ def is_retryable(error: Exception, operation: Operation, *, is_there: bool, is_a
 
 
 class FailedError(Exception):
-    """A change that did not come about; the message says why and what to do."""
+    """A change that failed; the message says why and what to do."""
 
 
 class StaleError(Exception):
@@ -148,10 +148,10 @@ class Present:
 
 
 def is_done(present: Present, change: Change) -> bool:
-    """Return whether AWS shows what the change is to bring about.
+    """Return whether AWS shows the result of the change.
 
-    Raises StaleError where AWS shows neither that nor what the plan found. A change that replaces nothing is not done
-    where AWS does not answer: it may be sent unseen.
+    Raises StaleError if AWS shows neither this result nor the state that the plan found. A change that replaces nothing
+    counts as not done if AWS does not answer: it may be sent unseen.
     """
     return IS_DONE[change.operation](present, change)
 
@@ -162,9 +162,9 @@ def changed_by_somebody(arn: str) -> StaleError:
 
 
 def _is_alias_of_key(present: Present, change: Change) -> bool:
-    """Raise StaleError where another run gave the alias to a key first: two runs at once end with one key in use.
+    """Raise StaleError if another run gave the alias to a key first: two runs at once end with one key in use.
 
-    So it does where the key has another policy than planned: with the alias the next run takes it for ours.
+    Raise it too if the key has another policy than planned, because with the alias the next run takes the key for ours.
     """
     alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
     access = access_for(present.account, change)
@@ -190,9 +190,10 @@ def _has_planned_policy(present: Present, change: Change) -> bool:
 
 
 def _is_created_trail(present: Present, change: Change) -> bool:
-    """Raise StaleError where another trail has the name; read before the first CreateTrail too, which may be a second.
+    """Raise StaleError if another trail has the name, read before the first CreateTrail too, which may be the second.
 
-    The answer to the first may have been lost. Raise it too where bucket or key have another policy than planned.
+    The answer to an earlier CreateTrail may have been lost. Raise it too if bucket or key have another policy than
+    planned.
     """
     trail = present.trail(change)
     if trail is None:
@@ -233,7 +234,7 @@ def _is_updated_trail(present: Present, change: Change) -> bool:
 
 
 def _has_all(trail: Mapping[str, Any], change: Change) -> bool:
-    """Return whether a trail, as DescribeTrails shows it, has all that the change sends."""
+    """Return whether a trail, as DescribeTrails shows it, has everything that the change sends."""
     return all(trail.get(_SHOWN.get(name, name)) == sent for name, sent in change.parameters.items() if name in _SEEN)
 
 

@@ -60,7 +60,7 @@ def test_it_is_asked_for_where_a_verdict_hangs_on_it(key: dict[str, Any], settin
     assert keys_needing_second_policy(settings, snapshot(key=key)) == ({KEY_ARN} if is_asked else set())
 
 
-def test_no_trail_or_key_is_in_doubt_where_there_is_none() -> None:
+def test_no_key_needs_its_second_policy_where_there_is_none() -> None:
     assert keys_needing_second_policy(SCOPED, snapshot(trail={"kms_key_arn": None})) == set()
     assert keys_needing_second_policy(SCOPED, snapshot(key=DENIED)) == set()
 

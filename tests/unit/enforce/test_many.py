@@ -393,7 +393,7 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
         return original(snapshot, settings)
 
     replace_everywhere(monkeypatch, original, assess)
-    # Which keys have a second policy in doubt is another question.
+    # Which keys need their second policy read is another question.
     monkeypatch.setattr(_further_reads, "assess", original)
     served(lab, request=OWN)
     # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
