@@ -253,11 +253,7 @@ class LastChange:
 
 @dataclass(frozen=True)
 class FormerKey:
-    """A key that a trail had and that no trail of its account has now: old logs may need it.
-
-    `trail` names the trail as the event history does, and `since` is when the key was last set. `state` and
-    `deletion_date` are what KMS says of the key (KMS API reference, KeyMetadata).
-    """
+    """A key that a trail had, by the last event that set it, and that no trail has now (KMS shape KeyMetadata)."""
 
     arn: str
     trail: str
@@ -334,9 +330,8 @@ class Snapshot:
     as its organization knows it (Organizations API reference, Account, State), or else None. `organization` is read
     where a trail of an organization is judged, or a policy has a condition on organizations. `audited_by` is the ARN of
     the principal that read the account: the role that was assumed in it, or the caller. `simulations` has the calls of
-    readers that IAM was asked about. `proofs` are by the ARN of the trail, of those that have a key; empty where the
-    option proof asks for none, as is `former_keys`. `trails_left_out` were seen, but not requested: they may deliver
-    beside the others.
+    readers that IAM was asked about. `proofs` are by the ARN of the trail; these and `former_keys` are empty where the
+    option proof asks for none. `trails_left_out` were seen, but not requested: they may deliver beside the others.
     """
 
     account_id: str
@@ -426,8 +421,8 @@ class Finding(Judgement):
 class KeyLookup:
     """What was found for the requested key in one bucket region.
 
-    For an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and no alias: a run
-    leaves such a key behind that ends between CreateKey and CreateAlias.
+    For an alias that does not exist, `unaliased` holds the keys of the account that carry our tag and no alias, in any
+    state: a run leaves such a key behind that ends between CreateKey and CreateAlias.
     """
 
     key: Key | Missing | ReadError

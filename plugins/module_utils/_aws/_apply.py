@@ -190,7 +190,7 @@ class _Run:
             found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
             if isinstance(found, ReadError) and not is_transient(found.code):
                 return None
-            keys = () if isinstance(found, ReadError) else found
+            keys = [] if isinstance(found, ReadError) else [key for key in found if key.state == "Enabled"]
             ours = [key.arn for key in keys if self._present.has_policy(key.policy, change.parameters["Policy"])]
             if ours or not self._pace.wait(attempt):
                 return ours[0] if len(ours) == 1 else None

@@ -108,7 +108,7 @@ def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
 
 
 def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
-    """Read the enabled keys of the account `owner` that carry these tags and no alias, or return the error."""
+    """Read the keys of the account `owner`, in any state, that carry these tags and no alias, or return the error."""
 
     def listed(access: Access, region: str, _owner: str) -> tuple[str, ...] | ReadError:
         return keys_without_alias(access, region)
@@ -129,7 +129,7 @@ def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[st
             key = read_key(account, arn)
             if isinstance(key, ReadError):
                 return key
-            found += [key] if isinstance(key, Key) and key.state == "Enabled" else []
+            found += [key] if isinstance(key, Key) else []
     return tuple(found)
 
 

@@ -123,7 +123,8 @@ def _unaliased_key(
             f"behind: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} Or",
             {"key_id": "the key"},
         )
-    unreadable = next((key.policy for key in unaliased if isinstance(key.policy, ReadError)), None)
+    enabled = [key for key in unaliased if key.state == "Enabled"]
+    unreadable = next((key.policy for key in enabled if isinstance(key.policy, ReadError)), None)
     if unreadable:
         raise RefusedError(
             f"There is no {request.key_name} in {region}, and the policy of a key that an earlier run may have left "
@@ -131,7 +132,7 @@ def _unaliased_key(
             {"key_id": "the key"},
         )
     trusted = (settings.readers, request.key.administrators if request.key else ())
-    owned = [key for key in unaliased if key.arn.split(":")[4] == key_account(snapshot, request)]
+    owned = [key for key in enabled if key.arn.split(":")[4] == key_account(snapshot, request)]
     _refuse_what_reaches_beyond(owned, trusted, request, region)
     ours = [key for key in owned if request.key and is_created_here(key, request.key)]
     if len(ours) > 1:

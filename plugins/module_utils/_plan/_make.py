@@ -22,7 +22,7 @@ from ._remedies import Intent, changes_no_longer_excepted, find_intents, is_name
 from ._request import EnforceRequest, RefusedError, Targets
 from ._requested_trail import RequestedTrail, requested_changes
 from ._unseen import blind_moves, bucket_policy_error, in_all_regions
-from ._warnings import plan_warnings, stranger_warnings
+from ._warnings import old_key_warnings, plan_warnings, stranger_warnings
 
 # Beside these a change of key can only make things better, or it is nothing that a key could fix.
 NO_WORSE = ("trail_is_delivering", "readers_can_read")
@@ -86,6 +86,7 @@ class _Planner:
         self._prove(predicted, changes)
         in_order = sort_changes(changes)
         self._warnings += plan_warnings(self._account, predicted, in_order, self._request)
+        self._warnings += old_key_warnings(self._snapshot, self._targets.values())
         return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._key_plans)
 
     def _refused_trails(self) -> Iterator[Refusal]:

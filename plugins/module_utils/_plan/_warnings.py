@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from .._checks import AccountVerdict, Settings, bucket_policy_accepts_key, may_read, refused_spare_folder, subject_of
-from .._model import Change, Key, Snapshot, Trail
+from .._checks import (
+    USABLE_STATES,
+    AccountVerdict,
+    Settings,
+    bucket_policy_accepts_key,
+    may_read,
+    refused_spare_folder,
+    subject_of,
+)
+from .._model import Change, Key, KeyLookup, ReadError, Snapshot, Trail
 from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
 from ._new_key import why_not_trusted
 from ._remedies import excepted_changes, may_write
@@ -38,6 +46,25 @@ def plan_warnings(
         if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn not in _kept(change):
             warnings += _of_replacement(account.snapshot, predicted, before[change.resource], change)
     return warnings
+
+
+def old_key_warnings(snapshot: Snapshot, lookups: Iterable[KeyLookup]) -> Iterator[str]:
+    """Yield a warning for each key of ours that no trail of the account has, and that is not usable any more.
+
+    It is one of those that were read where the requested alias does not exist: nothing more is asked for it.
+    """
+    used = {trail.kms_key_arn for trail in snapshot.trails}
+    for key in (key for lookup in lookups if not isinstance(lookup.unaliased, ReadError) for key in lookup.unaliased):
+        if key.arn not in used and key.state not in USABLE_STATES:
+            when = (
+                f", and KMS deletes it at {key.deletion_date.isoformat(timespec='seconds')}"
+                if key.deletion_date
+                else ""
+            )
+            yield (
+                f"The key {key.arn} has our tag and no alias, and is {key.state}{when}. Logs that are encrypted under "
+                "it cannot be read without it: keep it, enabled, as long as they are kept."
+            )
 
 
 def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
