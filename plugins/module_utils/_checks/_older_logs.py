@@ -30,7 +30,7 @@ def with_older_logs(subject: Subject, result: Result) -> Result:
     commands = _commands_of(subject, when)
     if commands:
         evidence["older_logs"] = commands
-    note = f"The trail was given this key at {when}. Older logs keep the encryption that they had."
+    note = f"By the event history an UpdateTrail set this key at {when}. Older logs may be encrypted otherwise."
     return replace(result, message=f"{result.message} {note}", evidence=evidence)
 
 

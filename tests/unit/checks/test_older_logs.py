@@ -27,7 +27,8 @@ from tests.unit.checks.test_proof_rule import HOUR, LOG, OLD, PROOF, UNDER_OTHER
 from tests.unit.reports.pages import page, words
 
 DOCS = Path(__file__).parents[3] / "docs" / "older-logs.md"
-NOTE = "The trail was given this key at 2026-11-23T11:00:00+00:00. Older logs keep the encryption that they had."
+SET = "By the event history an UpdateTrail set this key at 2026-11-23T11:00:00+00:00."
+NOTE = f"{SET} Older logs may be encrypted otherwise."
 EVENTS = Settings(proof="events")
 OURS = {"owner": "111111111111"}
 

@@ -85,7 +85,7 @@ def test_wait_ends_with_the_log_or_with_what_is_open(
     done = lab.enforce(proving("objects", wait=True))
     assert (done.errors, done.warnings, found(done.after).status) == ((), (), "pass")
     assert found(done.after).message.startswith("The log of ")
-    assert found(done.after).message.endswith("Older logs keep the encryption that they had.")
+    assert found(done.after).message.endswith("Older logs may be encrypted otherwise.")
     lab = load("fresh")
     lab.aws.set(delivery_interval=1e9)
     late = lab.enforce(proving("objects", wait=True), seconds=5)
