@@ -289,8 +289,8 @@ def test_a_policy_as_long_as_kms_takes_is_far_from_its_budget() -> None:
     trails = tuple(f"arn:aws:cloudtrail:us-east-1:{number}:trail/main" for number in range(10**11, 10**11 + 500))
     policy = new_key_policy(Required(build.KEY_ARN, trails, form="cis"))
     assert len(policy.to_json()) > 20_000
-    number, sought = policy.weight
-    assert number + sought < _budget.STEPS / 50
+    number, searched = policy.weight
+    assert number + searched < _budget.STEPS / 50
 
 
 def test_a_merge_refuses_what_a_budget_does_not_reach_for(steps: int) -> None:

@@ -296,10 +296,10 @@ def _unlike(policy: Policy, calls: Iterable[_Call], budget: Budget) -> Iterator[
     """Those of the calls that statements may decide unlike all earlier ones."""
     lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
     is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
-    steps, sought = policy.weight
+    steps, searched = policy.weight
     seen: set[Hashable] = set()
     for request, actions in calls:
-        if not budget.spend(steps + sought * request.longest // CHARACTERS):
+        if not budget.spend(steps + searched * request.longest // CHARACTERS):
             break
         kind: Hashable = object() if is_told_by_name else (actions, _kind(policy, request))
         if kind not in seen:

@@ -30,8 +30,8 @@ from ._patterns import (
     perhaps_glob,
     pieces_of,
     resolve,
+    searched,
     shortest,
-    sought,
 )
 
 QUANTIFIERS = ("ForAnyValue", "ForAllValues")
@@ -84,7 +84,7 @@ class Condition:
         self._fold = kind is not None and kind.ignores_case
         # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
         self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * len(self._templates)
-        self.sought = sought(plain) + CHARACTERS * len(self._templates)
+        self.searched = searched(plain) + CHARACTERS * len(self._templates)
         self._has_wildcards = kind is not None and kind.name in ("StringLike", "ArnLike")
 
     def holds(self, context: Context) -> bool | None:

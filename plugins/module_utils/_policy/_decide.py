@@ -66,8 +66,8 @@ def decide(policy: Policy, request: Request, budget: Budget | None = None) -> De
     endpoint policies are not modelled.
     """
     budget = budget or Budget()
-    steps, sought = policy.weight
-    if not budget.spend(steps + sought * request.longest // CHARACTERS):
+    steps, searched = policy.weight
+    if not budget.spend(steps + searched * request.longest // CHARACTERS):
         return Decision(Outcome.INDETERMINATE, partial(explain_exhaustion, request))
     matched = [each for statement in policy.readings if (each := match(statement, request)) is not None]
     outcome = settle(matched, request, budget)
@@ -134,7 +134,7 @@ def told_apart(policy: Policy, key: str, values: Sequence[str], budget: Budget) 
     if any(map(has_variable, texts)):  # of which the key may be one
         return [[value] for value in values]
     of_key = [condition for condition in conditions if condition.folded_key == key.lower()]
-    steps = 1 + sum(each.steps + each.sought * max(map(len, values)) // CHARACTERS for each in of_key)
+    steps = 1 + sum(each.steps + each.searched * max(map(len, values)) // CHARACTERS for each in of_key)
     if not of_key or not budget.spend(steps * len(values)):
         return [list(values)]
     groups: dict[Hashable, list[str]] = {}

@@ -34,8 +34,8 @@ from ._patterns import (
     perhaps_glob,
     pieces_of,
     resolve,
+    searched,
     shortest,
-    sought,
 )
 from ._principals import Principals
 from ._undocumented import (
@@ -84,7 +84,7 @@ class Names:
         self._covers = any_of(map(glob, plain), ignores_case=True) if actions else _resources_like(plain)
         # Patterns without variables are compared many at once.
         self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * len(self._templates)
-        self.sought = sought(values) + CHARACTERS * len(self._templates)
+        self.searched = searched(values) + CHARACTERS * len(self._templates)
 
     def cover(self, name: str, context: Context) -> bool | None:
         """Whether the element covers the action or resource of a request; None if that is unknown."""
@@ -162,7 +162,7 @@ class Statement:
     def weight(self) -> tuple[int, int]:
         """The steps to compare it with a request, and the characters to search in its texts."""
         parts = [each for each in (self.principals, self.actions, self.resources, *self.conditions) if each]
-        return 1 + sum(each.steps for each in parts), sum(each.sought for each in parts)
+        return 1 + sum(each.steps for each in parts), sum(each.searched for each in parts)
 
     @cached_property
     def readings(self) -> tuple[Statement, ...]:

@@ -127,7 +127,7 @@ def shortest(pieces: Pieces) -> int:
     return sum(len(text) - (text.count("*") if wild else 0) for text, wild in pieces)
 
 
-def sought(texts: Iterable[str]) -> int:
+def searched(texts: Iterable[str]) -> int:
     """How many characters of these patterns are searched for at every place of a name: those after an asterisk."""
     return sum(len(text) - start for text in texts if (start := text.find("*")) >= 0)
 

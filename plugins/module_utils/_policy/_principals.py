@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from ._patterns import glob, pieces_of, sought
+from ._patterns import glob, pieces_of, searched
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ARN = re.compile(r"arn:[^:]+:(iam|sts)::([0-9]{12}):(root|[a-z-]+)(?:/(.+))?")
@@ -75,7 +75,7 @@ class Principals:
         self._canonical, self._federated = bool(names["CanonicalUser"]), bool(names["Federated"])
         wild = [name for kind in KINDS for name in names[kind]]
         self._patterns = [p for p in map(glob, map(pieces_of, wild)) if not isinstance(p, str)]
-        self.steps, self.sought = len(self._patterns), sought(wild)
+        self.steps, self.searched = len(self._patterns), searched(wild)
 
     def cover(self, caller: Caller) -> Covers:
         """How the element covers the caller."""

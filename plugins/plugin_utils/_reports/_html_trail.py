@@ -147,7 +147,7 @@ def _facts(
 
 
 def _proof(findings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what proves that the logs are encrypted under the key, or what is missing, if the audit sought a proof."""
+    """Yield what proves that the logs are encrypted under the key, or what is missing, if the audit looked for it."""
     proofs = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
     evidence: Mapping[str, Any] = next(proofs, {})
     if "proven_by" in evidence:
