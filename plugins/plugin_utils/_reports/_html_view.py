@@ -217,7 +217,8 @@ def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> st
     unseen = sum(account["verdict"] == "unknown" for account in accounts)
     clauses = []
     if verdicts["non_compliant"]:
-        clauses.append(f"{verdicts['non_compliant']} of {count(len(trails), 'trail')} break a required rule")
+        verb = "breaks" if verdicts["non_compliant"] == 1 else "break"
+        clauses.append(f"{verdicts['non_compliant']} of {count(len(trails), 'trail')} {verb} a required rule")
     if verdicts["unknown"]:
         clauses.append(f"{verdicts['unknown']} of {count(len(trails), 'trail')} could not be judged")
     if empty:
@@ -246,8 +247,8 @@ def _some(number: int, whole: int) -> str:
 def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
     """Say what the benchmark alone would say."""
     failing = sum(trail["cis_3_5"] == "fail" for trail in trails)
-    found = f"{failing} of {count(len(trails), 'trail')} would fail" if failing else "no trail would fail"
-    return f"By the letter of CIS {control}, which only asks whether a key is set, {found}." if trails else ""
+    found = f"{failing} of {count(len(trails), 'trail')}" if failing else "no trail"
+    return f"CIS {control} as written only asks whether a key is set: {found} would fail it." if trails else ""
 
 
 def _totals(
