@@ -361,7 +361,7 @@ ansible_facts:
                   description: The trail that had it, as the event history names it.
                   type: str
                 since:
-                  description: When the trail was given it, the last time.
+                  description: When the trail had it, by the last event that names it.
                   type: str
                 state:
                   description: Its state.
