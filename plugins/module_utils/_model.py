@@ -371,19 +371,15 @@ class AcceptedRisk:
     status: Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What a rule says.
+    """What a rule says beside its words.
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
     could not be read, where the rule was not judged for that reason. `lacking` are the readers whom the key policy has
     to name, `statements` the labels of those that the message names, `is_denied` says that one of them is a Deny.
     """
 
-    status: Status
-    message: str
-    remediation: str = ""
-    evidence: Mapping[str, object] = field(default_factory=dict)
     unread: ReadError | None = None
     options: Options = ()
     command: str = ""
@@ -400,8 +396,12 @@ class Finding(Judgement):
     """
 
     rule: str
+    status: Status
     level: Level
     severity: str
+    message: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    remediation: str = ""
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None

@@ -25,6 +25,7 @@ from .._model import (
     ReadError,
     SimulatedCall,
     Simulation,
+    Status,
     Trail,
     TrailProof,
     next_step,
@@ -179,6 +180,9 @@ def organizations(account_id: str, organization: Organization | ReadError | None
 class Result(Judgement):
     """What one rule says of one subject. `advice` keeps it from failing the trail, whatever the rule's level."""
 
+    status: Status
+    message: str
+    remediation: str = ""
     evidence: Evidence | Mapping[str, ReaderEvidence] = field(default_factory=Evidence)
     advice: bool = False
 

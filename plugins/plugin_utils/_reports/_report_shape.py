@@ -184,7 +184,10 @@ _moment = _where(_is_moment, "a time such as 2026-11-23T12:00:00+00:00")
 _or_never = _or_null(_moment)
 _day = _where(_is_day, "a day such as 2027-03-31")
 # JSON's true is an int to Python, which counts nothing.
-_count = _where(lambda value: type(value) is int and value >= 0, "a number of accounts or trails")
+_count = _where(
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    "a number of accounts or trails",
+)
 _texts = _list(_words)
 _rule = _one_of(*RULES)
 # One of an older version may have another name; so many names are shown in a row at most.
