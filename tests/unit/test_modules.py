@@ -37,7 +37,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         {"region": "us-east-1", "endpoint_url": NOBODY},
         r"No AWS credentials were found\. Set access_key and secret_key, profile, or the AWS_\* environment\.",
     ),
-    "no region": (KEYS, r"No region: set the option region, AWS_REGION, or the region of the profile\."),
+    "no region": (KEYS, r"No region: set AWS_REGION, the region of the profile, or the option region of the module\."),
     "no region of AWS": ({**ONCE, "region": "us east"}, r"AWS cannot be called in us east: .* Correct .* the region\."),
     "endpoint unreachable": (
         ONCE,

@@ -397,7 +397,7 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
     session = botocore.session.Session(profile=connection.get("profile_name"))
     _read_configuration(session)
     if not region:
-        raise AwsError("No region: set the option region, AWS_REGION, or the region of the profile.")
+        raise AwsError("No region: set AWS_REGION, the region of the profile, or the option region of the module.")
     settings = {
         "endpoint_url": endpoint_url,
         "verify": connection.get("verify") if isinstance(connection.get("verify"), str) else None,

@@ -85,9 +85,7 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
         run_options["previous"] = _from_here(run_options["previous"])
     if run_options["mode"] == "restore":
         if not arguments.get("restore"):
-            raise AnsibleActionFail(
-                "No file is given to restore. Name one by restore, in the role cloudtrail_kms_restore."
-            )
+            raise AnsibleActionFail("No backup is given: set restore, in the role cloudtrail_kms_restore, to its file.")
         run_options["mode"] = "enforce"
     if run_options["reports"] and run_options["report_bucket"] and not run_options["report_dir"]:
         run_options["report_dir"] = passing_directory()

@@ -81,3 +81,5 @@ def test_a_module_that_fails_names_variables_too() -> None:
     failed = {"failed": True, "msg": "Option key_id: no key_id.", "options": ["key_id"]}
     assert run(failed, variables=PREFIX)["msg"] == "Option cloudtrail_kms_key_id: no key_id."
     assert run(failed)["msg"] == "Option key_id: no key_id."
+    told = run({"failed": True, "msg": "There is no trail x. Correct the option trails."}, variables=PREFIX)
+    assert told["msg"] == "There is no trail x. Correct cloudtrail_kms_trails."

@@ -112,7 +112,7 @@ def test_an_endpoint_that_cannot_be_reached_is_named() -> None:
 
 
 def test_no_region_is_named() -> None:
-    with pytest.raises(AwsError, match="No region: set the option region"):
+    with pytest.raises(AwsError, match="No region: set AWS_REGION"):
         connect(None, None, connection(), 4)
 
 
