@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -68,6 +69,19 @@ def test_a_key_of_terraform_is_changed_only_if_allowed(load: Callable[[str], Lab
     ]
     lab.aws.clear_calls()
     assert (lab.enforce(LACKS_READER).refusals, lab.writes()) == ((), [])
+
+
+def test_tags_are_read_of_what_changes_and_of_nothing_else(load: Callable[[str], Lab]) -> None:
+    lab = load("reader-missing")
+
+    def reads_of_tags(task: Task) -> Counter[str]:
+        lab.aws.clear_calls()
+        lab.enforce(task, check_mode=True)
+        asked = Counter(call["action"] for call in lab.aws.calls())
+        return Counter({name: asked[name] for name in ("ListTags", "ListResourceTags", "GetBucketTagging")})
+
+    assert reads_of_tags(Task()).total() == 0
+    assert reads_of_tags(LACKS_READER) == {"ListTags": 0, "ListResourceTags": 1, "GetBucketTagging": 0}
 
 
 def test_a_key_that_we_have_created_is_ours(load: Callable[[str], Lab]) -> None:
