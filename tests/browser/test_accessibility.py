@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Reports
+from tests.unit.action.audits import OLD_KEYS
 from tests.unit.reports.organization import organization, with_changes
 
 # Tall, since what is out of sight is not laid out, and so not looked at.
@@ -22,7 +23,10 @@ NARROW = {"width": 360, "height": 30000}
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [TALL, NARROW], ids=["wide", "narrow"])
 def test_axe_finds_nothing(scheme: Any, viewport: Any, reports: Reports) -> None:
-    page = reports.open(with_changes(organization(60)), color_scheme=scheme, viewport=viewport)
+    document = with_changes(organization(60))
+    document["accounts"][0]["former_keys"] = OLD_KEYS
+    page = reports.open(document, color_scheme=scheme, viewport=viewport)
+    assert page.get_by_role("heading", name="Keys that old logs need").count() == 1
     page.get_by_role("button", name="Expand all").click()
     found = Axe().run(page).response
     told = [

@@ -314,11 +314,18 @@ def test_no_name_breaks_the_page(viewport: dict[str, int], reports: Reports) -> 
 
 @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, NARROW], ids=["wide", "narrow"])
 def test_what_proves_the_encryption_is_shown_found_and_fits(viewport: dict[str, int], reports: Reports) -> None:
-    evidence = {"proven_by": "object", "proof": HOSTILE[0] + "o" * 900, "proven_at": "2026-11-23T11:55:00+00:00"}
+    evidence = {
+        "proven_by": "object",
+        "proof": HOSTILE[0] + "o" * 900,
+        "proven_at": "2026-11-23T11:55:00+00:00",
+        "older_logs": [f"aws s3api head-object --key {'o' * 900}"],
+    }
     proven = finding("encryption_is_proven", "pass", "advised", evidence=evidence)
     trails = (trail("proven", "non_compliant", finding("key_is_usable"), proven), trail("plain", "non_compliant"))
     page = reports.open(audit(account("non_compliant", *trails)), viewport=viewport)
     expect(page.get_by_text("Proven by the log <script>").first).to_be_visible()
+    page.get_by_text("Commands for logs from before").click()
+    expect(page.get_by_text("aws s3api head-object")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("searchbox").fill("Proven by the log")
     expect(page.get_by_role("status")).to_have_text("1 of 2 shown")

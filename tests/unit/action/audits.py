@@ -15,6 +15,15 @@ KEY = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-5555555555
 EXCEPTION = {"status": "fail", "reason": "The archive moves.", "owner": "security", "expires": "2027-03-31"}
 
 NARROWED = {"regions": ["us-east-1"], "trails": [], "rules_off": ["key_is_usable"], "rules_lowered": []}
+OLD_KEYS = [
+    {
+        "arn": "arn:aws:kms:eu-west-1:111111111111:key/00000000-2222-3333-4444-555555555555",
+        "trail": "main",
+        "since": "2026-10-01T08:00:00+00:00",
+        "state": "PendingDeletion",
+        "deletion_date": "2026-12-24T08:00:00+00:00",
+    }
+]
 LOWERED = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": ["trail_has_kms_key"]}
 
 

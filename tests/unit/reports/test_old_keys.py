@@ -26,15 +26,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._short import render_short
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
-from tests.unit.action.audits import account, audit, finding, trail
+from tests.unit.action.audits import OLD_KEYS, account, audit, finding, trail
 from tests.unit.action.screens import plain
 from tests.unit.checks.build import denied, snapshot
 from tests.unit.reports.pages import page, words
 
-OLD = "arn:aws:kms:eu-west-1:111111111111:key/00000000-2222-3333-4444-555555555555"
-GIVEN, GONE = "2026-10-01T08:00:00+00:00", "2026-12-24T08:00:00+00:00"
+(KEY,) = OLD_KEYS
+OLD, GONE = KEY["arn"], KEY["deletion_date"]
 COMMAND = f"aws kms cancel-key-deletion --region eu-west-1 --key-id {OLD} && aws kms enable-key"
-KEYS = [{"arn": OLD, "trail": "main", "since": GIVEN, "state": "PendingDeletion", "deletion_date": GONE}]
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "cloudtrail-kms.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 NOW = datetime(2026, 11, 29, tzinfo=timezone.utc)
@@ -45,7 +44,7 @@ def former(state: str, deletion_date: datetime | None = None) -> FormerKey:
 
 
 def test_the_html_report_has_a_section_of_them() -> None:
-    report = page(audit(account("compliant", trail("main"), former_keys=KEYS)))
+    report = page(audit(account("compliant", trail("main"), former_keys=OLD_KEYS)))
     (row,) = report.one("div", aria_labelledby="old-keys").one("tbody").all("tr")
     assert f"{OLD} is PendingDeletion, and KMS deletes it at {GONE}." in words(row)
     assert COMMAND in words(row)
@@ -53,7 +52,7 @@ def test_the_html_report_has_a_section_of_them() -> None:
 
 
 def test_the_table_and_every_list_of_findings_tell_of_them() -> None:
-    told = audit(account("compliant", trail("main"), former_keys=KEYS))
+    told = audit(account("compliant", trail("main"), former_keys=OLD_KEYS))
     full = " ".join(render(told, width=100, paint=plain).split())
     assert "advice keys_of_old_logs: The key" in full
     assert GONE in full
@@ -64,11 +63,11 @@ def test_the_table_and_every_list_of_findings_tell_of_them() -> None:
 
 def test_in_short_they_are_counted() -> None:
     advised = trail("main", "compliant", finding("key_rotation_enabled", level="advised"))
-    text = render_short(audit(account("compliant", advised, former_keys=KEYS)), width=100, paint=plain)
+    text = render_short(audit(account("compliant", advised, former_keys=OLD_KEYS)), width=100, paint=plain)
     assert text.endswith(
         "\nAdvice    1 trail, 1 old key\nIn full   -e cloudtrail_kms_table=full adds advice, commands and longer texts"
     )
-    alone = render_short(audit(account("compliant", trail("main"), former_keys=KEYS)), width=100, paint=plain)
+    alone = render_short(audit(account("compliant", trail("main"), former_keys=OLD_KEYS)), width=100, paint=plain)
     assert "\nAdvice    1 old key\nIn full " in alone
 
 
