@@ -29,6 +29,7 @@ from ..module_utils._policy import (
     parse,
     reader_request,
     service_request,
+    validate,
 )
 from ..module_utils._printable import printable
 
@@ -62,10 +63,14 @@ def _key_policy(
     required = Required(
         _key_arn(name, key_arn, arns[0]), arns, _arns(name, "readers", readers, PRINCIPAL_ARN, _A_READER), statements
     )
+    _check_partitions(name, required.key_arn, *required.trail_arns, *required.readers)
     try:
         made = new_key_policy(required) if policy is _NEW else merge(_policy(name, policy), required)
     except MergeRefusedError as error:
         raise AnsibleFilterError(printable(f"{name}: {error}")) from None
+    problems = validate(made)
+    if problems:
+        raise AnsibleFilterError(printable(f"{name}: KMS would not accept the policy: {' '.join(problems)}"))
     return _plain(made)
 
 
@@ -79,10 +84,12 @@ def _decide(
     key = _key_arn(name, key_arn, trail_arn)
     if reader is not None:
         (arn,) = _arns(name, "reader", [reader], PRINCIPAL_ARN, _A_READER)
+        _check_partitions(name, key, trail_arn, arn)
         region = key.split(":")[3]
         return _answer(
             decide(read, reader_request(arn, trail_arn=trail_arn, key_arn=key, bucket_region=region, object_arn=None))
         )
+    _check_partitions(name, key, trail_arn)
     if action not in SERVICE_ACTIONS:
         raise AnsibleFilterError(f"{name}: action is {_shown(action)}, and none of {', '.join(SERVICE_ACTIONS)}.")
     return _answer(decide(read, service_request(action, trail_arn=trail_arn, key_arn=key)))
@@ -131,6 +138,13 @@ def _arns(name: str, option: str, values: Any, pattern: re.Pattern[str], meaning
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise AnsibleFilterError(f"{name}: {option} has {_shown(value)}, which is not {meaning}.")
     return tuple(str(value) for value in values)
+
+
+def _check_partitions(name: str, key_arn: str, *others: str) -> None:
+    """Raise AnsibleFilterError for an ARN of another partition than the key's, which no key policy can name."""
+    for arn in others:
+        if arn.split(":")[1] != key_arn.split(":")[1]:
+            raise AnsibleFilterError(f"{name}: {arn} is in another partition than the key {key_arn}.")
 
 
 def _shown(value: Any) -> str:

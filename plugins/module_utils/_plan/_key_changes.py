@@ -59,7 +59,7 @@ def _needed(
 def _policy_of_new_key(required: Required, request: KeyRequest) -> str:
     try:
         return policy_of_new_key(required, request).to_json()
-    except MergeRefusedError as error:
+    except (MergeRefusedError, PolicyError) as error:
         raise RefusedError(f"The policy of the new key would not work. {error}") from error
 
 

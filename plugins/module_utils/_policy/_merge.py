@@ -18,7 +18,7 @@ from typing import Any
 from ._budget import Budget
 from ._context_facts import OBJECT_KEY, SERVICE
 from ._decide import decide, told_apart
-from ._document import Policy, parse
+from ._document import Policy, PolicyError, parse
 from ._ours import Form, add_statement, describe_statement, readers_statement, root_statement, use_statement
 from ._request import NOTHING_KNOWN, Known, Outcome, Request
 from ._requests import reader_request, service_request
@@ -87,7 +87,10 @@ def merge(policy: Policy, required: Required) -> Policy:
     documents = [each.document for each in policy.statements]
     for addition in _additions(missing, required):
         add_statement(documents, addition)
-    merged = policy.with_statements(documents)
+    try:
+        merged = policy.with_statements(documents)
+    except PolicyError as error:  # longer than any that is read
+        raise _refusal(required, str(error)) from None
     _prove(merged, policy, required)
     return merged
 

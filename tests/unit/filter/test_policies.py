@@ -42,7 +42,7 @@ def refused(expression: str, **variables: Any) -> str:
     with pytest.raises(AnsibleFilterError) as error:
         template(expression, **variables)
     told = str(error.value)
-    assert "Traceback" not in told
+    assert " failed: cloudtrail_kms_" in told, "it is not told by the filter itself"
     return told
 
 
@@ -155,6 +155,30 @@ def test_a_merge_that_is_denied_is_refused_with_the_statement() -> None:
 def test_a_policy_that_would_be_too_large_is_refused() -> None:
     trails = [f"arn:aws:cloudtrail:us-east-1:{build.ACCOUNT}:trail/{number:0100}" for number in range(300)]
     assert f"KMS accepts {MAX_BYTES}" in refused(NEW, trails=trails)
+
+
+def test_a_policy_that_would_be_longer_than_any_that_is_read_is_refused() -> None:
+    trails = [f"arn:aws:cloudtrail:us-east-1:{build.ACCOUNT}:trail/{number:0100}" for number in range(1000)]
+    assert "characters; AWS returns at most" in refused(NEW, trails=trails)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({**json.loads(GOOD), "Version": "2026-01-01"}, "The Version must be one of"),
+        ({**json.loads(GOOD), "Statement": [7, *json.loads(GOOD)["Statement"]]}, "statement 1: "),
+        ({**json.loads(GOOD), "Id": "x" * MAX_BYTES}, f"KMS accepts {MAX_BYTES}"),
+    ],
+)
+def test_a_policy_that_kms_would_not_take_is_refused_though_it_lacks_nothing(policy: Any, words: str) -> None:
+    assert words in refused(f"{NEW}(policy=policy)", policy=policy)
+
+
+@pytest.mark.parametrize("call", [f"{NEW}(readers)", f"{NEW}(key_arn=key)", f"{DECIDE}(trail, readers[0])"])
+def test_nothing_of_two_partitions_is_in_one_policy(call: str) -> None:
+    reader, key = (each.replace("arn:aws:", "arn:aws-cn:") for each in (READER, build.KEY_ARN))
+    told = refused(call, readers=[reader], key=key, policy=GOOD)
+    assert "in another partition than" in told
 
 
 def test_nothing_in_a_policy_commands_a_terminal() -> None:

@@ -105,6 +105,11 @@ def test_a_policy_that_grows_too_long_is_refused_in_full_sentences() -> None:
     )
 
 
+def test_a_policy_that_grows_longer_than_any_that_is_read_is_refused() -> None:
+    with pytest.raises(MergeRefusedError, match=r"is left as it is: The policy has .* characters; AWS returns at most"):
+        new_key_policy(required(*trails(3000)))
+
+
 def test_what_cannot_be_written_back_does_not_matter_while_nothing_is_missing() -> None:
     """There is nothing to write."""
     old = {**ROOT, "Sid": "Old", "Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}}
