@@ -101,7 +101,8 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             tone="bad",
             subject=ACCOUNT_RULE,
             text=NO_TRAIL,
-            remediation="Create a multi-region trail whose logs are encrypted under a customer managed KMS key.",
+            remediation="Run the provision_account playbook, or create a multi-region trail whose logs are encrypted "
+            "under a customer managed KMS key.",
         )
     for key in account.get("former_keys", ()):
         yield _note_of_former_key(key)

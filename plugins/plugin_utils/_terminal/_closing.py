@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ _PLAYBOOKS = "aws_baseline.cloudtrail."
 _OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
-_OWNERS = "the owners of what To do names have to act"
+_OWNERS = "act on what To do says, or pass it on to the owner"
 
 
 def closing_lines(
@@ -179,8 +180,8 @@ def _counted(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
     accounts = len({each["account_id"] for each in changes})
     where = f" in {count(accounts, 'account')}" if changes else ""
     parts = [f"{count(len(changes), 'change')}{where}"]
-    failed = sum(each["status"] == "failed" for each in enforcement["changes"])
-    parts += [f"{failed} failed"] if failed else []
+    statuses = Counter(each["status"] for each in enforcement["changes"])
+    parts += [f"{statuses[each]} {each.replace('_', ' ')}" for each in ("failed", "not_attempted") if statuses[each]]
     if refusals := enforcement["refusals"]:
         refused = len({each["account_id"] for each in refusals})
         why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""

@@ -40,7 +40,8 @@ ALONE: dict[str, Any] = {"hosts": (ONE,)}
         (
             ["not_attempted"],
             {**ALONE, "after": audit(bare(ONE)), "refusals": [refusal("No."), refusal("No, too.")]},
-            "Plan: 0 changes, 1 account refused for 2 reasons; it is non_compliant. Nothing was changed.",
+            "Plan: 0 changes, 1 not attempted, 1 account refused for 2 reasons; it is non_compliant. "
+            "Nothing was changed.",
         ),
         (["applied"], {**ALONE, "is_plan": False}, "Run: 1 change in 1 account; it is compliant."),
         (
@@ -118,7 +119,7 @@ READING, DELIVERING, LACKING = map(finding, ("readers_can_read", "trail_is_deliv
 
 def test_an_enforcement_with_nothing_to_change_says_who_has_to_act() -> None:
     stuck = {**ALONE, "after": audit(judged(ONE, READING, DELIVERING))}
-    why = "No enforcement fixes what fails: the owners of what To do names have to act."
+    why = "No enforcement fixes what fails: act on what To do says, or pass it on to the owner."
     assert ended(**stuck) == f"Plan: 0 changes; it is non_compliant. {why} Nothing was changed."
     assert ended(**stuck, is_plan=False) == f"Run: 0 changes; it is non_compliant. {why}"
     assert why not in ended(change(ONE), **stuck, is_plan=False)
@@ -259,7 +260,7 @@ def test_the_run_after_a_plan_keeps_what_undoes_it(
 
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", AUDIT)
-    owners = "Next      An enforcement would change nothing here: the owners of what To do names have to act"
+    owners = "Next      An enforcement would change nothing here: act on what To do says, or pass it on to the owner"
     for row, is_said in (
         (judged(ONE, READING), True),
         (judged(ONE, READING, LACKING), False),

@@ -85,8 +85,8 @@ EVERYTHING_SHOWN = dedent("""\
 
     222222222222  -             -       -            no_trails
         FAIL      account_has_trails: No trail was found in the regions that were read.
-        ->        To do: Create a multi-region trail whose logs are encrypted under a customer managed
-                  KMS key.
+        ->        To do: Run the provision_account playbook, or create a multi-region trail whose logs
+                  are encrypted under a customer managed KMS key.
 
     333333333333  -             -       -            not_applicable
 
