@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakeaws import scenario
+from tests.page import ROOT, blocks
 from tests.unit.fakeaws.lab import Lab
 
 SHIPPED = {
@@ -130,3 +134,11 @@ def test_same_scenario_has_the_same_arns_every_time(load: Callable[[str], Lab]) 
 def test_mistake_in_a_scenario_is_named(write: Callable[[str], Lab], text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write(text)
+
+
+def test_the_page_makes_fifty_accounts(load: Callable[[str], Lab], tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    (code,) = (block for block in blocks("python", "tests/fakeaws/README.md") if block.startswith("# fifty.py"))
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    load(str(tmp_path / "fifty.yml"))
+    assert len(scenario.read(str(tmp_path / "fifty.yml")).accounts) == 56
