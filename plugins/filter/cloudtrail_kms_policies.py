@@ -71,7 +71,7 @@ def _key_policy(
     problems = validate(made)
     if problems:
         raise AnsibleFilterError(printable(f"{name}: KMS would not accept the policy: {' '.join(problems)}"))
-    return _plain(made)
+    return _plain(name, made)
 
 
 def _decide(
@@ -116,9 +116,19 @@ def _policy(name: str, policy: Any) -> Policy:
         raise AnsibleFilterError(printable(f"{name}: the policy cannot be written as JSON: {error}.")) from None
 
 
-def _plain(policy: Policy) -> Answer:
-    """Return the policy's document as templates and filters take it."""
-    document: Answer = json.loads(policy.to_json())
+def _plain(name: str, policy: Policy) -> Answer:
+    """Return the policy's document as templates and filters take it.
+
+    Python keeps no number of a policy that is too long or too large for it; AnsibleFilterError names that.
+    """
+    text = policy.to_json()
+    try:
+        document: Answer = json.loads(text)
+        is_kept = parse(json.dumps(document)).to_json() == text
+    except (PolicyError, ValueError):
+        is_kept = False
+    if not is_kept:
+        raise AnsibleFilterError(f"{name}: the policy has a number that Ansible cannot keep as it is: quote it.")
     return document
 
 

@@ -21,6 +21,7 @@ from ...module_utils._facts import VERDICTS
 from ...module_utils._model import KEY_ARN, TRAIL_ARN, ChangeStatus, Form, Ownership, Status
 from ...module_utils._operations import WRITES
 from ._compared import LISTS, contradictions, earlier
+from ._typed import COMMAND, OLDER_LOGS
 
 # What the entries of a list are called in a message, and the field that each is known by.
 ENTRIES: Mapping[str, tuple[str, str]] = {
@@ -194,10 +195,8 @@ _rule = _one_of(*RULES)
 _rule_name = _matching(re.compile("[a-z][a-z0-9_]{0,63}"), "the name of a rule")
 _MOST_RULES = 100
 # Of the fields of evidence those that say more than their type.
-# Typed into a shell, as _COMMAND is: beside plain words nothing but what is quoted.
-_QUOTED = re.compile(r"""aws s3(?:api|control)(?: (?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+)+""", re.ASCII)
 _NARROWER: Mapping[str, Check] = {
-    "older_logs": _list(_matching(_QUOTED, "a command of the AWS CLI")),
+    "older_logs": _list(_matching(OLDER_LOGS, "a command of an audit")),
     "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
     "status": _one_of("fail", "unknown"),
     "latest_delivery_time": _or_never,
@@ -267,9 +266,7 @@ def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
 
 _status = _one_of(*get_args(Status))
 _error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
-# It is typed into a shell: nothing but options and plain arguments.
-_COMMAND = re.compile(r'aws [a-z]+ [a-z-]+(?: --[a-z-]+ [\w:/.,"-]+| && aws [a-z]+ [a-z-]+)+', re.ASCII)
-_command = _matching(_COMMAND, "a command of the AWS CLI")
+_command = _matching(COMMAND, "a command of an audit")
 _settings = _list(_where(lambda value: isinstance(value, dict), "options with their values"))
 _finding = _object(
     {

@@ -147,6 +147,15 @@ def test_arguments_that_cannot_be_meant_are_told_by_name(expression: str, words:
     assert words in refused(expression, policy=GOOD)
 
 
+@pytest.mark.parametrize("number", ["1E400", "10000000000000000000000.123", "1" * 5_000])
+def test_a_number_that_python_does_not_keep_is_refused(number: str) -> None:
+    """Statements of others keep their text, which Ansible takes apart and writes anew."""
+    other = build.policy(build.ROOT, {**build.ENCRYPT, "Condition": {"NumericLessThan": {"kms:Depth": 4321}}})
+    told = refused(f"{NEW}(policy=policy)", policy=other.replace("4321", number))
+    assert "number" in told
+    assert "4321" in str(template(f"{NEW}(policy=policy)", policy=other))
+
+
 def test_a_merge_that_is_denied_is_refused_with_the_statement() -> None:
     told = refused(f"{NEW}(policy=policy)", policy=DENYING)
     assert 'statement "No"' in told.replace("Statement", "statement")

@@ -56,11 +56,31 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
         ("aws s3api list 'a' > b", True),
         ("aws s3api list 'a'\ntouch here", True),
         ('aws s3api list "$(touch here)"', True),
+        ("aws s3api put-bucket-policy --bucket logs --policy file://here", True),
+        ("aws s3api head-object --region x --bucket logs --key FILE --endpoint-url https://here.example/", True),
+        ("aws s3api head-object --region --endpoint-url=https://here.example/", True),
         ("touch here", True),
     ],
 )
 def test_commands_for_older_logs_hold_nothing_that_a_shell_obeys(command: str, is_refused: bool) -> None:
     document = report()
     document["accounts"][0]["trails"][0]["findings"][0]["evidence"]["older_logs"] = [command]
+    with refused(is_refused=is_refused):
+        check_report(document)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_refused"),
+    [
+        (f"aws kms enable-key-rotation --region us-east-1 --key-id {KEY_ARN}", False),
+        (f"aws kms enable-key --region us-east-1 --key-id {KEY_ARN} && aws iam create-access-key", True),
+        ("aws cloudtrail update-trail --region us-east-1 --name main --kms-key-id KEY_ARN", False),
+        ("aws cloudtrail update-trail --endpoint-url https://here.example/ --name main", True),
+        ("aws iam attach-user-policy --user-name x --policy-arn y", True),
+    ],
+)
+def test_a_finding_has_a_command_of_an_audit(command: str, is_refused: bool) -> None:
+    document = report()
+    document["accounts"][0]["trails"][0]["findings"][0]["command"] = command
     with refused(is_refused=is_refused):
         check_report(document)

@@ -1,0 +1,23 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that an audit writes for people to type into a shell; a report may hold no other."""
+
+from __future__ import annotations
+
+import re
+
+_ON_KEY = r"aws kms (?:enable-key|cancel-key-deletion|enable-key-rotation) --region [a-z0-9-]+ --key-id [\w:/-]+"
+_ON_TRAIL = r"aws cloudtrail (?:start-logging|update-trail) --region [a-z0-9-]+ --name [\w:/.-]+"
+COMMAND = re.compile(f"{_ON_KEY}(?: && {_ON_KEY})?|{_ON_TRAIL}(?: --kms-key-id KEY_ARN)?", re.ASCII)
+# Beside plain words nothing but what is quoted, and no option that leads to another endpoint.
+_WORD = r"""(?!-)(?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+"""
+_OPTIONS = (
+    "region|bucket|prefix|max-items|key|object-encryption|profile|account-id|operation|manifest-generator|report|"
+    "priority|role-arn"
+)
+_OPERATIONS = "s3api (?:list-objects-v2|head-object|update-object-encryption|get-object)|s3control create-job"
+OLDER_LOGS = re.compile(
+    rf"aws (?:{_OPERATIONS})(?: --(?:{_OPTIONS}) {_WORD})+(?: log\.json\.gz| --confirmation-required)?", re.ASCII
+)
