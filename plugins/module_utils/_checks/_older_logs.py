@@ -40,7 +40,9 @@ def _commands_of(subject: Subject, since: str) -> list[str]:
         return []
     where = subject.locations[0]
     folder = where.patterns()[-1].removeprefix(f"{where.bucket_arn}/").removesuffix("*")
-    if bucket.owner != key.arn.split(":")[4] or not folder.isprintable():
+    # The AWS CLI takes what begins with a dash for an option, and reads a URL, or a file, that a value names.
+    is_plain = folder.isprintable() and not folder.startswith("-") and "://" not in folder
+    if bucket.owner != key.arn.split(":")[4] or not is_plain:
         return []
     return commands_for(bucket.name, bucket.region, folder, key.arn, since)
 

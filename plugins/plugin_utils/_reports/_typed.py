@@ -11,8 +11,8 @@ import re
 _ON_KEY = r"aws kms (?:enable-key|cancel-key-deletion|enable-key-rotation) --region [a-z0-9-]+ --key-id [\w:/-]+"
 _ON_TRAIL = r"aws cloudtrail (?:start-logging|update-trail) --region [a-z0-9-]+ --name [\w:/.-]+"
 COMMAND = re.compile(f"{_ON_KEY}(?: && {_ON_KEY})?|{_ON_TRAIL}(?: --kms-key-id KEY_ARN)?", re.ASCII)
-# Beside plain words nothing but what is quoted, and no option that leads to another endpoint.
-_WORD = r"""(?!-)(?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+"""
+# Beside plain words nothing but what is quoted, no option for another endpoint, and no URL, which the CLI would read.
+_WORD = r"""(?!-|'?\w+://)(?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+"""
 _OPTIONS = (
     "region|bucket|prefix|max-items|key|object-encryption|profile|account-id|operation|manifest-generator|report|"
     "priority|role-arn"

@@ -80,7 +80,8 @@ def test_of_an_organization_trail_the_folder_is_that_of_the_organization() -> No
 def test_what_a_prefix_holds_is_quoted_and_what_does_not_show_is_left_out() -> None:
     evidence: Any = found({"bucket_prefix": "a'b $(x)"}).evidence
     assert shlex.split(evidence["older_logs"][0])[7:9] == ["--prefix", "a'b $(x)/AWSLogs/111111111111/"]
-    assert "older_logs" not in found({"bucket_prefix": "a\u202eb"}).evidence
+    for prefix in ("a\u202eb", "-x", "--endpoint-url=https://here.example", "http://here.example/x", "file:///etc/x"):
+        assert "older_logs" not in found({"bucket_prefix": prefix}).evidence
 
 
 def test_aws_takes_what_the_commands_send() -> None:

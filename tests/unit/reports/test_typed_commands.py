@@ -59,6 +59,7 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
         ("aws s3api put-bucket-policy --bucket logs --policy file://here", True),
         ("aws s3api head-object --region x --bucket logs --key FILE --endpoint-url https://here.example/", True),
         ("aws s3api head-object --region --endpoint-url=https://here.example/", True),
+        ("aws s3api list-objects-v2 --region x --bucket logs --prefix 'http://here.example/a b'", True),
         ("touch here", True),
     ],
 )
