@@ -281,33 +281,31 @@ class KeyUse:
 
 @dataclass(frozen=True)
 class LogFolder:
-    """A folder to which a trail delivers logs of a Region: its path, and how the names of its files begin."""
+    """A folder for logs of a Region, or for a trail's digest files: its path, and how the names of its files begin."""
 
     path: str
     name: str
     region: str
+    of_digests: bool = False
 
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """The newest file of a folder, with its encryption (S3 API reference, HeadObject); None in `key_arn` is no KMS key.
-
-    `name` is the object's key, None where the folder has had no file for days.
-    """
+    """The newest file of a folder (S3 API reference, HeadObject). No `name`: none for days. No `key_arn`: no key."""
 
     folder: LogFolder
     name: str | None = None
     at: datetime | None = None
     encryption: str | None = None
     key_arn: str | None = None
-    has_bucket_key: bool = False
 
 
 @dataclass(frozen=True)
 class TrailProof:
     """What AWS did for a trail: the last changes of it, its key and its bucket, the key's last use, the newest files.
 
-    `files` is empty where the option proof asks for events alone; an error there is of the folder at its place.
+    `files` are logs, empty where the option proof asks for events alone; an error there is of the folder at its place.
+    `digest` is the newest digest file of the home Region; None where none was looked for.
     `key_since` is when an UpdateTrail gave the trail its present key; None where the history does not hold that.
     """
 
@@ -316,6 +314,7 @@ class TrailProof:
     bucket: LastChange | ReadError
     last_use: KeyUse | ReadError | None
     files: tuple[DeliveredFile | ReadError, ...] = ()
+    digest: DeliveredFile | ReadError | None = None
     key_since: datetime | None = None
 
 

@@ -39,12 +39,17 @@ WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
 # How far the time in a file's name, that of its delivery, is from the one that S3 keeps: a file that was copied in
 # place, or encrypted anew, keeps its name (CloudTrail guide, "CloudTrail log file name format").
 NEAR = timedelta(minutes=15)
+# How much later a digest file may come than the end of its hour, which its name has. AWS names no time; they have come
+# about half an hour later. So a digest is looked for in the last day at once, and not in the last hour.
+DIGEST_DELAY = timedelta(hours=2)
 # Of 1,000 objects each (S3 API reference, ListObjectsV2).
 MOST_PAGES = 5
 # So many keys that trails had are read, the latest first.
 MOST_FORMER_KEYS = 20
-# What follows the Region in the names of logs (CloudTrail guide, "CloudTrail log file name format").
-_FILE = re.compile(r"(20\d{6}T\d{4})Z_[A-Za-z0-9]{16}\.json\.gz", re.ASCII)
+# What follows the Region in the names of logs (CloudTrail guide, "CloudTrail log file name format"), and the home
+# Region in those of digest files (the same, "CloudTrail digest file structure"; those with _backfill come at any time).
+_LOG = re.compile(r"(20\d{6}T\d{4})Z_[A-Za-z0-9]{16}\.json\.gz", re.ASCII)
+_DIGEST = re.compile(r"(20\d{6}T\d{4})\d\dZ\.json\.gz", re.ASCII)
 _DAY = re.compile(r"20\d\d/\d\d/\d\d", re.ASCII)
 
 
@@ -99,7 +104,7 @@ def _proof(
     snapshot: Snapshot,
     trail: Trail,
     history: History,
-    files: Sequence[Future[DeliveredFile | ReadError]],
+    files: Sequence[tuple[LogFolder, Future[DeliveredFile | ReadError]]],
 ) -> TrailProof:
     """Read the histories one after the other, as their rate has it, while the files are on their way."""
     key_arn, bucket = trail.kms_key_arn or "", snapshot.buckets[trail.bucket_name]
@@ -111,7 +116,8 @@ def _proof(
         key=history.last_change(account, key),
         bucket=_bucket_change(account, trail, bucket, history),
         last_use=history.last_use(account, key_arn, of_trail),
-        files=tuple(each.result() for each in files),
+        files=tuple(each.result() for folder, each in files if not folder.of_digests),
+        digest=next((each.result() for folder, each in files if folder.of_digests), None),
         key_since=history.key_since(account, of_trail, key_arn),
     )
 
@@ -156,7 +162,7 @@ def _bucket_change(account: Account, trail: Trail, bucket: object, history: Hist
 
 def _ask_files(
     pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, trail: Trail, scope: Scope
-) -> list[Future[DeliveredFile | ReadError]]:
+) -> list[tuple[LogFolder, Future[DeliveredFile | ReadError]]]:
     """Ask for the newest file of each folder, with the credentials of the bucket's owner where there are any."""
     bucket = snapshot.buckets[trail.bucket_name]
     if not isinstance(bucket, Bucket):
@@ -169,14 +175,14 @@ def _ask_files(
 
         return first_answer(newest, readers, bucket.region, bucket.name)
 
-    return [pool.submit(ask, folder) for folder in scope.folders(snapshot, trail)]
+    return [(folder, pool.submit(ask, folder)) for folder in scope.folders(snapshot, trail)]
 
 
 def _newest_file(
     access: Access, region: str, bucket: str, folder: LogFolder, now: datetime
 ) -> DeliveredFile | ReadError:
     """Return the newest file of a folder, one without a name where there was none for days."""
-    for window in WINDOWS:
+    for window in WINDOWS[1:] if folder.of_digests else WINDOWS:
         files = _files_since(access, region, bucket, folder, now - window)
         if isinstance(files, ReadError):
             return files
@@ -217,19 +223,20 @@ def _listed(answer: dict[str, Any]) -> tuple[list[tuple[str, datetime]], str | N
 
 
 def _is_of(folder: LogFolder, name: str, at: datetime) -> bool:
-    """Return whether an object has the name of a log that CloudTrail delivers to the folder at this time.
+    """Return whether an object has the name of a file that CloudTrail delivers to the folder at this time.
 
     Others may write there as well.
     """
     day, _slash, file = name.removeprefix(f"{folder.path}/").rpartition("/")
-    named = _FILE.fullmatch(file.removeprefix(folder.name)) if file.startswith(folder.name) else None
+    form, delay = (_DIGEST, DIGEST_DELAY) if folder.of_digests else (_LOG, NEAR)
+    named = form.fullmatch(file.removeprefix(folder.name)) if file.startswith(folder.name) else None
     if named is None or not _DAY.fullmatch(day):
         return False
     try:
         told = datetime.strptime(named[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc)
     except ValueError:
         return False
-    return abs(told - at) <= NEAR
+    return -NEAR <= at - told <= delay
 
 
 def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile:
@@ -239,5 +246,4 @@ def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile
         at=moment_of(answer["LastModified"]),
         encryption=answer.get("ServerSideEncryption"),
         key_arn=answer.get("SSEKMSKeyId"),
-        has_bucket_key=bool(answer.get("BucketKeyEnabled", False)),
     )

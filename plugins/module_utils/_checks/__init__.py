@@ -18,6 +18,7 @@ from ._assess import (
     unused_exceptions,
 )
 from ._bucket_rule import bucket_policy_accepts_key, refused_spare_folder
+from ._digests import digest_folders
 from ._evidence import Evidence, ReaderEvidence
 from ._further_reads import calls_of_readers, keys_needing_second_policy
 from ._key_rules import TAG, USABLE_STATES, is_approved

@@ -73,6 +73,7 @@ class Evidence(TypedDict, total=False):
     missing: list[str]
     last_changes: list[str]
     key_last_used: str
+    newest_digest: str
     encrypted_since: str
     older_logs: list[str]
     folders: list[str]

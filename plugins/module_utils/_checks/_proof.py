@@ -135,7 +135,7 @@ def settled(
     evidence: Evidence = {
         **cast("Evidence", result.evidence),
         "proven_by": shown.by,
-        "proven_at": _clock(shown.at),
+        "proven_at": clock(shown.at),
         "proof": shown.what,
     }
     words = _words(subject.proof, shown, (shown,))
@@ -182,7 +182,7 @@ def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[Delivere
         return
     for file in _logs(subject, proof):
         is_later = file.at and file.at > changed.since + MARGIN
-        if is_later and not _is_under_key(subject, file) and not _sharing(subject, file.folder):
+        if is_later and not is_under_key(subject, file) and not _sharing(subject, file.folder):
             yield file
 
 
@@ -193,7 +193,7 @@ def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
     if _unread_changes(subject, proof):
         since = max(since, oldest)
     for file in sorted(_logs(subject, proof), key=lambda each: each.at or _NEVER, reverse=True):
-        if file.at and file.at > since and _is_under_key(subject, file) and _is_of_this_key(subject, file, since):
+        if file.at and file.at > since and is_under_key(subject, file) and _is_of_this_key(subject, file, since):
             yield Proven("object", file.at, file.name or "", file.folder.path)
 
 
@@ -257,8 +257,14 @@ def _may_be_its_own(subject: Subject, file: DeliveredFile) -> bool:
     return at is not None and file.at <= at + MARGIN
 
 
-def _is_under_key(subject: Subject, file: DeliveredFile) -> bool:
+def is_under_key(subject: Subject, file: DeliveredFile) -> bool:
+    """Whether HeadObject shows the trail's key."""
     return file.encryption in _UNDER_A_KEY and file.key_arn == subject.trail.kms_key_arn
+
+
+def encryption_of(file: DeliveredFile) -> str:
+    """How a file is encrypted, in words that follow "encrypted"."""
+    return f"under {file.key_arn}" if file.key_arn else f"with {file.encryption}, under no KMS key"
 
 
 def _last_known(proof: TrailProof) -> LastChange | None:
@@ -277,10 +283,9 @@ def _unread_changes(subject: Subject, proof: TrailProof) -> _Unread:
 
 
 def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result:
-    key = f"under {file.key_arn}" if file.key_arn else f"with {file.encryption}, under no KMS key"
     return Result(
         "fail",
-        f"The log {file.name} of {_clock(file.at)} is encrypted {key}, not under the trail's key "
+        f"The log {file.name} of {clock(file.at)} is encrypted {encryption_of(file)}, not under the trail's key "
         f"{subject.trail.kms_key_arn}. It was delivered more than 15 minutes {_after(proof.trail, 'the trail')}.",
         "Find out who wrote this log, or what encrypts the objects of the bucket anew (a copy, a replication, a batch "
         "operation). Until then nothing shows that the logs are under the trail's key.",
@@ -297,7 +302,7 @@ def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Re
     evidence: Evidence = {
         **_evidence(subject, proof),
         "proven_by": best.by,
-        "proven_at": _clock(best.at),
+        "proven_at": clock(best.at),
         "proof": best.what,
         "folders": sorted({each.folder for each in proofs if each.folder}),
     }
@@ -306,15 +311,15 @@ def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Re
 
 def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
     if "/CloudTrail-Digest/" in best.folder:
-        return f"CloudTrail delivered a digest file in {best.what} at {_clock(best.at)}."
+        return f"CloudTrail delivered a digest file in {best.what} at {clock(best.at)}."
     if best.by == "object":
         others = len([each for each in proofs if each.by == "object"]) - 1
         more = f" So are the newest logs of {count(others, 'other folder')}." if others else ""
-        return f"The log of {_clock(best.at)} is encrypted under the trail's key: {best.what}.{more}"
+        return f"The log of {clock(best.at)} is encrypted under the trail's key: {best.what}.{more}"
     if best.by == "event":
-        return f"CloudTrail encrypted a log of this trail under its key at {_clock(best.at)}: event {best.what}."
+        return f"CloudTrail encrypted a log of this trail under its key at {clock(best.at)}: event {best.what}."
     return (
-        f"CloudTrail delivered a log in {best.what} at {_clock(best.at)}, {_after(_last_known(proof))}. That says "
+        f"CloudTrail delivered a log in {best.what} at {clock(best.at)}, {_after(_last_known(proof))}. That says "
         "nothing of other Regions."
     )
 
@@ -324,7 +329,7 @@ def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven
     shown, last = {each.folder for each in proofs}, _last_known(proof)
     open_ = [each for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
     later = [each for each in open_ if last and each.at and each.at > last.since + MARGIN]
-    others = [each.folder.path for each in later if not _is_under_key(subject, each)]
+    others = [each.folder.path for each in later if not is_under_key(subject, each)]
     unproven = [each.folder.path for each in open_ if each.folder.path not in others]
     if unproven:
         yield f"No log since the last change was found in {first_of(unproven, MOST_NAMED, more=' others')}."
@@ -369,7 +374,7 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
     if any(not _may_be_its_own(subject, each) for each in files):
         yield "A log was found that is newer than the last delivery of the trail."
-    if subject.trail.organization_trail and any(not _is_under_key(subject, each) for each in files):
+    if subject.trail.organization_trail and any(not is_under_key(subject, each) for each in files):
         yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
 
 
@@ -393,7 +398,7 @@ def _use_note(use: KeyUse | ReadError | None) -> str:
         return f"The event of the key's last use could not be read: {use.unread.message}."
     whose = f"for {use.object_arn} of {use.trail_arn}" if use.trail_arn else "not by CloudTrail"
     check = "; it may be the check of a key that an UpdateTrail or CreateTrail asked for" if use.may_be_check else ""
-    return f"The key was last used at {_clock(use.at)} ({use.operation}, {whose}{check})."
+    return f"The key was last used at {clock(use.at)} ({use.operation}, {whose}{check})."
 
 
 def _evidence(subject: Subject, proof: TrailProof) -> Evidence:
@@ -404,22 +409,23 @@ def _evidence(subject: Subject, proof: TrailProof) -> Evidence:
     }
     if isinstance(proof.last_use, KeyUse):
         use = proof.last_use
-        evidence["key_last_used"] = f"{use.operation} at {_clock(use.at)}, event {use.event_id}"
+        evidence["key_last_used"] = f"{use.operation} at {clock(use.at)}, event {use.event_id}"
     return evidence
 
 
 def _change(change: LastChange | ReadError | None) -> str:
     if not isinstance(change, LastChange):
         return "unknown"
-    return f"{change.event} at {_clock(change.since)}" if change.event else f"none since {_clock(change.since)}"
+    return f"{change.event} at {clock(change.since)}" if change.event else f"none since {clock(change.since)}"
 
 
 def _after(change: LastChange | ReadError | None, of: str = "trail, key or bucket") -> str:
     """Say what comes after the last change of something, which is known or of which none is known."""
     if isinstance(change, LastChange) and not change.event:
-        return f"after {_clock(change.since)}, since when no change of {of} is known"
+        return f"after {clock(change.since)}, since when no change of {of} is known"
     return f"after the last change of {of} ({_change(change)})"
 
 
-def _clock(moment: datetime | None) -> str:
+def clock(moment: datetime | None) -> str:
+    """A moment in words, to the second."""
     return moment.isoformat(timespec="seconds") if moment else "an unknown time"

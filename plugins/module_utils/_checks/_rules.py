@@ -12,6 +12,7 @@ from enum import Enum
 
 from .._model import Level
 from ._bucket_rule import bucket_policy_accepts_key
+from ._digests import with_digest
 from ._key_rules import (
     key_in_bucket_region,
     key_is_approved,
@@ -170,7 +171,7 @@ RULES: Mapping[str, Rule] = {
             "advised",
             "medium",
             frameworks=ENCRYPTION_CONTROLS,
-            completed=with_older_logs,
+            completed=lambda subject, result: with_older_logs(subject, with_digest(subject, result)),
             is_asked=lambda settings: settings.proof != "none",
         ),
         Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),

@@ -18,6 +18,7 @@ from .._checks import (
     Settings,
     assess,
     calls_of_readers,
+    digest_folders,
     keys_needing_second_policy,
     log_folders,
     subject_of,
@@ -75,7 +76,8 @@ def members_of(scope: Scope) -> tuple[str, ...]:
 
 def folders_of(snapshot: Snapshot, trail: Trail, members: Sequence[str] = ()) -> tuple[LogFolder, ...]:
     """Return the folders of a trail whose newest files are read as proof."""
-    return log_folders(subject_of(snapshot, trail, Settings()), members)
+    subject = subject_of(snapshot, trail, Settings())
+    return (*log_folders(subject, members), *digest_folders(subject))
 
 
 def _judged_here(reading: Reading) -> list[Trail]:
