@@ -110,6 +110,10 @@ class History:
         self._answers: dict[tuple[str, ...], Future[Any]] = {}
         self._calls: Counter[str] = Counter()
 
+    def anew(self) -> History:
+        """Return histories that hold no answer, at the same rate: those of a central bucket are many readings' own."""
+        return History(self._limits)
+
     def last_change(self, account: Account, thing: Thing, events: Sequence[str] = ()) -> LastChange | ReadError:
         """Return the last change of a thing, by these events or by all that change it.
 

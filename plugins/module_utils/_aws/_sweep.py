@@ -15,7 +15,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -64,12 +64,13 @@ class Reading:
     """An account of a sweep as it was read, with its access for more reads and for writes.
 
     `account` is None where it could not be entered or seen. `read_by_owner` are the trails of other accounts of the
-    sweep, which are read there.
+    sweep, which are read there, and `history` is what the sweep asked of event histories.
     """
 
     snapshot: Snapshot
     account: Account | None = None
     read_by_owner: frozenset[str] = frozenset()
+    history: History = field(default_factory=History)
 
 
 def sweep(caller: Access, scope: Scope, lending: Sequence[AccountScope] = ()) -> Iterator[Reading]:
@@ -104,7 +105,7 @@ def read_account_again(reading: Reading, scope: Scope) -> Snapshot:
         listed = pool.submit(enabled_regions, account.access, account.access.region)
         seen = see(pool, account, scope.of(account.account_id), listed)
         snapshot = read(pool, seen, Shared(), reading.read_by_owner)
-        return with_further_reads(pool, account, snapshot, scope, History())
+        return with_further_reads(pool, account, snapshot, scope, reading.history.anew())
 
 
 class AccountSessions(Mapping[str, Access]):
@@ -327,7 +328,7 @@ class _Sweep:
         )
         snapshot = read(self._pool, seen, self._shared, read_by_owner)
         snapshot = with_further_reads(self._pool, seen.account, snapshot, self._scope, self._history)
-        return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner)
+        return Reading(snapshot, _with_bucket_owners(seen.account, snapshot), read_by_owner, self._history)
 
     def _with_central_buckets(self) -> Iterator[Reading]:
         """Yield the accounts that were held back, with the buckets whose owner was found in the sweep."""

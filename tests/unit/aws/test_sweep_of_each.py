@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Limits
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._sweep import (
     Reading,
@@ -245,6 +246,20 @@ def test_an_account_that_lends_nothing_is_not_entered(changed: Changed) -> None:
     aws = changed(lambda scenario: scenario["trails"].pop("organization-trail"))
     assert set(readings(aws, *of(STAGING), lending=of(LOG_ARCHIVE, MANAGEMENT))) == {STAGING}
     assert entered(aws) == {STAGING}
+
+
+def test_what_is_read_again_keeps_to_the_rate_of_the_sweep(changed: Changed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many accounts ask the histories of one central bucket and key, side by side."""
+    taken: list[Limits] = []
+    monkeypatch.setattr(Limits, "take", lambda limits, *_request: taken.append(limits))
+    aws = changed(lambda _scenario: None)
+    scope = Scope(accounts=of(*EVERYBODY), proof="events")
+    found = list(sweep(caller(aws, SECURITY), scope))
+    asked = len(taken)
+    for each in found:
+        read_account_again(each, scope)
+    assert len(taken) > asked
+    assert len({id(each) for each in taken}) == 1
 
 
 def test_an_account_is_read_again_as_it_was_read_in_the_sweep(changed: Changed) -> None:
