@@ -128,7 +128,7 @@ def _note_of_former_key(key: Mapping[str, Any]) -> Note:
         mark=ADVICE,
         tone="quiet",
         subject=KEYS_OF_OLD_LOGS,
-        text=f"The key {arn} is {key['state']}{when}. No trail of the account has it now, but the trail {key['trail']} "
+        text=f"The key {arn} is {key['state']}{when}. No trail that was read has it now, but the trail {key['trail']} "
         f"had it at {key['since']}. Logs that are encrypted under it cannot be read without it.",
         remediation=f"Keep this key, enabled, as long as these logs are kept{'' if command else '.'}",
         command=command,
