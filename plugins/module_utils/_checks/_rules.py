@@ -33,13 +33,13 @@ from ._trail_rules import trail_has_kms_key, trail_is_delivering
 
 def _cis(first: str, middle: str, third: str, latest: str) -> dict[str, tuple[str, ...]]:
     """The number of one CIS AWS Foundations recommendation in every version of the benchmark."""
-    numbers = {
-        first: ("1.2",),
-        middle: ("1.3", "1.4", "1.5", "2.0"),
-        third: ("3.0", "4.0", "5.0"),
-        latest: ("6.0", "7.0"),
-    }
-    return {f"cis_aws_foundations_{v}": (number,) for number, versions in numbers.items() for v in versions}
+    numbers = (
+        (first, ("1.2",)),
+        (middle, ("1.3", "1.4", "1.5", "2.0")),
+        (third, ("3.0", "4.0", "5.0")),
+        (latest, ("6.0", "7.0")),
+    )
+    return {f"cis_aws_foundations_{v}": (number,) for number, versions in numbers for v in versions}
 
 
 # AWS Security Hub user guide, "CloudTrail.2"; the CIS numbers are those of the published benchmarks.

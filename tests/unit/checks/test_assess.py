@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess, unused_exceptions
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, _cis
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot
 from tests.unit.checks.build import ACCOUNT, NOW, TRAIL_ARN, denied, finding, snapshot
@@ -222,3 +222,9 @@ def test_frameworks_name_the_control_in_every_version_of_the_benchmark() -> None
     ]
     assert frameworks["aws_security_hub"] == ("CloudTrail.2",)
     assert finding("key_rotation_enabled", snapshot()).frameworks["cis_aws_foundations_3.0"] == ("3.6",)
+
+
+def test_versions_of_a_benchmark_may_share_a_number() -> None:
+    numbers = _cis("2.2", "3.2", "3.2", "4.2")
+    assert len(numbers) == len(_cis("1", "2", "3", "4"))
+    assert (numbers["cis_aws_foundations_1.3"], numbers["cis_aws_foundations_3.0"]) == (("3.2",), ("3.2",))
