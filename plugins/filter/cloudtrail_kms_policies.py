@@ -60,12 +60,14 @@ def _key_policy(
         raise AnsibleFilterError(f"{name}: trails is empty.")
     if statements not in ("strict", "cis"):
         raise AnsibleFilterError(f"{name}: statements is {_shown(statements)}, and not strict or cis.")
+    present = None if policy is _NEW else _policy(name, policy)
+    _check_key(name, present, key_arn)
     required = Required(
         _key_arn(name, key_arn, arns[0]), arns, _arns(name, "readers", readers, PRINCIPAL_ARN, _A_READER), statements
     )
     _check_partitions(name, required.key_arn, *required.trail_arns, *required.readers)
     try:
-        made = new_key_policy(required) if policy is _NEW else merge(_policy(name, policy), required)
+        made = merge(present, required) if present else new_key_policy(required)
     except MergeRefusedError as error:
         raise AnsibleFilterError(printable(f"{name}: {error}")) from None
     problems = validate(made)
@@ -80,6 +82,7 @@ def _decide(
     """Return whether CloudTrail may use a key for a trail, or a reader decrypt its logs, and why."""
     name = "cloudtrail_kms_decide"
     read = _policy(name, policy)
+    _check_key(name, read, key_arn)
     (trail_arn,) = _arns(name, "trail", [trail], TRAIL_ARN, "the ARN of a trail")
     key = _key_arn(name, key_arn, trail_arn)
     if reader is not None:
@@ -130,6 +133,15 @@ def _plain(name: str, policy: Policy) -> Answer:
     if not is_kept:
         raise AnsibleFilterError(f"{name}: the policy has a number that Ansible cannot keep as it is: quote it.")
     return document
+
+
+def _check_key(name: str, policy: Policy | None, key_arn: Any) -> None:
+    """Raise AnsibleFilterError where a statement speaks of keys by their ARN, and nobody says which key this is."""
+    for each in policy.statements if policy and key_arn is None else ():
+        if each.resources and set(each.resources.values) != {"*"}:
+            raise AnsibleFilterError(
+                printable(f"{name}: {each.label} names keys in its Resource: give key_arn, the ARN of the key.")
+            )
 
 
 def _key_arn(name: str, key_arn: Any, trail_arn: str) -> str:

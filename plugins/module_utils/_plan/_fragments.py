@@ -11,6 +11,7 @@ Terraform (AWS provider, aws_kms_key, aws_cloudtrail, aws_iam_policy_document).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,6 +173,10 @@ def _block(head: str, parts: Iterable[str]) -> str:
     return f"{head} {{\n  {inside}\n}}"
 
 
+# Escapes of JSON that HCL has not, in its form (HCL native syntax, "Quoted Templates").
+_NOT_OF_HCL = {r"\b": r"\u0008", r"\f": r"\u000c"}
+
+
 def _literal(value: object) -> str:
     """Return a value as HCL has it: in its strings `${` and `%{` begin templates (HCL, "Template Literals")."""
     if isinstance(value, list):
@@ -179,7 +184,7 @@ def _literal(value: object) -> str:
         return f"[\n  {inside},\n]" if len(value) > 1 else f"[{inside}]"
     if not isinstance(value, str):
         return json.dumps(value)
-    escaped = json.dumps(value, ensure_ascii=False).replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    escaped = re.sub(r"\\.", lambda pair: _NOT_OF_HCL.get(pair[0], pair[0]), json.dumps(value, ensure_ascii=False))
     return escaped.replace("${", "$${").replace("%{", "%%{")
 
 

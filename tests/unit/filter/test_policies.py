@@ -29,6 +29,7 @@ TRAIL, READER = build.TRAIL_ARN, build.ROLE_ARN
 GOOD = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, build.DECRYPT)
 LACKING = build.policy(build.ROOT, build.DESCRIBE)
 DENYING = build.policy(build.ROOT, build.ENCRYPT, {**build.ENCRYPT, "Sid": "No", "Effect": "Deny", "Condition": {}})
+CLOSED = {"Sid": "Closed", "Effect": "Deny", "Principal": "*", "Action": "kms:GenerateDataKey*"}
 NEW = "trails | aws_baseline.cloudtrail.cloudtrail_kms_key_policy"
 DECIDE = "policy | aws_baseline.cloudtrail.cloudtrail_kms_decide"
 
@@ -145,6 +146,17 @@ def test_what_is_no_policy_is_told_by_name(call: str, policy: Any, words: str) -
 )
 def test_arguments_that_cannot_be_meant_are_told_by_name(expression: str, words: str) -> None:
     assert words in refused(expression, policy=GOOD)
+
+
+@pytest.mark.parametrize("named", [build.KEY_ARN, "arn:aws:kms:us-east-1:111111111111:key/1*"])
+@pytest.mark.parametrize("call", [f"{NEW}(policy=policy", f"{DECIDE}(trail"])
+def test_a_policy_that_names_its_key_wants_the_key(call: str, named: str) -> None:
+    """A Deny of the key by its ARN is no Deny of a key that nobody has named."""
+    denying = build.policy(build.ROOT, build.ENCRYPT, build.DESCRIBE, {**CLOSED, "Resource": named})
+    assert 'statement "Closed" names keys in its Resource: give key_arn' in refused(f"{call})", policy=denying)
+    if call.startswith("policy"):
+        told = template(f"{call}, key_arn=key)", policy=denying, key=build.KEY_ARN)
+        assert told["outcome"] == "explicit deny"
 
 
 @pytest.mark.parametrize("number", ["1E400", "10000000000000000000000.123", "1" * 5_000])

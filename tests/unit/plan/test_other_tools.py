@@ -131,7 +131,7 @@ def test_cloudformation_takes_the_fragment_beside_what_its_trail_has(case: str) 
 WORDS = st.text(st.characters(exclude_characters="{", exclude_categories=["Cs"]))
 
 
-@given(WORDS, st.sampled_from(["${x}", "%{x}", '"', "\\", "\n", "\b\f\t"]), WORDS)
+@given(WORDS, st.sampled_from(["${x}", "%{x}", '"', "\\", "\n", "\b\f\t", "\\b\\f"]), WORDS)
 def test_any_string_survives_hcl(before: str, odd: str, after: str) -> None:
     sid = before + odd + after
     changed = change("PutKeyPolicy", build.KEY_ARN, None, policy=build.policy({**build.ENCRYPT, "Sid": sid}))
