@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
-from .._model import Bucket, Key
+from .._model import Bucket, Key, Trail
 from ._evidence import Evidence
 from ._subject import Result, Subject
 
@@ -20,7 +21,8 @@ def with_older_logs(subject: Subject, result: Result) -> Result:
     """The result, with what is to be said of logs from before the trail got its key; as it is where nobody knows when.
 
     By the event history, which holds 90 days. The commands are left out where S3 refuses them, as it does for a key of
-    another account than the bucket's (S3 API reference, UpdateObjectEncryption), or where a name is not known.
+    another account than the bucket's (S3 API reference, UpdateObjectEncryption), where a name is not known, or where
+    another trail delivers to the same folders.
     """
     since = subject.proof.key_since if subject.proof else None
     if since is None:
@@ -42,9 +44,15 @@ def _commands_of(subject: Subject, since: str) -> list[str]:
     folder = where.patterns()[-1].removeprefix(f"{where.bucket_arn}/").removesuffix("*")
     # The AWS CLI takes what begins with a dash for an option, and reads a URL, or a file, that a value names.
     is_plain = folder.isprintable() and not folder.startswith("-") and "://" not in folder
-    if bucket.owner != key.arn.split(":")[4] or not is_plain:
+    is_shared = any(map(partial(_is_beside, subject.trail), subject.others))
+    if bucket.owner != key.arn.split(":")[4] or not is_plain or is_shared:
         return []
     return commands_for(bucket.name, bucket.region, folder, key.arn, since)
+
+
+def _is_beside(trail: Trail, other: Trail) -> bool:
+    """Return whether another trail delivers to the same folders, so that the commands would change its logs as well."""
+    return (other.bucket_name, other.bucket_prefix or "") == (trail.bucket_name, trail.bucket_prefix or "")
 
 
 def commands_for(bucket: str, region: str, folder: str, key_arn: str, since: str) -> list[str]:

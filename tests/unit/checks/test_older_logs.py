@@ -68,6 +68,18 @@ def test_of_a_key_of_another_account_there_are_no_commands(owner: str | None) ->
     assert (NOTE in one.message, "older_logs" in one.evidence) == (True, False)
 
 
+def test_beside_another_trail_there_are_no_commands() -> None:
+    """They would encrypt its logs anew as well, under a key that its readers may not use."""
+    read = snapshot(bucket=OURS)
+    (main,) = read.trails
+    other = replace(main, arn=f"{TRAIL_ARN}-too", name="main-too")
+    for beside, has_commands in ((other, False), (replace(other, bucket_prefix="x"), True)):
+        told = replace(read, trails=(main, beside), proofs={TRAIL_ARN: replace(PROOF, trail=HOUR, key_since=ago(60))})
+        trails = {judged.trail.arn: judged.findings for judged in assess(told, EVENTS).trails}
+        (one,) = (each for each in trails[TRAIL_ARN] if each.rule == "encryption_is_proven")
+        assert (NOTE in one.message, "older_logs" in one.evidence) == (True, has_commands)
+
+
 def test_of_an_organization_trail_the_folder_is_that_of_the_organization() -> None:
     told = replace(PROOF, trail=HOUR, key_since=ago(60))
     read = replace(snapshot({"organization_trail": True}, bucket=OURS), proofs={TRAIL_ARN: told})
