@@ -26,7 +26,14 @@ MOST_PROOFS = 3
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
 # What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
-_OF_A_RESTORE = tuple(_PREFIX + name for name in ("hosts", "assume_role", "key_assume_role", "bucket_assume_role"))
+# What opens the accounts, and what they are judged by.
+_OF_A_RESTORE = tuple(
+    _PREFIX + name
+    for name in (
+        *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "account_options"),
+        *("readers", "rules", "exceptions", "approved_keys", "proof"),
+    )
+)
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 _OWNERS = "act on what To do says, or pass it on to the owner"
@@ -137,6 +144,11 @@ def _commands(
     """Yield the commands that undo the run, and that go on, and what is to be decided before."""
     if result.get("backup_path"):
         yield f"Undo      {undo(arguments, result['backup_path'])}"
+        if first := len([change for change in result["changes"] if _is_first_key(change)]):
+            yield (
+                f"          {count(first, 'trail')} had no key, and a restore takes no encryption away: first delete "
+                "the row in trail_keys of each from the backup"
+            )
     open_ones = decisions(audit, variables) if audit else None
     needed = open_ones.variables if open_ones else _backup(variables)
     if command := next_command(arguments, audit, result, needed):
@@ -274,7 +286,13 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
             words += ["-e", f"@{_from_here(text[1:])}"]
         elif _is_ours(text, only):
             words += ["-e", text]
+        elif kept := _named_in(text, only):
+            words += ["-e", json.dumps(kept)]
     return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
+
+
+def _is_first_key(change: Mapping[str, Any]) -> bool:
+    return change["operation"] == "UpdateTrail" and not (change["before"] or {}).get("kms_key_arn")
 
 
 def _inventory(arguments: Mapping[str, Any]) -> list[str]:
@@ -282,6 +300,15 @@ def _inventory(arguments: Mapping[str, Any]) -> list[str]:
     inventory = [*(arguments.get("inventory") or ())]
     places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
     return [_from_here(place) if os.path.exists(place) else place for place in places]
+
+
+def _named_in(text: str, only: Sequence[str]) -> dict[str, Any]:
+    """Return those of the variables in a text that are named, where it is JSON."""
+    try:
+        given = json.loads(text) if text.startswith("{") else {}
+    except ValueError:
+        given = {}
+    return {name: value for name, value in given.items() if name in only}
 
 
 def _is_ours(text: str, only: Sequence[str]) -> bool:

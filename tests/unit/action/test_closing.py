@@ -273,14 +273,43 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
 
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", GIVEN)
-    result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
+    had = {**change(ONE), "before": {"kms_key_arn": KEY}}
+    result = {**with_after(enforced(had, **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
     delivery = "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)"
     lines = ["", "Run: 1 change in 1 account; it is compliant.", delivery, "Backup    my backup.json"]
     undo = (
-        f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT} -e 'cloudtrail_kms_restore=my backup.json'"
+        f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT}{READERS} "
+        "-e 'cloudtrail_kms_restore=my backup.json'"
     )
     assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
     assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
+
+
+def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    inline = '{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"], "cloudtrail_kms_key_id": "alias/x"}'
+    monkeypatch.setattr(context, "CLIARGS", {**GIVEN, "extra_vars": (inline, "cloudtrail_kms_proof=events")})
+    (line,) = (each for each in _undoing(change(ONE)) if each.startswith("Undo"))
+    assert (
+        '-e \'{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"]}\' -e cloudtrail_kms_proof=events' in line
+    )
+    assert "key_id" not in line
+
+
+def test_of_a_first_key_it_is_said_what_a_restore_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    had = {**change(ONE), "before": {"kms_key_arn": KEY}}
+    assert len(_undoing(had)) == 1
+    lines = _undoing(had, {**change(ONE), "before": {"kms_key_arn": None}})
+    assert lines[1:] == [
+        "          1 trail had no key, and a restore takes no encryption away: first delete the row in trail_keys of "
+        "each from the backup"
+    ]
+
+
+def _undoing(*changes: dict[str, Any]) -> list[str]:
+    result = {**with_after(enforced(*changes, **ALONE)), "backup_path": f"{os.getcwd()}/backup.json"}
+    lines = closing_lines(result, {}, [], {}, is_plan=False)
+    return lines[next(at for at, each in enumerate(lines) if each.startswith("Undo")) :]
 
 
 def test_an_audit_says_how_many_accounts_fail_and_where_the_reports_are() -> None:
