@@ -290,8 +290,8 @@ def _somebody_elses(trail: Trail) -> str:
 def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> str | None:
     if row.before is None:
         return (
-            "it had no key before the backup, and this collection never removes encryption. To restore the rest, "
-            "delete this trail's entry from trail_keys in the backup file. To remove its encryption all the same: "
+            "no key was set before the backup, and this collection never removes encryption. To restore the rest, "
+            "delete the row from trail_keys in the backup file. To remove the encryption all the same: "
             f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
         )
     key = keys[row.before]
