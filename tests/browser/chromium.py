@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
     """A browser, closed at the end."""
     # Chromium refuses to run as root inside its sandbox; the pages are our own.
     sandbox = () if os.geteuid() else ("--no-sandbox",)
-    found = next(filter(None, map(shutil.which, NAMES)))
+    found = next(filter(None, map(shutil.which, NAMES)), NAMES[0])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*QUIET, *sandbox])
         try:
