@@ -156,12 +156,12 @@ def _commands(
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
         yield from (f"Decide    {line}" for line in (open_ones.lines if open_ones else ()))
-        yield f"Next      {command}"
         if audit and (inventory := _inventory(arguments)):
             yield (
-                f"          If {', '.join(inventory)} enters by a role that only audits, replace it with an inventory "
-                "of the role that enforces"
+                f"Decide    whether {', '.join(inventory)} enters by a role that may write: if it only audits, name "
+                "the inventory of the role that enforces below"
             )
+        yield f"Next      {command}"
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:

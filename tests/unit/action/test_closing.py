@@ -226,10 +226,11 @@ def test_an_audit_of_an_inventory_says_that_its_roles_may_only_audit(
 ) -> None:
     monkeypatch.setattr(context, "CLIARGS", {**AUDIT, "inventory": inventory})
     told = {"ansible_facts": {"cloudtrail_kms": {**audit(bare(ONE)), "summary": {"non_compliant": 1}}}}
-    *_lines, last = closing_lines(told, {"failing": 1}, [], {}, is_plan=False)
+    *_lines, before, _next = closing_lines(told, {"failing": 1}, [], {}, is_plan=False)
     assert is_said is (
-        last == "          If /elsewhere/accounts.yml enters by a role that only audits, replace it with an inventory "
-        "of the role that enforces"
+        before
+        == "Decide    whether /elsewhere/accounts.yml enters by a role that may write: if it only audits, name the "
+        "inventory of the role that enforces below"
     )
 
 
