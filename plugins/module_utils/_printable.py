@@ -15,11 +15,12 @@ from collections.abc import Sequence
 # Actions obeys `::name key=value::text` at the start of a line, after spaces too, and ##[name] anywhere
 # (github.com/actions/runner, ActionCommand.cs); Azure Pipelines obeys ##vso[name] anywhere ("Logging commands").
 # A line may start at any word. Within a word that is longer than a line it may start anywhere: Ansible breaks a
-# message so where a terminal of 79 columns or more ends.
+# message so where a terminal of 79 columns or more ends. The types of CloudFormation are no commands: AWS::KMS::Key.
 _COMMANDING = re.compile(
     r"""(?<=\[)[A-Z](?=[A-Z ]+\]:)
     | \#(?<=\#\#)(?=\w*\[)
-    | :(?<=::)(?: (?<!\S..) | (?=[A-Za-z-]+::) | (?<=\S{60}::)(?=[A-Za-z-]+(?:\s|$)) )""",
+    | :(?<=::)(?: (?<!\S..) | (?=[A-Za-z-]+::)(?!(?<=AWS::)(?:KMS|S3|CloudTrail)::)
+                 | (?<=\S{60}::)(?=[A-Za-z-]+(?:\s|$)) )""",
     re.VERBOSE,
 )
 MOST_CHARACTERS = 500  # of the message of an exception that nobody foresaw

@@ -32,7 +32,10 @@ from ._subject import NO_KEY, Result, Subject, unreadable
 # events").
 MARGIN = timedelta(minutes=15)
 _LAG = "The event history may lack changes of the last 15 minutes."
-_WAIT = "Audit again in some minutes; CloudTrail delivers when there is something to log."
+_WAIT = (
+    "If something else fails for this trail, fix that first. Then audit again in 20 minutes; CloudTrail delivers when "
+    "there is something to log."
+)
 # How old a log may be where nobody can tell what was changed since.
 UNREAD_FOR = timedelta(days=1)
 # Folders that one message names.

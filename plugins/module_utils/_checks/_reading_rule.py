@@ -104,23 +104,24 @@ def readers_can_read(subject: Subject) -> Result:
     own = {reader: _own_sides(subject, reader) for reader in sides}
     answers = {reader: _answer(side, *own[reader]) for reader, side in sides.items()}
     evidence = {reader: _evidence(each, sides[reader], own[reader]) for reader, each in answers.items()}
-    for status, is_certain in (("fail", True), ("fail", False), ("unknown", False)):
-        alike = {r: each for r, each in answers.items() if (each.status, each.is_certain) == (status, is_certain)}
-        if alike:
-            return replace(_of_these(subject, alike), evidence=evidence, advice=not is_certain)
+    worst_first = sorted(answers.items(), key=lambda one: (one[1].status != "fail", not one[1].is_certain))
+    open_ones = {reader: each for reader, each in worst_first if each.status != "pass"}
+    if open_ones:
+        worst = next(iter(open_ones.values()))
+        return replace(_of_these(subject, open_ones), evidence=evidence, advice=not worst.is_certain)
     return Result("pass", f"The bucket policy and their own policies let every reader read. {LIMITS}", "", evidence)
 
 
 def _of_these(subject: Subject, found: Mapping[str, _Answer]) -> Result:
-    """The result for these readers. A reason that several share is said once."""
-    readers: dict[str, list[str]] = {}
+    """The result for these readers, the worst first. A reason that several share is said once."""
+    readers: dict[tuple[Status, str], list[str]] = {}
     for reader, each in found.items():
-        readers.setdefault(each.reason, []).append(reader)
+        readers.setdefault((each.status, each.reason), []).append(reader)
+    forms = {"fail": "{} may not read the logs: {}", "unknown": "Unknown whether {} may read the logs: {}"}
+    message = " ".join(forms[status].format(", ".join(those), why) for (status, why), those in readers.items())
     status = next(iter(found.values())).status
-    form = "{} may not read the logs: {}" if status == "fail" else "Unknown whether {} may read the logs: {}"
-    message = " ".join(form.format(", ".join(those), reason) for reason, those in readers.items())
     remedy = dict.fromkeys([*(each.advice for each in found.values() if each.advice), *_statements(subject, found)])
-    unread = next((each.error for each in found.values() if each.error), None)
+    unread = next((each.error for each in found.values() if each.error and each.status == status), None)
     return Result(status, message, " ".join(remedy), unread=unread)
 
 

@@ -61,13 +61,17 @@ def decisions(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> Decisio
 
 
 def is_left_to_owners(audit: Mapping[str, Any]) -> bool:
-    """Return whether required rules fail, none of which an enforcement of these accounts would do anything about."""
+    """Return whether required rules fail, none of which an enforcement of these accounts would do anything about.
+
+    What is unknown of readers it settles by the key policy.
+    """
     failing = [
         (trail, finding)
         for account in audit["accounts"]
         for trail in account["trails"]
         for finding in trail["findings"]
         if (finding["status"], finding["level"]) == ("fail", "required")
+        or (finding["status"], finding["rule"]) == ("unknown", "readers_can_decrypt")
     ]
     return bool(failing) and all(
         trail["ownership"] == "inherited" or _leads_to(finding) is Remedy.REPORT for trail, finding in failing

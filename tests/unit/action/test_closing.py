@@ -265,6 +265,7 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
     for row, is_said in (
         (judged(ONE, READING), True),
         (judged(ONE, READING, LACKING), False),
+        (judged(ONE, READING, finding("readers_can_decrypt", "unknown")), False),
         (judged(ONE, LACKING, ownership="inherited"), True),
         (judged(ONE, finding("readers_can_read", level="advised")), False),
     ):

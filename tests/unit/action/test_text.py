@@ -38,6 +38,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
         ("\u2028line", r"\u2028line"),
         ("\ud800", r"\ud800"),
         ("\U000e0041", r"\U000e0041"),
+        ('"Type": "AWS::KMS::Key"', '"Type": "AWS::KMS::Key"'),
+        ("AWS::error::Key", r"AWS:\x3aerror::Key"),
     ],
 )
 def test_what_would_not_show_as_itself_is_escaped(text: str, shown: str) -> None:

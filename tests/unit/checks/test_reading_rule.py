@@ -169,6 +169,14 @@ def test_who_is_named_by_the_bucket_policy_needs_no_policy_of_its_own(get: Simul
     assert results == {HOME: "fail" if get is BOUNDED else "pass", USER: "pass"}
 
 
+def test_every_reader_that_may_not_read_or_is_unknown_is_told_the_worst_first() -> None:
+    closed = bucket(says(aws(FOREIGN), "Deny"))
+    result = found(closed, HOME, FOREIGN)
+    assert (result.status, result.level) == ("fail", "required")
+    assert result.message.startswith(f"{FOREIGN} may not read the logs: ")
+    assert f"Unknown whether {HOME} may read the logs: " in result.message
+
+
 def test_the_statement_to_add_is_said_with_whose_policy_it_belongs_to() -> None:
     read = with_answers(HOME, FOREIGN, of=bucket(owner="999999999999"), get=IMPLICIT)
     result = found(read, HOME, FOREIGN)
