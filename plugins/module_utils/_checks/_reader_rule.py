@@ -190,7 +190,9 @@ def _of_case(asking: _Asking, reader: str, objects: tuple[str, ...]) -> Answer:
     if not unclear:
         return Answer(Outcome.ALLOWED, decisions[0].reason)
     delegated = all(_would_be_allowed(asking, requests[number]) for number in unclear)
-    worst = decisions[unclear[0]]
+    worst, own = decisions[unclear[0]], own_side(asking.subject, reader, DECRYPT, [asking.key.arn])
+    if delegated and own.error and own.error.code == "NoSuchEntity":
+        return Answer(Outcome.INDETERMINATE, own.reason, own.advice, delegated=True)
     advice = worst.advice if any(statement.effect == "Deny" for statement in worst.statements) else ""
     return Answer(Outcome.INDETERMINATE, worst.reason, advice, delegated=delegated, named=worst.named)
 

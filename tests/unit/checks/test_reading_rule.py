@@ -162,6 +162,14 @@ def test_a_side_that_was_not_asked_is_never_told_as_allowed(reader: str) -> None
     assert verdict.verdict == "compliant"
 
 
+def test_a_reader_that_does_not_exist_is_not_to_be_named_in_the_key_policy() -> None:
+    read = with_answers(HOME, of=bucket(), get=GONE, decrypt=GONE)
+    result = finding("readers_can_decrypt", read, Settings(readers=(HOME,)))
+    assert result.status == "unknown"
+    assert f"{HOME} does not exist" in result.message
+    assert result.remediation == "Correct or remove it under readers."
+
+
 @pytest.mark.parametrize("get", [IMPLICIT, BOUNDED])
 def test_who_is_named_by_the_bucket_policy_needs_no_policy_of_its_own(get: Simulation) -> None:
     """IAM user guide, "Policy evaluation logic": a boundary limits what is granted to a role, and not to a user."""
