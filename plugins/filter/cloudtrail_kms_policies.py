@@ -94,7 +94,7 @@ def _decide(
         )
     _check_partitions(name, key, trail_arn)
     if action not in SERVICE_ACTIONS:
-        raise AnsibleFilterError(f"{name}: action is {_shown(action)}, and none of {', '.join(SERVICE_ACTIONS)}.")
+        raise AnsibleFilterError(f"{name}: action must be one of {', '.join(SERVICE_ACTIONS)}, not {_shown(action)}.")
     return _answer(decide(read, service_request(action, trail_arn=trail_arn, key_arn=key)))
 
 

@@ -305,7 +305,7 @@ class TrailProof:
     """What AWS did for a trail: the last changes of it, its key and its bucket, the key's last use, the newest files.
 
     `files` are logs, empty where the option proof asks for events alone; an error there is of the folder at its place.
-    `digest` is the newest digest file of the home Region; None where none was looked for.
+    `digest` is the newest digest file of the home Region, or None if none was read.
     `key_since` is when an UpdateTrail gave the trail its present key; None where the history does not hold that.
     """
 

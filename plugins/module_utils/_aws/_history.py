@@ -79,7 +79,12 @@ class Thing:
 
 @dataclass(frozen=True)
 class _Event:
-    """One event; `names` are those of its subjects, empty if it names none, and `detail` is its record."""
+    """What is asked later of an event: its record may have 256 KB, and a history has 1,000 of them.
+
+    `names` are those of its subjects, empty if it names none. `leaves_logs`: a trail, whichever it is, stopped
+    delivering somewhere, and its last logs may lie beside those of another. `given` are the ARN of a key and the trail
+    that got it, `encrypted` the trail and the object that CloudTrail encrypted.
+    """
 
     name: str
     id: str
@@ -210,7 +215,8 @@ class History:
         for _page in range(MOST_PAGES):
             with self._lock:
                 self._calls[account_id] += 1
-            if self._calls[account_id] > MOST_CALLS:
+                made = self._calls[account_id]
+            if made > MOST_CALLS:
                 why = f"{MOST_CALLS} calls were made to read the event histories of account {account_id}"
                 return failed_read("cloudtrail", "LookupEvents", region, "TooManyEvents", why)
             self._limits.take("LookupEvents", account_id, region)

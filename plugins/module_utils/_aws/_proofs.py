@@ -39,8 +39,8 @@ WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
 # How far the time in a file's name, that of its delivery, is from the one that S3 keeps: a file that was copied in
 # place, or encrypted anew, keeps its name (CloudTrail guide, "CloudTrail log file name format").
 NEAR = timedelta(minutes=15)
-# How much later a digest file may come than the end of its hour, which its name has. AWS names no time; they have come
-# about half an hour later. So a digest is looked for in the last day at once, and not in the last hour.
+# How long after the end of its hour, which its name gives, a digest file may arrive. AWS documents no limit; half an
+# hour was seen. An hour is too short a window for it, so the search begins with the last day.
 DIGEST_DELAY = timedelta(hours=2)
 # Of 1,000 objects each (S3 API reference, ListObjectsV2).
 MOST_PAGES = 5
@@ -143,7 +143,7 @@ def _logs_left(
 
 
 def _latest(changes: Sequence[LastChange | ReadError]) -> LastChange | ReadError:
-    """Return the latest change, or the error of one that could not be read."""
+    """Return the latest change, or the first error if a change could not be read."""
     known = [each for each in changes if isinstance(each, LastChange)]
     unread = (each for each in changes if isinstance(each, ReadError))
     return next(unread, None) or max(known, key=lambda each: each.since)

@@ -35,7 +35,7 @@ AT_ONCE = 16
 class RequestedKey:
     """A key that an option names: an id or alias of the account `owner`, or an ARN, which names its own account.
 
-    Where the key is missing and `tags` are set, the keys with these tags and without an alias are looked up.
+    If the key is missing and `tags` are set, keys that have these tags and no alias are read instead.
     """
 
     key_id: str

@@ -252,7 +252,7 @@ def _above(folder: str) -> str:
 
 
 def _not_of_this_region(subject: Subject, call: Call, statements: Sequence[str]) -> Result:
-    """The result if the older form is used, which names an account for each region, and none for this one."""
+    """The failure of a policy in the older form, with one account for each region, that has none for this region."""
     name, region, labels = subject.trail.bucket_name, call.region, ", ".join(statements)
     known = REGION_ACCOUNTS.get(region)
     why = f"not {known}, the one of {region}" if known else f"and for {region} CloudTrail has none"

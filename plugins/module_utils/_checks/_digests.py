@@ -33,7 +33,7 @@ def digest_folders(subject: Subject) -> Iterator[LogFolder]:
 
 
 def with_digest(subject: Subject, result: Result) -> Result:
-    """The result, with how the newest digest file is encrypted; as it is where none was looked for."""
+    """The result with a note on how the newest digest file is encrypted, or the same result if none was read."""
     digest = subject.proof.digest if subject.proof else None
     if digest is None:
         return result

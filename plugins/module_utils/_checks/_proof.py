@@ -62,7 +62,8 @@ class Proven:
 def log_folders(subject: Subject, members: Sequence[str] = ()) -> tuple[LogFolder, ...]:
     """The folders of a trail whose newest logs prove something; for an organization trail those of its own account.
 
-    There are none if the organization is unknown, and none for Regions in which unseen trails may deliver there too.
+    An organization trail has none while its organization is unknown. A Region is left out if trails that were not read
+    may deliver to the same folder.
     """
     if len(subject.locations) != 1:
         return ()
@@ -213,11 +214,14 @@ def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> b
 
 
 def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
-    """The last use of the key, if CloudTrail encrypted a log of this trail by it; not its check in UpdateTrail."""
+    """The last use of the key, if CloudTrail encrypted a log of this trail by it; not its check in UpdateTrail.
+
+    A delegated administrator may update an organization trail, which is recorded in its own account.
+    """
     use, changed = proof.last_use, _last_known(proof)
-    if not isinstance(use, KeyUse) or use.trail_arn != subject.trail.arn or isinstance(proof.trail, ReadError):
+    if not isinstance(use, KeyUse) or use.trail_arn != subject.trail.arn or use.may_be_check:
         return
-    if use.may_be_check or subject.trail.organization_trail:
+    if isinstance(proof.trail, ReadError) or subject.trail.organization_trail:
         return
     where = subject.locations[0]
     name = (use.object_arn or "").removeprefix(f"{where.bucket_arn}/")

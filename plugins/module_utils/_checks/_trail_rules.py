@@ -106,27 +106,29 @@ def _freshness(subject: Subject, status: TrailStatus, evidence: Evidence) -> Res
             command=f"aws cloudtrail start-logging --region {subject.trail.home_region} --name {subject.trail.arn}",
         )
     where = _where(status)
-    hours = subject.settings.stale_after_hours
-    latest = status.latest_delivery_time
     if not status.is_of_key:
         message = f"The key or its policy was changed; no delivery since then is known{where} yet."
         return Result("pass", message, "", evidence)
-    since = max((moment for moment in (latest, status.logging_since) if moment), default=None)
-    if since is None or subject.read_at - since > timedelta(hours=hours):
-        told = (
-            f"The last log{where} was delivered at {latest.isoformat(timespec='seconds')}"
-            if latest
-            else (f"No log was ever delivered{where}")
-        )
-        return Result(
-            "fail",
-            f"{told}; more than {hours} hours of silence may mean that the key or the bucket refuses CloudTrail.",
-            "Check the key and bucket findings of this trail; if all pass, look for recent objects in the bucket.",
-            evidence,
-            advice=True,
-        )
+    since = max((moment for moment in (status.latest_delivery_time, status.logging_since) if moment), default=None)
+    if since is None or subject.read_at - since > timedelta(hours=subject.settings.stale_after_hours):
+        return _silence(subject, status, evidence)
     if not _is_recent(status):
         # CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
         began = since.isoformat(timespec="seconds")
         return Result("pass", f"Logging began at {began}; no delivery since then is known{where} yet.", "", evidence)
     return Result("pass", f"CloudTrail reports a recent delivery without error{where}.", "", evidence)
+
+
+def _silence(subject: Subject, status: TrailStatus, evidence: Evidence) -> Result:
+    """The failure of a trail that has not delivered for hours."""
+    latest, where, last = status.latest_delivery_time, _where(status), "No log was ever delivered"
+    if latest:
+        last, where = f"The last log{where} was delivered at {latest.isoformat(timespec='seconds')}", ""
+    return Result(
+        "fail",
+        f"{last}{where}; more than {subject.settings.stale_after_hours} hours of silence may mean that the key or the "
+        "bucket refuses CloudTrail.",
+        "Check the key and bucket findings of this trail; if all pass, look for recent objects in the bucket.",
+        evidence,
+        advice=True,
+    )

@@ -141,7 +141,7 @@ def test_what_is_no_policy_is_told_by_name(call: str, policy: Any, words: str) -
         (f"{DECIDE}({{}})", "trail has a dictionary, which is not the ARN of a trail"),
         (f"{DECIDE}('main')", "trail has 'main', which is not the ARN of a trail"),
         (f"{DECIDE}(trail, 'Analyst')", "reader has 'Analyst', which is not the ARN of an IAM role"),
-        (f"{DECIDE}(trail, action='kms:Encrypt')", "action is 'kms:Encrypt', and none of kms:GenerateDataKey, "),
+        (f"{DECIDE}(trail, action='kms:Encrypt')", "action must be one of kms:GenerateDataKey, "),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_told_by_name(expression: str, words: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._html_trail import KINDS
 from tests.unit.action.audits import (
     EXAMPLE,
-    KEY,
     LOWERED,
     NARROWED,
     account,
@@ -432,21 +430,6 @@ def test_a_trail_says_what_proves_its_encryption_or_what_is_missing(evidence: di
         page(audit(account("compliant", trail("main", "compliant", settled, *asked)))).one("dl", class_="facts")
     )
     assert ("Encryption" in facts, told in facts) == (bool(told), True)
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        (lambda one: one.update(aliases=[]), KEY.rpartition("/")[2]),
-        (lambda one: one.update(aliases=None, multi_region=True, rotation_enabled=None), KEY.rpartition("/")[2]),
-        (lambda one: one.update(arn="arn:of:another"), KEY.rpartition("/")[2]),
-        (lambda one: one.update(state="Enabled"), "alias/trail"),
-    ],
-)
-def test_a_key_goes_by_its_alias_where_it_has_one(change: Callable[[dict[str, Any]], None], name: str) -> None:
-    one = account("compliant", trail("main"))
-    change(one["kms_keys"][0])
-    assert words(page(audit(one)).one("span", class_="place")) == f"111111111111, us-east-1, {name}"
 
 
 def _ordered(trails: list[dict[str, Any]]) -> list[dict[str, Any]]:

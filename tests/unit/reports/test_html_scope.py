@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HTML report says what was audited and by whom, and counts an organization trail once."""
+"""The HTML report says what was audited and by whom, counts an organization trail once, and names keys by alias."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.unit.action.audits import (
+    KEY,
     account,
     audit,
     delivering,
@@ -79,3 +83,18 @@ def test_an_organization_trail_whose_owner_is_not_there_counts_as_the_worst_that
     assert words(report.all("div", class_="card")[1]) == "Compliant trails 0 of 1 1 unknown"
     rows = report.one("table", id="matrix").one("tbody").all("tr")
     assert [words(row.all("td")[0]) for row in rows] == ["333333333333", "222222222222"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda one: one.update(aliases=[]), KEY.rpartition("/")[2]),
+        (lambda one: one.update(aliases=None, multi_region=True, rotation_enabled=None), KEY.rpartition("/")[2]),
+        (lambda one: one.update(arn="arn:of:another"), KEY.rpartition("/")[2]),
+        (lambda one: one.update(state="Enabled"), "alias/trail"),
+    ],
+)
+def test_a_key_goes_by_its_alias_where_it_has_one(change: Callable[[dict[str, Any]], None], name: str) -> None:
+    one = account("compliant", trail("main"))
+    change(one["kms_keys"][0])
+    assert words(page(audit(one)).one("span", class_="place")) == f"111111111111, us-east-1, {name}"
