@@ -200,6 +200,7 @@ _CODES_BY_STEP: Mapping[str, tuple[str, ...]] = {
     "Sweep that account as well, or let key_assume_role or bucket_assume_role name a role in it.": ("NotAsked",),
     "Give the keys that are in use an alias.": ("TooManyKeys",),
     "Audit fewer Regions at a time with proof.": ("TooManyEvents",),
+    "Find out who writes other objects to the folders of the logs, or set proof to events.": ("TooManyObjects",),
 }
 _RUN_AGAIN = frozenset((_SLOWER, _LATER, _CONFLICT, _VANISHED))
 _PASSING = _RUN_AGAIN | {_UNREACHED}

@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,29 +27,14 @@ from .._model import (
     TrailProof,
 )
 from .._scope import Scope
-from ._access import MALFORMED, Access, failed_read
-from ._calls import key_metadata, moment_of
+from ._access import failed_read
+from ._calls import key_metadata
 from ._history import LEAVING, History, Thing
+from ._newest_files import NewestFiles
 from ._resources import Account, first_answer
 
-# How far back the run looks for the newest file of a folder: an hour, and further only if that holds none. An hour has
-# some dozen files, since CloudTrail delivers about every five minutes (CloudTrail guide, "How CloudTrail works").
-WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=8))
-# How far the time in a file's name, that of its delivery, is from the one that S3 keeps: a file that was copied in
-# place, or encrypted anew, keeps its name (CloudTrail guide, "CloudTrail log file name format").
-NEAR = timedelta(minutes=15)
-# How long after the end of its hour, which its name gives, a digest file may arrive. AWS documents no limit; half an
-# hour was seen. An hour is too short a window for it, so the search begins with the last day.
-DIGEST_DELAY = timedelta(hours=2)
-# Of 1,000 objects each (S3 API reference, ListObjectsV2).
-MOST_PAGES = 5
 # So many keys that trails had are read, the latest first.
 MOST_FORMER_KEYS = 20
-# What follows the Region in the names of logs (CloudTrail guide, "CloudTrail log file name format"), and the home
-# Region in those of digest files (the same, "CloudTrail digest file structure"; those with _backfill come at any time).
-_LOG = re.compile(r"(20\d{6}T\d{4})Z_[A-Za-z0-9]{16}\.json\.gz", re.ASCII)
-_DIGEST = re.compile(r"(20\d{6}T\d{4})\d\dZ\.json\.gz", re.ASCII)
-_DAY = re.compile(r"20\d\d/\d\d/\d\d", re.ASCII)
 
 
 def with_proofs(
@@ -62,8 +46,8 @@ def with_proofs(
     trails = [
         trail for trail in snapshot.trails if trail.kms_key_arn and not isinstance(trail.status, LeftToOwnerError)
     ]
-    asks = scope.proof == "objects"
-    files = {trail.arn: _ask_files(pool, account, snapshot, trail, scope) if asks else () for trail in trails}
+    newest, asks = NewestFiles(pool, account, snapshot), scope.proof == "objects"
+    files = {trail.arn: _ask_files(newest, snapshot, trail, scope) if asks else () for trail in trails}
     proofs = {trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
     doubtful = [trail for trail in trails if _shows_another_key(trail, proofs[trail.arn])]
     owners = {trail.account_id for trail in doubtful}
@@ -161,89 +145,9 @@ def _bucket_change(account: Account, trail: Trail, bucket: object, history: Hist
 
 
 def _ask_files(
-    pool: ThreadPoolExecutor, account: Account, snapshot: Snapshot, trail: Trail, scope: Scope
+    files: NewestFiles, snapshot: Snapshot, trail: Trail, scope: Scope
 ) -> list[tuple[LogFolder, Future[DeliveredFile | ReadError]]]:
-    """Ask for the newest file of each folder, with the credentials of the bucket's owner where there are any."""
     bucket = snapshot.buckets[trail.bucket_name]
     if not isinstance(bucket, Bucket):
         return []
-    readers = list(account.bucket_readers(bucket.name, {trail.kms_key_arn or ""}))
-
-    def ask(folder: LogFolder) -> DeliveredFile | ReadError:
-        def newest(access: Access, region: str, name: str) -> DeliveredFile | ReadError:
-            return _newest_file(access, region, name, folder, snapshot.read_at)
-
-        return first_answer(newest, readers, bucket.region, bucket.name)
-
-    return [(folder, pool.submit(ask, folder)) for folder in scope.folders(snapshot, trail)]
-
-
-def _newest_file(
-    access: Access, region: str, bucket: str, folder: LogFolder, now: datetime
-) -> DeliveredFile | ReadError:
-    """Return the newest file of a folder, one without a name where there was none for days."""
-    for window in WINDOWS[1:] if folder.of_digests else WINDOWS:
-        files = _files_since(access, region, bucket, folder, now - window)
-        if isinstance(files, ReadError):
-            return files
-        past = {name: at for name, at in files.items() if at <= now + NEAR}
-        if past:
-            name = max(past, key=lambda each: (past[each], each))
-            return access.ask("s3", region, "HeadObject", partial(_file, folder, name), Bucket=bucket, Key=name)
-    return DeliveredFile(folder)
-
-
-def _files_since(
-    access: Access, region: str, bucket: str, folder: LogFolder, since: datetime
-) -> dict[str, datetime] | ReadError:
-    """Return the files of a folder by name, with their times: names begin with the time, and S3 lists in their order.
-
-    S3 API reference, ListObjectsV2, StartAfter: general purpose buckets are listed in the order of UTF-8.
-    """
-    start = f"{folder.path}/{since:%Y/%m/%d}/{folder.name}{since:%Y%m%dT%H%M}"
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{folder.path}/", "StartAfter": start}
-    found: dict[str, datetime] = {}
-    for _page in range(MOST_PAGES):
-        answer = access.ask("s3", region, "ListObjectsV2", _listed, **request)
-        if isinstance(answer, ReadError):
-            return answer
-        rows, token = answer
-        found |= {name: at for name, at in rows if _is_of(folder, name, at)}
-        if token is None:
-            return found
-        request["ContinuationToken"] = token
-    why = f"{folder.path}/ holds more than {MOST_PAGES * 1000:,} objects since {since.isoformat(timespec='minutes')}"
-    return failed_read("s3", "ListObjectsV2", region, MALFORMED, why)
-
-
-def _listed(answer: dict[str, Any]) -> tuple[list[tuple[str, datetime]], str | None]:
-    """Return names and times of one page, and the token of the next."""
-    rows = [(row["Key"], moment_of(row["LastModified"])) for row in answer.get("Contents", ())]
-    return rows, answer["NextContinuationToken"] if answer.get("IsTruncated") else None
-
-
-def _is_of(folder: LogFolder, name: str, at: datetime) -> bool:
-    """Return whether an object has the name of a file that CloudTrail delivers to the folder at this time.
-
-    Others may write there as well.
-    """
-    day, _slash, file = name.removeprefix(f"{folder.path}/").rpartition("/")
-    form, delay = (_DIGEST, DIGEST_DELAY) if folder.of_digests else (_LOG, NEAR)
-    named = form.fullmatch(file.removeprefix(folder.name)) if file.startswith(folder.name) else None
-    if named is None or not _DAY.fullmatch(day):
-        return False
-    try:
-        told = datetime.strptime(named[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return False
-    return -NEAR <= at - told <= delay
-
-
-def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile:
-    return DeliveredFile(
-        folder=folder,
-        name=name,
-        at=moment_of(answer["LastModified"]),
-        encryption=answer.get("ServerSideEncryption"),
-        key_arn=answer.get("SSEKMSKeyId"),
-    )
+    return [(folder, files.ask(bucket, folder)) for folder in scope.folders(snapshot, trail)]

@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _history, _pace, _proofs
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    _access,
+    _history,
+    _newest_files,
+    _pace,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit as audit_run
 from tests.fakeaws.client import FakeAws
@@ -412,7 +417,7 @@ def test_an_older_sdk_is_told(proving: Proving, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_folder_with_too_many_files_is_unknown(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
     proving.load(events=[CHANGED], trails={"main": TRAIL | AN_HOUR})
-    monkeypatch.setattr(_proofs, "MOST_PAGES", 0)
+    monkeypatch.setattr(_newest_files, "MOST_PAGES", 0)
     assert "holds more than 0 objects since" in proving.finding("objects")["message"]
 
 

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _history, _pace, _proofs
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
+    _access,
+    _history,
+    _newest_files,
+    _pace,
+)
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.test_proof import CHANGED, LAST_USE, TRAIL, Proving
@@ -80,21 +85,61 @@ def test_of_ten_thousand_events_a_thousand_are_read(
     assert pages == [number * _history.PAGE for number in range(_history.MOST_PAGES)]
 
 
-def test_a_folder_whose_list_never_ends_is_unknown(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
-    proving.load(events=[CHANGED], trails={"main": TRAIL | {"log_age": 62}})
-    send, listed = _access.Access.send, [0]
+def without_end(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Let every page of a list hold an object of this name, whatever its prefix; return the list of their numbers."""
+    send, pages = _access.Access.send, list[int]()
 
     def sent(self: Any, service: str, region: str, operation: str, **parameters: Any) -> dict[str, Any]:
         if operation != "ListObjectsV2":
             return send(self, service, region, operation, **parameters)
-        listed[0] += 1
-        return {"Contents": [], "IsTruncated": True, "NextContinuationToken": str(listed[0])}
+        pages.append(len(pages))
+        row = {"Key": parameters["Prefix"] + name, "LastModified": datetime.now(timezone.utc)}
+        return {"Contents": [row], "IsTruncated": True, "NextContinuationToken": str(len(pages))}
 
     monkeypatch.setattr(_access.Access, "send", sent)
+    return pages
+
+
+def test_a_folder_whose_list_never_ends_is_unknown(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
+    proving.load(events=[CHANGED], trails={"main": TRAIL | {"log_age": 62}})
+    listed = without_end(monkeypatch, "2000/01/01/x")
     found = proving.finding("objects")
     assert found["status"] == "unknown"
     assert "holds more than 5,000 objects since" in found["message"]
-    assert listed[0] == 2 * _proofs.MOST_PAGES  # the logs, and the digest files
+    assert "Find out who writes other objects" in found["remediation"]
+    assert len(listed) == 2 * _newest_files.MOST_PAGES  # the logs, and the digest files
+
+
+@pytest.mark.parametrize("name", ["zzz", "2999/01/01/x"])
+def test_names_that_sort_behind_the_last_day_are_not_paged_through(
+    name: str, proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proving.load(events=[CHANGED], trails={"main": TRAIL | {"log_age": 62}})
+    listed = without_end(monkeypatch, name)
+    assert "objects since" not in proving.finding("objects")["message"]
+    assert len(listed) == 3 + 2  # one page for each window: of the logs, and of the digest files
+
+
+def test_trails_that_deliver_to_the_same_folders_share_what_is_read_of_them(proving: Proving) -> None:
+    trail = TRAIL | {"validation": False, "multi_region": True}
+    counts = []
+    for number in (1, 3):
+        proving.load(trails={f"trail-{each}": trail for each in range(number)})
+        assert proving.finding("objects", "trail-0")["status"] == "pass"
+        counts.append((proving.calls()["s3:ListObjectsV2"], proving.calls()["s3:HeadObject"]))
+    assert counts[0] == counts[1]
+
+
+def test_of_one_account_no_more_is_listed_than_it_may_hold_others_up(
+    proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proving.load(events=[CHANGED], trails={"main": TRAIL | {"log_age": 62, "multi_region": True}})
+    monkeypatch.setattr(_newest_files, "MOST_LISTS", 10)
+    found = proving.finding("objects")
+    assert proving.calls()["s3:ListObjectsV2"] == 10
+    assert found["status"] == "unknown"
+    assert "10 calls were made to list the folders of the account's trails" in found["message"]
+    assert "Find out who writes other objects" in found["remediation"]
 
 
 @pytest.mark.parametrize("minutes", [-14, -4, 4, 14])
