@@ -144,7 +144,10 @@ screens: setup ##2 Write the screens of tests/unit/action/screens anew, for 1 to
 pictures: setup ##2 Take the pictures in docs/pictures anew: the report and the table of what `make demo` audits
 	$(run) python -m tools.pictures
 
-changelog: setup ##3 Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
+shapes: setup ##3 Keep the published shapes as those of the version in galaxy.yml, which later ones are compared with
+	$(run) python -m tests.unit.shapes
+
+changelog: shapes ##3 Turn the fragments into CHANGELOG.rst, for the version in galaxy.yml
 	$(run) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
