@@ -139,8 +139,7 @@ class ActionModule(ActionBase):
         gc.freeze()
         with ExitStack() as stack:
             if "accounts" in arguments and self._connection.transport == "local":
-                aside = f" ({len(unused)} not active, not read)" if unused else ""
-                arguments |= stack.enter_context(progress(lambda line: screen.say(f"{line}{aside}")))
+                arguments |= stack.enter_context(progress(screen.say, unused=len(unused)))
             module = f"aws_baseline.cloudtrail.{MODULES[run_options['mode']]}"
             return complete(self._execute_module(module, arguments, task_vars=variables), hosts, unused)
 

@@ -175,7 +175,7 @@ class Execution:
                 self._contain(each, partial(self._leave, each, plan))
             else:
                 (writing if plan.changes else others).append(account_id)
-        self._run.progress.begin("Applied", len(writing) + len(others))
+        self._run.progress.begin("Applied the plan in", len(writing) + len(others))
         last = [account_id for account_id in writing if account_id in self._management_accounts()]
         writing = [account_id for account_id in writing if account_id not in last]
         while writing and not self._is_proven:

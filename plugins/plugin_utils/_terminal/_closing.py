@@ -34,6 +34,7 @@ _OF_A_RESTORE = tuple(
         *("readers", "rules", "exceptions", "approved_keys", "proof"),
     )
 )
+_GREEN = (f"{_PREFIX}fail_on", "never")
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 _OWNERS = "act on what To do says, or pass it on to the owner"
@@ -282,12 +283,8 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
     words = [word for place in _inventory(arguments) for word in ("-i", place)]
     words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
     for text in arguments.get("extra_vars") or ():
-        if text.startswith("@"):
-            words += ["-e", f"@{_from_here(text[1:])}"]
-        elif _is_ours(text, only):
-            words += ["-e", text]
-        elif kept := _named_in(text, only):
-            words += ["-e", json.dumps(kept)]
+        kept = f"@{_from_here(text[1:])}" if text.startswith("@") else _kept(text, only, is_run="--check" not in more)
+        words += ["-e", kept] if kept else []
     return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
 
 
@@ -302,19 +299,21 @@ def _inventory(arguments: Mapping[str, Any]) -> list[str]:
     return [_from_here(place) if os.path.exists(place) else place for place in places]
 
 
-def _named_in(text: str, only: Sequence[str]) -> dict[str, Any]:
-    """Return those of the variables in a text that are named, where it is JSON."""
-    try:
-        given = json.loads(text) if text.startswith("{") else {}
-    except ValueError:
-        given = {}
-    return {name: value for name, value in given.items() if name in only}
+def _kept(text: str, only: Sequence[str], *, is_run: bool) -> str:
+    """Return what a command keeps of a text for --extra-vars that sets variables: all, some of them, or nothing.
 
-
-def _is_ours(text: str, only: Sequence[str]) -> bool:
-    """Whether a text for --extra-vars sets only variables of this collection, or only those named."""
+    A text with variables of others is kept in part only where it is JSON, and `only` names what is wanted of it.
+    A run, other than its plan, is not kept green by `fail_on=never`.
+    """
     try:
-        names = [*json.loads(text)] if text.startswith("{") else [part.partition("=")[0] for part in shlex.split(text)]
+        is_json = text.startswith("{")
+        values = json.loads(text) if is_json else dict(part.partition("=")[::2] for part in shlex.split(text))
     except ValueError:
-        return False
-    return all(name in only if only else str(name).startswith(_PREFIX) for name in names)
+        return ""
+    names = {str(name) for name in values if (name in only if only else str(name).startswith(_PREFIX))}
+    if len(names) < len(values) and not (is_json and only):
+        return ""
+    kept = {name: value for name, value in values.items() if name in names and not (is_run and (name, value) == _GREEN)}
+    if kept == values:
+        return text
+    return json.dumps(kept) if is_json and kept else shlex.join(f"{name}={value}" for name, value in kept.items())

@@ -106,21 +106,26 @@ def _show(table: Table) -> None:
 
 # No progress is shown during the first seconds.
 PATIENCE = 5.0
+_READING = ("Audited ", "Read ")
 
 
 @contextmanager
-def progress(tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
+def progress(tell: Callable[[str], None], *, unused: int = 0) -> Iterator[dict[str, str]]:
     """Yield the option that makes a module on this machine write its progress; pass each line to `tell` meanwhile.
 
-    If no file can be made for it, there is no progress, and no error.
+    While accounts are read, each line counts the `unused` ones beside, which are not. If no file can be made for it,
+    there is no progress, and no error.
     """
+    aside = f" ({unused} more not active: not read)" if unused else ""
     with ExitStack() as stack:
         options = {}
         with suppress(OSError):
             descriptor, path = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP)
             os.close(descriptor)
             stack.callback(_remove, path)
-            stack.enter_context(following(Path(path), tell))
+            stack.enter_context(
+                following(Path(path), lambda line: tell(f"{line}{aside}" if line.startswith(_READING) else line))
+            )
             options["progress_path"] = path
         yield options
 

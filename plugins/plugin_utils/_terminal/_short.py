@@ -100,8 +100,8 @@ def _account_lines(audit: Mapping[str, Any], width: int, paint: Paint) -> Iterat
 
 
 def _cells(account: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    wrong = sum(trail["verdict"] != "compliant" for trail in account["trails"])
-    trails = f"{wrong} of {len(account['trails'])}" if account["trails"] else "-"
+    own = [trail for trail in account["trails"] if trail["ownership"] != "inherited"]
+    trails = f"{sum(trail['verdict'] != 'compliant' for trail in own)} of {len(own)}" if own else "-"
     return account["account_id"], account.get("account_name") or "-", trails, account["verdict"]
 
 

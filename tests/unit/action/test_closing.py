@@ -220,6 +220,27 @@ def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> 
     assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("cloudtrail_kms_fail_on=never", ""),
+        ("cloudtrail_kms_fail_on=non_compliant", " -e cloudtrail_kms_fail_on=non_compliant"),
+        ("cloudtrail_kms_wait=true cloudtrail_kms_fail_on=never", " -e cloudtrail_kms_wait=true"),
+        ('{"cloudtrail_kms_fail_on": "never"}', ""),
+        (
+            '{"cloudtrail_kms_fail_on": "never", "cloudtrail_kms_wait": true}',
+            """ -e '{"cloudtrail_kms_wait": true}'""",
+        ),
+    ],
+)
+def test_a_run_does_not_stay_green_because_its_plan_did(given: str, kept: str) -> None:
+    planned = enforced(change(ONE, "planned"))
+    run = next_command({**PLAN, "extra_vars": (given,)}, None, planned)
+    assert run == f"ansible-playbook aws_baseline.cloudtrail.enforce{kept}"
+    plan = next_command({**AUDIT, "extra_vars": (given,)}, {"summary": {"non_compliant": 1}}, {})
+    assert "fail_on" in plan
+
+
 @pytest.mark.parametrize(("inventory", "is_said"), [((), False), (("/elsewhere/accounts.yml",), True)])
 def test_an_audit_of_an_inventory_says_that_its_roles_may_only_audit(
     inventory: tuple[str, ...], is_said: bool, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import stat
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -144,15 +145,19 @@ class TestHosts:
         def at_once(path: Path, tell: Any) -> Any:
             return following(path, tell, patience=0, every=0.01)
 
-        def sweeps(options: dict[str, Any]) -> None:
-            Path(options["progress_path"]).write_text("Audited 1 of 2 accounts\n", encoding="utf-8")
+        def sweeps(options: dict[str, Any], line: str = "Audited 1 of 2 accounts") -> None:
+            Path(options["progress_path"]).write_text(f"{line}\n", encoding="utf-8")
+
+        def told(*more: dict[str, Any], meanwhile: Any = sweeps) -> str:
+            self.sweep(host(self.ONE), host(self.TWO), *more, transport="local", meanwhile=meanwhile)
+            return capsys.readouterr().out
 
         monkeypatch.setattr(_screen, "following", at_once)
-        self.sweep(host(self.ONE), host(self.TWO), transport="local", meanwhile=sweeps)
-        assert "Audited 1 of 2 accounts\n" in capsys.readouterr().out
+        assert "Audited 1 of 2 accounts\n" in told()
         closed = host("3" * 12, state="SUSPENDED")
-        self.sweep(host(self.ONE), host(self.TWO), closed, transport="local", meanwhile=sweeps)
-        assert "Audited 1 of 2 accounts (1 not active, not read)\n" in capsys.readouterr().out
+        assert "Audited 1 of 2 accounts (1 more not active: not read)\n" in told(closed)
+        line = "Applied the plan in 1 of 2 accounts"
+        assert f"{line}\n" in told(closed, meanwhile=partial(sweeps, line=line))
 
     @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
     def test_are_refused_where_each_would_start_the_run(self, strategy: str) -> None:

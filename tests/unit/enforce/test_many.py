@@ -91,7 +91,7 @@ def test_how_far_it_is_is_told_by_phase(load: Callable[[str], Lab], tmp_path: Pa
     for path, check_mode in ((tmp_path / "plan", True), (tmp_path / "run", False)):
         task = replace(run.task, check_mode=check_mode)
         lab.run(replace(run, task=task, progress=Progress(str(path))))
-        phases = ["Read", "Planned", *([] if check_mode else ["Applied", "Verified"])]
+        phases = ["Read", "Planned", *([] if check_mode else ["Applied the plan in", "Verified"])]
         expected = [f"{phase} {done} of 3 accounts" for phase in phases for done in (1, 2, 3)]
         assert path.read_text(encoding="utf-8").splitlines() == expected
 
