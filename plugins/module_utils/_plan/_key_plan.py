@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
-from .._model import Change, Key, KeyLookup, Options, ReadError, Refusal, Snapshot, next_step
+from .._model import Change, Key, KeyLookup, Options, ReadError, Refusal, Snapshot, is_denied, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
 from ._new_key import is_created_here, key_to_create, why_not_trusted
 from ._remedies import Intent, is_right_kind
@@ -107,6 +107,25 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
         )
 
 
+def _unlisted(snapshot: Snapshot, region: str, error: ReadError, request: EnforceRequest) -> RefusedError:
+    """Return the refusal where the keys cannot be listed, as an audit need not: most likely its role is used here."""
+    answer = f"{error.operation} answered {error.code} ({error.message})"
+    if not is_denied(error.code):
+        return RefusedError(
+            f"There is no {request.key_name} in {region}, and it cannot be read whether an earlier run left its key "
+            f"behind: {answer}. {next_step(error)} Or",
+            {"key_id": "the key"},
+        )
+    role = "assume_role" if key_account(snapshot, request) == snapshot.account_id else "key_assume_role"
+    return RefusedError(
+        f"There is no {request.key_name} in {region}, and the run could not create it: it may not even list keys "
+        f"({answer}), so its role is perhaps that of an audit. Use a role that may write: name it in the inventory "
+        "(role_name), or",
+        {role: "it"},
+        {"key_id": "a key that exists"},
+    )
+
+
 def _unaliased_key(
     snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
 ) -> Key | None:
@@ -118,11 +137,7 @@ def _unaliased_key(
     """
     unaliased = lookup.unaliased
     if isinstance(unaliased, ReadError):
-        raise RefusedError(
-            f"There is no {request.key_name} in {region}, and it cannot be read whether an earlier run left its key "
-            f"behind: {unaliased.operation} answered {unaliased.code} ({unaliased.message}). {next_step(unaliased)} Or",
-            {"key_id": "the key"},
-        )
+        raise _unlisted(snapshot, region, unaliased, request)
     enabled = [key for key in unaliased if key.state == "Enabled"]
     unreadable = next((key.policy for key in enabled if isinstance(key.policy, ReadError)), None)
     if unreadable:

@@ -26,7 +26,7 @@ _FINE = frozenset({"compliant", "not_applicable"})
 # What a person has to act on, the worst first; of advice the short form only tells how much there is.
 _SHOWN = ("FAIL", "UNKNOWN", "not read")
 # Of a message and of what is to be done: as many sentences as fit, and the first one whole unless it is endless. The
-# rest, and the commands, are in the full form.
+# rest is in the full form.
 _MOST_CHARACTERS, _ENDLESS = 240, 400
 _SENTENCE_END = re.compile(r"(?<=[.;]) +(?=[A-Z\"])")
 # The trails below one finding: the table above names the accounts, and the reports name every trail.
@@ -47,8 +47,9 @@ class _Group:
     def note(self) -> Note:
         """The finding in few words, which hold for all its places."""
         note = self.first if len(self.places) == 1 else self.general
-        remediation = f"{note.remediation}." if note.command else note.remediation
-        return replace(note, text=_brief(note.text), remediation=_brief(remediation), command="")
+        # A command goes with the last sentence.
+        remediation = note.remediation if note.command else _brief(note.remediation)
+        return replace(note, text=_brief(note.text), remediation=remediation)
 
     @property
     def where(self) -> str:
@@ -81,7 +82,7 @@ def left_out(audit: Mapping[str, Any]) -> list[str]:
     counted = [count(number, noun) for number, noun in ((advised, "trail"), (keys, "old key")) if number]
     lines = [f"Advice    {', '.join(counted)}"] if counted else []
     if counted or any(account["verdict"] not in _FINE for account in audit["accounts"]):
-        lines.append("In full   -e cloudtrail_kms_table=full adds advice, commands and longer texts")
+        lines.append("In full   -e cloudtrail_kms_table=full adds advice and longer texts")
     return lines
 
 

@@ -132,6 +132,28 @@ def test_no_key_is_created_while_another_may_be_ours(found: Any) -> None:
     assert planned.changes == ()
 
 
+@pytest.mark.parametrize(
+    ("code", "account", "ending"),
+    [
+        ("AccessDeniedException", None, " or set assume_role to it, or key_id to a key that exists."),
+        (
+            "AccessDeniedException",
+            "555555555555",
+            " or set key_assume_role to it, or key_id to a key that exists.",
+        ),
+        ("ThrottlingException", None, " Or set key_id to the key."),
+    ],
+)
+def test_where_keys_may_not_be_listed_the_role_is_named_that_may_write(
+    code: str, account: str | None, ending: str
+) -> None:
+    unlisted = replace(build.denied("kms", "ListKeys", "kms:ListKeys"), code=code)
+    request = EnforceRequest(key_account_id=account)
+    planned = plan(build.snapshot(trail=BARE), request, target=replace(NOTHING, unaliased=unlisted))
+    (refused,) = map(str, planned.refusals)
+    assert refused.endswith(ending)
+
+
 def test_an_explicit_deny_is_somebody_s_decision() -> None:
     denying = build.policy(build.ROOT, build.ENCRYPT, DENY, build.DESCRIBE, build.DECRYPT)
     planned = plan(build.snapshot(key={"policy": denying}))

@@ -65,7 +65,7 @@ def test_in_short_they_are_counted() -> None:
     advised = trail("main", "compliant", finding("key_rotation_enabled", level="advised"))
     text = render_short(audit(account("compliant", advised, former_keys=OLD_KEYS)), width=100, paint=plain)
     assert text.endswith(
-        "\nAdvice    1 trail, 1 old key\nIn full   -e cloudtrail_kms_table=full adds advice, commands and longer texts"
+        "\nAdvice    1 trail, 1 old key\nIn full   -e cloudtrail_kms_table=full adds advice and longer texts"
     )
     alone = render_short(audit(account("compliant", trail("main"), former_keys=OLD_KEYS)), width=100, paint=plain)
     assert "\nAdvice    1 old key\nIn full " in alone
