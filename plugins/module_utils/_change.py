@@ -56,13 +56,13 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something is not done: of which trails, by ARN, for which key, and the options that would allow it.
+    """Why something is not done, or what to know of it: of which trails, by ARN, for which key, and what to set.
 
     `text` goes on after the trails, and before the options. `to_add` is for what another tool owns.
     """
 
     text: str
-    options: Options = ()
+    options: Options = field(default=(), hash=False)
     trails: tuple[str, ...] = ()
     key: str | None = None
     to_add: tuple[Fragment, ...] = field(default=(), compare=False)

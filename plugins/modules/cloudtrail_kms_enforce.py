@@ -493,6 +493,11 @@ run_warnings:
   returned: always
   type: list
   elements: str
+warning_settings:
+  description: The options that a warning ends with, by its text, as RV(refusals.settings) has them.
+  returned: always
+  type: dict
+  sample: {"The trail ... is delegated ..., or set trails to its ARN.": [{"trails": "its ARN"}]}
 backup:
   description: What was replaced, with the values before and after, as in O(backup_path). Null if nothing was written.
   returned: always

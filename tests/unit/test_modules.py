@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import named_options
 from ansible_collections.aws_baseline.cloudtrail.plugins.modules import cloudtrail_kms_enforce, cloudtrail_kms_facts
 from tests.fakeaws.client import FakeAws
 from tests.unit.modules import answer, connection
@@ -175,7 +176,17 @@ def test_a_restore_whose_backup_is_a_file_to_restore_from_is_refused(
 def test_what_the_run_warns_of_is_in_the_result_for_reports(options: Callable[..., dict[str, Any]]) -> None:
     """Some versions of ansible-core show the warnings of a module and take them out of its result."""
     asked = options("healthy", replace_compliant_key=True, _ansible_check_mode=True)
-    assert any(text.startswith("Keep the key ") for text in answer(cloudtrail_kms_enforce, asked)["run_warnings"])
+    told = answer(cloudtrail_kms_enforce, asked)
+    assert any(text.startswith("Keep the key ") for text in told["run_warnings"])
+    assert told["warning_settings"] == {}
+
+
+def test_a_warning_names_its_options_beside_its_text(options: Callable[..., dict[str, Any]], server: FakeAws) -> None:
+    asked = options("fresh", allow_unread_bucket_policy=True, _ansible_check_mode=True)
+    server.add_fault("s3:GetBucketPolicy", code="AccessDenied", times=-1)
+    told = answer(cloudtrail_kms_enforce, asked)
+    ((text, settings),) = told["warning_settings"].items()
+    assert (text in told["run_warnings"], text.endswith(f" set {named_options(settings)}.")) == (True, True)
 
 
 def test_the_diff_shows_no_change_that_is_not_made(options: Callable[..., dict[str, Any]]) -> None:

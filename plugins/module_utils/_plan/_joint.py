@@ -229,7 +229,7 @@ def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, see
     owner = key_plan.key.arn.split(":")[4]
     trails = tuple(replace(intent.trail, kms_key_arn=key_plan.key.arn) for intent in key_plan.intents)
     snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={key_plan.key.arn: key_plan.key})
-    warnings: list[str] = []
+    warnings: list[str | Refusal] = []
     try:
         changes = list(key_changes(key_plan, owner, request, settings, warnings.append))
     except RefusedError as error:

@@ -220,6 +220,6 @@ class Plan:
 
     changes: tuple[Change, ...]
     refusals: tuple[Refusal, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str | Refusal, ...]
     predicted: Snapshot
     key_plans: Mapping[str, KeyPlan] = field(default_factory=dict, compare=False)

@@ -70,7 +70,7 @@ class _Planner:
         self._snapshot: Snapshot = account.snapshot
         self._refusals: list[Refusal] = []
         self._refused: set[str] = set()
-        self._warnings: list[str] = []
+        self._warnings: list[str | Refusal] = []
         self._key_plans: dict[str, KeyPlan] = {}
 
     def plan(self) -> Plan:
@@ -222,7 +222,7 @@ class _Planner:
         for blind in blind_moves(self._snapshot, predicted, moves, self._request):
             if blind.trail_arn not in self._refused:
                 self._refusals += [blind.why] if blind.is_refused else []
-                self._warnings += [] if blind.is_refused else [str(blind.why)]
+                self._warnings += [] if blind.is_refused else [blind.why]
         moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}
         proof = prove_moves(predicted, self._settings, moved)
         self._refusals += proof.refusals
@@ -234,7 +234,7 @@ class Proof:
     """What is against moving trails to a key, and what nobody can tell."""
 
     refusals: tuple[Refusal, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Refusal, ...] = ()
 
 
 def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, bool]) -> Proof:
@@ -246,7 +246,7 @@ def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, boo
     objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
     return Proof(
         tuple(why for is_refused, why in objections if is_refused),
-        tuple(str(why) for is_refused, why in objections if not is_refused),
+        tuple(why for is_refused, why in objections if not is_refused),
     )
 
 

@@ -50,7 +50,7 @@ class RestorePlans:
     plans: Mapping[str, Plan]
     policies: tuple[SharedPolicy, ...]
     predicted: Mapping[str, Snapshot]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str | Refusal, ...] = ()
 
 
 def keys_of_backup(backup: Backup) -> tuple[str, ...]:

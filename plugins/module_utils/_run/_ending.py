@@ -26,7 +26,7 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
     """Leave the module with the result of the run; where that cannot be put together, with what was changed."""
     results = [*outcome.keys, *outcome.accounts.items()]
     for warning in _warnings(outcome):
-        warn(warning)
+        warn(str(warning))
     try:
         result = _result(outcome, run)
     except Exception as error:
@@ -59,6 +59,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     """What came of the run, as the module returns it."""
     results = [*outcome.keys, *outcome.accounts.items()]
     changes = [(account_id, change) for account_id, done in results for change in done.changes]
+    warned = {printable(str(each)): _settings(each) for each in _warnings(outcome)}
     return {
         "changed": any(change.status in ("planned", "applied") for _id, change in changes),
         "changes": [
@@ -67,7 +68,8 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
         "refusals": list(_rows(results, "refusals")),
         "errors": list(_rows(results, "errors")),
         "deliveries": {arn: done for each in outcome.accounts.values() for arn, done in each.deliveries.items()},
-        "run_warnings": list(map(printable, _warnings(outcome))),
+        "run_warnings": list(warned),
+        "warning_settings": {text: settings for text, settings in warned.items() if settings},
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
         "earlier_backups": list(outcome.earlier_backups),
@@ -75,7 +77,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     }
 
 
-def _warnings(outcome: RunOutcome) -> list[str]:
+def _warnings(outcome: RunOutcome) -> list[str | Refusal]:
     """Return the warnings of the run and of its accounts, each once."""
     results = [*outcome.keys, *outcome.accounts.items()]
     return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
@@ -91,9 +93,13 @@ def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
                 "trails": list(why.trails),
                 "key": why.key,
                 "options": list(dict.fromkeys(name for options in why.options for name in options)),
-                "settings": [dict(options) for options in why.options],
+                "settings": _settings(why),
                 **to_add_rows(why.to_add),
             }
+
+
+def _settings(why: str | Refusal) -> list[dict[str, bool | str]]:
+    return [] if isinstance(why, str) else [dict(options) for options in why.options]
 
 
 def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:

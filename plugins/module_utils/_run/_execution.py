@@ -64,7 +64,7 @@ class JointPlan:
     planned_anew: Callable[[str, AccountVerdict], Plan]
     keys: Sequence[KeyStep] = ()
     policies: Sequence[KeyStep] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str | Refusal, ...] = ()
 
 
 def foreseen(plan: JointPlan) -> RunOutcome:

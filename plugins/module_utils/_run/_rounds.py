@@ -52,7 +52,7 @@ class Rounds:
         self.changes: list[Change] = []
         self.errors: list[str | Refusal] = []
         self._rotation_errors: list[str] = []
-        self._warnings: list[str] = []
+        self._warnings: list[str | Refusal] = []
         self._rest: Sequence[Change] = ()
 
     def run(self, plan: Plan, of: str) -> None:
@@ -128,11 +128,11 @@ class Rounds:
         known = set(map(self._as_planned, self._warnings))
         self._warnings += [each for each in plan.warnings if self._as_planned(each) not in known]
 
-    def _as_planned(self, warning: str) -> str:
-        created = {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}
-        for arn in created:
-            warning = warning.replace(arn, f"{arn.rpartition(':')[0]}:{PLACEHOLDER}")
-        return warning
+    def _as_planned(self, warning: str | Refusal) -> str:
+        text = str(warning)
+        for arn in {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}:
+            text = text.replace(arn, f"{arn.rpartition(':')[0]}:{PLACEHOLDER}")
+        return text
 
     def _plan_of_what_shows(self) -> Plan:
         """Return a plan for the account as it is now, once reads show what was done; refused if they do not in time.

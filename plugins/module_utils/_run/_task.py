@@ -44,7 +44,7 @@ class Done:
     changes: tuple[Change, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     errors: tuple[str | Refusal, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str | Refusal, ...] = ()
     backup: Backup | None = None
     rotation_errors: tuple[str, ...] = ()
     deliveries: Mapping[str, bool] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class RunOutcome:
 
     keys: tuple[tuple[str, Done], ...]
     accounts: Mapping[str, Outcome]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str | Refusal, ...] = ()
     backup: Mapping[str, object] | None = None
     earlier_backups: tuple[str, ...] = ()
 

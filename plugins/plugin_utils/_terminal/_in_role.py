@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._model import named_options
@@ -15,22 +15,21 @@ from ...module_utils._options import audit_spec, of_options, own_spec
 from ._screen import text_of
 
 _PREFIX = "cloudtrail_kms_"
-# A warning says `set this to x, or that: true`; an option is no more than a word elsewhere.
-_NAMES = "|".join(audit_spec() | own_spec())
-_SET = re.compile(rf"\b([Ss]et |, or |: true and )({_NAMES})(?= to |: true\b|=)")
-_NAMED = re.compile(rf"\bthe option ({_NAMES})\b")
+# How texts name an option; it is no more than a word elsewhere.
+_NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 
 def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a module with variables in what it refuses and warns of, and in why it failed."""
-    found = dict(result)
+    found, of_warnings = dict(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
-        found |= {name: [_SET.sub(rf"\1{_PREFIX}\2", _named(each)) for each in result[name]]} if name in result else {}
+        if name in result:
+            found[name] = [_words(text, of_warnings.get(text)) for text in map(text_of, result[name])]
     if options := result.get("options"):
         subject = of_options(_PREFIX + option for option in options)
         found["msg"] = subject + result["msg"].removeprefix(of_options(options))
     elif "msg" in result:
-        found["msg"] = _named(result["msg"])
+        found["msg"] = _words(result["msg"])
     for name in ("refusals", "errors"):
         if name in result:
             found[name] = [_by_variables(each, "message") for each in result[name]]
@@ -52,11 +51,11 @@ def _account(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_variables(row: Mapping[str, Any], text: str) -> Mapping[str, Any]:
     """Return a row with variables in the options that its text names, or ends with."""
-    settings, words = row.get("settings"), _named(row[text])
+    return {**row, text: _words(row[text], row.get("settings"))}
+
+
+def _words(text: str, settings: Sequence[Mapping[str, bool | str]] | None = None) -> str:
+    words = _NAMED.sub(rf"{_PREFIX}\1", text)
     if not settings:
-        return {**row, text: words}
-    return {**row, text: f"{words.removesuffix(f'{named_options(settings)}.')}{named_options(settings, _PREFIX)}."}
-
-
-def _named(text: Any) -> str:
-    return _NAMED.sub(rf"{_PREFIX}\1", text_of(text))
+        return words
+    return f"{words.removesuffix(f'{named_options(settings)}.')}{named_options(settings, _PREFIX)}."

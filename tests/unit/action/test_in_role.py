@@ -56,17 +56,12 @@ def test_the_tables_name_variables_where_the_role_runs(form: str, capsys: pytest
 
 
 def test_warnings_and_their_reports_name_variables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    warnings = [
-        "Set bucket_assume_role to a role there, or allow_unread_bucket_policy: true.",
-        "Give further accounts another key, or set statements=cis. The trails to move have readers, and key is set.",
-    ]
-    told = enforcement("applied", warnings=warnings, run_warnings=warnings)
+    # Only what the module names as its options is one: the rest may be words of AWS.
+    warnings = [ASKS, "AWS said: set key_id to x, or statements=cis, with the option readers."]
+    told = enforcement("applied", warnings=warnings, run_warnings=warnings, warning_settings={ASKS: SETTINGS})
     run(told, mode="enforce", reports=["json"], report_dir=str(tmp_path), variables=PREFIX)
     (report,) = tmp_path.glob("*.json")
-    by_variables = [
-        "Set cloudtrail_kms_bucket_assume_role to a role there, or cloudtrail_kms_allow_unread_bucket_policy: true.",
-        warnings[1].replace("set statements", "set cloudtrail_kms_statements"),
-    ]
+    by_variables = [ASKED, "AWS said: set key_id to x, or statements=cis, with cloudtrail_kms_readers."]
     assert json.loads(report.read_text(encoding="utf-8"))["enforcement"]["warnings"] == by_variables
     assert " ".join(by_variables) in " ".join(capsys.readouterr().err.replace("[WARNING]: ", "").split())
 

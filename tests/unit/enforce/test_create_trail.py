@@ -199,7 +199,7 @@ def test_a_bucket_policy_changed_meanwhile_is_planned_anew(
     done = create(lab)
     assert done.after is not None
     assert (done.after.verdict, bucket_statements(lab)[0]) == ("compliant", FOREIGN)
-    assert any("was changed by somebody else" in warning for warning in done.warnings)
+    assert any("was changed by somebody else" in warning for warning in map(str, done.warnings))
 
 
 def test_a_trail_made_meanwhile_is_planned_anew(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ def test_who_was_to_lend_and_cannot_be_entered_is_told(load: Callable[[str], Lab
         for (word,) in troubles(done).values()
     )
     assert lab.writes() == []
-    (warning,) = done.warnings
+    (warning,) = map(str, done.warnings)
     assert warning.startswith(f"The other keys and buckets of account {SECURITY} could not be read: Cannot assume")
 
 
@@ -180,7 +180,7 @@ def test_a_policy_that_lacks_accounts_is_written_once_for_all(
     assert operations(told) == operations(done) == {KEY: ["PutKeyPolicy"], **NOTHING}
     assert (troubles(done), verdicts(done), lab.writes()) == ({}, COMPLIANT, ["PutKeyPolicy"])
     assert verdicts(told) == COMPLIANT
-    unproven = [warning for outcome in done.accounts.values() for warning in outcome.warnings]
+    unproven = [warning for outcome in done.accounts.values() for warning in map(str, outcome.warnings)]
     assert ["is not yet proven" in warning for warning in unproven] == [True] * 3
     (key,) = of_security(lab).values()
     assert [each["Sid"] for each in key["policy"]["Statement"]] == [
@@ -367,7 +367,7 @@ def test_what_an_owner_of_the_run_tells_leaves_no_question_open(load: Callable[[
     told = lab.run(Run(replace(task, scope=replace(task.scope, accounts=swept, key_role=None), check_mode=True)))
     owner, member = (told.accounts[each] for each in (PRODUCTION, STAGING))
     assert [judged.trail.ownership for judged in member.before.trails] == ["inherited"]
-    (open_question,) = owner.warnings
+    (open_question,) = map(str, owner.warnings)
     assert (f"Account {PRODUCTION} stays unknown" in open_question, member.warnings) == (True, ())
 
 

@@ -52,7 +52,7 @@ def test_a_key_of_ours_that_goes_is_told(state: str, words: str, lab: Lab, tmp_p
     load(lab, tmp_path, state, TAG)
     planned = lab.enforce(OURS, check_mode=True)
     done = lab.enforce(OURS)
-    (warning,) = planned.warnings
+    (warning,) = map(str, planned.warnings)
     assert (done.warnings, words in warning) == (planned.warnings, True)
     assert done.changes[0].operation == "CreateKey"
     assert lab.enforce(OURS).warnings == ()

@@ -64,7 +64,7 @@ def test_a_key_of_terraform_is_changed_only_if_allowed(load: Callable[[str], Lab
 
     done = lab.enforce(allowing(LACKS_READER))
     assert (done.refusals, lab.writes(), tool_of(done)) == ((), ["PutKeyPolicy"], ["Terraform"])
-    assert [each for each in done.warnings if "make the change there too" in each] == [
+    assert [each for each in map(str, done.warnings) if "make the change there too" in each] == [
         f"{key} carries the tags of Terraform, which may revert the change: make the change there too."
     ]
     lab.aws.clear_calls()
@@ -126,7 +126,7 @@ def test_tags_that_cannot_be_read_are_told(load: Callable[[str], Lab], call: str
     lab.aws.clear_calls()
     lab.aws.add_fault(call, **DENIED)
     done = create(lab)
-    (warning,) = (each for each in done.warnings if "It is unknown whether another tool owns" in each)
+    (warning,) = (each for each in map(str, done.warnings) if "It is unknown whether another tool owns" in each)
     assert call in warning
     assert (done.refusals, TRAIL_ARN in lab.trails()) == ((), True)
 
@@ -137,7 +137,7 @@ def test_a_restore_goes_back_to_what_the_tool_knows(load: Callable[[str], Lab]) 
     tag_key(lab, key_of_the_trail(lab), terraform="1")
     done = lab.enforce(restore=backup)
     assert (done.refusals, lab.writes()) == ((), ["PutKeyPolicy"])
-    assert any("carries the tags of Terraform" in each for each in done.warnings)
+    assert any("carries the tags of Terraform" in each for each in map(str, done.warnings))
 
 
 def test_a_shared_key_of_a_tool_stops_all_that_need_it(load: Callable[[str], Lab]) -> None:

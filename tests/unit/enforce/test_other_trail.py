@@ -113,7 +113,7 @@ def test_a_trail_that_delivers_elsewhere_by_then_is_judged_again(
     move = partial(lab.client("cloudtrail", HOME).update_trail, Name="main", S3BucketName=other)
     meanwhile(monkeypatch, "CreateAlias", move)
     outcome = lab.enforce()
-    assert any("Somebody else has changed S3BucketName of" in warning for warning in outcome.warnings)
+    assert any("Somebody else has changed S3BucketName of" in warning for warning in map(str, outcome.warnings))
     assert [row["S3BucketName"] for row in lab.trails().values() if row.get("KmsKeyId")] == [other]
 
 
@@ -160,7 +160,7 @@ def test_a_key_left_behind_that_is_opened_meanwhile_gets_no_trail(
     (arn,) = (arn for arn, key in lab.keys(HOME).items() if "aws-baseline:cloudtrail-kms" in key["tags"])
     meanwhile(monkeypatch, when, lambda: open_to_everybody(lab, arn))
     outcome = lab.enforce()
-    told = " ".join(map(str, (*outcome.refusals, *outcome.errors, *outcome.warnings)))
+    told = " ".join(map(str, map(str, (*outcome.refusals, *outcome.errors, *outcome.warnings))))
     assert "reaches beyond its account, to everybody" in told
 
 
@@ -170,7 +170,7 @@ def test_what_is_warned_of_a_key_is_warned_of_a_change_meanwhile(
     lab, arn = with_a_key(load, tmp_path)
     meanwhile(monkeypatch, "ListTags", lambda: open_to_everybody(lab, arn))
     outcome = lab.enforce(request=EnforceRequest(key=KeyRequest(alias="alias/given")))
-    assert any("reaches beyond its account, to everybody" in warning for warning in outcome.warnings)
+    assert any("reaches beyond its account, to everybody" in warning for warning in map(str, outcome.warnings))
 
 
 def test_a_trail_deleted_meanwhile_is_not_waited_for(
@@ -180,4 +180,4 @@ def test_a_trail_deleted_meanwhile_is_not_waited_for(
     meanwhile(monkeypatch, "CreateAlias", lambda: lab.client("cloudtrail", HOME).delete_trail(Name="main"))
     outcome = lab.enforce()
     assert "UpdateTrail" not in lab.writes()
-    assert any("is not there any more" in warning for warning in outcome.warnings)
+    assert any("is not there any more" in warning for warning in map(str, outcome.warnings))

@@ -128,7 +128,7 @@ def test_delivery_is_waited_for_and_no_longer(load: Callable[[str], Lab], second
     lab.aws.set(delivery_interval=0.001 if proven else 3600)
     outcome = lab.enforce(seconds=seconds, wait=True)
     assert outcome.errors == ()
-    assert ["not yet proven" in warning for warning in outcome.warnings] == ([] if proven else [True])
+    assert ["not yet proven" in warning for warning in map(str, outcome.warnings)] == ([] if proven else [True])
     assert [*outcome.deliveries.values()] == [proven]
 
 
@@ -154,5 +154,5 @@ def test_a_delivery_from_before_the_change_proves_nothing_whatever_the_clock_of_
     lab.access.clients.clock = _access.Clock()
     clock_off_by(monkeypatch, timedelta(minutes=minutes))
     done = lab.enforce(wait=True)
-    assert any("It is not yet proven" in warning for warning in done.warnings)
+    assert any("It is not yet proven" in warning for warning in map(str, done.warnings))
     assert lab.clock.now > 200

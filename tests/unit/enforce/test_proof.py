@@ -89,6 +89,6 @@ def test_wait_ends_with_the_log_or_with_what_is_open(
     lab = load("fresh")
     lab.aws.set(delivery_interval=1e9)
     late = lab.enforce(proving("objects", wait=True), seconds=5)
-    (warning,) = late.warnings
+    (warning,) = map(str, late.warnings)
     assert "It is not yet proven of arn:aws:cloudtrail:" in warning
     assert "delivered more than 15 minutes after the last change of trail, key or bucket (UpdateTrail at" in warning

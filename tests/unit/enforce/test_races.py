@@ -63,7 +63,7 @@ def test_a_policy_changed_meanwhile_is_planned_anew(
     outcome = lab.enforce()
     assert outcome.errors == ()
     assert statuses(outcome) == [("PutKeyPolicy", "applied")]
-    assert "was changed by somebody else" in outcome.warnings[0]
+    assert "was changed by somebody else" in str(outcome.warnings[0])
     assert sids(lab)[: len(before)] == before
     assert [sid for sid in sids(lab) if sid.startswith("Somebody else's")] != []
     assert outcome.after is not None
@@ -231,7 +231,7 @@ def test_two_runs_at_once_end_with_one_key_in_use(load: Callable[[str], Lab], mo
     assert trail["KmsKeyId"] == used
     (unused,) = set(lab.keys(HOME)) - {used}
     assert statuses(ours) == [("CreateKey", "applied")]
-    assert [warning for warning in ours.warnings if f"The key {unused} is not in use" in warning] != []
+    assert [warning for warning in map(str, ours.warnings) if f"The key {unused} is not in use" in warning] != []
 
 
 def test_a_run_takes_over_the_key_that_another_has_just_created(

@@ -42,7 +42,7 @@ def test_a_trail_gets_its_key_back(load: Callable[[str], Lab]) -> None:
     outcome = restored(lab, lab.enforce(REPLACE))
     assert [(change.operation, change.status) for change in outcome.changes] == [("UpdateTrail", "applied")]
     assert lab.trails() == before
-    assert any(warning.startswith("Keep the key ") for warning in outcome.warnings)
+    assert any(warning.startswith("Keep the key ") for warning in map(str, outcome.warnings))
     lab.aws.clear_calls()
     assert outcome.backup is not None
     assert lab.enforce(RESTORE, restore=outcome.backup).after is not None

@@ -319,7 +319,7 @@ def test_a_first_key_may_stop_digests_and_is_warned_of(load: Callable[[str], Lab
     done = lab.enforce(
         Task(scope=Scope(regions=(HOME,)), request=EnforceRequest(key=KeyRequest(alias="alias/cloudtrail")))
     )
-    (warning,) = (each for each in done.warnings if "once it has its first key" in each)
+    (warning,) = (each for each in map(str, done.warnings) if "once it has its first key" in each)
     assert 'Statement "Only" denies s3:PutObject' in warning
     assert (done.refusals, done.errors) == ((), ())
     status = lab.client("cloudtrail", HOME).get_trail_status(Name=trail)

@@ -52,7 +52,7 @@ def with_alias(lab: Lab, monkeypatch: pytest.MonkeyPatch, arn: str) -> None:
 def warnings(done: RunOutcome) -> list[str]:
     """All warnings of a run, as they are told."""
     told = [*(each for _owner, each in done.keys), *done.accounts.values()]
-    return list(dict.fromkeys(warning for each in told for warning in each.warnings))
+    return list(dict.fromkeys(warning for each in told for warning in map(str, each.warnings)))
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_a_delivering_trail_is_moved_past_an_unread_policy_only_where_that_is_al
     assert refusal.endswith(", or allow_unread_bucket_policy: true.")
     done = twice(lab, replace(KEY_ROLE_ALONE, request=ALLOWED))
     assert [change.operation for change in done.changes] == NEW
-    assert sum("the policy of its bucket" in warning for warning in done.warnings) == 1
+    assert sum("the policy of its bucket" in warning for warning in map(str, done.warnings)) == 1
 
 
 def test_a_trail_whose_status_is_unknown_may_be_delivering(load: Callable[[str], Lab]) -> None:
@@ -147,7 +147,7 @@ def test_a_trail_that_delivers_nothing_is_moved_with_a_warning(load: Callable[[s
     lab.client("cloudtrail", HOME).stop_logging(Name="production-trail")
     done = twice(lab, KEY_ROLE_ALONE)
     assert [change.operation for change in done.changes] == NEW
-    assert sum("the policy of its bucket" in warning for warning in done.warnings) == 1
+    assert sum("the policy of its bucket" in warning for warning in map(str, done.warnings)) == 1
 
 
 def test_a_restore_moves_no_delivering_trail_past_an_unread_policy(load: Callable[[str], Lab]) -> None:
@@ -283,7 +283,7 @@ def test_a_trail_that_delivers_nothing_is_moved_though_its_regions_are_unknown(l
     lab.aws.add_fault("ec2:DescribeRegions", **DENIED)
     done = twice(lab, NARROWED)
     assert [change.operation for change in done.changes] == NEW
-    assert sum("it delivers logs of every enabled region" in warning for warning in done.warnings) == 1
+    assert sum("it delivers logs of every enabled region" in warning for warning in map(str, done.warnings)) == 1
 
 
 def test_a_trail_of_one_region_needs_no_others(changed: Changed) -> None:

@@ -67,9 +67,9 @@ def test_a_reader_of_the_prefix_is_no_reader_that_is_missing() -> None:
     assert plan(build.snapshot(audit, policy, bucket), settings=READERS).changes == ()
     move = EnforceRequest(key=None, key_id=OTHER_ARN, replace_compliant_key=True)
     same = plan(build.snapshot(audit, policy, bucket), move, target(**policy))
-    assert not [each for each in same.warnings if "but not new ones" in each]
+    assert not [each for each in map(str, same.warnings) if "but not new ones" in each]
     other = plan(build.snapshot(audit, policy, bucket), move, target(policy=build.policy(*statements[:4])))
-    assert [build.ROLE_ARN in each for each in other.warnings if "but not new ones" in each] == [True]
+    assert [build.ROLE_ARN in each for each in map(str, other.warnings) if "but not new ones" in each] == [True]
 
 
 ORGANIZATION = {**BARE, "organization_trail": True}
@@ -127,7 +127,7 @@ def test_a_first_key_is_warned_of_where_the_bucket_may_not_take_digests(trail: d
     request = replace(GIVEN, replace_compliant_key=True)
     planned = plan(read, request, target())
     assert steps(planned)[-1] == ("UpdateTrail", build.TRAIL_ARN)
-    found = [each for each in planned.warnings if "once it has its first key" in each]
+    found = [each for each in map(str, planned.warnings) if "once it has its first key" in each]
     assert [("UpdateTrail" in each, "Security best practices" in each) for each in found] == [(True, True)] * warned
 
 

@@ -184,7 +184,7 @@ def test_a_trail_is_refused_by_its_name_with_the_key_that_it_would_have_got() ->
 @pytest.mark.parametrize(("tags", "allowed"), [(STACK, True), ({**STACK, CREATED_FOR_TAG: "alias/logs"}, False)])
 def test_what_is_allowed_or_our_own_is_warned_of(tags: dict[str, str], allowed: bool) -> None:
     left = left_to_owners(plan(GRANT), {build.KEY_ARN: tags}, EnforceRequest(change_managed=allowed))
-    (warning,) = left.warnings
+    (warning,) = map(str, left.warnings)
     assert warning == (
         f"{build.KEY_ARN} carries the tags of CloudFormation (or CDK), which may revert the change: make the change "
         "there too."
@@ -195,7 +195,7 @@ def test_what_is_allowed_or_our_own_is_warned_of(tags: dict[str, str], allowed: 
 def test_tags_that_cannot_be_read_are_warned_of() -> None:
     denied = build.denied("kms", "ListResourceTags", "kms:ListResourceTags")
     left = left_to_owners(plan(GRANT), {build.KEY_ARN: denied}, EnforceRequest())
-    (warning,) = left.warnings
+    (warning,) = map(str, left.warnings)
     assert warning.startswith(f"It is unknown whether another tool owns {build.KEY_ARN}, and would revert the change:")
     assert "kms:ListResourceTags" in warning
     assert left.refusals == ()

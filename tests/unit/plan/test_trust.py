@@ -225,7 +225,7 @@ def moving_to(
 def test_a_trail_is_not_moved_to_a_key_that_lets_strangers_in_without_a_word(statement: Any, whom: str) -> None:
     """Whoever may create keys may give one our alias."""
     planned = moving_to(statement)
-    (told,) = (each for each in planned.warnings if "reaches beyond its account" in each)
+    (told,) = (each for each in map(str, planned.warnings) if "reaches beyond its account" in each)
     assert f"the key {build.KEY_ARN}, to which {KeyRequest().alias} points, will now use it" in told
     assert f"reaches beyond its account, to {whom}. If nobody" in told
 
@@ -255,7 +255,7 @@ def test_a_trail_is_not_moved_to_a_key_whose_material_others_may_have_without_a_
 ) -> None:
     planned = moving_to(build.ENCRYPT, request=request_, **fields)
     assert planned.changes[-1].operation == "UpdateTrail"
-    told = [each for each in planned.warnings if "If nobody intended that" in each]
+    told = [each for each in map(str, planned.warnings) if "If nobody intended that" in each]
     assert len(told) == len(says)
     assert all(words in warning for words, warning in zip(says, told, strict=True))
 
@@ -274,4 +274,4 @@ def test_of_whom_the_user_decided_nothing_is_said(
 ) -> None:
     planned = moving_to(statement, request=requested, settings=Settings(readers=readers))
     assert [change.operation for change in planned.changes][-1] == "UpdateTrail"
-    assert not [each for each in planned.warnings if "reaches beyond" in each]
+    assert not [each for each in map(str, planned.warnings) if "reaches beyond" in each]
