@@ -13,6 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -215,6 +216,7 @@ def test_a_policy_as_long_as_any_is_judged_in_steps_that_do_not_multiply(element
 def steps(monkeypatch: pytest.MonkeyPatch) -> int:
     """A smaller budget, so that it is used up sooner."""
     monkeypatch.setattr(_budget, "STEPS", 50_000)
+    monkeypatch.setattr(_budget, "STEPS_OF_A_CHARACTER", 1)
     return 50_000
 
 
@@ -223,10 +225,66 @@ def test_lists_that_multiply_each_other_are_judged_within_a_budget(lists: str, s
     policy = {"policy": build.policy(build.ROOT, build.ENCRYPT, *PRODUCTS[lists], build.DESCRIBE, build.DECRYPT)}
     found = build.finding("key_policy_is_scoped", build.snapshot(key=policy))
     # Read once before, so that what is counted is the judging.
-    assert calls(judged(key=policy)) < 10 * steps
+    assert calls(judged(key=policy)) < 11 * steps
     assert found.status == "unknown"
     assert "takes more than the 1,000,000 steps that a finding may take" in found.message
     assert found.remediation.startswith("Simplify the policy")
+
+
+def of_many(policies: list[str]) -> Snapshot:
+    """An account with a trail for each of these policies, under a key that has it."""
+    keys = {f"{build.KEY_ARN[:-6]}{number:06}": text for number, text in enumerate(policies)}
+    trails = [
+        replace(build.TRAIL, arn=f"{build.TRAIL_ARN}{number}", name=f"main{number}", kms_key_arn=arn)
+        for number, arn in enumerate(keys)
+    ]
+    read = {arn: replace(build.KEY, arn=arn, policy=text) for arn, text in keys.items()}
+    return replace(build.snapshot(), trails=tuple(trails), keys=read)
+
+
+OF_ACCOUNT = "more than the 20,000,000 steps that all findings of an account may take together"
+
+
+def test_many_trails_of_an_account_are_judged_within_one_sum(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first trail gets all that a finding may take, another the rest, and the last nothing."""
+    monkeypatch.setattr(_budget, "FINDINGS_OF_AN_ACCOUNT", 4)
+    text = build.policy(build.ROOT, build.ENCRYPT, *PRODUCTS["names and services"], build.DESCRIBE, build.DECRYPT)
+    read = of_many([text] * 10)
+    trails = assess(read, Settings()).trails
+    assert calls(lambda: assess(read, Settings())) < 10 * 4 * steps
+    found = [each for trail in trails for each in trail.findings if each.rule == "key_policy_is_scoped"]
+    assert {each.status for each in found} == {"unknown"}
+    assert "1,000,000 steps that a finding may take" in found[0].message
+    assert any(each.message.startswith("It is unknown whether ") and OF_ACCOUNT in each.message for each in found)
+    assert found[-1].message.endswith(f"{OF_ACCOUNT}.")
+    assert found[-1].remediation.startswith("Shorten these policies")
+
+
+def test_policies_that_take_more_than_the_sum_to_read_are_not_read() -> None:
+    wild = {**STRANGER, "Condition": {"StringLike": {"kms:EncryptionContext:aws:s3:arn": "*a" * 15_000}}}
+    read = of_many([build.policy(build.ROOT, build.ENCRYPT, {**wild, "Sid": f"s{number}"}) for number in range(40)])
+    assert calls(lambda: assess(read, Settings())) < 1_000_000
+    (found,) = (
+        each for each in assess(read, Settings()).trails[0].findings if each.rule == "key_policy_allows_encrypt"
+    )
+    assert (found.status, OF_ACCOUNT in found.message) == ("unknown", True)
+
+
+def test_an_account_with_all_trails_that_aws_allows_is_far_from_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One trail in each of 34 Regions, under a key of its own; AWS allows five (CloudTrail guide, "Quotas")."""
+    monkeypatch.setattr(_budget, "FINDINGS_OF_AN_ACCOUNT", _budget.FINDINGS_OF_AN_ACCOUNT // 10)
+    texts = [new_key_policy(Required(build.KEY_ARN, (f"{build.TRAIL_ARN}{n}",))).to_json() for n in range(34)]
+    found = [each for trail in assess(of_many(texts), Settings()).trails for each in trail.findings]
+    assert {each.status for each in found if each.rule.startswith("key_policy_")} == {"pass"}
+
+
+def test_a_rule_that_asks_no_policy_is_not_judged_at_the_moments_of_one() -> None:
+    """Its key material expires some day, but no policy says so."""
+    times = {"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}
+    policy = build.key_policy(build.ENCRYPT, {**build.DESCRIBE, "Condition": times})
+    key = {**policy, "origin": "EXTERNAL", "valid_to": datetime(2028, 1, 1, tzinfo=timezone.utc)}
+    found = build.finding("key_is_usable", build.snapshot(key=key))
+    assert (found.status, "A policy changes this" in found.message) == ("pass", False)
 
 
 def test_all_moments_of_a_policy_are_judged_within_one_budget(steps: int) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, pairwise
 
 from .._model import NOT_IN_USE, AcceptedRisk, Bucket, Finding, Key, Level, Snapshot, Trail
 from .._policy import TIME_KEYS, Budget, Policy, moment_of
@@ -101,9 +102,11 @@ def roll_up(bad: str, good: str, verdicts: list[str], *, complete: bool) -> str:
 def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
     """Judge every trail of the snapshot by every rule that is not off. Pure: the same in, the same out."""
     closed_count = settings.closed_regions == "unknown" and bool(snapshot.closed_regions)
+    budget = Budget.of_account(len(settings.readers), _policies(snapshot.keys.values(), snapshot.buckets.values()))
+    findings = {trail.arn: _findings(snapshot, trail, settings.of(trail), budget) for trail in snapshot.trails}
     return AccountVerdict(
         snapshot=snapshot,
-        trails=tuple(TrailVerdict(trail, _findings(snapshot, trail, settings.of(trail))) for trail in snapshot.trails),
+        trails=tuple(TrailVerdict(trail, findings[trail.arn]) for trail in snapshot.trails),
         complete=not snapshot.errors and not closed_count,
     )
 
@@ -154,8 +157,8 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
     )
 
 
-def _findings(snapshot: Snapshot, trail: Trail, settings: Settings) -> tuple[Finding, ...]:
-    subject = subject_of(snapshot, trail, settings)
+def _findings(snapshot: Snapshot, trail: Trail, settings: Settings, budget: Budget) -> tuple[Finding, ...]:
+    subject = replace(subject_of(snapshot, trail, settings), budget=budget)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     judged = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
     return tuple(_finding(RULES[name], levels[name], subject) for name in judged)
@@ -225,13 +228,14 @@ def _decision(exception: TrailException) -> ExceptionEvidence:
 
 
 def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
-    """Judge a rule now and, if it passes, at the moments that a policy names. If it fails there, that is advice.
+    """Judge a rule now and, if it asks a policy and passes, at the moments that a policy names.
 
-    All moments share one budget. If it does not suffice, the result for later moments is unknown.
+    If it fails there, that is advice. All moments share one budget, which is a part of the account's. If it does not
+    suffice, the result for later moments is unknown.
     """
-    subject = replace(subject, budget=Budget.of(len(subject.settings.readers)))
+    subject = replace(subject, budget=Budget.of(len(subject.settings.readers), subject.budget))
     result = judge(subject)
-    for moment, tried in _moments(subject) if result.status == "pass" else ():
+    for moment, tried in _moments(subject) if result.status == "pass" and subject.budget.is_used else ():
         later = judge(replace(subject, read_at=tried))
         if later.status == "unknown" and subject.budget.is_exhausted:
             when = moment.isoformat(timespec="seconds")
@@ -248,10 +252,7 @@ def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> 
 
 def _moments(subject: Subject) -> Iterator[tuple[datetime, datetime]]:
     """The future moments in conditions on the time of the request, in order: each, and one before the next."""
-    key, bucket = subject.key, subject.bucket
-    texts = [key.policy, key.ram_policy] if isinstance(key, Key) else []
-    texts += [bucket.policy] if isinstance(bucket, Bucket) else []
-    named = {moment for text in texts if isinstance(text, str) for moment in _moments_in(text)}
+    named = {moment for text in _policies((subject.key,), (subject.bucket,)) for moment in _moments_in(text)}
     # aws:EpochTime has the whole second that has begun.
     now = subject.read_at.replace(microsecond=0)
     moments = sorted(moment for moment in named if now <= moment < _NEVER)
@@ -260,9 +261,17 @@ def _moments(subject: Subject) -> Iterator[tuple[datetime, datetime]]:
         yield from ((moment, tried) for tried in (moment, between) if tried > subject.read_at)
 
 
-def _moments_in(text: str) -> Iterator[datetime]:
+def _policies(keys: Iterable[object], buckets: Iterable[object]) -> set[str]:
+    """The policies of those keys and buckets that could be read."""
+    texts = [text for key in keys if isinstance(key, Key) for text in (key.policy, key.ram_policy)]
+    texts += [bucket.policy for bucket in buckets if isinstance(bucket, Bucket)]
+    return {text for text in texts if isinstance(text, str)}
+
+
+@lru_cache(maxsize=256)
+def _moments_in(text: str) -> frozenset[datetime]:
     policy = parsed(text)
-    for statement in policy.statements if isinstance(policy, Policy) else ():
-        for condition in statement.conditions:
-            moments = map(moment_of, condition.values) if condition.folded_key in TIME_KEYS else ()
-            yield from (moment for moment in moments if moment)
+    statements = policy.statements if isinstance(policy, Policy) else ()
+    conditions = chain.from_iterable(each.conditions for each in statements)
+    values = chain.from_iterable(each.values for each in conditions if each.folded_key in TIME_KEYS)
+    return frozenset(filter(None, map(moment_of, values)))

@@ -42,7 +42,7 @@ from .._policy import (
     to_json,
 )
 from ._evidence import Evidence
-from ._policy_rules import as_result, parsed, remedy_for
+from ._policy_rules import as_result, parsed_within, remedy_for
 from ._proof import settled, settling
 from ._subject import NO_KEY, Result, Subject, unknown_organization, unreadable
 from ._trail_rules import beside_delivery
@@ -88,7 +88,7 @@ def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result
         return result
     delivery = Delivery(subject.locations[0], subject.trail.kms_key_arn or "")
     try:
-        merged = merge_bucket_policy(policy.to_json(), delivery, tls_only=False)
+        merged = merge_bucket_policy(policy.to_json(), delivery, tls_only=False, budget=subject.budget)
     except MergeRefusedError:
         return result
     present = [each.document for each in policy.statements]
@@ -102,7 +102,7 @@ def policy_of(subject: Subject) -> Policy | Result | ReadError:
     if isinstance(subject.bucket, (ReadError, Missing)):
         return subject.bucket if isinstance(subject.bucket, ReadError) else Result("unknown", subject.bucket.message)
     policy = subject.bucket.policy
-    return policy if isinstance(policy, ReadError) else parsed(NO_POLICY if policy is None else policy)
+    return policy if isinstance(policy, ReadError) else parsed_within(subject.budget, policy or NO_POLICY)
 
 
 def refused_spare_folder(subject: Subject) -> str | None:

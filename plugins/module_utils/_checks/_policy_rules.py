@@ -12,7 +12,9 @@ from functools import lru_cache
 
 from .._model import Key, ReadError
 from .._policy import (
+    OF_ACCOUNT,
     SERVICE,
+    Budget,
     Decision,
     Outcome,
     Policy,
@@ -165,7 +167,8 @@ def key_and_policy(subject: Subject) -> tuple[Key, Policy] | Result:
         return key
     if isinstance(key.policy, ReadError):
         return unreadable("The policy of the key", key.policy, foreign_key_options(subject, key.policy))
-    policies = [parsed(text) for text in (key.policy, key.ram_policy) if isinstance(text, str)]
+    texts = (text for text in (key.policy, key.ram_policy) if isinstance(text, str))
+    policies = [parsed_within(subject.budget, text) for text in texts]
     first, *others = policies
     if isinstance(first, Result):
         return first
@@ -181,6 +184,11 @@ def _together(policy: Policy, ram_policy: Policy) -> Policy:
     others = (replace(each, label=f"{each.label} of AWS_RAM") for each in ram_policy.statements)
     undocumented = (*policy.undocumented, *ram_policy.undocumented)
     return replace(policy, statements=(*policy.statements, *others), undocumented=undocumented)
+
+
+def parsed_within(budget: Budget, text: str) -> Policy | Result:
+    """The parsed policy, or the result if no steps are left to judge it: then it is not read either."""
+    return Result("unknown", *OF_ACCOUNT) if budget.is_of_account else parsed(text)
 
 
 @lru_cache(maxsize=256)

@@ -25,7 +25,7 @@ from ._delivery import (
     spare_calls,
 )
 from ._document import Policy, PolicyError, Statement, parse, to_json
-from ._explain import hangs_on_ids
+from ._explain import OF_ACCOUNT, hangs_on_ids
 from ._locations import ANY_ORGANIZATION, Locations, example_of, folder_of, stands_for_many
 from ._merge import SERVICE_ACTIONS, MergeRefusedError, Required, merge, new_key_policy, statements_to_add
 from ._operators import moment_of

@@ -51,7 +51,9 @@ class Delivery:
         yield from spare_calls(self.locations, self.key_arn) if self.spare else ()
 
 
-def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool) -> Policy | None:
+def merge_bucket_policy(
+    text: str | None, delivery: Delivery, *, tls_only: bool, budget: Budget | None = None
+) -> Policy | None:
     """Return the policy with what it lacks, or None if it lacks nothing.
 
     With `tls_only`, a statement that denies all requests without TLS belongs to it. If a condition leaves open whether
@@ -59,7 +61,7 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     would not take the result, PolicyError if the text is no policy.
     """
     policy = parse(NOTHING if text is None else text)
-    additions = [*_additions(policy, delivery)]
+    additions = [*_additions(policy, delivery, budget or Budget())]
     if tls_only and decide(policy, plain_request(delivery.locations.bucket_arn)).outcome is not Outcome.EXPLICIT_DENY:
         additions.append(_tls_only(delivery.locations.bucket_arn))
     present = [each.document for each in policy.statements]
@@ -82,11 +84,10 @@ def merge_bucket_policy(text: str | None, delivery: Delivery, *, tls_only: bool)
     return merged
 
 
-def _additions(policy: Policy, delivery: Delivery) -> Iterator[dict[str, Any]]:
+def _additions(policy: Policy, delivery: Delivery, budget: Budget) -> Iterator[dict[str, Any]]:
     """Our statements for what no statement allows. An Allow cannot settle what a Deny leaves open."""
     missing = set()
     allows = replace(policy, statements=tuple(each for each in policy.statements if each.effect == "Allow"))
-    budget = Budget()
     for call in delivery.calls(policy):
         answers = [answer(policy, request, call.region, budget) for request in call.requests]
         allowed = [answer(allows, request, call.region, budget) for request in call.requests]

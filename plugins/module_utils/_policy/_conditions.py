@@ -32,6 +32,7 @@ from ._patterns import (
     resolve,
     searched,
     shortest,
+    variables_in,
 )
 
 QUANTIFIERS = ("ForAnyValue", "ForAllValues")
@@ -83,7 +84,7 @@ class Condition:
         self._matchers: list[Matcher] = [each for each in compared if not isinstance(each, str)]
         self._fold = kind is not None and kind.ignores_case
         # What a value of a request costs to compare, and, for each of its characters, a part of a step more.
-        self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * len(self._templates)
+        self.steps = 1 + len(self._matchers) + STEPS_OF_A_VARIABLE * variables_in(self._templates)
         self.searched = searched(plain) + CHARACTERS * len(self._templates)
         self._has_wildcards = kind is not None and kind.name in ("StringLike", "ArnLike")
 

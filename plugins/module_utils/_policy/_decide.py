@@ -68,12 +68,17 @@ def decide(policy: Policy, request: Request, budget: Budget | None = None) -> De
     budget = budget or Budget()
     steps, searched = policy.weight
     if not budget.spend(steps + searched * request.longest // CHARACTERS):
-        return Decision(Outcome.INDETERMINATE, partial(explain_exhaustion, request))
+        return _exhausted(request, budget)
     matched = [each for statement in policy.readings if (each := match(statement, request)) is not None]
     outcome = settle(matched, request, budget)
     if outcome is Outcome.INDETERMINATE and budget.is_exhausted:
-        return Decision(outcome, partial(explain_exhaustion, request))
+        return _exhausted(request, budget)
     return Decision(outcome, partial(explain, outcome, matched, policy, request))
+
+
+def _exhausted(request: Request, budget: Budget) -> Decision:
+    explaining = partial(explain_exhaustion, request, is_of_account=budget.is_of_account)
+    return Decision(Outcome.INDETERMINATE, explaining)
 
 
 # What AWS does not document of CloudTrail's calls, and what is the same in all that it makes for a trail.

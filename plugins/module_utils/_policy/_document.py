@@ -36,6 +36,7 @@ from ._patterns import (
     resolve,
     searched,
     shortest,
+    variables_in,
 )
 from ._principals import Principals
 from ._undocumented import (
@@ -83,7 +84,7 @@ class Names:
         plain = tuple(pieces_of(value) for value in values if not (variables and has_variable(value)))
         self._covers = any_of(map(glob, plain), ignores_case=True) if actions else _resources_like(plain)
         # Patterns without variables are compared many at once.
-        self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * len(self._templates)
+        self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * variables_in(self._templates)
         self.searched = searched(values) + CHARACTERS * len(self._templates)
 
     def cover(self, name: str, context: Context) -> bool | None:

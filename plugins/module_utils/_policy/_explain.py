@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ._budget import STEPS
+from ._budget import FINDINGS_OF_AN_ACCOUNT, STEPS
 from ._conditions import Condition
 from ._cures import cure, exemption, settling
 from ._document import Policy, Statement
@@ -40,8 +40,18 @@ def explain(outcome: Outcome, matched: Sequence[MatchedStatement], policy: Polic
     return (statements, *words, statements)
 
 
-def explain_exhaustion(request: Request) -> Explanation:
-    """The same for a budget that was used up: no statement decided."""
+# Why the policies of an account are not judged any more, and what to do.
+OF_ACCOUNT: Words = (
+    f"The policies of the account's keys and buckets take more than the {FINDINGS_OF_AN_ACCOUNT * STEPS:,} steps that "
+    "all findings of an account may take together.",
+    "Shorten these policies: use fewer conditions, values and wildcards.",
+)
+
+
+def explain_exhaustion(request: Request, *, is_of_account: bool) -> Explanation:
+    """The same for a budget that was used up, that of the finding or of the account: no statement decided."""
+    if is_of_account:
+        return (), f"It was not decided whether the policy allows {call(request)}. {OF_ACCOUNT[0]}", OF_ACCOUNT[1], ()
     return (
         (),
         f"Deciding whether the policy allows {call(request)} takes more than the {STEPS:,} steps that a finding may "

@@ -89,6 +89,11 @@ def has_variable(text: str) -> bool:
     return 0 <= text.find("${") < text.rfind("}")
 
 
+def variables_in(templates: Iterable[str]) -> int:
+    """How many variables these texts may hold."""
+    return sum(each.count("${") for each in templates)
+
+
 def split_at_variables(text: str) -> list[str]:
     """Cut a text at its variables: the text before the first, its name, the text before the second, and so on.
 
