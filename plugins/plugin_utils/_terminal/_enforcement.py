@@ -19,6 +19,7 @@ from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, Tone, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, code_lines, detail_lines, legible, note_lines
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
+from ._text import in_general
 
 _CHANGES = (
     Column(heading="OPERATION"),
@@ -172,10 +173,8 @@ def _why(reason: Mapping[str, Any]) -> str:
 
 
 def _general(reason: Mapping[str, Any]) -> str:
-    text, names = _why(reason), {reason["key"]: "KEY_ARN", reason["account_id"]: "ACCOUNT_ID"}
-    for name, word in {**dict.fromkeys(reason["trails"], "TRAIL_ARN"), **names}.items():
-        text = text.replace(name, word) if name else text
-    return text
+    names = {reason["key"]: "KEY_ARN", reason["account_id"]: "ACCOUNT_ID"}
+    return in_general(_why(reason), dict.fromkeys(reason["trails"], "TRAIL_ARN") | names)
 
 
 def _trails_named(arns: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from .._reports import Note, account_notes, finding_notes
 from ._enforcement import has_after, reasons, tally, title_after
 from ._grid import Column, Grid, Paint, grouped_lines, legible, note_lines
 from ._table import VERDICT_TONES, closing, title
+from ._text import in_general
 
 _FINE = frozenset({"compliant", "not_applicable"})
 # What a person has to act on, the worst first; of advice the short form only tells how much there is.
@@ -162,19 +163,11 @@ def _brief(text: str) -> str:
 def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -> Note:
     """The note with words in the place of the names that differ from trail to trail."""
     regions = {trail["home_region"], (trail["kms_key_arn"] or ":::").split(":")[3]}
-    names = {trail["arn"]: "TRAIL_ARN", trail["kms_key_arn"] or "": "KEY_ARN", account["account_id"]: "ACCOUNT_ID"}
-    names |= {trail["bucket_name"]: "BUCKET", **dict.fromkeys(regions, "REGION")}
-    known = "|".join(re.escape(name) for name in sorted(filter(None, names), key=len, reverse=True))
-    # The name of a bucket may be any word.
-    pattern = re.compile(
-        rf"(?<![\w-])(?!{re.escape(trail['bucket_name'])}(?![\w-]))(?:{known})(?![\w-])"
-        rf"|(?:(?<=bucket )|(?<=:::)|(?<=logs to )){re.escape(trail['bucket_name'])}(?![\w-])"
-    )
-
-    def general(text: str) -> str:
-        return pattern.sub(lambda found: names[found[0]], text)
-
-    text, remediation, command = map(general, (note.text, note.remediation, note.command))
+    names = {trail["arn"]: "TRAIL_ARN", trail["kms_key_arn"]: "KEY_ARN", account["account_id"]: "ACCOUNT_ID"}
+    # The name of a bucket may be any word: it is one only behind these.
+    buckets = {f"{before}{trail['bucket_name']}": f"{before}BUCKET" for before in ("bucket ", "s3:::", "logs to ")}
+    words = names | dict.fromkeys(regions, "REGION") | {trail["bucket_name"]: trail["bucket_name"]} | buckets
+    text, remediation, command = (in_general(each, words) for each in (note.text, note.remediation, note.command))
     return replace(note, text=text, remediation=remediation, command=command)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 # A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
 _SEPARATORS = "/:-_.,"
@@ -140,3 +140,9 @@ def _fitting_end(word: str, start: int, width: int) -> int:
         if taken > width and end > start:
             return end
     return len(word)
+
+
+def in_general(text: str, words: Mapping[str | None, str]) -> str:
+    """Return the text with words in the place of these names, of which the longest counts."""
+    names = "|".join(re.escape(name) for name in sorted(filter(None, words), key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{names})(?![\w-])", lambda found: words[found[0]], text)

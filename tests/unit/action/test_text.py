@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy im
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import (
     columns,
+    in_general,
     pad,
     wrap,
     wrap_remediation,
@@ -148,3 +149,8 @@ def test_what_only_begins_as_a_statement_wraps_as_any_text(begun: str) -> None:
 
 def test_wrapping_ends_where_there_is_no_room_at_all() -> None:
     assert wrap("word", 0) == wrap("word", -5) == [*"word"]
+
+
+def test_names_give_way_to_words_where_they_are_no_part_of_a_longer_name() -> None:
+    told = in_general("trail/a of 111, trail/a-b, x111 and logs-111.", {"trail/a": "TRAIL", "111": "ACCOUNT", None: ""})
+    assert told == "TRAIL of ACCOUNT, trail/a-b, x111 and logs-ACCOUNT."
