@@ -82,8 +82,8 @@ class ActionModule(ActionBase):
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}
         fail_without(parts.values(), audit, variables)
         result = {"summary": audit["summary"], "failing": len(failing), **leave(parts)}
-        told: dict[str, Any] = {"previous": previous, "failed": result.get("msg", "")}
-        result |= publish(run_options, audit, variables, self._connection, **told)
+        more: dict[str, Any] = {"previous": previous, "failed": result.get("msg", "")}
+        result |= publish(run_options, audit, variables, self._connection, **more)
         whole = {"ansible_facts": {"cloudtrail_kms": audit}}
         screen.say(*closing_lines(whole, result, folders(run_options, variables)[1:], variables, is_plan=False))
         return result

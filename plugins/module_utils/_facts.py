@@ -80,8 +80,8 @@ def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, An
     """The joined document with the enforcements of all audits, in their order."""
     enforcements = [audit["enforcement"] for audit in audits if "enforcement" in audit]
     # Reports from before reports had warnings have none.
-    names = [name for name in ENFORCEMENT if any(name in told for told in enforcements)]
-    merged = {name: [each for told in enforcements for each in told.get(name, ())] for name in names}
+    names = [name for name in ENFORCEMENT if any(name in enforcement for enforcement in enforcements)]
+    merged = {name: [each for enforcement in enforcements for each in enforcement.get(name, ())] for name in names}
     return {**joined, "enforcement": merged} if enforcements else joined
 
 

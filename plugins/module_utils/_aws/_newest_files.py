@@ -122,10 +122,10 @@ def _is_of(folder: LogFolder, name: str, at: datetime) -> bool:
     if named is None or not _DAY.fullmatch(day):
         return False
     try:
-        told = datetime.strptime(named[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc)
+        named_at = datetime.strptime(named[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc)
     except ValueError:
         return False
-    return -NEAR <= at - told <= delay
+    return -NEAR <= at - named_at <= delay
 
 
 def _file(folder: LogFolder, name: str, answer: dict[str, Any]) -> DeliveredFile:

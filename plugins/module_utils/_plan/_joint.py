@@ -97,17 +97,17 @@ class SharedKey:
 
 @dataclass(frozen=True)
 class Joint:
-    """The shared keys, which are changed first, and for each account the plan of what is left to it alone."""
+    """The shared keys, which are changed first, and the rest of each account's plan, by account id."""
 
     keys: tuple[SharedKey, ...]
     plans: Mapping[str, Plan]
 
 
 def join(parts: Mapping[str, Part]) -> Joint:
-    """Return the joined plan of the accounts, by their ids. Pure.
+    """Join the plans of accounts, by account id. Pure: the same in, the same out.
 
-    A refusal about a shared key stops every account that needs it. Any other stops its own account, whose trails leave
-    the key's change, so that this is planned again without them.
+    A refusal about a shared key stops every account that needs the key. Any other refusal stops only its own account,
+    and the shared key is planned again without that account's trails.
     """
     parts = dict(sorted(parts.items()))
     refused: dict[str, tuple[Refusal, ...]] = {}
@@ -199,7 +199,7 @@ def _joined_key_plan(name: KeyName, parts: Sequence[Part]) -> KeyPlan:
 
 
 def _of_rotation(arn: str, plan: Plan) -> KeyPlan:
-    """Return the plan for a key that no trail needs anything of, so that only its rotation can be turned on."""
+    """Return the plan of a key of which no trail needs anything, so that only its rotation can be turned on."""
     key = plan.predicted.keys[arn]
     if not isinstance(key, Key):
         raise TypeError(f"{arn} is changed, and was not read")
@@ -222,9 +222,9 @@ def _joined_known(known: Sequence[Known]) -> Known:
 
 
 def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, seen: Snapshot) -> Plan:
-    """Plan what lets a key serve the trails of several accounts; `seen` lends partition and time.
+    """Plan what lets a key serve the trails of several accounts; `seen` gives the partition and the time.
 
-    `predicted` holds the key, and the trails that it will serve.
+    The plan's `predicted` holds the key, and the trails that it will serve.
     """
     owner = key_plan.key.arn.split(":")[4]
     trails = tuple(replace(intent.trail, kms_key_arn=key_plan.key.arn) for intent in key_plan.intents)
@@ -246,7 +246,10 @@ def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, see
 
 
 def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> Plan:
-    """Plan a shared key for what it is now; it is held to what each account asks of a key that its trails move to."""
+    """Plan a shared key for what it is now: `lookup` is what was found, `snapshot` is that of an account of the run.
+
+    Every account's settings must accept the key for the trails that move to it.
+    """
     planned_as = shared.name[0]
     try:
         chosen = _choose_for_all(shared, lookup, snapshot)
@@ -295,7 +298,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
 
 
 def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Refusal, ...]) -> Plan:
-    """Return the plan of what is left to the account, which will find the shared keys as their plans leave them."""
+    """Return the account's plan without the changes of shared keys, which it finds as their own plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
     left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.request) in mine]
     aside = set(size_warnings(left))
@@ -311,7 +314,7 @@ def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Re
 
 
 def with_created(plan: Plan, created: Mapping[str, str]) -> Plan:
-    """Return the plan with the ARNs that keys have got since it was made, in place of their placeholders."""
+    """Return the plan with the ARNs of created keys in place of their placeholders; `created` maps one to the other."""
     if not created:
         return plan
     predicted = plan.predicted

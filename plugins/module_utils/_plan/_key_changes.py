@@ -28,7 +28,10 @@ _WAYS_OUT: Mapping[str, tuple[str, Options]] = {
 def key_changes(
     plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    """Yield what is done to the key, from this account. Raises RefusedError where it cannot be, or not unasked."""
+    """Yield the changes that the key needs, made from this account; `warn` takes what a person must know of them.
+
+    Raises RefusedError for a change that is impossible, or that no option allows.
+    """
     owner = plan.key.arn.split(":")[4]
     for change in _needed(plan, account_id, request, settings, warn):
         if owner != account_id and owner not in request.writers:
@@ -66,9 +69,9 @@ def _policy_of_new_key(required: Required, request: KeyRequest) -> str:
 def _grants(
     plan: KeyPlan, account_id: str, request: EnforceRequest, settings: Settings, warn: Callable[[str], None]
 ) -> Iterator[Change]:
-    """Yield the policy with what is missing in it, if anything is.
+    """Yield the write of the policy with the missing grants, if any is missing.
 
-    Where it is only unknown whether something is missing, a merge that is refused leaves the policy as it is.
+    If it is only unknown whether one is missing, and the merge is refused, the policy stays as it is.
     """
     key = plan.key
     if isinstance(key.policy, ReadError):
@@ -101,7 +104,7 @@ def _grants(
 
 
 def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[[str], None]) -> Iterator[Change]:
-    """Yield what lets the key work again, where the user allows it."""
+    """Yield the changes that make the key usable again, where the options allow them."""
     if key.state in USABLE_STATES:
         return
     if key.state == "PendingDeletion" and request.allow_cancel_deletion and request.allow_enable_key:
@@ -119,7 +122,7 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
 
 
 def _another_key(request: EnforceRequest) -> Mapping[str, bool | str]:
-    """The options by which the trails get another key, without the one that is set already."""
+    """Return the options that give the trails another key, without the one that is set already."""
     moved: Mapping[str, bool | str] = {} if request.replace_compliant_key else {"replace_compliant_key": True}
     return {"key_id": "another key", **moved}
 
@@ -132,9 +135,9 @@ def _rotation_untold(key: Key) -> str:
 
 
 def rotation(key: Key, account_id: str, request: EnforceRequest) -> Change | None:
-    """Automatic rotation, for the key of our alias where KMS can rotate it and does not.
+    """Return the change that turns rotation on, for the key of our alias where KMS can rotate it and does not.
 
-    A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not looked after from here.
+    A replica follows its primary (KMS guide, "Rotating multi-Region keys"), which is not changed from here.
     """
     if request.key is None or not request.key.rotation or key.rotation_enabled is not False:
         return None

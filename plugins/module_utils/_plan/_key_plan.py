@@ -4,7 +4,7 @@
 
 """What a plan is, and the choice of a key for a bucket region.
 
-That is the key that is there if it can be used, else one that is adopted or created.
+The present key is chosen if it can be used, else one is adopted or created.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ._request import CREATED_FOR_TAG, EnforceRequest, RefusedError
 
 @dataclass(frozen=True)
 class KeyPlan:
-    """A key as it is, or as it will be created, and what is to be done about the trails that use it or are to use it.
+    """A key, present or to be created, and what to do for the trails that use it or will use it.
 
     `log_contexts` and `known` are those of `_merge.Required`.
     """
@@ -56,7 +56,7 @@ def key_account(snapshot: Snapshot, request: EnforceRequest) -> str:
 def choose_key(
     snapshot: Snapshot, region: str, lookup: KeyLookup, request: EnforceRequest, settings: Settings
 ) -> KeyPlan:
-    """Return the plan, still without trails, of the key for the buckets of a region: found, adopted, or to be created.
+    """Choose the key for the buckets of a region: found, adopted, or to be created. Its plan has no trails yet.
 
     Raises RefusedError where no key can be used.
     """
@@ -87,7 +87,7 @@ def choose_key(
 
 
 def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> tuple[str, Options]:
-    """Return what to do about a failed read of a key: the key of another account is shown to that account's roles."""
+    """Return the next step and the options for a key that could not be read: roles of its own account may read it."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
     if "Denied" not in error.code or owner in (account_id, request.key_account_id):
         return next_step(error), ()
@@ -108,7 +108,7 @@ def _refuse_creation(snapshot: Snapshot, key: Key, region: str, settings: Settin
 
 
 def _unlisted(snapshot: Snapshot, region: str, error: ReadError, request: EnforceRequest) -> RefusedError:
-    """Return the refusal where the keys cannot be listed, as an audit need not: most likely its role is used here."""
+    """Return the refusal for keys that cannot be listed. An audit need not list them: most likely its role is used."""
     answer = f"{error.operation} answered {error.code} ({error.message})"
     if not is_denied(error.code):
         return RefusedError(
@@ -131,9 +131,9 @@ def _unaliased_key(
 ) -> Key | None:
     """Return the one key that a run which ended before CreateAlias left behind, if there is one.
 
-    It is ours only if it is in the key's account, without alias, tagged by us, of the policy and the material that this
-    run would create, and the only one.
-    One that reaches beyond its account is refused: anybody can give a key our tag, and a statement our Sid.
+    It is ours only if it is in the key's account, has no alias, our tag, and the policy and key material that this run
+    would create, and if it is the only such key. A key that reaches beyond its account is refused: anybody can give a
+    key our tag, and a statement our Sid.
     """
     unaliased = lookup.unaliased
     if isinstance(unaliased, ReadError):
@@ -175,7 +175,7 @@ def _refuse_what_reaches_beyond(
 
 
 def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, settings: Settings, named: str) -> None:
-    """Raise RefusedError for a key that CloudTrail could not use for a bucket in this region, or that is not to be."""
+    """Raise RefusedError for a key that is not approved, or that CloudTrail cannot use for a bucket in this region."""
     why = _why_not(key, region) or _why_not_approved(snapshot, key, settings)
     if why:
         where = f"The key {named} cannot serve the trails with buckets in {region}:"
@@ -212,9 +212,9 @@ def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> Refus
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes in the order in which they are applied; with a refusal none of them is.
+    """The changes in the order in which they are applied. With a refusal none of them is applied.
 
-    `predicted` is the account as it will be once they are. `key_plans` has, by ARN, the keys that trails use or are to
+    `predicted` is the account as it will be once they are. `key_plans` has, by ARN, the keys that trails use or will
     use.
     """
 

@@ -48,8 +48,8 @@ def make_plan(
 ) -> Plan:
     """Plan what brings the account to compliance; `targets` has an entry for each of `regions_in_need`.
 
-    With `requested` only what that trail needs; `account` has it already, see `with_requested_trail`. Pure: the same
-    in, the same out. Every refusal is listed, not only the first.
+    With `requested`, plan only what that trail needs; `account` has the trail already, see `with_requested_trail`.
+    Every refusal is listed, not only the first. Pure: the same in, the same out.
     """
     return _Planner(account, targets, request, settings, requested).plan()
 
@@ -90,7 +90,7 @@ class _Planner:
         return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._key_plans)
 
     def _refused_trails(self) -> Iterator[Refusal]:
-        """Trails that are asked for by name, and are another account's to change."""
+        """Yield a refusal for each trail that the request names and that only another account may change."""
         for verdict in self._account.trails:
             trail = verdict.trail
             if trail.ownership == "inherited" and is_named(trail, self._request):
@@ -103,7 +103,7 @@ class _Planner:
                 )
 
     def _expired_exceptions(self) -> Iterator[Refusal]:
-        """The author of the exception meant the trail to stay as it is: its day decides nothing for them."""
+        """Yield a refusal for each expired exception: its author decides what comes next, not the date."""
         for change in changes_no_longer_excepted(self._account, self._request):
             yield Refusal(
                 f"an exception has expired, and what it covered would be changed now: {change.finding.rule}, "
@@ -112,7 +112,7 @@ class _Planner:
             )
 
     def _absent_key(self) -> Iterator[Refusal]:
-        """A given key that is nowhere is the user's mistake, also if no trail needs it now and is refused it."""
+        """Refuse a requested key that exists nowhere, even if no trail needs it now: it is the user's mistake."""
         keys = [lookup.key for lookup in self._targets.values()]
         is_needed = any(intent.needs_key for intent in find_intents(self._account, self._request))
         if self._request.key_id and keys and not is_needed and all(isinstance(key, Missing) for key in keys):
@@ -123,7 +123,7 @@ class _Planner:
             )
 
     def _choose(self, intent: Intent) -> None:
-        """Note which key the trail will have, and what for; or why it gets none."""
+        """Note which key the trail gets, and what for; or why it gets none."""
         try:
             chosen = self._key_for(intent)
         except RefusedError as error:
@@ -156,14 +156,14 @@ class _Planner:
         return choose_key(self._snapshot, bucket.region, lookup, self._request, self._settings)
 
     def _warn_of_strangers(self, intent: Intent, chosen: KeyPlan) -> None:
-        """Say whom a key lets in that the trail has not used."""
+        """Warn of strangers whom a key lets in, if the trail has not used the key before."""
         if chosen.is_new or not intent.needs_key or intent.trail.kms_key_arn == chosen.key.arn:
             return
         warnings = stranger_warnings(chosen.key, self._request, self._settings.readers)
         self._warnings += (warning for warning in warnings if warning not in self._warnings)
 
     def _refuse_blind_replacement(self, verdict: TrailVerdict) -> None:
-        """Raise RefusedError where a key would be replaced, unasked, of which not everything could be read."""
+        """Raise RefusedError if a key that could not be read in full would be replaced without the option for it."""
         if verdict.trail.kms_key_arn is None or self._request.replace_compliant_key:
             return
         blind = [each for each in verdict.findings if unread(each) and RULES[each.rule].leads_to in _OF_THE_KEY]
@@ -207,15 +207,15 @@ class _Planner:
             return []
 
     def _rotations(self, predicted: Snapshot) -> list[Change]:
-        """Rotation for every key of ours that a trail will use."""
+        """Return the changes that turn rotation on, for every key of ours that a trail will use."""
         keys = [key for key in predicted.keys.values() if isinstance(key, Key)]
         changes = (rotation(key, key_account(self._snapshot, self._request), self._request) for key in keys)
         return [change for change in changes if change]
 
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
-        """Refuse to move a trail to a key with which it would fail a required rule; say what nobody can tell.
+        """Refuse moves after which a trail would fail a required rule; warn of those whose outcome is unknown.
 
-        A trail that has a key, or that delivers, is not moved unseen either: its logs are at stake.
+        An unknown outcome is refused too if the trail has a key, or delivers: its logs are at stake.
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}
@@ -231,17 +231,17 @@ class _Planner:
 
 @dataclass(frozen=True)
 class Proof:
-    """What is against moving trails to a key, and what nobody can tell."""
+    """Why trails must not move to a key, and what is unknown of the move."""
 
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[Refusal, ...] = ()
 
 
 def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, bool]) -> Proof:
-    """Judge trails with the keys that they move to by all required rules; `moved` tells which had one before."""
+    """Judge trails by all required rules, with the keys that they move to; `moved` says which had a key before."""
     if not moved:
         return Proof()
-    judged = assess(in_all_regions(predicted), _without_leave(settings))
+    judged = assess(in_all_regions(predicted), _required_to_deliver(settings))
     verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
     objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
     return Proof(
@@ -251,7 +251,7 @@ def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, boo
 
 
 def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool]) -> Iterator[tuple[bool, Refusal]]:
-    """Yield what a trail fails with its key, or may fail, and whether it is refused for that."""
+    """Yield what a trail fails, or may fail, with its key, and whether the move is refused for that."""
     trail = verdict.trail
     # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
     aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if bucket_policy_error(predicted, trail) else []))
@@ -264,8 +264,8 @@ def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, boo
         yield finding.status == "fail" or unseen, why
 
 
-def _without_leave(settings: Settings) -> Settings:
-    """Return the settings in which no level and no exception lets a trail do without what it needs to deliver."""
+def _required_to_deliver(settings: Settings) -> Settings:
+    """Return the settings in which every rule that a trail must pass to deliver is required, without exceptions."""
     return replace(
         settings,
         levels={rule: level for rule, level in settings.levels.items() if rule not in NEEDED_TO_DELIVER},

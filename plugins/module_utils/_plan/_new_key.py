@@ -41,7 +41,7 @@ _MATERIAL = attrgetter("manager", "spec", "usage", "origin", "multi_region", "pr
 def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
     """Return the whole policy of a new key: the account's root, its administrators, CloudTrail and the readers.
 
-    Raises MergeRefusedError where it would not be taken by KMS.
+    Raises MergeRefusedError if KMS would not accept it.
     """
     policy = new_key_policy(required)
     if not request.administrators:

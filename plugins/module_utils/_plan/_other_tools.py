@@ -22,7 +22,7 @@ Tags: TypeAlias = Mapping[str, str] | ReadError
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool, by the tags that it sets or that its users set: names that begin so, or a word in a value.
+    """A tool, known by tags that it or its users set: `prefixes` of tag names, or a `word` in a tag value.
 
     Letter case is ignored. `form` is the form of its code.
     """
@@ -53,10 +53,10 @@ TOOLS = (
 
 
 def left_to_owners(plan: Plan, tags: Mapping[str, Tags], request: EnforceRequest | None) -> Plan:
-    """Return the plan with what other tools own left to them; `tags` are those of the resources that are to change.
+    """Return the plan with what other tools own left to them; `tags` has those of the resources to change, by ARN.
 
-    The first change of such a resource carries what to add in the code of its tool. It is only warned of
-    where the request allows the change, or is none, of a key that this collection has created, and where the tags could
+    The first change of such a resource carries what to add to the code of its tool. The plan only warns if the request
+    allows the change, if there is no request (a restore), if this collection has created the key, or if the tags could
     not be read.
     """
     known = {arn: of for arn, of in tags.items() if not isinstance(of, ReadError)}

@@ -80,7 +80,7 @@ def is_back(row: Replaced, key: KeyFact) -> bool:
 
 
 def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) -> str | None:
-    """Say why the policy stays; None where only what trails need can still speak against its return.
+    """Return why the policy must stay as it is; None if only the needs of trails may still prevent its return.
 
     `writer` is the principal that would write it, where that is known.
     """
@@ -137,7 +137,7 @@ def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
 
 
 def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
-    """Return what of the policy before no enforcement has replaced by the present one, which it only adds to."""
+    """Return why the earlier policy is not just the present one without what an enforcement has added to it."""
     then, now = ({meaning(each.document) for each in policy.statements} for policy in (before, present))
     odd = {each.label for each in before.statements if _is_odd(each, now)}
     odd |= {each.label for each in present.statements if _is_odd(each, then)}

@@ -31,9 +31,9 @@ OF_A_TRAIL = tuple(operation for operation, write in WRITES.items() if write.res
 
 
 def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, Key]) -> Snapshot:
-    """Return the snapshot after the changes; `keys` are those that trails move to, as they are now or will be created.
+    """Return the snapshot after the changes; `keys` are those that trails move to, present or to be created.
 
-    Of the keys only those remain that a trail uses then, as a reader would find them.
+    Only the keys that a trail then uses remain, as reading would find them.
     """
     known: dict[str, Key | Missing | ReadError] = {**snapshot.keys, **keys}
     trails = {trail.arn: trail for trail in snapshot.trails}
@@ -60,7 +60,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
 
 
 def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
-    """Return what the changes of a plan stand on, by what it predicts."""
+    """Return what the changes of a plan need in place, taken from what the plan predicts."""
     buckets = {
         f"arn:{predicted.partition}:s3:::{name}": bucket
         for name, bucket in predicted.buckets.items()
@@ -155,11 +155,11 @@ def changed_trails(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[s
 
 
 def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> Snapshot:
-    """Return the snapshot without what GetTrailStatus said before the changes, and nothing newer than `since` confirms.
+    """Return the snapshot without what GetTrailStatus said before the changes, unless confirmed later than `since`.
 
-    Of each trail that they reach the delivery errors go, which speak of the key before the change. Of one that has
-    another key since, its digests go as well: they show nothing of that key, whose encryption they may follow. Of the
-    proofs the last changes are these, which the event history shows late.
+    A trail that the changes reach loses its delivery errors, which are about the key before the change. One that has
+    got another key also loses its digests, which may be encrypted under the former key. In its proof, these changes are
+    the last ones: the event history shows them late.
     """
     reached, moved = (
         changed_trails(snapshot, changes),

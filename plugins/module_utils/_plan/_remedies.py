@@ -92,7 +92,7 @@ def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:
 
 
 def _lacked(finding: Finding) -> tuple[str, ...]:
-    """CloudTrail's action that one finding is about, or the readers."""
+    """Return CloudTrail's action that a finding is about, or the readers that the policy lacks."""
     action = RULES[finding.rule].call
     return (action,) if action else finding.lacking
 
@@ -140,8 +140,8 @@ def _excepted(
 def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:
     """Return what one finding leads to. Only what makes a trail non-compliant is acted upon.
 
-    What is unknown leads to nothing, but for one case: a reader whom only the account's own statement covers was asked
-    for, and the policy can be made to name it, which replaces nothing.
+    An unknown finding leads to nothing, with one exception: the policy is made to name a requested reader that only the
+    account's own statement covers, which replaces nothing.
     """
     remedy = RULES[finding.rule].leads_to
     if finding.level != "required":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The trail that is requested: adopted where it is there, planned for as if it were where it is not.
+"""The requested trail: adopted if it exists, otherwise planned for as if it existed.
 
 A trail that is still to be created is put into the snapshot, without a key and without logging. From there on it is
 judged, given its key and predicted like any other.
@@ -134,7 +134,7 @@ def _namesakes(snapshot: Snapshot, request: TrailRequest) -> Iterator[Trail]:
 
 
 def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
-    """Yield reasons that lie in where the trail is to be."""
+    """Yield the reasons that lie in the requested region, or in other trails of the requested name."""
     if request.home_region not in snapshot.regions:
         yield Refusal(
             f"it cannot be created: {request.home_region} is not among the regions that are read, "
@@ -163,7 +163,7 @@ def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
 def _without_bucket(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, foreseen: bool
 ) -> Iterator[Refusal]:
-    """Yield reasons that lie in the bucket; `foreseen`: it may still be missing."""
+    """Yield the reasons that lie in the bucket, which may still be missing if that is `foreseen`."""
     bucket, name = prerequisites.bucket, f"its bucket {request.bucket_name}"
     if isinstance(bucket, ReadError):
         why = f"{bucket.operation} answered {bucket.code} ({bucket.message}). {next_step(bucket)}"
@@ -186,7 +186,7 @@ def _without_bucket(
 
 
 def _different(trail: Trail, request: TrailRequest) -> Iterator[Refusal]:
-    """Yield what keeps a trail that is there from being the one that is requested."""
+    """Yield the differences that keep an existing trail from being the requested one."""
     pairs = {
         "bucket_name": (trail.bucket_name, request.bucket_name),
         "bucket_prefix": (trail.bucket_prefix, request.bucket_prefix),
@@ -211,7 +211,7 @@ def _word(value: str | bool | None) -> str:
 
 
 def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[Refusal]:
-    """Yield reasons that lie in the account."""
+    """Yield the reasons why the account cannot create the trail."""
     full = [
         region
         for region in (snapshot.regions if request.multi_region else (request.home_region,))
@@ -248,9 +248,9 @@ def _full(snapshot: Snapshot, region: str) -> bool:
 
 
 def requested_changes(snapshot: Snapshot, requested: RequestedTrail, key_arn: str) -> Iterator[Change]:
-    """Yield what the trail needs beside changes of its key: a bucket that takes its logs, to be created, to log.
+    """Yield the changes that the trail needs beside those of its key: its bucket's policy, CreateTrail, StartLogging.
 
-    Raises RefusedError where the bucket does not take the logs, and cannot be made to.
+    Raises RefusedError if the bucket does not take the logs, and cannot be made to.
     """
     trail = requested.trail
     yield from _bucket_change(snapshot, requested, key_arn)

@@ -90,7 +90,7 @@ def _taken_at(write: _Write) -> str:
 
 
 def _one_after_the_other(writes: Sequence[_Write], end: Hashable) -> Iterator[_Write]:
-    """Writes of one time, each after the one that left what it found; `end` was left before them all."""
+    """Order the writes of one time: each follows the one that left what it found; `end` was left before all of them."""
     left_by_others = {write.after for write in writes}
     rest = deque(sorted(range(len(writes)), key=lambda index: writes[index].before in left_by_others))
     by_before: dict[Hashable, deque[int]] = {}

@@ -51,7 +51,7 @@ def plan_warnings(
 def old_key_warnings(snapshot: Snapshot, lookups: Iterable[KeyLookup]) -> Iterator[str]:
     """Yield a warning for each key of ours that no trail of the account has, and that is not usable any more.
 
-    It is one of those that were read where the requested alias does not exist: nothing more is asked for it.
+    Only keys that were read because the requested alias does not exist are known here; AWS is not asked for more.
     """
     used = {trail.kms_key_arn for trail in snapshot.trails}
     for key in (key for lookup in lookups if not isinstance(lookup.unaliased, ReadError) for key in lookup.unaliased):
@@ -89,7 +89,7 @@ def _kept(change: Change) -> tuple[object, ...]:
 
 
 def size_warnings(changes: Iterable[Change]) -> Iterator[Refusal]:
-    """Policies that will not take many more accounts. A merge that finds no room is refused, and that is too late."""
+    """Yield a warning for each policy that is nearly full: a merge that finds no room is refused, which is too late."""
     for change in changes:
         size = len(str(change.parameters.get("Policy", "")).encode())
         if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
@@ -137,7 +137,7 @@ def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterato
 
 
 def _excepted_warnings(account: AccountVerdict, request: EnforceRequest, moved: Collection[str]) -> Iterator[str]:
-    """No exception keeps a trail as it is without a word."""
+    """Yield a warning for each change that an exception prevents."""
     for change in excepted_changes(account, request):
         if change.trail.arn not in moved:
             yield f"Not changed, because of an exception: {change}"

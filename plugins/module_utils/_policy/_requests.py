@@ -79,9 +79,9 @@ def service_request(action: str, *, trail_arn: str, key_arn: str, known: Known =
 def upload_request(locations: Locations, key_arn: str | None) -> Request:
     """CloudTrail's `s3:PutObject` of a file under a key, or with SSE-S3 if there is none; `at` says which file."""
     organization_id = locations.organization_id or ""
-    told = bool(organization_id) and not has_unknown(organization_id)
+    is_known = bool(organization_id) and not has_unknown(organization_id)
     return _request(
-        _UPLOADS[key_arn is not None, told],
+        _UPLOADS[key_arn is not None, is_known],
         SERVICE,
         "s3:PutObject",
         locations.bucket_arn,

@@ -45,11 +45,11 @@ def end(module: Any, outcome: RunOutcome, run: Run) -> None:
 def _fail_with_changes(module: Any, results: list[tuple[str, Any]], error: Exception) -> None:
     """Leave the module, which has failed: what was done must be known, whatever keeps it from being told in full."""
     changes = [change for _id, done in results for change in done.changes]
-    told = ", ".join(f"{each.operation} of {each.resource} ({each.status})" for each in changes) or "none"
+    changed = ", ".join(f"{each.operation} of {each.resource} ({each.status})" for each in changes) or "none"
     fail(
         module,
         f"The run has ended, and what came of it cannot be put together: {unforeseen(error)}",
-        f"Changes: {told}.",
+        f"Changes: {changed}.",
         *(str(why) for _id, done in results for why in (*done.refusals, *done.errors)),
         changed=any(each.status in ("planned", "applied") for each in changes),
     )

@@ -34,15 +34,15 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     warnings = (*plan.warnings, *_unused(accounts))
     done = foreseen(plan) if run.task.check_mode else Execution(plan, run, new_pace).run()
     left = contain_failures(
-        partial(as_owners_leave_them, done, run), partial(_as_told, done), run.task.scope.first_region or ""
+        partial(as_owners_leave_them, done, run), partial(_with_errors, done), run.task.scope.first_region or ""
     )
     return replace(
         done, accounts=dict(sorted({**unread, **left}.items())), warnings=(*warnings, *_not_lent(accounts, run))
     )
 
 
-def _as_told(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
-    """What came of the accounts, where nothing more could be said of it."""
+def _with_errors(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
+    """Return the outcomes with these errors, where nothing more can be said of the accounts."""
     messages = tuple(error.message for error in errors)
     return {each: replace(outcome, errors=(*outcome.errors, *messages)) for each, outcome in done.accounts.items()}
 
@@ -67,7 +67,7 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
 
 
 def _untouched(before: AccountVerdict) -> Outcome:
-    """Return what is said of an account that could not be read; one that is closed or suspended need not comply."""
+    """Return the outcome of an account that could not be read; a closed or suspended one need not comply."""
     why = "; ".join(dict.fromkeys(error.message for error in before.snapshot.errors))
     unread = (f"The account could not be read, so nothing was done there: {why}",)
     errors = () if before.verdict == "not_applicable" else unread
@@ -91,9 +91,10 @@ def _not_lent(accounts: Mapping[str, AccountRun], run: Run) -> tuple[str, ...]:
 
 
 def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
-    """Return the plan of all accounts, without what the tags of the resources say that other tools own.
+    """Plan all accounts together, and leave to other tools what the tags of the resources say is theirs.
 
-    What stands in the way of an account's plan stops that one alone, and of a shared key's plan those that share it.
+    A refusal of an account's plan stops that account alone; one of a shared key's plan stops the accounts that share
+    it.
     """
     run.progress.begin("Planned", len(accounts))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
@@ -119,7 +120,7 @@ def _planned_anew(accounts: Mapping[str, AccountRun], account_id: str, judged: A
 
 
 def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeyStep:
-    """Return the change of a shared key, by its owner, or by one that uses it and has a role of the owner's."""
+    """Return the change of a shared key, made by its owner, or by a user of the key that has a role of the owner's."""
     account = (accounts.get(key.owner) or accounts[key.accounts[0]]).account
     heed = partial(heeding_owners, account, key.request)
     return KeyStep(
@@ -166,7 +167,7 @@ def _moving_to(key_arn: str, plans: Mapping[str, Plan]) -> Iterator[str]:
 
 
 def _as_foreseen(restore: RestorePlans) -> dict[str, Plan]:
-    """Return the plans of the accounts as these will be once the policies that they share are back as well."""
+    """Return the plans with the accounts predicted as they are once the shared policies are back as well."""
     return {each: replace(plan, predicted=restore.predicted[each]) for each, plan in restore.plans.items()}
 
 

@@ -146,7 +146,7 @@ class Execution:
         step.arn = next((arn for arn in known if not arn.endswith(PLACEHOLDER)), step.name[0])
 
     def _put_back(self, step: KeyStep, pace: Pace) -> None:
-        """Put the policy of a key back, unless a trail needs what would go: it may not have moved after all."""
+        """Put the policy of a key back, unless a trail needs what that removes, because it has not moved after all."""
         sharing = [self._accounts[account] for account in step.accounts if account in self._accounts]
         self._read_again(each for each in sharing if not each.is_read_again)
         unseen = [each.account.account_id for each in sharing if each.after is None]
@@ -163,7 +163,7 @@ class Execution:
             list(pool.map(lambda each: self._contain(each, each.read_once_more), accounts))
 
     def _apply_all(self) -> None:
-        """Apply the plans of the accounts: of those that write one after the other until one has come through.
+        """Apply the plans of the accounts: one after the other until one has succeeded, then side by side.
 
         The management account comes last, when all others have been worked on.
         """
@@ -200,7 +200,7 @@ class Execution:
 
     @staticmethod
     def _leave(each: AccountRun, plan: Plan) -> None:
-        """Leave an account that is refused, or of which nothing is to do."""
+        """Leave an account that is refused, or needs nothing."""
         each.leave(_result(plan), _foreseen(each, plan).after)
 
     def _apply_next(self, account_id: str) -> None:

@@ -102,12 +102,12 @@ def _provisioning(account: Account, judged: AccountVerdict, trail: TrailRequest,
 
 
 def _targets_of(account: Account, judged: AccountVerdict, request: EnforceRequest) -> Targets:
-    """Return what stands behind the requested key in each bucket region that needs one."""
+    """Look the requested key up in each bucket region that needs one."""
     return read_targets(account, judged.snapshot, regions_in_need(judged, request), requested_key(account, request))
 
 
 def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[Refusal]:
-    """A key in an account of which there are no credentials could be neither found nor created."""
+    """Refuse a key in an account without credentials: it could be neither found nor created."""
     owner = request.key_account_id
     if owner and next(account.owners(owner), None) is None:
         yield Refusal(

@@ -99,11 +99,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be enforced in all accounts of the scope of `task`: in each its own task of `tasks`, or `task`.
+    """What to enforce in the accounts of `task`'s scope: in each its own task of `tasks`, or else `task`.
 
-    `lending` are accounts that are entered only for keys and buckets of theirs. After `max_failures` accounts have
-    failed none is begun any more. The runs of one `backup_play` share the file of the backup. `progress` is told
-    of each account that is read, planned, applied and verified.
+    `lending` are accounts that are entered only for their keys and buckets. After `max_failures` accounts have failed,
+    none is begun any more. The runs of one `backup_play` share the file of the backup. `progress` counts the accounts
+    that are read, planned, applied and verified.
     """
 
     task: Task
@@ -142,7 +142,7 @@ class RunOutcome:
 
 
 def open_questions(after: AccountVerdict) -> Iterator[str]:
-    """Yield a warning that says what leaves the account's verdict unknown; of what its owner tells, nothing is open."""
+    """Yield a warning that says why the account's verdict is unknown, without facts that a trail's owner reports."""
     if after.verdict != "unknown":
         return
     unknown = sorted(

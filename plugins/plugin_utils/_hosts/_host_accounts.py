@@ -111,7 +111,7 @@ def host_account(host: str, variables: Mapping[str, Any]) -> HostAccount:
 
 
 def _refuse_another_name(host: HostAccount) -> None:
-    """Raise HostsError for a host that is named by an account's id and enters another account, or nobody knows which.
+    """Raise HostsError for a host that is named by an account's id and enters another account, or an unknown one.
 
     A role that was forgotten, or null, would change the account of the credentials under the name of another one.
     """
@@ -139,7 +139,7 @@ def are_swept(hosts: Sequence[HostAccount]) -> bool:
 
 
 def refuse_strategy(strategy: str) -> None:
-    """Raise HostsError where a play's strategy runs for each host what is one run for all."""
+    """Raise HostsError if the play's strategy runs each host by itself: a run is one for all hosts."""
     if strategy.rpartition(".")[2] in _HOST_BY_HOST:
         raise HostsError(
             f"One run reads the accounts of all hosts, but the strategy {strategy} of the play starts it once for "

@@ -49,8 +49,8 @@ def judge(
 ) -> dict[str, Any]:
     """Judge the accounts, leave each host its part, and return the counts, and where the parts lie.
 
-    `audit` says how the accounts are, `result` is that of the module: an enforcement is judged by how it leaves them.
-    What a table has shown of refusals and failures is not repeated, nor are diffs that were shown before it.
+    `audit` is the last audit that was read, `result` that of the module. An enforcement is judged by how it leaves the
+    accounts. Refusals, failures and diffs that were shown already are not repeated.
     """
     enforcement = result if "before" in result else None
     judged = judged_audit(result) if enforcement else audit
@@ -86,10 +86,7 @@ def failing_accounts(
 
 
 def last_read(enforcement: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the audit of an enforcement that says how things are: that of before, where changes are only planned.
-
-    Nor is there anything to say of after where no account could be read again.
-    """
+    """Return the last audit that was read: that of before, if changes are only planned or no account was read again."""
     return cast("Mapping[str, Any]", enforcement["before"] if _is_planned(enforcement) else judged_audit(enforcement))
 
 
@@ -103,9 +100,9 @@ def _is_planned(enforcement: Mapping[str, Any]) -> bool:
 
 
 def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[str]]:
-    """Return, by account id, what an enforcement was refused or failed to do, or only how much where that is shown.
+    """Return, by account id, what an enforcement was refused or failed to do; only how much, if a table has shown it.
 
-    What is about none of its accounts, such as the key of another one, is told of the first: it passes nowhere unseen.
+    A reason about none of its accounts, such as the key of another one, goes to the first account, so that it is seen.
     """
     accounts = [row["account_id"] for row in enforcement["before"]["accounts"]]
     statuses: dict[str, set[str]] = {}
@@ -163,7 +160,7 @@ def counts(enforcement: Mapping[str, Any]) -> dict[str, int]:
 def parts_of_hosts(
     hosts: Sequence[HostAccount], audit: Mapping[str, Any], failing: Mapping[str, str], result: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return, by host, what it is to be told: the reason why it fails, its verdicts, whether it changed, and the diff.
+    """Return the part of each host, by its name: why it fails, its verdicts, whether it changed, and the diff.
 
     `result` is that of the module. `failing` says of accounts, by their ids, why they fail.
     """
@@ -183,7 +180,7 @@ def parts_of_hosts(
 def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return whether the account of each host is changed, and the diff of that.
 
-    A change in an account that no host stands for, such as that of a key of theirs, is told by the first of them.
+    A change in an account that no host stands for, such as that of a key that they use, goes to the first host.
     """
     by_account = {str(each.account_id): each.host for each in reversed(hosts)}
     by_host: dict[str, dict[str, Any]] = {each.host: {"changed": False, "diff": []} for each in hosts}
@@ -198,7 +195,7 @@ def _changes_of_hosts(hosts: Sequence[HostAccount], result: Mapping[str, Any]) -
 def drifted(enforcement: Mapping[str, Any], fail_on: str, previous: Previous | None = None) -> dict[str, str]:
     """Return, by account id, the message for each account that a dry run would change or finds failing.
 
-    An account fails as well whose trails wait for a change in another one, such as that of a shared key.
+    An account also fails if its trails wait for a change in another account, such as that of a shared key.
     """
     before = enforcement["before"]
     if not _is_planned(enforcement):
@@ -249,8 +246,7 @@ def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
 def without_organization_trail(audit: Mapping[str, Any]) -> dict[str, str]:
     """Return, by account id, the message for each account that no trail of its organization covers.
 
-    What covers it is a multi-Region trail that is not known to be off; whether its logs are encrypted and readable its
-    verdict says.
+    A multi-Region trail covers it that is not known to be off. Whether its logs are encrypted is for its verdict.
     """
     return {
         account["account_id"]: (
@@ -288,13 +284,13 @@ def _failures_that_are_new(audit: Mapping[str, Any], comparison: Mapping[str, An
     names = {account["account_id"]: account.get("account_name") for account in audit["accounts"]}
     verb = "would have" if would else "has"
     when = comparison["previous"]["generated_at"]
-    told = {}
+    messages = {}
     for account_id, entries in accounts_with_new(comparison).items():
         name = f" ({names[account_id]})" if names[account_id] else ""
         listed = first_of([*map(_new_reason, entries)], _NAMED, "; ")
         found = f"{verb} what the report of {when} has not: {listed}."
-        told[account_id] = printable(f"Account {account_id}{name} {found}")
-    return told
+        messages[account_id] = printable(f"Account {account_id}{name} {found}")
+    return messages
 
 
 def _new_reason(entry: Mapping[str, Any]) -> str:

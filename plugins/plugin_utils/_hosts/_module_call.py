@@ -60,7 +60,7 @@ def _others(
 def reported_on(
     hosts: Sequence[HostAccount], options: Mapping[str, Any], environment: Any, variables: Mapping[str, Any]
 ) -> list[str]:
-    """Return the accounts that the reports will be on, or what stands for that of the credentials."""
+    """Return the accounts that the reports will be on, or what stands for the account of the credentials."""
     if hosts and are_swept(hosts):
         return [f"account {each.account_id}" for each in hosts]
     entered = HostAccount(host="", role=options.get("assume_role") or {}).account_id
@@ -125,8 +125,8 @@ def _not_in_use(unused: Sequence[HostAccount]) -> dict[str, Any]:
 def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iterable[str]) -> list[HostAccount]:
     """Return the accounts of the play's hosts that are not among those `written`.
 
-    No task runs on these hosts, so their variables are those of the play. One that they leave undefined, as the item of
-    a loop, makes a host that lends nothing: what is not read is unknown, and is told.
+    No task runs on these hosts, so their variables are those of the play. A host with an undefined variable, such as
+    the item of a loop, lends nothing: what is not read is reported as unknown.
     """
     others = [host for host in variables.get("ansible_play_hosts_all", ()) if host not in {*written}]
     return _accounts(task, variables, templar, others)
@@ -135,8 +135,8 @@ def lenders(task: Any, variables: Mapping[str, Any], templar: Any, written: Iter
 def left_out(task: Any, variables: Mapping[str, Any], templar: Any) -> list[HostAccount]:
     """Return the accounts of the hosts that would be of the play if no limit left them out.
 
-    Nobody inherits a trail from an account that the inventory has read as no management account: Ansible is not asked
-    for the variables of its host, which takes it long.
+    Accounts that the inventory knows not to be management accounts are passed over: nobody inherits a trail from them,
+    and Ansible takes long to give the variables of a host.
     """
     inventory, limited = variables["hostvars"]._inventory, {*variables.get("ansible_play_hosts_all", ())}
     if inventory._subset is None:
@@ -173,7 +173,7 @@ def _judging(variables: Mapping[str, Any]) -> list[str]:
 
 
 def _said(variables: Mapping[str, Any], templar: Any) -> dict[str, Any]:
-    """Ansible takes longer for the templates of a host than for all else here; an inventory plugin writes none."""
+    """Return what the variables of a host say of its account; Ansible evaluates them only if there is a template."""
     said = of_account(variables)
     if is_plain(said) and not templar.is_template(said):
         return said

@@ -37,10 +37,9 @@ def sweep_options(
 ) -> dict[str, Any]:
     """Return the options with which one sweep reads all accounts in use, each once, and each by its own options.
 
-    What all accounts set is said once, for the run, as the first account has it; what an account has otherwise stands
-    in an entry for it. `lenders` are entered only to read the keys and buckets that they own, `owners` are not entered:
-    they only say how the trails are judged that others inherit from them. Raises HostsError for a host that names no
-    account.
+    What all accounts set is an option of the run, as the first account has it; an entry holds what an account sets
+    otherwise. `lenders` are entered only to read the keys and buckets that they own. `owners` are not entered: by their
+    options the trails are judged that others inherit from them. Raises HostsError for a host that names no account.
     """
     nameless = [each.host for each in hosts if each.account_id is None]
     if nameless:

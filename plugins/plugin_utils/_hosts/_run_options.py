@@ -127,10 +127,10 @@ def of_hosts(arguments: Mapping[str, Any], mode: str) -> frozenset[str]:
 
 
 def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool | None = None) -> dict[str, Any]:
-    """Return what the module of the mode is given, with its files named from where ansible-playbook was called.
+    """Return the options of the mode's module, with files named from where ansible-playbook was called.
 
-    So is `report_dir`; a module runs beside the playbook. A restore leaves aside what NOT_RESTORED names, and the
-    backup path of the enforcement that it undoes.
+    A module runs beside the playbook. A restore leaves out what NOT_RESTORED names, and the backup path of the
+    enforcement that it undoes.
     """
     aside = OWN_OPTIONS.keys() | ENFORCE_OPTIONS if mode == "audit" else OWN_OPTIONS.keys()
     aside |= NOT_RESTORED if arguments.get("restore") else set()

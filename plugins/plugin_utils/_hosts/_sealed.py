@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files by which one task tells a later one about a host, each sealed: nobody passes by a file that others wrote."""
+"""Files in which one task leaves a later one what concerns a host, each sealed, so that a forged one is noticed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SealedFiles:
     """One file for each host in a directory, all with seals of one key."""
 
     def __init__(self, directory: str, key: str) -> None:
-        """The directory exists. Who does not know the key cannot write a file that is read."""
+        """Use a directory that exists. Nobody without the key can write a file that is read."""
         self._directory, self._key = Path(directory), key.encode()
 
     def write(self, host: str, content: Mapping[str, Any]) -> None:

@@ -57,14 +57,14 @@ def earlier(report: Mapping[str, Any]) -> Earlier:
 
     A failure without a date in the report is as old as the report. What it did not judge keeps its earlier standing.
     """
-    told = report.get("comparison") or {}
-    dated = {_finding_of(entry): entry for name in LISTS for entry in told.get(name, ()) if entry["since"]}
+    lists = report.get("comparison") or {}
+    dated = {_finding_of(entry): entry for name in LISTS for entry in lists.get(name, ()) if entry["since"]}
     day = report["generated_at"][:10]
     standings = {
         finding: Standing(status, (dated[finding]["since"] if finding in dated else day) if status == "fail" else None)
         for finding, status in _statuses(report)
     }
-    carried = {_finding_of(entry): Standing(entry["before"], entry["since"]) for entry in told.get("not_judged", ())}
+    carried = {_finding_of(entry): Standing(entry["before"], entry["since"]) for entry in lists.get("not_judged", ())}
     judged = {finding for finding, standing in standings.items() if standing.status != "unknown"}
     return Earlier(
         generated_at=report["generated_at"],

@@ -92,12 +92,12 @@ def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
     )
 
 
-def _summary(told: Mapping[str, Any], *, is_plan: bool) -> str:
-    changes = told["changes"]
+def _summary(run: Mapping[str, Any], *, is_plan: bool) -> str:
+    changes = run["changes"]
     statuses = Counter(change["status"] for change in changes)
     accounts = len({change["account_id"] for change in changes})
     counted = ", ".join(f"{statuses[status]} {status.replace('_', ' ')}" for status in STATUSES if statuses[status])
-    refused = f" {count(len(told['refusals']), 'refusal')}." if told["refusals"] else ""
+    refused = f" {count(len(run['refusals']), 'refusal')}." if run["refusals"] else ""
     if not changes:
         return f"Nothing was changed.{refused}"
     number, place = count(len(changes), "change"), f"in {count(accounts, 'account')}"

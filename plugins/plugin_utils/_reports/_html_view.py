@@ -197,15 +197,15 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     )
 
 
-def _comparison(told: Mapping[str, Any] | None) -> Comparison | None:
-    if not told:
+def _comparison(comparison: Mapping[str, Any] | None) -> Comparison | None:
+    if not comparison:
         return None
-    previous = told["previous"]
+    previous = comparison["previous"]
     return Comparison(
         since=datetime.fromisoformat(previous["generated_at"]).astimezone(timezone.utc) if previous else None,
-        sentence=f"{told['sentence']}.",
-        why=told["why"] or "",
-        rows=tuple(change_rows(told)),
+        sentence=f"{comparison['sentence']}.",
+        why=comparison["why"] or "",
+        rows=tuple(change_rows(comparison)),
     )
 
 

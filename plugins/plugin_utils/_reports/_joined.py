@@ -177,20 +177,20 @@ def _read(path: str, room: Room) -> Any:
         raise JoinError(f"The report {path} is no JSON: {error}.") from None
 
 
-def _refuse_difference(told: Any, implied: Any, where: tuple[str, ...] = ()) -> None:
+def _refuse_difference(stated: Any, implied: Any, where: tuple[str, ...] = ()) -> None:
     """Raise ShapeError for the first statement of a report that does not follow from its findings.
 
     The verdict of a trail comes before that of its account, and both before the summary that counts them.
     """
-    if told == implied:
+    if stated == implied:
         return
     for name in sorted(implied, key=lambda each: (each not in ENTRIES, each == "summary", each)):
-        if told.get(name) == implied[name]:
+        if stated.get(name) == implied[name]:
             continue
-        if name in ENTRIES and isinstance(implied[name], list) and len(told[name]) == len(implied[name]):
-            for index, (one, other) in enumerate(zip(told[name], implied[name], strict=True)):
+        if name in ENTRIES and isinstance(implied[name], list) and len(stated[name]) == len(implied[name]):
+            for index, (one, other) in enumerate(zip(stated[name], implied[name], strict=True)):
                 _refuse_difference(one, other, (*where, named(name, one, index)))
         elif name == "summary":
-            _refuse_difference(told[name], implied[name], (*where, name))
-        raise ShapeError(f"{shown(told.get(name))}, but its findings imply {shown(implied[name])}.", *where, name)
+            _refuse_difference(stated[name], implied[name], (*where, name))
+        raise ShapeError(f"{shown(stated.get(name))}, but its findings imply {shown(implied[name])}.", *where, name)
     raise ShapeError("its findings imply fewer fields.", *where)

@@ -137,13 +137,13 @@ def _note_of_former_key(key: Mapping[str, Any]) -> Note:
 
 def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Return the errors without those in findings: if a key or bucket could not be read, its trail says so."""
-    told = {
+    in_findings = {
         ReadError(**finding["unread"])
         for trail in account["trails"]
         for finding in trail["findings"]
         if _standing(finding) in _MARKS and "unread" in finding
     }
-    return (error for error in account["errors"] if ReadError(**error) not in told)
+    return (error for error in account["errors"] if ReadError(**error) not in in_findings)
 
 
 def _error_remediation(error: Mapping[str, Any]) -> str:

@@ -41,14 +41,14 @@ def publish(
     whether reports are written or not.
     """
     reasons = [failed] if failed else []
-    told: dict[str, Any] = {}
+    registered: dict[str, Any] = {}
     try:
         more: dict[str, Any] = {"tell": reasons.append, "play": play, "backup": backup, "previous": previous}
-        told = _publish(run_options, audit, variables, connection, **more)
-        told |= _compared(audit, play, previous, reasons.append)
+        registered = _publish(run_options, audit, variables, connection, **more)
+        registered |= _compared(audit, play, previous, reasons.append)
     except ReportError as error:
         reasons.append(str(error))
-    return {**told, **({"failed": True, "msg": printable(" ".join(reasons))} if reasons else {})}
+    return {**registered, **({"failed": True, "msg": printable(" ".join(reasons))} if reasons else {})}
 
 
 def _publish(
@@ -101,8 +101,8 @@ def _write_all(
 ) -> tuple[Mapping[str, Any], list[str]]:
     play, folder, directory = to
     with added_up(folder, audit, play, tell) as whole:
-        told = {**whole, "comparison": previous.comparison(whole)} if previous else whole
-        return whole, write_reports(told, run_options["reports"], Path(directory), run_options["cis_version"])
+        reported = {**whole, "comparison": previous.comparison(whole)} if previous else whole
+        return whole, write_reports(reported, run_options["reports"], Path(directory), run_options["cis_version"])
 
 
 FILE_MODE = 0o640

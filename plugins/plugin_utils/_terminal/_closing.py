@@ -103,7 +103,7 @@ def _changed_trails(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how many of the trails that were changed have delivered since, or how to find out."""
+    """Yield how many of the changed trails have delivered since, or how to find out."""
     if deliveries := result["deliveries"]:
         trails = count(len(deliveries), "changed trail")
         have = "has" if len(deliveries) == 1 else "have"
@@ -113,7 +113,7 @@ def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proven(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield by what it is proven that the trails that were changed deliver under their keys, of the first ones."""
+    """Yield what proves that changed trails deliver under their keys, of the first ones."""
     proofs = [
         f"{trail['name']}: {finding['message']}"
         for trail in _changed_trails(result)
@@ -171,7 +171,7 @@ def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _from_here(path: str) -> str:
-    """The path as it is typed where ansible-playbook was called: short where it lies below."""
+    """Return the path as it is typed where ansible-playbook was called: short where it lies below."""
     below = os.path.relpath(path)
     return path if below.startswith(os.pardir) else below
 

@@ -109,7 +109,7 @@ def _of_trail(trail: Mapping[str, Any], variables: Mapping[str, Any], writable: 
 
 
 def _leads_to(finding: Mapping[str, Any]) -> Remedy:
-    """What an enforcement does about a finding that fails: a key of the right kind, but for its state, is revived."""
+    """Return what an enforcement does about a failing finding: it revives a key that is of the right kind."""
     evidence = finding["evidence"]
     kind = (evidence.get("usage"), evidence.get("spec"))
     if finding["rule"] == "key_is_usable" and kind == ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
@@ -118,13 +118,13 @@ def _leads_to(finding: Mapping[str, Any]) -> Remedy:
 
 
 def _outcomes(evidence: Mapping[str, Any]) -> set[object]:
-    """The outcomes of a decision, and of those on each reader."""
+    """Return the outcomes of a decision, and of those on each reader."""
     answers = (answer for answer in evidence.values() if isinstance(answer, Mapping))
     return {evidence.get("outcome"), *(answer.get("outcome") for answer in answers)}
 
 
 def _name(account: Mapping[str, Any], trail: Mapping[str, Any], kind: str, *, alone: bool) -> str:
-    """What a decision is about: the key of a trail, or the trail; of many accounts, with its account."""
+    """Return what a decision is about: the key of a trail, or the trail; of many accounts, with its account."""
     arn = trail["kms_key_arn"] or ""
     aliases = next((key["aliases"] for key in account["kms_keys"] if key["arn"] == arn), None)
     name = trail["name"] if kind == "expired" else (aliases or [arn.rpartition("/")[2]])[0]

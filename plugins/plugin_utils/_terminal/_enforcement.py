@@ -145,8 +145,8 @@ def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
     Those that differ in the names of accounts, trails and keys alone are one, with words in the place of these names.
     """
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for mark, told in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
-        for each in told:
+    for mark, rows in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
+        for each in rows:
             alike.setdefault((mark, each["message"] if alone else _general(each)), []).append(each)
     return [
         Note(
@@ -178,7 +178,7 @@ def _general(reason: Mapping[str, Any]) -> str:
 
 
 def _trails_named(arns: Sequence[str]) -> str:
-    """How a reason begins that is about trails, of many of which the first are named."""
+    """Return how a reason about trails begins; of many trails the first are named."""
     return f"The trail{'s' if len(arns) > 1 else ''} {first_of(arns, _NAMED)}: " if arns else ""
 
 
@@ -202,7 +202,7 @@ def _was(row: Row, account: Mapping[str, Any]) -> str:
 
 
 def title_after(enforcement: Mapping[str, Any]) -> str:
-    """Return the line above the table of afterwards: a plan predicts, a run has read again."""
+    """Return the line above the last table: a plan predicts, a run has read again."""
     summary = enforcement["after"]["summary"]
     counted = count(summary["trails"], "trail")
     if not _alone(enforcement):
@@ -233,7 +233,7 @@ def policy_words(before: str | None, after: str) -> str:
 
 
 def _missing(policy: Policy, elsewhere: Policy) -> list[Statement]:
-    """The statements of a policy that another one does not have."""
+    """Return the statements of a policy that another one does not have."""
     known = {meaning(statement.document) for statement in elsewhere.statements}
     return [statement for statement in policy.statements if meaning(statement.document) not in known]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules say of their options, said of the variables of the role, where the role runs."""
+"""Name the variables of the role, where it runs, in place of the options of its modules."""
 
 from __future__ import annotations
 

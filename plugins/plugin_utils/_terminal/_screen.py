@@ -36,7 +36,7 @@ _FOR_MACHINES = frozenset({"json", "jsonl", "null"})
 
 
 def is_for_people(*, no_log: bool) -> bool:
-    """Whether somebody is to see what a task shows: not under `no_log`, and not in the output for a program."""
+    """Return whether a person is to see what a task shows: not under `no_log`, nor in the output for a program."""
     return not no_log and constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_MACHINES
 
 

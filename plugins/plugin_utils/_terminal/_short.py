@@ -59,7 +59,10 @@ class _Group:
 
 
 def render_short(audit: Mapping[str, Any], *, width: int, paint: Paint) -> str:
-    """Return an audit in short, as lines of at most `width` columns (79 at least, 120 at most)."""
+    """Return an audit in short, as lines of at most `width` columns (79 at least, 120 at most).
+
+    `audit` has the shape of `ansible_facts.cloudtrail_kms`.
+    """
     width = legible(width)
     blocks = [[title(audit)], what_is_wrong(audit, width, paint), closing(audit, width) + left_out(audit)]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -108,7 +111,7 @@ def _cells(account: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _inherited_trouble(account: Mapping[str, Any]) -> str:
-    """The inherited trails that alone keep an account from being fine, or an empty text."""
+    """Return the inherited trails that alone keep an account from being fine, or an empty text."""
     wrong = [trail for trail in account["trails"] if trail["verdict"] != "compliant"]
     if (
         not wrong
@@ -120,7 +123,7 @@ def _inherited_trouble(account: Mapping[str, Any]) -> str:
 
 
 def _groups(audit: Mapping[str, Any]) -> list[_Group]:
-    """The findings, the worst first and then those of the most places."""
+    """Return the findings, the worst first and then those of the most places."""
     groups: dict[tuple[str, ...], _Group] = {}
     for note, general, place in _findings(audit):
         key = (note.mark, note.subject, general.text, general.remediation, general.command)
@@ -145,7 +148,7 @@ def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
 
 
 def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:
-    """How many accounts see a trail that another one owns, by its ARN."""
+    """Count the accounts that see a trail of another one, by its ARN."""
     rows = (trail for account in audit["accounts"] for trail in account["trails"])
     return Counter(trail["arn"] for trail in rows if trail["ownership"] != "owned")
 
@@ -161,7 +164,7 @@ def _brief(text: str) -> str:
 
 
 def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -> Note:
-    """The note with words in the place of the names that differ from trail to trail."""
+    """Return the note with words in the place of the names that differ from trail to trail."""
     regions = {trail["home_region"], (trail["kms_key_arn"] or ":::").split(":")[3]}
     names = {trail["arn"]: "TRAIL_ARN", trail["kms_key_arn"]: "KEY_ARN", account["account_id"]: "ACCOUNT_ID"}
     # The name of a bucket may be any word: it is one only behind these.
@@ -175,7 +178,10 @@ _OF_CHANGES = (ACCOUNT, NAME, Column(heading="CHANGES", shares=True), Column(hea
 
 
 def render_short_enforcement(enforcement: Mapping[str, Any], *, width: int, paint: Paint) -> str:
-    """Return the changes by account, why others are refused or failed, and what is wrong afterwards."""
+    """Return the changes by account, why others are refused or failed, and what is wrong afterwards.
+
+    `enforcement` has the shape that `render_enforcement` takes.
+    """
     width = legible(width)
     shown = enforcement["after"] if has_after(enforcement) else enforcement["before"]
     blocks = [
