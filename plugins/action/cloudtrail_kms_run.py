@@ -24,6 +24,7 @@ from ..plugin_utils._hosts import (
     VariablesError,
     accounts_of_run,
     audit_of_unused,
+    beyond_narrowing,
     by_use,
     complete,
     from_variables,
@@ -104,7 +105,7 @@ class ActionModule(ActionBase):
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result
-        screen.warn(result.get("warnings", ()))
+        screen.warn([*beyond_narrowing(run_options["ignored"], result), *result.get("warnings", ())])
         if result.get("backup") and options.get("backup_path"):
             result["backup_path"] = options["backup_path"]
         previous = previous_of(run_options, self._play)

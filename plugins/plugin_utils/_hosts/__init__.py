@@ -11,7 +11,15 @@ from ._judgement import failing_accounts, judge, last_read, leave, part_of, part
 from ._module_call import audit_of_unused, complete, options_of_module, reported_on
 from ._reached import accounts_of_run, mark, turn
 from ._request import read_request, refuse_wrong_values
-from ._run_options import JOIN, MODULES, from_variables, module_options, options_of_run, warnings_of_restore
+from ._run_options import (
+    JOIN,
+    MODULES,
+    beyond_narrowing,
+    from_variables,
+    module_options,
+    options_of_run,
+    warnings_of_restore,
+)
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
 from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown

@@ -80,6 +80,7 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
     _refuse_templates(run_options)
     # From where ansible-playbook was called: tasks that take these later look elsewhere.
     run_options["report_dir"] = run_options["report_dir"] and _from_here(run_options["report_dir"])
+    run_options["ignored"] = {n: arguments[n] for n in _NARROWING if arguments.get("restore") and arguments.get(n)}
     run_options["audits"] = [*map(_from_here, run_options["audits"])]
     if run_options["previous"] and not objects_of(run_options["previous"]):
         run_options["previous"] = _from_here(run_options["previous"])
@@ -147,14 +148,30 @@ def module_options(arguments: Mapping[str, Any], mode: str, *, new_bucket: bool 
     return kept
 
 
-def warnings_of_restore(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a warning for each variable of an enforcement that its restore ignores, though it says something."""
-    for name in _NARROWING if arguments.get("restore") else ():
-        if arguments.get(name):
+def beyond_narrowing(ignored: Mapping[str, Sequence[str]], result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning for each variable that a restore has ignored, though it changed more than that names.
+
+    `ignored` are the trails and regions of the enforcement, and `result` is that of the module.
+    """
+    changes, trails = result.get("changes", ()), {*ignored.get("trails", ())}
+    documents = (result.get("before"), result.get("after"))
+    rows = [trail for each in documents if each for account in each["accounts"] for trail in account["trails"]]
+    named = [trail for trail in rows if trails & {trail["name"], trail["arn"]}]
+    resources = {trail[name] for trail in named for name in ("arn", "kms_key_arn", "bucket_name")}
+    within = {
+        "trails": all(resources & {each["resource"], each["resource"].rpartition(":")[2]} for each in changes),
+        "regions": all(each["region"] in ignored.get("regions", ()) for each in changes),
+    }
+    for name in ignored:
+        if not within[name]:
             yield (
                 f"The restore puts back all that its files hold: {PREFIX}{name} is ignored. To leave something as it "
                 "is, delete it from the file."
             )
+
+
+def warnings_of_restore(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning if a restore ignores the path of a backup."""
     if arguments.get("restore") and "backup_path" in arguments.keys() - module_options(arguments, "enforce").keys():
         yield (
             f"The restore writes no backup: {PREFIX}backup_path is a file that it puts back. To undo the restore, run "

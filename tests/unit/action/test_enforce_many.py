@@ -193,16 +193,26 @@ class TestTheModule:
         assert asked[0][1]["restore"] == ["/a.json", "/b.json"]
         assert "key" not in asked[0][1]
 
-    @pytest.mark.parametrize(("name", "value"), [("trails", ["main"]), ("regions", ["eu-central-1"])])
-    def test_restores_all_that_a_backup_holds_and_says_so(
-        self, name: str, value: list[str], monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("name", "value", "is_warned"),
+        [
+            ("trails", ["other"], True),
+            ("trails", ["main"], False),
+            ("trails", [f"arn:aws:cloudtrail:us-east-1:{ONE}:trail/main"], False),
+            ("regions", ["eu-central-1"], True),
+            ("regions", ["us-east-1"], False),
+        ],
+    )
+    def test_restores_all_that_a_backup_holds_and_says_so_where_that_is_more(
+        self, name: str, value: list[str], monkeypatch: pytest.MonkeyPatch, *, is_warned: bool
     ) -> None:
         warned: list[str] = []
         monkeypatch.setattr(_screen.display, "warning", warned.append)
-        _result, asked = enforce(enforced(), variables={"restore": "/a.json", name: value}, mode="restore")
+        given = {"restore": "/a.json", name: value}
+        told = enforced(change(ONE), change(ONE, operation="PutKeyPolicy"), after=audit(bare(ONE, "compliant")))
+        _result, asked = enforce(told, variables=given, mode="restore")
         assert name not in asked[0][1]
-        assert len(warned) == 1
-        assert f"cloudtrail_kms_{name} is ignored." in warned[0]
+        assert [f"cloudtrail_kms_{name} is ignored." in text for text in warned] == [True] * is_warned
 
     @pytest.mark.parametrize(("path", "is_ignored"), [("/x/../b.json", True), ("/c.json", False)])
     def test_ignores_the_backup_path_of_the_enforcement_that_it_undoes(
