@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -183,16 +184,38 @@ def _trails_named(arns: Sequence[str]) -> str:
 
 
 def _after(enforcement: Mapping[str, Any], width: int, paint: Paint) -> str:
-    before, after, alone = enforcement["before"], enforcement["after"], _alone(enforcement)
-    was = {row["account_id"]: row for row in before["accounts"]}
-    shown = [row for row in after["accounts"] if alone or row["account_id"] in enforcement["changed_accounts"]]
-    judged = [(row, _was(row, was[account["account_id"]])) for account in shown for row in account_rows(account)]
+    after, alone = enforcement["after"], _alone(enforcement)
+    judged = _judged(enforcement, alone)
     rows = [(*row.cells[1 if alone else 0 : 4], verdict, row.cells[-1]) for row, verdict in judged]
     grid = Grid(_VERDICTS if alone else (ACCOUNT, *_VERDICTS), rows, width)
     lines = [title_after(enforcement), "", grid.heading(paint)]
     for (row, _verdict), cells in zip(judged, rows, strict=True):
         lines += [*grid.lines(cells, VERDICT_TONES[row.verdict], paint), *note_lines(row.notes, width, paint)]
     return "\n".join(lines).rstrip() + "\n\n" + "\n".join(closing(after, width))
+
+
+def _judged(enforcement: Mapping[str, Any], alone: str | None) -> list[tuple[Row, str]]:
+    """Return the rows afterwards, each with the verdict before; of notes that stood there the rules are enough."""
+    was = {account["account_id"]: account for account in enforcement["before"]["accounts"]}
+    judged = []
+    for account in enforcement["after"]["accounts"]:
+        earlier = was[account["account_id"]]
+        if alone or account["account_id"] in enforcement["changed_accounts"]:
+            known = {row.arn: row.notes for row in account_rows(earlier)}
+            judged += [
+                (replace(row, notes=(*_new_notes(row.notes, known.get(row.arn, ())),)), _was(row, earlier))
+                for row in account_rows(account)
+            ]
+    return judged
+
+
+def _new_notes(notes: Sequence[Note], known: Sequence[Note]) -> Iterator[Note]:
+    """Yield the notes that are new, and after them of each mark one that names those that are known."""
+    yield from (note for note in notes if note not in known)
+    again = [note for note in notes if note in known]
+    for mark, tone in dict.fromkeys((note.mark, note.tone) for note in again):
+        subjects = ", ".join(note.subject for note in again if note.mark == mark)
+        yield Note(mark=mark, tone=tone, subject="", text=f"as before: {subjects}", remediation="")
 
 
 def _was(row: Row, account: Mapping[str, Any]) -> str:

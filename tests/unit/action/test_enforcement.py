@@ -294,6 +294,19 @@ def test_no_line_is_wider_than_asked(name: str, value: str, region: str, width: 
     assert max(columns(line) for line in lines) <= max(79, min(width, 120))
 
 
+def test_what_stood_before_the_changes_is_not_said_in_full_again() -> None:
+    old, new, advice = finding("key_is_usable"), finding("readers_can_read"), finding("is_advice", level="advised")
+    red = ("main", "non_compliant")
+    before, after = (audit(account("non_compliant", trail(*red, old, advice, *more))) for more in ((), (new,)))
+    told = parts(enforcement(update_trail(), before=before, after=after))[-1]
+    assert told.split("\n\n")[1].splitlines()[2:] == [
+        "    FAIL      readers_can_read: What readers_can_read found.",
+        "    ->        To do: What fixes readers_can_read.",
+        "    FAIL      as before: key_is_usable",
+        "    advice    as before: is_advice",
+    ]
+
+
 def test_verdicts_before_and_after_are_told_apart_by_their_exceptions() -> None:
     excepted = finding("key_is_approved", "excepted")
     before, after = (
