@@ -69,7 +69,7 @@ def _key_policy(
     try:
         made = merge(present, required) if present else new_key_policy(required)
     except MergeRefusedError as error:
-        raise AnsibleFilterError(printable(f"{name}: {error}")) from None
+        raise AnsibleFilterError(printable(f"{name}: {_of_key(str(error), required.key_arn)}")) from None
     problems = validate(made)
     if problems:
         raise AnsibleFilterError(printable(f"{name}: KMS would not accept the policy: {' '.join(problems)}"))
@@ -89,22 +89,26 @@ def _decide(
         (arn,) = _arns(name, "reader", [reader], PRINCIPAL_ARN, _A_READER)
         _check_partitions(name, key, trail_arn, arn)
         region = key.split(":")[3]
-        return _answer(
-            decide(read, reader_request(arn, trail_arn=trail_arn, key_arn=key, bucket_region=region, object_arn=None))
-        )
+        request = reader_request(arn, trail_arn=trail_arn, key_arn=key, bucket_region=region, object_arn=None)
+        return _answer(decide(read, request), key)
     _check_partitions(name, key, trail_arn)
     if action not in SERVICE_ACTIONS:
         raise AnsibleFilterError(f"{name}: action must be one of {', '.join(SERVICE_ACTIONS)}, not {_shown(action)}.")
-    return _answer(decide(read, service_request(action, trail_arn=trail_arn, key_arn=key)))
+    return _answer(decide(read, service_request(action, trail_arn=trail_arn, key_arn=key)), key)
 
 
-def _answer(decision: Decision) -> Answer:
+def _answer(decision: Decision, key: str) -> Answer:
     return {
         "allowed": _ALLOWED.get(decision.outcome),
         "outcome": decision.outcome.value,
-        "reason": printable(decision.reason),
-        "advice": printable(decision.advice),
+        "reason": printable(_of_key(decision.reason, key)),
+        "advice": printable(_of_key(decision.advice, key)),
     }
+
+
+def _of_key(text: str, key: str) -> str:
+    """Return the text without the ARN that stands in for that of a key that the caller has not named."""
+    return text.replace(key, "the key") if key.endswith(PLACEHOLDER) else text
 
 
 def _policy(name: str, policy: Any) -> Policy:
@@ -166,7 +170,7 @@ def _check_partitions(name: str, key_arn: str, *others: str) -> None:
     """Raise AnsibleFilterError for an ARN of another partition than the key's, which no key policy can name."""
     for arn in others:
         if arn.split(":")[1] != key_arn.split(":")[1]:
-            raise AnsibleFilterError(f"{name}: {arn} is in another partition than the key {key_arn}.")
+            raise AnsibleFilterError(_of_key(f"{name}: {arn} is in another partition than {key_arn}.", key_arn))
 
 
 def _shown(value: Any) -> str:

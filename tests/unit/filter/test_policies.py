@@ -171,6 +171,9 @@ def test_a_number_that_python_does_not_keep_is_refused(number: str) -> None:
 def test_a_merge_that_is_denied_is_refused_with_the_statement() -> None:
     told = refused(f"{NEW}(policy=policy)", policy=DENYING)
     assert 'statement "No"' in told.replace("Statement", "statement")
+    assert "The policy of the key is left as it is" in told
+    told = refused(f"{NEW}(policy=policy, key_arn=key)", policy=DENYING, key=build.KEY_ARN)
+    assert f"The policy of {build.KEY_ARN} is left as it is" in told
 
 
 def test_a_policy_that_would_be_too_large_is_refused() -> None:
@@ -200,6 +203,7 @@ def test_nothing_of_two_partitions_is_in_one_policy(call: str) -> None:
     reader, key = (each.replace("arn:aws:", "arn:aws-cn:") for each in (READER, build.KEY_ARN))
     told = refused(call, readers=[reader], key=key, policy=GOOD)
     assert "in another partition than" in told
+    assert "to-be-created" not in told
 
 
 def test_nothing_in_a_policy_commands_a_terminal() -> None:
