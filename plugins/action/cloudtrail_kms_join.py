@@ -31,6 +31,7 @@ from ..plugin_utils._reports import (
     fail_without,
     folders,
     joined_reports,
+    left_out,
     places,
     previous_of,
     publish,
@@ -61,8 +62,8 @@ class ActionModule(ActionBase):
         run_options = options_of_run(arguments, [JOIN])
         refuse_one_place(run_options, {})
         with reserved(places(run_options, variables), [], str(self._task.get_play()._uuid)) as keep:
-            audit = joined_reports(run_options["audits"], now := datetime.now(timezone.utc))
-            for warning in filter(None, (age(audit, now), unchecked(variables))):
+            audit, enforced = joined_reports(run_options["audits"], now := datetime.now(timezone.utc))
+            for warning in filter(None, (age(audit, now), unchecked(variables), left_out(enforced))):
                 display.warning(warning)
             result = self._tell(run_options, audit, variables)
             if result.get("reports"):

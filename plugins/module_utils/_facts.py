@@ -67,7 +67,7 @@ def join(audits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     The documents are of this version of the collection, and no account is in two of them.
     """
     rows = [row for audit in audits for row in audit["accounts"]]
-    return _with_enforcements(audits, document(rows, max(audit["generated_at"] for audit in audits)))
+    return document(rows, max(audit["generated_at"] for audit in audits))
 
 
 def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,22 +76,12 @@ def with_enforcement(audit: Mapping[str, Any], result: Mapping[str, Any]) -> dic
     return {**audit, "enforcement": {name: list(run[name]) for name in ENFORCEMENT}}
 
 
-def _with_enforcements(audits: Sequence[Mapping[str, Any]], joined: dict[str, Any]) -> dict[str, Any]:
-    """The joined document with the enforcements of all audits, in their order."""
-    enforcements = [audit["enforcement"] for audit in audits if "enforcement" in audit]
-    # Reports from before reports had warnings have none.
-    names = [name for name in ENFORCEMENT if any(name in enforcement for enforcement in enforcements)]
-    merged = {name: [each for enforcement in enforcements for each in enforcement.get(name, ())] for name in names}
-    return {**joined, "enforcement": merged} if enforcements else joined
-
-
 def judged_again(audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document as its findings imply it: every verdict, cis_3_5 and the summary anew.
 
     An account that is not in use has no findings, so that it says so itself.
     """
-    judged = document([_rejudged(row) for row in audit["accounts"]], audit["generated_at"])
-    return _with_enforcements([audit], judged)
+    return document([_rejudged(row) for row in audit["accounts"]], audit["generated_at"])
 
 
 def _rejudged(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +111,10 @@ def _rolled_up(row: Mapping[str, Any]) -> dict[str, Any]:
 def replace_accounts(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Return the earlier document with the accounts of the later one in place of its own."""
     rows = {row["account_id"]: row for each in (earlier, later) for row in each["accounts"]}
-    return _with_enforcements([earlier, later], document([*rows.values()], later["generated_at"]))
+    replaced = document([*rows.values()], later["generated_at"])
+    enforcements = [audit["enforcement"] for audit in (earlier, later) if "enforcement" in audit]
+    merged = {name: [each for enforcement in enforcements for each in enforcement[name]] for name in ENFORCEMENT}
+    return {**replaced, "enforcement": merged} if enforcements else replaced
 
 
 def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def joined_reports(report: Any) -> None:
         path = Path(folder) / "cloudtrail-kms.json"
         path.write_text(json.dumps(report), encoding="utf-8")
         try:
-            audit = _joined.joined_reports([str(path)], build.NOW)
+            audit, _enforced = _joined.joined_reports([str(path)], build.NOW)
         except _joined.JoinError as error:
             if str(path) not in str(error):
                 raise

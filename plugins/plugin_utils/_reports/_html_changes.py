@@ -78,7 +78,6 @@ def enforcement(audit: Mapping[str, Any]) -> Enforcement | None:
         return None
     run = audit["enforcement"]
     names = {account["account_id"]: account.get("account_name", "") for account in audit["accounts"]}
-    # Reports that are joined may be of plans and of runs.
     is_plan = {change["status"] for change in run["changes"]} == {"planned"}
     return Enforcement(
         title="Planned changes" if is_plan else "Changes",

@@ -34,8 +34,9 @@ class JoinError(ValueError):
     """Reports that make no audit; the message names the file or the account, and what to do."""
 
 
-def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
-    """Return the audit that one run over the accounts of all these reports would have made.
+def joined_reports(paths: Sequence[str], now: datetime) -> tuple[dict[str, Any], list[str]]:
+    """Return the audit that one run over the accounts of all these reports would have made, and the reports that also
+    say what an enforcement did: no finding implies that, so it is left out.
 
     Raises JoinError for a file that is no JSON report of this version of the collection, or that says about an account
     what its findings do not imply, and for reports that do not fit together.
@@ -43,10 +44,16 @@ def joined_reports(paths: Sequence[str], now: datetime) -> dict[str, Any]:
     if not paths:
         raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
     room = Room(_report_file.MOST_BYTES)
-    audits = [_report(path, now, room) for path in paths]
+    audits, enforced = [], []
+    for path in paths:
+        report = _read(path, room)
+        # It may be anything, and of any size: it is not read.
+        if isinstance(report, dict) and report.pop("enforcement", None):
+            enforced.append(path)
+        audits.append(_believed(path, report, now))
     _refuse_twice(paths, audits)
     _refuse_earlier_runs(paths, [audit["generated_at"] for audit in audits])
-    return join(audits)
+    return join(audits), enforced
 
 
 def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
@@ -94,6 +101,12 @@ def age(audit: Mapping[str, Any], now: datetime) -> str:
     )
 
 
+def left_out(enforced: Sequence[str]) -> str:
+    """Return the note on the reports of enforcements, if there are any."""
+    what = "The joined report does not have what an enforcement changed or refused"
+    return f"{what}: see {', '.join(enforced)}." if enforced else ""
+
+
 def _refuse_twice(paths: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
     """Raise JoinError where two reports hold the same account."""
     held: dict[str, str] = {}
@@ -118,9 +131,8 @@ def _refuse_earlier_runs(paths: Sequence[str], times: Sequence[str]) -> None:
         )
 
 
-def _report(path: str, now: datetime, room: Room) -> dict[str, Any]:
+def _believed(path: str, report: Any, now: datetime) -> dict[str, Any]:
     """Return the report as its findings imply it. Raises JoinError if it says anything else."""
-    report = _read(path, room)
     try:
         _refuse_another_version(report)
         check_report(report)

@@ -18,8 +18,7 @@ from typing import Any, TypeAlias, get_args, get_type_hints, is_typeddict
 
 from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
-from ...module_utils._model import KEY_ARN, TRAIL_ARN, ChangeStatus, Form, Ownership, Status
-from ...module_utils._operations import WRITES
+from ...module_utils._model import KEY_ARN, TRAIL_ARN, Ownership, Status
 from ._compared import LISTS, contradictions, earlier
 from ._typed import COMMAND, OLDER_LOGS
 
@@ -56,7 +55,7 @@ class _EntryError(ShapeError):
 
 
 def check_report(report: object) -> None:
-    """Raise ShapeError for anything but an audit of this version of the collection."""
+    """Raise ShapeError for anything but an audit of this version of the collection; enforcements are not read."""
     _report(report)
 
 
@@ -267,7 +266,12 @@ def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
 _status = _one_of(*get_args(Status))
 _error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
 _command = _matching(COMMAND, "a command of an audit")
-_settings = _list(_where(lambda value: isinstance(value, dict), "options with their values"))
+_settings = _list(
+    _where(
+        lambda value: isinstance(value, dict) and all(each is True or isinstance(each, str) for each in value.values()),
+        "options, each true or in words",
+    )
+)
 _finding = _object(
     {
         "rule": _rule,
@@ -332,31 +336,6 @@ _account = _object(
     {"account_name": _text, "former_keys": _list(_old_key)},
     more=_account_agrees,
 )
-_to_add = _list(_object({"tool": _words, "form": _one_of(*get_args(Form)), "text": _words}))
-_reason = _object(
-    {
-        "account_id": _account_id,
-        "message": _words,
-        "trails": _texts,
-        "key": _or_null(_words),
-        "options": _texts,
-        "settings": _settings,
-    },
-    {"to_add": _to_add},
-)
-_values = _where(lambda value: isinstance(value, dict), "the fields that a change is about")
-_change = _object(
-    {
-        "account_id": _account_id,
-        "operation": _one_of(*WRITES),
-        "resource": _words,
-        "region": _text,
-        "before": _or_null(_values),
-        "after": _values,
-        "status": _one_of(*get_args(ChangeStatus)),
-    },
-    {"to_add": _to_add},
-)
 _of_comparison = _object(
     {
         "account_id": _account_id,
@@ -393,12 +372,7 @@ _report = _object(
         "summary": _object(dict.fromkeys(("accounts", "trails", *VERDICTS, "excepted"), _count)),
         "accounts": _entries("accounts", _account),
     },
-    {
-        "comparison": _comparison,
-        "enforcement": _object(
-            {"changes": _list(_change), **dict.fromkeys(("refusals", "errors"), _list(_reason))}, {"warnings": _texts}
-        ),
-    },
+    {"comparison": _comparison},
 )
 
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 
-_ON_KEY = r"aws kms (?:enable-key|cancel-key-deletion|enable-key-rotation) --region [a-z0-9-]+ --key-id [\w:/-]+"
-_ON_TRAIL = r"aws cloudtrail (?:start-logging|update-trail) --region [a-z0-9-]+ --name [\w:/.-]+"
+from ...module_utils._model import KEY_ARN, TRAIL_ARN
+
+_OF_KEYS = "enable-key|cancel-key-deletion|enable-key-rotation"
+_ON_KEY = rf"aws kms (?:{_OF_KEYS}) --region [a-z0-9-]+ --key-id {KEY_ARN.pattern}"
+_ON_TRAIL = rf"aws cloudtrail (?:start-logging|update-trail) --region [a-z0-9-]+ --name {TRAIL_ARN.pattern}"
 COMMAND = re.compile(f"{_ON_KEY}(?: && {_ON_KEY})?|{_ON_TRAIL}(?: --kms-key-id KEY_ARN)?", re.ASCII)
-# Beside plain words nothing but what is quoted, no option for another endpoint, and no URL, which the CLI would read.
-_WORD = r"""(?!-|'?\w+://)(?:[\w@%+=:,./-]|'[^'\x00-\x1f\x7f]*'|"'")+"""
+# A word is plain or quoted, as shlex.quote writes it, and no part of both, which a shell would join to something else.
+# It is no option for another endpoint, and no URL, which the CLI would read.
+_NEITHER = r"(?!-|\w+://)"
+_WORD = rf"""(?:{_NEITHER}[\w@%+=:,./-]+|'{_NEITHER}(?:[^'\x00-\x1f\x7f]|'"'"')+')"""
 _OPTIONS = (
     "region|bucket|prefix|max-items|key|object-encryption|profile|account-id|operation|manifest-generator|report|"
     "priority|role-arn"

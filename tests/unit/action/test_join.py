@@ -65,23 +65,20 @@ def test_reports_are_shown_written_and_judged_as_one(tmp_path: Path) -> None:
     assert joined["summary"]["accounts"] == 2
 
 
-def test_the_enforcements_of_all_are_joined(tmp_path: Path) -> None:
-    changes = [change("UpdateTrail", {"kms_key_arn": KEY_ARN}, account_id=one) for one in (ACCOUNT, TWO)]
-    refusal = reason("No.", account_id=TWO, options=["key_id"])
-    told: list[Any] = [
-        {"changes": changes[:1], "refusals": [], "errors": []},
-        {"changes": changes[1:], "refusals": [refusal], "errors": [], "warnings": ["Keep the key."]},
-    ]
-    first, second = ({**report(one), "enforcement": each} for one, each in zip((ACCOUNT, TWO), told, strict=True))
-    slices = written(tmp_path, first, second, report("3" * 12))
+def test_what_enforcements_did_is_left_to_their_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No finding implies it, and it would give people code to add: here of an account that the report is not about."""
+    planted = {"tool": "Terraform", "form": "hcl", "text": 'provisioner "local-exec" {}'}
+    told = change("UpdateTrail", {"kms_key_arn": KEY_ARN}, account_id="9" * 12, to_add=[planted])
+    part = {"changes": [told], "refusals": [reason("No.", account_id="9" * 12)], "errors": [], "warnings": ["Run it."]}
+    slices = written(tmp_path, {**report(), "enforcement": part}, report(TWO), {**report("3" * 12), "enforcement": 1})
+    warnings: list[str] = []
+    monkeypatch.setattr(display, "warning", warnings.append)
     result, _asked = run_and_ask(NEVER_ASKED, mode="join", audits=slices, reports=["json"], report_dir=str(tmp_path))
     joined = json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
-    assert joined["enforcement"] == {
-        "changes": changes,
-        "refusals": [refusal],
-        "errors": [],
-        "warnings": ["Keep the key."],
-    }
+    assert "enforcement" not in joined
+    assert [each for each in warnings if "what an enforcement" in each] == [
+        f"The joined report does not have what an enforcement changed or refused: see {slices[0]}, {slices[2]}."
+    ]
 
 
 def test_each_keeps_what_it_says_it_was_narrowed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +167,8 @@ def test_no_key_policy_keeps_reports_from_being_joined(statements: tuple[dict[st
     read = replace(snapshot(key=key_policy(ENCRYPT, DESCRIBE, DECRYPT, *statements)), read_at=NOW)
     audit = facts([assess(read, Settings(readers=(f"arn:aws:iam::{TWO}:role/x",)))])
     paths = written(tmp_path, audit)
-    assert _joined.joined_reports(paths, NOW)["accounts"] == audit["accounts"]
+    joined, _enforced = _joined.joined_reports(paths, NOW)
+    assert joined["accounts"] == audit["accounts"]
 
 
 def test_what_is_no_file_or_never_ends_is_named(tmp_path: Path) -> None:
@@ -245,8 +243,6 @@ NOTHING: dict[str, Any] = {"regions": [], "trails": [], "rules_off": [], "rules_
 PARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "report": ("", lambda it: it),
     "summary": ("summary, ", lambda it: it["summary"]),
-    "enforcement": ("enforcement, ", lambda it: it["enforcement"]),
-    "change": ("enforcement, changes, ", lambda it: it["enforcement"]["changes"][0]),
     "account": (f"{IN_ACCOUNT}, ", account),
     "odd account": ("account ", account),
     "trail": (f"{IN_TRAIL}, ", trail),
@@ -268,14 +264,6 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("report", {"generated_at": "2999-01-01T00:00:00+00:00"}, "generated_at: 2999-01-01T00:00:00+00:00 is yet to come"),
     ("report", {"collection_version": "9.9.9"}, f"collection_version: '9.9.9', but {VERSION} joins."),
     ("report", {"collection_version": GONE}, "collection_version: None, but"),
-    ("report", {"enforcement": {}}, "enforcement, changes: is missing."),
-    ("enforcement", {"refusals": [{}]}, "refusals, account_id: is missing."),
-    ("enforcement", {"warnings": [""]}, "warnings: '' is not a text with something in it."),
-    ("enforcement", {"errors": [reason("No.", account_id="1")]}, "errors, account_id: '1' is not the id of an"),
-    ("change", {"operation": "DeleteTrail"}, "operation: 'DeleteTrail' is not one of CreateBucket,"),
-    ("change", {"status": "done"}, "status: 'done' is not one of planned,"),
-    ("change", {"after": None}, "after: None is not the fields that a change is about."),
-    ("change", {"more": 1}, "more: no report has this field."),
     ("account", {"audited_by": ""}, "audited_by: '' is not a text with something in it."),
     ("account", {"organization": 1}, "organization: 1 is not a text"),
     ("account", {"regions": GONE}, "regions: is missing."),
@@ -322,6 +310,13 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("finding", {"severity": "none"}, "severity: 'none' is not one of critical,"),
     ("finding", {"message": ""}, "message: '' is not a text with something in it."),
     ("finding", {"frameworks": {"iso_9001": ["1"]}}, "frameworks: not the controls that ask for this rule."),
+    (
+        "finding",
+        {"settings": [{"key_id": 1e300}]},
+        "settings: {'key_id': 1e+300} is not options, each true or in words",
+    ),
+    ("finding", {"settings": [{"key_id": [["x"]]}]}, "settings: {'key_id': [['x']]} is not options, each true or in"),
+    ("finding", {"settings": ["key_id"]}, "settings: 'key_id' is not options, each true or in words"),
     ("finding", {"evidence": []}, "evidence: [] is no object."),
     ("evidence", {"more": 1}, "more: no report has this field."),
     ("evidence", {"is_logging": 0}, "is_logging: 0 is not true or false."),
@@ -332,8 +327,7 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("part", "fields", "why"), MALFORMED)
 def test_what_no_audit_writes_is_refused_by_name(part: str, fields: dict[str, Any], why: str, tmp_path: Path) -> None:
-    told = {"changes": [change("UpdateTrail", {"kms_key_arn": KEY_ARN})], "refusals": [], "errors": []}
-    document = {**report(), "enforcement": told}
+    document = report()
     begins, changed = PARTS[part]
     for field, value in fields.items():
         changed(document).update({field: value})

@@ -156,6 +156,6 @@ def test_joining_the_report_of_an_audit_gives_it_back(audits: dict[str, dict[str
     for audited in audits.values():
         path = tmp_path / "cloudtrail-kms.json"
         path.write_text(FORMATS["json"].render(audited), encoding="utf-8")
-        again = joined_reports([str(path)], datetime.now(timezone.utc))
+        again, _enforced = joined_reports([str(path)], datetime.now(timezone.utc))
         assert again == audited
         assert FORMATS["json"].render(again) == path.read_text(encoding="utf-8")

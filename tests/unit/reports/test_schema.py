@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -152,8 +151,6 @@ def test_what_to_add_to_other_tools_keeps_to_it(to_add: Any, is_held: bool) -> N
     for told in ({"changes": [changed_key], "refusals": []}, {"changes": [], "refusals": [refused]}):
         document = {**facts([assess(snapshot(), Settings())]), "enforcement": {**told, "errors": []}}
         assert VALIDATOR.is_valid(document) is is_held
-        with nullcontext() if is_held else pytest.raises(ShapeError, match="to_add"):
-            check_report(document)
 
 
 def made(operation: str) -> dict[str, Any]:

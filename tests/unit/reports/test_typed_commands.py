@@ -22,10 +22,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._
     ShapeError,
     check_report,
 )
-from tests.unit.checks.build import KEY_ARN, snapshot
+from tests.unit.checks.build import KEY_ARN, TRAIL_ARN, snapshot
 
 SINCE = "2026-11-01T00:00:00+00:00"
 FORMER = FormerKey(KEY_ARN, "main", datetime(2026, 11, 1, tzinfo=timezone.utc), "Disabled", None)
+
+
+# A shell hands each of these to the CLI as a URL.
+JOINED_BY_A_SHELL = ("''http://x", "h'ttp'://x", "'http'://x", "''file:///x", "'h'ttp://x")
 
 
 def report() -> dict[str, Any]:
@@ -60,6 +64,7 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
         ("aws s3api head-object --region x --bucket logs --key FILE --endpoint-url https://here.example/", True),
         ("aws s3api head-object --region --endpoint-url=https://here.example/", True),
         ("aws s3api list-objects-v2 --region x --bucket logs --prefix 'http://here.example/a b'", True),
+        *((f"aws s3api list-objects-v2 --region x --bucket logs --prefix {each}", True) for each in JOINED_BY_A_SHELL),
         ("touch here", True),
     ],
 )
@@ -75,7 +80,11 @@ def test_commands_for_older_logs_hold_nothing_that_a_shell_obeys(command: str, i
     [
         (f"aws kms enable-key-rotation --region us-east-1 --key-id {KEY_ARN}", False),
         (f"aws kms enable-key --region us-east-1 --key-id {KEY_ARN} && aws iam create-access-key", True),
-        ("aws cloudtrail update-trail --region us-east-1 --name main --kms-key-id KEY_ARN", False),
+        (f"aws cloudtrail update-trail --region us-east-1 --name {TRAIL_ARN} --kms-key-id KEY_ARN", False),
+        ("aws cloudtrail update-trail --region us-east-1 --name http://127.0.0.1/x", True),
+        ("aws cloudtrail start-logging --region us-east-1 --name file:///etc/passwd", True),
+        ("aws kms enable-key --region us-east-1 --key-id http://2130706433:8099/x", True),
+        ("aws kms enable-key --region us-east-1 --key-id x", True),
         ("aws cloudtrail update-trail --endpoint-url https://here.example/ --name main", True),
         ("aws iam attach-user-policy --user-name x --policy-arn y", True),
     ],
