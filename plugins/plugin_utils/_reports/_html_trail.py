@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._policy import PolicyError, parse, to_json
+from ._verdicts import still_failing
 
 # How a finding shows: as its status, but for what an advised rule finds.
 Kind: TypeAlias = Literal["fail", "unknown", "excepted", "advice", "pass", "not_applicable"]
@@ -146,13 +147,14 @@ def _facts(
     yield "Benchmark", "passes as written: a key is set" if trail["cis_3_5"] == "pass" else "fails: no key is set"
 
 
-def _proof(findings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _proof(findings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield what proves that the logs are encrypted under the key, or what is missing, if the audit looked for it."""
     proofs = (one["evidence"] for one in findings if one["rule"] == "encryption_is_proven")
     evidence: Mapping[str, Any] = next(proofs, {})
     if "proven_by" in evidence:
         by = _PROVEN_BY.get(evidence["proven_by"], evidence["proven_by"])
-        yield "Encryption", f"Proven by {by} {evidence.get('proof', '')} at {evidence.get('proven_at', '')}"
+        proof = f"Proven by {by} {evidence.get('proof', '')} at {evidence.get('proven_at', '')}"
+        yield "Encryption", ". ".join(filter(None, (proof, still_failing(findings))))
     elif "refuted_by" in evidence:
         yield "Encryption", f"Refuted by the log {evidence['refuted_by']}"
     elif "missing" in evidence:

@@ -39,6 +39,13 @@ def is_excepted(judged: Mapping[str, Any]) -> bool:
     return any(any(_excepted(trail)) for trail in judged.get("trails", [judged]))
 
 
+def still_failing(findings: Iterable[Mapping[str, Any]]) -> str:
+    """Return what stands beside the proof of a trail whose required rules fail all the same, else an empty text."""
+    rules = [each["rule"] for each in findings if (each["status"], each["level"]) == ("fail", "required")]
+    fails = "fails" if len(rules) == 1 else "fail"
+    return f"Yet {', '.join(rules)} {fails}: a delivery shows nothing of later ones." if rules else ""
+
+
 def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:
     """Return whether the findings on a compliant trail show that it can deliver, or why they do not.
 

@@ -18,7 +18,7 @@ from ansible import constants, context
 from ...module_utils._facts import distinct_trails
 from ...module_utils._operations import WRITES
 from ...module_utils._printable import count
-from .._reports import is_excepted, verdict_words
+from .._reports import is_excepted, still_failing, verdict_words
 from ._decisions import decisions, is_left_to_owners
 
 # Of a run of many accounts the report says the others.
@@ -34,6 +34,8 @@ _OF_A_RESTORE = tuple(
         *("readers", "rules", "exceptions", "approved_keys", "proof"),
     )
 )
+# The statuses of encryption_is_proven where there is a key.
+_WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
 _GREEN = (f"{_PREFIX}fail_on", "never")
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
@@ -82,16 +84,22 @@ def _failing(number: int, audit: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proven_trails(audit: Mapping[str, Any]) -> Iterator[str]:
-    """Yield of how many trails an audit with proof has it."""
-    statuses = [
-        finding["status"]
+    """Yield of how many trails an audit with proof has it, and which of these fail all the same."""
+    judged = [
+        (trail, finding["status"])
         for _account, trail in distinct_trails(audit["accounts"])
         for finding in trail["findings"]
-        if finding["rule"] == "encryption_is_proven" and finding["status"] != "not_applicable"
+        if finding["rule"] == "encryption_is_proven"
     ]
-    if statuses:
-        trails = count(len(statuses), "trail")
-        yield f"Proven    {statuses.count('pass')} of {trails} (the HTML and JSON reports say by what)"
+    if not judged:
+        return
+    proven, with_key = ([trail for trail, status in judged if status in of] for of in ({"pass"}, _WITH_KEY))
+    without = count(len(judged) - len(with_key), "trail")
+    left_out = f"; {without} without a key left out" if len(judged) > len(with_key) else ""
+    yield f"Proven    {len(proven)} of {count(len(with_key), 'trail')} with a key{left_out}"
+    if failing := sum(bool(still_failing(trail["findings"])) for trail in proven):
+        yield f"          {failing} of these must be fixed all the same: a delivery shows nothing of later ones"
+    yield "          The HTML and JSON reports say by what, and what the others lack"
 
 
 def _changed_trails(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -115,7 +123,7 @@ def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
 def _proven(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield what proves that changed trails deliver under their keys, of the first ones."""
     proofs = [
-        f"{trail['name']}: {finding['message']}"
+        f"{trail['name']}: {finding['message']} {still_failing(trail['findings'])}".rstrip()
         for trail in _changed_trails(result)
         for finding in trail["findings"]
         if (finding["rule"], finding["status"]) == ("encryption_is_proven", "pass")

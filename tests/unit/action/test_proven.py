@@ -44,6 +44,14 @@ def test_the_last_lines_say_what_proves_it() -> None:
     assert lines(result(1)) == ["Proven    t0: The log of 12:05 is encrypted under the key."]
 
 
+def test_a_proof_is_joined_with_what_fails_all_the_same() -> None:
+    run = result(1)
+    failing = {**_PROVEN, "rule": "key_is_usable", "status": "fail", "level": "required"}
+    run["after"]["accounts"][0]["trails"][0]["findings"] += [failing]
+    yet = "Yet key_is_usable fails: a delivery shows nothing of later ones."
+    assert lines(run) == [f"Proven    t0: The log of 12:05 is encrypted under the key. {yet}"]
+
+
 def test_many_trails_are_counted() -> None:
     assert lines(result(5))[3:] == ["          and 2 more trails"]
 
@@ -82,7 +90,11 @@ def test_an_audit_says_of_how_many_trails_it_has_proof() -> None:
         trail["findings"] = [{**_PROVEN, "status": status}]
     told = {"ansible_facts": {"cloudtrail_kms": {"accounts": [row]}}}
     closing = closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
-    assert closing == ["", "Proven    1 of 3 trails (the HTML and JSON reports say by what)"]
+    reports = "          The HTML and JSON reports say by what, and what the others lack"
+    assert closing == ["", "Proven    1 of 3 trails with a key; 1 trail without a key left out", reports]
+    row["trails"][0]["findings"] += [{**_PROVEN, "rule": "key_is_usable", "status": "fail", "level": "required"}]
+    closing = closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
+    assert closing[2] == "          1 of these must be fixed all the same: a delivery shows nothing of later ones"
     for trail in row["trails"]:
         trail["findings"] = []
     assert closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False) == []

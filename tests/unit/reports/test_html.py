@@ -432,5 +432,14 @@ def test_a_trail_says_what_proves_its_encryption_or_what_is_missing(evidence: di
     assert ("Encryption" in facts, told in facts) == (bool(told), True)
 
 
+def test_a_proof_says_what_fails_all_the_same() -> None:
+    evidence = {"proven_by": "delivery", "proof": "us-east-1", "proven_at": "T"}
+    found = [finding("encryption_is_proven", "pass", evidence=evidence), finding("key_is_usable")]
+    facts = words(
+        page(audit(account("non_compliant", trail("main", "non_compliant", *found)))).one("dl", class_="facts")
+    )
+    assert "at T. Yet key_is_usable fails: a delivery shows nothing of later ones." in facts
+
+
 def _ordered(trails: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(trails, key=lambda one: str(one["arn"]))
