@@ -77,6 +77,11 @@ options:
       - A relative path starts at the directory in which C(ansible-playbook) was started. It may be the report in
         O(report_dir), which is read before it is replaced.
     type: str
+  previous_fetched:
+    description:
+      - For the role only. The report that it has fetched from the bucket in O(previous), as C(path) with its C(name),
+        or C(why) there is none.
+    type: dict
   table:
     description:
       - How much the terminal shows.

@@ -43,11 +43,6 @@ options:
     type: list
     elements: path
     default: []
-  previous_fetched:
-    description:
-      - For the role only. The report that it has fetched from the bucket in O(previous), as C(path) with its C(name),
-        or C(why) there is none.
-    type: dict
 seealso:
   - module: aws_baseline.cloudtrail.cloudtrail_kms_run
 """

@@ -52,11 +52,6 @@ options:
     type: list
     elements: dict
     default: []
-  previous_fetched:
-    description:
-      - For the role only. The report that it has fetched from the bucket in O(previous), as C(path) with its C(name),
-        or C(why) there is none.
-    type: dict
   mode:
     description:
       - V(audit) reads and judges. V(enforce) also changes what does not comply.

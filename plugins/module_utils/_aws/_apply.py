@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from .._model import Change, Prerequisites, ReadError, Trail, TrailStatus
-from .._next_steps import asks_to_run_again, is_transient, next_step
+from .._next_steps import asks_to_run_again, is_denied, is_transient, next_step
 from .._operations import THROTTLING, UNSEEN_POLICY, WRITES
 from .._permissions import DEPENDENT_ACTIONS
 from .._printable import unforeseen
@@ -236,7 +236,7 @@ def _failed(change: Change, error: Exception) -> FailedError:
 def _step(change: Change, code: str) -> str:
     """Return what to do before the next run, by the code of AWS's answer."""
     error = failed_read(WRITES[change.operation].service, change.operation, change.region, code, "")
-    if "Denied" in code:
+    if is_denied(code):
         actions = ", ".join([error.iam_action, *DEPENDENT_ACTIONS.get((error.service, error.operation), ())])
         return f"Allow the caller whichever of {actions} is missing, and run again."
     return next_step(error) if asks_to_run_again(code) else f"{next_step(error)} Then run again."

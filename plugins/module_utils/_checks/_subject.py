@@ -28,6 +28,7 @@ from .._model import (
     Status,
     Trail,
     TrailProof,
+    is_denied,
     next_step,
 )
 from .._policy import ANY_ORGANIZATION, Budget, Known, Locations
@@ -229,7 +230,7 @@ def usable_key(subject: Subject) -> Key | Result:
 def foreign_key_options(subject: Subject, error: ReadError) -> Options:
     """The options for a key of another account, whose credentials alone can read it; none for a key of our own."""
     key_arn = subject.trail.kms_key_arn or ""
-    return role_of_key_owner(key_arn, subject.account_id, error.iam_action) if "Denied" in error.code else ()
+    return role_of_key_owner(key_arn, subject.account_id, error.iam_action) if is_denied(error.code) else ()
 
 
 def role_of_key_owner(key_arn: str, account_id: str, action: str) -> Options:

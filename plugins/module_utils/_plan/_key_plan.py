@@ -89,7 +89,7 @@ def choose_key(
 def step_of_owner(account_id: str, key_id: str, error: ReadError, request: EnforceRequest) -> tuple[str, Options]:
     """Return the next step and the options for a key that could not be read: roles of its own account may read it."""
     owner = key_id.split(":")[4] if key_id.startswith("arn:") else account_id
-    if "Denied" not in error.code or owner in (account_id, request.key_account_id):
+    if not is_denied(error.code) or owner in (account_id, request.key_account_id):
         return next_step(error), ()
     return "", role_of_key_owner(key_id, account_id, error.iam_action)
 

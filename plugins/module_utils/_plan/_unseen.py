@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Refusal, Snapshot, Trail, next_step
+from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Refusal, Snapshot, Trail, is_denied, next_step
 from ._request import EnforceRequest
-
-# What S3 answers to who may not, and to another account that a bucket policy allows it (S3 API reference,
-# GetBucketPolicy).
-_REFUSED = ("AccessDenied", "MethodNotAllowed")
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,8 @@ def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: 
 
 def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tuple[str, Options]:
     """The next step; names of central buckets often hold the id of their account."""
-    if error.code not in _REFUSED:
+    # S3 denies it also to another account that the bucket policy allows it (S3 API reference, GetBucketPolicy).
+    if not is_denied(error.code):
         return next_step(error), ()
     owners = ACCOUNT_IN_NAME.findall(bucket_name)
     if account_id in owners:

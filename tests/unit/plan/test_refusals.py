@@ -387,6 +387,7 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
             "AccessDenied",
             ("Set bucket_assume_role to a role in account 222222222222 (from the name of the bucket) that may"),
         ),
+        ("logs", "403", "Set bucket_assume_role to a role in the account that owns it that may"),
         ("logs", "MethodNotAllowed", "Set bucket_assume_role to a role in the account that owns it that may"),
         (f"logs-{build.ACCOUNT}", "AccessDenied", "Allow the caller s3:GetBucketPolicy, or, if"),
         ("logs", "SlowDown", "run again later"),

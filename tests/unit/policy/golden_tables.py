@@ -47,19 +47,6 @@ PLAIN_KEY = Key(
     policy="",
     rotation_enabled=True,
 )
-PLAIN_KEY = Key(
-    arn=KEY,
-    manager="CUSTOMER",
-    state="Enabled",
-    spec="SYMMETRIC_DEFAULT",
-    usage="ENCRYPT_DECRYPT",
-    origin="AWS_KMS",
-    multi_region=False,
-    primary_arn=None,
-    aliases=(),
-    policy="",
-    rotation_enabled=True,
-)
 ROLE = f"arn:aws:iam::{OWNER}:role/reader"
 
 EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
