@@ -93,7 +93,7 @@ def _refusal(arn: str, plan: Plan, tools: tuple[Tool, ...], to_add: tuple[Fragme
     kind = next(WRITES[change.operation].resource for change in plan.changes if change.resource == arn)
     who = "it" if kind == "trail" else f"The {kind} {arn}"
     return Refusal(
-        f"{who} {_marked(tools)}. Make the change there: the report and the result have what to add (to_add). Or",
+        f"{who} {_marked(tools)}. Make the change in its code: what to add there is listed with the change. Or",
         ({"change_managed": True},),
         trails=(arn,) if kind == "trail" else (),
         key=arn if kind == "key" else None,

@@ -43,7 +43,7 @@ _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
 class Note:
     """One thing to know: its mark and colour, the rules (or the read) it is about, what is wrong, what to do.
 
-    `command` is to be run after what `remediation` says.
+    `command` is to be run after what `remediation` says, or else `text`.
     """
 
     mark: str

@@ -36,6 +36,7 @@ _OF_A_RESTORE = tuple(
 )
 # The statuses of encryption_is_proven where there is a key.
 _WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
+_OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{_PREFIX}fail_on", "never")
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
@@ -158,6 +159,10 @@ def _commands(
                 f"          {count(first, 'trail')} had no key, and a restore takes no encryption away: first delete "
                 "the row in trail_keys of each from the backup"
             )
+    if again := _again(arguments, result):
+        yield "Decide    what each REFUSED asks for: that comes first"
+        yield f"Next      {again}"
+        return
     open_ones = decisions(audit, variables) if audit else None
     needed = open_ones.variables if open_ones else _backup(variables)
     if command := next_command(arguments, audit, result, needed):
@@ -171,6 +176,15 @@ def _commands(
                 "the inventory of the role that enforces below"
             )
         yield f"Next      {command}"
+
+
+def _again(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Return the command of the run once more, where a playbook of ours was refused and left nothing to go on with."""
+    (playbook, *others) = arguments.get("args") or ("",)
+    planned = any(change["status"] == "planned" for change in result.get("changes", ()))
+    if not result.get("refusals") or planned or others or not playbook.startswith(_PLAYBOOKS):
+        return ""
+    return _typed(playbook.removeprefix(_PLAYBOOKS), arguments, _OF_A_PLAN if arguments.get("check") else ())
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -276,7 +290,7 @@ def next_command(
     name = playbook.rpartition(".")[2]
     options = [word for variable in needed for word in ("-e", variable)]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        return _typed("enforce", arguments, [*options, "--check", "--diff"])
+        return _typed("enforce", arguments, [*options, *_OF_A_PLAN])
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
     if not (ours and planned and arguments.get("check")):
         return ""

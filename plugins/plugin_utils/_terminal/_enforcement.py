@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +39,8 @@ _VERDICTS = (
 STATUS_TONES: Mapping[str, Tone] = {"planned": "doubt", "applied": "good", "failed": "bad", "not_attempted": "quiet"}
 
 
+# What may end a reason, and is to copy as it is.
+_COMMAND = re.compile(r": (aws [a-z0-9-]+ [a-z0-9-]+ --.*)", re.DOTALL)
 # Trails in one reason, of those that others share.
 _NAMED = 3
 
@@ -150,15 +153,18 @@ def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
         for each in rows:
             alike.setdefault((mark, each["message"] if alone else _general(each)), []).append(each)
     return [
-        Note(
-            mark=mark,
-            tone="bad",
-            subject="" if alone else named(list(dict.fromkeys(each["account_id"] for each in group))),
-            text=words if alone else _reason(words, group),
-            remediation="",
+        _note_of_reason(
+            mark,
+            "" if alone else named(list(dict.fromkeys(each["account_id"] for each in group))),
+            words if alone else _reason(words, group),
         )
         for (mark, words), group in alike.items()
     ]
+
+
+def _note_of_reason(mark: str, subject: str, words: str) -> Note:
+    text, command = (*_COMMAND.split(words), "")[:2]
+    return Note(mark=mark, tone="bad", subject=subject, text=text, remediation="", command=command)
 
 
 def _reason(general: str, group: Sequence[Mapping[str, Any]]) -> str:

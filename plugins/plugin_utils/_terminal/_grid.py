@@ -105,7 +105,9 @@ def grouped_lines(notes: Sequence[tuple[Note, str]], width: int, paint: Paint) -
     width -= _NOTE_INDENT + _MARK_WIDTH + len(_GAP)
     for (note, places), (to_do, command) in zip(notes, _to_dos(note for note, _places in notes), strict=True):
         text = printable(f"{note.subject}: {note.text}" if note.subject else note.text)
-        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), wrap(text, width))
+        command_of_text = "" if note.remediation else printable(note.command)
+        lines = wrap_remediation(text, command_of_text, width)
+        yield from _marked(paint(pad(note.mark, _MARK_WIDTH), note.tone), lines)
         yield from _marked(" " * _MARK_WIDTH, wrap(printable(places), width)) if places else ()
         if to_do:
             yield from _marked(pad(_TO_DO, _MARK_WIDTH), wrap_remediation(printable(to_do), printable(command), width))

@@ -280,6 +280,26 @@ def test_the_run_after_a_plan_keeps_what_undoes_it(
     assert last == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce{option}"
 
 
+@pytest.mark.parametrize(("playbook", "check"), [("enforce", True), ("restore", True), ("restore", False)])
+def test_after_a_refusal_comes_the_same_command_again(
+    playbook: str, check: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (f"cloudtrail_kms_restore={playbook}.json",)
+    arguments = {"args": (f"aws_baseline.cloudtrail.{playbook}",), "check": check, "extra_vars": given}
+    monkeypatch.setattr(context, "CLIARGS", arguments)
+    fields = {**ALONE, "after": audit(bare(ONE)), "refusals": [refusal("No.")]}
+    lines = closing_lines(with_after(enforced(**fields)), {"failing": 1}, [], {}, is_plan=check)
+    command = f"ansible-playbook aws_baseline.cloudtrail.{playbook} -e {given[0]}{' --check --diff' if check else ''}"
+    assert lines[-2:] == ["Decide    what each REFUSED asks for: that comes first", f"Next      {command}"]
+    others = closing_lines(
+        with_after(enforced(change(ONE, "planned"), **fields)), {"failing": 1}, [], {}, is_plan=check
+    )
+    assert not any(line.startswith("Decide") for line in others)
+    monkeypatch.setattr(context, "CLIARGS", {**arguments, "args": ("site.yml",)})
+    lines = closing_lines(with_after(enforced(**fields)), {"failing": 1}, [], {}, is_plan=check)
+    assert not any(line.startswith("Next") for line in lines)
+
+
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", AUDIT)
     owners = "Next      An enforcement would change nothing here: act on what To do says, or pass it on to the owner"

@@ -294,6 +294,15 @@ def test_no_line_is_wider_than_asked(name: str, value: str, region: str, width: 
     assert max(columns(line) for line in lines) <= max(79, min(width, 120))
 
 
+def test_a_command_that_ends_a_refusal_is_to_copy() -> None:
+    command = f'aws cloudtrail update-trail --region us-east-1 --name {TRAIL} --kms-key-id ""'
+    text = f"No key was set before. To remove the encryption all the same: {command}"
+    (_before, changes) = parts(enforcement(refusals=[refusal(text)]), width=80)
+    shown = [line.strip() for line in changes.splitlines()[-4:]]
+    assert shown[0].endswith("all the same:")
+    assert " ".join(line.removesuffix(" \\") for line in shown[1:]) == command
+
+
 def test_what_stood_before_the_changes_is_not_said_in_full_again() -> None:
     old, new, advice = finding("key_is_usable"), finding("readers_can_read"), finding("is_advice", level="advised")
     red = ("main", "non_compliant")

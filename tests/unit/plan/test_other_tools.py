@@ -160,8 +160,8 @@ def test_what_a_tool_owns_is_refused_with_its_own_form(tags: dict[str, str], too
     left = left_to_owners(plan(GRANT, MOVE), {build.KEY_ARN: tags}, EnforceRequest())
     (refusal,) = left.refusals
     assert str(refusal) == (
-        f"The key {build.KEY_ARN} carries the tags of {tool}, which may revert the change. Make the change there: the "
-        "report and the result have what to add (to_add). Or set change_managed: true."
+        f"The key {build.KEY_ARN} carries the tags of {tool}, which may revert the change. Make the change in its "
+        "code: what to add there is listed with the change. Or set change_managed: true."
     )
     assert (refusal.key, refusal.trails, left.warnings) == (build.KEY_ARN, (), ())
     (to_add,) = refusal.to_add
