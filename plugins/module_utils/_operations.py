@@ -63,7 +63,8 @@ class Write:
     by this run or by somebody else (KMS guide, "Eventual consistency"; S3 guide, "Amazon S3 data consistency model").
     `per_second` is AWS's limit for each account and Region. `dependent_actions` are IAM actions that the call needs
     beside its own, each with the page that says so. A failure ends the plan of the account unless `is_optional`. What
-    `is_sent_by_role`, through amazon.aws, is sent between the plan and the run, and never from here.
+    `is_sent_by_role`, through amazon.aws, is sent between the plan and the run, and never from here. What
+    `changes_delivery` may change whether, or under which key, CloudTrail delivers; the event history is asked for it.
     """
 
     resource: Resource
@@ -74,6 +75,7 @@ class Write:
     dependent_actions: Mapping[str, str] = field(default_factory=dict)
     is_optional: bool = False
     is_sent_by_role: bool = False
+    changes_delivery: bool = True
 
     @property
     def service(self) -> str:
@@ -102,8 +104,9 @@ WRITES: Mapping[Operation, Write] = MappingProxyType(
                 # For multi-Region keys only.
                 "iam:CreateServiceLinkedRole": "KMS guide, Authorizing AWS KMS to synchronize multi-Region keys",
             },
+            changes_delivery=False,
         ),
-        "CreateAlias": Write("alias", "enforce", "NameKeys", ("NotFoundException",)),
+        "CreateAlias": Write("alias", "enforce", "NameKeys", ("NotFoundException",), changes_delivery=False),
         "PutKeyPolicy": Write("key", "enforce", "AddToKeyPolicies", ("NotFoundException",), per_second=15),
         "CancelKeyDeletion": Write(
             "key", "enforce", "ReviveKeysIfYouAllowIt", ("NotFoundException", "KMSInvalidStateException")
@@ -137,6 +140,7 @@ WRITES: Mapping[Operation, Write] = MappingProxyType(
             "WriteKeys",
             ("NotFoundException", "DisabledException", "KMSInvalidStateException"),
             is_optional=True,
+            changes_delivery=False,
         ),
     }
 )

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from .._model import KEY_ARN, KeyUse, LastChange, ReadError
+from .._operations import WRITES
 from ._access import MALFORMED, Access, failed_read
 from ._calls import moment_of
 from ._pace import NEVER, Limits
@@ -36,25 +37,16 @@ MOST_PAGES = 20
 # Of one account, so that none holds a sweep up for hours: minutes at two a second. Trails, keys and buckets in 17
 # Regions take about 350.
 MOST_CALLS = 1_000
+# What others do and this collection never does.
+_BY_OTHERS: Mapping[str, tuple[str, ...]] = {
+    "kms": ("DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial"),
+    "s3": ("DeleteBucket", "DeleteBucketPolicy", "PutBucketEncryption", "DeleteBucketEncryption"),
+    "cloudtrail": ("DeleteTrail", "StopLogging"),
+}
 # What changes whether, and under which key, CloudTrail delivers: the events by the service that records them.
 CHANGES: Mapping[str, tuple[str, ...]] = {
-    "kms": (
-        "PutKeyPolicy",
-        "DisableKey",
-        "EnableKey",
-        "ScheduleKeyDeletion",
-        "CancelKeyDeletion",
-        "DeleteImportedKeyMaterial",
-    ),
-    "s3": (
-        "CreateBucket",
-        "DeleteBucket",
-        "PutBucketPolicy",
-        "DeleteBucketPolicy",
-        "PutBucketEncryption",
-        "DeleteBucketEncryption",
-    ),
-    "cloudtrail": ("CreateTrail", "DeleteTrail", "UpdateTrail", "StopLogging", "StartLogging"),
+    service: (*(name for name, row in WRITES.items() if row.service == service and row.changes_delivery), *others)
+    for service, others in _BY_OTHERS.items()
 }
 _GIVE_KEYS = ("CreateTrail", "UpdateTrail")
 # By which a trail may cease to deliver somewhere.
