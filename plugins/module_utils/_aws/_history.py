@@ -24,7 +24,7 @@ from .._operations import WRITES
 from ._access import MALFORMED, Access, failed_read
 from ._calls import moment_of
 from ._pace import NEVER, Limits
-from ._resources import Account
+from ._resources import Account, first_answer
 
 Fact = TypeVar("Fact")
 
@@ -182,23 +182,16 @@ class History:
         return KeyUse(use.operation, use.at, use.event_id, *((event and event.encrypted) or (None, None)))
 
     def _events(self, account: Account, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
+        """Ask one access of the account after the other. Without an access nothing is kept for who has one."""
         accesses = tuple(account.owners(account_id))
-        return self._once(
-            (account_id, region, attribute, value),
-            lambda: self._first_answer(accesses, account_id, region, attribute, value),
-        )
+        if not accesses:
+            return _no_access("cloudtrail", "LookupEvents", account_id, region)
 
-    def _first_answer(
-        self, accesses: Iterable[Access], account_id: str, region: str, attribute: str, value: str
-    ) -> _Found | ReadError:
-        """Ask one access of the account after the other; return the first refusal where all are refused."""
-        refusals: list[ReadError] = []
-        for access in accesses:
-            answer = self._lookup(access, account_id, region, attribute, value)
-            if not isinstance(answer, ReadError):
-                return answer
-            refusals.append(answer)
-        return next(iter(refusals), _no_access("cloudtrail", "LookupEvents", account_id, region))
+        def lookup(access: Access, place: str, wanted: str) -> _Found | ReadError:
+            return self._lookup(access, account_id, place, attribute, wanted)
+
+        name = account_id, region, attribute, value
+        return self._once(name, lambda: first_answer(lookup, accesses, region, value))
 
     def _lookup(self, access: Access, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
         """Read the events page by page, up to MOST_PAGES of them."""

@@ -117,12 +117,12 @@ def _logs_left(
 ) -> Sequence[LastChange | ReadError]:
     """Return for each Region when a trail of the owner and of that home Region last ceased to deliver somewhere.
 
-    Its last logs may lie in the folder of another trail. A Region that is closed by a policy has no say.
+    Its last logs may lie in the folder of another trail. In a Region that is closed by a policy nobody can tell.
     """
-    enabled, closed = snapshot.enabled_regions, {error.region for error in snapshot.closed_regions}
+    enabled = snapshot.enabled_regions
     if isinstance(enabled, ReadError):
         return [enabled]
-    things = [Thing("cloudtrail", frozenset(), owner, region) for region in enabled if region not in closed]
+    things = [Thing("cloudtrail", frozenset(), owner, region) for region in enabled]
     return [*pool.map(lambda each: history.last_change(account, each, LEAVING), things)]
 
 

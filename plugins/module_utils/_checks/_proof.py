@@ -381,8 +381,12 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
     if any(not _may_be_its_own(subject, each) for each in files):
         yield "A log was found that is newer than the last delivery of the trail."
-    if subject.trail.organization_trail and any(not is_under_key(subject, each) for each in files):
+    if all(is_under_key(subject, each) for each in files):
+        return
+    if subject.trail.organization_trail:
         yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
+    elif isinstance(proof.trail, ReadError):
+        yield "A log shows another key, or none, but a trail that was deleted or moved may have left it."
 
 
 def _unread(unread: _Unread, use: str = "") -> Result:

@@ -269,6 +269,16 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
         "unknown",
         "DeleteTrail at",
     ),
+    "a trail may be gone from a Region that nobody may ask": (
+        "objects",
+        {
+            "accounts": [{"id": "111111111111", "name": "a", "closed_regions": ["eu-west-1"]}],
+            "events": [CHANGED],
+            "trails": {"main": TRAIL | {"log_key": "old-key"}},
+        },
+        "unknown",
+        "A log shows another key, or none, but a trail that was deleted or moved may have left it.",
+    ),
     "a bucket created anew": (
         "objects",
         {

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access, _history, _pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._resources import Account
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import LastChange
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.test_proof import CHANGED, TRAIL, Proving
@@ -97,6 +98,15 @@ def update(hours: int, request: dict[str, str], key: str | None, name: str = "Up
     record = {"requestParameters": {"name": "main", **request}, "responseElements": answer}
     at = datetime(2026, 11, 29, tzinfo=timezone.utc) - hours * HOUR
     return {"EventName": name, "EventId": f"e-{hours}", "EventTime": at, "CloudTrailEvent": json.dumps(record)}
+
+
+def test_that_one_account_may_not_ask_keeps_no_other_from_asking(proving: Proving) -> None:
+    proving.load()
+    access, history = caller(proving.aws), _history.History()
+    thing = _history.Thing("cloudtrail", frozenset({"main"}), "111111111111", "eu-central-1")
+    refused = history.last_change(Account("222222222222", "aws", access), thing)
+    assert getattr(refused, "code", None) == "NotAsked"
+    assert isinstance(history.last_change(Account("111111111111", "aws", access), thing), LastChange)
 
 
 OTHER_KEY, SET = NOW_KEY + "2", {"kmsKeyId": "alias/x"}
