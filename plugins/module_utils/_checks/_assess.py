@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import chain, pairwise
 
 from .._model import NOT_IN_USE, AcceptedRisk, Bucket, Finding, Key, Level, Snapshot, Trail
-from .._policy import TIME_KEYS, Budget, Policy, moment_of
+from .._policy import MAX_CHARACTERS, TIME_KEYS, Budget, Policy, moment_of
 from ._evidence import Evidence, ExceptedEvidence, ExceptionEvidence
 from ._policy_rules import parsed
 from ._rules import RULES, Rule
@@ -262,10 +262,10 @@ def _moments(subject: Subject) -> Iterator[tuple[datetime, datetime]]:
 
 
 def _policies(keys: Iterable[object], buckets: Iterable[object]) -> set[str]:
-    """The policies of those keys and buckets that could be read."""
+    """The policies of those keys and buckets that could be read. What is longer than any policy is not parsed."""
     texts = [text for key in keys if isinstance(key, Key) for text in (key.policy, key.ram_policy)]
     texts += [bucket.policy for bucket in buckets if isinstance(bucket, Bucket)]
-    return {text for text in texts if isinstance(text, str)}
+    return {text for text in texts if isinstance(text, str) and len(text) <= MAX_CHARACTERS}
 
 
 @lru_cache(maxsize=256)

@@ -24,7 +24,7 @@ from ._delivery import (
     of_accounts_alone,
     spare_calls,
 )
-from ._document import Policy, PolicyError, Statement, parse, to_json
+from ._document import MAX_CHARACTERS, Policy, PolicyError, Statement, parse, to_json
 from ._explain import OF_ACCOUNT, hangs_on_ids
 from ._locations import ANY_ORGANIZATION, Locations, example_of, folder_of, stands_for_many
 from ._merge import SERVICE_ACTIONS, MergeRefusedError, Required, merge, new_key_policy, statements_to_add
