@@ -39,7 +39,7 @@ from ..plugin_utils._reports import (
     reserved,
     unchecked,
 )
-from ..plugin_utils._terminal import Screen, closing_lines, display, table_of
+from ..plugin_utils._terminal import Screen, audit_by_variables, closing_lines, display, table_of
 
 _REFUSED = (AnsibleActionFail, AnsibleTemplateError, JoinError, ReservedError, VariablesError)
 
@@ -76,8 +76,8 @@ class ActionModule(ActionBase):
         """Show the audit, judge it, and write its reports. It is no host's own: each host is told of all of it."""
         screen = Screen(no_log=self._task.no_log)
         previous = previous_of(run_options)
-        in_role = bool(run_options["variables"])
-        screen.show(table_of(run_options["table"], audit, {}, in_role=in_role, previous=previous))
+        audit = audit_by_variables(audit) if run_options["variables"] else audit
+        screen.show(table_of(run_options["table"], audit, {}, previous))
         failing = failing_accounts(run_options, audit, previous=previous)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}

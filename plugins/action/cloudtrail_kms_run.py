@@ -100,8 +100,7 @@ class ActionModule(ActionBase):
         Where a report cannot be written, the changes and their backup are returned all the same.
         """
         result = with_made(self._run_module(run_options, hosts, options, variables, screen), run_options["made"])
-        in_role = bool(run_options["variables"])
-        result = result_by_variables(result) if in_role else result
+        result = result_by_variables(result) if run_options["variables"] else result
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result
@@ -110,7 +109,7 @@ class ActionModule(ActionBase):
             result["backup_path"] = options["backup_path"]
         previous = previous_of(run_options, self._play)
         is_diff_shown = self._task.diff and bool(result.get("diff")) and screen.diff(result["diff"])
-        is_shown = screen.show(table_of(run_options["table"], audit, result, in_role=in_role, previous=previous))
+        is_shown = screen.show(table_of(run_options["table"], audit, result, previous))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
         shown: dict[str, Any] = {"is_shown": is_shown, "is_diff_shown": is_diff_shown, "previous": previous}

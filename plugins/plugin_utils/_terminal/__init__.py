@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ._closing import closing_lines
-from ._in_role import result_by_variables
+from ._in_role import audit_by_variables, result_by_variables
 from ._screen import Screen, display, progress
 from ._shield import shielded
 from ._tables import table_of

@@ -20,7 +20,7 @@ _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 
 def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a module with variables in what it refuses and warns of, and in why it failed."""
+    """Return the result of a module with variables in what it refuses, warns of and finds, and in why it failed."""
     found, of_warnings = dict(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
         if name in result:
@@ -33,11 +33,16 @@ def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("refusals", "errors"):
         if name in result:
             found[name] = [_by_variables(each, "message") for each in result[name]]
+    for name in ("before", "after"):
+        if result.get(name):
+            found[name] = audit_by_variables(result[name])
+    if "ansible_facts" in result:
+        found["ansible_facts"] = {name: audit_by_variables(audit) for name, audit in result["ansible_facts"].items()}
     return found
 
 
 def audit_by_variables(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an audit with variables in what is to be done about its findings."""
+    """Return an audit with variables in what is to be done about its findings, where there are none yet."""
     return {**audit, "accounts": [_account(row) for row in audit["accounts"]]}
 
 
@@ -58,4 +63,7 @@ def _words(text: str, settings: Sequence[Mapping[str, bool | str]] | None = None
     words = _NAMED.sub(rf"{_PREFIX}\1", text)
     if not settings:
         return words
-    return f"{words.removesuffix(f'{named_options(settings)}.')}{named_options(settings, _PREFIX)}."
+    by_variables = f"{named_options(settings, _PREFIX)}."
+    if words.endswith(by_variables):
+        return words
+    return f"{words.removesuffix(f'{named_options(settings)}.')}{by_variables}"

@@ -15,7 +15,6 @@ from ...module_utils._printable import printable
 from .._reports import Previous, change_rows
 from ._enforcement import render_enforcement
 from ._grid import Paint, legible
-from ._in_role import audit_by_variables
 from ._screen import Table
 from ._short import render_short, render_short_enforcement
 from ._table import render
@@ -29,24 +28,17 @@ def table_of(
     form: str | None,
     audit: Mapping[str, Any] | None,
     enforcement: Mapping[str, Any],
-    *,
-    in_role: bool = False,
     previous: Previous | None = None,
 ) -> Table | None:
     """Return the table of an audit, or else of an enforcement, in the requested form or in the one that fits its size.
 
-    With `in_role`, for a run of the role, messages name its variables in place of the options of a module. Under the
-    table stands what changed since the `previous` report; of an enforcement, until before it.
+    Under the table stands what changed since the `previous` report; of an enforcement, until before it.
     """
     accounts = (audit or enforcement["before"])["accounts"]
     form = form or ("full" if len(accounts) <= MOST_IN_FULL else "short")
     if form == "none":
         return None
     comparison = previous.comparison(audit or enforcement["before"]) if previous else None
-    if in_role:
-        audit = audit and audit_by_variables(audit)
-        parts = {name: enforcement.get(name) for name in ("before", "after")}
-        enforcement = {**enforcement, **{name: part and audit_by_variables(part) for name, part in parts.items()}}
     if audit:
         table: Table = partial(render if form == "full" else render_short, audit)
     else:

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import with_options
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import audit_by_variables
 from tests.unit.action.audits import account, audit, finding, reason, trail
 from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run
 from tests.unit.action.test_enforce_many import enforce
@@ -53,6 +54,24 @@ def test_the_tables_name_variables_where_the_role_runs(form: str, capsys: pytest
             printed = " ".join(capsys.readouterr().out.split())
             in_short = words[:100] if form == "short" else words
             assert printed.count(in_short) == (1 if mode == "audit" else 3)
+
+
+def test_reports_name_variables_where_the_role_runs(tmp_path: Path) -> None:
+    for place, told, role in (
+        ("audit", facts_of(RED), {"mode": "audit"}),
+        ("plan", enforcement("not_attempted", before=RED, after=RED), {"mode": "enforce"}),
+    ):
+        run(told, reports=["json", "html"], report_dir=str(tmp_path / place), variables=PREFIX, **role)
+        report, page = ((tmp_path / place / f"cloudtrail-kms.{form}").read_text("utf-8") for form in ("json", "html"))
+        (row,) = json.loads(report)["accounts"]
+        assert row["trails"][0]["findings"][0]["remediation"] == ASKED
+        assert ASKED.partition(" set ")[2] in page
+
+
+def test_a_joined_report_may_name_variables_already() -> None:
+    once = audit_by_variables(RED)
+    assert once["accounts"][0]["trails"][0]["findings"][0]["remediation"] == ASKED
+    assert audit_by_variables(once) == once
 
 
 def test_warnings_and_their_reports_name_variables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
