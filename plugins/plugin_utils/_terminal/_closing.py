@@ -160,7 +160,7 @@ def _commands(
                 "the row in trail_keys of each from the backup"
             )
     if again := _again(arguments, result):
-        yield "Decide    what each REFUSED asks for: that comes first"
+        yield "Decide    what to do about each REFUSED above: without that it is refused again"
         yield f"Next      {again}"
         return
     open_ones = decisions(audit, variables) if audit else None

@@ -290,7 +290,10 @@ def test_after_a_refusal_comes_the_same_command_again(
     fields = {**ALONE, "after": audit(bare(ONE)), "refusals": [refusal("No.")]}
     lines = closing_lines(with_after(enforced(**fields)), {"failing": 1}, [], {}, is_plan=check)
     command = f"ansible-playbook aws_baseline.cloudtrail.{playbook} -e {given[0]}{' --check --diff' if check else ''}"
-    assert lines[-2:] == ["Decide    what each REFUSED asks for: that comes first", f"Next      {command}"]
+    assert lines[-2:] == [
+        "Decide    what to do about each REFUSED above: without that it is refused again",
+        f"Next      {command}",
+    ]
     others = closing_lines(
         with_after(enforced(change(ONE, "planned"), **fields)), {"failing": 1}, [], {}, is_plan=check
     )
