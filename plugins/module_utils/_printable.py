@@ -23,6 +23,8 @@ _COMMANDING = re.compile(
                  | (?<=\S{60}::)(?=[A-Za-z-]+(?:\s|$)) )""",
     re.VERBOSE,
 )
+# By what an expression, a statement or a comment begins (Jinja, "Template Designer Documentation", "Synopsis").
+_TEMPLATE = re.compile(r"(?<=\{)[{%#]")
 MOST_CHARACTERS = 500  # of the message of an exception that nobody foresaw
 
 
@@ -36,6 +38,11 @@ def printable(text: str) -> str:
     """
     shown = text if text.isprintable() else "".join(map(_escaped, text))
     return _COMMANDING.sub(lambda found: f"\\x{ord(found[0]):x}", shown)
+
+
+def no_template(text: str) -> str:
+    r"""Return the text as one that Ansible evaluates to itself, for a variable of a later play: `{\x7b`, `{\x25`."""
+    return _TEMPLATE.sub(lambda found: f"\\x{ord(found[0]):x}", text)
 
 
 def _escaped(character: str) -> str:

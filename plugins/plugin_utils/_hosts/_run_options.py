@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.path import unfrackpath
 
 from ...module_utils._options import AUDIT_ACCOUNT_OPTIONS, ENFORCE_ACCOUNT_OPTIONS
+from ...module_utils._printable import no_template
 from .._reports import objects_of, passing_directory
 from ._variables import AUDIT_SPEC, ENFORCE_SPEC, OF_A_RUN, PREFIX, SPEC, options, refuse_unknown
 
@@ -38,7 +38,6 @@ OF_THE_TASKS = frozenset({"hosts", "made", "new_bucket", "previous_fetched", "va
 # Which key trails are to have, a backup says; and any trail may need what a key policy would lose, so all are read.
 _NARROWING = ("trails", "regions")
 NOT_RESTORED = frozenset({"create_trail", "key", "key_id", *_NARROWING})
-_TEMPLATE = re.compile(r"\{[{%#]")
 
 
 def variables_of(mode: str) -> frozenset[str]:
@@ -115,7 +114,7 @@ def _refuse_templates(run_options: Mapping[str, Any]) -> None:
     nodes of a workflow in AWX, whose variables they become. The name of an account may be part of one.
     """
     for name in ("report_dir", "report_bucket", "report_prefix"):
-        if run_options[name] and _TEMPLATE.search(run_options[name]):
+        if run_options[name] and no_template(run_options[name]) != run_options[name]:
             raise AnsibleActionFail(
                 f"Option {name}: {run_options[name]!r} would be evaluated as a template where it is handed on. Give "
                 "one without {{, {% and {#; a name or tag of an account may have brought them."

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from ...module_utils._printable import count
+from ...module_utils._printable import count, no_template
 from ._entries import account_status
 from ._notes import ACCOUNT_RULE
 
@@ -143,12 +143,15 @@ def accounts_with_new(comparison: Mapping[str, Any]) -> dict[str, list[Mapping[s
 
 
 def counts_of(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sentence of a comparison and the lengths of its lists, as they are registered and published."""
+    """Return the sentence of a comparison and the lengths of its lists, as they are registered and published.
+
+    An artifact of a job is a variable of the next. The reason may hold the name of an object, or what is in it.
+    """
     previous = comparison["previous"]
     return {
         "sentence": comparison["sentence"],
         "previous": previous["generated_at"] if previous else "",
-        "why": comparison["why"] or "",
+        "why": no_template(comparison["why"] or ""),
         **{name: len(comparison[name]) for name in (*LISTS, "expiring")},
     }
 

@@ -284,6 +284,9 @@ def test_what_the_role_has_fetched_is_read_under_its_name(tmp_path: Path) -> Non
     denied = {"why": "Access\u202e denied"}
     result = compared("s3://audit-reports/daily", on(1, failing("fail")), previous_fetched=denied, play="denied")
     assert result["comparison"]["why"] == UNUSABLE.format(path="s3://audit-reports/daily") + "Access\\u202e denied"
+    planted = {**of_role, "name": "s3://audit-reports/{{ x }}/{% y %}/{# z #}", "path": str(tmp_path / "none")}
+    result = compared("s3://audit-reports/daily", on(1, failing("fail")), previous_fetched=planted, play="planted")
+    assert r"s3://audit-reports/{\x7b x }}/{\x25 y %}/{\x23 z #} is not used" in result["comparison"]["why"]
     # What an earlier play has fetched is left alone where the option names a file.
     result = compared(str(tmp_path / "none"), on(1, failing("fail")), previous_fetched=of_role, play="file")
     assert result["comparison"]["previous"] == ""
