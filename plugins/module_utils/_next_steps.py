@@ -25,6 +25,10 @@ class ReadError:
     code: str
     message: str
 
+    def __str__(self) -> str:
+        """Return what was asked, and the answer."""
+        return f"{self.operation} in {self.region} answered {self.code} ({self.message})"
+
 
 @dataclass(frozen=True)
 class LeftToOwnerError(ReadError):

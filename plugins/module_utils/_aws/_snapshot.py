@@ -239,11 +239,7 @@ def caller_identity(access: Access) -> str:
         raise AwsError(
             "No AWS credentials were found. Set access_key and secret_key, profile, or the AWS_* environment."
         )
-    raise AwsError(f"No account can be read: {_refusal(arn)} {next_step(arn)}", arn)
-
-
-def _refusal(error: ReadError) -> str:
-    return f"{error.operation} in {error.region} answered {error.code} ({error.message})."
+    raise AwsError(f"No account can be read: {arn}. {next_step(arn)}", arn)
 
 
 def _regions(
@@ -298,7 +294,7 @@ def _see_trails(
             if record["TrailARN"] not in seen or record["HomeRegion"] == region:
                 seen[record["TrailARN"]] = (region, record)
     if len(failed) == len(regions):
-        why = f"No region of account {account.account_id} could be read: {_refusal(failed[0])} {next_step(failed[0])}"
+        why = f"No region of account {account.account_id} could be read: {failed[0]}. {next_step(failed[0])}"
         raise AwsError(why, *failed)
     return seen, failed
 

@@ -76,11 +76,7 @@ def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:
     what = call.action
     if isinstance(found, ReadError):
         gone = found.code == "NoSuchEntity"
-        reason = (
-            f"{call.principal} does not exist"
-            if gone
-            else f"{found.operation} in {found.region} answered {found.code} ({found.message})"
-        )
+        reason = f"{call.principal} does not exist" if gone else found
         advice = "Correct or remove it under readers." if gone else next_step(found)
         return OwnSide(Own.OPEN, f"Whether its own policies allow {what} is unknown: {reason}.", advice, found)
     return _answered(found, call, what)

@@ -198,7 +198,7 @@ def unreadable(what: str, error: ReadError, options: Options = (), remedy: str =
     """
     return Result(
         "unknown",
-        f"{what} could not be read: {error.operation} in {error.region} answered {error.code} ({error.message}).",
+        f"{what} could not be read: {error}.",
         remedy if options else next_step(error),
         {"iam_action": error.iam_action, "operation": error.operation, "region": error.region, "code": error.code},
         unread=error,

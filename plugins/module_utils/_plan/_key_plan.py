@@ -63,11 +63,7 @@ def choose_key(
     key = lookup.key
     if isinstance(key, ReadError):
         step, options = step_of_owner(snapshot.account_id, request.key_name, key, request)
-        raise RefusedError(
-            f"The key {request.key_name} cannot be read: {key.operation} in {key.region} answered {key.code} "
-            f"({key.message}). {step}".rstrip(),
-            *options,
-        )
+        raise RefusedError(f"The key {request.key_name} cannot be read: {key}. {step}".rstrip(), *options)
     if isinstance(key, Key):
         _refuse_what_cannot_serve(snapshot, key, region, settings, _as_found(key, request))
         return KeyPlan(key)

@@ -83,7 +83,7 @@ def is_created_here(key: Key, request: KeyRequest) -> bool:
 
 def has_policy_of_a_new_key(key: Key) -> bool:
     """Return whether we have made the key's policy: the account's root first, then nothing but our statements."""
-    policy = _policy(key)
+    policy = policy_of(key)
     # What AWS does not document may say more than we read in it.
     if policy is None or not policy.statements or policy.readings != policy.statements:
         return False
@@ -98,7 +98,7 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
     Our own statements of readers and administrators are judged by whom they name, like any other: they may name these
     `readers` and these `administrators`, which a run has from its user, and else the account's own.
     """
-    policy = _policy(key)
+    policy = policy_of(key)
     for statement in policy.readings if policy else ():
         if statement.why_unclear and statement.effect == "Allow":
             which = "policy" if policy and policy.undocumented else statement.label
@@ -113,7 +113,8 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
     return None
 
 
-def _policy(key: Key) -> Policy | None:
+def policy_of(key: Key) -> Policy | None:
+    """Return the policy of a key; None where it could not be read, or is none."""
     try:
         return parse(key.policy) if isinstance(key.policy, str) else None
     except PolicyError:

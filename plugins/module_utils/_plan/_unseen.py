@@ -65,7 +65,7 @@ def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: 
     step, options = _who_would_read(account_id, trail.bucket_name, error)
     words = (
         f"with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which may refuse logs under "
-        f"that key, could not be read: {error.operation} in {error.region} answered {error.code} ({error.message})."
+        f"that key, could not be read: {error}."
     )
     if is_refused:
         words += " The trail may be delivering now."
@@ -90,8 +90,7 @@ def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tupl
 def _unread_regions(trail: Trail, error: ReadError) -> Refusal:
     return Refusal(
         f"with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it is unknown whether its "
-        f"bucket {trail.bucket_name} accepts the logs of each, because {error.operation} in {error.region} answered "
-        f"{error.code} ({error.message}). {next_step(error)}",
+        f"bucket {trail.bucket_name} accepts the logs of each, because {error}. {next_step(error)}",
         trails=(trail.arn,),
         key=trail.kms_key_arn,
     )

@@ -19,8 +19,8 @@ from .._checks import (
     subject_of,
 )
 from .._model import Change, Key, KeyLookup, ReadError, Refusal, Snapshot, Trail
-from .._policy import MAX_BYTES, Budget, Policy, PolicyError, is_arn, parse
-from ._new_key import why_not_trusted
+from .._policy import MAX_BYTES, Budget, Policy, is_arn
+from ._new_key import policy_of, why_not_trusted
 from ._remedies import excepted_changes, may_write
 from ._request import EnforceRequest, KeyRequest
 from ._unseen import in_all_regions
@@ -169,8 +169,8 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
 
 def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object, budget: Budget) -> list[str]:
     """Return the principals that may read the trail's logs by the old key's policy and not by the new one's."""
-    now = _parsed(old)
-    then = _parsed(new) if isinstance(new, Key) else None
+    now = policy_of(old)
+    then = policy_of(new) if isinstance(new, Key) else None
     if now is None or then is None or not isinstance(new, Key):
         return []
     lost = []
@@ -182,13 +182,6 @@ def _readers_lost(snapshot: Snapshot, trail: Trail, old: Key, new: object, budge
         if before and not after:
             lost.append(name)
     return lost
-
-
-def _parsed(key: Key) -> Policy | None:
-    try:
-        return parse(key.policy) if isinstance(key.policy, str) else None
-    except PolicyError:
-        return None
 
 
 def _named_principals(policy: Policy) -> list[str]:

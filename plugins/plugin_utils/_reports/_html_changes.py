@@ -115,7 +115,7 @@ def _change(change: Mapping[str, Any], names: Mapping[str, str], *, opened: bool
         region=change["region"],
         status=change["status"],
         fields=tuple(
-            (name.replace("_", " "), _value(before.get(name)) if change["before"] else "", _value(value))
+            (name.replace("_", " "), field_value(before.get(name)) if change["before"] else "", field_value(value))
             for name, value in sorted(after.items())
             if name != "policy"
         ),
@@ -125,7 +125,8 @@ def _change(change: Mapping[str, Any], names: Mapping[str, str], *, opened: bool
     )
 
 
-def _value(value: object) -> str:
+def field_value(value: object) -> str:
+    """Return the value of a field of a change, in words."""
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -265,7 +265,7 @@ def _totals(
     literal = Counter(trail["cis_3_5"] for trail in trails)
     parts = _parts([("fail", "without a key", literal["fail"]), ("pass", "with a key", literal["pass"])])
     yield Total(label=f"CIS {control} as written (key set)", number=literal["pass"], whole=len(trails), parts=parts)
-    excepted = sum(any(finding["status"] == "excepted" for finding in trail["findings"]) for trail in trails)
+    excepted = sum(map(is_excepted, trails))
     if excepted:
         parts = _parts([("excepted", "excepted", excepted), ("not_applicable", "without", len(trails) - excepted)])
         yield Total(label="Trails under an exception", number=excepted, whole=len(trails), parts=parts)

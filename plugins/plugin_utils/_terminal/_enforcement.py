@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from ...module_utils._model import about
 from ...module_utils._options import named
 from ...module_utils._policy import Policy, Statement, meaning, parse
 from ...module_utils._printable import count, first_of, printable
-from .._reports import Note, Tone, verdict_words
+from .._reports import Note, Tone, field_value, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, code_lines, detail_lines, legible, note_lines
 from ._table import ACCOUNT, VERDICT_TONES, Row, account_rows, closing, render
 from ._text import in_general
@@ -132,15 +131,9 @@ def _details(change: Mapping[str, Any]) -> Iterator[str]:
             words = policy_words(before["policy"] if before else None, value)
             yield f"policy: {words}"
         elif before is None:
-            yield f"{field}: {_value(value)}"
+            yield f"{field}: {field_value(value)}"
         else:
-            yield f"{field}: {_value(before.get(field))} -> {_value(value)}"
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+            yield f"{field}: {field_value(before.get(field))} -> {field_value(value)}"
 
 
 def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
