@@ -8,6 +8,14 @@ run := .venv/bin/python -I tools/isolated.py
 pin := ../.venv/bin/uv pip compile --quiet --system-certs --universal --no-emit-index-url --generate-hashes --upgrade \
 	--custom-compile-command 'make pins'
 
+# What has other dependencies: an environment of its own, as requirements/*.txt pins it, whose programs are found first.
+beside = uv run --quiet --isolated --python .venv/bin/python --with-requirements requirements
+# With the Python of .venv: ansible-test would try every one that it finds.
+sanity = $(run) python -m tools.build ansible-test sanity --local \
+	--python $$(.venv/bin/python -c 'import platform; print(platform.python_version()[:4])')
+# ansible-test downloads this from a host that is no package registry, where it is not there. Python brings a pip as well.
+get_pip := .cache/home/.ansible/test/cache/get_pip_25_2.py
+
 .DEFAULT_GOAL := help
 # Every target that `make help` lists is a deed, not a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*##[1-3].*/\1/p' Makefile)
@@ -53,11 +61,15 @@ types: setup ##2 mypy, strict
 ansible-lint: setup ##2 ansible-lint, production profile, offline, on what is shipped
 	$(run) ansible-lint --offline --profile production roles playbooks
 
+sanity sanity-all: $(get_pip)
+$(get_pip):
+	@mkdir -p $(@D) && echo 'import ensurepip; ensurepip.bootstrap()' >$@
+
 sanity: setup ##2 ansible-test sanity, all its tests, on what is shipped
-	$(run) python -m tools.sanity
+	$(sanity) --exclude tests/ --exclude tools/ --exclude benchmarks/
 
 sanity-all: setup ##3 ansible-test sanity and ansible-lint on the tests, the tools and the benchmarks too; minutes
-	$(run) python -m tools.sanity --all
+	$(sanity)
 	$(run) ansible-lint --offline --profile production
 
 unit: setup ##2 The unit tests, and how much of plugins/ they cover
@@ -68,7 +80,7 @@ integration: setup ##2 Playbooks against the fake AWS; not measured, which would
 	$(run) python -m pytest tests/integration
 
 recorded: ##2 That the permissions declared are those of the calls that the last `make test` made
-	$(run) python -m tools.recorded .cache/recorded
+	$(run) python -m pytest -q tests/recorded
 
 test-faults: setup ##3 The whole fault sweep of enforcement: every AWS call goes wrong in every way; some minutes
 	$(run) python -m tests.faults
@@ -84,30 +96,31 @@ test-pages: setup ##2 What README and docs/ show, typed and compared with what i
 	$(run) python -m pytest tests/pages
 
 test-awx: setup ##2 Execution environment, ansible-runner, and the job templates on a stub of AWX's API; a minute
-	@$(run) python -m tools.collection awx.awx 13.8.0 .cache/awx
+	@$(run) uv pip install --quiet --no-deps --target .cache/awx ansible==13.8.0  # it brings awx.awx
 	$(run) python -m pytest tests/awx
 
 test-eda: setup ##2 The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
 	@java --version >/dev/null || { echo 'Install Java 17: apt-get install openjdk-17-jre-headless'; exit 1; }
-	$(run) python -m tools.venvs eda .venv/bin/python -m pytest tests/eda
+	$(run) env ANSIBLE_COLLECTIONS_PATH=$$(echo $(CURDIR)/.venv/lib/python3.*/site-packages) \
+		$(beside)/eda.txt .venv/bin/python -m pytest tests/eda
 
 test-browser: setup ##2 The HTML report in Chromium, with axe-core; a minute
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || { apt-get update -qq && \
 		apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core; }
-	$(run) python -m tools.venvs browser python -m pytest tests/browser
+	$(run) env PYTHONPATH=.venv/mypy_path $(beside)/browser.txt python -m pytest tests/browser
 
 molecule: setup ##3 The role, converged twice, minutes: audit, enforce, provision, central_key, organization, exceptions
 	$(run) molecule test --no-command-borders --scenario-name audit --scenario-name enforce --scenario-name provision \
 		--scenario-name central_key --scenario-name organization --scenario-name exceptions
 
 docs-lint: setup ##2 The documentation of modules, plugins and the role
-	$(run) python -m tools.copied antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+	$(run) python -m tools.build antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
 fuzz: setup ##3 Try the engine, the rules and the reports with input that nobody meant; FUZZ_SECONDS, 300 by default
 	$(run) python -m tests.fuzz $(FUZZ_SECONDS)
 
 mutation: setup ##3 Change the key-policy engine in every small way, and see that its tests notice; an hour
-	tools/mutation.sh
+	$(run) $(beside)/mutation.txt tools/mutation.sh
 
 test-matrix: setup ##3 The integration tests and the pages' examples on every supported ansible-core; long
 	$(run) python -m tools.matrix
@@ -123,15 +136,12 @@ bench: setup ##3 Time the policy engine, audits and sweeps beside plain boto3, a
 permissions: setup ##2 Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
 
-architecture: setup ##2 Draw the packages and their arrows in docs/architecture.md anew
-	@$(run) python -m tools.architecture
-
 bench-peers: setup ##3 Let Prowler and Cloud Custodian look at accounts before and after an enforcement; downloads 1.5 GB
 	@$(run) python -m benchmarks.peers
 	@$(run) python -m benchmarks.peers_sweep
 
 # Each with the oldest Python that it is installed for.
-PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 matrix-target=3.10 matrix-2.18=3.11 \
+PINNED := test=3.12 eda=3.12 browser=3.12 release=3.12 mutation=3.12 matrix-target=3.10 matrix-2.18=3.11 \
 	matrix-2.19=3.11 matrix-2.20=3.12 matrix-2.21=3.12 matrix-2.22=3.13
 
 pins: setup ##3 Pin the requirements anew with their hashes, from requirements/*.in

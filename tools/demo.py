@@ -6,31 +6,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 
 from tests.fakeaws.client import FakeAws
 from tools.isolated import ROOT
 
 AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
-REPORT_ONLY = ["-e", "cloudtrail_kms_fail_on=never"]
-# Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
-ALLOWED = ["-e", "cloudtrail_kms_allow_enable_key=true"]
 REPORTS = "build/demo"
-REPORT = ["-e", json.dumps({"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": REPORTS})]
+REPORT = f"""-e '{{"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": "{REPORTS}"}}'"""
+# Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
+ALLOWED = "-e cloudtrail_kms_allow_enable_key=true"
 STEPS = {
-    "1. What is wrong?": [AUDIT, *REPORT_ONLY, *REPORT],
-    "2. What would fix it? Nothing is changed yet.": [ENFORCE, "--check", "--diff", *ALLOWED],
-    "3. Fix it, and wait until every changed trail has delivered.": [
-        ENFORCE,
-        *ALLOWED,
-        "-e",
-        "cloudtrail_kms_wait=true",
-    ],
-    "4. Is it fixed? An audit that fails where it is not.": [AUDIT],
+    "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORT}",
+    "2. What would fix it? Nothing is changed yet.": f"{ENFORCE} --check --diff {ALLOWED}",
+    "3. Fix it, and wait until every changed trail has delivered.": f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true",
+    "4. Is it fixed? An audit that fails where it is not.": AUDIT,
 }
 NEXT = f"""
 The report of what was wrong, for a browser:
@@ -49,17 +41,13 @@ def main() -> int:
     (ROOT / REPORTS).mkdir(parents=True, exist_ok=True)
     with FakeAws.start("mixed") as aws:
         for title, arguments in STEPS.items():
-            code = play(title, arguments, aws.environment)
+            command = f"ansible-playbook {arguments}"
+            print(f"\n{title}\n\n$ {command}", flush=True)
+            code = subprocess.run(shlex.split(command), env=aws.environment, check=False).returncode
             if code != 0:
                 return code
     print(NEXT)
     return 0
-
-
-def play(title: str, arguments: list[str], environment: Mapping[str, str]) -> int:
-    command = ["ansible-playbook", *arguments]
-    print(f"\n{title}\n\n$ {shlex.join(command)}", flush=True)
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

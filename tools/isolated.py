@@ -32,10 +32,12 @@ def isolated(environment: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(DROPPED)}
     user_home = environment.get("HOME", "/")
+    path = environment.get("PATH", os.defpath)
+    pyenv = Path(environment.get("PYENV_ROOT", f"{user_home}/.pyenv"))
     loopback = "127.0.0.1,localhost,::1"
     no_proxy = ",".join(filter(None, [environment.get("no_proxy") or environment.get("NO_PROXY"), loopback]))
     return kept | {
-        "PATH": f"{VENV / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}",
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{path}",
         "VIRTUAL_ENV": str(VENV),
         "HOME": str(HOME),
         "LC_ALL": "C.UTF-8",
@@ -49,7 +51,11 @@ def isolated(environment: Mapping[str, str]) -> dict[str, str]:
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "GIT_CONFIG_GLOBAL": environment.get("GIT_CONFIG_GLOBAL", f"{user_home}/.gitconfig"),
-        "PYENV_ROOT": environment.get("PYENV_ROOT", f"{user_home}/.pyenv"),
+        "UV_NO_PROJECT": "true",
+        "UV_PYTHON_DOWNLOADS": "never",
+        # Before the shims of pyenv, which uv cannot use.
+        "UV_PYTHON_SEARCH_PATH": os.pathsep.join([*map(str, pyenv.glob("versions/*/bin")), path]),
+        "UV_SYSTEM_CERTS": "true",
     }
 
 

@@ -8,45 +8,29 @@
 # docs/internals/proofs.md explains, and fails when less than 90 % are killed.
 
 set -eu
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
-venv=$root/.venv-mutation
+root=$PWD
 work=$root/build/mutation
 package=ansible_collections/aws_baseline/cloudtrail/plugins/module_utils
 
-if [ ! -x "$venv/bin/mutmut" ]; then
-    "$root/.venv/bin/uv" venv --quiet --python "$root/.venv/bin/python" "$venv"
-    "$root/.venv/bin/uv" pip install --quiet --system-certs --python "$venv/bin/python" \
-        --constraint "$root/requirements/test.txt" hypothesis pytest pyyaml mutmut==3.8.1
-fi
-
 # mutmut wants the source under the name it is imported by, and nothing else of that name in sight.
 rm -rf "$work"
-mkdir -p "$work/$package" "$work/tests/unit"
-cp -R "$root/plugins/module_utils/_policy" "$work/$package/"
-cp -R "$root/tests/unit/policy" "$root/tests/unit/profiles.py" "$work/tests/unit/"
-(
-    cd "$work"
-    folder=$package
-    while [ "$folder" != . ]; do
-        : >"$folder/__init__.py"
-        folder=$(dirname "$folder")
-    done
-    : >tests/__init__.py
-    : >tests/unit/__init__.py
-    printf '%s\n' 'from tests.unit.profiles import load_profile' 'load_profile()' >tests/unit/conftest.py
-    printf '%s\n' '[mutmut]' 'source_paths=ansible_collections' 'also_copy=tests' \
-        'pytest_add_cli_args_test_selection=tests/unit/policy' >setup.cfg
-    HYPOTHESIS_PROFILE=brief nice "$venv/bin/mutmut" run --max-children 1 >mutation.log 2>&1 || {
-        tail -n 20 mutation.log >&2
-        exit 1
-    }
-    "$venv/bin/mutmut" results
-    "$venv/bin/mutmut" export-cicd-stats >/dev/null
-    "$venv/bin/python" -c '
+mkdir -p "$work/$(dirname "$package")" "$work/tests/unit"
+cp -R "$root/plugins/module_utils" "$work/$package"
+cp -R "$root/tests/unit/checks" "$root/tests/unit/policy" "$root/tests/unit/profiles.py" "$work/tests/unit/"
+cd "$work"
+find ansible_collections tests -type d -exec sh -c ': >>"$1/__init__.py"' - {} \;
+printf '%s\n' 'from tests.unit.profiles import load_profile' 'load_profile()' >tests/unit/conftest.py
+printf '%s\n' '[mutmut]' 'source_paths=ansible_collections' 'only_mutate=*/_policy/*' 'also_copy=tests' \
+    'pytest_add_cli_args_test_selection=tests/unit/policy' >setup.cfg
+HYPOTHESIS_PROFILE=brief nice mutmut run --max-children 1 >mutation.log 2>&1 || {
+    tail -n 20 mutation.log >&2
+    exit 1
+}
+mutmut results
+mutmut export-cicd-stats >/dev/null
+python -c '
 import json, sys
 found = json.load(open("mutants/mutmut-cicd-stats.json"))
-killed = found["killed"] + found["timeout"]
-total = found["total"]
+killed, total = found["killed"] + found["timeout"], found["total"]
 print(f"{killed} of {total} mutants killed, {killed / total:.1%}")
 sys.exit(killed < 0.9 * total)'
-)

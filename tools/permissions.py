@@ -237,38 +237,21 @@ def _filled_in(value: Any) -> Any:
     return {"Fn::Sub": value} if is_template else value
 
 
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors, which CloudFormation does not take, and with lists set in, as yamllint wants them."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return data is not self
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless and flow)
-
-
 def files() -> dict[str, str]:
     """Return the text of every generated file, by its name."""
     policies = {f"{purpose}.json": policy(actions(purpose), "aws") for purpose in PURPOSES if purpose != "readers"}
     policies["proof-objects.json"] = policy(actions("proof-objects"), "aws", grants=GRANTS_OF_PROOF)
     policies["provision-quiet.json"] = policy(BUCKET_LOOKS, "aws")
-    note = (
-        "# `make permissions` writes the policies in it anew, and keeps the rest, but no comment.\n"
-        "# yamllint disable rule:line-length\n"
-        "---\n"
-    )
+    note = "# `make permissions` writes the policies in it anew, and keeps the rest, but no comment.\n"
+    note += "# yamllint disable rule:indentation rule:line-length\n---\n"
+    # A copy without the anchors that parts which are one object would get, since CloudFormation takes none.
+    copied = json.loads(json.dumps(template()))
     return {
         **{name: json.dumps(document, indent=2) + "\n" for name, document in policies.items()},
-        TEMPLATE: note + yaml.dump(template(), Dumper=_Plain, sort_keys=False, width=120),
+        TEMPLATE: note + yaml.safe_dump(copied, sort_keys=False, width=120),
     }
 
 
-def main() -> None:
-    for name, text in files().items():
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text:
-            (FOLDER / name).write_text(text, encoding="utf-8")
-            print(f"docs/permissions/{name} is written.")
-
-
 if __name__ == "__main__":
-    main()
+    for name, text in files().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

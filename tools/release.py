@@ -6,15 +6,14 @@
 
 The tarball is installed where there is nothing but ansible-core, amazon.aws and boto3, and audits the fake AWS from
 there; galaxy-importer reads it as Galaxy and Automation Hub do, with no other collection beside it, and must find
-nothing wrong. The version must be the same everywhere, in the changelog too, with no fragment left, no such tag yet,
-and nothing uncommitted; --rehearse only tells of these.
+nothing wrong. The changelog must have the version, with no fragment left, and all must be committed; --rehearse
+only tells of these.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,79 +25,51 @@ import yaml
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from tools.build import build
 from tools.isolated import ROOT
-from tools.matrix import NEWEST_STABLE, audits
-from tools.venvs import Venv, run
+from tools.matrix import NEWEST_STABLE, audits, beside, run
 
-VENV = Venv("release", ("3.12", "3.13"))
 # The importer's own run of ansible-test needs a container engine; `make sanity` runs the same tests.
-IMPORTER = "[galaxy-importer]\nRUN_ANSIBLE_TEST = False\n"
+SETTINGS = "[galaxy-importer]\nRUN_ANSIBLE_TEST = False\n"
 
 
 def unready() -> Iterator[str]:
     """What has to be done before this version can be tagged."""
-    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
-    if galaxy["version"] != VERSION:
-        yield f"galaxy.yml says {galaxy['version']}, plugins/module_utils/_version.py {VERSION}."
     changelog = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))
-    if VERSION not in changelog["releases"]:
-        yield f"The changelog has no version {VERSION}: run `make changelog`."
-    if list((ROOT / "changelogs" / "fragments").glob("*.yml")):
-        yield "There are fragments that no version has: run `make changelog`."
-    if run("git", "-C", ROOT, "tag", "--list", VERSION):
-        yield f"There is a tag {VERSION} already: set the next version."
+    if VERSION not in changelog["releases"] or list((ROOT / "changelogs" / "fragments").glob("*.yml")):
+        yield f"The changelog has no version {VERSION} with all fragments: run `make changelog`."
     if run("git", "-C", ROOT, "status", "--porcelain"):
         yield "Something is not committed."
 
 
 def audits_from(tarball: Path) -> str | None:
     """Install the tarball beside nothing but what it needs and audit from there; what is wrong, if anything is."""
-    NEWEST_STABLE.set_up()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "ansible_collections"
-        place.mkdir()
-        (place / "amazon").symlink_to(NEWEST_STABLE.collections / "amazon")
-        environment = {
-            "PATH": NEWEST_STABLE.path,
-            "ANSIBLE_COLLECTIONS_PATH": folder,
-            "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
-        }
         run("ansible-galaxy", "collection", "install", tarball, "--no-deps", "--force", "-p", folder)
-        return audits(environment)
+        amazon = NEWEST_STABLE.collections() / "ansible_collections" / "amazon"
+        (Path(folder) / "ansible_collections" / "amazon").symlink_to(amazon)
+        only = {"ANSIBLE_COLLECTIONS_PATH": folder, "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
+        return audits(NEWEST_STABLE, only)
 
 
 def imported(tarball: Path) -> list[str]:
-    """Return what galaxy-importer finds wrong; it exits with 0 all the same.
-
-    Like Galaxy and Automation Hub it sees the tarball alone, with no other collection beside it.
-    """
-    VENV.set_up()
-    shutil.rmtree(VENV.collections, ignore_errors=True)
+    """Return what galaxy-importer finds wrong; it exits with 0 all the same."""
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "galaxy-importer.cfg"
-        configuration.write_text(IMPORTER, encoding="utf-8")
-        environment = os.environ | {"PATH": VENV.path, "GALAXY_IMPORTER_CONFIG": str(configuration)}
-        command = [str(VENV.folder / "bin" / "python"), "-m", "galaxy_importer.main", str(tarball)]
+        configuration.write_text(SETTINGS, encoding="utf-8")
+        environment = os.environ | {"GALAXY_IMPORTER_CONFIG": str(configuration)}
+        command = beside("release", sys.executable, "python", "-m", "galaxy_importer.main", tarball)
         log = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    told = (log.stdout + log.stderr).splitlines()
-    problems = [line for line in told if re.match(r"(ERROR|WARNING|CRITICAL)\b", line)]
-    return problems if log.returncode == 0 else [*problems, f"galaxy-importer ended with {log.returncode}", *told[-5:]]
+    lines = (log.stdout + log.stderr).splitlines()
+    problems = [line for line in lines if re.match(r"(ERROR|WARNING|CRITICAL)\b", line)]
+    return problems if log.returncode == 0 else [*problems, f"galaxy-importer ended with {log.returncode}", *lines[-5:]]
 
 
 def main(arguments: list[str]) -> int:
     tarball = build(ROOT / "build")
-    print(
-        f"{tarball.relative_to(ROOT)} is built: {tarball.stat().st_size // 1024} KB, with its bill of materials.",
-        flush=True,
-    )
-    wrong = audits_from(tarball)
-    print(
-        "Installed beside ansible-core, amazon.aws and boto3 alone it "
-        + ("audits." if not wrong else f"fails:\n{wrong}")
-    )
-    found = imported(tarball)
-    print(*found, f"galaxy-importer: {len(found)} errors and warnings.", sep="\n", flush=True)
-    undone = list(unready())
-    print(*undone, sep="\n", end="\n" if undone else "")
+    size = tarball.stat().st_size // 1024
+    print(f"{tarball.relative_to(ROOT)} is built: {size} KB, with its bill of materials.", flush=True)
+    wrong, found, undone = audits_from(tarball), imported(tarball), list(unready())
+    print("Beside ansible-core, amazon.aws and boto3 alone it " + (f"fails:\n{wrong}" if wrong else "audits."))
+    print(*found, f"galaxy-importer: {len(found)} errors and warnings.", *undone, sep="\n")
     if wrong or found or (undone and arguments != ["--rehearse"]):
         return 1
     if not undone:

@@ -11,12 +11,7 @@ set -eu
 unset PYTHONHOME PYTHONPATH
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$root/.venv
-stamp=$venv/.set-up
-
-find_python() { "$root/tools/find_python.sh" 3.13 3.12; }
-
-# The interpreter that the environment was made with, nothing if it does not run.
-present() { PYTHON=$venv/bin/python find_python 2>/dev/null || true; }
+pyenv=${PYENV_ROOT:-${HOME:-}/.pyenv}/versions
 
 # What the environment is made from: it is made anew when a pin changes or the checkout has moved.
 made_from() {
@@ -24,39 +19,30 @@ made_from() {
     cat "$root/requirements/uv.txt" "$root/requirements/test.txt" "$root/tools/setup.sh"
 }
 
-up_to_date() {
-    made_from | cmp -s - "$stamp" || return 1
-    python=$(present)
-    [ -n "$python" ] || return 1
-    [ -z "${PYTHON:-}" ] || [ "$python" = "$(find_python)" ]
-}
-
-make_venv() {
-    python=$(find_python)
-    printf 'Setting up .venv with %s; the first time takes about a minute ...\n' "$python" >&2
-    # Without its stamp an environment may be half made, so it is cleared; with it, only what changed is installed.
-    if [ ! -e "$stamp" ] || [ "$(present)" != "$python" ]; then
-        "$python" -m venv --clear "$venv"
-    fi
-    rm -f "$stamp"
-    "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --requirement "$root/requirements/uv.txt"
-    "$venv/bin/uv" pip sync --quiet --system-certs --python "$venv/bin/python" "$root/requirements/test.txt"
-}
-
-# Ansible finds a collection by its folder, and pytest as a package in the same place. mypy wants a place of its
-# own, since what lies among the installed packages is no source to it.
-show_collection() {
-    packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    for place in "$packages" "$venv/mypy_path"; do
-        mkdir -p "$place/ansible_collections/aws_baseline"
-        ln -sfn "$root" "$place/ansible_collections/aws_baseline/cloudtrail"
+# Each is run before it is believed: pyenv leaves shims on PATH that only say "command not found".
+find_python() {
+    for python in ${PYTHON:-python3.13 "$pyenv"/3.13.*/bin/python3 python3.12 "$pyenv"/3.12.*/bin/python3 python3}; do
+        "$python" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null || continue
+        printf '%s\n' "$python"
+        return
     done
+    echo "${PYTHON:-Nothing on PATH or of pyenv} is no Python 3.13 or 3.12: install one, or set PYTHON to its path." >&2
+    return 1
 }
 
-if up_to_date; then
+if made_from | cmp -s - "$venv/.set-up" && "$venv/bin/python" -c '' 2>/dev/null; then
     [ -z "${1:-}" ] || echo '.venv is up to date.'
     exit 0
 fi
-make_venv
-show_collection
-made_from >"$stamp"
+python=$(find_python)
+echo "Setting up .venv with $python; the first time takes about a minute ..." >&2
+"$python" -m venv --clear "$venv"
+"$venv/bin/python" -m pip --disable-pip-version-check install --quiet --requirement "$root/requirements/uv.txt"
+"$venv/bin/uv" pip sync --quiet --system-certs --python "$venv/bin/python" "$root/requirements/test.txt"
+# Ansible finds a collection by its folder, and pytest as a package in the same place. mypy wants a place of its
+# own, since what lies among the installed packages is no source to it.
+for place in "$venv"/lib/python3.*/site-packages "$venv/mypy_path"; do
+    mkdir -p "$place/ansible_collections/aws_baseline"
+    ln -sfn "$root" "$place/ansible_collections/aws_baseline/cloudtrail"
+done
+made_from >"$venv/.set-up"

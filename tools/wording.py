@@ -42,15 +42,9 @@ def problems(path: Path) -> Iterator[str]:
             yield f"{path}:{line}: {' '.join(found[0].split())!r}: write {better}"
 
 
-def files(places: list[str]) -> Iterator[Path]:
-    """The files with words of ours, in a stable order; a file that is named is one in any case."""
-    for place in map(Path, places):
-        found = sorted(path for path in place.rglob("*") if path.suffix in SUFFIXES)
-        yield from [place] if place.is_file() else found
-
-
 def main(places: list[str]) -> int:
-    found = [problem for path in files(places) for problem in problems(path)]
+    paths = [path for place in map(Path, places) for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
+    found = [problem for path in paths if path.suffix in SUFFIXES for problem in problems(path)]
     print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 

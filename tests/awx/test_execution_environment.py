@@ -18,7 +18,7 @@ import yaml
 
 from tests.awx.page import BUILD
 from tests.page import typed
-from tools.copied import copy_collection
+from tools.build import copy_collection
 
 OURS = "aws_baseline/cloudtrail"
 

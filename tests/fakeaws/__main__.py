@@ -49,7 +49,7 @@ def _options() -> argparse.Namespace:
 
 
 def _switches(options: argparse.Namespace) -> Switches:
-    """FAKEAWS_RECORD names a folder that gets the kinds of calls the collection makes; see tools/recorded.py."""
+    """FAKEAWS_RECORD names a folder that gets the kinds of calls the collection makes; see tests/recorded."""
     folder = os.environ.get("FAKEAWS_RECORD")
     return Switches(latency_ms=options.latency_ms, log_file=options.log, record_folder=Path(folder) if folder else None)
 

@@ -40,17 +40,10 @@ def test_two_builds_are_the_same_bytes(tarball: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == tarball.read_bytes()
 
 
-def test_the_bill_of_materials_names_every_file_and_every_dependency(tarball: Path) -> None:
+def test_the_bill_of_materials_names_the_tarball_and_every_dependency(tarball: Path) -> None:
     bill = json.loads(tarball.with_name(f"aws_baseline-cloudtrail-{VERSION}.cdx.json").read_text(encoding="utf-8"))
     product = bill["metadata"]["component"]
     assert product["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(tarball.read_bytes()).hexdigest()}]
-    with tarfile.open(tarball) as archive:
-        digests = {
-            member.name: hashlib.sha256(file.read()).hexdigest()
-            for member in archive
-            if member.name not in {"MANIFEST.json", "FILES.json"} and (file := archive.extractfile(member.name))
-        }
-    assert {each["name"]: each["hashes"][0]["content"] for each in product["components"]} == digests
     ranges = {each["name"]: each["properties"][0]["value"] for each in bill["components"]}
     assert ranges.keys() == {"ansible-core", "amazon.aws", "boto3", "botocore"}
     assert all(range_.startswith(">=") for range_ in ranges.values())

@@ -19,7 +19,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._
     own_spec,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import AGREED
-from tools.architecture import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -90,10 +89,6 @@ def test_options_that_may_or_must_not_differ_are_listed(
     passage = (ROOT / path).read_text(encoding="utf-8").split(start)[1].split(end)[0]
     named = {*re.findall(r"(?:[CO]\(|`(?:cloudtrail_kms)?_?)(\w+)[`)]", passage)}
     assert {name for name in options if not ("allow_" in named and name.startswith("allow_"))} == named - {"allow_"}
-
-
-def test_picture_of_the_packages_is_drawn_from_the_imports() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize(("claim", "shown", "figure"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
