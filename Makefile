@@ -133,6 +133,14 @@ bench: setup ##3 Time the policy engine, audits and sweeps beside plain boto3, a
 	@$(run) python -m benchmarks.enforce
 	@$(run) python -m benchmarks.enforce_many
 
+claims: setup ##3 Run every command of docs/claims.md, on two quiet cores; hours
+	@mkdir -p build/claims; grep '^| ' docs/claims.md | cut -d'|' -f3 | grep -oE '`[^`]+`' | tr -d '`' | sort -u | { failed=0; \
+	while read -r each; do \
+		case $$each in make*) run=$$each ;; tests/*) run="$(run) python -m pytest $$each" ;; *) run="$(run) $$each" ;; esac; \
+		log=build/claims/$$(printf %s "$$each" | tr -c '[:alnum:]' -).log; \
+		if $$run </dev/null >"$$log" 2>&1; then echo "$$each: done"; else echo "$$each: FAILS, see $$log"; failed=1; fi; \
+	done; exit $$failed; }
+
 permissions: setup ##2 Write the IAM policies and the role template in docs/permissions anew
 	@$(run) python -m tools.permissions
 
