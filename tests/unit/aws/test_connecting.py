@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._version import VERSION
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller, read_account
 from tests.unit.aws.conftest import MANAGEMENT, PRODUCTION, Load, role
@@ -130,4 +131,4 @@ def test_a_certificate_bundle_that_is_not_there_is_named(load: Load) -> None:
 
 def test_the_user_agent_names_the_collection_and_its_version(load: Load) -> None:
     client = caller(load("healthy")).clients.client("kms", "us-east-1")
-    assert "aws_baseline.cloudtrail/0.1.0" in client.meta.config.user_agent_extra
+    assert f"aws_baseline.cloudtrail/{VERSION}" in client.meta.config.user_agent_extra
