@@ -9,7 +9,7 @@
 
 set -eu
 root=$PWD
-work=$root/build/mutation
+work=$root/.cache/mutation
 package=ansible_collections/aws_baseline/cloudtrail/plugins/module_utils
 
 # mutmut wants the source under the name it is imported by, and nothing else of that name in sight.
