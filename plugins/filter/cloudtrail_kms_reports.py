@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from jinja2 import TemplateError
 
 from ..module_utils._printable import printable
 from ..plugin_utils._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
@@ -40,5 +41,5 @@ def _report(name: str, audit: Any, cis_version: Any = DEFAULT_CIS_VERSION) -> st
         return FORMATS[name].render(audit, cis_version=str(cis_version))
     except KeyError as error:
         raise AnsibleFilterError(printable(f"The audit is not complete: it has no {error}.")) from None
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError, TemplateError) as error:
         raise AnsibleFilterError(printable(f"The audit has not the shape of one: {error}.")) from None

@@ -71,7 +71,8 @@ def _region_of_every_account(region: str) -> str | None:
     """
     if "-iso" in region:
         return None
-    return "cn-north-1" if region.startswith("cn-") else "us-gov-west-1" if "-gov-" in region else "us-east-1"
+    others = {"cn-": "cn-north-1", "us-gov-": "us-gov-west-1", "eusc-": "eusc-de-east-1"}
+    return next((known for begin, known in others.items() if region.startswith(begin)), "us-east-1")
 
 
 def _regions(answer: dict[str, Any]) -> Regions:

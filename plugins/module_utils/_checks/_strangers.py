@@ -145,9 +145,8 @@ class Strangers:
         return [{keys[0]: path.partition("/")[0], keys[1]: path} for path in paths] + [dict.fromkeys(keys, ())]
 
     def services(self) -> list[str]:
-        """Services through which somebody may call, by kms:ViaService."""
-        suffix = ".amazonaws.com" + (".cn" if self._partition == "aws-cn" else "")
-        return self._texts((*_SERVICE, suffix), "kms:ViaService")
+        """Services through which somebody may call. In all partitions kms:ViaService ends alike (KMS guide)."""
+        return self._texts((*_SERVICE, ".amazonaws.com"), "kms:ViaService")
 
     def callers(self) -> list[str]:
         """Names of services that call for themselves, but for those that conditions name."""

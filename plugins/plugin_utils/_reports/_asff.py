@@ -25,8 +25,8 @@ _COMPLIANCE = {
     "excepted": "WARNING",
     "not_applicable": "NOT_AVAILABLE",
 }
-# Where AWS itself records what is of a whole account; aws-us-gov and aws-cn have no us-east-1.
-_GLOBAL_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+# Where AWS itself records what is of a whole account; these partitions have no us-east-1.
+_GLOBAL_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1", "aws-eusc": "eusc-de-east-1"}
 _CIS_TYPE = "Software and Configuration Checks/Industry and Regulatory Standards/CIS AWS Foundations Benchmark"
 _OTHER_TYPE = "Software and Configuration Checks/AWS Security Best Practices"
 

@@ -320,3 +320,14 @@ def test_a_deny_of_all_whose_account_is_not_the_owners_closes(values: object, *,
     less = {**DENIED, "Sid": "Less", "Principal": "*", "Condition": by}
     read = snapshot(key=key_policy(DESCRIBE, allow(ANYBODY, "kms:Decrypt"), less))
     assert (finding("key_policy_is_scoped", read).status == "pass") is closes
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"), [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-eusc", "eusc-de-east-1")]
+)
+def test_a_key_is_open_through_a_service_in_every_partition(partition: str, region: str) -> None:
+    condition = {"StringEquals": {"kms:ViaService": f"ec2.{region}.amazonaws.com"}}
+    there = {"arn": KEY_ARN.replace("aws:kms:us-east-1", f"{partition}:kms:{region}")}
+    key = key_policy(ENCRYPT, {**DESCRIBE, "Principal": "*", "Action": "kms:Encrypt", "Condition": condition})
+    found = finding("key_policy_is_scoped", snapshot({"kms_key_arn": there["arn"]}, {**key, **there}))
+    assert (found.status, "any other account may kms:Encrypt" in found.message) == ("fail", True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 from hypothesis import example, given, settings
 
@@ -50,7 +52,15 @@ def test_a_deleted_alias_is_named_beside_the_key_it_stood_for() -> None:
     assert "alias" not in told("DisableKey")
 
 
-@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def regions_of_aws() -> list[tuple[str, str]]:
+    """Each Region that botocore knows, with its partition."""
+    path = Path(botocore.__file__).parent / "data" / "partitions.json"
+    partitions = json.loads(path.read_text(encoding="utf-8"))["partitions"]
+    named = [(region, each["id"]) for each in partitions for region in each["regions"]]
+    return [(region, partition) for region, partition in named if not region.endswith("-global")]
+
+
+@pytest.mark.parametrize(("region", "partition"), regions_of_aws())
 def test_names_become_arns_of_the_partition(region: str, partition: str) -> None:
     assert (
         told("StopLogging", awsRegion=region)["resource"]

@@ -162,7 +162,13 @@ def test_a_finding_names_the_trail_its_account_and_its_region() -> None:
 
 
 @pytest.mark.parametrize(
-    ("partition", "region"), [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
+    ("partition", "region"),
+    [
+        ("aws", "us-east-1"),
+        ("aws-cn", "cn-north-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+    ],
 )
 def test_an_account_is_a_resource_of_the_partition(partition: str, region: str) -> None:
     (found,) = read(audit(account("unknown", complete=False, partition=partition, errors=[error(region)])))

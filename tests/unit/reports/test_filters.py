@@ -18,7 +18,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.doc_fragments.reporting
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import CIS_VERSIONS, FORMATS
-from tests.unit.action.audits import account, audit, finding, trail
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._compared import uncompared
+from tests.unit.action.audits import account, audit, change, finding, trail
 
 ROOT = Path(__file__).parents[3]
 FILTERS = FilterModule().filters()
@@ -76,3 +77,17 @@ def test_takes_a_version_that_yaml_read_as_a_number() -> None:
 def test_says_what_is_wrong_with_its_input(given: Any, version: str, message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         FILTERS["cloudtrail_kms_json"](given, version)
+
+
+ENTRY = {"account_id": "111111111111", "trail": "no ARN", "rule": None, "before": None, "after": None, "since": None}
+COMPARISON = {**uncompared("", AUDIT), "gone": [ENTRY]}
+CHANGE = change("UpdateTrail", {"kms_key_arn": None}, status="no status")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"comparison": COMPARISON}, {"enforcement": {"changes": [CHANGE], "refusals": [], "errors": []}}],
+)
+def test_says_that_a_part_has_not_the_shape_of_one(fields: dict[str, Any]) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^The audit has not the shape of one: "):
+        FILTERS["cloudtrail_kms_html"]({**AUDIT, **fields})

@@ -62,6 +62,16 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
         "alias": rf"arn:aws[a-z-]*:kms:{_PLACE}:alias/[\w/-]+",
     }.items()
 }
+# botocore's partitions.json: the Regions of a partition begin alike.
+_PARTITIONS: Mapping[str, str] = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 _LONGEST = 2048  # IAM API reference, arnType; the other names are shorter
 _log = logging.getLogger("aws_baseline.cloudtrail.cloudtrail_kms_change")
@@ -160,6 +170,6 @@ def _arn(record: Mapping[str, Any], service: str, kind: str, given: object) -> o
 
 
 def _partition(record: Mapping[str, Any]) -> str:
-    """botocore's partitions.json: the regions of a partition begin alike."""
+    """The partition of the call's Region, by how its name begins."""
     region = _text(record.get("awsRegion"))
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return next((partition for begin, partition in _PARTITIONS.items() if region.startswith(begin)), "aws")
