@@ -123,7 +123,7 @@ def document(rows: Sequence[Mapping[str, Any]], generated_at: str) -> dict[str, 
     `summary` counts accounts by verdict, and `trails` and `excepted` trails, each once however many accounts see it.
     """
     owners = {trail["arn"]: (row, trail) for row in rows for trail in row["trails"] if trail["ownership"] == "owned"}
-    accounts = [_told_by(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
+    accounts = [_with_facts_of_owners(owners, row) for row in sorted(rows, key=lambda row: str(row["account_id"]))]
     verdicts = [row["verdict"] for row in accounts]
     trails = [trail for _row, trail in distinct_trails(accounts)]
     return {
@@ -160,7 +160,7 @@ def moment(read_at: datetime) -> str:
     return read_at.isoformat(timespec="seconds")
 
 
-def _told_by(
+def _with_facts_of_owners(
     owners: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], row: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Return the account with what the owners of its organization's trails know of these, their keys and buckets.

@@ -401,7 +401,6 @@ class Finding(Judgement):
     message: str
     evidence: Mapping[str, object] = field(default_factory=dict)
     remediation: str = ""
-    frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exception: AcceptedRisk | None = None
     expired_exception: AcceptedRisk | None = None
 

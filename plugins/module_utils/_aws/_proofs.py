@@ -49,10 +49,10 @@ def with_proofs(
     newest, asks = NewestFiles(pool, account, snapshot), scope.proof == "objects"
     files = {trail.arn: _ask_files(newest, snapshot, trail, scope) if asks else () for trail in trails}
     proofs = {trail.arn: _proof(account, snapshot, trail, history, files[trail.arn]) for trail in trails}
-    doubtful = [trail for trail in trails if _shows_another_key(trail, proofs[trail.arn])]
-    owners = {trail.account_id for trail in doubtful}
+    unsettled = [trail for trail in trails if _shows_another_key(trail, proofs[trail.arn])]
+    owners = {trail.account_id for trail in unsettled}
     left = {owner: _logs_left(pool, account, snapshot, history, owner) for owner in owners}
-    for trail in doubtful:
+    for trail in unsettled:
         changes = [proofs[trail.arn].trail, *left[trail.account_id]]
         proofs[trail.arn] = replace(proofs[trail.arn], trail=_latest(changes))
     return replace(snapshot, proofs=proofs, former_keys=tuple(_former_keys(pool, account, snapshot, history)))

@@ -45,11 +45,6 @@ class TrailVerdict:
         """Whether the trail has a KmsKeyId, which is all that CIS AWS Foundations 3.0, control 3.5, requires."""
         return literal_verdict(self.trail.kms_key_arn)
 
-    @property
-    def excepted(self) -> bool:
-        """Whether an exception covers any of its findings."""
-        return any(finding.status == "excepted" for finding in self.findings)
-
 
 @dataclass(frozen=True)
 class AccountVerdict:
@@ -171,7 +166,7 @@ def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
     owner = "" if trail.ownership == "owned" else trail.account_id
     said["remediation"] = addressed(result.remediation, owner, is_unread=bool(result.unread))
     level, severity = ("advised", "low") if result.advice else (level, rule.severity)
-    finding = Finding(rule=rule.name, level=level, severity=severity, frameworks=rule.frameworks, **said)
+    finding = Finding(rule=rule.name, level=level, severity=severity, **said)
     return _under_exceptions(finding, subject) if finding.status in ("fail", "unknown") else finding
 
 

@@ -252,7 +252,7 @@ def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
     """All kinds of callers from outside, with any encryption context: a key may encrypt more than logs."""
     reader = _reader(subject, key, f"arn:{key.arn.split(':')[1]}:iam::000000000000:role/stranger", key.arn)
     service = _service_call("kms:DescribeKey", subject, key, subject.trail.arn)
-    of_principals, of_services = _told(reader, _OF_PRINCIPALS), _told(service, _OF_SERVICES)
+    of_principals, of_services = _context(reader, _OF_PRINCIPALS), _context(service, _OF_SERVICES)
     own = {**of_services, "aws:PrincipalServiceName": SERVICE}
     yield of_others(USE + ADMINISTRATION, of_principals)
     yield of_any_service(_OF_USERS, of_services)
@@ -261,7 +261,7 @@ def _outsiders(subject: Subject, key: Key) -> Iterator[Outsiders]:
     yield of_cloudtrail_itself(ADMINISTRATION, own)
 
 
-def _told(request: Request, names: Iterable[str]) -> Context:
+def _context(request: Request, names: Iterable[str]) -> Context:
     """The keys of a request that every such call carries alike, or does not carry."""
     carried = ((name, request.context.get(name)) for name in names)
     return {name: value if isinstance(value, str) else tuple(value) for name, value in carried if value is not None}
@@ -295,13 +295,13 @@ def _rest(spare: Request, actions: Iterable[str], budget: Budget) -> Iterator[_C
 def _unlike(policy: Policy, calls: Iterable[_Call], budget: Budget) -> Iterator[_Call]:
     """Those of the calls that statements may decide unlike all earlier ones."""
     lists = [names for each in policy.statements for names in (each.actions, each.resources) if names]
-    is_told_by_name = any(has_variable(text) for names in lists for text in names.values)
+    is_by_name = any(has_variable(text) for names in lists for text in names.values)
     steps, searched = policy.weight
     seen: set[Hashable] = set()
     for request, actions in calls:
         if not budget.spend(steps + searched * request.longest // CHARACTERS):
             break
-        kind: Hashable = object() if is_told_by_name else (actions, _kind(policy, request))
+        kind: Hashable = object() if is_by_name else (actions, _kind(policy, request))
         if kind not in seen:
             seen.add(kind)
             yield request, actions

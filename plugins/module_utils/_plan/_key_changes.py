@@ -109,7 +109,7 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
         return
     if key.state == "PendingDeletion" and request.allow_cancel_deletion and request.allow_enable_key:
         if rotation(replace(key, state="Enabled"), request.key_account_id or account_id, request):
-            warn(_rotation_untold(key))
+            warn(_rotation_hidden(key))
         yield cancel_key_deletion(key)
         yield enable_key(key)
     elif key.state == "Disabled" and request.allow_enable_key:
@@ -127,7 +127,7 @@ def _another_key(request: EnforceRequest) -> Mapping[str, bool | str]:
     return {"key_id": "another key", **moved}
 
 
-def _rotation_untold(key: Key) -> str:
+def _rotation_hidden(key: Key) -> str:
     return (
         f"KMS does not show whether {key.arn} rotates while its deletion is scheduled. Once that is cancelled, it "
         "rotates as it did before; if it did not, the run turns rotation on, which check mode cannot predict."

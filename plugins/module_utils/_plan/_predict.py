@@ -119,11 +119,11 @@ def changed(key: Key, change: Change) -> Key:
         return replace(key, aliases=_with_alias(key, change.resource))
     if change.operation == "EnableKeyRotation":
         return replace(key, rotation_enabled=True)
-    rotation = _untold_rotation(key) if key.state == "PendingDeletion" else key.rotation_enabled
+    rotation = _hidden_rotation(key) if key.state == "PendingDeletion" else key.rotation_enabled
     return replace(key, state=str(change.after["state"]), deletion_date=None, rotation_enabled=rotation)
 
 
-def _untold_rotation(key: Key) -> bool | ReadError | None:
+def _hidden_rotation(key: Key) -> bool | ReadError | None:
     """Return what a key that is pending deletion will show of its rotation once it is kept: what it showed before.
 
     Until then KMS says false, and "if you cancel the deletion, the original key rotation status is restored" (KMS API

@@ -192,7 +192,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         old_keys=tuple(_noted(accounts, "quiet")),
-        not_read=tuple(_noted(accounts, "doubt")),
+        not_read=tuple(_noted(accounts, "unknown")),
         controls=tuple(_controls(trails, cis_version)),
     )
 

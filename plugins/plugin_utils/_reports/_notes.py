@@ -26,12 +26,12 @@ _BACK_TO_USE = {
 }
 NO_TRAIL = "No trail was found in the regions that were read."
 
-Tone: TypeAlias = Literal["strong", "good", "bad", "doubt", "quiet"]
+Tone: TypeAlias = Literal["strong", "good", "bad", "unknown", "quiet"]
 
 # By status and level, in the order of the notes. What passes or does not apply needs no words.
 _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
     ("fail", "required"): ("FAIL", "bad"),
-    ("unknown", "required"): ("UNKNOWN", "doubt"),
+    ("unknown", "required"): ("UNKNOWN", "unknown"),
     ("excepted", "required"): ("excepted", "quiet"),
     ("fail", "advised"): (ADVICE, "quiet"),
     ("unknown", "advised"): (ADVICE, "quiet"),
@@ -108,12 +108,12 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield _note_of_former_key(key)
     # A service control policy closes many regions with one and the same refusal: one note for all of them.
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for error in _untold_errors(account):
+    for error in _errors_beside_findings(account):
         alike.setdefault((error["iam_action"], error["code"]), []).append(error)
     for (action, code), errors in alike.items():
         yield Note(
             mark="not read",
-            tone="doubt",
+            tone="unknown",
             subject=f"{action} in {', '.join(error['region'] for error in errors)}",
             text=f"{code}: {errors[0]['message']}",
             remediation=_error_remediation(errors[0]),
@@ -135,7 +135,7 @@ def _note_of_former_key(key: Mapping[str, Any]) -> Note:
     )
 
 
-def _untold_errors(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _errors_beside_findings(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Return the errors without those in findings: if a key or bucket could not be read, its trail says so."""
     in_findings = {
         ReadError(**finding["unread"])

@@ -35,7 +35,7 @@ _VERDICTS = (
     Column(heading="BEFORE"),
     Column(heading="AFTER"),
 )
-STATUS_TONES: Mapping[str, Tone] = {"planned": "doubt", "applied": "good", "failed": "bad", "not_attempted": "quiet"}
+STATUS_TONES: Mapping[str, Tone] = {"planned": "unknown", "applied": "good", "failed": "bad", "not_attempted": "quiet"}
 
 
 # What may end a reason, and is to copy as it is.

@@ -87,7 +87,7 @@ def tones() -> dict[Tone, str]:
         "strong": constants.COLOR_HIGHLIGHT,
         "good": constants.COLOR_OK,
         "bad": constants.COLOR_ERROR,
-        "doubt": constants.COLOR_WARN,
+        "unknown": constants.COLOR_WARN,
         "quiet": constants.COLOR_SKIP,
     }
 

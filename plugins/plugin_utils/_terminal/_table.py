@@ -30,7 +30,7 @@ VERDICT_TONES: Mapping[str, Tone] = {
     "compliant": "good",
     "non_compliant": "bad",
     "no_trails": "bad",
-    "unknown": "doubt",
+    "unknown": "unknown",
     "not_applicable": "quiet",
 }
 _TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown", "not_applicable")

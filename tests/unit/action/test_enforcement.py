@@ -251,7 +251,7 @@ def test_a_policy_is_told_by_its_statements(before: str, after: str, words: str)
 
 @pytest.mark.parametrize(
     ("status", "tone"),
-    [("planned", "doubt"), ("applied", "good"), ("failed", "bad"), ("not_attempted", "quiet")],
+    [("planned", "unknown"), ("applied", "good"), ("failed", "bad"), ("not_attempted", "quiet")],
 )
 def test_each_status_has_its_colour(status: str, tone: str) -> None:
     assert f"<{tone}>{status}</>" in render_enforcement(enforcement(update_trail(status)), width=100, paint=marked)

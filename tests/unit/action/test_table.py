@@ -268,8 +268,8 @@ def test_colour_is_painted_on_what_is_laid_out_already() -> None:
     )
     assert render(document, width=100, paint=marked).splitlines()[2:7] == [
         "<strong>ACCOUNT       REGION     TRAIL  KEY          VERDICT</>",
-        "111111111111  us-east-1  main   alias/trail  <doubt>unknown</>",
-        "    <doubt>UNKNOWN </>  key_is_usable: What key_is_usable found.",
+        "111111111111  us-east-1  main   alias/trail  <unknown>unknown</>",
+        "    <unknown>UNKNOWN </>  key_is_usable: What key_is_usable found.",
         "    ->        To do: What fixes key_is_usable.",
         "    <quiet>advice  </>  x: What x found.",
     ]
@@ -291,7 +291,7 @@ def test_the_last_line_says_what_the_audit_was_narrowed_by() -> None:
         ("compliant", "good"),
         ("non_compliant", "bad"),
         ("no_trails", "bad"),
-        ("unknown", "doubt"),
+        ("unknown", "unknown"),
         ("not_applicable", "quiet"),
     ],
 )
