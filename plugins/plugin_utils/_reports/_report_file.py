@@ -17,6 +17,8 @@ from ._report_shape import ShapeError
 # Of all reports of a run together: those of 40,000 accounts, which take four times as much memory. An account has about
 # 400 values.
 MOST_BYTES = 512 * 1024 * 1024
+# No report is nested deeper than about ten levels. What Python writes itself ends at a thousand.
+MOST_LEVELS = 50
 # By so much may the clock of the machine that made a report be ahead of ours.
 AHEAD = timedelta(minutes=5)
 
@@ -35,6 +37,7 @@ def read_report(path: str, room: Room) -> Any:
             json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise NoJsonError(str(error)) from None
+    _refuse_deep(read)
     return read
 
 
@@ -44,6 +47,16 @@ def refuse_empty_or_later(report: dict[str, Any], now: datetime) -> None:
         raise ShapeError("there is none.", "accounts")
     if datetime.fromisoformat(report["generated_at"]) > now + AHEAD:
         raise ShapeError(f"{report['generated_at']} is yet to come; here it is {moment(now)}.", "generated_at")
+
+
+def _refuse_deep(read: Any) -> None:
+    level = [read] if isinstance(read, (dict, list)) else []
+    for _number in range(MOST_LEVELS):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inside for value in values if isinstance(value, (dict, list))]
+        if not level:
+            return
+    raise NoJsonError(f"it is nested more than {MOST_LEVELS} levels deep, which no report is")
 
 
 def _refuse_constant(name: str) -> None:

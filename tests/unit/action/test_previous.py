@@ -256,6 +256,15 @@ def test_what_is_no_file_is_named_and_never_waited_for(kind: str, tmp_path: Path
     assert result["failing"] == 1
 
 
+@pytest.mark.parametrize("levels", [60, 2_000, 50_000])
+def test_what_is_nested_deep_is_named(levels: int, tmp_path: Path) -> None:
+    """In a part of the report that the comparison does not need."""
+    text = json.dumps(on(0, failing("fail")) | {"x": "HERE"})
+    path = save(tmp_path / "earlier.json", text.replace('"HERE"', "[" * levels + "]" * levels))
+    why = compared(path, on(1, failing("fail")), play=f"deep {levels}")["comparison"]["why"]
+    assert why.startswith(UNUSABLE.format(path=path) + "it is no JSON: ")
+
+
 def test_no_more_is_read_than_fits_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "earlier.json", on(0, failing("fail")))
     monkeypatch.setattr(_report_file, "MOST_BYTES", 1000)
