@@ -150,7 +150,7 @@ def enable_key_rotation(key: Key, request: KeyRequest) -> Change:
 
 
 def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
-    """Return the changes in the shape in which modules return them."""
+    """Return the changes as the rows of `changes` that cloudtrail_kms_enforce returns."""
     return [
         {
             "operation": change.operation,
@@ -166,7 +166,7 @@ def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
 
 
 def to_add_rows(to_add: Iterable[Fragment]) -> dict[str, list[dict[str, str]]]:
-    """Return what to add to the code of other tools, as a field of a row; no field where that is nothing."""
+    """Return the field `to_add` of a row: what to add to the code of other tools; no field if that is nothing."""
     rows = [{**vars(each)} for each in to_add]
     return {"to_add": rows} if rows else {}
 

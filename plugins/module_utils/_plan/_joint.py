@@ -134,7 +134,7 @@ def _sharing(parts: Mapping[str, Part]) -> dict[KeyName, dict[str, Part]]:
 
 
 def keys_changed(changes: Iterable[Change], request: EnforceRequest) -> set[KeyName]:
-    """Return the keys that the changes are about."""
+    """Return the names of the keys that the changes are about: the ARN, and the alias of a key to be created."""
     return {key_name(change, request) for change in changes if change.operation in OF_A_KEY}
 
 

@@ -82,9 +82,9 @@ def make_restore_plans(
 ) -> RestorePlans:
     """Plan what puts backups back, all by account id; `keys` has an entry for each of `keys_of_backup`.
 
-    In the plan of an account trails come before policies: a key is needed until the last trail has left it. What stands
-    in the way of one account stops that one alone, and what is against a shared policy stops that; of a single account
-    all stops. Pure, and every refusal is listed.
+    In the plan of an account trails come before policies: a key is needed until the last trail has left it. A refusal
+    stops only its own account, or its own shared policy; with a single account it stops everything. Every refusal is
+    listed. Pure: the same in, the same out.
     """
     return _Restore(judged, undos, keys, requests, settings).plans()
 
@@ -205,8 +205,8 @@ class _Restore:
 def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -> Plan:
     """Plan what puts the policy of a shared key back.
 
-    `seen` are the accounts with their trails as they are once those have moved, `request` knows who would write.
-    `predicted` holds the key, and the trails that stay on it.
+    `seen` are the accounts after their trails have moved, `request` knows who would write. `predicted` of the plan
+    holds the key, and the trails that stay on it.
     """
     row = undo.row
     where = f"The policy of {row.arn}, in the backup of account {undo.account_id}:"

@@ -30,10 +30,10 @@ _LAST_SECOND = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 
 
 def checked_path(path: str | None, restored: Iterable[str] = ()) -> str | None:
-    """Return the path. Raises BackupError where no backup can be written there, so that check mode tells it as well.
+    """Return the path. Raises BackupError if no backup can be written there, so that check mode reports it as well.
 
-    `restored` are the files that the run restores from: with its own backup in their place it would undo itself when
-    it is called once more.
+    `restored` are the files that the run restores from. With its own backup in their place, the same run would undo
+    itself the next time.
     """
     if path is None:
         return None

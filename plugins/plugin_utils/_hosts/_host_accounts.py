@@ -124,9 +124,9 @@ def _refuse_another_name(host: HostAccount) -> None:
 
 
 def by_use(hosts: Iterable[HostAccount]) -> tuple[list[HostAccount], list[HostAccount]]:
-    """Return the hosts that stand for accounts in use, and those that do not, each account once.
+    """Return the hosts that stand for accounts in use, and the others, each account once.
 
-    An account that one of its hosts has in use is in use.
+    An account is in use if one of its hosts says so.
     """
     accounts = {each.account_id: each for each in sorted(hosts, key=lambda each: each.active)}
     active = [each for each in accounts.values() if each.active]

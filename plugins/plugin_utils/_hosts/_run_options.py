@@ -48,10 +48,10 @@ def variables_of(mode: str) -> frozenset[str]:
 
 
 def from_variables(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> dict[str, Any]:
-    """Return the options of a task; where it takes `variables` of the role, these go before its own.
+    """Return the options of a task; if it takes `variables` of the role, these go before its own.
 
-    Only the mode is that of the task, where it has one: an entry point of the role is for one thing. Raises
-    VariablesError for a variable that cannot be meant.
+    Only the mode is that of the task, if it has one: an entry point of the role is for one thing. Raises VariablesError
+    for a variable that cannot be meant.
     """
     if not arguments.get("variables"):
         return {**arguments}

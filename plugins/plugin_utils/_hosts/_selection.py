@@ -80,10 +80,10 @@ def _values(name: object, value: object) -> tuple[str, ...]:
 
 
 def kept_accounts(cached: Any, requested: Mapping[str, Any]) -> list[OrganizationAccount] | None:
-    """Return the accounts that a cache holds for what is asked, or None where it holds anything else.
+    """Return the accounts that a cache holds for the requested selection, or None if it holds anything else.
 
     A cache is a file, perhaps of another version. An id becomes the name of a host, which older Ansible takes for a
-    template, and an ARN part of a role's, so that both must be what the organization would have said.
+    template, and an ARN part of a role's: both must be what the organization would have said.
     """
     try:
         accounts = [OrganizationAccount(**row) for row in cached["accounts"]] if cached["asked"] == requested else None
@@ -99,9 +99,9 @@ def kept_accounts(cached: Any, requested: Mapping[str, Any]) -> list[Organizatio
 
 
 def select(accounts: Sequence[OrganizationAccount], selection: Selection) -> list[OrganizationAccount]:
-    """Return the accounts that are wanted by all but their tags.
+    """Return the accounts that the selection names, whatever their tags.
 
-    Raises SelectionError for an account or OU that the organization has not: nothing is left out by a slip.
+    Raises SelectionError for an account or OU that the organization does not have: nothing is left out by a slip.
     """
     ids = {account.account_id for account in accounts}
     absent = [account_id for account_id in selection.include_accounts if account_id not in ids]
@@ -143,7 +143,7 @@ def ou_path(names: Sequence[str]) -> str:
 
 
 def select_by_tags(accounts: Iterable[OrganizationAccount], selection: Selection) -> list[OrganizationAccount]:
-    """Return the accounts that have every wanted tag, with one of its wanted values."""
+    """Return the accounts that have every tag of the selection, with one of its values."""
     return [
         account
         for account in accounts

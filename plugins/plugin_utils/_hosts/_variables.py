@@ -133,7 +133,7 @@ class VariablesError(ValueError):
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
-    """Raise VariablesError where one begins with the prefix and is none of this collection's."""
+    """Raise VariablesError for a name that begins with the prefix and is no variable of this collection."""
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in KNOWN)
     if unknown:
         messages = " ".join(f"Unknown variable {name}{_meant(name)}" for name in unknown)
@@ -174,9 +174,9 @@ def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
 
 
 def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return those of the options that variables are set for, in their types. One that is null is not set.
+    """Return the options that variables are set for, in their types. A variable that is null is not set.
 
-    Raises VariablesError for one that is undefined, empty, or of no such type, by its name.
+    Raises VariablesError that names one that is undefined, empty, or not of its type.
     """
     values: dict[str, Any] = {}
     for name in sorted(names):

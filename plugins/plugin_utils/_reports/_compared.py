@@ -135,7 +135,7 @@ def uncompared(why: str, audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def accounts_with_new(comparison: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return, by account id, what is new or worse there."""
+    """Return, by account id, the entries of a comparison that are new or worse."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for entry in (*comparison["new"], *comparison["worse"]):
         found.setdefault(entry["account_id"], []).append(entry)

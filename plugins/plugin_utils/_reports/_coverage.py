@@ -36,7 +36,7 @@ def narrowing(account: Mapping[str, Any]) -> str:
 
 
 def narrowings(audit: Mapping[str, Any]) -> list[str]:
-    """Return what narrowed an audit: one text if all of its accounts are alike, none if nothing did.
+    """Return what narrowed an audit, `ansible_facts.cloudtrail_kms`: one text if its accounts are alike, or none.
 
     Joined reports of several runs may differ; then each text ends with its accounts.
     """

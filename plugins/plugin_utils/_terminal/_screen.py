@@ -113,7 +113,7 @@ _READING = ("Audited ", "Read ")
 def progress(tell: Callable[[str], None], *, unused: int = 0) -> Iterator[dict[str, str]]:
     """Yield the option that makes a module on this machine write its progress; pass each line to `tell` meanwhile.
 
-    While accounts are read, each line counts the `unused` ones beside, which are not. If no file can be made for it,
+    While accounts are read, each line also counts the `unused` ones, which are not read. If no file can be made for it,
     there is no progress, and no error.
     """
     aside = f" ({unused} more not active: not read)" if unused else ""
