@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that others may have put there, read as far as they fit into memory."""
+"""Files that others may have put there, read as far as they fit into memory, and files that are written whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import errno
 import os
 import pwd
 import stat
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 # A list of empty objects takes thirty times the memory of its text, so that values have a limit of their own.
 BYTES_OF_A_VALUE = 32
@@ -67,3 +69,21 @@ def read_regular(path: str, most_bytes: int) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "It is not a regular file")
         return file.read(most_bytes + 1)
+
+
+def write_whole(path: Path, text: str, mode: int) -> None:
+    """Write the whole file or none of it: nobody reads half of one. Raises OSError."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # Line ends are those of the text, whatever the machine.
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            # By its descriptor: who may write the directory can put a link to another file under its name meanwhile.
+            os.fchmod(descriptor, mode)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise

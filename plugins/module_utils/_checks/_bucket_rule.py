@@ -69,8 +69,6 @@ def bucket_policy_accepts_key(subject: Subject) -> Result:
     if subject.trail.kms_key_arn is None:
         return NO_KEY
     name = subject.trail.bucket_name
-    if isinstance(subject.bucket, Missing):
-        return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
     policy = policy_of(subject)
     if isinstance(policy, ReadError):
         remedy = f"Allow the caller {policy.iam_action}, or, if the bucket belongs to another account,"
@@ -99,8 +97,11 @@ def _with_statements(subject: Subject, policy: Policy, result: Result) -> Result
 
 def policy_of(subject: Subject) -> Policy | Result | ReadError:
     """The parsed policy of a bucket, or why there is none."""
-    if isinstance(subject.bucket, (ReadError, Missing)):
-        return subject.bucket if isinstance(subject.bucket, ReadError) else Result("unknown", subject.bucket.message)
+    if isinstance(subject.bucket, ReadError):
+        return subject.bucket
+    if isinstance(subject.bucket, Missing):
+        name = subject.trail.bucket_name
+        return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
     policy = subject.bucket.policy
     return policy if isinstance(policy, ReadError) else parsed_within(subject.budget, policy or NO_POLICY)
 

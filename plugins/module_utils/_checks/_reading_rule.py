@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from .._model import Missing, ReadError, Status
+from .._model import ReadError, Status
 from .._policy import (
     Caller,
     Locations,
@@ -93,13 +93,11 @@ def readers_can_read(subject: Subject) -> Result:
     if not subject.settings.readers:
         return Result("not_applicable", "No readers are set.")
     name = subject.trail.bucket_name
-    if isinstance(subject.bucket, Missing):
-        return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
     policy = policy_of(subject)
     if isinstance(policy, ReadError):
         return replace(unreadable(f"The policy of the bucket {name}", policy), advice=True)
     if isinstance(policy, Result):
-        return replace(policy, advice=True)
+        return replace(policy, advice=policy.status != "not_applicable")
     sides = {reader: _bucket_side(subject, policy, reader) for reader in subject.settings.readers}
     own = {reader: _own_sides(subject, reader) for reader in sides}
     answers = {reader: _answer(side, *own[reader]) for reader, side in sides.items()}

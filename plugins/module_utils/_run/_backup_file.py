@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,7 +23,7 @@ from typing import Any
 
 from .._backup import backup_document, read_parts
 from .._model import Backup, BackupError
-from .._regular_file import user
+from .._regular_file import user, write_whole
 
 _LAST_SECOND = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 
@@ -134,7 +133,8 @@ class BackupFile:
                 self._kept_aside.append(str(path.rename(_reserve_name(path))))
             with self._state_lock:
                 requested, parts = self._requested, [part for _name, part in sorted(self._parts.items())]
-            _replace(path, self._text([*self._earlier, *parts]))
+            write_whole(path, self._text([*self._earlier, *parts]), 0o600)
+            _sync_folder(path.parent)
             self._last_seen, self._written = _identity(path), requested
         except OSError as error:
             raise BackupError(f"The backup {path} cannot be written: {error.strerror}. {_requirement()}") from error
@@ -181,21 +181,6 @@ def _identity(path: Path) -> tuple[int, ...]:
     """Return what identifies a file and its content, to notice that somebody else has written there."""
     status = path.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp gives 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

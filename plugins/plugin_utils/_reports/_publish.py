@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...module_utils._printable import printable
+from ...module_utils._regular_file import write_whole
 from ._compared import counts_of
 from ._destination import passing_directory, unkept, uploads
 from ._formats import FORMATS
@@ -124,22 +122,6 @@ def write_reports(audit: Mapping[str, Any], formats: Sequence[str], directory: P
 
 def _write(path: Path, text: str) -> None:
     try:
-        _replace(path, text)
+        write_whole(path, text, FILE_MODE)
     except OSError as error:
         raise ReportError(f"The report {path} cannot be written: {error.strerror}.") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a whole file or none: nobody reads half a report."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # Line ends are those of the format, whatever the machine.
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            # By its descriptor: who may write the directory can put a link to another file under its name meanwhile.
-            os.fchmod(descriptor, FILE_MODE)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
