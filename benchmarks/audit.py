@@ -91,20 +91,22 @@ def playbook_environment(environment: Mapping[str, str], scratch: Path) -> dict[
 
 
 def ansiballz(environment: Mapping[str, str], scratch: Path, options: Mapping[str, Any] | None = None) -> Path:
-    """The module as Ansible ships it to a host with these options, kept from one real run."""
+    """The module as Ansible ships it to a host with these options, kept from a run that ends soon, for want of a key.
+
+    A sweep of thousands of accounts would take a minute here as well.
+    """
     for old in scratch.glob("remote/*/AnsiballZ_*.py"):
         old.unlink()
+    outside = {name: value for name, value in environment.items() if name != "AWS_SECRET_ACCESS_KEY"}
     task = {"aws_baseline.cloudtrail.cloudtrail_kms_facts": options or {}}
     play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
     subprocess.run(
         [str(PLAYBOOK), str(write_file(scratch, "keep.yml", play))],
-        env={**environment, "ANSIBLE_KEEP_REMOTE_FILES": "1"},
-        check=True,
+        env={**outside, "ANSIBLE_KEEP_REMOTE_FILES": "1"},
+        check=False,
         stdout=subprocess.DEVNULL,
     )
     (module,) = scratch.glob("remote/*/AnsiballZ_*.py")
-    answer = subprocess.run([sys.executable, str(module)], env=dict(environment), check=True, capture_output=True)
-    json.loads(answer.stdout)["ansible_facts"]["cloudtrail_kms"]
     return module
 
 

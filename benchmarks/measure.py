@@ -44,8 +44,8 @@ class Timed:
         for figures in (self.seconds, self.cpu_seconds, self.megabytes):
             figures.clear()
 
-    def run(self, environment: Mapping[str, str]) -> None:
-        """Run once and add the figures. Raises RuntimeError where the command fails."""
+    def run(self, environment: Mapping[str, str]) -> bytes:
+        """Run once, add the figures, and return what was printed. Raises RuntimeError where the command fails."""
         start = time.perf_counter()
         with subprocess.Popen(
             self.command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -59,6 +59,7 @@ class Timed:
         self.seconds.append(seconds)
         self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
         self.megabytes.append(usage.ru_maxrss / 1024)
+        return output
 
 
 def in_turn(commands: Sequence[Timed], environment: Mapping[str, str], runs: int) -> None:
