@@ -42,12 +42,18 @@ def _commands_of(subject: Subject, since: str) -> list[str]:
         return []
     where = subject.locations[0]
     folder = where.patterns()[-1].removeprefix(f"{where.bucket_arn}/").removesuffix("*")
-    # The AWS CLI takes what begins with a dash for an option, and reads a URL, or a file, that a value names.
-    is_plain = folder.isprintable() and not folder.startswith("-") and "://" not in folder
     is_shared = any(map(partial(_is_beside, subject.trail), subject.others))
-    if bucket.owner != key.arn.split(":")[4] or not is_plain or is_shared:
+    if bucket.owner != key.arn.split(":")[4] or not is_plain(folder) or is_shared:
         return []
     return commands_for(bucket.name, bucket.region, folder, key.arn, since)
+
+
+def is_plain(folder: str) -> bool:
+    """Return whether the AWS CLI takes the name of a folder as it is.
+
+    What begins with a dash is an option for it, and it reads a URL, or a file, that a value names.
+    """
+    return folder.isprintable() and not folder.startswith("-") and "://" not in folder
 
 
 def _is_beside(trail: Trail, other: Trail) -> bool:

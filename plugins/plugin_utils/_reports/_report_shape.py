@@ -20,7 +20,7 @@ from ...module_utils._checks import RULES, Evidence, ReaderEvidence, Settings
 from ...module_utils._facts import VERDICTS
 from ...module_utils._model import KEY_ARN, TRAIL_ARN, Ownership, Status
 from ._compared import LISTS, contradictions, earlier
-from ._typed import COMMAND, OLDER_LOGS
+from ._typed import are_for_older_logs, is_command
 
 # What the entries of a list are called in a message, and the field that each is known by.
 ENTRIES: Mapping[str, tuple[str, str]] = {
@@ -195,7 +195,7 @@ _rule_name = _matching(re.compile("[a-z][a-z0-9_]{0,63}"), "the name of a rule")
 _MOST_RULES = 100
 # Of the fields of evidence those that say more than their type.
 _NARROWER: Mapping[str, Check] = {
-    "older_logs": _list(_matching(OLDER_LOGS, "a command of an audit")),
+    "encrypted_since": _moment,
     "outcome": _one_of("allowed", "implicit_deny", "explicit_deny", "indeterminate"),
     "status": _one_of("fail", "unknown"),
     "latest_delivery_time": _or_never,
@@ -233,8 +233,14 @@ def _finding_agrees(finding: Mapping[str, Any]) -> None:
 
 
 def _trail_agrees(trail: Mapping[str, Any]) -> None:
-    """Check the benchmark's question, whether a key is set: it has one answer."""
+    """Check the benchmark's question, whether a key is set, and the commands for people to type."""
     for finding in trail["findings"]:
+        evidence = finding["evidence"]
+        if "command" in finding and not is_command(finding["command"], trail):
+            raise ShapeError(f"{shown(finding['command'])} is not a command of an audit.", finding["rule"], "command")
+        older, since = evidence.get("older_logs"), evidence.get("encrypted_since")
+        if older is not None and not (since and older and are_for_older_logs(older, since, trail)):
+            raise ShapeError("these are not the commands of an audit.", finding["rule"], "older_logs")
         if finding["rule"] == "trail_has_kms_key":
             status = finding["evidence"].get("exception", finding)["status"]
             if status != ("pass" if trail["kms_key_arn"] else "fail"):
@@ -265,7 +271,6 @@ def _narrowing_agrees(narrowed: Mapping[str, Any]) -> None:
 
 _status = _one_of(*get_args(Status))
 _error = _object(dict.fromkeys(("service", "operation", "iam_action", "region", "code", "message"), _text))
-_command = _matching(COMMAND, "a command of an audit")
 _settings = _list(
     _where(
         lambda value: isinstance(value, dict) and all(each is True or isinstance(each, str) for each in value.values()),
@@ -283,7 +288,7 @@ _finding = _object(
         "remediation": _text,
         "frameworks": _where(lambda value: isinstance(value, dict), "the controls that ask for the rule"),
     },
-    {"settings": _settings, "command": _command, "unread": _error, "statements": _list(_text)},
+    {"settings": _settings, "command": _text, "unread": _error, "statements": _list(_text)},
     more=_finding_agrees,
 )
 _key_arn = _matching(KEY_ARN, "the ARN of a key")

@@ -7,22 +7,50 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ...module_utils._checks import commands_for, is_plain
 from ...module_utils._model import KEY_ARN, TRAIL_ARN
 
-_OF_KEYS = "enable-key|cancel-key-deletion|enable-key-rotation"
-_ON_KEY = rf"aws kms (?:{_OF_KEYS}) --region [a-z0-9-]+ --key-id {KEY_ARN.pattern}"
-_ON_TRAIL = rf"aws cloudtrail (?:start-logging|update-trail) --region [a-z0-9-]+ --name {TRAIL_ARN.pattern}"
-COMMAND = re.compile(f"{_ON_KEY}(?: && {_ON_KEY})?|{_ON_TRAIL}(?: --kms-key-id KEY_ARN)?", re.ASCII)
-# A word is plain or quoted, as shlex.quote writes it, and no part of both, which a shell would join to something else.
-# It is no option for another endpoint, and no URL, which the CLI would read.
-_NEITHER = r"(?!-|\w+://)"
-_WORD = rf"""(?:{_NEITHER}[\w@%+=:,./-]+|'{_NEITHER}(?:[^'\x00-\x1f\x7f]|'"'"')+')"""
-_OPTIONS = (
-    "region|bucket|prefix|max-items|key|object-encryption|profile|account-id|operation|manifest-generator|report|"
-    "priority|role-arn"
+_REGION = "[a-z0-9-]+"
+_ON_KEY = (
+    rf"aws kms (?:enable-key|cancel-key-deletion|enable-key-rotation) --region {_REGION} --key-id ({KEY_ARN.pattern})"
 )
-_OPERATIONS = "s3api (?:list-objects-v2|head-object|update-object-encryption|get-object)|s3control create-job"
-OLDER_LOGS = re.compile(
-    rf"aws (?:{_OPERATIONS})(?: --(?:{_OPTIONS}) {_WORD})+(?: log\.json\.gz| --confirmation-required)?", re.ASCII
-)
+_ON_TRAIL = rf"aws cloudtrail (?:start-logging|update-trail) --region {_REGION} --name ({TRAIL_ARN.pattern})"
+_COMMAND = re.compile(f"{_ON_KEY}(?: && {_ON_KEY})?|{_ON_TRAIL}(?: --kms-key-id KEY_ARN)?", re.ASCII)
+
+
+def is_command(command: str, trail: Mapping[str, Any]) -> bool:
+    """Return whether an audit writes this command for a trail of a report, or for its key."""
+    written = _COMMAND.fullmatch(command)
+    if written is None:
+        return False
+    *keys, name = written.groups()
+    own = _anywhere(trail["kms_key_arn"] or "")
+    return name in (None, trail["arn"]) and all(_anywhere(key) == own for key in keys if key)
+
+
+def _anywhere(key_arn: str) -> str:
+    """Return the ARN of a key without its Region: rotation is turned on at the primary of a replica."""
+    parts = key_arn.split(":")
+    return ":".join([*parts[:3], *parts[4:]])
+
+
+def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, Any]) -> bool:
+    """Return whether an audit writes these commands for logs of the trail from before a moment.
+
+    The Region of the bucket and the folder are those that the first command names.
+    """
+    first = re.fullmatch(
+        rf"aws s3api list-objects-v2 --region ({_REGION}) .* --prefix (.*) --max-items 10", commands[0]
+    )
+    if first is None or not trail["kms_key_arn"]:
+        return False
+    try:
+        folder = " ".join(shlex.split(first[2]))
+    except ValueError:
+        return False
+    expected = commands_for(trail["bucket_name"], first[1], folder, trail["kms_key_arn"], since)
+    return is_plain(folder) and commands == expected

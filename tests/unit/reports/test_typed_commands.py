@@ -28,8 +28,11 @@ SINCE = "2026-11-01T00:00:00+00:00"
 FORMER = FormerKey(KEY_ARN, "main", datetime(2026, 11, 1, tzinfo=timezone.utc), "Disabled", None)
 
 
+FOLDER = "a'b $(x)/AWSLogs/"
+COMMANDS = commands_for("logs", "us-east-1", FOLDER, KEY_ARN, SINCE)
 # A shell hands each of these to the CLI as a URL.
 JOINED_BY_A_SHELL = ("''http://x", "h'ttp'://x", "'http'://x", "''file:///x", "'h'ttp://x")
+OTHER_TRAIL, OTHER_KEY = TRAIL_ARN.replace("main", "other"), KEY_ARN.replace("555", "666")
 
 
 def report() -> dict[str, Any]:
@@ -38,7 +41,11 @@ def report() -> dict[str, Any]:
 
 
 def refused(*, is_refused: bool) -> AbstractContextManager[object]:
-    return pytest.raises(ShapeError, match=r"is not (the ARN of a key|a command)") if is_refused else nullcontext()
+    return (
+        pytest.raises(ShapeError, match=r"(is not the ARN of a key|is not a command|are not the commands)")
+        if is_refused
+        else nullcontext()
+    )
 
 
 @pytest.mark.parametrize("arn", ["x", "a:b", "arn:aws:kms:us-east-1", f"{KEY_ARN}; touch here #", KEY_ARN])
@@ -52,25 +59,29 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "is_refused"),
+    ("commands", "is_refused"),
     [
-        *((each, False) for each in commands_for("logs", "us-east-1", "a'b $(x)/AWSLogs/", KEY_ARN, SINCE)),
-        ("aws s3api list; touch here", True),
-        ("aws s3api list $(touch here)", True),
-        ("aws s3api list 'a' > b", True),
-        ("aws s3api list 'a'\ntouch here", True),
-        ('aws s3api list "$(touch here)"', True),
-        ("aws s3api put-bucket-policy --bucket logs --policy file://here", True),
-        ("aws s3api head-object --region x --bucket logs --key FILE --endpoint-url https://here.example/", True),
-        ("aws s3api head-object --region --endpoint-url=https://here.example/", True),
-        ("aws s3api list-objects-v2 --region x --bucket logs --prefix 'http://here.example/a b'", True),
-        *((f"aws s3api list-objects-v2 --region x --bucket logs --prefix {each}", True) for each in JOINED_BY_A_SHELL),
-        ("touch here", True),
+        (COMMANDS, False),
+        (commands_for("logs", "us-east-1", "AWSLogs/", KEY_ARN, SINCE), False),
+        (commands_for("others", "us-east-1", FOLDER, KEY_ARN, SINCE), True),
+        (commands_for("logs", "us-east-1", FOLDER, OTHER_KEY, SINCE), True),
+        (commands_for("logs", "us-east-1", FOLDER, KEY_ARN, "2027-01-01T00:00:00+00:00"), True),
+        (commands_for("logs", "us-east-1", "--profile=x", KEY_ARN, SINCE), True),
+        (commands_for("logs", "us-east-1", "http://here.example/a b", KEY_ARN, SINCE), True),
+        (commands_for("logs", "us-east-1; touch here", FOLDER, KEY_ARN, SINCE), True),
+        *(([COMMANDS[0].replace("--prefix ", f"--prefix {each}"), *COMMANDS[1:]], True) for each in JOINED_BY_A_SHELL),
+        ([f"{COMMANDS[0]}; touch here", *COMMANDS[1:]], True),
+        ([f"{COMMANDS[0]}'", *COMMANDS[1:]], True),
+        ([*COMMANDS, "touch here"], True),
+        (["aws s3api put-bucket-policy --bucket logs --policy file://here"], True),
+        (COMMANDS[:1], True),
+        ([], True),
     ],
 )
-def test_commands_for_older_logs_hold_nothing_that_a_shell_obeys(command: str, is_refused: bool) -> None:
+def test_commands_for_older_logs_are_those_of_this_trail(commands: list[str], is_refused: bool) -> None:
     document = report()
-    document["accounts"][0]["trails"][0]["findings"][0]["evidence"]["older_logs"] = [command]
+    evidence = document["accounts"][0]["trails"][0]["findings"][0]["evidence"]
+    evidence |= {"older_logs": commands, "encrypted_since": SINCE}
     with refused(is_refused=is_refused):
         check_report(document)
 
@@ -80,6 +91,9 @@ def test_commands_for_older_logs_hold_nothing_that_a_shell_obeys(command: str, i
     [
         (f"aws kms enable-key-rotation --region us-east-1 --key-id {KEY_ARN}", False),
         (f"aws kms enable-key --region us-east-1 --key-id {KEY_ARN} && aws iam create-access-key", True),
+        (f"aws kms enable-key-rotation --region eu-west-1 --key-id {KEY_ARN.replace('us-east-1', 'eu-west-1')}", False),
+        (f"aws kms enable-key --region us-east-1 --key-id {OTHER_KEY}", True),
+        (f"aws cloudtrail start-logging --region us-east-1 --name {OTHER_TRAIL}", True),
         (f"aws cloudtrail update-trail --region us-east-1 --name {TRAIL_ARN} --kms-key-id KEY_ARN", False),
         ("aws cloudtrail update-trail --region us-east-1 --name http://127.0.0.1/x", True),
         ("aws cloudtrail start-logging --region us-east-1 --name file:///etc/passwd", True),
