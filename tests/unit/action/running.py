@@ -59,9 +59,6 @@ class HostVars(dict[str, Any]):
         self._inventory = self._variable_manager = self
         self._subset: list[str] | None = None
 
-    def raw_get(self, host: str) -> Any:
-        return self[host]
-
     def get_host(self, host: str) -> str | None:
         return host if host in self else None
 

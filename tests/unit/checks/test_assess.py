@@ -27,7 +27,6 @@ BLIND = denied("kms", "DescribeKey", "kms:DescribeKey")
 REGION_DENIED = denied("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails")
 NO_KEY = {"kms_key_arn": None}
 TODAY = NOW.date()
-STRICT = Settings(closed_regions="unknown")
 
 
 DECISION = {"reason": "migration", "owner": "ops@example.com"}

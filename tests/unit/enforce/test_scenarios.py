@@ -30,7 +30,7 @@ from tests.aws_cli import AwsCli
 from tests.unit.enforce.lab import Lab, comparable
 from tests.unit.enforce.seen import assert_works
 
-ACCOUNT, STAGING, NEWCOMER = "111111111111", "333333333333", "777777777777"
+ACCOUNT, STAGING = "111111111111", "333333333333"
 HOME = "eu-central-1"
 READER = f"arn:aws:iam::{ACCOUNT}:role/LogAuditor"
 COME_BACK = EnforceRequest(allow_enable_key=True, allow_cancel_deletion=True)
