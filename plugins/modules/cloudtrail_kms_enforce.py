@@ -250,25 +250,11 @@ options:
             description: The session name that appears in CloudTrail for what the role does.
             type: str
             default: aws-baseline-cloudtrail
-      regions:
-        description: As O(regions).
-        type: list
-        elements: str
-      trails:
-        description: As O(trails).
-        type: list
-        elements: str
-      readers:
-        description: As O(readers).
-        type: list
-        elements: str
-      approved_keys:
-        description: As O(approved_keys).
-        type: list
-        elements: str
-      rules:
-        description: As O(rules).
-        type: dict
+      regions: {description: As O(regions)., type: list, elements: str}
+      trails: {description: As O(trails)., type: list, elements: str}
+      readers: {description: As O(readers)., type: list, elements: str}
+      approved_keys: {description: As O(approved_keys)., type: list, elements: str}
+      rules: {description: As O(rules)., type: dict}
       exceptions:
         description: As O(exceptions).
         type: list
@@ -299,36 +285,15 @@ options:
             description: The last day of the exception, as C(YYYY-MM-DD), UTC.
             type: str
             required: true
-      key_id:
-        description: As O(key_id).
-        type: str
-      key:
-        description: As O(key).
-        type: dict
-        suboptions: *key
-      statements:
-        description: As O(statements).
-        type: str
-        choices: [strict, cis]
-      create_trail:
-        description: As O(create_trail).
-        type: dict
-        suboptions: *create_trail
-      replace_compliant_key:
-        description: As O(replace_compliant_key).
-        type: bool
-      allow_enable_key:
-        description: As O(allow_enable_key).
-        type: bool
-      allow_cancel_deletion:
-        description: As O(allow_cancel_deletion).
-        type: bool
-      allow_unread_bucket_policy:
-        description: As O(allow_unread_bucket_policy).
-        type: bool
-      change_managed:
-        description: As O(change_managed).
-        type: bool
+      key_id: {description: As O(key_id)., type: str}
+      key: {description: As O(key)., type: dict, suboptions: *key}
+      statements: {description: As O(statements)., type: str, choices: [strict, cis]}
+      create_trail: {description: As O(create_trail)., type: dict, suboptions: *create_trail}
+      replace_compliant_key: {description: As O(replace_compliant_key)., type: bool}
+      allow_enable_key: {description: As O(allow_enable_key)., type: bool}
+      allow_cancel_deletion: {description: As O(allow_cancel_deletion)., type: bool}
+      allow_unread_bucket_policy: {description: As O(allow_unread_bucket_policy)., type: bool}
+      change_managed: {description: As O(change_managed)., type: bool}
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms
   - aws_baseline.cloudtrail.attributes
