@@ -255,6 +255,18 @@ def test_a_statement_is_copied_as_it_stands(reports: Reports) -> None:
     assert page.evaluate("navigator.clipboard.readText()").rstrip("\n") == statement
 
 
+def test_a_command_is_copied_as_it_stands(reports: Reports) -> None:
+    found = finding("key_is_usable", remediation="Enable it: aws kms enable-key --x", command="aws kms enable-key --x")
+    document = audit(account("non_compliant", trail("main", "non_compliant", found)))
+    page = reports.open(document, permissions=["clipboard-read", "clipboard-write"])
+    problem = page.locator(".problems > li").first
+    expect(problem.locator(".todo")).to_have_text("To do Enable it:")
+    expect(problem.locator("pre")).to_have_text("aws kms enable-key --x")
+    problem.get_by_role("button", name="Copy").click()
+    expect(problem.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "aws kms enable-key --x"
+
+
 def test_where_nothing_can_be_copied_the_statement_is_selected(reports: Reports) -> None:
     lacking = finding("key_policy_allows_encrypt", evidence={"statements_to_add": ["{}"]})
     page = reports.open(audit(account("non_compliant", trail("main", "non_compliant", lacking))))
@@ -302,6 +314,14 @@ def test_print_has_every_problem_and_no_controls(reports: Reports, members: dict
     )
     sizes = page.locator(".scroll").evaluate_all("all => all.map((one) => one.scrollHeight - one.clientHeight)")
     assert max(sizes) <= 1
+
+
+def test_on_a_phone_each_verdict_and_the_choice_of_a_rule_are_in_sight(reports: Reports) -> None:
+    page = reports.open(named("alpha"), viewport={"width": 390, "height": 800})
+    edge = "one => one.getBoundingClientRect().right"
+    assert page.locator("select").evaluate(edge) <= page.locator(".tools").evaluate(edge)
+    verdict = page.locator("#matrix tbody tr").first.locator(".badge")
+    assert verdict.evaluate(edge) <= page.locator(".scroll").first.evaluate(edge)
 
 
 @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, NARROW], ids=["wide", "narrow"])

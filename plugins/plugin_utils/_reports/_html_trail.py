@@ -57,6 +57,7 @@ class Problem:
     severity: str
     message: str
     remediation: str
+    command: str
     evidence: tuple[tuple[str, str], ...]
     statements: tuple[str, ...]
     policy_of: str
@@ -190,13 +191,15 @@ def _problems(findings: Sequence[Mapping[str, Any]], policy: str | None) -> tupl
 
 def _problem(alike: Sequence[Mapping[str, Any]], policy: str | None) -> Problem:
     first = alike[0]
+    command = first.get("command", "")
     return Problem(
         kind=kind_of(first),
         status=first["status"],
         rules=tuple(finding["rule"] for finding in alike),
         severity=min((finding["severity"] for finding in alike), key=_SEVERITIES.index),
         message=first["message"],
-        remediation=first["remediation"],
+        remediation=first["remediation"].removesuffix(f": {command}"),
+        command=command,
         evidence=tuple(_evidence(first["evidence"], first["message"])),
         statements=tuple(_statements(policy, first)),
         policy_of="bucket" if first["rule"].startswith("bucket_") else "key",

@@ -77,7 +77,7 @@
     expand.textContent = open ? "Collapse all" : "Expand all";
   }
 
-  /** Copies the statement below a button, or selects it where the browser allows no more. */
+  /** Copies the statement or command below a button, or selects it where the browser allows no more. */
   function copy(button) {
     const text = button.parentElement.nextElementSibling;
     const select = () => getSelection().selectAllChildren(text);
